@@ -21,6 +21,8 @@ fun AS (
 grants (kind, name, acl, owner) AS (
   SELECT 'schema', nspname::pg_catalog.text, nspacl, nspowner FROM space
   UNION ALL SELECT 'relation', nspname || '.' || relname, relacl, relowner FROM rel
+  UNION ALL SELECT 'column', nspname || '.' || relname || '.' || attname, attacl, relowner
+    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
   UNION ALL SELECT 'function', nspname || '.' || proname,
     coalesce(proacl, pg_catalog.acldefault('f', proowner)), proowner FROM fun
 ),

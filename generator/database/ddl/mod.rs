@@ -1,5 +1,6 @@
 //! SQL of single objects. Names are quoted and include their schema; expressions of the user are in brackets.
 
+mod grants;
 mod keys;
 mod routine;
 mod security;
@@ -10,6 +11,7 @@ mod types;
 use crate::database::model::*;
 use crate::values::{ExtensionName, Text};
 
+pub use grants::*;
 pub use keys::*;
 pub use routine::*;
 pub use security::*;

@@ -1,4 +1,4 @@
-//! SQL of grants, policies and row-level security.
+//! SQL of policies and row-level security.
 
 use crate::database::model::*;
 use crate::values::SqlIdent;
@@ -44,17 +44,4 @@ pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Ve
 /// Returns a role in SQL; `public` is everyone.
 pub fn role(name: &SqlIdent) -> String {
     if name.as_str() == PUBLIC { "PUBLIC".into() } else { quoted(name) }
-}
-
-/// Returns privileges as a list in SQL.
-pub fn privileges<P: Privilege>(privileges: impl IntoIterator<Item = P>) -> String {
-    privileges.into_iter().map(Privilege::sql).collect::<Vec<_>>().join(", ")
-}
-
-/// Returns a GRANT for each role.
-pub fn grants<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
-    let granted = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
-    granted
-        .map(|(to, all)| format!("GRANT {} ON {kind} {object} TO {};", privileges(all.iter().copied()), role(to)))
-        .collect()
 }

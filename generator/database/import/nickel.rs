@@ -36,7 +36,8 @@ fn is_tag(path: &[&str]) -> bool {
             | ["tables", _, "partitions", _]
             | ["sequences", _, "kind"]
             | ["functions", _, "language" | "volatility" | "parallel"]
-            | [_, _, "grants" | "default_privileges", _, ITEM]
+            | [_, _, "grants" | "grant_options" | "default_privileges", _, ITEM]
+            | ["tables", _, "columns", _, "grants" | "grant_options", _, ITEM]
     )
 }
 

@@ -45,32 +45,17 @@ impl Described<'_> {
     }
 
     /// Plans a change of the grants.
-    pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: &Grants<P>, new: &Grants<P>) {
-        if old != new {
-            let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
-            let change = |from, to| {
-                let mut sql = revokes(kind, self.object, &minus(from, to));
-                sql.extend(ddl::grants(kind, self.object, &minus(to, from)));
-                sql.join("\n")
-            };
-            planner.push(self.step("grants").up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
+    pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: Rights<P>, new: Rights<P>) {
+        let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
+        let change = |from, to| ddl::change_grants(ddl::GrantTarget::new(kind, self.object), from, to);
+        self.push_grants(planner, change(old, new), change(new, old));
+    }
+
+    /// Adds the step of changed grants, if there is a change.
+    pub fn push_grants(&self, planner: &mut Planner, up: Vec<String>, down: Vec<String>) {
+        if !up.is_empty() {
+            let step = self.step("grants").up(up.join("\n")).down(down.join("\n"));
+            planner.push(step.hazard(Hazard::AuthzUpdate));
         }
     }
-}
-
-/// Returns the privileges of `a` that `b` does not have.
-pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
-    let none = Default::default();
-    let rest = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
-    rest.filter(|(_, privileges)| !privileges.is_empty()).collect()
-}
-
-fn revokes<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
-    let grants = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
-    grants
-        .map(|(role, privileges)| {
-            let privileges = ddl::privileges(privileges.iter().copied());
-            format!("REVOKE {privileges} ON {kind} {object} FROM {};", ddl::role(role))
-        })
-        .collect()
 }

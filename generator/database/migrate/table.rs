@@ -187,5 +187,9 @@ fn settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     if change.kind == TableChangeKind::Alter {
         table.storage(planner, &old.storage, &new.storage);
     }
-    table.grants(planner, &old.grants, &new.grants);
+    // A column that is dropped and added gets its grants again there.
+    let keeps = |column: &SqlName| !diff.affected.regenerated_of(name).contains(column);
+    let in_both = |column: &SqlName| keeps(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
+    let down = ddl::change_table_grants(&object, new, old, in_both);
+    table.push_grants(planner, ddl::change_table_grants(&object, old, new, keeps), down);
 }

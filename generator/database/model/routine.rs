@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::values::Checked;
 
 /// A view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +26,9 @@ pub struct View {
     pub depends_on: BTreeSet<ObjectName>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
+    /// Those of `grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grant_options: Grants<TablePrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
 }
@@ -62,11 +66,22 @@ pub struct Function {
     /// Roles that may call it. If empty, everyone may, unless it runs with its owner's rights.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
+    /// Those of `grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grant_options: Grants<FunctionPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
 }
 
 impl Function {
+    /// Returns the grants with the privilege that everyone has by default.
+    pub fn effective_grants(&self) -> Grants<FunctionPrivilege> {
+        match self.is_for_everyone() {
+            true => Grants::from([(SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())]),
+            false => self.grants.clone(),
+        }
+    }
+
     /// Returns whether everyone may call it without a grant.
     pub fn is_for_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer

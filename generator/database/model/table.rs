@@ -42,6 +42,9 @@ pub struct Table {
     pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
+    /// Those of `grants` that the role may grant to others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub grant_options: Grants<TablePrivilege>,
     /// Leaves the table out of the write-ahead log: faster, but empty after a crash.
     #[serde(skip_serializing_if = "is_default")]
     pub unlogged: bool,
@@ -83,6 +86,12 @@ pub struct Column {
     /// How precise the statistics of the column are, 0 to 10000; the server's default unless given.
     #[serde(default, skip_serializing_if = "is_default")]
     pub statistics: Option<u16>,
+    /// Privileges on this column alone, beside those on the table.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grants: Grants<ColumnPrivilege>,
+    /// Those of `grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grant_options: Grants<ColumnPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(default, skip_serializing)]
@@ -107,10 +116,25 @@ impl Column {
             generated: None,
             collation: None,
             statistics: None,
+            grants: Grants::new(),
+            grant_options: Grants::new(),
             comment: None,
             renamed_from: None,
             backfill: None,
             using: None,
+        }
+    }
+
+    /// Returns the column as a partition has it that has no properties of its own: without what belongs to the
+    /// partitioned table alone.
+    #[must_use]
+    pub fn inherited(&self) -> Column {
+        Column {
+            nullable: self.nullable,
+            default: self.default.clone(),
+            generated: self.generated.clone(),
+            collation: self.collation,
+            ..Column::of_type(self.kind.clone())
         }
     }
 }

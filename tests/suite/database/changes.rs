@@ -14,7 +14,7 @@ use super::server::{Server, Version};
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 15] = [
+const CHANGES: [Change; 18] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -136,6 +136,32 @@ const CHANGES: [Change; 15] = [
             CREATE INDEX s ON t USING gist (c tsvector_ops (siglen = 200)); CREATE INDEX k ON t (a COLLATE \"POSIX\" text_pattern_ops DESC);
             CREATE UNIQUE INDEX n ON t (a, (lower(a)) COLLATE \"C\") NULLS NOT DISTINCT WITH (deduplicate_items = off) WHERE a > 'b';
             ALTER INDEX n ALTER COLUMN 2 SET STATISTICS 3;",
+        hint: no_hint,
+    },
+    Change {
+        name: "grants with grant option and on columns",
+        before: "CREATE TABLE t (a integer, b integer, \"The c\" integer); GRANT SELECT, UPDATE ON t TO reader WITH GRANT OPTION;
+            GRANT UPDATE (b) ON t TO reader; GRANT INSERT (a), SELECT (a) ON t TO writer WITH GRANT OPTION;
+            CREATE SEQUENCE s; GRANT USAGE ON SEQUENCE s TO writer WITH GRANT OPTION;",
+        after: "CREATE TABLE t (a integer, b integer, \"The c\" integer, d integer GENERATED ALWAYS AS (a) STORED);
+            GRANT SELECT ON t TO reader; GRANT DELETE ON t TO writer WITH GRANT OPTION;
+            GRANT UPDATE (b, \"The c\") ON t TO reader WITH GRANT OPTION; GRANT INSERT (a) ON t TO writer; GRANT SELECT (d) ON t TO PUBLIC;
+            CREATE SEQUENCE s; GRANT USAGE, SELECT ON SEQUENCE s TO writer; REVOKE GRANT OPTION FOR USAGE ON SEQUENCE s FROM writer;
+            CREATE FUNCTION f(i integer) RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$; GRANT EXECUTE ON FUNCTION f TO reader WITH GRANT OPTION;
+            CREATE SCHEMA x; GRANT USAGE ON SCHEMA x TO reader WITH GRANT OPTION; CREATE VIEW v AS SELECT 1 AS n;
+            GRANT SELECT ON v TO writer WITH GRANT OPTION;",
+        hint: no_hint,
+    },
+    Change {
+        name: "a privilege on the table is revoked, those on its columns stay",
+        before: "CREATE TABLE t (a integer, b integer); GRANT SELECT (a), UPDATE (a) ON t TO reader; GRANT SELECT, UPDATE ON t TO reader;",
+        after: "CREATE TABLE t (a integer, b integer); GRANT SELECT (a), UPDATE (b) ON t TO reader;",
+        hint: no_hint,
+    },
+    Change {
+        name: "the last grant on a column is revoked",
+        before: "CREATE TABLE t (a integer); GRANT SELECT (a) ON t TO reader WITH GRANT OPTION;",
+        after: "CREATE TABLE t (a integer);",
         hint: no_hint,
     },
 ];

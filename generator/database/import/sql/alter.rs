@@ -150,13 +150,8 @@ impl Reader {
         }
         let mut rest = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
         let divided = self.schema.tables.get(whole).ok_or("the partitioned table is missing")?;
-        // Comments and identities belong to the partitioned table only.
-        let mut columns = divided.columns.clone();
-        for column in columns.values_mut() {
-            (column.comment, column.identity, column.identity_options) = (None, None, IdentityOptions::default());
-            column.statistics = None;
-        }
-        if rest.columns != columns {
+        let inherited = divided.columns.iter().map(|(name, column)| (name.clone(), column.inherited()));
+        if rest.columns != inherited.collect() {
             return Err("its columns or their defaults differ from those of the partitioned table".into());
         }
         // Leave out keys and indexes that are attached to those of the partitioned table.

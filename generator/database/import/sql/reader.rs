@@ -46,6 +46,8 @@ pub struct Reader {
 pub struct Grant {
     pub at: usize,
     pub gives: bool,
+    /// Whether the role may grant the privileges to others, or loses only the right to do so.
+    pub with_option: bool,
     pub object: GrantObject,
     /// Names of privileges in SQL; `None` for ALL.
     pub privileges: Option<BTreeSet<String>>,
@@ -57,6 +59,7 @@ pub struct Grant {
 pub enum GrantObject {
     /// A table, a view or a sequence.
     Relation(ObjectName),
+    Column(ObjectName, SqlName),
     Sequence(ObjectName),
     Function(ObjectName),
     Schema(SqlName),

@@ -36,6 +36,7 @@ impl Reader {
             settings: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
+            grant_options: Default::default(),
             comment: None,
         };
         read_options(&mut function, &mut options)?;

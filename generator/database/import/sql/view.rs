@@ -26,6 +26,7 @@ impl Reader {
             indexes: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
+            grant_options: Default::default(),
             comment: None,
         };
         if let Some(options) = parts.take_node(WITH_PARAMS) {

@@ -91,6 +91,9 @@ fn add_again(change: &ColumnChange, column: &Column) -> String {
         let object = format!("{table}.{}", quoted(change.column));
         sql += &format!("\n{}", ddl::comment("COLUMN", &object, column.comment.as_ref()));
     }
+    for grant in ddl::column_grants(&table, change.column, column) {
+        sql += &format!("\n{grant}");
+    }
     sql
 }
 
@@ -106,11 +109,13 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
             .up(drop.clone())
             .down(add_again(change, old)),
     );
+    let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new))];
+    up.extend(ddl::column_grants(&table, change.column, new));
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed otherwise")
             .rank(change.rank + 1)
-            .up(format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new)))
+            .up(up.join("\n"))
             .down(drop)
             .hazard(Hazard::Rewrite),
     );

@@ -58,7 +58,7 @@ edits! {
     "add check without validation" |d, dice| {
         let table = d.table(dice, whole)?;
         let name = d.name("k");
-        d.map(&["tables", &table, "checks"]).insert(name, json!({ "expression": "id > 1000", "not_valid": true }));
+        d.map(&["tables", &table, "checks"]).insert(name, json!({ "expression": "id > -5", "not_valid": true }));
         Some(())
     };
     "check tables that inherit no more" |d, dice| {

@@ -46,12 +46,29 @@ edits! {
     "grant table" |d, dice| {
         let table = d.table(dice, |_| true)?;
         let role = ["reader", "writer", "public"][dice.below(3)];
+        d.map(&["tables", &table, "grant_options"]).remove(role);
         d.map(&["tables", &table, "grants"]).insert(role.into(), json!(["insert", "select"]));
         Some(())
     };
     "revoke table" |d, dice| {
         let (table, role, _) = take(d, dice, "grants")?;
+        d.map(&["tables", &table, "grant_options"]).remove(&role);
         d.map(&["tables", &table, "grants"]).remove(&role).map(drop)
+    };
+    "grant with option" |d, dice| {
+        let (table, role, _) = take(d, dice, "grants")?;
+        if role == "public" { return None; }
+        d.map(&["tables", &table, "grants"]).insert(role.clone(), json!(["insert", "select", "update"]));
+        d.map(&["tables", &table, "grant_options"]).insert(role, json!(["select"]));
+        Some(())
+    };
+    "grant column" |d, dice| {
+        let (table, column) = d.column(dice, |_| true)?;
+        let options = [json!({}), json!({ "writer": ["update"] })][dice.below(2)].clone();
+        let column = d.map(&["tables", &table, "columns", &column]);
+        column.insert("grants".into(), json!({ "writer": ["insert", "update"], "reader": ["select"] }));
+        column.insert("grant_options".into(), options);
+        Some(())
     };
     "grant sequence" |d, dice| {
         let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
