@@ -57,6 +57,9 @@ fact (kind, name, what) AS (
            WHEN 'c' THEN 'composite' ELSE relkind::pg_catalog.text END,
          nspname || '.' || relname,
          pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, pg_catalog.array_to_string(reloptions, ','),
+           CASE WHEN relkind IN ('r', 'p') AND relreplident <> 'd' THEN 'identity ' || relreplident::pg_catalog.text END,
+           (SELECT relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+             WHERE i.indrelid = rel.oid AND i.indisreplident AND rel.relreplident = 'i'),
            pg_catalog.pg_get_partkeydef(CASE WHEN relkind = 'p' THEN rel.oid END), pg_catalog.pg_get_expr(relpartbound, rel.oid),
            CASE WHEN relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(rel.oid) END)
     FROM rel WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -31,6 +32,22 @@ impl Check<'_> {
         if !ordered && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
         {
             self.report(path.clone(), "only btree indexes can be unique or ordered", "");
+        }
+    }
+
+    /// Checks that the index of the replica identity identifies each row, as the server requires.
+    pub(super) fn replica_identity(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        let ReplicaIdentity::Index(index) = &table.replica_identity else { return };
+        let primary = (!table.primary_key.is_empty() && ddl::primary_key_name(name, table) == *index)
+            .then(|| table.primary_key.clone());
+        let unique = table.uniques.get(index).filter(|unique| unique.deferrable == Deferrable::No);
+        let plain = table.indexes.get(index).filter(|index| index.unique && index.predicate.is_none());
+        let plain = plain.and_then(|index| index.columns.iter().map(|column| column.column.clone()).collect());
+        let columns: Option<Vec<SqlName>> = primary.or_else(|| unique.map(|it| it.columns.clone())).or(plain);
+        let is_nullable = |name: &SqlName| table.columns.get(name).is_none_or(|column| column.nullable);
+        if columns.is_none_or(|columns| columns.iter().any(is_nullable)) {
+            let message = format!("`{index}` is not a unique index or constraint of columns that are NOT NULL");
+            self.report(path.clone(), message, "name such an index, or use 'full");
         }
     }
 

@@ -46,6 +46,7 @@ impl Check<'_> {
         for (key, trigger) in &table.triggers {
             self.trigger(table, trigger, &path.key("triggers").key(key.as_str()));
         }
+        self.replica_identity(name, table, &path.key("replica_identity"));
         self.partitions(name, table, &path);
     }
 
@@ -110,7 +111,7 @@ impl Check<'_> {
     }
 
     fn policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
-        if table.row_security == RowSecurity::Off {
+        if !table.row_security.is_on() {
             let message = "the policy has no effect while `row_security` is off";
             self.findings.push(
                 Diagnostic::warning(Code::SchemaInvalid, path.clone())

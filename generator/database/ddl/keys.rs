@@ -146,6 +146,17 @@ fn index_column(column: &IndexColumn) -> String {
     sql
 }
 
+/// Returns the statement that sets what logical replication sends of old rows.
+pub fn replica_identity(table: &ObjectName, identity: &ReplicaIdentity) -> String {
+    let identity = match identity {
+        ReplicaIdentity::Default => "DEFAULT".to_owned(),
+        ReplicaIdentity::Full => "FULL".to_owned(),
+        ReplicaIdentity::Nothing => "NOTHING".to_owned(),
+        ReplicaIdentity::Index(index) => format!("USING INDEX {}", quoted(index)),
+    };
+    format!("ALTER TABLE {} REPLICA IDENTITY {identity};", table.sql())
+}
+
 /// Returns the index behind a unique constraint or primary key.
 pub fn unique_index(columns: &[SqlName], include: &[SqlName], nulls_not_distinct: bool) -> Index {
     let columns = columns.iter().map(|name| IndexColumn { column: Some(name.clone()), ..IndexColumn::default() });

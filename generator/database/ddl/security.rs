@@ -29,13 +29,12 @@ pub fn row_security(name: &ObjectName, table: &Table, from: RowSecurity, to: Row
 /// Returns the statements that change row security of one table.
 pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let mut sql = Vec::new();
-    let (enabled, forced) = (|state| state != RowSecurity::Off, |state| state == RowSecurity::Forced);
-    if enabled(from) != enabled(to) {
-        let word = if enabled(to) { "ENABLE" } else { "DISABLE" };
+    if from.is_on() != to.is_on() {
+        let word = if to.is_on() { "ENABLE" } else { "DISABLE" };
         sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
     }
-    if forced(from) != forced(to) {
-        let word = if forced(to) { "FORCE" } else { "NO FORCE" };
+    if from.is_forced() != to.is_forced() {
+        let word = if to.is_forced() { "FORCE" } else { "NO FORCE" };
         sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
     }
     sql

@@ -17,6 +17,7 @@ mod keys;
 mod labels;
 mod planner;
 mod rename;
+mod replica_identity;
 mod routines;
 mod schemas;
 mod security;

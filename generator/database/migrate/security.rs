@@ -100,13 +100,15 @@ fn row_security(planner: &mut Planner, change: &TableChange) {
     let least = old.row_security.min(new.row_security);
     let gained = new.partitions.keys().filter(|part| !is_common(part));
     up.extend(gained.flat_map(|part| ddl::table_row_security(&name.beside(part).sql(), least, new.row_security)));
+    let lost = |held: fn(RowSecurity) -> bool| held(old.row_security) && !held(new.row_security);
+    let is_weaker = lost(RowSecurity::is_on) || lost(RowSecurity::is_forced);
     let why = format!("{name}: row-level security");
     planner.push(
         MigrationStep::new(Phase::Attach, name.as_str(), path.key("row_security"), why)
             .up(up.join("\n"))
             .down(set(new.row_security, old.row_security).join("\n"))
             .hazard(Hazard::AuthzUpdate)
-            .hazards((new.row_security < old.row_security).then_some(Hazard::RlsWeakened)),
+            .hazards(is_weaker.then_some(Hazard::RlsWeakened)),
     );
 }
 
@@ -117,7 +119,7 @@ fn policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             continue;
         }
         // An additional permissive policy shows more rows of a table that was protected before.
-        let is_wider = !old.policies.contains_key(key) && !policy.restrictive && old.row_security != RowSecurity::Off;
+        let is_wider = !old.policies.contains_key(key) && !policy.restrictive && old.row_security.is_on();
         let path = path.key("policies").key(key.as_str());
         planner.push(
             MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the policy {name}.{key}"))

@@ -7,7 +7,7 @@ use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{DATA_LOST, MigrationStep, Phase};
-use super::{column, indexes, keys, security};
+use super::{column, indexes, keys, replica_identity, security};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -41,6 +41,7 @@ fn create(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     keys::add_foreign_keys(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
+    replica_identity::plan(planner, diff, change);
     settings(planner, diff, change);
 }
 
@@ -114,6 +115,7 @@ fn alter(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     column::plan(planner, diff, change);
     keys::plan(planner, diff, change);
     security::plan(planner, diff, change);
+    replica_identity::plan(planner, diff, change);
     settings(planner, diff, change);
 }
 

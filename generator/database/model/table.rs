@@ -33,6 +33,9 @@ pub struct Table {
     /// `'forced` also binds the table's owner.
     #[serde(skip_serializing_if = "is_default")]
     pub row_security: RowSecurity,
+    /// What logical replication sends of the old version of a changed row.
+    #[serde(skip_serializing_if = "is_default")]
+    pub replica_identity: ReplicaIdentity,
     #[serde(skip_serializing_if = "is_default")]
     pub policies: BTreeMap<SqlName, Policy>,
     #[serde(skip_serializing_if = "is_default")]
@@ -61,6 +64,20 @@ pub struct Table {
     pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
     pub renamed_from: Option<SqlName>,
+}
+
+/// What logical replication sends of the old version of a row that is changed or deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplicaIdentity {
+    /// The primary key.
+    #[default]
+    Default,
+    /// All columns.
+    Full,
+    Nothing,
+    /// The columns of this unique index or constraint, which are NOT NULL.
+    Index(SqlName),
 }
 
 /// A column; NOT NULL unless `nullable`.

@@ -53,16 +53,25 @@ impl Reader {
                 Ok(())
             }
             SET_OPTIONS | RESET_OPTIONS => Self::change_parameters(&mut self.table(name, node)?.storage, node),
-            ENABLE_RLS => {
-                if let Some((.., security)) = self.partitions.get_mut(name) {
-                    *security = RowSecurity::On;
-                    return Ok(());
-                }
-                self.table(name, node)?.row_security = RowSecurity::On;
+            ENABLE_RLS | DISABLE_RLS | FORCE_RLS | NO_FORCE_RLS => {
+                let security = match self.partitions.get_mut(name) {
+                    Some((.., security)) => security,
+                    None => &mut self.table(name, node)?.row_security,
+                };
+                *security = match node.kind() {
+                    ENABLE_RLS | DISABLE_RLS => RowSecurity::new(node.kind() == ENABLE_RLS, security.is_forced()),
+                    _ => RowSecurity::new(security.is_on(), node.kind() == FORCE_RLS),
+                };
                 Ok(())
             }
-            FORCE_RLS => {
-                self.forced_tables.push((start(node), name.clone()));
+            REPLICA_IDENTITY => {
+                let option = parts.take_any()?;
+                self.table(name, node)?.replica_identity = match option.kind() {
+                    REPLICA_IDENTITY_FULL => ReplicaIdentity::Full,
+                    REPLICA_IDENTITY_NOTHING => ReplicaIdentity::Nothing,
+                    USING_INDEX_NAME => ReplicaIdentity::Index(ident(&Parts::of(&option).require(INDEX_REF)?)?),
+                    _ => ReplicaIdentity::Default,
+                };
                 Ok(())
             }
             ATTACH_PARTITION => {

@@ -37,8 +37,6 @@ pub struct Reader {
     pub attached_indexes: Vec<(usize, String, String)>,
     /// Tables created as partitions: place, partitioned table, row security.
     pub partitions: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
-    /// Tables whose row security is forced, which takes effect once it is on.
-    pub forced_tables: Vec<(usize, ObjectName)>,
 }
 
 /// GRANT or REVOKE on one object.

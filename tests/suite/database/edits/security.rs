@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Edit, take};
+use super::{Edit, take, whole};
 
 edits! {
     "protect rows" |d, dice| {
@@ -41,6 +41,25 @@ edits! {
         }
         d.map(&["tables", &table]).remove("policies");
         d.allow(&table, &["rls_weakened"]);
+        Some(())
+    };
+    "force row security that is off" |d, dice| {
+        let table = d.table(dice, |table| table.get("row_security").is_none())?;
+        d.map(&["tables", &table]).insert("row_security".into(), json!("forced_when_on"));
+        Some(())
+    };
+    "change replica identity" |d, dice| {
+        let table = d.table(dice, whole)?;
+        let indexes = d.keys(&["tables", &table, "uniques"], |_, unique| unique.get("deferrable").is_none());
+        let fits = |name: &&String| d.root["tables"][&table]["uniques"][name]["columns"].as_array().is_some_and(|columns| {
+            columns.iter().all(|column| d.root["tables"][&table]["columns"][column.as_str().unwrap()].get("nullable").is_none())
+        });
+        let identity = match (dice.below(3), indexes.iter().find(fits)) {
+            (0, Some(index)) => json!({ "index": index }),
+            (1, _) => json!("nothing"),
+            _ => json!("full"),
+        };
+        d.map(&["tables", &table]).insert("replica_identity".into(), identity);
         Some(())
     };
     "grant table" |d, dice| {
