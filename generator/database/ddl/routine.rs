@@ -91,6 +91,9 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
         sql += &format!("\n  SET {setting} = {}", values.join(", "));
     }
     let body = function.body.as_str();
+    if function.is_standard() {
+        return sql + &format!("\n  {};", body.trim());
+    }
     let tag = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
     let tag = tag.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
     sql + &format!("\n  AS {tag}{body}{tag};")

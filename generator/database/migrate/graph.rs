@@ -126,7 +126,7 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
                 function.returns.iter().for_each(|text| read(text.as_str(), true, tell));
                 // The server checks the body of an SQL function, but no other, when the function is created.
                 if function.language == FunctionLanguage::Sql {
-                    read(function.body.as_str(), false, tell);
+                    read(function.body.as_str(), function.is_standard(), tell);
                 }
                 function.depends_on.iter().for_each(|name| tell(name.name(), false));
             }

@@ -45,6 +45,7 @@ pub struct Function {
     #[serde(default, skip_serializing_if = "is_default")]
     pub returns: Option<Returns>,
     pub language: FunctionLanguage,
+    /// The text between the quotes. In SQL also `RETURN …` and `BEGIN ATOMIC … END`, which have none.
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volatility: Volatility,
@@ -74,6 +75,11 @@ pub struct Function {
 }
 
 impl Function {
+    /// Returns whether the server reads the body when it creates the function, and knows what the body uses.
+    pub fn is_standard(&self) -> bool {
+        self.language == FunctionLanguage::Sql && self.body.is_standard()
+    }
+
     /// Returns the grants with the privilege that everyone has by default.
     pub fn effective_grants(&self) -> Grants<FunctionPrivilege> {
         match self.is_for_everyone() {

@@ -14,7 +14,7 @@ use super::server::{Server, Version};
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 18] = [
+const CHANGES: [Change; 22] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -164,6 +164,49 @@ const CHANGES: [Change; 18] = [
         after: "CREATE TABLE t (a integer);",
         hint: no_hint,
     },
+    Change {
+        name: "replica identity",
+        before: "CREATE TABLE t (a integer PRIMARY KEY, b integer NOT NULL); CREATE UNIQUE INDEX i ON t (b); ALTER TABLE t REPLICA IDENTITY USING INDEX i;
+            CREATE TABLE u (a integer); ALTER TABLE u REPLICA IDENTITY FULL; CREATE TABLE v (a integer NOT NULL);
+            CREATE TABLE w (a integer NOT NULL); CREATE UNIQUE INDEX w_i ON w (a); ALTER TABLE w REPLICA IDENTITY USING INDEX w_i;",
+        after: "CREATE TABLE t (a integer PRIMARY KEY, b integer NOT NULL); CREATE UNIQUE INDEX i ON t (b, a); ALTER TABLE t REPLICA IDENTITY USING INDEX i;
+            CREATE TABLE u (a integer); ALTER TABLE u REPLICA IDENTITY NOTHING;
+            CREATE TABLE v (a integer NOT NULL CONSTRAINT v_u UNIQUE); ALTER TABLE v REPLICA IDENTITY USING INDEX v_u;
+            CREATE TABLE w (a integer NOT NULL); CREATE UNIQUE INDEX w_j ON w (a); ALTER TABLE w REPLICA IDENTITY USING INDEX w_j;",
+        hint: no_hint,
+    },
+    Change {
+        name: "row security is forced while it is off",
+        before: "CREATE TABLE t (a integer); ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE TABLE u (a integer);
+            ALTER TABLE u ENABLE ROW LEVEL SECURITY;",
+        after: "CREATE TABLE t (a integer); ALTER TABLE t FORCE ROW LEVEL SECURITY, ENABLE ROW LEVEL SECURITY;
+            CREATE TABLE u (a integer); ALTER TABLE u ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;",
+        hint: no_hint,
+    },
+    Change {
+        name: "function bodies of the SQL standard",
+        before: "CREATE TABLE t (id integer PRIMARY KEY, v text, w text);
+            CREATE FUNCTION one(i integer) RETURNS integer LANGUAGE sql IMMUTABLE RETURN i + 1;
+            CREATE FUNCTION reads() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT t.v FROM t WHERE t.id = 1; END;
+            CREATE FUNCTION calls(i integer) RETURNS integer LANGUAGE sql RETURN one(one(i));
+            CREATE FUNCTION becomes_standard(i integer) RETURNS integer LANGUAGE sql AS $$ SELECT i $$;",
+        after: "CREATE TABLE t (id integer PRIMARY KEY, v varchar(40), x integer);
+            CREATE FUNCTION one(i integer) RETURNS integer LANGUAGE sql IMMUTABLE RETURN i + 2;
+            CREATE FUNCTION reads() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT t.v FROM t WHERE t.id = 1; END;
+            CREATE FUNCTION calls(i integer) RETURNS integer LANGUAGE sql RETURN one(i);
+            CREATE PROCEDURE writes(i integer, n text) BEGIN ATOMIC
+              INSERT INTO t (id, v) VALUES (i, CASE WHEN i > 0 THEN n ELSE 'it''s; not the end' END); DELETE FROM t WHERE t.id = i - 1; END;
+            CREATE FUNCTION becomes_standard(i integer) RETURNS integer LANGUAGE sql RETURN i;",
+        hint: no_hint,
+    },
+    Change {
+        name: "functions of the SQL standard and what they use are dropped",
+        before: "CREATE TABLE t (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t;
+            CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT count(v.id) FROM v; END;
+            CREATE FUNCTION g() RETURNS bigint RETURN f();",
+        after: "CREATE TABLE u (n integer);",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -196,6 +239,22 @@ fn a_partition_with_a_list_of_columns_is_refused_by_its_name() {
     let findings = sql::read(text).unwrap_err();
     assert_eq!((findings.len(), findings[0].line), (1, 2), "{findings:#?}");
     assert!(findings[0].what.contains("the table p"), "{}", findings[0].what);
+}
+
+/// psql would find the end of each of these bodies at another word than the server.
+#[test]
+fn a_standard_body_has_one_end_for_every_reader() {
+    let function = |body: &str| format!("CREATE FUNCTION f() RETURNS integer LANGUAGE sql {body};");
+    for body in ["BEGIN ATOMIC SELECT 1 AS \"end\"; END", "BEGIN ATOMIC SELECT (SELECT 1 AS end); SELECT CASE WHEN true THEN 1 END; END"] {
+        sql::read(&function(body)).unwrap_or_else(|lost| panic!("{body}: {lost:#?}"));
+    }
+    for body in ["BEGIN ATOMIC SELECT 1 AS end; SELECT 2; END", "BEGIN ATOMIC SELECT 1 AS begin; SELECT 2; END"] {
+        let findings = sql::read(&function(body)).unwrap_err();
+        assert!(findings[0].what.contains("psql"), "{body}: {findings:#?}");
+    }
+    for body in ["RETURN 1; DROP TABLE t", "BEGIN ATOMIC SELECT 1; END; DROP TABLE t", "BEGIN ATOMIC SELECT 1;", "RETURN 1) OR (1"] {
+        assert!(nself::database::model::Body::new(body).is_err(), "{body}");
+    }
 }
 
 const TYPES: [&str; 27] = [

@@ -148,6 +148,10 @@ impl Draft {
     }
 
     pub fn drop_views(&mut self, word: &str) {
+        let reads = |body: &Value| body.as_str().is_some_and(|body| body.starts_with("BEGIN ATOMIC"));
+        for function in self.keys(&["functions"], |_, it| reads(&it["body"]) && contains(&it["body"], word)) {
+            self.map(&["functions"]).remove(&function);
+        }
         let gone = self.keys(&["views"], |_, view| contains(view, word));
         for view in gone {
             self.map(&["views"]).remove(&view);
