@@ -38,6 +38,13 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint(hint));
         };
         match (convention, table.scope) {
+            // The rows of a partition belong to its table.
+            (_, None) if table.partition_of.is_some() => {}
+            (_, Some(_)) if table.partition_of.is_some() => refuse(
+                path.key("scope"),
+                format!("{table_name} has the scope of its partitioned table"),
+                "leave `scope` out",
+            ),
             (Convention::None, None) | (_, Some(Scope::Shared)) => {
                 for column in [TENANT_COLUMN, APP_COLUMN] {
                     if convention != Convention::None && table.columns.contains_key(column) {
@@ -71,10 +78,35 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
         }
     }
     if convention == Convention::Tenant {
+        protect_partitions(schema);
         findings.extend(super::tenant_keys::apply(schema, root));
         findings.extend(check_views(schema, root));
     }
     findings
+}
+
+/// Forces row security of partitions that hold rows of tenants: without policies, they are only read through their
+/// table.
+fn protect_partitions(schema: &mut Schema) {
+    let is_of_tenants = |partition: &PartitionOf| {
+        let mut at = Some(&partition.table);
+        // A line of partitions is not longer than the number of tables.
+        for _ in 0..schema.tables.len() {
+            let Some(table) = at.and_then(|name| schema.tables.get(name)) else { return false };
+            match &table.partition_of {
+                None => return table.scope == Some(Scope::Tenant),
+                Some(partition) => at = Some(&partition.table),
+            }
+        }
+        false
+    };
+    let partitions = schema.tables.iter().filter(|(_, table)| table.partition_of.as_ref().is_some_and(is_of_tenants));
+    let names: Vec<ObjectName> = partitions.map(|(name, _)| name.clone()).collect();
+    for name in names {
+        if let Some(table) = schema.tables.get_mut(&name) {
+            table.row_security = RowSecurity::Forced;
+        }
+    }
 }
 
 type Refuse<'a> = dyn FnMut(FieldPath, String, &str) + 'a;

@@ -71,7 +71,9 @@ impl Check<'_> {
             return;
         };
         let references = path.key("references").key("columns");
-        self.columns(target, &key.references.columns, &references);
+        if target.partition_of.is_none() {
+            self.columns(target, &key.references.columns, &references);
+        }
         if key.columns.len() != key.references.columns.len() {
             self.report(references, "both sides of a foreign key need the same number of columns", "");
             return;
@@ -117,20 +119,42 @@ impl Check<'_> {
                 );
             }
         }
-        for (part, bound) in &table.partitions {
+        for (part, bound) in table.partitions.iter().filter(|(_, bound)| !by.fits(bound)) {
             let path = path.key("partitions").key(part.as_str());
-            let fits = match (by.strategy, bound) {
-                (Strategy::Range, Bound::Range { from, to }) => {
-                    from.len() == by.columns.len() && to.len() == by.columns.len()
-                }
-                (Strategy::List, Bound::In(values)) => !values.is_empty(),
-                (Strategy::Hash, Bound::Hash { modulus, remainder }) => remainder < modulus,
-                (Strategy::Range | Strategy::List, Bound::Default) => true,
-                _ => false,
+            self.report(path, format!("the bound {} does not fit `partition_by`", ddl::bound(bound)), "");
+        }
+    }
+
+    /// Checks a partition that is declared as a table.
+    pub(super) fn partition_of(&mut self, table: &Table, path: &FieldPath) {
+        let Some(partition) = &table.partition_of else { return };
+        let at = path.key("partition_of");
+        let Some((whole, by)) =
+            self.schema.tables.get(&partition.table).and_then(|it| Some((it, it.partition_by.as_ref()?)))
+        else {
+            let message = format!("there is no table `{}` with `partition_by`", partition.table);
+            self.report(at.key("table"), message, "name the partitioned table");
+            return;
+        };
+        if !by.fits(&partition.bound) {
+            self.report(at.key("bound"), "the bound does not fit `partition_by` of the table", "");
+        }
+        let inherited = self.schema.columns_of(&partition.table);
+        for (name, column) in &table.columns {
+            let path = path.key("columns").key(name.as_str());
+            let fits = |whole: &Column| {
+                let own = Column { nullable: whole.nullable, default: whole.default.clone(), ..column.inherited() };
+                own == whole.inherited() && column.identity.is_none() && (whole.nullable || !column.nullable)
             };
-            if !fits {
-                self.report(path, "the bound does not fit `partition_by`", "");
+            if !inherited.get(name).is_some_and(fits) {
+                let message = format!("the column differs from that of {}", partition.table);
+                let hint = "a column of a partition can have another `default` and be NOT NULL; leave the rest out";
+                self.report(path, message, hint);
             }
+        }
+        for key in table.checks.keys().filter(|key| whole.checks.contains_key(*key)) {
+            let path = path.key("checks").key(key.as_str());
+            self.report(path, format!("{} has a check with this name", partition.table), "leave it out: partitions have it");
         }
     }
 }

@@ -23,6 +23,14 @@ impl Check<'_> {
 
     pub(super) fn table(&mut self, name: &ObjectName, table: &Table) {
         let path = self.path("tables", name);
+        self.partition_of(table, &path);
+        let full;
+        let table = if table.partition_of.is_some() {
+            full = Table { columns: self.schema.columns_of(name), ..table.clone() };
+            &full
+        } else {
+            table
+        };
         for (column_name, column) in &table.columns {
             self.column(column, &path.key("columns").key(column_name.as_str()));
         }

@@ -19,15 +19,8 @@ pub fn create_policy(table: &ObjectName, name: &SqlName, policy: &Policy) -> Str
     sql + ";"
 }
 
-/// Returns the statements that change row security of a table and its partitions. Partitions have no policies, so
-/// roles that are bound by row security cannot read them past the policies of the table.
-pub fn row_security(name: &ObjectName, table: &Table, from: RowSecurity, to: RowSecurity) -> Vec<String> {
-    let tables = std::iter::once(name.sql()).chain(table.partitions.keys().map(|part| name.beside(part).sql()));
-    tables.flat_map(|table| table_row_security(&table, from, to)).collect()
-}
-
-/// Returns the statements that change row security of one table.
-pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
+/// Returns the statements that change row security of a table.
+pub fn row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let mut sql = Vec::new();
     if from.is_on() != to.is_on() {
         let word = if to.is_on() { "ENABLE" } else { "DISABLE" };

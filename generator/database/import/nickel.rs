@@ -34,6 +34,7 @@ fn is_tag(path: &[&str]) -> bool {
             | ["tables", _, "policies", _, "for"]
             | ["tables", _, "partition_by", "strategy"]
             | ["tables", _, "partitions", _]
+            | ["tables", _, "partition_of", "bound"]
             | ["sequences", _, "kind"]
             | ["functions", _, "language" | "volatility" | "parallel"]
             | [_, _, "grants" | "grant_options" | "default_privileges", _, ITEM]

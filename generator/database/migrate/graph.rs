@@ -62,6 +62,13 @@ impl<'a> Graph<'a> {
                 }
             });
         }
+        // A partition may have a column with the name of its table.
+        for (i, ObjectNode(kind, name)) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Table) {
+            let partition = schema.tables.get(*name).and_then(|table| table.partition_of.as_ref());
+            let whole = partition.and_then(|it| nodes.binary_search(&ObjectNode(*kind, &it.table)).ok());
+            before[i].extend(whole);
+            needs[i].extend(whole);
+        }
         match sort(&before) {
             Ok(positions) => Ok(Graph { nodes, positions, needs }),
             Err(cycle) => Err(cycle.into_iter().map(|i| nodes[i]).collect()),

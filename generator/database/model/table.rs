@@ -40,7 +40,11 @@ pub struct Table {
     pub policies: BTreeMap<SqlName, Policy>,
     #[serde(skip_serializing_if = "is_default")]
     pub partition_by: Option<PartitionBy>,
-    /// Maps the name of a partition to its bound; empty unless `partition_by` is given.
+    /// Makes the table a partition of another. It has the columns of that table; `columns` holds only those that have
+    /// a default, NOT NULL, a comment, statistics or grants of their own.
+    #[serde(skip_serializing_if = "is_default")]
+    pub partition_of: Option<PartitionOf>,
+    /// Partitions without anything of their own: name to bound. Empty unless `partition_by` is given.
     #[serde(skip_serializing_if = "is_default")]
     pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]

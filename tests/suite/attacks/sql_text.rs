@@ -57,6 +57,12 @@ fn slots(text: &str) -> Vec<(&'static str, Value)> {
         ("backfill", table(json!({ "columns": { "c": column("backfill") } }))),
         ("using", table(json!({ "columns": { "c": column("using") } }))),
         ("check", table(json!({ "checks": { "c": text } }))),
+        ("detailed check", table(json!({ "checks": { "c": { "expression": text, "not_valid": true } } }))),
+        ("partition of", table(json!({ "partition_of": { "table": "p", "bound": { "in": [text] } } }))),
+        (
+            "returned value",
+            json!({ "functions": { "f": { "language": "sql", "body": format!("RETURN {text}"), "returns": "text" } } }),
+        ),
         ("index", table(json!({ "indexes": { "i": { "columns": [{ "expression": text }] } } }))),
         ("where", table(json!({ "indexes": { "i": { "columns": [{ "column": "id" }], "where": text } } }))),
         (
@@ -114,6 +120,33 @@ fn no_slot_accepts_text_that_escapes_it() {
         CONTINUED,
     ] {
         assert!(!returns(text), "{text}");
+    }
+    let body = |text: &str| {
+        let function = json!({ "language": "sql", "body": text, "returns": "text" });
+        serde_json::from_value::<Schema>(json!({ "functions": { "f": function } })).is_ok()
+    };
+    for text in ["BEGIN ATOMIC SELECT 1; END", "begin atomic RETURN CASE WHEN true THEN 1 END; end", "SELECT 1; SELECT 2"] {
+        assert!(body(text), "{text}");
+    }
+    for text in [
+        "BEGIN ATOMIC SELECT 1; END; DROP TABLE keep",
+        "BEGIN ATOMIC SELECT 1; END SECURITY DEFINER",
+        "BEGIN ATOMIC SELECT 1",
+        "BEGIN ATOMIC SELECT 1 AS end; DROP TABLE keep; SELECT 1; END",
+        "RETURN 1; DROP TABLE keep",
+    ] {
+        assert!(!body(text), "{text}");
+    }
+    // Storage parameters are words, and their values words or numbers.
+    let storage = |name: &str, value: &str| {
+        let table = json!({ "columns": {}, "storage": { name: value } });
+        serde_json::from_value::<Schema>(json!({ "tables": { "t": table } })).is_ok()
+    };
+    for (name, value) in [("fillfactor", "70"), ("toast.autovacuum_enabled", "off"), ("autovacuum_vacuum_scale_factor", "0.05")] {
+        assert!(storage(name, value), "{name} {value}");
+    }
+    for (name, value) in [("fill factor", "1"), ("a\"", "1"), ("other.fillfactor", "1"), ("fillfactor", "1')"), ("fillfactor", "")] {
+        assert!(!storage(name, value), "{name} {value}");
     }
     let query = |text: &str| serde_json::from_value::<Schema>(json!({ "views": { "v": { "query": text } } })).is_ok();
     for text in [

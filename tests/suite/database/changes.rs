@@ -14,7 +14,7 @@ use super::server::{Server, Version};
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 22] = [
+const CHANGES: [Change; 26] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -205,6 +205,59 @@ const CHANGES: [Change; 22] = [
             CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT count(v.id) FROM v; END;
             CREATE FUNCTION g() RETURNS bigint RETURN f();",
         after: "CREATE TABLE u (n integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "partitions with objects of their own",
+        before: "CREATE TABLE p (id integer NOT NULL, day date NOT NULL, kind text, amount integer DEFAULT 1) PARTITION BY RANGE (day);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+            CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+            CREATE TABLE gone PARTITION OF p FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+            CREATE INDEX gone_i ON gone (kind);
+            CREATE INDEX p_kind ON p (kind); ALTER TABLE p2 ALTER COLUMN amount SET DEFAULT 2; GRANT SELECT ON p2 TO reader;",
+        after: "CREATE SCHEMA old; CREATE TABLE p (id integer NOT NULL, day date NOT NULL, kind varchar(30), amount integer DEFAULT 5) PARTITION BY RANGE (day);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') ;
+            CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+            CREATE TABLE rest PARTITION OF p DEFAULT PARTITION BY LIST (kind); CREATE TABLE rest_a PARTITION OF rest FOR VALUES IN ('a');
+            CREATE TABLE old.p0 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+            CREATE INDEX p_kind ON p (kind); ALTER TABLE p2 ALTER COLUMN amount SET DEFAULT 2; ALTER TABLE p1 ALTER COLUMN amount DROP DEFAULT;
+            ALTER TABLE p1 ALTER COLUMN kind SET NOT NULL; ALTER TABLE p1 ADD CONSTRAINT p1_c CHECK (amount > 0), ADD CONSTRAINT p1_key PRIMARY KEY (id);
+            CREATE INDEX p2_amount ON p2 (amount) WHERE kind IS NOT NULL; ALTER TABLE old.p0 SET (fillfactor = 70);
+            GRANT INSERT ON p2 TO writer; GRANT SELECT (id) ON p1 TO reader; COMMENT ON TABLE rest_a IS 'the rest'; COMMENT ON COLUMN p2.kind IS 'of 2026';
+            ALTER TABLE p1 ENABLE ROW LEVEL SECURITY; CREATE POLICY only_p1 ON p1 USING (id > 1);
+            ALTER TABLE p2 REPLICA IDENTITY FULL; CREATE INDEX rest_i ON rest (id);",
+        hint: no_hint,
+    },
+    Change {
+        name: "bounds of partitions change places",
+        before: "CREATE TABLE p (id integer PRIMARY KEY, v text, CONSTRAINT c CHECK (id > 0)) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3);
+            CREATE INDEX p_v ON p (v); CREATE INDEX p1_own ON p1 (v DESC); ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+            ALTER TABLE p1 ENABLE ROW LEVEL SECURITY; ALTER TABLE p2 ENABLE ROW LEVEL SECURITY; ALTER TABLE p3 ENABLE ROW LEVEL SECURITY;",
+        after: "CREATE TABLE p (id integer PRIMARY KEY, v text, CONSTRAINT c CHECK (id > 0)) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (2); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (1, 3); CREATE TABLE p4 PARTITION OF p DEFAULT;
+            CREATE INDEX p_v ON p (v); CREATE INDEX p1_own ON p1 (v DESC); ALTER TABLE p ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+            ALTER TABLE p1 ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; ALTER TABLE p2 ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
+        hint: no_hint,
+    },
+    Change {
+        name: "columns of a partitioned table change under its partitions",
+        before: "CREATE TABLE p (id integer NOT NULL, a integer DEFAULT 1, b text, g integer GENERATED ALWAYS AS (id + 1) STORED, gone integer)
+              PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 ALTER COLUMN a SET DEFAULT 7; ALTER TABLE p1 ADD CONSTRAINT p1_a CHECK (a > 0);
+            ALTER TABLE p1 ALTER COLUMN b SET NOT NULL; CREATE INDEX p1_g ON p1 (g); CREATE INDEX p1_a_i ON p1 (a) WHERE a > 3;",
+        after: "CREATE TABLE p (id integer NOT NULL, a bigint DEFAULT 1, b text NOT NULL, g integer GENERATED ALWAYS AS (id + 2) STORED, n text DEFAULT 'x')
+              PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 ALTER COLUMN a SET DEFAULT 7; ALTER TABLE p1 ADD CONSTRAINT p1_a CHECK (a > 0);
+            ALTER TABLE p1 ALTER COLUMN n SET DEFAULT 'y'; CREATE INDEX p1_g ON p1 (g); CREATE INDEX p1_a_i ON p1 (a) WHERE a > 3;",
+        hint: |schema| schema.tables.get_mut("p").unwrap().columns.get_mut("b").unwrap().backfill = Some(serde_json::from_value("'none'".into()).unwrap()),
+    },
+    Change {
+        name: "a partitioned table is dropped with its partitions",
+        before: "CREATE TABLE t (id integer PRIMARY KEY); CREATE TABLE p (id integer NOT NULL) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); CREATE INDEX i ON p2 (id);
+            ALTER TABLE p2 ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES t (id);",
+        after: "CREATE TABLE t (id bigint PRIMARY KEY);",
         hint: no_hint,
     },
 ];

@@ -167,7 +167,7 @@ impl Reader {
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let relations = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.partitions.keys());
+                let relations = self.schema.tables.keys().chain(self.schema.views.keys());
                 all.extend(relations.filter(inside).cloned().map(GrantObject::Relation));
             }
             PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
@@ -259,11 +259,7 @@ impl Reader {
 
     /// Applies a grant to the schema.
     fn give(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let part = self.partitions.keys().cloned().collect::<BTreeSet<_>>();
-        let missing = |name: &ObjectName| match part.contains(name) {
-            true => format!("nself cannot represent privileges on the partition {name} alone"),
-            false => format!("there is no object `{name}` for this privilege"),
-        };
+        let missing = |name: &ObjectName| format!("there is no object `{name}` for this privilege");
         match &grant.object {
             GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {
@@ -280,8 +276,10 @@ impl Reader {
                 if self.schema.views.contains_key(name) {
                     return Err(format!("nself cannot represent privileges on columns of the view {name}"));
                 }
+                let inherited = self.schema.columns_of(name).remove(column);
+                let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
                 let table = self.schema.tables.get_mut(name).ok_or_else(|| missing(name))?;
-                let column = table.columns.get_mut(column).ok_or_else(|| format!("{name} has no column `{column}`"))?;
+                let column = table.columns.entry(column.clone()).or_insert(inherited);
                 grant.apply(&mut column.grants, &mut column.grant_options, role)
             }
             GrantObject::Sequence(name) => {

@@ -19,12 +19,6 @@ impl Reader {
                 key.references.columns = columns;
             }
         }
-        for (part, (at, whole, security)) in std::mem::take(&mut self.partitions) {
-            if self.schema.tables.get(&whole).is_some_and(|whole| whole.row_security != security) {
-                let what = format!("the partition {part} of {whole}: its row security differs from that of {whole}");
-                self.problems.push(Unsupported { at, what });
-            }
-        }
         self.resolve_grants();
         self.attach();
     }

@@ -82,10 +82,10 @@ impl Reader {
         let Some((column, table)) = names.split_last() else { return unsupported(node, "its column is missing") };
         let table = object_of(table, node)?;
         let name = tree::named(column, node)?;
-        match self.schema.tables.get_mut(&table).and_then(|table| table.columns.get_mut(&name)) {
-            Some(column) => Ok(&mut column.comment),
-            None => unsupported(node, "nself cannot represent comments on columns of anything but tables"),
+        if !self.schema.tables.contains_key(&table) {
+            return unsupported(node, "nself cannot represent comments on columns of anything but tables");
         }
+        Ok(&mut self.column_of(&table, &name, node)?.comment)
     }
 
     fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {

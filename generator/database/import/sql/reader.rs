@@ -35,8 +35,6 @@ pub struct Reader {
     pub attached_tables: Vec<AttachedTable>,
     /// Indexes that are attached to the index of a partitioned table: place, name of that index, own name.
     pub attached_indexes: Vec<(usize, String, String)>,
-    /// Tables created as partitions: place, partitioned table, row security.
-    pub partitions: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
 }
 
 /// GRANT or REVOKE on one object.
@@ -108,7 +106,7 @@ impl Reader {
                 let key = || owner.beside(&ddl::primary_key_name(owner, table));
                 owner == name
                     || (!table.primary_key.is_empty() && key() == *name)
-                    || inner.chain(table.partitions.keys()).any(|it| inside(owner, it))
+                    || inner.into_iter().any(|it| inside(owner, it))
             })
     }
 

@@ -22,8 +22,11 @@ impl Reader {
             let whole = object(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
             clause.expect_end("PARTITION OF")?;
             let bound = bound(&mut parts)?;
+            let by = parts.take_node(SyntaxKind::PARTITION_BY).map(|by| partition_by(&by)).transpose()?;
             parts.expect_end("CREATE TABLE ;")?;
-            return self.partition(&whole, &name, bound, node);
+            self.partition(&name, PartitionOf { table: whole, bound, is_listed: false }, node)?;
+            self.table(&name, node)?.partition_by = by;
+            return Ok(());
         }
         let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
         table.storage = with_parameters(&mut parts)?;

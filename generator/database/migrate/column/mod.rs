@@ -15,7 +15,7 @@ use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic};
 use add::add;
-use change::ColumnChange;
+pub use change::ColumnChange;
 use identity::identity;
 use not_null::not_null;
 use retype::retype;

@@ -14,7 +14,8 @@ edits! {
         Some(())
     };
     "add policy" |d, dice| {
-        let (table, policy) = (d.table(dice, |table| table.get("row_security").is_some())?, d.name("p"));
+        let is_on = |table: &serde_json::Value| table.get("row_security").is_some_and(|state| state != "forced_when_on");
+        let (table, policy) = (d.table(dice, is_on)?, d.name("p"));
         d.map(&["tables", &table, "policies"]).insert(policy.clone(), json!({ "for": "insert", "restrictive": true, "check": "id < 100" }));
         Some(())
     };

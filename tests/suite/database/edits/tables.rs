@@ -22,6 +22,9 @@ edits! {
     "drop table" |d, dice| {
         let name = d.table(dice, |_| true)?;
         d.map(&["tables"]).remove(&name);
+        for part in d.keys(&["tables"], |_, part| part["partition_of"]["table"] == name.as_str()) {
+            d.map(&["tables"]).remove(&part);
+        }
         for other in d.keys(&["tables"], |_, _| true) {
             let keys = d.keys(&["tables", &other, "foreign_keys"], |_, key| key["references"]["table"] == name.as_str());
             for key in keys {
