@@ -33,7 +33,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
             Some(new) => {
                 // The conversion to a recreated enumeration sets the default, too.
                 let default_is_set = diff.affected.rebuilds(&old.kind) && old.kind == new.kind;
-                alter(planner, &change, (old, new), default_is_set);
+                alter(planner, diff, &change, (old, new), default_is_set);
             }
         }
     }
@@ -122,7 +122,13 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
 }
 
 /// Plans the changes of a column that keeps its values. With `default_is_set`, its default changes elsewhere.
-fn alter(planner: &mut Planner, change: &ColumnChange, (old, new): (&Column, &Column), default_is_set: bool) {
+fn alter(
+    planner: &mut Planner,
+    diff: &Diff,
+    change: &ColumnChange,
+    (old, new): (&Column, &Column),
+    default_is_set: bool,
+) {
     if old.generated.is_some() && new.generated.is_none() {
         planner.push(
             change
@@ -140,7 +146,7 @@ fn alter(planner: &mut Planner, change: &ColumnChange, (old, new): (&Column, &Co
         return;
     }
     if old.kind != new.kind || old.collation != new.collation {
-        retype(planner, change, old, new);
+        retype(planner, diff, change, (old, new));
     } else if old.default != new.default && !default_is_set {
         planner.push(
             change
