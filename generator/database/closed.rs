@@ -80,7 +80,10 @@ pub fn early_end(text: &str) -> Option<Fault> {
             _ => {}
         }
         if (depth == 0) != (Some(i) >= last) {
-            return Some(Fault::new(token.at, "psql reads another end of the body; put the names begin, case and end in quotes"));
+            return Some(Fault::new(
+                token.at,
+                "psql reads another end of the body; put the names begin, case and end in quotes",
+            ));
         }
     }
     None

@@ -136,6 +136,9 @@ impl Check<'_> {
             self.report(at.key("table"), message, "name the partitioned table");
             return;
         };
+        if !table.api.is_empty() {
+            self.report(path.key("api"), "rows of a partition are served with its table", "set `api` of the table");
+        }
         if !by.fits(&partition.bound) {
             self.report(at.key("bound"), "the bound does not fit `partition_by` of the table", "");
         }
@@ -154,7 +157,11 @@ impl Check<'_> {
         }
         for key in table.checks.keys().filter(|key| whole.checks.contains_key(*key)) {
             let path = path.key("checks").key(key.as_str());
-            self.report(path, format!("{} has a check with this name", partition.table), "leave it out: partitions have it");
+            self.report(
+                path,
+                format!("{} has a check with this name", partition.table),
+                "leave it out: partitions have it",
+            );
         }
     }
 }

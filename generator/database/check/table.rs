@@ -114,7 +114,7 @@ impl Check<'_> {
         for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_detailed(check)) {
             let path = path.key("checks").key(key.as_str());
             let message = "a check of a partitioned table is valid for stored rows, and its partitions have it";
-            self.report(path, message, "leave `not_valid` and `no_inherit` out, or give each partition a check of its own");
+            self.report(path, message, "leave `not_valid` and `no_inherit` out, or add the check to each partition");
         }
     }
 

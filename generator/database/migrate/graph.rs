@@ -145,7 +145,11 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
                     column.default.iter().chain(&column.generated).for_each(|text| read(text.as_str(), true, tell));
                 }
                 let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
-                let texts = table.checks.values().map(|check| &check.expression).chain(elements.map(|element| &element.expression));
+                let texts = table
+                    .checks
+                    .values()
+                    .map(|check| &check.expression)
+                    .chain(elements.map(|element| &element.expression));
                 texts.for_each(|text| read(text.as_str(), true, tell));
             }
         }

@@ -110,7 +110,10 @@ fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedPart
     for (key, check) in added(&change.new.checks, &change.old.checks, &dropped.checks) {
         planner.push(
             key_step(change, Phase::Attach, ("checks", key), "is new")
-                .up(format!("ALTER TABLE {table} ADD {};", ddl::check(key, &CheckConstraint { not_valid: true, ..check.clone() })))
+                .up(format!(
+                    "ALTER TABLE {table} ADD {};",
+                    ddl::check(key, &CheckConstraint { not_valid: true, ..check.clone() })
+                ))
                 .down(drop_sql(change.name, key))
                 .hazards((!check.not_valid).then_some(Hazard::MayFail)),
         );

@@ -58,9 +58,8 @@ pub fn bound(planner: &mut Planner, diff: &Diff, change: &TableChange) -> bool {
     };
     // Other partitions may take over the rows only after all have been detached.
     let rank = diff.new_graph.position(ObjectKind::Table, name);
-    planner.push(
-        step(Phase::Teardown, "leaves its table").rank(usize::MAX).up(detach.clone()).down(attach(&from.bound)),
-    );
+    planner
+        .push(step(Phase::Teardown, "leaves its table").rank(usize::MAX).up(detach.clone()).down(attach(&from.bound)));
     planner.push(
         step(Phase::Create, "holds other rows").rank(rank).up(attach(&to.bound)).down(detach).hazard(Hazard::MayFail),
     );
@@ -106,16 +105,11 @@ pub fn columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
 
 /// Returns the default and NOT NULL that a column has after the changes of the partitioned table, which reach all of its
 /// partitions, and whether its type changes.
-fn meantime<'a>(
-    diff: &Diff,
-    (old, old_inherited): (&'a Column, &'a Column),
-    inherited: &'a Column,
-) -> (Own<'a>, bool) {
+fn meantime<'a>(diff: &Diff, (old, old_inherited): (&'a Column, &'a Column), inherited: &'a Column) -> (Own<'a>, bool) {
     let retyped = old_inherited.kind != inherited.kind
         || old_inherited.collation != inherited.collation
         || diff.affected.rebuilds(&old_inherited.kind);
-    let sets_default =
-        old_inherited.default != inherited.default || (retyped && old_inherited.default.is_some());
+    let sets_default = old_inherited.default != inherited.default || (retyped && old_inherited.default.is_some());
     let default = match (sets_default, retyped) {
         (true, _) => inherited.default.as_ref(),
         (false, true) => None,
@@ -133,7 +127,8 @@ fn own(planner: &mut Planner, change: &ColumnChange, from: Own, to: Own) {
     }
     let set = |nullable: bool| format!("{} {} NOT NULL;", change.alter(), if nullable { "DROP" } else { "SET" });
     if from.nullable != to.nullable {
-        let hazards = if to.nullable { vec![Hazard::DropsConstraint] } else { vec![Hazard::MayFail, Hazard::BlockingScan] };
+        let hazards =
+            if to.nullable { vec![Hazard::DropsConstraint] } else { vec![Hazard::MayFail, Hazard::BlockingScan] };
         let step = change.step(Phase::Create, "nullable", if to.nullable { "may be NULL" } else { "has no NULLs" });
         planner.push(step.rank(change.rank + 1).up(set(to.nullable)).down(set(from.nullable)).hazards(hazards));
     }

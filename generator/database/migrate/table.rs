@@ -33,10 +33,15 @@ fn create(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, new, path, .. } = *change;
     let guard = ddl::fail_if_rows(&format!("SELECT FROM {}", name.sql()), &format!("{name} holds rows"));
     planner.push(
-        MigrationStep::new(Phase::Create, partition::object(name, new), path.clone(), format!("the table {name} is new"))
-            .rank(diff.new_graph.position(ObjectKind::Table, name))
-            .up(ddl::create_table(name, new))
-            .down(format!("{guard}\nDROP TABLE {};", name.sql())),
+        MigrationStep::new(
+            Phase::Create,
+            partition::object(name, new),
+            path.clone(),
+            format!("the table {name} is new"),
+        )
+        .rank(diff.new_graph.position(ObjectKind::Table, name))
+        .up(ddl::create_table(name, new))
+        .down(format!("{guard}\nDROP TABLE {};", name.sql())),
     );
     partition::columns(planner, diff, change);
     keys::add_foreign_keys(planner, diff, change);
@@ -61,7 +66,9 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     let mut indexes = old.indexes.keys().chain(old.uniques.keys());
     // New partitions can hold the same rows as a dropped one.
-    let collides = is_partition || diff.relations.contains(name) || indexes.any(|index| diff.relations.contains(&name.beside(index)));
+    let collides = is_partition
+        || diff.relations.contains(name)
+        || indexes.any(|index| diff.relations.contains(&name.beside(index)));
     let phase = if collides { Phase::Teardown } else { Phase::Contract };
     planner.push(
         MigrationStep::new(phase, partition::object(name, old), path.clone(), format!("the table {name} is gone"))
@@ -159,7 +166,8 @@ fn settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     // A column that is dropped and added gets its grants again there.
     let keeps = |column: &SqlName| !diff.affected.regenerated_of(name).contains(column);
-    let in_both = |column: &SqlName| keeps(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
+    let in_both =
+        |column: &SqlName| keeps(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
     let down = ddl::change_table_grants(&object, new, old, in_both);
     table.push_grants(planner, ddl::change_table_grants(&object, old, new, keeps), down);
 }

@@ -130,9 +130,10 @@ impl From<Expression> for CheckConstraint {
     }
 }
 
-/// The forms in which a check is written.
+/// A condition that every row must meet: SQL, or a record with `expression`.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Check")]
 enum CheckForm {
     Expression(Expression),
     Detailed(DetailedCheck),

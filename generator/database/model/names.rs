@@ -269,9 +269,8 @@ impl StandardBody<'_> {
     fn refusal(&self) -> Option<(Code, String)> {
         match self {
             StandardBody::Return(expression) => parse::refusal(Slot::Expression, expression),
-            StandardBody::Atomic(text) => {
-                parse::refusal(Slot::AtomicBody, text).or_else(|| closed::early_end(text).map(|fault| (fault.code, fault.sentence(text))))
-            }
+            StandardBody::Atomic(text) => parse::refusal(Slot::AtomicBody, text)
+                .or_else(|| closed::early_end(text).map(|fault| (fault.code, fault.sentence(text)))),
         }
     }
 }

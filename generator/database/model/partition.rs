@@ -49,7 +49,7 @@ pub enum Bound {
 pub struct PartitionOf {
     pub table: ObjectName,
     pub bound: Bound,
-    /// Whether the partition is listed in `partitions` of its table, and so has nothing of its own.
+    /// Whether the partition is listed in `partitions` of its table, and so adds nothing to it.
     #[serde(skip)]
     pub is_listed: bool,
 }
@@ -59,7 +59,8 @@ impl Schema {
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
         let mut line: Vec<&Table> = Vec::new();
         let mut next = Some(name);
-        while let Some(table) = next.and_then(|name| self.tables.get(name)).filter(|_| line.len() <= self.tables.len()) {
+        while let Some(table) = next.and_then(|name| self.tables.get(name)).filter(|_| line.len() <= self.tables.len())
+        {
             line.push(table);
             next = table.partition_of.as_ref().map(|partition| &partition.table);
         }

@@ -41,10 +41,10 @@ pub struct Table {
     #[serde(skip_serializing_if = "is_default")]
     pub partition_by: Option<PartitionBy>,
     /// Makes the table a partition of another. It has the columns of that table; `columns` holds only those that have
-    /// a default, NOT NULL, a comment, statistics or grants of their own.
+    /// a different default, NOT NULL, a comment, statistics or grants.
     #[serde(skip_serializing_if = "is_default")]
     pub partition_of: Option<PartitionOf>,
-    /// Partitions without anything of their own: name to bound. Empty unless `partition_by` is given.
+    /// Plain partitions: name to bound. Empty unless `partition_by` is given.
     #[serde(skip_serializing_if = "is_default")]
     pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]
@@ -146,7 +146,7 @@ impl Column {
         }
     }
 
-    /// Returns the column as a partition has it that has no properties of its own: without what belongs to the
+    /// Returns the column as a plain partition has it: without what belongs to the
     /// partitioned table alone.
     #[must_use]
     pub fn inherited(&self) -> Column {

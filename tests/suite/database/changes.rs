@@ -1,16 +1,18 @@
 //! Changes that are planned around a rule of the server: each runs, and the catalog equals the one that the SQL creates.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use nself::database::import::sql;
 use nself::database::migrate::plan;
-use nself::database::model::{Schema, TypeName};
+use nself::database::model::{ObjectName, Schema, TypeName};
 use nself::diagnostic::{Code, FieldPath};
 use nself::values::Checked;
 
 use super::pairs::{Change, check_all, import, read_back_all};
 use super::property::{plan_allowing_hazards, run_up};
 use super::server::{Server, Version};
+use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
@@ -208,7 +210,7 @@ const CHANGES: [Change; 26] = [
         hint: no_hint,
     },
     Change {
-        name: "partitions with objects of their own",
+        name: "partitions with their own objects",
         before: "CREATE TABLE p (id integer NOT NULL, day date NOT NULL, kind text, amount integer DEFAULT 1) PARTITION BY RANGE (day);
             CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
             CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
@@ -273,6 +275,11 @@ fn changes_lead_to_the_schema_of_the_sql_on_a_newer_server() {
 }
 
 #[test]
+fn changes_lead_to_the_schema_of_the_sql_on_the_newest_server() {
+    check_all(Version::V18, &CHANGES);
+}
+
+#[test]
 fn changed_schemas_are_read_back_from_a_dump() {
     read_back_all(Version::V15, &CHANGES);
 }
@@ -284,6 +291,50 @@ fn a_new_column_without_a_value_is_refused_unless_the_table_is_declared_empty() 
     let findings = plan(&import(change.before), &import(change.after), &FieldPath::root()).unwrap_err();
     assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NeedsBackfill]);
     assert!(findings[0].hint.contains("allow.\"t.v\".may_fail"), "{}", findings[0].hint);
+}
+
+/// The definitions that the import writes pass the contract of a stack and lead to the same statements.
+#[test]
+fn schemas_after_the_changes_are_definitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let role = |name: &str| format!("services.{name} = {{ image = \"a/{name}:1\", databases.main.name = \"shop\" }}");
+    for change in &CHANGES {
+        fs::write(folder.path().join("after.sql"), change.after).unwrap();
+        let ran = nself_in(folder.path(), ["db", "import", "--sql", "after.sql"]);
+        assert_eq!(ran.code, 0, "{}: {}", change.name, ran.stderr);
+        let (reader, writer, definition) = (role("reader"), role("writer"), ran.stdout);
+        let stack = format!(
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {reader}, {writer},\n\
+             databases.shop = {definition} }} | nself.Stack\n"
+        );
+        fs::write(folder.path().join("stack.ncl"), stack).unwrap();
+        let diff = nself_in(folder.path(), ["db", "diff"]);
+        let steps = plan(&Schema::default(), &import(change.after), &FieldPath::root()).unwrap();
+        let missing = steps.iter().flatten().find(|step| !diff.stdout.contains(&step.up));
+        assert!(diff.code == 1 && missing.is_none(), "{}: {}{missing:#?}\n{definition}", change.name, diff.stderr);
+    }
+}
+
+/// What stays refused names the reason and what to do.
+#[test]
+fn a_table_with_rows_does_not_become_a_partition() {
+    let whole = "CREATE TABLE p (id integer) PARTITION BY LIST (id);";
+    let before = import(&format!("{whole} CREATE TABLE t (id integer);"));
+    let after = import(&format!("{whole} CREATE TABLE t PARTITION OF p FOR VALUES IN (1);"));
+    let mut after = after;
+    let bound = after.tables.get_mut("p").unwrap().partitions.pop_first().unwrap();
+    assert_eq!(bound.0.as_str(), "t");
+    let text = serde_json::json!({ "partition_of": { "table": "p", "bound": bound.1 } });
+    after.tables.insert(ObjectName::new("t").unwrap(), serde_json::from_value(text).unwrap());
+    for (from, to) in [(&before, &after), (&after, &before)] {
+        let findings = plan(from, to, &FieldPath::root()).unwrap_err();
+        assert_eq!(
+            findings.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+            [Code::ChangeRefused],
+            "{findings:#?}"
+        );
+        assert!(findings[0].hint.contains("by hand"), "{}", findings[0].hint);
+    }
 }
 
 #[test]
@@ -298,19 +349,27 @@ fn a_partition_with_a_list_of_columns_is_refused_by_its_name() {
 #[test]
 fn a_standard_body_has_one_end_for_every_reader() {
     let function = |body: &str| format!("CREATE FUNCTION f() RETURNS integer LANGUAGE sql {body};");
-    for body in ["BEGIN ATOMIC SELECT 1 AS \"end\"; END", "BEGIN ATOMIC SELECT (SELECT 1 AS end); SELECT CASE WHEN true THEN 1 END; END"] {
+    for body in [
+        "BEGIN ATOMIC SELECT 1 AS \"end\"; END",
+        "BEGIN ATOMIC SELECT (SELECT 1 AS end); SELECT CASE WHEN true THEN 1 END; END",
+    ] {
         sql::read(&function(body)).unwrap_or_else(|lost| panic!("{body}: {lost:#?}"));
     }
     for body in ["BEGIN ATOMIC SELECT 1 AS end; SELECT 2; END", "BEGIN ATOMIC SELECT 1 AS begin; SELECT 2; END"] {
         let findings = sql::read(&function(body)).unwrap_err();
         assert!(findings[0].what.contains("psql"), "{body}: {findings:#?}");
     }
-    for body in ["RETURN 1; DROP TABLE t", "BEGIN ATOMIC SELECT 1; END; DROP TABLE t", "BEGIN ATOMIC SELECT 1;", "RETURN 1) OR (1"] {
+    for body in [
+        "RETURN 1; DROP TABLE t",
+        "BEGIN ATOMIC SELECT 1; END; DROP TABLE t",
+        "BEGIN ATOMIC SELECT 1;",
+        "RETURN 1) OR (1",
+    ] {
         assert!(nself::database::model::Body::new(body).is_err(), "{body}");
     }
 }
 
-const TYPES: [&str; 27] = [
+const TYPES: [&str; 29] = [
     "smallint",
     "integer",
     "bigint",
@@ -336,6 +395,8 @@ const TYPES: [&str; 27] = [
     "inet",
     "text[]",
     "integer[]",
+    "bigint[]",
+    "varchar(10)[]",
     "old_status",
     "\"New status\"",
 ];

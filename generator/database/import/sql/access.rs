@@ -34,7 +34,10 @@ pub struct PrivilegeList {
 pub fn privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     use SyntaxKind::*;
     let mut all = PrivilegeList::default();
-    if parts.take_node(ALL_PRIVILEGES).is_some() {
+    if let Some(words) = parts.take_node(ALL_PRIVILEGES) {
+        if Parts::of(&words).take_node(COLUMN_REF_LIST).is_some() {
+            return unsupported(&words, "nself cannot represent ALL on columns; name the privileges");
+        }
         return Ok(all);
     }
     let mut list = Parts::of(&parts.require(REVOKE_COMMAND_LIST)?);
@@ -48,9 +51,6 @@ pub fn privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
             whole.insert(word);
             continue;
         };
-        if word == "all" {
-            return unsupported(&one, "nself cannot represent ALL on columns; name the privileges");
-        }
         for column in idents(&columns, COLUMN_NAME_REF)? {
             all.of_columns.entry(column).or_default().insert(word.clone());
         }

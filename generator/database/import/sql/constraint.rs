@@ -201,8 +201,7 @@ impl Reader {
         }
         let references = Target { table: target, columns: target_columns };
         let on_delete_columns = Vec::new();
-        let key =
-            ForeignKey { columns, references, on_delete, on_delete_columns, on_update, deferrable, not_valid };
+        let key = ForeignKey { columns, references, on_delete, on_delete_columns, on_update, deferrable, not_valid };
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }

@@ -4,8 +4,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::storage::{parameters, with_parameters};
-use super::{column, tree};
 use super::tree::{AtNode, Parsed, Parts, expression, ident, object, path, unsupported};
+use super::{column, tree};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 

@@ -21,7 +21,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns a column of a table that must exist. A partition gets a column of its own.
+    /// Returns a column of a table that must exist. A partition gets its own copy.
     pub(super) fn column_of(&mut self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<&mut Column> {
         let inherited = self.schema.columns_of(table).remove(name);
         let columns = &mut self.table(table, node)?.columns;
@@ -31,7 +31,7 @@ impl Reader {
         }
     }
 
-    /// Turns attached tables into partitions, and lists partitions without anything of their own in their table.
+    /// Turns attached tables into partitions, and lists plain partitions in their table.
     pub(super) fn attach(&mut self) {
         let wholes: BTreeMap<ObjectName, ObjectName> =
             self.attached_tables.iter().map(|it| (it.part.clone(), it.whole.clone())).collect();
@@ -84,7 +84,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Moves partitions without anything of their own into the list of their table. In the model, row security of a
+    /// Moves partitions that add nothing to their table into the list of their table. In the model, row security of a
     /// partitioned table also applies to these.
     fn list_partitions(&mut self) {
         let tables = &self.schema.tables;
@@ -102,7 +102,8 @@ impl Reader {
             Some((name.clone(), partition.clone()))
         });
         for (name, partition) in listed.collect::<Vec<_>>() {
-            let (Ok(part), Some(whole)) = (SqlName::new(name.name()), self.schema.tables.get_mut(&partition.table)) else {
+            let (Ok(part), Some(whole)) = (SqlName::new(name.name()), self.schema.tables.get_mut(&partition.table))
+            else {
                 continue;
             };
             whole.partitions.insert(part, partition.bound);

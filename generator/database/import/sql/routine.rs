@@ -4,10 +4,10 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::signature;
 use super::reader::Reader;
-use super::{tree, view};
 use super::tree::{
     AtNode, Parsed, Parts, clause, expression, ident, object, plain, string, tokens, type_name, unsupported,
 };
+use super::{tree, view};
 use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
@@ -209,7 +209,10 @@ fn read_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
 /// Reads a body in the form of the SQL standard.
 fn standard_body(node: &SyntaxNode) -> Parsed<Body> {
     if view::selects_all(node) {
-        return unsupported(node, "nself cannot represent `*` in such a body: the server stores the columns at that time; write their names");
+        return unsupported(
+            node,
+            "nself cannot represent `*` in such a body: the server stores the columns at that time; write their names",
+        );
     }
     let text = plain(&node.text().to_string());
     Body::new(text.trim_end_matches(';').trim_end()).map_err(|reason| format!("its body: {reason}")).at(node)

@@ -61,7 +61,7 @@ edits! {
         d.map(&["tables", &table, "partitions"]).insert(part, json!({ "range": { "from": [from], "to": [to] } }));
         Some(())
     };
-    "give a partition objects of its own" |d, dice| {
+    "give a partition its own objects" |d, dice| {
         let table = d.table(dice, |table| !whole(table))?;
         let part = dice.pick(&d.keys(&["tables", &table, "partitions"], |_, _| true))?.clone();
         let bound = d.map(&["tables", &table, "partitions"]).remove(&part)?;
