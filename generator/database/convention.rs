@@ -60,7 +60,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
                 format!("{table_name} needs a `scope`: the database has a convention"),
                 "add `scope = 'shared`, or the scope of the convention",
             ),
-            // The columns of a partition are those of its table.
+            // A partition has the columns of its table.
             (Convention::App, Some(Scope::App)) if table.partition_of.is_some() => {}
             (Convention::App, Some(Scope::App)) => apply_app(table_name, table, &path, &mut refuse),
             (Convention::Tenant, Some(Scope::Tenant)) => {

@@ -110,7 +110,7 @@ pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<
     sql
 }
 
-/// Returns the statements that change the statistics of an index from those of `old`.
+/// Returns the statements that change the statistics of the index `old`.
 pub fn index_statistics(object: &str, old: &Index, new: &Index) -> Vec<String> {
     let old = |i: usize| old.columns.get(i).and_then(|column| column.statistics);
     let changed = new.columns.iter().enumerate().filter(|(i, column)| old(*i) != column.statistics);

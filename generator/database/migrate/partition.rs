@@ -19,6 +19,11 @@ pub fn object(name: &ObjectName, table: &Table) -> String {
     }
 }
 
+/// Returns what a table is called in messages.
+pub fn word(table: &Table) -> &'static str {
+    if table.partition_of.is_some() { "partition" } else { "table" }
+}
+
 /// Returns the path of a table in the stack.
 pub fn path(planner: &Planner, name: &ObjectName, table: &Table) -> FieldPath {
     match &table.partition_of {
@@ -68,18 +73,18 @@ pub fn bound(planner: &mut Planner, diff: &Diff, change: &TableChange) -> bool {
 
 /// The default and NOT NULL of a column.
 #[derive(Clone, Copy, PartialEq)]
-struct Own<'a> {
+struct PartitionColumn<'a> {
     default: Option<&'a Expression>,
     nullable: bool,
 }
 
-impl<'a> Own<'a> {
+impl<'a> PartitionColumn<'a> {
     fn of(column: &'a Column) -> Self {
-        Own { default: column.default.as_ref(), nullable: column.nullable }
+        PartitionColumn { default: column.default.as_ref(), nullable: column.nullable }
     }
 }
 
-/// Plans the changes of defaults and NOT NULL that do not follow from those of the partitioned table.
+/// Plans the changes of defaults and NOT NULL that do not follow from the partitioned table.
 pub fn columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
     let Some(partition) = &table.new.partition_of else { return };
     let Some(whole) = diff.new.tables.get(&partition.table) else { return };
@@ -90,8 +95,8 @@ pub fn columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         let change = ColumnChange { table, column, rank };
         let before = table.old.columns.get(column).zip(old_whole.and_then(|whole| whole.columns.get(column)));
         let (meantime, retyped) = match before {
-            None => (Own::of(inherited), false),
-            Some((old, old_inherited)) => meantime(diff, (old, old_inherited), inherited),
+            None => (PartitionColumn::of(inherited), false),
+            Some((old, old_inherited)) => inherited_state(diff, (old, old_inherited), inherited),
         };
         let old = before.map(|(old, _)| old).filter(|old| retyped && old.default.is_some());
         if let Some(old) = old {
@@ -99,13 +104,17 @@ pub fn columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
             let step = change.step(Phase::Teardown, "default", "has no default in the meantime");
             planner.push(step.up(change.set_default(None)).down(change.set_default(old.default.as_ref())));
         }
-        own(planner, &change, meantime, Own::of(new));
+        change_column(planner, &change, meantime, PartitionColumn::of(new));
     }
 }
 
 /// Returns the default and NOT NULL that a column has after the changes of the partitioned table, which reach all of its
 /// partitions, and whether its type changes.
-fn meantime<'a>(diff: &Diff, (old, old_inherited): (&'a Column, &'a Column), inherited: &'a Column) -> (Own<'a>, bool) {
+fn inherited_state<'a>(
+    diff: &Diff,
+    (old, old_inherited): (&'a Column, &'a Column),
+    inherited: &'a Column,
+) -> (PartitionColumn<'a>, bool) {
     let retyped = old_inherited.kind != inherited.kind
         || old_inherited.collation != inherited.collation
         || diff.affected.rebuilds(&old_inherited.kind);
@@ -116,11 +125,11 @@ fn meantime<'a>(diff: &Diff, (old, old_inherited): (&'a Column, &'a Column), inh
         (false, false) => old.default.as_ref(),
     };
     let nullable = if old_inherited.nullable == inherited.nullable { old.nullable } else { inherited.nullable };
-    (Own { default, nullable }, retyped)
+    (PartitionColumn { default, nullable }, retyped)
 }
 
 /// Adds the steps that change the default and NOT NULL of one column.
-fn own(planner: &mut Planner, change: &ColumnChange, from: Own, to: Own) {
+fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionColumn, to: PartitionColumn) {
     if from.default != to.default {
         let step = change.step(Phase::Create, "default", "has another default").rank(change.rank + 1);
         planner.push(step.up(change.set_default(to.default)).down(change.set_default(from.default)));

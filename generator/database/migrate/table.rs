@@ -37,7 +37,7 @@ fn create(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             Phase::Create,
             partition::object(name, new),
             path.clone(),
-            format!("the table {name} is new"),
+            format!("the {} {name} is new", partition::word(new)),
         )
         .rank(diff.new_graph.position(ObjectKind::Table, name))
         .up(ddl::create_table(name, new))
@@ -71,12 +71,17 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         || indexes.any(|index| diff.relations.contains(&name.beside(index)));
     let phase = if collides { Phase::Teardown } else { Phase::Contract };
     planner.push(
-        MigrationStep::new(phase, partition::object(name, old), path.clone(), format!("the table {name} is gone"))
-            .rank(if collides { usize::MAX } else { diff.old_graph.reverse(ObjectKind::Table, name) })
-            .up(format!("DROP TABLE {};", name.sql()))
-            .never(DATA_LOST)
-            .hazard(Hazard::DeletesData)
-            .hazards(is_partition.then_some(Hazard::AccessExclusive)),
+        MigrationStep::new(
+            phase,
+            partition::object(name, old),
+            path.clone(),
+            format!("the {} {name} is gone", partition::word(old)),
+        )
+        .rank(if collides { usize::MAX } else { diff.old_graph.reverse(ObjectKind::Table, name) })
+        .up(format!("DROP TABLE {};", name.sql()))
+        .never(DATA_LOST)
+        .hazard(Hazard::DeletesData)
+        .hazards(is_partition.then_some(Hazard::AccessExclusive)),
     );
 }
 

@@ -61,7 +61,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// Returns the index without the properties that change in place. Those of a partitioned table cannot change their
+    /// Returns the index without the properties that change in place. Indexes of a partitioned table cannot change their
     /// storage parameters.
     pub fn structure(&self, is_partitioned: bool) -> Index {
         let columns = self.columns.iter().map(|column| IndexColumn { statistics: None, ..column.clone() });

@@ -132,7 +132,7 @@ pub struct Namespace {
     /// Roles that may use the schema or create objects in it.
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SchemaPrivilege>,
-    /// Those of `grants` that the role may grant to others.
+    /// Privileges in `grants` that the role may grant to others.
     #[serde(skip_serializing_if = "is_default")]
     pub grant_options: Grants<SchemaPrivilege>,
     /// Privileges on all tables of the schema, including tables that are created later.

@@ -49,13 +49,13 @@ pub enum Bound {
 pub struct PartitionOf {
     pub table: ObjectName,
     pub bound: Bound,
-    /// Whether the partition is listed in `partitions` of its table, and so adds nothing to it.
+    /// Whether the partition is listed in `partitions` of its table, as a plain partition.
     #[serde(skip)]
     pub is_listed: bool,
 }
 
 impl Schema {
-    /// Returns all columns of a table. A partition has those of its table, except for those that it declares itself.
+    /// Returns all columns of a table. A partition has the columns of its table, but may declare some itself.
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
         let mut line: Vec<&Table> = Vec::new();
         let mut next = Some(name);
@@ -70,6 +70,11 @@ impl Schema {
             columns.extend(table.columns.clone());
         }
         columns
+    }
+
+    /// Returns the tables that are not partitions, such as for an API: rows of a partition are read with its table.
+    pub fn whole_tables(&self) -> impl Iterator<Item = (&ObjectName, &Table)> {
+        self.tables.iter().filter(|(_, table)| table.partition_of.is_none())
     }
 
     /// Returns the same schema with every partition as a table that has all its columns.

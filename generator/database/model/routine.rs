@@ -26,7 +26,7 @@ pub struct View {
     pub depends_on: BTreeSet<ObjectName>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
-    /// Those of `grants` that the role may grant to others.
+    /// Privileges in `grants` that the role may grant to others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grant_options: Grants<TablePrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -67,7 +67,7 @@ pub struct Function {
     /// Roles that may call it. If empty, everyone may, unless it runs with its owner's rights.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
-    /// Those of `grants` that the role may grant to others.
+    /// Privileges in `grants` that the role may grant to others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grant_options: Grants<FunctionPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]

@@ -49,7 +49,7 @@ pub struct Table {
     pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
-    /// Those of `grants` that the role may grant to others.
+    /// Privileges in `grants` that the role may grant to others.
     #[serde(skip_serializing_if = "is_default")]
     pub grant_options: Grants<TablePrivilege>,
     /// Leaves the table out of the write-ahead log: faster, but empty after a crash.
@@ -110,7 +110,7 @@ pub struct Column {
     /// Privileges on this column alone, beside those on the table.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<ColumnPrivilege>,
-    /// Those of `grants` that the role may grant to others.
+    /// Privileges in `grants` that the role may grant to others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grant_options: Grants<ColumnPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]

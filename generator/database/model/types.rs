@@ -109,7 +109,7 @@ pub struct Sequence {
     pub cycle: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SequencePrivilege>,
-    /// Those of `grants` that the role may grant to others.
+    /// Privileges in `grants` that the role may grant to others.
     #[serde(skip_serializing_if = "is_default")]
     pub grant_options: Grants<SequencePrivilege>,
     /// The column to which it belongs: dropping the column drops the sequence, as for `serial`.

@@ -50,7 +50,7 @@ impl Reader {
                 }
                 Ok(())
             }
-            SET_OPTIONS | RESET_OPTIONS => Self::change_parameters(&mut self.table(name, node)?.storage, node),
+            SET_OPTIONS | RESET_OPTIONS => storage::change_parameters(&mut self.table(name, node)?.storage, node),
             ENABLE_RLS | DISABLE_RLS | FORCE_RLS | NO_FORCE_RLS => {
                 let security = &mut self.table(name, node)?.row_security;
                 *security = match node.kind() {
@@ -117,11 +117,11 @@ impl Reader {
         match action.kind() {
             ATTACH_INDEX_PARTITION => {}
             SET_OPTIONS | RESET_OPTIONS => {
-                Self::change_parameters(&mut self.index(&object(&reference)?, &reference)?.storage, &action)?;
+                storage::change_parameters(&mut self.index(&object(&reference)?, &reference)?.storage, &action)?;
                 return parts.expect_end("ALTER INDEX ;");
             }
             ALTER_SET_STATISTICS => {
-                Self::index_statistics(self.index(&object(&reference)?, &reference)?, &action)?;
+                storage::index_statistics(self.index(&object(&reference)?, &reference)?, &action)?;
                 return parts.expect_end("ALTER INDEX ;");
             }
             _ => return unsupported(&action, format!("nself cannot represent `{}` of an index", clause(&action))),

@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, type_name, type_text, unsupported};
-use super::{constraint, tree, types};
+use super::{collation, constraint, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -26,7 +26,7 @@ impl Reader {
         let mut column = Column { nullable: serial.is_none(), ..Column::of_type(kind) };
         if let Some(clause) = parts.take_node(COLLATE) {
             let mut clause = Parts::of(&clause);
-            column.collation = collation(&clause.require(COLLATION_REF)?)?;
+            column.collation = collation::collation(&clause.require(COLLATION_REF)?)?;
             clause.expect_end("COLLATE")?;
         }
         if serial.is_some() {
@@ -104,18 +104,6 @@ fn serial_type(text: &str) -> Option<&'static str> {
         "serial" | "serial4" => Some("integer"),
         "bigserial" | "serial8" => Some("bigint"),
         _ => None,
-    }
-}
-
-/// Reads the name of a collation; `None` for the default collation.
-pub fn collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
-    let names = tree::path(node);
-    match names.last().map(String::as_str) {
-        Some("default") => Ok(None),
-        Some("C") => Ok(Some(Collation::C)),
-        Some("POSIX") => Ok(Some(Collation::Posix)),
-        Some("ucs_basic") => Ok(Some(Collation::UcsBasic)),
-        _ => unsupported(node, format!("nself cannot represent the collation `{}`", names.join("."))),
     }
 }
 

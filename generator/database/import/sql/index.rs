@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::storage::{parameters, with_parameters};
 use super::tree::{AtNode, Parsed, Parts, expression, ident, object, path, unsupported};
-use super::{column, tree};
+use super::{collation, tree};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
@@ -156,7 +156,7 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
 
 /// Reads the collation of an index. The default of the database is not that of the column.
 fn index_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
-    match column::collation(node)? {
+    match collation::collation(node)? {
         None => unsupported(node, "nself cannot represent the default collation of an index; leave it out"),
         collation => Ok(collation),
     }

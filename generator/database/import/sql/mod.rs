@@ -4,6 +4,7 @@
 mod access;
 mod alter;
 mod at_end;
+mod collation;
 mod column;
 mod comments;
 mod constraint;

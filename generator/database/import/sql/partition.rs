@@ -59,7 +59,7 @@ impl Reader {
         let inherited: BTreeMap<SqlName, Column> =
             divided.columns.iter().map(|(name, column)| (name.clone(), column.inherited())).collect();
         rest.columns.retain(|name, column| inherited.get(name) != Some(column));
-        // Leave out keys and indexes that are attached to those of the partitioned table.
+        // Leave out keys and indexes that are attached to keys and indexes of the partitioned table.
         let attached = &mut self.attached_indexes;
         let mut belongs = |whole_name: &str, name: &str| {
             let index = attached.iter().position(|(_, whole, part)| whole == whole_name && part == name);
@@ -84,7 +84,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Moves partitions that add nothing to their table into the list of their table. In the model, row security of a
+    /// Moves plain partitions into the list of their table. In the model, row security of a
     /// partitioned table also applies to these.
     fn list_partitions(&mut self) {
         let tables = &self.schema.tables;

@@ -48,19 +48,33 @@ pub fn statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     Ok(u16::try_from(value).ok())
 }
 
-impl Reader {
-    /// Applies SET or RESET of ALTER TABLE or ALTER INDEX to storage parameters.
-    pub(super) fn change_parameters(parameters: &mut StorageParameters, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let listed = self::parameters(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
-        parts.expect_end("SET RESET")?;
-        match node.kind() {
-            SyntaxKind::SET_OPTIONS => parameters.extend(listed),
-            _ => parameters.retain(|name, _| !listed.contains_key(name)),
-        }
-        Ok(())
+/// Applies SET or RESET of ALTER TABLE or ALTER INDEX to storage parameters.
+pub fn change_parameters(all: &mut StorageParameters, node: &SyntaxNode) -> Parsed<()> {
+    let mut parts = Parts::of(node);
+    let listed = parameters(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
+    parts.expect_end("SET RESET")?;
+    match node.kind() {
+        SyntaxKind::SET_OPTIONS => all.extend(listed),
+        _ => all.retain(|name, _| !listed.contains_key(name)),
     }
+    Ok(())
+}
 
+/// Reads ALTER INDEX … ALTER COLUMN … SET STATISTICS, which numbers the columns from 1.
+pub fn index_statistics(index: &mut Index, node: &SyntaxNode) -> Parsed<()> {
+    let mut parts = Parts::of(node);
+    let value = statistics(&parts.require(SyntaxKind::SET_STATISTICS)?)?;
+    let place = number(&parts.take_any()?)?;
+    parts.expect_end("ALTER COLUMN")?;
+    let column = usize::try_from(place - 1).ok().and_then(|place| index.columns.get_mut(place));
+    match column {
+        Some(column) => column.statistics = value,
+        None => return unsupported(node, format!("the index has no column {place}")),
+    }
+    Ok(())
+}
+
+impl Reader {
     /// Returns an index of a table or materialised view that must exist.
     pub(super) fn index(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<&mut Index> {
         let tables = self.schema.tables.iter_mut().map(|(owner, table)| (owner, &mut table.indexes));
@@ -71,19 +85,5 @@ impl Reader {
             Some((_, (_, index))) => Ok(index),
             None => unsupported(node, format!("there is no index `{name}`; indexes of constraints do not count")),
         }
-    }
-
-    /// Reads ALTER INDEX … ALTER COLUMN … SET STATISTICS, which numbers the columns from 1.
-    pub(super) fn index_statistics(index: &mut Index, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let value = statistics(&parts.require(SyntaxKind::SET_STATISTICS)?)?;
-        let place = number(&parts.take_any()?)?;
-        parts.expect_end("ALTER COLUMN")?;
-        let column = usize::try_from(place - 1).ok().and_then(|place| index.columns.get_mut(place));
-        match column {
-            Some(column) => column.statistics = value,
-            None => return unsupported(node, format!("the index has no column {place}")),
-        }
-        Ok(())
     }
 }
