@@ -25,7 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use container::{Autoscale, Limits, LogDriver, Logging, Protocol, Publish, Reservations};
-pub use database::{Access, DatabaseServer, DatabaseUse};
+pub use database::{Access, DatabaseServer, DatabaseUse, ExternalServer};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;

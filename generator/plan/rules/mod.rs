@@ -2,6 +2,7 @@
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
 mod cluster;
+mod database;
 pub mod domains;
 mod exposure;
 mod mounts;
@@ -29,6 +30,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::raw_keys(service));
     }
     findings.extend(cluster::declared(inputs, roster));
+    findings.extend(database::declared(inputs.stack, roster));
     findings
 }
 
