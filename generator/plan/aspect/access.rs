@@ -92,7 +92,9 @@ fn wire(roster: &Roster) -> Vec<Wiring> {
     let servers = SERVERS.into_iter().filter_map(|(name, place)| {
         let name = service_name(name);
         let member = roster.get(&name)?;
-        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place), reloads: false };
+        // The setup job makes the running server load changed rules; nothing does so for the replica.
+        let reloads = name.as_str() == DATABASE;
+        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place), reloads };
         let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(place)));
         let start = (name.as_str() == DATABASE).then(|| script(place, "start.sh"));
         let additions = [rules, Addition::Config(config)].into_iter().chain(start);
