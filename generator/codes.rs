@@ -109,6 +109,8 @@ codes! {
         "`database_server.external` replaces `services.postgres` by a server outside of the stack. Its settings are not the stack's, connections to it are encrypted unless `unencrypted` gives a reason, and a cluster needs its addresses for network policies."
     LostDatabase "NS320" "the stack no longer uses a database or a role of the server"
         "The last generation created the database or the role. nself never removes one: the data stays on the server, and the role can still log in. Back the data up and remove both yourself, or declare them again with the same names."
+    MachinePort "NS321" "environments of one machine publish the same port"
+        "`compose.machine` names the machine that runs an environment. Only one program can listen on a port of an address, so the environments of a machine need different ports or different addresses. Projects, networks and volumes have the environment in their names."
     EnvFile "NS318" "a file of variables cannot be read"
         "`env_files` are files of the project in UTF-8 with a line `NAME=value` for each variable. Empty lines and lines that begin with `#` are skipped, `export` in front of a name too, and single or double quotes around a value are removed. nself expands nothing. A value that is a credential is refused as in `env`."
     ServiceFile "NS317" "a configuration file cannot be written"

@@ -147,6 +147,9 @@ pub struct ComposeOptions {
     /// Generate files for an older or a different Compose implementation.
     #[serde(default)]
     pub compat: Option<Compat>,
+    /// Name of the machine that runs the environment. Environments of one machine must publish different ports.
+    #[serde(default)]
+    pub machine: Option<Host>,
 }
 
 /// Compose implementations that do not support all of the current specification.

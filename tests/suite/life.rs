@@ -20,9 +20,9 @@ fn services(text: &str) -> String {
 }
 
 /// Returns a service with a database.
-fn service(name: &str, more: &str) -> String {
+fn service(name: &str, port: u16, more: &str) -> String {
     format!(
-        "{name} = {{ image = \"ghcr.io/acme/{name}:1\", port = 8001, health.http.path = \"/healthz\", route.subdomain = \"{name}\",\n\
+        "{name} = {{ image = \"ghcr.io/acme/{name}:1\", port = {port}, health.http.path = \"/healthz\", route.subdomain = \"{name}\",\n\
          env.DATABASE_URL = nself.database_url \"main\", databases.main = {{ name = \"{name}\" {more} }} }},"
     )
 }
@@ -33,7 +33,7 @@ fn write(project: &Path, text: &str) {
 
 /// Starts a stack of the server and `tickets`.
 fn tickets() -> Stack {
-    let stack = Stack::start_with("minimal", |project| write(project, &services(&service("tickets", ""))));
+    let stack = Stack::start_with("minimal", |project| write(project, &services(&service("tickets", 8001, ""))));
     stack.unwrap_or_else(|| panic!("the tools were there"))
 }
 
@@ -81,7 +81,7 @@ fn added_apart() {
     let server = started(&stack, "postgres");
 
     // The next generation adds a service with a database and an extension.
-    let both = services(&(service("tickets", "") + &service("reports", ", extensions = [\"citext\"]")));
+    let both = services(&(service("tickets", 8001, "") + &service("reports", 8002, ", extensions = [\"citext\"]")));
     next_generation(&stack, &both);
     assert_eq!(stack.inspect()["reports"]["State"]["Health"]["Status"], "healthy");
     assert_eq!(query(&stack, "reports", "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension"), "citext plpgsql");
@@ -99,7 +99,7 @@ fn added_apart() {
     a_changed_password_reaches_the_role(&stack);
 
     // What the stack no longer uses stays, and is a finding.
-    let ran = next_generation(&stack, &services(&service("tickets", "")));
+    let ran = next_generation(&stack, &services(&service("tickets", 8001, "")));
     for lost in ["the database `reports`", "the role `reports`"] {
         assert!(ran.stderr.contains(&format!("NS320]: the stack no longer uses {lost}")), "{}", ran.stderr);
     }
@@ -123,6 +123,99 @@ fn a_changed_password_reaches_the_role(stack: &Stack) {
     must_start(stack);
     assert!(connects(&new) && !connects(&old));
     assert_eq!(stack.inspect()["reports"]["State"]["Health"]["Status"], "healthy");
+}
+
+#[test]
+fn a_server_of_version_18_keeps_its_data() {
+    apart("life::a_server_of_version_18_keeps_its_data", newer_apart);
+}
+
+fn newer_apart() {
+    let image = "postgres.image = \"docker.io/library/postgres:18-alpine\",\n";
+    let stack = Stack::start_with("minimal", |project| write(project, &services(&(service("tickets", 8001, "") + image))));
+    let stack = stack.unwrap_or_else(|| panic!("the tools were there"));
+    must_start(&stack);
+    assert!(query(&stack, "tickets", "SHOW server_version_num").starts_with("18"));
+    query(&stack, "tickets", "CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)");
+    assert_success(stack.compose(&["down", "-t", "5"]));
+    must_start(&stack);
+    assert_eq!(query(&stack, "tickets", "SELECT id FROM kept"), "7");
+}
+
+#[test]
+fn a_missing_value_stops_only_the_start() {
+    apart("life::a_missing_value_stops_only_the_start", missing_apart);
+}
+
+fn missing_apart() {
+    let stack = tickets();
+    must_start(&stack);
+    let file = stack.project.path().join("deploy/local/.env");
+    let variables = std::fs::read_to_string(&file).unwrap();
+    let without: String = variables.lines().filter(|line| !line.starts_with("TICKETS_")).map(|line| format!("{line}\n")).collect();
+    assert_ne!(variables, without);
+    std::fs::write(&file, without).unwrap();
+    let running = started(&stack, "tickets");
+    let ran = stack.up();
+    assert!(ran.code != 0 && ran.stderr.contains("TICKETS_MAIN_URL is missing a value"), "{}", ran.stderr);
+    assert!(assert_success(stack.compose(&["ps"])).stdout.contains("shop-local-tickets-1"));
+    assert_eq!(started(&stack, "tickets"), running, "the start changed nothing");
+    assert!(assert_success(stack.compose(&["logs", "tickets"])).stdout.contains("ready"));
+    assert_success(stack.compose(&["stop", "-t", "5", "tickets"]));
+    assert_success(stack.compose(&["down", "-t", "5"]));
+    assert_eq!(stack.docker(&["ps", "-aq"]).stdout, "");
+}
+
+#[test]
+fn two_environments_run_on_one_host() {
+    apart("life::two_environments_run_on_one_host", two_apart);
+}
+
+fn two_apart() {
+    let text = services(&service("tickets", 8001, ""));
+    let (body, rest) = text.split_at(text.rfind(" } | nself.Stack").unwrap());
+    let with = |second: &str| {
+        format!(
+            "{body},\ncompose.machine = \"one\", environments = {{ staging.enabled = false, prod.enabled = false,\n\
+             second = {{ profile = 'local, {second} }} }}{rest}"
+        )
+    };
+    let stack = Stack::start_with("minimal", |project| {
+        // With the same ports, the second environment would not start.
+        write(project, &with(""));
+        let ran = nself_in(project, ["gen"]);
+        assert_eq!(ran.stderr.matches("NS321").count(), 2, "{}", ran.stderr);
+        // The change that the finding names.
+        for (port, other) in [("http", 8080), ("https", 8443)] {
+            assert!(ran.stderr.contains(&format!("`environments.second.services.nginx.publish.{port}.port = {other}`")));
+        }
+        write(project, &with("services.nginx.publish = { http.port = 8080, https.port = 8443 }"));
+    });
+    let stack = stack.unwrap_or_else(|| panic!("the tools were there"));
+    assert_success(nself_in(stack.project.path(), ["secrets", "init", "--env", "second"]));
+    must_start(&stack);
+    let file = stack.project.path().join("deploy/second/compose.yaml");
+    let second = |arguments: &[&str]| {
+        let mut all = vec!["-f", file.to_str().unwrap()];
+        all.extend(arguments);
+        stack.compose_of(&all)
+    };
+    assert_success(second(&["up", "-d", "--wait", "--wait-timeout", "120"]));
+    for (port, environment) in [(443, "local"), (8443, "second")] {
+        let host = "tickets.localhost";
+        let authority = stack.project.path().join(format!("deploy/{environment}/secrets/authority"));
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:{port}:127.0.0.1"), "--cacert"]).arg(authority);
+        let ran = assert_success(crate::support::run(curl.arg(format!("https://{host}:{port}/x"))));
+        assert!(ran.stdout.contains("/x"), "{environment}: {}", ran.stdout);
+    }
+    // Each has databases of its own.
+    query(&stack, "tickets", "CREATE TABLE only_local (id int)");
+    let sql = "SELECT count(*) FROM pg_class WHERE relname = 'only_local'";
+    let ran = assert_success(second(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-qtAc", sql]));
+    assert_eq!((ran.stdout.trim(), query(&stack, "tickets", sql).as_str()), ("0", "1"));
+    assert_success(second(&["down", "-v", "-t", "5"]));
+    assert_eq!(stack.inspect()["tickets"]["State"]["Health"]["Status"], "healthy", "the first environment stays");
 }
 
 #[test]

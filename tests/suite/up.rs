@@ -71,6 +71,11 @@ impl Stack {
         run(self.with_engine(&mut Command::new(&self.compose)).arg("-f").arg(self.file()).args(arguments))
     }
 
+    /// Runs Compose with the file of another environment among the arguments.
+    pub fn compose_of(&self, arguments: &[&str]) -> Ran {
+        run(self.with_engine(&mut Command::new(&self.compose)).args(arguments))
+    }
+
     pub fn docker(&self, arguments: &[&str]) -> Ran {
         run(self.with_engine(&mut Command::new("docker")).args(arguments))
     }

@@ -5,6 +5,7 @@ mod cluster;
 mod database;
 pub mod domains;
 mod exposure;
+pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod resources;
