@@ -51,7 +51,10 @@ fn nginx_routes_what_has_a_route() {
     let site =
         |stack: &Value| paths(&files(stack)).iter().any(|path| path.starts_with("nginx/") && path.contains("orders"));
     assert!(site(&orders(&json!({}))));
-    assert!(!site(&orders(&json!({ "route": null }))));
+    let without = files(&orders(&json!({ "route": null })));
+    assert!(!paths(&without).iter().any(|path| path.starts_with("nginx/") && path.contains("orders")));
+    let texts = without.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
+    assert_eq!(texts.filter(|text| text.contains("server_name;")).count(), 0, "nginx refuses a server without names");
 }
 
 #[test]

@@ -26,6 +26,8 @@ SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
 \endif
+-- The server loads access rules that changed while it runs.
+SELECT pg_reload_conf() WHERE (pg_stat_file(current_setting('hba_file'))).change > pg_conf_load_time() \g /dev/null
 REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;
 
 \set password `cat /run/secrets/auth_db_password`
