@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, cache_memory, connections, database_clients, database_endpoints, databases, definitions, encryption, extensions, files,
-    external_server, graphql, ingress, mail, migrations, monitoring, secrets, server_settings, setup, variables, volumes,
+    access, cache_memory, connections, database_clients, database_endpoints, databases, definitions, encryption,
+    extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, secrets, server_settings,
+    setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
-    namespace,
+    Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication,
+    ServerAccess, namespace,
 };
 use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;

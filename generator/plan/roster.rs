@@ -98,12 +98,12 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
             });
         }
     }
+    place_data(&mut roster);
+    run_replica_like_primary(&mut roster);
     if stack.database_server.external.is_some() {
         leave_out_server(&mut roster);
     }
     leave_out_companions(&mut roster);
-    place_data(&mut roster);
-    run_replica_like_primary(&mut roster);
     findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
 }
@@ -212,7 +212,9 @@ fn place_data(roster: &mut Roster) {
     let data_folder = VariableName::wrap("PGDATA".into());
     for name in [DATABASE, REPLICA].map(service_name) {
         let Some(service) = roster.get_mut(&name).map(|member| &mut member.service) else { continue };
-        let Some(volume) = service.volumes.values_mut().find(|volume| volume.path.as_str() == VOLUME.0) else { continue };
+        let Some(volume) = service.volumes.values_mut().find(|volume| volume.path.as_str() == VOLUME.0) else {
+            continue;
+        };
         volume.path = ContainerPath::wrap(VOLUME.1.into());
         if let Some(EnvValue::Text(folder)) = service.env.get_mut(&data_folder)
             && let Some(inside) = folder.as_str().strip_prefix(VOLUME.0)

@@ -48,7 +48,13 @@ fn an_external_server_replaces_the_service() {
     let files = files(&stack);
     let compose = text(&files, "compose.yaml");
     assert!(!compose.contains("\n  postgres:\n") && !compose.contains("postgres-data"), "{compose}");
-    for wanted in ["PGHOST: db.example.com", "PGPORT: \"6432\"", "PGUSER: owner_of_all", "PGSSLMODE: verify-full", "- egress-orders"] {
+    for wanted in [
+        "PGHOST: db.example.com",
+        "PGPORT: \"6432\"",
+        "PGUSER: owner_of_all",
+        "PGSSLMODE: verify-full",
+        "- egress-orders",
+    ] {
         assert!(compose.contains(wanted), "{wanted}: {compose}");
     }
     let Recipe::Template { parts } = &plan.secrets["orders_main_url"].recipe else { panic!("a URL is a template") };
@@ -68,7 +74,9 @@ fn an_external_server_replaces_the_service() {
 fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
     let files = files(&external(&reachable()));
     for service in ["orders", "postgres-setup"] {
-        let policy = files.iter().find(|(path, _)| path.as_str().ends_with(&format!("networkpolicy-{service}-to-outside-1.yaml")));
+        let policy = files
+            .iter()
+            .find(|(path, _)| path.as_str().ends_with(&format!("networkpolicy-{service}-to-outside-1.yaml")));
         let (_, policy) = policy.unwrap_or_else(|| panic!("{service}"));
         let policy = String::from_utf8(policy.bytes().unwrap().to_vec()).unwrap();
         for wanted in ["10.20.0.0/24", "192.0.2.7/32", "port: 6432"] {

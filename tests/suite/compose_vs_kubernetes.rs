@@ -168,7 +168,9 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
             .iter()
             .filter(|(name, one)| one["condition"] == how && *name != "volume-owner" && !jobs_of_stack.contains(*name))
             // These two have no connection URL. They start, and connect once their roles exist.
-            .filter(|(name, _)| *name != "postgres-setup" || !["pgbouncer", "postgres-replica"].iter().any(|one| at.ends_with(one)));
+            .filter(|(name, _)| {
+                *name != "postgres-setup" || !["pgbouncer", "postgres-replica"].iter().any(|one| at.ends_with(one))
+            });
         names.map(|(name, _)| name.clone()).collect()
     };
     assert_eq!(waits, on("service_healthy"), "{at}");

@@ -104,13 +104,16 @@ fn managed(version: Version) -> (Server, PathBuf) {
     }
     let access = "local all all trust\nhostssl all all all scram-sha-256\nhost all all all reject\n";
     std::fs::write(data.join("pg_hba.conf"), access).unwrap();
-    let owned = run(Command::new("sh").arg("-c").arg(
-        "chown --reference=\"$0/PG_VERSION\" \"$0\"/server.* \"$0/pg_hba.conf\" && chmod 600 \"$0/server.key\"",
-    ).arg(&data));
+    let owned = run(Command::new("sh")
+        .arg("-c")
+        .arg("chown --reference=\"$0/PG_VERSION\" \"$0\"/server.* \"$0/pg_hba.conf\" && chmod 600 \"$0/server.key\"")
+        .arg(&data));
     assert_eq!(owned.code, 0, "{}", owned.stderr);
     let mut session = server.session("postgres", "postgres");
     // The administrator alters roles that it has created.
-    session.must("DROP ROLE orders_migrations; CREATE ROLE boss LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-administrator';");
+    session.must(
+        "DROP ROLE orders_migrations; CREATE ROLE boss LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-administrator';",
+    );
     session.must("ALTER SYSTEM SET ssl = on; ALTER SYSTEM SET log_statement = 'none'; SELECT pg_reload_conf();");
     std::thread::sleep(std::time::Duration::from_millis(500));
     (server, certificate)
@@ -150,7 +153,8 @@ fn prepared_apart() {
         let owners = "SELECT string_agg(datname || ' ' || datdba::regrole, ',' ORDER BY datname) FROM pg_database WHERE datname IN ('orders', 'files');";
         assert_eq!(session.must(owners).trim(), "files files,orders orders_migrations");
         // The other databases of the server are not changed.
-        let closed = "SELECT count(*) FROM pg_database WHERE datname IN ('postgres', 'template1') AND datacl IS NOT NULL;";
+        let closed =
+            "SELECT count(*) FROM pg_database WHERE datname IN ('postgres', 'template1') AND datacl IS NOT NULL;";
         let fresh = "SELECT (datacl IS NOT NULL)::int FROM pg_database WHERE datname = 'template1';";
         assert_eq!(session.must(closed), session.must(fresh), "{version:?}");
 
@@ -193,7 +197,11 @@ fn a_role_with_more_rights_is_refused(server: &Server, client: &Client) {
     let mut session = server.session("postgres", "postgres");
     session.must("ALTER ROLE search BYPASSRLS;");
     let ran = client.job("postgres-setup");
-    assert!(ran.code != 0 && ran.stderr.contains("the role search has rights that only a superuser can remove"), "{}", ran.stderr);
+    assert!(
+        ran.code != 0 && ran.stderr.contains("the role search has rights that only a superuser can remove"),
+        "{}",
+        ran.stderr
+    );
     session.must("ALTER ROLE search NOBYPASSRLS;");
     assert_eq!(client.job("postgres-setup").code, 0);
 }

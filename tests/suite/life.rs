@@ -59,7 +59,15 @@ fn query(stack: &Stack, database: &str, sql: &str) -> String {
 
 /// Returns everything that the server has, except the salted digests of passwords.
 fn catalog(stack: &Stack) -> String {
-    let dump = assert_success(stack.compose(&["exec", "-T", "postgres", "pg_dumpall", "-U", "postgres", "--no-role-passwords"]));
+    let dump = assert_success(stack.compose(&[
+        "exec",
+        "-T",
+        "postgres",
+        "pg_dumpall",
+        "-U",
+        "postgres",
+        "--no-role-passwords",
+    ]));
     // Each dump has a random word.
     dump.stdout.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
 }
@@ -84,8 +92,14 @@ fn added_apart() {
     let both = services(&(service("tickets", 8001, "") + &service("reports", 8002, ", extensions = [\"citext\"]")));
     next_generation(&stack, &both);
     assert_eq!(stack.inspect()["reports"]["State"]["Health"]["Status"], "healthy");
-    assert_eq!(query(&stack, "reports", "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension"), "citext plpgsql");
-    assert_eq!(query(&stack, "reports", "SELECT datdba::regrole FROM pg_database WHERE datname = 'reports'"), "reports");
+    assert_eq!(
+        query(&stack, "reports", "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension"),
+        "citext plpgsql"
+    );
+    assert_eq!(
+        query(&stack, "reports", "SELECT datdba::regrole FROM pg_database WHERE datname = 'reports'"),
+        "reports"
+    );
     assert_eq!(query(&stack, "tickets", "SELECT id FROM kept"), "7");
     assert_eq!(started(&stack, "postgres"), server, "the server keeps running");
 
@@ -132,7 +146,8 @@ fn a_server_of_version_18_keeps_its_data() {
 
 fn newer_apart() {
     let image = "postgres.image = \"docker.io/library/postgres:18-alpine\",\n";
-    let stack = Stack::start_with("minimal", |project| write(project, &services(&(service("tickets", 8001, "") + image))));
+    let stack =
+        Stack::start_with("minimal", |project| write(project, &services(&(service("tickets", 8001, "") + image))));
     let stack = stack.unwrap_or_else(|| panic!("the tools were there"));
     must_start(&stack);
     assert!(query(&stack, "tickets", "SHOW server_version_num").starts_with("18"));
@@ -152,7 +167,8 @@ fn missing_apart() {
     must_start(&stack);
     let file = stack.project.path().join("deploy/local/.env");
     let variables = std::fs::read_to_string(&file).unwrap();
-    let without: String = variables.lines().filter(|line| !line.starts_with("TICKETS_")).map(|line| format!("{line}\n")).collect();
+    let without: String =
+        variables.lines().filter(|line| !line.starts_with("TICKETS_")).map(|line| format!("{line}\n")).collect();
     assert_ne!(variables, without);
     std::fs::write(&file, without).unwrap();
     let running = started(&stack, "tickets");
@@ -187,7 +203,9 @@ fn two_apart() {
         assert_eq!(ran.stderr.matches("NS321").count(), 2, "{}", ran.stderr);
         // The change that the finding names.
         for (port, other) in [("http", 8080), ("https", 8443)] {
-            assert!(ran.stderr.contains(&format!("`environments.second.services.nginx.publish.{port}.port = {other}`")));
+            assert!(
+                ran.stderr.contains(&format!("`environments.second.services.nginx.publish.{port}.port = {other}`"))
+            );
         }
         write(project, &with("services.nginx.publish = { http.port = 8080, https.port = 8443 }"));
     });
@@ -205,14 +223,16 @@ fn two_apart() {
         let host = "tickets.localhost";
         let authority = stack.project.path().join(format!("deploy/{environment}/secrets/authority"));
         let mut curl = std::process::Command::new("curl");
-        curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:{port}:127.0.0.1"), "--cacert"]).arg(authority);
+        curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:{port}:127.0.0.1"), "--cacert"])
+            .arg(authority);
         let ran = assert_success(crate::support::run(curl.arg(format!("https://{host}:{port}/x"))));
         assert!(ran.stdout.contains("/x"), "{environment}: {}", ran.stdout);
     }
     // Each has databases of its own.
     query(&stack, "tickets", "CREATE TABLE only_local (id int)");
     let sql = "SELECT count(*) FROM pg_class WHERE relname = 'only_local'";
-    let ran = assert_success(second(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-qtAc", sql]));
+    let ran =
+        assert_success(second(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-qtAc", sql]));
     assert_eq!((ran.stdout.trim(), query(&stack, "tickets", sql).as_str()), ("0", "1"));
     assert_success(second(&["down", "-v", "-t", "5"]));
     assert_eq!(stack.inspect()["tickets"]["State"]["Health"]["Status"], "healthy", "the first environment stays");
@@ -248,7 +268,10 @@ fn interrupted_apart() {
         kill("postgres-setup");
     }
     must_start(&stack);
-    assert_eq!(query(&stack, "tickets", "SELECT datdba::regrole FROM pg_database WHERE datname = 'tickets'"), "tickets");
+    assert_eq!(
+        query(&stack, "tickets", "SELECT datdba::regrole FROM pg_database WHERE datname = 'tickets'"),
+        "tickets"
+    );
     // The result is that of a start without interruption.
     let interrupted = catalog(&stack);
     assert_success(stack.compose(&["down", "-v", "--timeout", "5"]));

@@ -204,7 +204,8 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let outside = planned.reaches_outside().then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
+    let outside =
+        planned.reaches_outside().then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
     let external = planned.external_networks.iter().map(external);
     let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {

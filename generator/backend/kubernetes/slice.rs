@@ -76,11 +76,8 @@ impl<'a> ServiceSlices<'a> {
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         // The other services that use the secret do not change this service's objects.
-        let alone = |secret: &Secret| Secret {
-            files_of: BTreeSet::new(),
-            variables_of: BTreeSet::new(),
-            ..secret.clone()
-        };
+        let alone =
+            |secret: &Secret| Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
         let setup = self.plan.setup.as_ref().filter(|setup| service.depends_on.contains_key(&setup.job));
         let setup = setup.map(|setup| {
             services.extend(self.plan.services.get_key_value(&setup.job));

@@ -25,13 +25,7 @@ pub const DESCRIPTION: Description = Description {
     paths: &["postgres/"],
     reads: "databases, roles, replication, access",
     emit: Emit::Content {
-        parts: &[
-            PlanField::Databases,
-            PlanField::Roles,
-            PlanField::Replication,
-            PlanField::Access,
-            PlanField::Setup,
-        ],
+        parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access, PlanField::Setup],
         emit,
     },
     file_fields: |plan, _| match of_service(plan, "postgres") {

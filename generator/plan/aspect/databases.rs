@@ -78,17 +78,9 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     let profile = profile(stack);
     let addresses = addresses(stack, roster);
     planned.findings.extend(without_server(stack, roster));
-    let admin = stack.database_server.external.as_ref().map(|external| &external.admin);
     for (name, service) in roster.iter().filter(|(_, service)| !service.service.databases.is_empty()) {
         let role = role_name(name);
-        let is_reserved = RESERVED.contains(&role.as_str()) || admin == Some(&role);
-        if is_reserved || SqlIdent::refusal(role.as_str()).is_some() {
-            planned.findings.push(
-                Diagnostic::error(Code::DatabaseTaken, service.path.clone())
-                    .message(format!("the login role would be `{role}`, a name that the server reserves"))
-                    .hint("rename the service"),
-            );
-        }
+        planned.findings.extend(refused_login(stack, &role, &service.path));
         let mut urls = BTreeMap::new();
         for key in service.service.databases.keys() {
             let database = uses.declare(stack, (service, key), &role, &mut planned);
@@ -117,6 +109,20 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
         databases.entry(database).or_default().grants.push(grant);
     }
     planned
+}
+
+/// Returns the finding for a login role whose name belongs to the server.
+fn refused_login(stack: &Stack, role: &SqlIdent, service: &FieldPath) -> Option<Diagnostic> {
+    let finding = |why: &str| {
+        Diagnostic::error(Code::DatabaseTaken, service.clone())
+            .message(format!("the login role would be `{role}`, {why}"))
+    };
+    if stack.database_server.external.as_ref().is_some_and(|external| external.admin == *role) {
+        let finding = finding("which is the administrator of the external server");
+        return Some(finding.hint("rename the service, or use a different role for `database_server.external.admin`"));
+    }
+    let is_reserved = RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some();
+    is_reserved.then(|| finding("a name that the server reserves").hint("rename the service"))
 }
 
 /// Returns host and port of each endpoint that the environment has.

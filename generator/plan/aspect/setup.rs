@@ -34,16 +34,12 @@ pub fn plan(
             .hint("rename the service");
         return Planned { findings: vec![finding], ..Planned::default() };
     }
-    let config = ConfigMount {
-        source: "postgres/setup".into(),
-        target: ContainerPath::wrap(FOLDER.into()),
-        reloads: false,
-    };
-    let cause = if host.external.is_some() { path!("database_server", "external") } else { path!("services", "postgres") };
-    let mut wirings = vec![
-        Wiring::new(&job, Addition::OneShot, &cause),
-        Wiring::new(&job, Addition::Config(config), &cause),
-    ];
+    let config =
+        ConfigMount { source: "postgres/setup".into(), target: ContainerPath::wrap(FOLDER.into()), reloads: false };
+    let cause =
+        if host.external.is_some() { path!("database_server", "external") } else { path!("services", "postgres") };
+    let mut wirings =
+        vec![Wiring::new(&job, Addition::OneShot, &cause), Wiring::new(&job, Addition::Config(config), &cause)];
     for (service, role) in &server.roles {
         let cause = path!("services", service, "databases");
         wirings.push(Wiring::new(&job, Addition::SecretFile(role.password.clone()), &cause));
@@ -95,7 +91,8 @@ pub fn setup(
     roster.get(&job)?;
     let mut waiters: BTreeMap<ServiceName, BTreeMap<SecretName, _>> = BTreeMap::new();
     for (secret, url) in roles.values().flat_map(|role| &role.urls) {
-        let extensions = databases.get(&url.database).map_or_else(BTreeSet::new, |database| database.extensions.clone());
+        let extensions =
+            databases.get(&url.database).map_or_else(BTreeSet::new, |database| database.extensions.clone());
         for user in users.of(secret) {
             waiters.entry(user.clone()).or_default().insert(secret.clone(), extensions.clone());
         }

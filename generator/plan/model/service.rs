@@ -10,8 +10,8 @@ use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
 use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, OnClusters, Protocol, Tmpfs, Zone};
 use crate::values::{
-    AnnotationName, Capability, Cidr, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule, SecretName,
-    ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
+    AnnotationName, Capability, Cidr, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule,
+    SecretName, ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
 /// A service and the settings of its container.

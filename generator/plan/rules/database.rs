@@ -15,7 +15,10 @@ pub fn declared(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     if let Some(replica) = roster.get(&service_name(REPLICA)) {
         findings.push(
             Diagnostic::error(Code::DatabaseEndpoint, replica.path.clone())
-                .message(format!("the replica copies a server of the stack, and the database server is {}", server.host))
+                .message(format!(
+                    "the replica copies a server of the stack, and the database server is {}",
+                    server.host
+                ))
                 .expected("no replica in an environment with an external server")
                 .hint(format!("`services.{REPLICA}.enabled = false` in this environment")),
         );

@@ -26,7 +26,8 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
         let Some(machine) = &stack.compose.machine else { continue };
         for (port, protocol, published) in ports(name, stack) {
             let others = by_port.entry((machine, port, protocol.name())).or_default();
-            let first = others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
+            let first =
+                others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
             findings.extend(first.map(|first| taken(machine, port, first, &published)));
             others.push(published);
         }
