@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, files,
-    graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
+    graphql, ingress, mail, migrations, monitoring, plugins, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -36,6 +36,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let migrated = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
     let migrated = outcome.collect(migrated);
     roster.extend(migrated.jobs);
+    outcome.collect(plugins::plan(stack, &roster, &migrated.migrations));
     let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
     outcome.collect(cache_memory::plan(&roster));

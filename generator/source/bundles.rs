@@ -1,5 +1,5 @@
 //! Bundles: parts of a stack that the library has, such as the services of monitoring. A bundle is one more layer, below
-//! all layers of the user, in environments that include it.
+//! all layers of the user, in environments that include it. Plugins are bundles of the project (`plugins.rs`).
 
 use std::collections::BTreeMap;
 
@@ -57,6 +57,11 @@ impl<'a> Settings<'a> {
     }
 }
 
+/// Returns whether a record is a service that could run, and not only replaces fields of a bundle's service.
+pub fn is_service(service: &Node) -> bool {
+    SOURCES.iter().any(|source| service.get(source).is_some())
+}
+
 /// Adds the fields of a bundle's layer that the stack does not set; the stack removes one with `null`.
 pub fn complete(stack: &mut Node, layer: &Node) {
     let (Value::Record(stack), Value::Record(layer)) = (&mut stack.value, &layer.value) else { return };
@@ -80,7 +85,5 @@ pub fn remove_overrides(stack: &mut Node, layer: &Node) {
     let names: BTreeMap<&String, &Entry> = fields(&bundled.node).collect();
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(services)) = stack.get_mut("services").map(|entry| &mut entry.node.value) else { return };
-    services.retain(|name, service| {
-        !names.contains_key(name) || SOURCES.iter().any(|source| service.node.get(source).is_some())
-    });
+    services.retain(|name, service| !names.contains_key(name) || is_service(&service.node));
 }

@@ -34,6 +34,7 @@ mod monitoring;
 mod nginx;
 mod order;
 mod ownership;
+mod plugins;
 mod postgres;
 mod publish;
 mod registry;

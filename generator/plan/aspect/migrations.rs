@@ -16,7 +16,9 @@ use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
-use crate::values::{Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName};
+use crate::values::{
+    Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName, plugin_names,
+};
 
 /// Folder of the migrations in the job's container.
 pub const FOLDER: &str = "/etc/nself/migrations";
@@ -86,7 +88,8 @@ pub fn plan(
         planned.wirings.extend(wirings);
         planned.wirings.push(Wiring::new(&job, Addition::OneShot, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
-        let category = Category::Catalogue;
+        let plugin = plugin_names::of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
+        let category = plugin.map_or(Category::Catalogue, Category::Plugin);
         planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
         planned.part.migrations.insert(name.clone(), migrations);
     }

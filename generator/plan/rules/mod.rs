@@ -6,6 +6,7 @@ pub mod domains;
 mod exposure;
 mod mounts;
 pub mod nginx_snippets;
+mod plugins;
 mod resources;
 mod sources;
 mod variables;
@@ -29,6 +30,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::raw_keys(service));
     }
     findings.extend(cluster::declared(inputs, roster));
+    findings.extend(plugins::check(inputs, roster));
     findings
 }
 
