@@ -182,7 +182,7 @@ mod tests {
         let good = String::from_utf8(lock().to_bytes()).unwrap();
         for (bad, position) in [
             ("".to_owned(), "nself.lock:1:1: "),
-            (good[..good.len() / 2].to_owned(), "nself.lock:4:"),
+            (good[..good.len() / 2].to_owned(), "nself.lock:5:"),
             (good.replace("\"version\": 1", "\"version\": 2"), "version 2"),
             (good.replace("redis:7.4", "redis"), "is not the full name"),
             (good.replace("docker.io/library/", ""), "is not the full name"),

@@ -28,6 +28,18 @@ SELECT format('CREATE ROLE %I LOGIN', 'auth')
 ALTER ROLE "auth" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
 \unset password
 
+\set password `cat /run/secrets/flags_db_password`
+SELECT format('CREATE ROLE %I LOGIN', 'flags')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'flags') \gexec
+ALTER ROLE "flags" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
+\unset password
+
+\set password `cat /run/secrets/flags_after_migrate_db_password`
+SELECT format('CREATE ROLE %I LOGIN', 'flags_after_migrate')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'flags_after_migrate') \gexec
+ALTER ROLE "flags_after_migrate" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
+\unset password
+
 \set password `cat /run/secrets/hasura_db_password`
 SELECT format('CREATE ROLE %I LOGIN', 'hasura')
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'hasura') \gexec
@@ -44,6 +56,12 @@ ALTER ROLE "links" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYP
 SELECT format('CREATE ROLE %I LOGIN', 'notify')
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'notify') \gexec
 ALTER ROLE "notify" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
+\unset password
+
+\set password `cat /run/secrets/np_flags_migrations_db_password`
+SELECT format('CREATE ROLE %I LOGIN', 'np_flags_migrations')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'np_flags_migrations') \gexec
+ALTER ROLE "np_flags_migrations" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
 \unset password
 
 \set password `cat /run/secrets/np_links_migrations_db_password`
@@ -212,6 +230,50 @@ COMMIT;
 \endif
 \endif
 GRANT USAGE, CREATE ON SCHEMA public TO "hasura";
+
+SELECT format('CREATE DATABASE %I', 'np_flags')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'np_flags') \gexec
+REVOKE ALL ON DATABASE "np_flags" FROM PUBLIC;
+ALTER DATABASE "np_flags" OWNER TO "np_flags_migrations";
+GRANT CONNECT ON DATABASE "np_flags" TO "flags";
+GRANT CONNECT ON DATABASE "np_flags" TO "flags_after_migrate";
+GRANT CONNECT ON DATABASE "np_flags" TO "np_flags_migrations";
+\connect np_flags
+\set ON_ERROR_STOP on
+SET search_path = pg_catalog, pg_temp;
+SET ROLE NONE;
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
+\if :nself_quiet
+SET event_triggers = off;
+\endif
+-- The function of an event trigger runs as the role that causes the event, and its owner can replace it.
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
+              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
+    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is not a superuser; change its owner to a superuser, or drop the trigger';
+  END IF;
+END $$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO "np_flags_migrations";
+-- All rows of all tables; only migrations may change the tables themselves.
+GRANT TEMPORARY ON DATABASE "np_flags" TO "flags";
+ALTER DEFAULT PRIVILEGES FOR ROLE "np_flags_migrations" GRANT USAGE ON SCHEMAS TO "flags";
+ALTER DEFAULT PRIVILEGES FOR ROLE "np_flags_migrations" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "flags";
+ALTER DEFAULT PRIVILEGES FOR ROLE "np_flags_migrations" GRANT USAGE, SELECT ON SEQUENCES TO "flags";
+SELECT format(statement, nspname, '"flags"')
+  FROM pg_namespace JOIN pg_roles r ON r.oid = nspowner,
+       (VALUES ('GRANT USAGE ON SCHEMA %I TO %s'), ('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %s'),
+               ('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %s')) AS s (statement)
+ WHERE nspname = 'public' OR (nspname <> 'nself' AND rolname = 'np_flags_migrations') \gexec
+GRANT USAGE ON SCHEMA "public" TO "flags_after_migrate";
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "public" TO "flags_after_migrate";
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "public" TO "flags_after_migrate";
+ALTER DEFAULT PRIVILEGES FOR ROLE "np_flags_migrations" IN SCHEMA "public"
+  GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "flags_after_migrate";
+ALTER DEFAULT PRIVILEGES FOR ROLE "np_flags_migrations" IN SCHEMA "public"
+  GRANT USAGE, SELECT ON SEQUENCES TO "flags_after_migrate";
 
 SELECT format('CREATE DATABASE %I', 'np_links')
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'np_links') \gexec
