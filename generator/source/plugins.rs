@@ -98,7 +98,7 @@ impl PluginLayer {
             let declared = stack.get("services").map(|entry| &entry.node);
             services.retain(|service, _| {
                 let other = declared.and_then(|declared| declared.get(service));
-                let is_taken = other.is_some_and(|other| bundles::is_service(&other.node));
+                let is_taken = other.is_some_and(|other| bundles::has_source(&other.node));
                 findings.extend(is_taken.then(|| name_taken(&self.name, service)));
                 !is_taken
             });
