@@ -53,6 +53,7 @@ fn images(folder: &Path) {
 
 /// Replaces what cannot be pulled or built here: images, and the receiver of the webhook.
 const CHANGES: &str = r#"
+    staging.enabled = false,
     local = {
       plugins.flags.enabled = false,
       services = {
@@ -75,8 +76,9 @@ fn start(images_folder: &Path) -> Stack {
     let change = |project: &Path| {
         let file = project.join("stack.ncl");
         let text = fs::read_to_string(&file).unwrap();
-        let changed = text.replace("    local.services.mail = nself.services.mail,\n", CHANGES);
-        assert!(changed != text);
+        let changed = text.replacen("    local.services.mail = nself.services.mail,\n", CHANGES, 1);
+        let changed = changed.replacen("    prod = {\n", "    prod = {\n      enabled = false,\n", 1);
+        assert_eq!(changed.matches("enabled = false").count(), text.matches("enabled = false").count() + 3);
         fs::write(file, changed).unwrap();
         // The script reads it from the folder of the stack.
         std::os::unix::fs::symlink(images_folder, project.join("images")).unwrap();
