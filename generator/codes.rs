@@ -188,7 +188,7 @@ codes! {
     PluginNeeded "NS753" "something outside of a plugin depends on it"
         "A plugin that fails must not stop other services, so no service waits for one, uses its database or its volumes, or is left out without it. A service may connect to a plugin (`connects_to`, `nself.url`) if it works while the plugin does not answer."
     PluginRights "NS754" "a plugin with more rights than a plugin has"
-        "A plugin is code of a third party. It mounts only files of its folder, reads only its own secrets, owns only its own database, and has no access to the host, to the API of a cluster or to networks outside of the stack. Raw keys and entries of the catalogue are for services of the stack. Add what needs more rights as a service of the stack."
+        "A plugin is code of a third party. It mounts only files of its folder, reads only its own secrets, owns only its own database, and has no route to a host of other services and no access to the machine, to the API of a cluster or to networks outside of the stack. Raw keys and entries of the catalogue are for services of the stack. Add what needs more rights as a service of the stack."
     PluginLimits "NS755" "a service of a plugin without a limit"
         "Limits of memory, processors and processes keep a plugin from taking them from other services. Unless a plugin sets them, they have defaults; they cannot be removed."
     PluginHook "NS756" "a hook that cannot run"

@@ -64,10 +64,10 @@ pub fn plugin_of<'a>(roster: &'a Roster, name: &'a ServiceName) -> Option<&'a Se
 
 /// Returns the services of plugins, each with its plugin.
 fn plugin_services(stack: &Stack) -> BTreeMap<&ServiceName, &ServiceName> {
-    let services = stack.plugins.iter().flat_map(|(plugin, declared)| {
-        let jobs = declared.hooks.jobs().map(|(_, job)| job);
-        declared.services.iter().chain(jobs).map(move |service| (service, plugin))
-    });
+    let services = stack
+        .plugins
+        .iter()
+        .flat_map(|(plugin, declared)| declared.all_services().map(move |service| (service, plugin)));
     services.collect()
 }
 

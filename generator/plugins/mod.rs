@@ -7,7 +7,7 @@ mod status;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 pub use folder::{PluginFiles, add, digest, read, remove};
-pub use status::{Status, status};
+pub use status::{PluginState, Status, status};
 
 /// The file of a plugin that the stack imports.
 pub const FILE: &str = "plugin.ncl";

@@ -25,11 +25,19 @@ pub enum Status {
     Missing,
 }
 
-/// Returns the plugins that have a folder or a pin, each with the source of its pin.
+/// A plugin that has a folder or a pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginState {
+    pub status: Status,
+    /// The source in its pin.
+    pub source: Option<String>,
+}
+
+/// Returns the plugins that have a folder or a pin, by name.
 ///
 /// # Errors
 /// NS757, NS804, NS806.
-pub fn status(project: &Path) -> Result<BTreeMap<String, (Status, Option<String>)>, Vec<Diagnostic>> {
+pub fn status(project: &Path) -> Result<BTreeMap<String, PluginState>, Vec<Diagnostic>> {
     let lock = Lock::read(project).map_err(|finding| vec![finding])?;
     let root = Root::project(project).below(plugin_names::FOLDER);
     let folder = root.open().map_err(|error| vec![error.into()])?;
@@ -46,7 +54,8 @@ pub fn status(project: &Path) -> Result<BTreeMap<String, (Status, Option<String>
             (Some(files), Some(pin)) if pin.digest == digest(&files) => Status::Pinned,
             (Some(_), Some(_)) => Status::Changed,
         };
-        states.insert(name, (status, pin.map(|pin| pin.source.clone())));
+        let source = pin.map(|pin| pin.source.clone());
+        states.insert(name, PluginState { status, source });
     }
     Ok(states)
 }

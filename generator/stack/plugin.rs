@@ -46,6 +46,13 @@ pub struct Hooks {
     pub after_migrate: Option<ServiceName>,
 }
 
+impl Plugin {
+    /// Returns the services and the jobs of the hooks.
+    pub fn all_services(&self) -> impl Iterator<Item = &ServiceName> {
+        self.services.iter().chain(self.hooks.jobs().map(|(_, job)| job))
+    }
+}
+
 impl Hooks {
     /// Names of the fields.
     pub const FIELDS: [&str; 2] = ["before_start", "after_migrate"];

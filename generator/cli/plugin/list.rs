@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::{DIFFERENCES, Format, SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
-use crate::plugins::{self, Status};
+use crate::plugins::{self, PluginState, Status};
 use crate::source;
 use crate::stack::Plugin;
 
@@ -31,17 +31,18 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let names: BTreeSet<&String> = states.keys().chain(declared.keys()).collect();
     let mut entries = Vec::new();
     for name in names {
-        let (status, source) = states.get(name).cloned().unwrap_or((Status::Missing, None));
+        let missing = PluginState { status: Status::Missing, source: None };
+        let state = states.get(name).unwrap_or(&missing);
         let plugin = declared.get(name);
         match arguments.format {
-            Format::Json => entries.push(entry(name, status, source.as_deref(), plugin)),
-            Format::Text => output::line(&line(name, status, source.as_deref(), plugin)),
+            Format::Json => entries.push(entry(name, state, plugin)),
+            Format::Text => output::line(&line(name, state, plugin)),
         }
     }
     if matches!(arguments.format, Format::Json) {
         output::json(&json!({ "version": 1, "plugins": entries }));
     }
-    let differs = states.values().any(|(status, _)| matches!(status, Status::Changed | Status::Missing));
+    let differs = states.values().any(|state| matches!(state.status, Status::Changed | Status::Missing));
     Ok(if arguments.check && differs { DIFFERENCES } else { SUCCESS })
 }
 
@@ -60,10 +61,10 @@ fn declared(stack: &StackArguments) -> Result<BTreeMap<String, Declared>, Vec<Di
     Ok(all)
 }
 
-fn entry(name: &str, status: Status, source: Option<&str>, declared: Option<&Declared>) -> Value {
+fn entry(name: &str, state: &PluginState, declared: Option<&Declared>) -> Value {
     let plugin = declared.map(|(plugin, _)| plugin);
     json!({
-        "name": name, "status": status, "source": source,
+        "name": name, "status": state.status, "source": state.source,
         "version": plugin.and_then(|plugin| plugin.version.as_ref()),
         "summary": plugin.and_then(|plugin| plugin.summary.as_ref()),
         "services": plugin.map(|plugin| &plugin.services),
@@ -72,8 +73,8 @@ fn entry(name: &str, status: Status, source: Option<&str>, declared: Option<&Dec
     })
 }
 
-fn line(name: &str, status: Status, source: Option<&str>, declared: Option<&Declared>) -> String {
-    let status = match status {
+fn line(name: &str, state: &PluginState, declared: Option<&Declared>) -> String {
+    let status = match state.status {
         Status::Pinned => "pinned",
         Status::Changed => "differs from nself.lock",
         Status::Own => "not in nself.lock",
@@ -84,6 +85,6 @@ fn line(name: &str, status: Status, source: Option<&str>, declared: Option<&Decl
         None => "not in the stack".to_owned(),
         Some((_, environments)) => environments.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
     };
-    let parts = [name, version, &environments, status, source.unwrap_or_default()];
+    let parts = [name, version, &environments, status, state.source.as_deref().unwrap_or_default()];
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("  ")
 }

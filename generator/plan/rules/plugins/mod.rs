@@ -1,5 +1,6 @@
 //! Rules of plugins: their names, what they may do, and what may depend on them.
 
+mod hosts;
 mod names;
 mod rights;
 
@@ -22,6 +23,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         let needed = dependencies(roster, name, member).filter(|(plugin, _)| has_plugin(plugin));
         findings.extend(needed.map(|(plugin, path)| needs(&plugin, name, path)));
     }
+    findings.extend(hosts::check(inputs, roster));
     findings.extend(rights::secrets(inputs.stack));
     findings
 }

@@ -14,10 +14,9 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     for (name, plugin) in &stack.plugins {
         findings.extend(services(stack, name, plugin));
         findings.extend(sql_names(stack, name, plugin));
-        let services = plugin.services.iter().map(|service| path!("services", service));
-        let jobs = plugin.hooks.jobs().map(|(_, job)| path!("services", job));
+        let services = plugin.all_services().map(|service| path!("services", service));
         let secrets = plugin.secrets.iter().map(|secret| path!("secrets", secret));
-        for part in services.chain(jobs).chain(secrets) {
+        for part in services.chain(secrets) {
             if let Some(first) = owners.insert(part.clone(), name) {
                 findings.push(two_owners(part, first, name));
             }
@@ -40,7 +39,7 @@ fn both(first: &ServiceName, second: &ServiceName) -> String {
 /// Checks services and their aliases.
 fn services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for service in &plugin.services {
+    for service in plugin.all_services() {
         let path = path!("services", service);
         let aliases = stack.services.get(service).map_or(&[][..], |declared| &declared.aliases).iter().enumerate();
         let aliases = aliases.map(|(i, alias)| (alias, path.key("aliases").index(i)));
@@ -57,7 +56,7 @@ fn services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnosti
 
 /// Checks secrets, tables and views.
 fn sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
-    let own = plugin.services.iter().filter_map(|service| Some((service, stack.services.get(service)?)));
+    let own = plugin.all_services().filter_map(|service| Some((service, stack.services.get(service)?)));
     let own = own.flat_map(|(service, declared)| {
         declared.secrets.keys().map(move |secret| (secret.to_string(), path!("services", service, "secrets", secret)))
     });
