@@ -22,8 +22,8 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut by_host: BTreeMap<String, Vec<(Option<&ServiceName>, FieldPath)>> = BTreeMap::new();
     routes.chain(frontends).for_each(|(host, route)| by_host.entry(host).or_default().push(route));
     let shared = by_host.iter().flat_map(|(host, routes)| {
-        let of_plugins = routes.iter().filter_map(|(owner, path)| Some((host, (*owner)?, path)));
-        of_plugins.filter_map(|(host, plugin, path)| {
+        let of_plugins = routes.iter().filter_map(move |(owner, path)| Some((host, (*owner)?, path)));
+        of_plugins.filter_map(move |(host, plugin, path)| {
             let (_, other) = routes.iter().find(|(owner, _)| *owner != Some(plugin))?;
             Some(taken(host, plugin, path, other))
         })
