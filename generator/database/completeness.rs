@@ -50,7 +50,7 @@ pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
         Err(open) => return Some(Fault::new(open.at, format!("the {} is not closed", open.what))),
     };
     first_ambiguity(&tokens)
-        .or_else(|| bracket_fault(text, &tokens, form))
+        .or_else(|| brackets(text, &tokens, form))
         .or_else(|| depth_fault(&tokens))
         .or_else(|| if form == TextForm::Statements { body_fault(&tokens) } else { None })
 }
@@ -64,7 +64,31 @@ pub fn nested_too_deep(text: &str) -> Option<Fault> {
     }
 }
 
-fn bracket_fault(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
+/// Returns the word at which psql finds the end of BEGIN ATOMIC … END before its last word. psql counts the words BEGIN,
+/// CASE and END outside of brackets, also where they are names.
+pub fn early_end(text: &str) -> Option<Fault> {
+    let tokens = tokens(text).unwrap_or_default();
+    let (mut depth, mut brackets) = (0_usize, 0_usize);
+    let last = tokens.iter().rposition(|token| token.kind == TokenKind::Word);
+    for (i, token) in tokens.iter().enumerate() {
+        match (token.kind, token.text.to_ascii_lowercase().as_str()) {
+            (TokenKind::Symbol, "(") => brackets += 1,
+            (TokenKind::Symbol, ")") => brackets = brackets.saturating_sub(1),
+            (TokenKind::Word, "begin" | "case") if brackets == 0 => depth += 1,
+            (TokenKind::Word, "end") if brackets == 0 => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if (depth == 0) != (Some(i) >= last) {
+            return Some(Fault::new(
+                token.at,
+                "psql reads another end of the body; put the names begin, case and end in quotes",
+            ));
+        }
+    }
+    None
+}
+
+fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
     let mut brackets: Vec<&Token> = Vec::new();
     let mut empty = true;
     for token in tokens {

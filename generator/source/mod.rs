@@ -15,6 +15,7 @@ pub mod library;
 mod node;
 mod origins;
 mod path_set;
+mod plugins;
 mod program;
 mod reading;
 mod source_map;
@@ -170,10 +171,10 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let mut environments = Vec::new();
     for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
-        let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| path_after_merge(path, &name)).collect();
+        let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| merged(path, &name)).collect();
         let bad_names: BTreeSet<&str> = mismatches.iter().filter_map(|found| bad_name(&found.finding)).collect();
         let bad_names: BTreeSet<String> = bad_names.into_iter().map(str::to_owned).collect();
-        let broken: PathSet = broken.iter().filter_map(|path| path_after_merge(path, &name)).collect();
+        let broken: PathSet = broken.iter().filter_map(|path| merged(path, &name)).collect();
         for KeyedFinding { mut finding, key_mark } in mismatches {
             let missing = finding.code == Code::MissingField && broken.contains_child_of(&finding.path);
             if missing || broken.cover(&finding.path) {
@@ -220,11 +221,12 @@ fn bad_name(finding: &Diagnostic) -> Option<&str> {
 
 /// Returns the path in the merged stack of an environment for a path in the document; `None` for a field of a different
 /// environment's layer.
-fn path_after_merge(path: &FieldPath, environment: &str) -> Option<FieldPath> {
-    match path.0.as_slice() {
+fn merged(path: &FieldPath, environment: &str) -> Option<FieldPath> {
+    let path = match path.0.as_slice() {
         [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {
             (name == environment).then(|| FieldPath(rest.to_vec()))
         }
         _ => Some(path.clone()),
-    }
+    };
+    path.map(plugins::merged_path)
 }

@@ -36,11 +36,7 @@ pub fn service(
         pull_policy: (planned.build.is_some() && !for_older_compose && !planned.compose.contains_key("pull_policy"))
             .then_some("build"),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
-        depends_on: planned
-            .depends_on
-            .iter()
-            .map(|(to, condition)| (to.to_string(), dependency(*condition, for_older_compose)))
-            .collect(),
+        depends_on: dependencies(plan, planned, for_older_compose),
         volumes: mounts(plan, planned, for_older_compose),
         secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
         environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
@@ -147,13 +143,24 @@ fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     if is_scheduled { vec!["schedule"] } else { Vec::new() }
 }
 
+/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that fails,
+/// and services that come later would not start.
+fn dependencies(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> BTreeMap<String, Dependency> {
+    let is_plugin = |to: &ServiceName| plan.services.get(to).is_some_and(|service| service.plugin.is_some());
+    let dependencies = planned.depends_on.iter().map(|(to, condition)| {
+        let required = (is_plugin(to) && !for_older_compose).then_some(false);
+        (to.to_string(), Dependency { required, ..dependency(*condition, for_older_compose) })
+    });
+    dependencies.collect()
+}
+
 fn dependency(condition: Condition, for_older_compose: bool) -> Dependency {
     let (condition, restart) = match condition {
         Condition::Started => ("service_started", None),
         Condition::Healthy => ("service_healthy", Some(true)),
         Condition::Completed => ("service_completed_successfully", None),
     };
-    Dependency { condition, restart: if for_older_compose { None } else { restart } }
+    Dependency { condition, required: None, restart: restart.filter(|_| !for_older_compose) }
 }
 
 fn mounts(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> Vec<Mount> {
@@ -200,17 +207,17 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    let stays_inside = !planned.egress && planned.external_networks.is_empty();
-    if planned.one_shot && stays_inside && !plan.connections.iter().any(|connection| connection.from == *name) {
+    let needs_none = !planned.reaches_outside() && planned.external_networks.is_empty();
+    if planned.one_shot && needs_none && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let internet = planned
-        .egress
+    let outside = planned
+        .reaches_outside()
         .then(|| egress_network(name))
         .or_else(|| has_published(planned).then(|| published_network(name)));
-    let external_networks = planned.external_networks.iter().map(external_network);
-    let names = inside.chain(internet).chain(external_networks);
+    let external = planned.external_networks.iter().map(external_network);
+    let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {
         return Memberships::Names(names.collect());
     }

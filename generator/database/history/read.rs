@@ -11,6 +11,7 @@ use crate::database::snapshot::Digests;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 /// Returns the text with `\n` at the ends of its lines.
 fn with_unix_line_ends(bytes: &[u8]) -> String {
@@ -18,7 +19,7 @@ fn with_unix_line_ends(bytes: &[u8]) -> String {
 }
 
 fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
-    format!("db/{database}/{MIGRATIONS}/{migration}/plan.json")
+    format!("{}/{MIGRATIONS}/{migration}/plan.json", database_folder(database))
 }
 
 fn tampered_file(file: &str, message: String) -> Diagnostic {
@@ -47,7 +48,7 @@ impl History {
         let mut findings = Vec::new();
         let mut migrations: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
         for (path, bytes) in files {
-            let path_in_messages = format!("db/{database}/{path}");
+            let path_in_messages = format!("{}/{path}", database_folder(database));
             let mut parts = path.splitn(3, '/');
             match (parts.next(), parts.next(), parts.next()) {
                 (Some(MIGRATIONS), Some(name), Some(file)) => {
@@ -69,7 +70,7 @@ impl History {
             }
         }
         for (name, mut files) in migrations {
-            let path_in_messages = |file: &str| format!("db/{database}/{MIGRATIONS}/{name}/{file}");
+            let path_in_messages = |file: &str| format!("{}/{MIGRATIONS}/{name}/{file}", database_folder(database));
             let parsed = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
@@ -97,7 +98,8 @@ impl History {
     fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
         let text = files.get(SUM_FILE).map_or(String::new(), |bytes| with_unix_line_ends(bytes));
         let Some(recorded) = SumLine::parse(&text) else {
-            let finding = malformed_file(&format!("db/{database}/{SUM_FILE}"), "nself.sum: a line is malformed");
+            let finding =
+                malformed_file(&format!("{}/{SUM_FILE}", database_folder(database)), "nself.sum: a line is malformed");
             return vec![finding.hint("after a merge, `nself db rebase` rewrites it")];
         };
         let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded).into_iter().collect();
@@ -116,7 +118,7 @@ impl History {
         }
         if findings.is_empty() {
             for path in digests.differing(&Digests::of(&self.snapshot)) {
-                let file = format!("db/{database}/{SCHEMA}/{path}.json");
+                let file = format!("{}/{SCHEMA}/{path}.json", database_folder(database));
                 findings.push(tampered_file(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
         }
@@ -126,13 +128,13 @@ impl History {
     /// Returns a finding about the first difference from the sum file. Each line includes a digest of the lines
     /// before it, so all later lines differ as well.
     fn verify_sum(&self, database: &SqlIdent, recorded: &[SumLine]) -> Option<Diagnostic> {
-        let file = format!("db/{database}/{SUM_FILE}");
+        let file = format!("{}/{SUM_FILE}", database_folder(database));
         let actual = self.sum();
         let first_difference = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
         let finding = match (actual.get(first_difference), recorded.get(first_difference)) {
             (Some(actual), Some(recorded_line)) if actual.name == recorded_line.name => {
                 let finding = tampered_file(
-                    &format!("db/{database}/{MIGRATIONS}/{}/up.sql", actual.name),
+                    &format!("{}/{MIGRATIONS}/{}/up.sql", database_folder(database), actual.name),
                     format!("{} was edited after it was recorded", actual.name),
                 );
                 let is_last = first_difference + 1 == recorded.len() && first_difference + 1 == self.migrations.len();
@@ -174,7 +176,7 @@ impl History {
         for migration in &self.migrations {
             for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
                 let Some(text) = text else { continue };
-                let path_in_messages = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
+                let path_in_messages = format!("{}/{MIGRATIONS}/{}/{file}", database_folder(database), migration.name);
                 findings.extend(migration_sql::findings(&path_in_messages, text));
             }
         }

@@ -43,10 +43,11 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let old = old.unwrap_or(&none);
         change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
-        let annotated =
+        let described =
             AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-        annotated.grants(planner, &old.grants, &new.grants);
-        annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        let new_rights = Rights::new(&new.grants, &new.grant_options);
+        described.grants(planner, Rights::new(&old.grants, &old.grant_options), new_rights);
+        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);

@@ -219,6 +219,11 @@ impl TypeName {
         self.as_str().ends_with("[]")
     }
 
+    /// Returns the type of the elements of an array.
+    pub fn element(&self) -> Option<TypeName> {
+        self.as_str().strip_suffix("[]").map(|element| TypeName(element.to_owned()))
+    }
+
     pub fn is_built_in(&self) -> bool {
         BUILT_IN_TYPES.binary_search(&self.base()).is_ok()
     }
