@@ -14,11 +14,12 @@ pub const TABLE: &[Row] = &[
     ("kubernetes", Handling::Elsewhere("kubernetes/")),
     ("compat", Handling::Decided("which spelling is used")),
     ("migrations", Handling::Elsewhere("migrations/")),
-    ("databases", Handling::Elsewhere("postgres/init/")),
-    ("roles", Handling::Elsewhere("postgres/init/")),
+    ("databases", Handling::Elsewhere("postgres/setup/")),
+    ("roles", Handling::Elsewhere("postgres/setup/")),
     ("pooler", Handling::Elsewhere("pgbouncer/")),
     ("replication", Handling::Elsewhere("postgres/")),
     ("access", Handling::Elsewhere("postgres/server/pg_hba.conf, and the names of networks")),
+    ("setup", Handling::Mapped("services.postgres-setup, which services wait for")),
     ("files", Handling::Elsewhere("files/")),
     ("graphql", Handling::Elsewhere("hasura/")),
     ("monitoring", Handling::Elsewhere("monitoring/")),
@@ -33,6 +34,12 @@ pub const TABLE: &[Row] = &[
     ("volumes.*.size", Handling::Refused("volumes have no size in Compose")),
     ("services.*.image", Handling::Emitted("services.*.image")),
     ("services.*.build", Handling::Emitted("services.*.build")),
+    (
+        "services.*.plugin",
+        Handling::Mapped(
+            "services.*.depends_on.*.required: `up` starts all other services if a part of a plugin fails",
+        ),
+    ),
     ("services.*.image_of", Handling::Emitted("services.*.image")),
     ("services.*.bases", Handling::Emitted("services.*.build.additional_contexts, for locked images, without compat")),
     ("services.*.layout", Handling::Decided("how `nself image` builds the image")),
@@ -78,6 +85,10 @@ pub const TABLE: &[Row] = &[
             "services.*.networks: one for each service; Compose cannot keep them from private addresses, a cloud's \
              169.254.169.254 or the host",
         ),
+    ),
+    (
+        "services.*.outside",
+        Handling::Mapped("services.*.networks: one for each service, from which it also reaches the internet"),
     ),
     ("services.*.reaches_host", Handling::Emitted("services.*.extra_hosts")),
     ("services.*.stop_grace", Handling::Emitted("services.*.stop_grace_period")),

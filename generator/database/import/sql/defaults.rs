@@ -59,7 +59,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Records default privileges that the generated initialization script gives to a service; returns false for any
+    /// Records default privileges that the setup job gives to a service; returns false for any
     /// others.
     fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
         let Some(clause) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! Rights that the generated initialization script gives to the role of a service, by default privileges of the owner:
+//! Rights that the setup job gives to the role of a service, by default privileges of the owner:
 //! on the rows of all tables, on sequences and schemas. They follow from the service's access in the stack, so they are
 //! not part of a definition.
 
@@ -9,7 +9,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use crate::database::model::{Grants, Privilege, Schema};
 use crate::values::SqlIdent;
 
-/// A kind of object on which the initialization script gives rights.
+/// A kind of object on which the setup job gives rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     Tables,
@@ -49,7 +49,7 @@ impl Target {
 pub struct ServiceRights(BTreeMap<Target, BTreeSet<SqlIdent>>);
 
 impl ServiceRights {
-    /// Returns the kind of object if the privileges are exactly those that the initialization script gives.
+    /// Returns the kind of object if the privileges are exactly those that the setup job gives.
     pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
         let target = node.children().find_map(|child| Target::of(child.kind()))?;
         privileges
