@@ -6,7 +6,7 @@ use super::addresses::published_address;
 use super::dockerfile;
 use super::inputs::Inputs;
 use super::model::{Check, Health, Publish, Secret, Service};
-use super::roster::{PlannedService, Roster};
+use super::roster::{PlannedService, Roster, plugin_of};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};
 use crate::stack::{self, Profile, Protocol, RouteKind, Run, Zone};
@@ -29,6 +29,7 @@ pub fn assemble(
                 addition => service.add(addition),
             }
         }
+        service.plugin = plugin_of(roster, name).cloned();
         service.pin_images(inputs);
         (name.clone(), service)
     });
@@ -54,6 +55,7 @@ impl Service {
         let ports = declared.all_ports();
         Service {
             origin: planned.path.clone(),
+            plugin: None,
             image: declared.image.clone(),
             build: declared.build.clone(),
             image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, cache_memory, connections, database_clients, database_endpoints, databases, definitions, encryption,
-    extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, secrets, server_settings,
-    setup, variables, volumes,
+    extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, plugins, secrets,
+    server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -39,6 +39,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let setup = outcome.collect(setup::plan(stack, &roster, &server, &migrated.migrations));
     roster.extend(migrated.jobs);
     roster.extend(setup);
+    outcome.collect(plugins::plan(stack, &roster, &migrated.migrations));
     let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
     outcome.collect(cache_memory::plan(&roster));

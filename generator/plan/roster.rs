@@ -1,5 +1,5 @@
-//! The services of an environment, of all categories: core, optional and custom services, frontends that run in a
-//! container, and additional GraphQL endpoints.
+//! The services of an environment, of all categories: core, optional and custom services, services of plugins, frontends
+//! that run in a container, and additional GraphQL endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,8 @@ pub enum Category {
     Copy(ServiceName),
     /// A further process of this service.
     Process(ServiceName),
+    /// A service or job of this plugin.
+    Plugin(ServiceName),
 }
 
 impl PlannedService {
@@ -52,6 +54,24 @@ impl PlannedService {
 
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
 
+/// Returns the plugin to which a service or one of its processes belongs; `None` for services of the stack.
+pub fn plugin_of<'a>(roster: &'a Roster, name: &'a ServiceName) -> Option<&'a ServiceName> {
+    let member = roster.get(name)?;
+    match &roster.get(member.role_of(name))?.category {
+        Category::Plugin(plugin) => Some(plugin),
+        _ => None,
+    }
+}
+
+/// Returns the services of plugins, each with its plugin.
+fn plugin_services(stack: &Stack) -> BTreeMap<&ServiceName, &ServiceName> {
+    let services = stack
+        .plugins
+        .iter()
+        .flat_map(|(plugin, declared)| declared.all_services().map(move |service| (service, plugin)));
+    services.collect()
+}
+
 /// Returns the declared source of certificates, or the default of the profile.
 pub fn tls_mode(stack: &Stack, profile: Profile) -> TlsMode {
     let default = if profile == Profile::Local { TlsMode::Local } else { TlsMode::Acme };
@@ -69,9 +89,14 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     let mut roster = Roster::new();
     let mut findings = Vec::new();
     let acme = tls_mode(stack, profile) == TlsMode::Acme;
+    let plugins = plugin_services(stack);
     for (name, service) in &stack.services {
         if service.runs_in(profile) && (name.as_str() != ACME || acme) {
-            let category = if service.catalogue.is_some() { Category::Catalogue } else { Category::Custom };
+            let category = match plugins.get(name) {
+                Some(plugin) => Category::Plugin((*plugin).clone()),
+                None if service.catalogue.is_some() => Category::Catalogue,
+                None => Category::Custom,
+            };
             let path = path!("services", name);
             roster.insert(name.clone(), PlannedService { service: service.clone(), path, category });
         }

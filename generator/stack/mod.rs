@@ -13,12 +13,13 @@ pub mod kubernetes;
 pub mod mail;
 pub mod monitoring;
 mod mounts;
+pub mod plugin;
 pub mod process;
 pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
+use crate::values::{Host, ProjectName, SecretName, ServiceName, SqlIdent};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -41,6 +42,7 @@ pub use monitoring::{
     Replacement, Severity,
 };
 pub use mounts::{HostMount, Mount, Tmpfs, Volume};
+pub use plugin::{Hooks, Plugin};
 pub use process::Process;
 pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
@@ -111,7 +113,7 @@ pub struct Stack {
     /// The monitoring bundle, and where its alerts go.
     #[serde(default)]
     pub monitoring: Monitoring,
-    /// Plugins by name.
+    /// Plugins by name. Each is in a folder of the project: `plugins.notify = import "plugins/notify/plugin.ncl"`.
     #[serde(default)]
     pub plugins: BTreeMap<ServiceName, Plugin>,
     /// Routing edge: rate limits, address lists, body size.
@@ -126,18 +128,6 @@ pub struct Stack {
     /// Options of the Kubernetes target.
     #[serde(default)]
     pub kubernetes: Kubernetes,
-}
-
-/// A plugin with its own service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Plugin {
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    /// Port of the plugin: 3820 to 3849, or 3203.
-    #[serde(deserialize_with = "crate::values::ranged::positive")]
-    pub port: u16,
-    pub image: ImageRef,
 }
 
 /// Options of the Compose target.
@@ -162,5 +152,3 @@ pub enum Compat {
     /// podman-compose.
     Podman,
 }
-
-pub(crate) use crate::values::yes;

@@ -12,8 +12,8 @@ use crate::plan::aspect::endpoint::Endpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
-    external_server, graphql, ingress, mail, migrations, monitoring, secrets, server_settings, setup, variables,
-    volumes,
+    external_server, graphql, ingress, mail, migrations, monitoring, plugins, secrets, server_settings, setup,
+    variables, volumes,
 };
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
@@ -74,6 +74,30 @@ fn a_wiring_names_the_field_that_caused_it() {
         let planned = databases::plan(inputs.stack, roster);
         assert_eq!(planned.wirings[0].cause.to_string(), "services.orders.databases");
     });
+}
+
+#[test]
+fn services_of_a_plugin_wait_for_its_hooks() {
+    let waits = |before_start: bool| {
+        let mut stack = stack(&json!({
+            "links": { "image": "a/links:1", "port": 3820, "processes": { "worker": { "command": ["work"] } } },
+            "links-cache": { "image": "a/cache:1", "port": 3821, "health": { "tcp": {} } },
+            "links-before-start": { "image": "a/links:1", "run": "once", "depends_on": { "links-cache": "healthy" } },
+            "orders": { "image": "a/orders:1", "port": 8001 },
+        }));
+        stack["plugins"] = json!({ "links": { "services": ["links", "links-cache"] } });
+        if before_start {
+            stack["plugins"]["links"]["hooks"] = json!({ "before_start": "links-before-start" });
+        }
+        with(&stack, |inputs, roster| {
+            let planned = plugins::plan(inputs.stack, roster, &BTreeMap::new());
+            let names = ["links", "links-worker", "links-cache", "orders"];
+            names.map(|name| waits_for(&additions(&planned, name), "links-before-start"))
+        })
+    };
+    // The hook itself waits for the cache.
+    assert_eq!(waits(true), [true, true, false, false]);
+    assert_eq!(waits(false), [false; 4]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod credential_formats;
 pub mod credential_names;
 pub mod host_name;
 mod names;
+pub mod plugin_names;
 pub mod promql;
 pub mod ranged;
 pub mod size;

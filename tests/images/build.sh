@@ -97,6 +97,12 @@ CMD ["redis-server"]' ;;
     */library/busybox:*)
       tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
         -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
+    examples.test/*)
+      # The root file system that the test has created beside the stack.
+      part=${name#*/}
+      tar -C "$(dirname "$1")/../../images/${part%:*}" -c . |
+        docker import -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
+    */oliver006/redis_exporter:*) image "$name" 'ENTRYPOINT ["/usr/bin/prometheus-redis-exporter"]' ;;
     */hasura/graphql-engine:*.cli-migrations-v3)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "TICKETS_URL"],
         "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "TICKETS_URL"],

@@ -36,6 +36,7 @@ mod monitoring;
 mod nginx;
 mod order;
 mod ownership;
+mod plugins;
 mod postgres;
 mod publish;
 mod registry;

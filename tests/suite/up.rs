@@ -85,7 +85,7 @@ impl Stack {
     }
 
     /// Runs curl with TLS, trusting only the project's authority.
-    fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
+    pub fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
         let authority = self.project.path().join("deploy/local/secrets/authority");
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:443:127.0.0.1"), "--cacert"])
@@ -93,7 +93,7 @@ impl Stack {
         run(curl.arg(format!("https://{host}{path}")).args(more))
     }
 
-    fn status(&self, host: &str, path: &str, more: &[&str]) -> String {
+    pub fn status(&self, host: &str, path: &str, more: &[&str]) -> String {
         let mut arguments = vec!["-o", "/dev/null", "-w", "%{http_code}"];
         arguments.extend(more);
         self.curl(host, path, &arguments).stdout

@@ -34,6 +34,12 @@ pub const TABLE: &[Row] = &[
     ("volumes.*.size", Handling::Refused("volumes have no size in Compose")),
     ("services.*.image", Handling::Emitted("services.*.image")),
     ("services.*.build", Handling::Emitted("services.*.build")),
+    (
+        "services.*.plugin",
+        Handling::Mapped(
+            "services.*.depends_on.*.required: `up` starts all other services if a part of a plugin fails",
+        ),
+    ),
     ("services.*.image_of", Handling::Emitted("services.*.image")),
     ("services.*.bases", Handling::Emitted("services.*.build.additional_contexts, for locked images, without compat")),
     ("services.*.layout", Handling::Decided("how `nself image` builds the image")),

@@ -36,11 +36,7 @@ pub fn service(
         pull_policy: (planned.build.is_some() && !is_old && !planned.compose.contains_key("pull_policy"))
             .then_some("build"),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
-        depends_on: planned
-            .depends_on
-            .iter()
-            .map(|(to, condition)| (to.to_string(), dependency(*condition, is_old)))
-            .collect(),
+        depends_on: dependencies(plan, planned, is_old),
         volumes: mounts(plan, planned, is_old),
         secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
         environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
@@ -147,13 +143,24 @@ fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     if is_scheduled { vec!["schedule"] } else { Vec::new() }
 }
 
+/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that fails,
+/// and services that come later would not start.
+fn dependencies(plan: &Plan, planned: &plan::Service, is_old: bool) -> BTreeMap<String, Dependency> {
+    let is_plugin = |to: &ServiceName| plan.services.get(to).is_some_and(|service| service.plugin.is_some());
+    let dependencies = planned.depends_on.iter().map(|(to, condition)| {
+        let required = (is_plugin(to) && !is_old).then_some(false);
+        (to.to_string(), Dependency { required, ..dependency(*condition, is_old) })
+    });
+    dependencies.collect()
+}
+
 fn dependency(condition: Condition, is_old: bool) -> Dependency {
     let (condition, restart) = match condition {
         Condition::Started => ("service_started", None),
         Condition::Healthy => ("service_healthy", Some(true)),
         Condition::Completed => ("service_completed_successfully", None),
     };
-    Dependency { condition, restart: restart.filter(|_| !is_old) }
+    Dependency { condition, required: None, restart: restart.filter(|_| !is_old) }
 }
 
 fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {

@@ -39,6 +39,7 @@ pub const TABLE: &[Row] = &[
     ("volumes.*.size", Handling::Emitted("resources.requests.storage")),
     ("services.*.image", Handling::Emitted("containers.image")),
     ("services.*.build", Handling::Mapped("containers.image: the name under which the built image is pushed")),
+    ("services.*.plugin", Handling::Mapped("argocd.argoproj.io/sync-wave: waves of plugins are the last ones")),
     ("services.*.image_of", Handling::Emitted("containers.image")),
     ("services.*.bases", Handling::Decided("how the image is built")),
     ("services.*.layout", Handling::Decided("how `nself image` builds the image")),

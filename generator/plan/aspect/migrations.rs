@@ -16,7 +16,7 @@ use crate::plan::model::{ConfigMount, Database, Migrations, Step};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack};
-use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text};
+use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text, plugin_names};
 
 /// Folder of the migrations in the job's container.
 pub const FOLDER: &str = "/etc/nself/migrations";
@@ -86,7 +86,8 @@ pub fn plan(
         planned.wirings.extend(wirings);
         planned.wirings.push(Wiring::new(&job, Addition::OneShot, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
-        let category = Category::Catalogue;
+        let plugin = plugin_names::of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
+        let category = plugin.map_or(Category::Catalogue, Category::Plugin);
         planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
         planned.part.migrations.insert(name.clone(), migrations);
     }

@@ -20,6 +20,7 @@ pub mod ingress;
 pub mod mail;
 pub mod migrations;
 pub mod monitoring;
+pub mod plugins;
 pub mod route_settings;
 pub mod secrets;
 pub mod server_files;

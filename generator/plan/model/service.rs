@@ -20,6 +20,9 @@ pub struct Service {
     /// The field that declares the service, for findings; not part of any output.
     #[serde(skip)]
     pub origin: FieldPath,
+    /// The plugin to which the service belongs. Services outside of the plugin start and run without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<ServiceName>,
     /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,

@@ -8,6 +8,7 @@ mod exposure;
 pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
+mod plugins;
 mod resources;
 mod sources;
 mod variables;
@@ -32,6 +33,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     }
     findings.extend(cluster::declared(inputs, roster));
     findings.extend(database::declared(inputs.stack, roster));
+    findings.extend(plugins::check(inputs, roster));
     findings
 }
 

@@ -70,22 +70,24 @@ impl ServiceRights {
     /// Removes these rights from a schema.
     pub fn remove_from(&self, schema: &mut Schema) {
         for namespace in schema.schemas.values_mut() {
-            self.without(Target::Schemas, &mut namespace.grants);
+            self.without(Target::Schemas, &mut namespace.grants, &namespace.grant_options);
         }
         for table in schema.tables.values_mut() {
-            self.without(Target::Tables, &mut table.grants);
+            self.without(Target::Tables, &mut table.grants, &table.grant_options);
         }
         for view in schema.views.values_mut() {
-            self.without(Target::Tables, &mut view.grants);
+            self.without(Target::Tables, &mut view.grants, &view.grant_options);
         }
         for sequence in schema.sequences.values_mut() {
-            self.without(Target::Sequences, &mut sequence.grants);
+            self.without(Target::Sequences, &mut sequence.grants, &sequence.grant_options);
         }
     }
 
-    fn without<P: Privilege>(&self, target: Target, grants: &mut Grants<P>) {
+    /// Removes these rights from grants, except for those that the role may grant to others.
+    fn without<P: Privilege>(&self, target: Target, grants: &mut Grants<P>, options: &Grants<P>) {
         for (role, held) in grants.iter_mut() {
-            held.retain(|privilege| !self.holds(target, role, privilege.sql()));
+            let has_option = |privilege: &P| options.get(role).is_some_and(|options| options.contains(privilege));
+            held.retain(|privilege| has_option(privilege) || !self.holds(target, role, privilege.sql()));
         }
         grants.retain(|_, held| !held.is_empty());
     }
