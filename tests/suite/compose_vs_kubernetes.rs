@@ -233,6 +233,7 @@ fn flows(folder: &Path) -> (BTreeSet<Flow>, BTreeSet<Flow>) {
             || name.ends_with("-from-outside")
             || name.ends_with("-to-api")
             || name.ends_with("-to-internet")
+            || name.contains("-to-outside-")
         {
             continue;
         }
