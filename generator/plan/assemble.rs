@@ -94,6 +94,7 @@ impl Service {
             zone: declared.zone.unwrap_or(Zone::App),
             networks: BTreeSet::new(),
             egress: declared.egress,
+            outside: BTreeSet::new(),
             reaches_host: false,
             extra_hosts: declared.extra_hosts.clone(),
             external_networks: declared.external_networks.iter().cloned().collect(),
@@ -128,6 +129,9 @@ impl Service {
             }
             // `connections::plan` reads them.
             Addition::Connection { .. } => {}
+            Addition::Outside(server) => {
+                self.outside.insert(server.clone());
+            }
             Addition::Scraped(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::server_image::ServerImage;
 use super::service_names::{ACME, DATABASE, REPLICA, service_name};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::path;
-use crate::stack::{self, Process, Profile, Stack, TlsMode};
-use crate::values::{Checked, ServiceName, SqlIdent};
+use crate::stack::{self, EnvValue, Process, Profile, Stack, TlsMode};
+use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, Text, VariableName};
 
 /// A service of the environment, with the field that declares it.
 #[derive(Debug, Clone)]
@@ -122,10 +123,24 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
             });
         }
     }
-    leave_out_companions(&mut roster);
+    place_data(&mut roster);
     run_replica_like_primary(&mut roster);
+    if stack.database_server.external.is_some() {
+        leave_out_server(&mut roster);
+    }
+    leave_out_companions(&mut roster);
     findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
+}
+
+/// Leaves out the database server, and the dependencies on it: an external server replaces it.
+fn leave_out_server(roster: &mut Roster) {
+    let server = service_name(DATABASE);
+    roster.remove(&server);
+    for member in roster.values_mut() {
+        member.service.depends_on.remove(&server);
+        member.service.connects_to.retain(|name| *name != server);
+    }
 }
 
 /// Leaves out services whose companions are not part of the environment, such as the exporter of a server.
@@ -205,6 +220,32 @@ fn sets(process: &Process, field: &[Segment]) -> bool {
             fields.get(field).is_some_and(|value| !matches!(value, Value::Null) && *value != json!({}))
         }
         _ => true,
+    }
+}
+
+/// The folder of the volume of PostgreSQL before 18, and since.
+const VOLUME: (&str, &str) = ("/var/lib/postgresql/data", "/var/lib/postgresql");
+
+/// Moves the volume of PostgreSQL 18 and later to the folder that its image has. The data folder keeps its place inside
+/// the volume, so that the server refuses the data of an older version instead of beginning with an empty folder.
+fn place_data(roster: &mut Roster) {
+    let image = roster.get(&service_name(DATABASE)).and_then(|member| member.service.image.clone());
+    let Some(version) = image.and_then(|image| ServerImage::of(image.as_str())?.major) else { return };
+    if version < 18 {
+        return;
+    }
+    let data_folder = VariableName::wrap("PGDATA".into());
+    for name in [DATABASE, REPLICA].map(service_name) {
+        let Some(service) = roster.get_mut(&name).map(|member| &mut member.service) else { continue };
+        let Some(volume) = service.volumes.values_mut().find(|volume| volume.path.as_str() == VOLUME.0) else {
+            continue;
+        };
+        volume.path = ContainerPath::wrap(VOLUME.1.into());
+        if let Some(EnvValue::Text(folder)) = service.env.get_mut(&data_folder)
+            && let Some(inside) = folder.as_str().strip_prefix(VOLUME.0)
+        {
+            *folder = Text::wrap(format!("{}{inside}", VOLUME.1));
+        }
     }
 }
 

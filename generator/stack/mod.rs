@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use container::{Autoscale, Limits, LogDriver, Logging, Protocol, Publish, Reservations};
-pub use database::{Access, DatabaseServer, DatabaseUse};
+pub use database::{Access, DatabaseServer, DatabaseUse, ExternalServer};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;
@@ -137,6 +137,9 @@ pub struct ComposeOptions {
     /// Generate files for an older or a different Compose implementation.
     #[serde(default)]
     pub compat: Option<Compat>,
+    /// Name of the machine that runs the environment. Environments of one machine must publish different ports.
+    #[serde(default)]
+    pub machine: Option<Host>,
 }
 
 /// Compose implementations that do not support all of the current specification.

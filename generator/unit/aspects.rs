@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use super::stack;
 use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
+use crate::plan::aspect::database_clients::Clients;
+use crate::plan::aspect::endpoint::Endpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
-    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
-    ingress, mail, migrations, monitoring, plugins, secrets, server_settings, variables, volumes,
+    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
+    external_server, graphql, ingress, mail, migrations, monitoring, plugins, secrets, server_settings, setup,
+    variables, volumes,
 };
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
@@ -147,7 +150,7 @@ fn the_replica_has_a_role_on_the_server() {
         }
         with(&stack, |_, roster| {
             let planned = database_endpoints::replication(roster);
-            (planned.part.is_some(), additions(&planned, "postgres").len())
+            (planned.part.is_some(), additions(&planned, "postgres-setup").len())
         })
     };
     assert_eq!(replication(true), (true, 1));
@@ -259,16 +262,62 @@ fn access_rules_and_tls_are_wired_into_the_server() {
         let mut stack = stack(&json!({}));
         stack["database_server"] = json!({ "tls": tls });
         with(&stack, |inputs, roster| {
-            let none = BTreeMap::new();
+            let none = BTreeSet::new();
             let access = access::plan(inputs, roster, &none, None);
             let rules = additions(&access, "postgres").len();
-            let encrypted = encryption::plan(access.part.as_ref(), roster, &none, BTreeSet::new());
+            let encrypted = encryption::plan(inputs.stack, roster, access.part.as_ref(), (&none, &BTreeMap::new()));
             (rules, encrypted.part.len(), additions(&encrypted, "postgres").len())
         })
     };
     // Certificate and key, three settings, and the entrypoint that copies the key.
-    assert_eq!(server(true), (2, 3, 6));
-    assert_eq!(server(false), (2, 0, 0));
+    assert_eq!(server(true), (3, 3, 6));
+    assert_eq!(server(false), (3, 0, 0));
+}
+
+#[test]
+fn a_job_with_all_passwords_prepares_the_server() {
+    let job = |database: &Value| {
+        with(&orders(&json!({ "databases": database })), |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let planned = setup::plan(inputs.stack, roster, &server, &BTreeMap::new());
+            let passwords = additions(&planned, "postgres-setup");
+            let passwords = passwords.iter().filter(|addition| matches!(addition, Addition::SecretFile(_))).count();
+            let waits = waits_for(&additions(&planned, "orders"), "postgres-setup");
+            (planned.part.len(), passwords, waits)
+        })
+    };
+    assert_eq!(job(&json!({ "main": {} })), (1, 1, true));
+    assert_eq!(job(&json!({})), (1, 0, false));
+    let mut without = orders(&json!({}));
+    without["services"]["postgres"]["enabled"] = json!(false);
+    let jobs = with(&without, |inputs, roster| {
+        setup::plan(inputs.stack, roster, &databases::Server::default(), &BTreeMap::new()).part.len()
+    });
+    assert_eq!(jobs, 0, "no server");
+}
+
+#[test]
+fn a_client_of_an_external_server_reaches_its_addresses() {
+    let outside = |server: &Value| {
+        let mut stack = orders(&json!({ "databases": { "main": {} } }));
+        stack["database_server"] = json!({ "external": server });
+        with(&stack, |inputs, _| {
+            let clients = Clients::from([
+                (name("orders"), BTreeSet::from([Endpoint::Server])),
+                (name("reports"), BTreeSet::from([Endpoint::Pooler])),
+            ]);
+            let planned = external_server::plan(inputs.stack, &clients);
+            let server = planned.wirings.iter().map(|wiring| match &wiring.addition {
+                Addition::Outside(server) => (wiring.service.to_string(), server.port, server.addresses.len()),
+                other => panic!("{other:?}"),
+            });
+            server.collect::<Vec<_>>()
+        })
+    };
+    let server = json!({ "host": "db.example.com", "port": 6432, "addresses": ["10.1.0.0/16", "10.2.0.0/16"] });
+    assert_eq!(outside(&server), [("orders".to_owned(), 6432, 2)], "a client of the pooler does not reach the server");
+    assert_eq!(outside(&json!({ "host": "10.1.0.7" })), [("orders".to_owned(), 5432, 1)]);
+    assert_eq!(outside(&Value::Null), []);
 }
 
 /// Plans the metadata of a stack whose Hasura serves the database `shop`.

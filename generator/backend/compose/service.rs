@@ -206,12 +206,13 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    let needs_none = !planned.egress && planned.external_networks.is_empty();
+    let needs_none = !planned.reaches_outside() && planned.external_networks.is_empty();
     if planned.one_shot && needs_none && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let outside = planned.egress.then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
+    let outside =
+        planned.reaches_outside().then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
     let external = planned.external_networks.iter().map(external);
     let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {
