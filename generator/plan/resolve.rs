@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, files,
+    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, files,
     graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
+    Backups, Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
     namespace,
 };
 use super::roster::{Roster, at_services, roster, tls_mode};
@@ -45,13 +45,14 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(secrets::files(&roster, &declared));
+    let backups = outcome.collect(backups::plan(inputs, &roster, &declared));
     let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
     let jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
-    let mut server = database_server(inputs, &roster, (server, migrations), &users, &mut outcome);
+    let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
@@ -100,28 +101,38 @@ struct ServerPlan {
     migrations: BTreeMap<SqlIdent, Migrations>,
     pooler: Option<Pooler>,
     replication: Option<Replication>,
+    backups: Option<Backups>,
     access: Option<ServerAccess>,
     /// Secrets of the pooler and of the server's TLS.
     recipes: Recipes,
 }
 
-/// Plans the server's clients: passwords, pooler, replica, access rules and TLS.
+/// Plans the server's clients: passwords, pooler, replica, backups, access rules and TLS.
 fn database_server(
     inputs: Inputs,
     roster: &Roster,
-    (server, migrations): (databases::Server, BTreeMap<SqlIdent, Migrations>),
+    (server, migrations, backups): (databases::Server, BTreeMap<SqlIdent, Migrations>, Option<Backups>),
     users: &SecretUsers,
     outcome: &mut Outcome,
 ) -> ServerPlan {
     outcome.collect(databases::passwords(&server.roles, &migrations));
     let pooled = outcome.collect(database_endpoints::pooler(inputs.stack, roster, &server.roles, users));
     let replication = outcome.collect(database_endpoints::replication(roster));
-    let access = outcome.collect(access::plan(inputs, roster, &migrations, replication.as_ref()));
+    let access = outcome.collect(access::plan(inputs, roster, &migrations));
     let clients = encryption::clients(&server.roles, &migrations, users);
     let mut recipes = outcome.collect(encryption::plan(access.as_ref(), roster, &migrations, clients));
     recipes.extend(pooled.recipes);
-    let roles = databases::logins(&server, &migrations, replication.as_ref());
-    ServerPlan { databases: server.databases, roles, migrations, pooler: pooled.pooler, replication, access, recipes }
+    let roles = databases::logins(&server, &migrations, (replication.as_ref(), backups.as_ref()));
+    ServerPlan {
+        databases: server.databases,
+        roles,
+        migrations,
+        pooler: pooled.pooler,
+        replication,
+        backups,
+        access,
+        recipes,
+    }
 }
 
 impl Plan {
@@ -150,6 +161,7 @@ impl Plan {
             roles: server.roles,
             pooler: server.pooler,
             replication: server.replication,
+            backups: server.backups,
             access: server.access,
             migrations: server.migrations,
             graphql,

@@ -173,6 +173,7 @@ fn head(plan: &Plan) -> Plan {
         roles: BTreeMap::new(),
         pooler: None,
         replication: None,
+        backups: None,
         access: None,
         graphql: BTreeMap::new(),
         migrations: BTreeMap::new(),

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
 use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security};
-use super::model::{Container, Expanded, Resources, SecretKey, Source, Variable};
+use super::model::{Container, Expanded, Mount, Resources, SecretKey, Source, Variable};
 use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
-use crate::plan::{Migrations, Service, encryption};
+use crate::plan::{Migrations, Programs, Service, encryption};
 use crate::stack::Condition;
 use crate::values::{ServiceName, UserId};
 
@@ -62,6 +62,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
         containers.push(container("wait".into(), cluster.wait_image.to_string(), command, peers, None));
     }
     containers.extend(migrated);
+    containers.extend(service.programs.as_ref().map(|programs| copying_container(programs, service)));
     findings.into_result(containers)
 }
 
@@ -92,6 +93,20 @@ fn migration_container(
         container.volume_mounts.push(secrets_mount());
     }
     Ok(Some(container))
+}
+
+/// The volume with programs of another image, and its size.
+pub const PROGRAMS: &str = "programs";
+pub const PROGRAMS_SIZE: &str = "192Mi";
+
+/// Returns the container that copies programs of its image into a volume of the pod.
+fn copying_container(programs: &Programs, service: &Service) -> Container {
+    let command = programs.command.iter().map(|word| Expanded(word.to_string())).collect();
+    let (image, user) = (programs.image.to_string(), service.user.as_ref());
+    let mut container = container(PROGRAMS.to_owned(), image, command, Vec::new(), user);
+    let mount_path = programs.folder.to_string();
+    container.volume_mounts.push(Mount { name: PROGRAMS.to_owned(), mount_path, sub_path: None, read_only: false });
+    container
 }
 
 /// Returns a container with the resources of a small script.

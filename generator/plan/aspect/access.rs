@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::encryption;
 use super::server_files::{SERVERS, folder, setting};
+use crate::plan::backup_services::replication_clients;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, Migrations, Peers, Replication, ServerAccess};
+use crate::plan::model::{ConfigMount, Migrations, Peers, ServerAccess};
 use crate::plan::network::Network;
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{DATABASE, REPLICA, service_name};
+use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Compat, EnvValue};
 use crate::values::{Checked, ServiceName, SqlIdent, VariableName};
@@ -25,16 +26,15 @@ pub fn plan(
     inputs: Inputs,
     roster: &Roster,
     migrations: &BTreeMap<SqlIdent, Migrations>,
-    replication: Option<&Replication>,
 ) -> Planned<Option<ServerAccess>> {
     let mut planned = Planned { part: None, wirings: wire(roster), findings: Vec::new() };
     let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
     // The jobs of migrations work as the superuser.
     let jobs = migrations.values().map(|migrations| &migrations.job);
-    let replica = service_name(REPLICA);
+    let copiers = replication_clients(roster);
     let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.collect());
     let (replication_from, also_long) =
-        peers(inputs, Network::Replication, replication.map(|_| &replica).into_iter().collect());
+        peers(inputs, Network::Replication, copiers.iter().collect());
     if let Some(name) = long.or(also_long) {
         planned.findings.push(
             Diagnostic::error(Code::LongContainerName, crate::path!("project"))

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::databases::Roles;
 use super::server_files::{SERVERS, folder, setting};
 use crate::path;
+use crate::plan::backup_services::replication_clients;
 use crate::plan::model::{Migrations, ServerAccess, Value};
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::{Recipe, Recipes};
@@ -57,11 +58,13 @@ pub fn plan(
         let name = service_name(name);
         wirings.extend(server_settings(place).into_iter().map(|addition| Wiring::new(&name, addition, &cause)));
     }
+    let clients = clients.into_iter().chain(replication_clients(roster)).collect::<BTreeSet<_>>();
     for client in clients.iter().filter(|name| roster.contains_key(*name)) {
         wirings.push(Wiring::new(client, Addition::SecretFile(authority.clone()), &cause));
     }
     // These connect without a URL.
-    let by_variables = migrations.values().map(|migrations| migrations.job.clone()).chain([service_name(REPLICA)]);
+    let jobs = migrations.values().map(|migrations| migrations.job.clone());
+    let by_variables = jobs.chain(replication_clients(roster));
     for client in by_variables {
         for (variable, value) in [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", AUTHORITY_FILE)] {
             let variable = Addition::Variable(VariableName::wrap(variable.into()), Value::Text(value.into()));
