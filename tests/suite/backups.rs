@@ -1,6 +1,7 @@
 //! Runs the generated scripts of backups with real servers: backups of a server that is written to, restores to a moment,
 //! damaged and missing pieces, a full target, and a bucket.
 
+mod drill;
 mod site;
 
 use std::fs;
@@ -24,6 +25,23 @@ fn protect(site: &mut Site) {
     site.eventually("the first base backup", || site.backups().len() == 1);
 }
 
+/// Checks that the receiver exports each metric that the alerts use, with a value.
+fn metrics_of_alerts_have_values(site: &Site) {
+    let rules = crate::support::root().join("golden/backups/out/prod/monitoring/prometheus/rules/backup-wal.yml");
+    let rules = fs::read_to_string(rules).unwrap();
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: std::collections::BTreeSet<&str> = words.filter(|word| word.starts_with("nself_backup_")).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let exports = |name: &str| {
+        let text = fs::read_to_string(site.path("metrics/metrics.txt")).unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        value.is_some_and(|value| value > 1_700_000_000)
+    };
+    for name in names {
+        site.eventually(name, || exports(name));
+    }
+}
+
 /// What the accounts, tellers, branches and the history of pgbench hold together; transactions keep the first four equal.
 const BOOKS: &str = "SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers), \
     (SELECT sum(bbalance) FROM pgbench_branches), (SELECT sum(delta) FROM pgbench_history), (SELECT count(*) FROM pgbench_history)";
@@ -37,6 +55,7 @@ fn restore_before_a_drop(mut site: Site) {
         assert_works(&site.script("backup.sh", &["LABEL=busy"]));
     });
     assert!(site.backups()[1].contains("-busy-"), "{:?}", site.backups());
+    metrics_of_alerts_have_values(&site);
     let books = site.sql(BOOKS);
     let moment = site.now();
     std::thread::sleep(std::time::Duration::from_millis(20));
@@ -131,7 +150,9 @@ fn two_backups_at_once_are_both_whole_and_the_retention_removes_only_what_no_bac
     let Some(mut site) = Site::start(15) else { return };
     protect(&mut site);
     std::thread::scope(|scope| {
-        let both = ["left", "right"].map(|label| scope.spawn(|| site.script("backup.sh", &[&format!("LABEL={label}")])));
+        let site = &site;
+        let start = |label| scope.spawn(move || site.script("backup.sh", &[label]));
+        let both = ["LABEL=left", "LABEL=right"].map(start);
         both.into_iter().for_each(|backup| assert_works(&backup.join().unwrap()));
     });
     for name in site.backups() {
