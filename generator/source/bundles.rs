@@ -1,11 +1,15 @@
 //! Bundles: parts of a stack that the library has, such as the services of monitoring. A bundle is one more layer, below
 //! all layers of the user, in environments that include it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::node::{Entry, Node, Value};
+use super::program::Program;
 
-/// The field of a stack with the library's bundles.
+/// The setting that includes a bundle.
+const ENABLED: &str = "enabled";
+/// The field of a stack with the library's bundles: the import path of each by its name, until it is evaluated.
 pub const FIELD: &str = "nself_bundles";
 /// The field of a bundle with its layer.
 const LAYER: &str = "layer";
@@ -13,6 +17,40 @@ const LAYER: &str = "layer";
 const SIZES: &str = "sizes";
 /// Fields of which every service that runs has one.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
+
+/// Returns the bundles that a stack needs, each with its file: an environment may include it, or a service has settings
+/// but no source, so that it may be a service of a bundle.
+pub fn to_evaluate(program: &Program, stack: &Node) -> Vec<(String, PathBuf)> {
+    let environments = stack.get("environments").into_iter().flat_map(|entry| fields(&entry.node));
+    let layers: Vec<&Node> = std::iter::once(stack).chain(environments.map(|(_, entry)| &entry.node)).collect();
+    let services = || layers.iter().filter_map(|layer| layer.get("services")).flat_map(|entry| fields(&entry.node));
+    let sources = services().filter(|(_, service)| has_source(&service.node));
+    let with_source: BTreeSet<&String> = sources.map(|(name, _)| name).collect();
+    let has_override = services().any(|(name, _)| !with_source.contains(name));
+    let enabled = |bundle: &str| layers.iter().filter_map(|layer| layer.get(bundle)).any(|entry| enables(&entry.node));
+    let bundles = stack.get(FIELD).into_iter().flat_map(|entry| fields(&entry.node));
+    let needed = bundles.filter(|(name, _)| has_override || enabled(name));
+    needed.filter_map(|(name, path)| Some((name.clone(), program.library.join(text(&path.node)?)))).collect()
+}
+
+fn text(node: &Node) -> Option<&str> {
+    if let Value::Text(text) = &node.value { Some(text) } else { None }
+}
+
+/// Replaces the import path of a bundle by its value.
+pub fn insert(stack: &mut Node, name: String, bundle: Node) {
+    let Value::Record(stack) = &mut stack.value else { return };
+    let Some(Value::Record(bundles)) = stack.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
+    bundles.insert(name, Entry { key: None, node: bundle });
+}
+
+fn enables(settings: &Node) -> bool {
+    settings.get(ENABLED).is_some_and(|entry| matches!(entry.node.value, Value::Bool(true)))
+}
+
+fn has_source(service: &Node) -> bool {
+    SOURCES.iter().any(|source| service.get(source).is_some())
+}
 
 /// Returns the bundles by name.
 pub fn of(bundles: &Node) -> impl Iterator<Item = (&str, &Node)> {
@@ -43,7 +81,7 @@ impl<'a> Settings<'a> {
 
     /// Tells whether the environment includes a bundle: as it sets `enabled`.
     pub fn include(&self, bundle: &str) -> bool {
-        matches!(self.setting(bundle, "enabled"), Some(Value::Bool(true)))
+        matches!(self.setting(bundle, ENABLED), Some(Value::Bool(true)))
     }
 
     /// Returns the layers of a bundle with this name, the most specific first.
@@ -80,7 +118,5 @@ pub fn remove_overrides(stack: &mut Node, layer: &Node) {
     let names: BTreeMap<&String, &Entry> = fields(&bundled.node).collect();
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(services)) = stack.get_mut("services").map(|entry| &mut entry.node.value) else { return };
-    services.retain(|name, service| {
-        !names.contains_key(name) || SOURCES.iter().any(|source| service.node.get(source).is_some())
-    });
+    services.retain(|name, service| !names.contains_key(name) || has_source(&service.node));
 }

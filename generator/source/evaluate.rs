@@ -13,6 +13,7 @@ use nickel_lang_core::files::{FileId, Files};
 use nickel_lang_core::position::{PosIdx, TermPos};
 use nickel_lang_core::term::record::RecordData;
 
+use super::bundles;
 use super::errors;
 use super::imports::Imports;
 use super::node::{Document, Entry, Finding, Mark, Node, Value};
@@ -73,6 +74,10 @@ fn walk(program: &Program, context: &mut Context, main: FileId) -> (Document, So
             let mut root = walk.node(&mut machine, value, &mut Vec::new());
             drop(machine);
             walk.settle(context, &mut root);
+            for (name, file) in bundles::to_evaluate(program, &root) {
+                let bundle = walk.bundle(context, &name, &file);
+                bundles::insert(&mut root, name, bundle);
+            }
             for finding in &mut walk.document.findings {
                 finding.mark = finding.mark.and_then(|mark| settled(context, &mut walk.places, mark));
             }
@@ -117,6 +122,31 @@ impl Walk {
             Ok(value) => Node { value, mark },
             Err(finding) => self.broken(path, Finding { mark, ..finding }),
         }
+    }
+
+    /// Evaluates a bundle of the library. No file of the library imports it, because to read and evaluate it takes longer
+    /// than a small stack does.
+    fn bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Node {
+        let prepared = match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
+            Ok(id) => context.prepare_eval_only(id),
+            Err(error) => {
+                self.document.findings.push(errors::unreadable(&file_name(file), &error));
+                return Node::default();
+            }
+        };
+        let value = match prepared {
+            Ok(value) => value,
+            Err(error) => {
+                let files = context.import_resolver.sources.files.clone();
+                self.document.findings.extend(errors::findings(error, &files, &mut self.places));
+                return Node::default();
+            }
+        };
+        let mut machine = VirtualMachine::new(context);
+        let mut bundle = self.node(&mut machine, value, &mut vec![bundles::FIELD.to_owned(), name.to_owned()]);
+        drop(machine);
+        self.settle(context, &mut bundle);
+        bundle
     }
 
     /// Records a value whose evaluation failed.
