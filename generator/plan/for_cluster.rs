@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
-use super::model::{Cluster, Monitoring, NameServer, Peers, Plan, Platform, Programs, Resolver, Service, Upstream, VolumeMount};
+use super::model::{
+    Cluster, Monitoring, NameServer, Peers, Plan, Platform, Programs, Resolver, Service, Upstream, VolumeMount,
+};
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
 use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Replacement, TlsMode};
@@ -33,7 +35,8 @@ pub fn cluster(plan: &Plan) -> Plan {
     for service in plan.services.values_mut() {
         let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
         // Unchanged services are shared between the plans, so their digests are computed once.
-        let uses_tools = |(_, volume): &&(Programs, VolumeName)| service.volumes.iter().any(|mount| mount.volume == *volume);
+        let uses_tools =
+            |(_, volume): &&(Programs, VolumeName)| service.volumes.iter().any(|mount| mount.volume == *volume);
         if let Some((programs, _)) = tools.as_ref().filter(uses_tools) {
             Arc::make_mut(service).programs = Some(programs.clone());
         }
@@ -77,7 +80,8 @@ pub fn cluster(plan: &Plan) -> Plan {
 fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
     let mount = job.volumes.first()?;
     let command = job.entrypoint.clone().unwrap_or_default();
-    let programs = Programs { image: job.image.clone()?, command, folder: mount.path.clone() };
+    let (service, folder) = (service_name(BACKUP_TOOLS), mount.path.clone());
+    let programs = Programs { service, image: job.image.clone()?, command, folder };
     Some((programs, mount.volume.clone()))
 }
 

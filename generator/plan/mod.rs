@@ -32,8 +32,8 @@ pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
     Check, Cluster, ConfigMount, Connection, Database, Endpoint, File, FileContent, Grant, HasuraMetadata, Health,
     IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, Peers, Plan, PlannedAction, Platform, Pooler,
-    Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream, Value,
-    Volume, VolumeMount, namespace,
+    Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream,
+    Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, files,
-    graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
+    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
+    files, graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Backups, Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
-    namespace,
+    Backups, Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication,
+    ServerAccess, namespace,
 };
 use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;

@@ -79,7 +79,11 @@ impl BackupTarget {
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretReference)> {
         let s3 = self.s3.iter();
         s3.flat_map(|s3| {
-            [("access_key", Some(&s3.access_key)), ("secret_key", Some(&s3.secret_key)), ("authority", s3.authority.as_ref())]
+            [
+                ("access_key", Some(&s3.access_key)),
+                ("secret_key", Some(&s3.secret_key)),
+                ("authority", s3.authority.as_ref()),
+            ]
         })
         .filter_map(|(field, reference)| Some((field, reference?)))
     }

@@ -9,8 +9,8 @@ use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
-    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
-    ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
+    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
+    graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
@@ -262,7 +262,8 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let planned = backups::plan(inputs, roster, &declared);
             let kinds = additions(&planned, "backup-restore");
-            let mounts = kinds.iter().any(|kind| matches!(kind, Addition::Volume(mount) if mount.stopped_owner.is_some()));
+            let mounts =
+                kinds.iter().any(|kind| matches!(kind, Addition::Volume(mount) if mount.stopped_owner.is_some()));
             let place = kinds.iter().find_map(|kind| match kind {
                 Addition::Variable(name, PlannedValue::Text(text)) if name.as_str() == "NSELF_BACKUP_PLACE" => {
                     Some(text.clone())

@@ -179,7 +179,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), sub_path: None, read_only: false });
     }
     if let Some(programs) = &service.programs {
-        let name = wait::PROGRAMS.to_owned();
+        let name = programs.service.to_string();
         let empty_dir = Memory { medium: "", size_limit: wait::PROGRAMS_SIZE.to_owned() };
         volumes.push(Volume::Memory { name: name.clone(), empty_dir });
         mounts.push(Mount { name, mount_path: programs.folder.to_string(), sub_path: None, read_only: true });

@@ -95,17 +95,21 @@ fn migration_container(
     Ok(Some(container))
 }
 
-/// The volume with programs of another image, and its size.
-pub const PROGRAMS: &str = "programs";
+/// The size of a volume with programs of another image.
 pub const PROGRAMS_SIZE: &str = "192Mi";
 
 /// Returns the container that copies programs of its image into a volume of the pod.
 fn copying_container(programs: &Programs, service: &Service) -> Container {
     let command = programs.command.iter().map(|word| Expanded(word.to_string())).collect();
     let (image, user) = (programs.image.to_string(), service.user.as_ref());
-    let mut container = container(PROGRAMS.to_owned(), image, command, Vec::new(), user);
+    let mut container = container(programs.service.to_string(), image, command, Vec::new(), user);
     let mount_path = programs.folder.to_string();
-    container.volume_mounts.push(Mount { name: PROGRAMS.to_owned(), mount_path, sub_path: None, read_only: false });
+    container.volume_mounts.push(Mount {
+        name: programs.service.to_string(),
+        mount_path,
+        sub_path: None,
+        read_only: false,
+    });
     container
 }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::encryption;
 use super::server_files::{SERVERS, folder, setting};
-use crate::plan::backup_services::replication_clients;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::backup_services::replication_clients;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Migrations, Peers, ServerAccess};
 use crate::plan::network::Network;
@@ -33,8 +33,7 @@ pub fn plan(
     let jobs = migrations.values().map(|migrations| &migrations.job);
     let copiers = replication_clients(roster);
     let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.collect());
-    let (replication_from, also_long) =
-        peers(inputs, Network::Replication, copiers.iter().collect());
+    let (replication_from, also_long) = peers(inputs, Network::Replication, copiers.iter().collect());
     if let Some(name) = long.or(also_long) {
         planned.findings.push(
             Diagnostic::error(Code::LongContainerName, crate::path!("project"))

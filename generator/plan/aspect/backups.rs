@@ -173,7 +173,9 @@ fn recovery(server: &PlannedService) -> Planned<()> {
     });
     let Some((name, volume)) = volume else {
         let finding = Diagnostic::error(Code::BackupServer, server.path.key("env").key("PGDATA"))
-            .message("a restore creates a folder beside the server's data, so the data must be in a subfolder of a volume")
+            .message(
+                "a restore creates a folder beside the server's data, so the data must be in a subfolder of a volume",
+            )
             .expected("`PGDATA` as a path below the path of the server's volume");
         return Planned::part((), vec![finding]);
     };

@@ -189,6 +189,8 @@ pub struct VolumeMount {
 /// A container that copies its programs into a folder of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Programs {
+    /// The service that copies them on a host.
+    pub service: ServiceName,
     pub image: ImageRef,
     pub command: Vec<Text>,
     pub folder: ContainerPath,

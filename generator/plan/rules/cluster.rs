@@ -37,7 +37,8 @@ pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> 
     if !settings.enabled {
         return Vec::new();
     }
-    let on_cluster = || plan.services.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS, VOLUME_OWNER].contains(&name.as_str()));
+    let on_cluster =
+        || plan.services.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS, VOLUME_OWNER].contains(&name.as_str()));
     let on_cluster = || on_cluster().filter(|(_, service)| service.on_clusters.replaced_by.is_none());
     let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| unknown_user(inputs, service)).collect();
     findings.extend(on_cluster().filter_map(|(name, service)| volume_groups(name, service, plan)));

@@ -234,12 +234,14 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     if target.service.run == Run::Once {
         return None;
     }
+    let is_on_request = target.service.run == Run::OnRequest;
+    let reason = if is_on_request { "runs only when an operator starts it" } else { "runs all the time" };
     Some(
         Diagnostic::error(Code::EndlessJob, path)
-            .message(format!("`{name}` does not run once for each start, so services that wait for its end would never start"))
+            .message(format!("`{name}` {reason}, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
             .hint(format!("`services.{name}.run = 'once`"))
-            .related(target.path.clone(), "does not end, or is not started with the stack"),
+            .related(target.path.clone(), reason),
     )
 }
 

@@ -17,7 +17,21 @@ fn must(ran: Ran) -> String {
 }
 
 fn sql(stack: &Stack, sql: &str) -> String {
-    let psql = ["exec", "-T", "postgres", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "ledger", "-c", sql];
+    let psql = [
+        "exec",
+        "-T",
+        "postgres",
+        "psql",
+        "-XqAt",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-U",
+        "postgres",
+        "-d",
+        "ledger",
+        "-c",
+        sql,
+    ];
     must(stack.compose(&psql))
 }
 

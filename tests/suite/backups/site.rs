@@ -3,59 +3,51 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{Ran, root, run, tool};
+use crate::support::{self, Ran, run, tool};
 
 /// How long the tests wait for something that takes seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub struct Site {
-    pub folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    /// The root file system of the server and of the scripts.
+    root: PathBuf,
     bin: String,
     /// Variables of the target.
     target: Vec<(String, String)>,
     receiver: Option<Child>,
 }
 
-/// Runs a script as the user of the server.
-fn as_postgres() -> Command {
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--", "env"]).current_dir("/");
-    command
-}
-
 impl Site {
-    /// Starts PostgreSQL 15 or 18 with data checksums; `None` without the tools.
+    /// Starts PostgreSQL 15 of this machine, or 17 in the root file system of Debian 13, which has no zstd; `None` without
+    /// the tools.
     pub fn start(version: u32) -> Option<Site> {
         let rclone = tool("backups/bin/rclone")?;
         tool("stamps/packages")?;
-        let folder = tempfile::tempdir().unwrap();
+        let root = if version == 17 { tool("trixie")? } else { PathBuf::from("/") };
+        let folder = tempfile::tempdir_in(root.join("tmp")).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let at = |name: &str| folder.path().join(name);
         for name in ["tools", "volume", "scratch", "spool", "scripts", "target"] {
             fs::create_dir(at(name)).unwrap();
         }
         fs::copy(rclone, at("tools/rclone")).unwrap();
-        for script in fs::read_dir(root().join("golden/backups/out/prod/backups/scripts")).unwrap() {
+        for script in fs::read_dir(support::root().join("golden/backups/out/prod/backups/scripts")).unwrap() {
             let script = script.unwrap();
             fs::copy(script.path(), at("scripts").join(script.file_name())).unwrap();
         }
         fs::write(at("password"), "a password: with \\ and :\n").unwrap();
         fs::write(at("key"), "the key of the backups\n").unwrap();
-        let bin = if version == 18 {
-            let copied = run(Command::new("cp").arg("-RH").arg(tool("servers/native")?).arg(folder.path()));
-            assert_eq!(copied.code, 0, "{}", copied.stderr);
-            at("native/bin").display().to_string()
-        } else {
-            format!("/usr/lib/postgresql/{version}/bin")
-        };
-        run(Command::new("chown").args(["-R", "postgres"]).arg(folder.path()));
-        let target = [("RCLONE_CONFIG_STORE_TYPE", "local"), ("NSELF_BACKUP_PLACE", &format!("store:{}", at("target").display()))];
-        let target = target.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let site = Site { folder, bin, target, receiver: None };
+        let bin = format!("/usr/lib/postgresql/{version}/bin");
+        let mut site = Site { folder, root, bin, target: Vec::new(), receiver: None };
+        let owned = run(Command::new("chroot").arg(&site.root).args(["chown", "-R", "postgres", &site.inner("")]));
+        assert_eq!(owned.code, 0, "{}", owned.stderr);
+        site.target.push(("RCLONE_CONFIG_STORE_TYPE".to_owned(), "local".to_owned()));
+        site.target.push(("NSELF_BACKUP_PLACE".to_owned(), format!("store:{}", site.inner("target"))));
         site.must(&["initdb", "-U", "postgres", "--auth=trust", "--data-checksums", "-D", &site.data()]);
         site.start_server();
         site.sql("CREATE ROLE backup_wal LOGIN REPLICATION");
@@ -66,7 +58,7 @@ impl Site {
     pub fn store_in(&mut self, endpoint: &str, access_key: &str, secret_key: &str) {
         fs::write(self.path("access"), access_key).unwrap();
         fs::write(self.path("secret"), secret_key).unwrap();
-        let file = |name: &str| self.path(name).display().to_string();
+        let file = |name: &str| self.inner(name);
         let target = [
             ("RCLONE_CONFIG_STORE_TYPE", "s3".to_owned()),
             ("RCLONE_CONFIG_STORE_PROVIDER", "Other".to_owned()),
@@ -84,15 +76,30 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    pub fn data(&self) -> String {
-        self.path("volume/pgdata").display().to_string()
+    /// Returns a path inside the root file system of the server.
+    fn inner(&self, name: &str) -> String {
+        let path = self.path(name);
+        let path = path.strip_prefix(&self.root).unwrap_or(&path);
+        format!("/{}", path.display()).trim_end_matches('/').to_owned()
+    }
+
+    fn data(&self) -> String {
+        self.inner("volume/pgdata")
+    }
+
+    /// Returns a command of the server's user, with the variables of the site.
+    fn as_postgres(&self) -> Command {
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).args(["runuser", "-u", "postgres", "--", "env"]).current_dir("/");
+        command.args(self.variables());
+        command
     }
 
     fn variables(&self) -> Vec<String> {
-        let at = |name: &str| self.path(name).display().to_string();
+        let at = |name: &str| self.inner(name);
         let own = [
             ("PATH", format!("{}:/usr/bin:/bin", self.bin)),
-            ("PGHOST", self.folder.path().display().to_string()),
+            ("PGHOST", at("")),
             ("PGUSER", "backup_wal".to_owned()),
             ("PGPASSWORD_FILE", at("password")),
             ("PGDATA", self.data()),
@@ -110,22 +117,22 @@ impl Site {
 
     /// Runs a script with further variables, such as `LABEL=first`.
     pub fn script(&self, name: &str, variables: &[&str]) -> Ran {
-        run(as_postgres().args(self.variables()).args(variables).arg("sh").arg(self.path("scripts").join(name)))
+        run(self.as_postgres().args(variables).arg("sh").arg(self.inner(&format!("scripts/{name}"))))
     }
 
     fn must(&self, arguments: &[&str]) {
-        let ran = run(as_postgres().args(self.variables()).args(arguments));
+        let ran = run(self.as_postgres().args(arguments));
         assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
     }
 
     pub fn start_server(&self) {
-        let options = format!("-c listen_addresses= -c unix_socket_directories={}", self.folder.path().display());
-        let log = self.path("log").display().to_string();
+        let options = format!("-c listen_addresses= -c unix_socket_directories={}", self.inner(""));
+        let log = self.inner("log");
         // The server would keep the pipes of the test open.
-        let mut command = as_postgres();
-        command.args(self.variables()).args(["pg_ctl", "-w", "-o", &options, "-l", &log, "-D", &self.data(), "start"]);
+        let mut command = self.as_postgres();
+        command.args(["pg_ctl", "-w", "-o", &options, "-l", &log, "-D", &self.data(), "start"]);
         let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        assert!(status.success(), "{}", fs::read_to_string(log).unwrap_or_default());
+        assert!(status.success(), "{}", fs::read_to_string(self.path("log")).unwrap_or_default());
     }
 
     pub fn stop_server(&self) {
@@ -142,8 +149,17 @@ impl Site {
 
     /// Runs SQL as the superuser.
     pub fn sql(&self, sql: &str) -> String {
-        let ran = run(as_postgres().args(self.variables()).args([
-            "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres", "-c", sql,
+        let ran = run(self.as_postgres().args([
+            "psql",
+            "-XqAt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-c",
+            sql,
         ]));
         assert_eq!(ran.code, 0, "{sql}: {}", ran.stderr);
         ran.stdout.trim().to_owned()
@@ -163,8 +179,8 @@ impl Site {
     /// Starts the script that receives the log.
     pub fn receive(&mut self) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("receiver.log")).unwrap();
-        let mut command = as_postgres();
-        command.args(self.variables()).arg("sh").arg(self.path("scripts/receive.sh"));
+        let mut command = self.as_postgres();
+        command.arg("sh").arg(self.inner("scripts/receive.sh"));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.receiver = Some(command.spawn().unwrap());
     }
@@ -188,7 +204,9 @@ impl Site {
     pub fn await_stored(&self) {
         let now = self.now();
         std::thread::sleep(Duration::from_millis(1100));
-        self.eventually("the log is stored", || self.stored_until().is_some_and(|stored| stored > now[..19].to_owned()));
+        self.eventually("the log is stored", || {
+            self.stored_until().is_some_and(|stored| stored > now[..19].to_owned())
+        });
     }
 
     /// The time up to which the target is complete, as `list.sh` prints it.
@@ -218,7 +236,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         // Every process of the site has its folder in a variable or an argument; it ends with the server.
-        if Path::new(&self.data()).join("postmaster.pid").exists() {
+        if self.path("volume/pgdata/postmaster.pid").exists() {
             self.kill_server();
         }
         if let Some(mut receiver) = self.receiver.take() {

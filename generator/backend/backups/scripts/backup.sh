@@ -29,6 +29,17 @@ abandon() {
   fail "$@"
 }
 
+# A slot of this session makes the server keep its log until the backup has read it. It ends with the session.
+mkfifo "$work/session"
+psql -XAtqw "dbname=replication replication=true" <"$work/session" >"$work/slot" &
+session=$!
+exec 3>"$work/session"
+echo "CREATE_REPLICATION_SLOT base_$suffix TEMPORARY PHYSICAL RESERVE_WAL;" >&3
+while [ ! -s "$work/slot" ]; do
+  kill -0 "$session" 2>/dev/null || fail "the server refuses a slot for the backup"
+  sleep 0.2
+done
+
 started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 note "backup $name begins"
 mkfifo "$work/copy"
@@ -40,6 +51,7 @@ summer=$!
   { tee "$work/copy" || echo tee >>"$work/failed"; } |
   { remote rcat "$(at "$folder/$file")" || echo rclone >>"$work/failed"; }
 wait "$summer" || echo sha256sum >>"$work/failed"
+exec 3>&-
 if [ -e "$work/failed" ]; then
   cat "$work/log" >&2
   abandon "no backup; what failed: $(tr '\n' ' ' <"$work/failed")"

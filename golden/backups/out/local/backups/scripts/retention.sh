@@ -3,8 +3,8 @@
 
 # Removes a backup. Without its description it is incomplete, so an interrupted removal leaves no backup that looks whole.
 remove_backup() {
-  remote deletefile "$(at "$system/base/$1/backup.txt")" || return 1
-  remote purge "$(at "$system/base/$1")"
+  remove_remote deletefile "$(at "$system/base/$1/backup.txt")" || return 1
+  remove_remote purge "$(at "$system/base/$1")"
 }
 
 # Removes folders without a description that are older than two days: backups that were interrupted.
@@ -15,7 +15,7 @@ remove_incomplete() {
     incomplete=${incomplete%/}
     if [ "$(utc_digits "${incomplete%%Z-*}")" -lt "$limit" ] && ! grep -q " $incomplete " "$work/backups"; then
       note "removing the incomplete backup $incomplete"
-      remote purge "$(at "$system/base/$incomplete")" || return 1
+      remove_remote purge "$(at "$system/base/$incomplete")" || return 1
     fi
   done <"$work/folders"
 }
@@ -46,7 +46,7 @@ retain() {
   awk -v oldest="${oldest#????????}" \
     '/^[0-9A-F]*\./ && !/\.history\./ && substr($0, 9, 16) "" < oldest "" { print }' "$work/segments" >"$work/old"
   if [ -s "$work/old" ]; then
-    remote delete "$(at "$system/wal")" --files-from-raw "$work/old" || fail "old segments could not be removed"
+    remove_remote delete "$(at "$system/wal")" --files-from-raw "$work/old" || fail "old segments could not be removed"
     note "removed $(grep -c . "$work/old") segments before $oldest"
   fi
 }

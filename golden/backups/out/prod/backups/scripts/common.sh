@@ -69,6 +69,16 @@ read_remote() {
   esac
 }
 
+# Runs rclone to remove; what another run has removed is no failure.
+remove_remote() {
+  remove_status=0
+  remote "$@" || remove_status=$?
+  case $remove_status in
+    0 | 3 | 4) ;;
+    *) return 1 ;;
+  esac
+}
+
 # Lets the programs of PostgreSQL log in as the role of backups.
 open_server() {
   export PGHOST="${PGHOST:-$(cat "$(dirname "$0")/server")}"
