@@ -18,7 +18,7 @@ use super::model::{
 use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
-use super::{rules, start_order};
+use super::{backup_services, rules, start_order};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
@@ -29,6 +29,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let inputs = Inputs::new(name, stack, files);
     let mut outcome = Outcome::default();
     let mut roster = outcome.collect(roster(stack, inputs.profile));
+    backup_services::complete(stack, &mut roster);
     outcome.findings.extend(rules::declared(inputs, &roster));
     let addresses = outcome.collect(Addresses::plan(inputs, &roster));
     let server = outcome.collect(databases::plan(stack, &roster));

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::backup_services;
 use super::service_names::{ACME, DATABASE, REPLICA, service_name};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
@@ -100,7 +99,6 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     }
     leave_out_companions(&mut roster);
     run_replica_like_primary(&mut roster);
-    backup_services::complete(stack, &mut roster);
     findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
 }

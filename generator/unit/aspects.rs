@@ -12,6 +12,7 @@ use crate::plan::aspect::{
     access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
     graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
+use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
@@ -25,7 +26,8 @@ use crate::values::{Checked, EnvironmentName, SecretName, ServiceName, VariableN
 fn with<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
     let stack: Stack = decode_plain(stack).unwrap();
     let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
-    let roster = roster(&stack, Profile::Prod).part;
+    let mut roster = roster(&stack, Profile::Prod).part;
+    backup_services::complete(&stack, &mut roster);
     test(Inputs::new(&environment, &stack, &files), &roster)
 }
 
@@ -289,10 +291,9 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
 
 #[test]
 fn only_services_of_the_library_copy_the_server() {
-    use crate::plan::backup_services::replication_clients;
     let clients = |catalogue: Value| {
         let service = json!({ "catalogue": catalogue, "image": "a/wal:1" });
-        with(&stack(&json!({ "backup-wal": service })), |_, roster| replication_clients(roster).len())
+        with(&stack(&json!({ "backup-wal": service })), |_, roster| backup_services::replication_clients(roster).len())
     };
     assert_eq!(clients(json!("backup-wal")), 2);
     assert_eq!(clients(json!(null)), 0);
