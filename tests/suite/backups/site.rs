@@ -204,9 +204,7 @@ impl Site {
     pub fn await_stored(&self) {
         let now = self.now();
         std::thread::sleep(Duration::from_millis(1100));
-        self.eventually("the log is stored", || {
-            self.stored_until().is_some_and(|stored| stored > now[..19].to_owned())
-        });
+        self.eventually("the log is stored", || self.stored_until().is_some_and(|stored| stored.as_str() > &now[..19]));
     }
 
     /// The time up to which the target is complete, as `list.sh` prints it.
