@@ -71,6 +71,11 @@ impl<'a> GeneratedLine<'a> {
         GeneratedLine { path, enclosing, block: lines[start..end].to_vec(), items: first_lines_of_items(lines, at) }
     }
 
+    /// Returns the text of the line; `None` for the whole file.
+    pub fn text(&self) -> Option<&'a str> {
+        self.enclosing.first().copied()
+    }
+
     /// Returns the keys of YAML or JSON that lead to the line, outermost first.
     pub fn keys(&self) -> Vec<&'a str> {
         let key = |line: &&'a str| {

@@ -1,6 +1,7 @@
 //! `nself gen` and `nself check`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -21,7 +22,15 @@ pub struct Arguments {
     /// Overwrite files that were edited by hand or that nself did not write.
     #[arg(long)]
     force: bool,
+    /// Generate again at each change of the stack and the files that it uses, until the command is stopped.
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
 }
+
+/// The pause between two runs of `--watch`. A run that finds no change takes about 1 % of it.
+const PAUSE: Duration = Duration::from_millis(300);
+/// The pause after a run with errors, since it evaluates the stack each time.
+const PAUSE_AFTER_ERRORS: Duration = Duration::from_secs(1);
 
 /// Arguments of `gen` and `check`.
 #[derive(Debug, Args)]
@@ -41,6 +50,12 @@ pub struct CheckArguments {
     format: Format,
 }
 
+impl CheckArguments {
+    fn request(&self) -> Request {
+        Request { frozen: self.frozen, ..self.stack.request(&self.environments, self.out.as_deref()) }
+    }
+}
+
 /// Generates the files of a stack.
 pub fn run(arguments: &Arguments) -> u8 {
     let mode = match (arguments.check, arguments.force) {
@@ -48,7 +63,37 @@ pub fn run(arguments: &Arguments) -> u8 {
         (false, true) => Mode::Force,
         (false, false) => Mode::Write,
     };
-    run_in(mode, &arguments.selection)
+    if arguments.watch { watch(mode, &arguments.selection) } else { run_in(mode, &arguments.selection) }
+}
+
+/// Generates the files at each change, and prints a report only if it differs from the last one.
+fn watch(mode: Mode, arguments: &CheckArguments) -> ! {
+    let request = arguments.request();
+    let mut last_errors = None;
+    loop {
+        let pause = match pipeline::run(&request, mode, saved_report) {
+            Ok(outcome) => {
+                let had_errors = last_errors.take().is_some();
+                match outcome {
+                    Outcome::Unchanged(saved) if had_errors => _ = print_saved(arguments.format, &saved),
+                    Outcome::Done(report) if had_errors || report.changes.differ() => {
+                        _ = print(arguments.format, false, &report);
+                    }
+                    _ => {}
+                }
+                PAUSE
+            }
+            Err(findings) => {
+                let findings = diagnostic::merge(findings);
+                if last_errors.as_ref() != Some(&findings) {
+                    output::failure(arguments.format, &findings);
+                }
+                last_errors = Some(findings);
+                PAUSE_AFTER_ERRORS
+            }
+        };
+        std::thread::sleep(pause);
+    }
 }
 
 /// Compares the files with the stack.
@@ -57,11 +102,7 @@ pub fn check(arguments: &CheckArguments) -> u8 {
 }
 
 fn run_in(mode: Mode, arguments: &CheckArguments) -> u8 {
-    let request = Request {
-        frozen: arguments.frozen,
-        ..arguments.stack.request(&arguments.environments, arguments.out.as_deref())
-    };
-    match pipeline::run(&request, mode, saved_report) {
+    match pipeline::run(&arguments.request(), mode, saved_report) {
         Ok(Outcome::Unchanged(saved)) => print_saved(arguments.format, &saved),
         Ok(Outcome::Done(report)) => {
             let code = print(arguments.format, mode == Mode::Check, &report);

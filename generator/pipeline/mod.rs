@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 pub use environment::Planned;
-pub use provenance::{FileOnDisk, Provenance, explain};
+pub use provenance::{FileOnDisk, Provenance, explain, provenance};
 pub use run::{Mode, Outcome, run};
 pub use verify::{Verification, VerifyOptions, verify};
 

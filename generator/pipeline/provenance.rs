@@ -5,8 +5,9 @@ use std::path::Path;
 use super::{Findings, Output, Request, generate};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::backend::{Backend, GeneratedLine};
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::FileKind;
+use crate::path;
 use crate::source::Origins;
 
 /// A file in the output folder in comparison with the generated one.
@@ -47,7 +48,14 @@ pub struct Provenance {
 /// # Errors
 /// A stack that cannot be generated, and a file or line that it does not generate.
 pub fn explain(request: &Request, file: &str, line: Option<usize>) -> Result<Provenance, Findings> {
-    let output = generate(request)?;
+    provenance(&generate(request)?, request, file, line)
+}
+
+/// Returns what decided a generated file of a request's output, or one of its lines (from 1).
+///
+/// # Errors
+/// A file or line that the output does not contain.
+pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<usize>) -> Result<Provenance, Findings> {
     let path = path_below(file, &request.output_path());
     let missing = || vec![not_generated(&path)];
     let artifact = output.artifacts.get(&path).ok_or_else(missing)?;
@@ -60,7 +68,7 @@ pub fn explain(request: &Request, file: &str, line: Option<usize>) -> Result<Pro
             .expected(format!("a number from 1 to {}", lines.len()));
         return Err(vec![finding]);
     }
-    let (field, span) = deciding_field(&output, (backend, &path), line.map(|line| (line - 1, lines.as_slice())));
+    let (field, span) = deciding_field(output, (backend, &path), line.map(|line| (line - 1, lines.as_slice())));
     let bytes = request.output_folder().read(&path, FileKind::Output).map_err(|error| vec![error.into()])?;
     let on_disk = match bytes {
         None => FileOnDisk::Missing,
@@ -100,14 +108,33 @@ fn deciding_field(
         Some((index, lines)) => GeneratedLine::new(below, lines, index),
         None => GeneratedLine::whole_file(below),
     };
-    best_candidate(&planned.origins, &backend.provenance(&planned.plan, &line))
+    let text = line.text().unwrap_or_default();
+    let field = best_candidate(&planned.origins, &backend.provenance(&planned.plan, &line), text);
+    let span = planned.origins.span(&field);
+    (field, span)
 }
 
-/// Returns the first candidate that the stack sets, else the first candidate, with its place or that of its nearest
-/// ancestor.
-fn best_candidate(origins: &Origins, candidates: &[FieldPath]) -> (FieldPath, Option<Span>) {
+/// Returns the first candidate that the stack sets, else the first candidate. If that is a record or a list, a field is
+/// more exact whose value is part of the line: a field of the same service, or a setting of the whole stack.
+fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> FieldPath {
     let is_set = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
-    let field = is_set.or(candidates.first()).cloned().unwrap_or_default();
-    let span = origins.span(&field);
-    (field, span)
+    let candidate = is_set.or(candidates.first()).cloned().unwrap_or_default();
+    if origins.holds_scalar(&candidate) {
+        return candidate;
+    }
+    let is_below = |path: &FieldPath| path.0.starts_with(&candidate.0);
+    let values = origins.values_in(line).into_iter().filter(|(path, value)| is_below(path) || is_distinct(path, value));
+    let (mut of_services, of_stack): (Vec<_>, Vec<_>) =
+        values.partition(|(path, _)| path.0.first() == Some(&Segment::Key("services".into())));
+    of_services.retain(|(path, _)| path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]));
+    // A field below the candidate is the likeliest, then one that is not nested, such as `port` before `env.PORT`.
+    of_services.sort_by_key(|(path, _)| (!is_below(path), path.0.len()));
+    let exact = of_services.into_iter().chain(of_stack).next();
+    exact.map_or(candidate, |(path, _)| path)
+}
+
+/// Returns whether a value in a line is more than a coincidence: a plain word may be there for a different reason, unless
+/// it is the project's name.
+fn is_distinct(path: &FieldPath, value: &str) -> bool {
+    *path == path!("project") || !value.chars().all(char::is_alphabetic)
 }

@@ -56,6 +56,46 @@ impl Origins {
         self.node(path).is_some()
     }
 
+    /// Returns whether the field has a value that is neither a record nor a list.
+    pub fn holds_scalar(&self, path: &FieldPath) -> bool {
+        self.node(path).is_some_and(|node| !matches!(node.value, Value::Record(_) | Value::Array(_)))
+    }
+
+    /// Returns the texts and numbers of the user's files that are part of a line, each with its field, the longest first.
+    pub fn values_in(&self, line: &str) -> Vec<(FieldPath, String)> {
+        let mut found = Vec::new();
+        self.collect_values(&self.root, &mut FieldPath::root(), &mut |path, value| {
+            if contains_word(line, &value) || contains_word(line, &value.replace('-', "_")) {
+                found.push((path.clone(), value));
+            }
+        });
+        found.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        found
+    }
+
+    fn collect_values(&self, node: &Node, path: &mut FieldPath, take: &mut impl FnMut(&FieldPath, String)) {
+        let is_user = || node.mark.is_some_and(|mark| self.document.is_user(mark));
+        match &node.value {
+            Value::Record(fields) => {
+                for (key, entry) in fields {
+                    path.0.push(Segment::Key(key.clone()));
+                    self.collect_values(&entry.node, path, take);
+                    path.0.pop();
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    path.0.push(Segment::Index(index));
+                    self.collect_values(item, path, take);
+                    path.0.pop();
+                }
+            }
+            Value::Text(text) if text.len() > 1 && is_user() => take(path, text.clone()),
+            Value::Integer(number) if *number > 9 && is_user() => take(path, number.to_string()),
+            _ => {}
+        }
+    }
+
     /// Returns the text of a field.
     pub(super) fn text(&self, path: &FieldPath) -> Option<&str> {
         match &self.node(path)?.value {
@@ -86,6 +126,35 @@ impl Origins {
             if related.span.is_none() {
                 related.span = self.span(&related.path);
             }
+        }
+    }
+}
+
+/// Returns whether a line contains a value that is not part of a longer word or number.
+fn contains_word(line: &str, value: &str) -> bool {
+    let joins = |left: Option<char>, right: Option<char>| {
+        left.is_some_and(char::is_alphanumeric) && right.is_some_and(char::is_alphanumeric)
+    };
+    line.match_indices(value).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + value.len()..]);
+        !joins(before.chars().next_back(), value.chars().next())
+            && !joins(value.chars().next_back(), after.chars().next())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contains_word;
+
+    #[test]
+    fn a_value_is_a_whole_word_of_a_line() {
+        for (line, value) in
+            [("http://127.0.0.1:8001/healthz", "8001"), ("x:8001/healthz", "/healthz"), ("a_8001;", "8001")]
+        {
+            assert!(contains_word(line, value), "{line} {value}");
+        }
+        for (line, value) in [("port 18001", "8001"), ("shops", "shop"), ("", "shop")] {
+            assert!(!contains_word(line, value), "{line} {value}");
         }
     }
 }

@@ -49,5 +49,6 @@ mod templates;
 mod timers;
 mod up;
 mod upgrade;
+mod watch;
 mod why;
 mod yaml;

@@ -1,7 +1,14 @@
 //! `nself why`: from generated lines to fields of the stack, and from a run to its reason.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
+use nself::artifact::Artifact;
+use nself::diagnostic::Span;
+use nself::pipeline::{Provenance, provenance};
+use nself::source::Guard;
+use nself::{Output, Request, generate};
 use serde_json::Value;
 
 use crate::support::{derivations, golden, name, nself_in, project, stack};
@@ -32,7 +39,7 @@ fn lines_of_files_and_processes_lead_back_to_the_service() {
             "/etc/orders/config.yaml.yaml.limits.per_minute",
         ),
         ("prod/files/orders/etc/orders/features.json", "", "checkout", "/etc/orders/features.json.json.checkout"),
-        ("prod/files/orders/etc/orders/motd", "", "to prod", "/etc/orders/motd.text"),
+        ("prod/files/orders/etc/orders/motd", "", "to prod", "/etc/orders/motd.text.join[0]"),
         ("prod/files/orders/etc/orders/dot-rules", "", "round", "/etc/orders/.rules.from"),
         ("prod/compose.yaml", "  orders-worker:", "LOG_LEVEL", "services.orders.processes.worker.env.LOG_LEVEL"),
         ("prod/compose.yaml", "  orders-worker:", "command:", "services.orders.processes.worker.command"),
@@ -61,17 +68,11 @@ fn why_shows_the_field_that_decided_a_line() {
             "local/compose.yaml",
             "  ping-api:",
             "http://127.0.0.1:8001/healthz",
-            "services.ping-api.health",
+            "services.ping-api.health.http.path",
             "health.http.path",
         ),
-        ("local/compose.yaml", "  monitor:", "/tmp", "services.monitor.tmpfs", "tmpfs ="),
-        (
-            "local/nginx/sites/ping.local.nself.org.conf",
-            "",
-            "proxy_pass",
-            "services.ping-api.route",
-            "route.subdomain = \"ping\"",
-        ),
+        ("local/compose.yaml", "  monitor:", "/tmp", "services.monitor.tmpfs[0].path", "tmpfs ="),
+        ("local/nginx/sites/ping.local.nself.org.conf", "", "proxy_pass", "services.ping-api.port", "port = 8001"),
         (
             "local/nginx/sites/monitor.local.nself.org.conf",
             "",
@@ -120,22 +121,155 @@ fn why_shows_the_field_that_decided_a_line() {
     }
 }
 
+/// A line of a generated file with the field that decided it.
+#[derive(Debug)]
+struct Decided {
+    text: String,
+    place: Option<Span>,
+    /// Whether the field has a single value, such as a text or a number.
+    is_scalar: bool,
+}
+
+type DecidedFiles = BTreeMap<String, Vec<Decided>>;
+
+/// Generates a stack in this process and returns `most_lines` of each file, spread over the file; `None` for a stack with
+/// errors.
+fn decided_files(folder: &Path, most_lines: usize) -> Option<DecidedFiles> {
+    let request = Request::new(folder.join("stack.ncl"), Guard::InProcess);
+    let output = generate(&request).ok()?;
+    let mut files = BTreeMap::new();
+    for (path, artifact) in output.artifacts.iter() {
+        let Some(bytes) = artifact.bytes() else { continue };
+        let environment = path.as_str().split('/').next().unwrap();
+        let planned = output.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
+        let decided = |(number, text): (usize, &str)| {
+            let Provenance { field, span, .. } =
+                provenance(&output, &request, path.as_str(), Some(number + 1)).unwrap();
+            let is_scalar = planned.is_some_and(|planned| planned.origins.holds_scalar(&field));
+            Decided { text: text.to_owned(), place: span, is_scalar }
+        };
+        let text = String::from_utf8_lossy(bytes);
+        let step = text.lines().count().div_ceil(most_lines).max(1);
+        files.insert(path.as_str().to_owned(), text.lines().enumerate().step_by(step).map(decided).collect());
+    }
+    Some(files)
+}
+
 #[test]
-fn why_answers_for_every_line_of_every_case() {
-    let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
-    let project = project(&case);
-    assert_eq!(nself_in(project.path(), ["gen"]).code, 0);
-    for (path, bytes) in crate::support::tree(&project.path().join("deploy")) {
-        if !path.contains('/') || path.contains("/secrets/") {
-            continue;
-        }
-        // Only the first, the last and a middle line, since each takes a process.
-        let count = String::from_utf8(bytes).unwrap().lines().count();
-        for line in std::collections::BTreeSet::from([1, count.div_ceil(2), count]) {
-            let answer = ask(project.path(), &[&format!("{path}:{line}")]);
-            assert!(answer["span"]["line"].as_u64().is_some(), "{path}:{line}: {answer}");
+fn why_names_a_place_in_the_stack_for_every_file_of_every_case() {
+    for case in golden(false) {
+        let project = project(&case);
+        let files = decided_files(project.path(), 12).unwrap();
+        assert!(files.len() > 5, "{}", name(&case));
+        for (path, lines) in files.into_iter().filter(|(path, _)| path.contains('/')) {
+            for Decided { text, place, .. } in lines {
+                let file = place.map(|place| project.path().join(place.file));
+                assert!(file.is_some_and(|file| file.is_file()), "{}: {path}: {text}", name(&case));
+            }
         }
     }
+}
+
+/// Returns the literals that are values of fields on a line of a stack, as ranges of bytes.
+fn literals(line: &str) -> Vec<Range<usize>> {
+    let code = line.split('#').next().unwrap();
+    let starts = code.match_indices("= ").map(|(at, equals)| at + equals.len());
+    let literal = |start: usize| {
+        let rest = &line[start..];
+        let length = match rest.strip_prefix('"') {
+            Some(text) => text.find('"')? + 2,
+            None => rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()),
+        };
+        (length > 0).then(|| start..start + length)
+    };
+    starts.filter_map(literal).collect()
+}
+
+/// Returns other values of the same kind as a literal.
+fn other_values(literal: &str) -> Vec<String> {
+    match literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) => vec![format!("\"{text}x\""), format!("\"x{text}\""), literal.replace('1', "2")],
+        None => vec![(literal.parse::<u64>().unwrap() + 1).to_string()],
+    }
+}
+
+/// The lines of files that change with a value of the stack.
+type ChangedLines = BTreeSet<(String, usize)>;
+
+fn changed_lines(old: &DecidedFiles, new: &Output) -> ChangedLines {
+    let mut changed = BTreeSet::new();
+    for (path, lines) in old {
+        let old_texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        let new = new.artifacts.get(path).and_then(Artifact::bytes).map(String::from_utf8_lossy).unwrap_or_default();
+        let new_texts: Vec<&str> = new.lines().collect();
+        for operation in similar::capture_diff_slices(similar::Algorithm::Myers, &old_texts, &new_texts) {
+            if operation.tag() != similar::DiffTag::Equal {
+                changed.extend(operation.old_range().map(|number| (path.clone(), number)));
+            }
+        }
+    }
+    changed
+}
+
+/// A literal of a stack: the line from 0, and its range on the line.
+type Literal = (usize, Range<usize>);
+
+/// Changes a value of a stack, and returns the lines of files that change; `None` if no other value is accepted.
+fn lines_that_change_with(stack: &Path, (number, range): &Literal, old: &DecidedFiles) -> Option<ChangedLines> {
+    let text = std::fs::read_to_string(stack).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let line = lines[*number].clone();
+    let value = &line[range.clone()];
+    let new = other_values(value).into_iter().filter(|other| other != value).find_map(|other| {
+        lines[*number] = format!("{}{other}{}", &line[..range.start], &line[range.end..]);
+        std::fs::write(stack, lines.join("\n") + "\n").unwrap();
+        generate(&Request::new(stack, Guard::InProcess)).ok()
+    });
+    std::fs::write(stack, text).unwrap();
+    new.map(|new| changed_lines(old, &new))
+}
+
+#[test]
+fn a_line_changes_with_the_value_that_why_names() {
+    let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
+    let project = project(&case);
+    let stack = project.path().join("stack.ncl");
+    let files = decided_files(project.path(), usize::MAX).unwrap();
+    let text = std::fs::read_to_string(&stack).unwrap();
+    let literals = text
+        .lines()
+        .enumerate()
+        .flat_map(|(number, line)| literals(line).into_iter().map(move |range| (number, range)));
+    let changes: Vec<(Literal, ChangedLines)> = literals
+        .filter_map(|literal| lines_that_change_with(&stack, &literal, &files).map(|changed| (literal, changed)))
+        .collect();
+    assert!(changes.len() > 10, "{changes:?}");
+
+    let is_named = |decided: &Decided, (number, range): &Literal| {
+        let is_here = |place: &Span| (place.line as usize, place.column as usize) == (number + 1, range.start + 1);
+        decided.is_scalar && decided.place.as_ref().is_some_and(|place| place.file == "stack.ncl" && is_here(place))
+    };
+    let mut named = 0;
+    for (literal, changed) in &changes {
+        let line = text.lines().nth(literal.0).unwrap();
+        let value = line[literal.1.clone()].trim_matches('"');
+        // Files of the user are copied as they are.
+        for (path, decided) in files.iter().filter(|(path, _)| !path.contains("/conf.d/")) {
+            for (at, decided) in decided.iter().enumerate() {
+                let shown = format!("{path}:{}: {} names {:?}", at + 1, decided.text, decided.place);
+                let changes_here = changed.contains(&(path.clone(), at));
+                if is_named(decided, literal) {
+                    named += 1;
+                    assert!(changes_here, "a change of `{line}` does not change {shown}");
+                } else if changes_here && decided.text.contains(value) {
+                    let other = changes.iter().find(|(other, _)| is_named(decided, other));
+                    let is_right = other.is_some_and(|(_, changed)| changed.contains(&(path.clone(), at)));
+                    assert!(is_right, "`{line}` changes {shown}");
+                }
+            }
+        }
+    }
+    assert!(named > 100, "only {named} lines name a value");
 }
 
 #[test]

@@ -142,10 +142,20 @@ fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
     (!sites.is_empty()).then_some(fields)
 }
 
+/// Returns the sites whose host names are words of a line, as in the list of hosts in `nginx.conf`.
+fn sites_named_in<'a>(plan: &'a Plan, line: &str) -> Vec<&'a Site> {
+    let words: Vec<&str> = line.split([' ', ';']).collect();
+    plan.ingress.sites.values().filter(|site| site.hosts.iter().any(|host| words.contains(&host.as_str()))).collect()
+}
+
 /// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields that decide the
 /// file.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let sites = sites_of(plan, line.path);
+    if sites.is_empty() {
+        let named = sites_named_in(plan, line.text().unwrap_or_default());
+        return named.into_iter().flat_map(|site| routes(plan, site)).flat_map(|(_, fields)| fields).collect();
+    }
     let names = |word: &str, name: &str| word.split('_').next() == Some(name);
     let routes = sites.iter().flat_map(|site| routes(plan, site));
     let named = routes.filter(|(name, _)| line.words().any(|word| names(word, name.as_str())));
