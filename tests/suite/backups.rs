@@ -66,6 +66,8 @@ fn restore_before_a_drop(mut site: Site) {
     assert_fails(&site.script("restore.sh", &[]), "the database server is running");
     site.kill_server();
     site.await_end_of_receiver();
+    // After a crash, the folder does not show whether a server still uses it.
+    assert_fails(&site.script("restore.sh", &[]), "set SERVER_IS_STOPPED=yes");
     fs::remove_dir_all(site.path("volume/pgdata")).unwrap();
 
     assert_works(&site.script("restore.sh", &[&format!("TARGET_TIME={moment}")]));

@@ -91,6 +91,12 @@ fn drill() {
     let ran = job(&stack, &["backup-restore"]);
     assert!(ran.code != 0 && ran.stderr.contains("the database server is running"), "{}{}", ran.stdout, ran.stderr);
     eventually(&stack, "the first base backup of the new machine", || listed().matches("-first-").count() == 2);
+    must(stack.compose(&["kill", "-s", "KILL", "postgres"]));
+    let ran = job(&stack, &["backup-restore"]);
+    assert!(ran.code != 0 && ran.stderr.contains("set SERVER_IS_STOPPED=yes"), "{}{}", ran.stdout, ran.stderr);
+    must(job(&stack, &["-e", "SERVER_IS_STOPPED=yes", "backup-restore"]));
+    up(&stack);
+    assert_eq!(sql(&stack, "SELECT count(*), max(id) FROM entries"), "1000|1000");
     // An interrupted exchange of folders keeps the server from creating an empty database.
     must(stack.compose(&["exec", "-T", "postgres", "touch", "/var/lib/postgresql/data/.restore-unfinished"]));
     must(stack.compose(&["stop", "postgres"]));

@@ -55,6 +55,7 @@ fetch() {
   remote copy --no-traverse --transfers 8 --files-from-raw "$1/needed" "$(at "$system/wal")" "$1/wal" ||
     fail "files of the log are damaged or cannot be fetched"
   for segment in "$1"/wal/*; do
+    if [ ! -e "$segment" ]; then continue; fi
     segment_file=${segment##*/}
     if ! decompress "$segment_file" <"$segment" >/dev/null; then fail "the segment $segment_file is damaged"; fi
   done
