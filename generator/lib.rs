@@ -49,6 +49,7 @@ pub mod migrations;
 mod parallel;
 pub mod pipeline;
 pub mod plan;
+pub mod plugins;
 pub mod project;
 #[cfg(feature = "registry")]
 pub mod registry;

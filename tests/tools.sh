@@ -120,7 +120,11 @@ templates() {
     cp "templates/$name/package.json" "templates/$name/package-lock.json" "$tools/templates/$name/"
     npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/templates/$name"
   done
+  mkdir -p "$tools/templates/notify"
+  cp examples/plugins/notify/package.json examples/plugins/notify/package-lock.json "$tools/templates/notify/"
+  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/templates/notify"
   go mod download -C templates/connect-go
+  go mod download -C examples/plugins/links
 }
 
 # Programs of one Kubernetes release, the simulator of nodes, and validators of manifests, from their Go modules.
@@ -274,7 +278,7 @@ step builder builder tests/builder/go.sum
 step pooler pooler
 step monitoring monitoring
 step linter linter
-step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
+step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum examples/plugins/notify/package-lock.json examples/plugins/links/go.sum
 step kubernetes kubernetes
 step definitions definitions
 step mail mail

@@ -175,6 +175,7 @@ impl PsqlWord for Sum {}
 pub trait IniToken: fmt::Display {}
 impl IniToken for SqlIdent {}
 impl IniToken for SecretName {}
+impl IniToken for Host {}
 
 /// Returns a token of an INI file.
 pub fn ini(value: &impl IniToken) -> Value {

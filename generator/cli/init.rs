@@ -24,7 +24,8 @@ pub struct Arguments {
     template: Option<String>,
 }
 
-fn template(name: &str) -> Result<String, String> {
+/// Parses the name of a template.
+pub(super) fn template(name: &str) -> Result<String, String> {
     let template_names: Vec<&str> = templates::names().into_iter().collect();
     if template_names.contains(&name) {
         Ok(name.to_owned())
@@ -47,7 +48,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             (files.collect(), in_stack(folder, name))
         }
     };
-    match write(folder, &files) {
+    match write_files(folder, &files) {
         Ok(()) => {
             for (path, _) in &files {
                 output::line(&folder.join(path).display().to_string());
@@ -55,15 +56,8 @@ pub fn run(arguments: &Arguments) -> u8 {
             output::remark(&format!("next: {next}"));
             SUCCESS
         }
-        Err((path, error)) => {
-            let finding = if error.already_exists() {
-                let path = path.strip_prefix(".").unwrap_or(&path).display();
-                let message = format!("{path} already exists and was not changed");
-                Diagnostic::error(Code::Io, FieldPath::root()).message(message)
-            } else {
-                error.into()
-            };
-            output::findings(&[finding]);
+        Err(findings) => {
+            output::findings(&findings);
             ERROR
         }
     }
@@ -86,6 +80,22 @@ fn in_stack(folder: &Path, template: &str) -> String {
 }
 
 /// Writes all files. If one of them exists, it writes none.
+///
+/// # Errors
+/// NS804, with the file.
+pub(super) fn write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Vec<Diagnostic>> {
+    write(folder, files).map_err(|(path, error)| {
+        let finding = if error.already_exists() {
+            let path = path.strip_prefix(".").unwrap_or(&path).display();
+            let message = format!("{path} already exists and was not changed");
+            Diagnostic::error(Code::Io, FieldPath::root()).message(message)
+        } else {
+            error.into()
+        };
+        vec![finding]
+    })
+}
+
 fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
     let place = Root::named(folder);
     let open = place.make(0o755).map_err(|error| (folder.to_owned(), error))?;

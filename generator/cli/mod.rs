@@ -12,6 +12,7 @@ mod init;
 #[cfg(feature = "registry")]
 mod lock;
 mod output;
+mod plugin;
 #[cfg(feature = "registry")]
 mod publish;
 #[cfg(feature = "registry")]
@@ -77,6 +78,8 @@ enum Command {
     Env(env::Arguments),
     /// Plan, write and check migrations of databases.
     Db(db::Arguments),
+    /// Add, list, remove and write plugins.
+    Plugin(plugin::Arguments),
     /// Create and check the values of secrets.
     Secrets(secrets::Arguments),
     /// Print the stack language, as JSON Schema or as text.
@@ -193,6 +196,7 @@ pub fn run() -> ExitCode {
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Db(arguments) => db::run(&arguments),
+        Command::Plugin(arguments) => plugin::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

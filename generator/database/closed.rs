@@ -65,6 +65,30 @@ pub fn too_deep(text: &str) -> Option<Fault> {
     }
 }
 
+/// Returns the word at which psql finds the end of BEGIN ATOMIC … END before its last word. psql counts the words BEGIN,
+/// CASE and END outside of brackets, also where they are names.
+pub fn early_end(text: &str) -> Option<Fault> {
+    let tokens = tokens(text).unwrap_or_default();
+    let (mut depth, mut brackets) = (0_usize, 0_usize);
+    let last = tokens.iter().rposition(|token| token.kind == TokenKind::Word);
+    for (i, token) in tokens.iter().enumerate() {
+        match (token.kind, token.text.to_ascii_lowercase().as_str()) {
+            (TokenKind::Symbol, "(") => brackets += 1,
+            (TokenKind::Symbol, ")") => brackets = brackets.saturating_sub(1),
+            (TokenKind::Word, "begin" | "case") if brackets == 0 => depth += 1,
+            (TokenKind::Word, "end") if brackets == 0 => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if (depth == 0) != (Some(i) >= last) {
+            return Some(Fault::new(
+                token.at,
+                "psql reads another end of the body; put the names begin, case and end in quotes",
+            ));
+        }
+    }
+    None
+}
+
 fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
     let mut brackets: Vec<&Token> = Vec::new();
     let mut empty = true;

@@ -32,6 +32,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let convention = schema.convention;
     let tenant_check = tenant_check(schema.served_by.as_ref());
+    findings.extend(scope_partitions(schema, root));
     for (table_name, table) in &mut schema.tables {
         let path = root.key("tables").key(table_name.as_str());
         let mut refuse = |path: FieldPath, message: String, hint: &str| {
@@ -59,6 +60,8 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
                 format!("{table_name} needs a `scope`: the database has a convention"),
                 "add `scope = 'shared`, or the scope of the convention",
             ),
+            // A partition has the columns of its table.
+            (Convention::App, Some(Scope::App)) if table.partition_of.is_some() => {}
             (Convention::App, Some(Scope::App)) => apply_app(table_name, table, &path, &mut refuse),
             (Convention::Tenant, Some(Scope::Tenant)) => {
                 apply_tenant(table_name, table, &tenant_check, &path, &mut refuse)
@@ -73,6 +76,30 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if convention == Convention::Tenant {
         findings.extend(super::tenant_keys::apply(schema, root));
         findings.extend(check_views(schema, root));
+    }
+    findings
+}
+
+/// Gives each partition the scope of its table, and refuses a different one.
+fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let scope_of = |name: &ObjectName| {
+        let next = |name: &&ObjectName| Some(&schema.tables.get(*name)?.partition_of.as_ref()?.table);
+        // A line of partitions is not longer than the number of tables.
+        let line = std::iter::successors(Some(name), next).take(schema.tables.len());
+        line.last().and_then(|whole| schema.tables.get(whole)?.scope)
+    };
+    let partitions = schema.tables.iter().filter(|(_, table)| table.partition_of.is_some());
+    let scopes: Vec<_> = partitions.map(|(name, table)| (name.clone(), table.scope, scope_of(name))).collect();
+    let mut findings = Vec::new();
+    for (name, declared, scope) in scopes {
+        if declared.is_some() && declared != scope {
+            let path = root.key("tables").key(name.as_str()).key("scope");
+            let message = format!("{name} has another scope than the table whose rows it holds");
+            findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint("leave `scope` out"));
+        }
+        if let Some(table) = schema.tables.get_mut(&name) {
+            table.scope = scope;
+        }
     }
     findings
 }
@@ -138,9 +165,12 @@ fn apply_app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refus
 }
 
 fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: &FieldPath, refuse: &mut Refuse) {
-    refuse_other_column(table, APP_COLUMN, path, refuse);
-    add_column(table, TENANT_COLUMN, not_null_column("uuid", None), path, refuse);
-    add_index(table_name, table, TENANT_COLUMN);
+    let is_partition = table.partition_of.is_some();
+    if !is_partition {
+        refuse_other_column(table, APP_COLUMN, path, refuse);
+        add_column(table, TENANT_COLUMN, not_null_column("uuid", None), path, refuse);
+        add_index(table_name, table, TENANT_COLUMN);
+    }
     for reserved in [TENANT_POLICY, ACCESS_POLICY] {
         if table.policies.contains_key(reserved) {
             refuse(
@@ -162,7 +192,8 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
     }
     table.row_security = RowSecurity::Forced;
     // Before the isolation is added: a table without a permissive policy would show no rows.
-    if !table.policies.values().any(|policy| !policy.restrictive) {
+    // A partition is read through its table, which has one.
+    if !is_partition && !table.policies.values().any(|policy| !policy.restrictive) {
         let all = Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };
         table.policies.insert(name(ACCESS_POLICY), all);
     }

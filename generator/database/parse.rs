@@ -28,6 +28,8 @@ pub enum Slot {
     Query,
     /// After RETURNS in CREATE FUNCTION.
     Returns,
+    /// After the options of CREATE FUNCTION: BEGIN ATOMIC … END.
+    AtomicBody,
 }
 
 impl Slot {
@@ -37,6 +39,7 @@ impl Slot {
             Slot::Expression => ("SELECT (", ");", "x"),
             Slot::Query => ("CREATE VIEW v AS\n", ";", "SELECT x"),
             Slot::Returns => ("CREATE FUNCTION f()\n  RETURNS ", "\n  LANGUAGE sql VOLATILE\n  AS $$$$;", "text"),
+            Slot::AtomicBody => ("CREATE PROCEDURE f()\n  LANGUAGE sql\n  ", ";", "BEGIN ATOMIC END"),
         }
     }
 
@@ -56,7 +59,12 @@ impl Slot {
                     .contains(&kind)
             }
             Slot::Returns => true,
+            Slot::AtomicBody => kind == SyntaxKind::ATOMIC_BODY,
         }
+    }
+
+    fn form(self) -> TextForm {
+        if self == Slot::AtomicBody { TextForm::Statements } else { TextForm::Piece }
     }
 }
 
@@ -64,7 +72,7 @@ impl Slot {
 /// run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
-    if let Some(fault) = closed::fault(text, TextForm::Piece) {
+    if let Some(fault) = closed::fault(text, slot.form()) {
         return Some((fault.code, fault.sentence(text)));
     }
     let key = (slot, text.to_owned());
@@ -126,7 +134,7 @@ fn fill(slot: Slot, text: &str) -> Option<(Code, String)> {
         start < to && from < end && !inside && !around
     });
     let fills = same && !astride && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
-    (!fills).then(|| (Code::NotOnePiece, "it is not exactly one expression, query or type".to_owned()))
+    (!fills).then(|| (Code::NotOnePiece, "it is not exactly one expression, query, type or body".to_owned()))
 }
 
 fn range(node: &SyntaxNode) -> (usize, usize) {

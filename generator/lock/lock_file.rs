@@ -25,10 +25,21 @@ pub struct Pin {
     pub platforms: BTreeMap<String, Sha256>,
 }
 
-/// The pins of all images, by full name with tag.
+/// The files of a plugin at the time when it was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginPin {
+    /// Digest of the paths and contents of all files.
+    pub digest: Sha256,
+    /// The address in a registry, with its digest, or `folder`.
+    pub source: String,
+}
+
+/// The pins of all images, by full name with tag, and of all plugins by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lock {
     pub images: BTreeMap<String, Pin>,
+    pub plugins: BTreeMap<String, PluginPin>,
 }
 
 /// The content of the file.
@@ -37,6 +48,8 @@ pub struct Lock {
 struct StoredLock {
     version: u32,
     images: BTreeMap<String, Pin>,
+    #[serde(default)]
+    plugins: BTreeMap<String, PluginPin>,
 }
 
 /// Version of the file's format. A file of any other version is refused.
@@ -88,7 +101,7 @@ impl Lock {
                 return Err(damaged(format!(": {name:?} is not the full name of an image with a tag"), restore));
             }
         }
-        Ok(Lock { images: stored.images })
+        Ok(Lock { images: stored.images, plugins: stored.plugins })
     }
 
     /// Writes the lock of a project if the file differs.
@@ -111,13 +124,12 @@ impl Lock {
     /// Returns the bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = format!("{{\n  \"version\": {VERSION},\n  \"images\": {{");
-        for (i, (name, pin)) in self.images.iter().enumerate() {
-            text.push_str(if i > 0 { ",\n    " } else { "\n    " });
-            let line = [json::to_canonical(name), json::to_canonical(pin)]
-                .map(|bytes| String::from_utf8(bytes).unwrap_or_default());
-            text.push_str(&line.join(": "));
+        push_lines(&mut text, &self.images);
+        if !self.plugins.is_empty() {
+            text.push_str(",\n  \"plugins\": {");
+            push_lines(&mut text, &self.plugins);
         }
-        text.push_str("\n  }\n}\n");
+        text.push_str("\n}\n");
         text.into_bytes()
     }
 
@@ -131,6 +143,17 @@ impl Lock {
     }
 }
 
+/// Appends one line for each pin, and the end of the record.
+fn push_lines(text: &mut String, pins: &BTreeMap<String, impl Serialize>) {
+    for (i, (name, pin)) in pins.iter().enumerate() {
+        text.push_str(if i > 0 { ",\n    " } else { "\n    " });
+        let line = [json::to_canonical(name), json::to_canonical(pin)]
+            .map(|bytes| String::from_utf8(bytes).unwrap_or_default());
+        text.push_str(&line.join(": "));
+    }
+    text.push_str("\n  }");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +164,9 @@ mod tests {
             platforms: BTreeMap::from([("linux/amd64".to_owned(), Sha256::of(b"amd64"))]),
         };
         let images = [("docker.io/library/redis:7.4", "r"), ("ghcr.io/acme/orders:1", "o")];
-        Lock { images: images.into_iter().map(|(name, text)| (name.to_owned(), pin(text))).collect() }
+        let images = images.into_iter().map(|(name, text)| (name.to_owned(), pin(text))).collect();
+        let plugin = PluginPin { digest: Sha256::of(b"links"), source: "folder".to_owned() };
+        Lock { images, plugins: BTreeMap::from([("links".to_owned(), plugin)]) }
     }
 
     #[test]
@@ -157,7 +182,7 @@ mod tests {
         let good = String::from_utf8(lock().to_bytes()).unwrap();
         for (bad, position) in [
             ("".to_owned(), "nself.lock:1:1: "),
-            (good[..good.len() / 2].to_owned(), "nself.lock:4:"),
+            (good[..good.len() / 2].to_owned(), "nself.lock:5:"),
             (good.replace("\"version\": 1", "\"version\": 2"), "version 2"),
             (good.replace("redis:7.4", "redis"), "is not the full name"),
             (good.replace("docker.io/library/", ""), "is not the full name"),

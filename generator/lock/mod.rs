@@ -8,5 +8,5 @@ mod lock_file;
 mod update;
 
 pub use image_name::{DEFAULT_HOST, ImageName};
-pub use lock_file::{FILE, Lock, Pin};
+pub use lock_file::{FILE, Lock, Pin, PluginPin};
 pub use update::{Change, StackImages, changes, select, update};

@@ -146,7 +146,8 @@ mod tests {
     }
 
     fn lock(pins: &[(&str, &str)]) -> Lock {
-        Lock { images: pins.iter().map(|(name, text)| ((*name).to_owned(), pin(text))).collect() }
+        let images = pins.iter().map(|(name, text)| ((*name).to_owned(), pin(text))).collect();
+        Lock { images, ..Lock::default() }
     }
 
     fn images(names: &[&str]) -> StackImages {

@@ -19,7 +19,7 @@ use crate::path;
 use crate::project::migrations;
 use crate::server::Server;
 use crate::source::PlainDecoder;
-use crate::values::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent, plugin_names};
 
 /// The planned migrations of each database.
 #[derive(Debug, Default)]
@@ -172,20 +172,26 @@ fn single(selection: &Selection) -> Result<Definition, Vec<Diagnostic>> {
     selection.single("--from and --to compare one database, but not exactly one is selected")
 }
 
-/// Reads the schema snapshot in a folder `db/<name>`.
+/// Reads the schema snapshot in a folder `db/<name>`, or `plugins/<name>/db` of a plugin.
 fn read_folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
     let path = real_path(path).unwrap_or_else(|_| path.to_owned());
     let wrong_folder = |message: String| {
         vec![
             Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
                 .message(message)
-                .expected("a folder such as db/shop"),
+                .expected("a folder such as db/shop or plugins/notify/db"),
         ]
     };
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let names: Vec<String> = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let (name, depth) = match names.as_slice() {
+        [.., plugins, plugin, db] if plugins == plugin_names::FOLDER && db == "db" => {
+            (plugin_names::database(plugin), 3)
+        }
+        [.., db, name] if db == "db" => (name.clone(), 2),
+        _ => return Err(wrong_folder(format!("{} is not the folder of a database", path.display()))),
+    };
     let name = SqlIdent::new(&name).map_err(|reason| wrong_folder(format!("{}: {reason}", path.display())))?;
-    let project = path.parent().filter(|db| db.file_name().is_some_and(|name| name == "db")).and_then(Path::parent);
-    let project = project.ok_or_else(|| wrong_folder(format!("{} is not in a folder `db`", path.display())))?;
+    let project = path.ancestors().nth(depth).unwrap_or(&path);
     let history = History::read(&name, &migrations::read(project, &name)?)?;
     let schema = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
     Ok((name, schema))

@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::database::history::{HistoryFiles, SUM_FILE, SumLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 /// A git revision, such as `origin/main`, of the repository that holds a project.
 pub struct Revision<'a> {
@@ -24,7 +25,7 @@ impl Revision<'_> {
     /// # Errors
     /// NS804 with the message of git, NS732 for a malformed sum file.
     pub fn sum(&self, database: &SqlIdent) -> Result<Vec<SumLine>, Vec<Diagnostic>> {
-        let path = format!("db/{database}/{SUM_FILE}");
+        let path = format!("{}/{SUM_FILE}", database_folder(database));
         let listed = self.git(&["ls-tree", "--name-only", "--end-of-options", self.name, "--", &path])?;
         if listed.is_empty() {
             return Ok(Vec::new());
@@ -42,7 +43,7 @@ impl Revision<'_> {
     /// # Errors
     /// NS804 with the message of git.
     pub fn files(&self, database: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
-        let folder = format!("db/{database}/");
+        let folder = format!("{}/", database_folder(database));
         let listed = self.git(&["ls-tree", "-r", "-z", "--name-only", "--end-of-options", self.name, "--", &folder])?;
         let mut files = HistoryFiles::new();
         for path in listed.split('\0').filter(|path| !path.is_empty()) {

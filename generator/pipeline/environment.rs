@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
 use crate::backend::PlanDigests;
-use crate::backend::{self, compose, kubernetes};
+use crate::backend::{self, compose, kubernetes, postgres};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
@@ -101,6 +101,8 @@ impl Renderer<'_> {
         };
         let mut warnings =
             changed_file(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::upgrade_warnings(plan, &old));
+        let setup = changed_file(postgres::SETUP).into_iter();
+        warnings.extend(setup.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
         warnings.extend(
             changed_file(kubernetes::VOLUMES)
                 .into_iter()

@@ -21,7 +21,7 @@ use crate::diagnostic::{self, Code, Diagnostic};
 use crate::files::{OUTPUT, Root};
 use crate::lock::Lock;
 use crate::path;
-use crate::plan::domains;
+use crate::plan::{domains, machines};
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Guard};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
@@ -201,7 +201,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
     let environments: Vec<Environment> = loaded.environments.into_iter().filter(is_selected).collect();
-    findings.extend(shared_domains(&environments));
+    findings.extend(across_environments(&environments));
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, is_refused };
     let mut artifacts = Artifacts::default();
@@ -221,10 +221,11 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, lock })
 }
 
-/// Returns findings about environments that share a domain, at the field of one of them.
-fn shared_domains(environments: &[Environment]) -> Findings {
-    let declared = environments.iter().map(|environment| (&environment.name, &environment.stack));
-    let mut findings = domains::check_environments(declared);
+/// Returns findings about environments that share a domain or a port, at the field of one of them.
+fn across_environments(environments: &[Environment]) -> Findings {
+    let declared = || environments.iter().map(|environment| (&environment.name, &environment.stack));
+    let mut findings = domains::check_environments(declared());
+    findings.extend(machines::check_environments(declared()));
     for finding in &mut findings {
         let is_concerned = |one: &&Environment| finding.environments.iter().any(|name| *name == one.name.as_str());
         if let Some(environment) = environments.iter().find(is_concerned) {

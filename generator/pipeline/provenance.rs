@@ -127,8 +127,9 @@ fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> Fi
     let (mut of_services, of_stack): (Vec<_>, Vec<_>) =
         values.partition(|(path, _)| path.0.first() == Some(&Segment::Key("services".into())));
     of_services.retain(|(path, _)| path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]));
-    // A field below the candidate is the likeliest, then one that is not nested, such as `port` before `env.PORT`.
-    of_services.sort_by_key(|(path, _)| (!is_below(path), path.0.len()));
+    // A distinct value is likelier than a plain word, a field below the candidate likelier than another field, and one that
+    // is not nested, such as `port`, likelier than `env.PORT`.
+    of_services.sort_by_key(|(path, value)| (!is_distinct(path, value), !is_below(path), path.0.len()));
     let exact = of_services.into_iter().chain(of_stack).next();
     exact.map_or(candidate, |(path, _)| path)
 }

@@ -6,7 +6,7 @@ use super::addresses::published_address;
 use super::dockerfile;
 use super::inputs::Inputs;
 use super::model::{Check, Health, Publish, Secret, Service};
-use super::roster::{PlannedService, Roster};
+use super::roster::{PlannedService, Roster, plugin_of};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};
 use crate::stack::{self, Profile, Protocol, RouteKind, Run, Zone};
@@ -29,6 +29,7 @@ pub fn assemble(
                 addition => service.add(addition),
             }
         }
+        service.plugin = plugin_of(roster, name).cloned();
         service.pin_images(inputs);
         (name.clone(), service)
     });
@@ -54,6 +55,7 @@ impl Service {
         let ports = declared.all_ports();
         Service {
             origin: planned.path.clone(),
+            plugin: None,
             image: declared.image.clone(),
             build: declared.build.clone(),
             image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
@@ -92,6 +94,7 @@ impl Service {
             zone: declared.zone.unwrap_or(Zone::App),
             networks: BTreeSet::new(),
             egress: declared.egress,
+            outside: BTreeSet::new(),
             reaches_host: false,
             extra_hosts: declared.extra_hosts.clone(),
             external_networks: declared.external_networks.iter().cloned().collect(),
@@ -128,6 +131,9 @@ impl Service {
             }
             // `connections::plan` reads them.
             Addition::Connection { .. } => {}
+            Addition::Outside(server) => {
+                self.outside.insert(server.clone());
+            }
             Addition::Scraped(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {

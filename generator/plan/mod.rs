@@ -30,11 +30,11 @@ pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Check, Cluster, ConfigMount, Connection, Database, Endpoint, File, FileContent, Grant, HasuraMetadata, Health,
-    IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, Peers, Plan, PlannedAction, Platform, Pooler,
-    Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream,
-    Value, Volume, VolumeMount, namespace,
+    Check, Cluster, ConfigMount, Connection, Database, DatabaseSetup, Endpoint, File, FileContent, Grant,
+    HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, OutsideServer, Peers,
+    Plan, PlannedAction, Platform, Pooler, Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret,
+    ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;
-pub use rules::{domains, nginx_snippets};
+pub use rules::{domains, machines, nginx_snippets};

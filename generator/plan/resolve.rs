@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
-    files, graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
+    access, backups, cache_memory, connections, database_clients, database_endpoints, databases, definitions,
+    encryption, extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, plugins, secrets,
+    server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Backups, Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication,
-    ServerAccess, namespace,
+    Backups, Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler,
+    Replication, ServerAccess, namespace,
 };
 use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;
@@ -36,7 +37,10 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let definitions = outcome.collect(definitions::plan(stack, &server));
     let migrated = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
     let migrated = outcome.collect(migrated);
+    let setup = outcome.collect(setup::plan(stack, &roster, &server, &migrated.migrations));
     roster.extend(migrated.jobs);
+    roster.extend(setup);
+    outcome.collect(plugins::plan(stack, &roster, &migrated.migrations));
     let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
     outcome.collect(cache_memory::plan(&roster));
@@ -52,12 +56,11 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
-    let jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
-    outcome.collect(connections::networks(&roster, &connections, &jobs));
+    outcome.collect(connections::networks(&roster, &connections, &server.jobs));
     server.recipes.extend(proxy.certificates);
     let secrets = secrets::with_users(declared, std::mem::take(&mut server.recipes), outcome.wirings.secret_users());
     let services = assemble(inputs, &roster, &outcome.wirings, &secrets);
@@ -104,6 +107,9 @@ struct ServerPlan {
     replication: Option<Replication>,
     backups: Option<Backups>,
     access: Option<ServerAccess>,
+    setup: Option<DatabaseSetup>,
+    /// Jobs that work on the server, some of them as the superuser.
+    jobs: BTreeSet<ServiceName>,
     /// Secrets of the pooler and of the server's TLS.
     recipes: Recipes,
 }
@@ -116,22 +122,29 @@ fn database_server(
     users: &SecretUsers,
     outcome: &mut Outcome,
 ) -> ServerPlan {
-    outcome.collect(databases::passwords(&server.roles, &migrations));
-    let pooled = outcome.collect(database_endpoints::pooler(inputs.stack, roster, &server.roles, users));
+    let stack = inputs.stack;
+    let setup = setup::setup(stack, roster, (&server.roles, &server.databases), users);
+    let mut jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
+    jobs.extend(setup.as_ref().map(|setup| setup.job.clone()));
+    let pooled = outcome.collect(database_endpoints::pooler(stack, roster, &server.roles, users));
     let replication = outcome.collect(database_endpoints::replication(roster));
-    let access = outcome.collect(access::plan(inputs, roster, &migrations));
-    let clients = encryption::clients(&server.roles, &migrations, users);
-    let mut recipes = outcome.collect(encryption::plan(access.as_ref(), roster, &migrations, clients));
+    let access = outcome.collect(access::plan(inputs, roster, &jobs));
+    let clients = database_clients::clients(&server.roles, roster, &jobs, users);
+    outcome.collect(external_server::plan(stack, &clients));
+    let mut recipes = outcome.collect(encryption::plan(stack, roster, access.as_ref(), (&jobs, &clients)));
     recipes.extend(pooled.recipes);
     let roles = databases::logins(&server, &migrations, (replication.as_ref(), backups.as_ref()));
+    let databases = server.databases;
     ServerPlan {
-        databases: server.databases,
+        databases,
         roles,
         migrations,
         pooler: pooled.pooler,
         replication,
         backups,
         access,
+        setup,
+        jobs,
         recipes,
     }
 }
@@ -164,6 +177,7 @@ impl Plan {
             replication: server.replication,
             backups: server.backups,
             access: server.access,
+            setup: server.setup,
             migrations: server.migrations,
             graphql,
             monitoring: None,

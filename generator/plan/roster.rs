@@ -1,16 +1,17 @@
-//! The services of an environment, of all categories: core, optional and custom services, frontends that run in a
-//! container, and additional GraphQL endpoints.
+//! The services of an environment, of all categories: core, optional and custom services, services of plugins, frontends
+//! that run in a container, and additional GraphQL endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::server_image::ServerImage;
 use super::service_names::{ACME, DATABASE, REPLICA, service_name};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::path;
-use crate::stack::{self, Process, Profile, Stack, TlsMode};
-use crate::values::{Checked, ServiceName, SqlIdent};
+use crate::stack::{self, EnvValue, Process, Profile, Stack, TlsMode};
+use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, Text, VariableName};
 
 /// A service of the environment, with the field that declares it.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub enum Category {
     Copy(ServiceName),
     /// A further process of this service.
     Process(ServiceName),
+    /// A service or job of this plugin.
+    Plugin(ServiceName),
 }
 
 impl PlannedService {
@@ -51,6 +54,24 @@ impl PlannedService {
 
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
 
+/// Returns the plugin to which a service or one of its processes belongs; `None` for services of the stack.
+pub fn plugin_of<'a>(roster: &'a Roster, name: &'a ServiceName) -> Option<&'a ServiceName> {
+    let member = roster.get(name)?;
+    match &roster.get(member.role_of(name))?.category {
+        Category::Plugin(plugin) => Some(plugin),
+        _ => None,
+    }
+}
+
+/// Returns the services of plugins, each with its plugin.
+fn plugin_services(stack: &Stack) -> BTreeMap<&ServiceName, &ServiceName> {
+    let services = stack
+        .plugins
+        .iter()
+        .flat_map(|(plugin, declared)| declared.all_services().map(move |service| (service, plugin)));
+    services.collect()
+}
+
 /// Returns the declared source of certificates, or the default of the profile.
 pub fn tls_mode(stack: &Stack, profile: Profile) -> TlsMode {
     let default = if profile == Profile::Local { TlsMode::Local } else { TlsMode::Acme };
@@ -68,9 +89,14 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     let mut roster = Roster::new();
     let mut findings = Vec::new();
     let acme = tls_mode(stack, profile) == TlsMode::Acme;
+    let plugins = plugin_services(stack);
     for (name, service) in &stack.services {
         if service.runs_in(profile) && (name.as_str() != ACME || acme) {
-            let category = if service.catalogue.is_some() { Category::Catalogue } else { Category::Custom };
+            let category = match plugins.get(name) {
+                Some(plugin) => Category::Plugin((*plugin).clone()),
+                None if service.catalogue.is_some() => Category::Catalogue,
+                None => Category::Custom,
+            };
             let path = path!("services", name);
             roster.insert(name.clone(), PlannedService { service: service.clone(), path, category });
         }
@@ -97,10 +123,24 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
             });
         }
     }
-    leave_out_companions(&mut roster);
+    place_data(&mut roster);
     run_replica_like_primary(&mut roster);
+    if stack.database_server.external.is_some() {
+        leave_out_server(&mut roster);
+    }
+    leave_out_companions(&mut roster);
     findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
+}
+
+/// Leaves out the database server, and the dependencies on it: an external server replaces it.
+fn leave_out_server(roster: &mut Roster) {
+    let server = service_name(DATABASE);
+    roster.remove(&server);
+    for member in roster.values_mut() {
+        member.service.depends_on.remove(&server);
+        member.service.connects_to.retain(|name| *name != server);
+    }
 }
 
 /// Leaves out services whose companions are not part of the environment, such as the exporter of a server.
@@ -180,6 +220,32 @@ fn sets(process: &Process, field: &[Segment]) -> bool {
             fields.get(field).is_some_and(|value| !matches!(value, Value::Null) && *value != json!({}))
         }
         _ => true,
+    }
+}
+
+/// The folder of the volume of PostgreSQL before 18, and since.
+const VOLUME: (&str, &str) = ("/var/lib/postgresql/data", "/var/lib/postgresql");
+
+/// Moves the volume of PostgreSQL 18 and later to the folder that its image has. The data folder keeps its place inside
+/// the volume, so that the server refuses the data of an older version instead of beginning with an empty folder.
+fn place_data(roster: &mut Roster) {
+    let image = roster.get(&service_name(DATABASE)).and_then(|member| member.service.image.clone());
+    let Some(version) = image.and_then(|image| ServerImage::of(image.as_str())?.major) else { return };
+    if version < 18 {
+        return;
+    }
+    let data_folder = VariableName::wrap("PGDATA".into());
+    for name in [DATABASE, REPLICA].map(service_name) {
+        let Some(service) = roster.get_mut(&name).map(|member| &mut member.service) else { continue };
+        let Some(volume) = service.volumes.values_mut().find(|volume| volume.path.as_str() == VOLUME.0) else {
+            continue;
+        };
+        volume.path = ContainerPath::wrap(VOLUME.1.into());
+        if let Some(EnvValue::Text(folder)) = service.env.get_mut(&data_folder)
+            && let Some(inside) = folder.as_str().strip_prefix(VOLUME.0)
+        {
+            *folder = Text::wrap(format!("{}{inside}", VOLUME.1));
+        }
     }
 }
 

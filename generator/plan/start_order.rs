@@ -8,8 +8,8 @@ use super::wiring::{Planned, Wirings};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::ServiceName;
 
-/// Plans the start order: each wave waits only for earlier ones. A cycle of dependencies is NS301, and its services are
-/// in no wave.
+/// Plans the start order: each wave waits only for earlier ones. Services of plugins are in the last waves, so that no
+/// other service waits for the wave of a plugin. A cycle of dependencies is NS302, and its services are in no wave.
 pub fn plan(
     roster: &Roster,
     services: &BTreeMap<ServiceName, Service>,
@@ -23,8 +23,11 @@ pub fn plan(
     for (name, on) in &waiting {
         on.iter().for_each(|to| dependents.entry(to).or_default().push(name));
     }
+    let is_of_plugin = |name: &ServiceName| services.get(name).is_some_and(|service| service.plugin.is_some());
     let mut waves = Vec::new();
-    let mut ready: Vec<&ServiceName> = waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| *name).collect();
+    let ready = waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| *name);
+    let (mut of_plugins, mut ready): (Vec<&ServiceName>, Vec<&ServiceName>) =
+        ready.partition(|name| is_of_plugin(name));
     while !ready.is_empty() {
         // Names within a wave are in order.
         ready.sort();
@@ -39,7 +42,12 @@ pub fn plan(
             }
         }
         waves.push(ready.into_iter().cloned().collect());
-        ready = next;
+        let (others, own) = next.into_iter().partition(|name| is_of_plugin(name));
+        of_plugins.extend::<Vec<_>>(others);
+        ready = own;
+        if ready.is_empty() {
+            ready = std::mem::take(&mut of_plugins);
+        }
     }
     let findings = if waiting.is_empty() { Vec::new() } else { vec![cycle(roster, wirings, &waiting)] };
     Planned::part(waves, findings)

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{ConfigMount, Value, VolumeMount};
+use super::model::{ConfigMount, OutsideServer, Value, VolumeMount};
 use super::network::Network;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::stack::Condition;
@@ -36,6 +36,8 @@ pub enum Addition {
         to: ServiceName,
         port: u16,
     },
+    /// Opens connections to a server outside of the stack.
+    Outside(OutsideServer),
     /// Lets Prometheus read metrics at a port.
     Scraped(u16),
     Networks(BTreeSet<Network>),

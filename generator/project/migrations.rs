@@ -1,5 +1,5 @@
-//! Reads and writes the folder `db/<name>/` of a database: its migrations, its schema snapshots and the sum file that
-//! seals them. Links, pipes and devices in it are refused.
+//! Reads and writes the folder of a database, `db/<name>/` or `plugins/<name>/db/`: its migrations, its schema snapshots
+//! and the sum file that seals them. Links, pipes and devices in it are refused.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,14 @@ use crate::database::history::{HistoryFiles, SUM_FILE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Root, Total};
 use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 /// The subfolders that nself reads and writes. Everything else in the folder belongs to the user.
 const SUBFOLDERS: [&str; 2] = ["migrations", "schema"];
 
 /// Returns the folder of a database's migrations.
 pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
-    project.join("db").join(database.as_str())
+    project.join(database_folder(database))
 }
 
 /// Reads all files of `SUBFOLDERS` and the sum file; the result is empty if the folder does not exist.
@@ -93,7 +94,7 @@ pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Resul
 }
 
 fn root(project: &Path, database: &SqlIdent) -> Root {
-    Root::project(project).below(Path::new("db").join(database.as_str()))
+    Root::project(project).below(PathBuf::from(database_folder(database)))
 }
 
 fn file_error(error: FileError) -> Vec<Diagnostic> {
@@ -101,7 +102,8 @@ fn file_error(error: FileError) -> Vec<Diagnostic> {
 }
 
 fn wrong_kind(database: &SqlIdent, path: &Path, kind: EntryKind) -> Vec<Diagnostic> {
-    let message = format!("db/{database}/{} is {kind}; only files and folders are allowed there", path.display());
+    let message =
+        format!("{}/{} is {kind}; only files and folders are allowed there", database_folder(database), path.display());
     vec![Diagnostic::error(Code::MigrationDamaged, FieldPath::root()).message(message)]
 }
 

@@ -1,5 +1,5 @@
 //! Bundles: parts of a stack that the library has, such as the services of monitoring. A bundle is one more layer, below
-//! all layers of the user, in environments that include it.
+//! all layers of the user, in environments that include it. Plugins are bundles of the project (`plugins.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -48,7 +48,8 @@ fn enables(settings: &Node) -> bool {
     settings.get(ENABLED).is_some_and(|entry| matches!(entry.node.value, Value::Bool(true)))
 }
 
-fn has_source(service: &Node) -> bool {
+/// Returns whether a record is a service that could run, and not only replaces fields of a bundle's service.
+pub fn has_source(service: &Node) -> bool {
     SOURCES.iter().any(|source| service.get(source).is_some())
 }
 

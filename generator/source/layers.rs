@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bundles;
 use super::node::{Entry, Node, Value};
+use super::{bundles, plugins};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::words;
@@ -50,9 +50,14 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         let included: Vec<&Node> =
             included.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
         let others: Vec<&Node> = others.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
+        let plugins = plugins::layers(&common, &overlay, merge);
+        let (plugins, other_plugins): (Vec<_>, Vec<_>) = plugins.into_iter().partition(|plugin| plugin.is_included);
         included.into_iter().for_each(|layer| bundles::complete(&mut merged, layer));
+        findings.extend(plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
         merge(&mut merged, overlay);
-        others.into_iter().for_each(|layer| bundles::remove_overrides(&mut merged, layer));
+        let other_plugins = other_plugins.iter().map(|plugin| &plugin.layer);
+        others.into_iter().chain(other_plugins).for_each(|layer| bundles::remove_overrides(&mut merged, layer));
+        plugins::reduce(&mut merged);
         if merged.get("profile").is_none() {
             if BUILT_IN.contains(&name.as_str()) {
                 if let Value::Record(fields) = &mut merged.value {
@@ -201,6 +206,50 @@ mod tests {
         })));
         let expected = serde_json::json!({"new": {"y": {}}, "flat": {}, "list": [null], "profile": "prod"});
         assert_eq!(environments["prod"], node(expected));
+    }
+
+    #[test]
+    fn a_plugin_is_a_layer_below_the_stack() {
+        let stack = serde_json::json!({
+            "services": { "postgres": { "image": "p" }, "notify": { "limits": { "memory": "1" }, "env": null } },
+            "plugins": { "notify": {
+                "services": {
+                    "notify": { "image": "n", "limits": { "memory": "2", "pids": 3 }, "env": { "A": "1" } },
+                    "postgres": { "image": "other" },
+                },
+                "database": { "tables": {} },
+                "hooks": { "before_start": { "image": "n" } },
+            } },
+            "environments": {
+                "local": { "enabled": false },
+                "prod": { "services": { "notify": { "image": "mirror/n" } } },
+                "staging": { "plugins": { "notify": { "enabled": false } } },
+            },
+        });
+        let (environments, findings) = environments(&node(stack));
+        let codes: Vec<_> = findings.iter().map(|finding| (finding.code, finding.path.to_string())).collect();
+        assert_eq!(codes, [(Code::NameTaken, "plugins.notify.services.postgres".to_owned())]);
+        let expected = serde_json::json!({
+            "services": {
+                "postgres": { "image": "p" },
+                "notify": { "image": "mirror/n", "limits": { "memory": "1", "pids": 3 } },
+                "notify-before-start": { "image": "n", "run": "once" },
+            },
+            "databases": { "np_notify": { "tables": {} } },
+            "secrets": {},
+            "plugins": { "notify": {
+                "services": ["notify", "postgres"], "database": "np_notify",
+                "hooks": { "before_start": "notify-before-start" },
+            } },
+            "profile": "prod",
+        });
+        assert_eq!(environments["prod"], node(expected));
+        let without = serde_json::json!({
+            "services": { "postgres": { "image": "p" } },
+            "plugins": { "notify": { "enabled": false } },
+            "profile": "staging",
+        });
+        assert_eq!(environments["staging"], node(without));
     }
 
     #[test]

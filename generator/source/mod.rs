@@ -15,6 +15,7 @@ pub mod library;
 mod node;
 mod origins;
 mod path_set;
+mod plugins;
 mod program;
 mod reading;
 mod source_map;
@@ -221,10 +222,11 @@ fn bad_name(finding: &Diagnostic) -> Option<&str> {
 /// Returns the path in the merged stack of an environment for a path in the document; `None` for a field of a different
 /// environment's layer.
 fn merged(path: &FieldPath, environment: &str) -> Option<FieldPath> {
-    match path.0.as_slice() {
+    let path = match path.0.as_slice() {
         [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {
             (name == environment).then(|| FieldPath(rest.to_vec()))
         }
         _ => Some(path.clone()),
-    }
+    };
+    path.map(plugins::merged_path)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::values::{ExtensionName, SettingName, SqlIdent, Text};
+use crate::values::{Checked, Cidr, ExtensionName, Host, SettingName, SqlIdent, Text, ranged};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,53 @@ pub struct DatabaseServer {
     /// Settings of PostgreSQL by name, for the server and its replica. They replace settings that nself derives from the
     /// memory limit of the server, such as `shared_buffers`.
     pub settings: BTreeMap<SettingName, Text>,
+    /// A server outside of the stack, which replaces the service `postgres`.
+    pub external: Option<ExternalServer>,
+}
+
+/// A PostgreSQL server outside of the stack, such as a managed one. Connections are encrypted, and its certificate is
+/// checked against the authority in the secret `database_authority`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalServer {
+    /// Host name or IPv4 address of the server, as in its certificate.
+    pub host: Host,
+    #[serde(default = "default_port", deserialize_with = "ranged::positive")]
+    pub port: u16,
+    /// The role that creates the roles and databases of the stack. It needs CREATEROLE and CREATEDB, but not the rights of
+    /// a superuser. Its password is the secret `postgres_password`.
+    #[serde(default = "default_admin")]
+    pub admin: SqlIdent,
+    /// The database to which `admin` connects first.
+    #[serde(default = "default_admin")]
+    pub database: SqlIdent,
+    /// Addresses of the server, to which network policies of clusters open connections, even private ones.
+    #[serde(default)]
+    pub addresses: Vec<Cidr>,
+    /// Reason why connections to the server are not encrypted.
+    #[serde(default)]
+    pub unencrypted: Option<Text>,
+}
+
+impl ExternalServer {
+    /// Returns the addresses of the server: as declared, or the address that is its host.
+    pub fn known_addresses(&self) -> Vec<Cidr> {
+        if !self.addresses.is_empty() {
+            return self.addresses.clone();
+        }
+        let is_address = self.host.as_str().parse::<std::net::IpAddr>().is_ok();
+        is_address.then(|| Cidr::wrap(self.host.to_string())).into_iter().collect()
+    }
+}
+
+/// The registered port of PostgreSQL.
+fn default_port() -> u16 {
+    5432
+}
+
+/// The role and the database that every new server has.
+fn default_admin() -> SqlIdent {
+    SqlIdent::wrap("postgres".into())
 }
 
 /// Rights of a service in a database.

@@ -14,12 +14,13 @@ pub mod kubernetes;
 pub mod mail;
 pub mod monitoring;
 mod mounts;
+pub mod plugin;
 pub mod process;
 pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
+use crate::values::{Host, ProjectName, SecretName, ServiceName, SqlIdent};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backups::{BackupTarget, Backups, FolderTarget, Retention, S3Target};
 pub use container::{Autoscale, Limits, LogDriver, Logging, Protocol, Publish, Reservations};
-pub use database::{Access, DatabaseServer, DatabaseUse};
+pub use database::{Access, DatabaseServer, DatabaseUse, ExternalServer};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;
@@ -43,6 +44,7 @@ pub use monitoring::{
     Replacement, Severity,
 };
 pub use mounts::{HostMount, Mount, Tmpfs, Volume};
+pub use plugin::{Hooks, Plugin};
 pub use process::Process;
 pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
@@ -116,7 +118,7 @@ pub struct Stack {
     /// Backups of the database server.
     #[serde(default)]
     pub backups: Backups,
-    /// Plugins by name.
+    /// Plugins by name. Each is in a folder of the project: `plugins.notify = import "plugins/notify/plugin.ncl"`.
     #[serde(default)]
     pub plugins: BTreeMap<ServiceName, Plugin>,
     /// Routing edge: rate limits, address lists, body size.
@@ -133,18 +135,6 @@ pub struct Stack {
     pub kubernetes: Kubernetes,
 }
 
-/// A plugin with its own service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Plugin {
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    /// Port of the plugin: 3820 to 3849, or 3203.
-    #[serde(deserialize_with = "crate::values::ranged::positive")]
-    pub port: u16,
-    pub image: ImageRef,
-}
-
 /// Options of the Compose target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +142,9 @@ pub struct ComposeOptions {
     /// Generate files for an older or a different Compose implementation.
     #[serde(default)]
     pub compat: Option<Compat>,
+    /// Name of the machine that runs the environment. Environments of one machine must publish different ports.
+    #[serde(default)]
+    pub machine: Option<Host>,
 }
 
 /// Compose implementations that do not support all of the current specification.
@@ -164,5 +157,3 @@ pub enum Compat {
     /// podman-compose.
     Podman,
 }
-
-pub(crate) use crate::values::yes;

@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use super::stack;
 use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
+use crate::plan::aspect::database_clients::Clients;
+use crate::plan::aspect::endpoint::Endpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
-    graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
+    external_server, graphql, ingress, mail, migrations, monitoring, plugins, secrets, server_settings, setup,
+    variables, volumes,
 };
 use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
@@ -76,6 +79,30 @@ fn a_wiring_names_the_field_that_caused_it() {
 }
 
 #[test]
+fn services_of_a_plugin_wait_for_its_hooks() {
+    let waits = |before_start: bool| {
+        let mut stack = stack(&json!({
+            "links": { "image": "a/links:1", "port": 3820, "processes": { "worker": { "command": ["work"] } } },
+            "links-cache": { "image": "a/cache:1", "port": 3821, "health": { "tcp": {} } },
+            "links-before-start": { "image": "a/links:1", "run": "once", "depends_on": { "links-cache": "healthy" } },
+            "orders": { "image": "a/orders:1", "port": 8001 },
+        }));
+        stack["plugins"] = json!({ "links": { "services": ["links", "links-cache"] } });
+        if before_start {
+            stack["plugins"]["links"]["hooks"] = json!({ "before_start": "links-before-start" });
+        }
+        with(&stack, |inputs, roster| {
+            let planned = plugins::plan(inputs.stack, roster, &BTreeMap::new());
+            let names = ["links", "links-worker", "links-cache", "orders"];
+            names.map(|name| waits_for(&additions(&planned, name), "links-before-start"))
+        })
+    };
+    // The hook itself waits for the cache.
+    assert_eq!(waits(true), [true, true, false, false]);
+    assert_eq!(waits(false), [false; 4]);
+}
+
+#[test]
 fn a_volume_whose_owner_must_be_set_has_a_job() {
     let job = |set_owner: bool| {
         let volumes = json!({ "data": { "path": "/data", "set_owner": set_owner } });
@@ -125,7 +152,7 @@ fn the_replica_has_a_role_on_the_server() {
         }
         with(&stack, |_, roster| {
             let planned = database_endpoints::replication(roster);
-            (planned.part.is_some(), additions(&planned, "postgres").len())
+            (planned.part.is_some(), additions(&planned, "postgres-setup").len())
         })
     };
     assert_eq!(replication(true), (true, 1));
@@ -237,16 +264,62 @@ fn access_rules_and_tls_are_wired_into_the_server() {
         let mut stack = stack(&json!({}));
         stack["database_server"] = json!({ "tls": tls });
         with(&stack, |inputs, roster| {
-            let none = BTreeMap::new();
+            let none = BTreeSet::new();
             let access = access::plan(inputs, roster, &none);
             let rules = additions(&access, "postgres").len();
-            let encrypted = encryption::plan(access.part.as_ref(), roster, &none, BTreeSet::new());
+            let encrypted = encryption::plan(inputs.stack, roster, access.part.as_ref(), (&none, &BTreeMap::new()));
             (rules, encrypted.part.len(), additions(&encrypted, "postgres").len())
         })
     };
     // Certificate and key, three settings, and the entrypoint that copies the key.
-    assert_eq!(server(true), (2, 3, 6));
-    assert_eq!(server(false), (2, 0, 0));
+    assert_eq!(server(true), (3, 3, 6));
+    assert_eq!(server(false), (3, 0, 0));
+}
+
+#[test]
+fn a_job_with_all_passwords_prepares_the_server() {
+    let job = |database: &Value| {
+        with(&orders(&json!({ "databases": database })), |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let planned = setup::plan(inputs.stack, roster, &server, &BTreeMap::new());
+            let passwords = additions(&planned, "postgres-setup");
+            let passwords = passwords.iter().filter(|addition| matches!(addition, Addition::SecretFile(_))).count();
+            let waits = waits_for(&additions(&planned, "orders"), "postgres-setup");
+            (planned.part.len(), passwords, waits)
+        })
+    };
+    assert_eq!(job(&json!({ "main": {} })), (1, 1, true));
+    assert_eq!(job(&json!({})), (1, 0, false));
+    let mut without = orders(&json!({}));
+    without["services"]["postgres"]["enabled"] = json!(false);
+    let jobs = with(&without, |inputs, roster| {
+        setup::plan(inputs.stack, roster, &databases::Server::default(), &BTreeMap::new()).part.len()
+    });
+    assert_eq!(jobs, 0, "no server");
+}
+
+#[test]
+fn a_client_of_an_external_server_reaches_its_addresses() {
+    let outside = |server: &Value| {
+        let mut stack = orders(&json!({ "databases": { "main": {} } }));
+        stack["database_server"] = json!({ "external": server });
+        with(&stack, |inputs, _| {
+            let clients = Clients::from([
+                (name("orders"), BTreeSet::from([Endpoint::Server])),
+                (name("reports"), BTreeSet::from([Endpoint::Pooler])),
+            ]);
+            let planned = external_server::plan(inputs.stack, &clients);
+            let server = planned.wirings.iter().map(|wiring| match &wiring.addition {
+                Addition::Outside(server) => (wiring.service.to_string(), server.port, server.addresses.len()),
+                other => panic!("{other:?}"),
+            });
+            server.collect::<Vec<_>>()
+        })
+    };
+    let server = json!({ "host": "db.example.com", "port": 6432, "addresses": ["10.1.0.0/16", "10.2.0.0/16"] });
+    assert_eq!(outside(&server), [("orders".to_owned(), 6432, 2)], "a client of the pooler does not reach the server");
+    assert_eq!(outside(&json!({ "host": "10.1.0.7" })), [("orders".to_owned(), 5432, 1)]);
+    assert_eq!(outside(&Value::Null), []);
 }
 
 #[test]

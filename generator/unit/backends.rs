@@ -51,12 +51,15 @@ fn nginx_routes_what_has_a_route() {
     let site =
         |stack: &Value| paths(&files(stack)).iter().any(|path| path.starts_with("nginx/") && path.contains("orders"));
     assert!(site(&orders(&json!({}))));
-    assert!(!site(&orders(&json!({ "route": null }))));
+    let without = files(&orders(&json!({ "route": null })));
+    assert!(!paths(&without).iter().any(|path| path.starts_with("nginx/") && path.contains("orders")));
+    let texts = without.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
+    assert_eq!(texts.filter(|text| text.contains("server_name;")).count(), 0, "nginx refuses a server without names");
 }
 
 #[test]
 fn postgres_creates_a_role_for_each_service_that_uses_a_database() {
-    let sql = |stack: &Value| text(&files(stack), "postgres/init/10-roles-and-databases.sql");
+    let sql = |stack: &Value| text(&files(stack), "postgres/setup/setup.sql");
     assert!(sql(&orders(&json!({ "databases": { "main": { "name": "orders" } } }))).contains("\"orders\""));
     assert!(!sql(&orders(&json!({}))).contains("\"orders\""));
 }
@@ -114,7 +117,7 @@ fn a_line_leads_back_to_the_field_that_decided_it() {
     assert_eq!(fields("compose.yaml", "LEVEL:")[0], "services.orders.env.LEVEL");
     assert_eq!(fields("nginx/sites/orders.shop.example.com.conf", "orders")[0], "services.orders.route");
     assert!(fields("health.json", "\"orders\"").contains(&"services.orders.health".to_owned()));
-    assert_eq!(fields("postgres/init/10-roles-and-databases.sql", "Generated")[0], "services.postgres");
+    assert_eq!(fields("postgres/setup/setup.sql", "Generated")[0], "services.postgres");
 }
 
 #[test]

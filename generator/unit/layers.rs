@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("registry", &["artifact", "files", "image", "lock", "values"]),
     ("release", &["artifact", "backend", "files", "image", "lock", "registry", "store"]),
     ("secrets", &["artifact", "files", "plan", "stack", "values"]),
+    ("plugins", &["artifact", "files", "lock", "values"]),
     ("pipeline", &["artifact", "backend", "files", "lock", "plan", "project", "source", "stack", "store", "values"]),
     ("main", &["cli"]),
 ];
@@ -52,6 +53,7 @@ const CIRCLES: &[(&str, &[&str], &str)] = &[
             "lock",
             "mod",
             "output",
+            "plugin",
             "publish",
             "pull",
             "schema",

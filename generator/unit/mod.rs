@@ -4,6 +4,7 @@
 mod aspects;
 mod backends;
 mod cluster;
+mod database_server;
 mod imports;
 mod layers;
 mod planner;

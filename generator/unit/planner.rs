@@ -26,6 +26,26 @@ fn services_start_after_what_they_depend_on() {
 }
 
 #[test]
+fn plugins_are_in_the_last_waves() {
+    let waves = |is_plugin: bool| {
+        let limits = json!({ "memory": "64MiB", "cpus": "0.1", "pids": 8 });
+        let mut stack = stack(&json!({
+            "links": { "image": "a/links:1", "port": 3820, "limits": limits },
+            "links-web": { "image": "a/web:1", "port": 3821, "limits": limits, "depends_on": { "links": "started" } },
+            "orders": { "image": "a/orders:1", "port": 8001, "depends_on": { "postgres": "healthy" } },
+        }));
+        if is_plugin {
+            stack["plugins"] = json!({ "links": { "services": ["links", "links-web"] } });
+        }
+        let (plan, _) = plan(&stack);
+        let wave = |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|one| one.as_str() == name));
+        ["postgres", "orders", "links", "links-web"].map(|name| wave(name).unwrap())
+    };
+    assert_eq!(waves(false), [0, 1, 0, 1]);
+    assert_eq!(waves(true), [0, 1, 2, 3]);
+}
+
+#[test]
 fn a_service_joins_its_own_zone_and_those_of_its_peers() {
     let networks = |fields: &Value| {
         let (plan, _) = plan(&orders(fields));

@@ -9,6 +9,7 @@ pub mod credential_names;
 pub mod host_name;
 mod names;
 mod object_store;
+pub mod plugin_names;
 pub mod promql;
 pub mod ranged;
 pub mod size;

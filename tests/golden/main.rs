@@ -1,7 +1,8 @@
 //! Golden cases: each folder of `golden/` is one test with the name of the folder. `out/` has the files that the stack
 //! generates, `error.txt` the findings of a stack that is refused. `NSELF_BLESS=1` rewrites both; read the diff before
-//! you commit it. The comment at the top of a `stack.ncl` describes the case. Two of its lines are options: `#
-//! Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`.
+//! you commit it. The comment at the top of a `stack.ncl` describes the case. Three of its lines are options: `#
+//! Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`, and `#
+//! Plugins: links` copies plugins of `examples/` into the project.
 
 // Tests may use functions of `std::fs` that the program must not use.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-use support::{golden, name, nself_in, project, tree};
+use support::{PLUGINS, golden, name, nself_in, project, tree};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -51,7 +52,7 @@ impl Case {
     fn read(folder: PathBuf) -> Self {
         let text = fs::read_to_string(folder.join("stack.ncl")).unwrap();
         let comment: Vec<String> = text.lines().map_while(|line| line.strip_prefix("# ")).map(str::to_owned).collect();
-        let setting = |line: &str| [ENVIRONMENTS, TIME_LIMIT].iter().any(|label| line.starts_with(label));
+        let setting = |line: &str| [ENVIRONMENTS, TIME_LIMIT, PLUGINS].iter().any(|label| line.starts_with(label));
         let purpose = comment.first().is_some_and(|line| line.len() > 20 && !setting(line));
         assert!(purpose, "the first line of {}/stack.ncl is a comment that says what the case shows", name(&folder));
         Self { folder, comment }

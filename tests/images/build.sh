@@ -63,16 +63,21 @@ for name in "${names[@]}"; do
   if docker image inspect "$name" >/dev/null 2>&1; then continue; fi
   case $name in
     */library/postgres:*)
-      major=17 more=
+      major=17 more='' data=/var/lib/postgresql/data
       if [[ $name == */library/postgres:15* ]]; then
         older_server
         major=15 more="ADD older.tar /"
+      elif [[ $name == */library/postgres:18* ]]; then
+        # Since 18, the image has its volume one folder higher.
+        tar -C "$tools/servers/native" --transform 's,^\.,usr/lib/postgresql/18,' -cf "$work/newer.tar" .
+        major=18 more=$'ADD newer.tar /\nRUN ["rm", "-r", "/var/lib/postgresql"]' data=/var/lib/postgresql
       fi
       image "$name" "$more
-ENV PG_MAJOR=$major PATH=/usr/lib/postgresql/$major/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
+ENV PG_MAJOR=$major PATH=/usr/lib/postgresql/$major/bin:/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
 COPY passwd /etc/passwd
 COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
-COPY --chown=70:70 empty /var/lib/postgresql/data
+COPY postgres-entrypoint.sh /usr/local/bin/docker-ensure-initdb.sh
+COPY --chown=70:70 empty '$data'
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]' ;;
     */rclone/rclone:*)
@@ -96,6 +101,12 @@ CMD ["redis-server"]' ;;
     */library/busybox:*)
       tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
         -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
+    examples.test/*)
+      # The root file system that the test has created beside the stack.
+      part=${name#*/}
+      tar -C "$(dirname "$1")/../../images/${part%:*}" -c . |
+        docker import -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
+    */oliver006/redis_exporter:*) image "$name" 'ENTRYPOINT ["/usr/bin/prometheus-redis-exporter"]' ;;
     */hasura/graphql-engine:*.cli-migrations-v3)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "TICKETS_URL"],
         "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "TICKETS_URL"],

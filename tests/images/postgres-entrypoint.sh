@@ -1,6 +1,7 @@
 #!/bin/sh
-# Replaces the entrypoint of the official PostgreSQL image: initialises an empty PGDATA, runs the scripts
-# of /docker-entrypoint-initdb.d against a server that listens on its socket only, then becomes the server.
+# Replaces two programs of the official PostgreSQL image. Both initialise an empty PGDATA and run the scripts of
+# /docker-entrypoint-initdb.d against a server that listens on its socket only; docker-ensure-initdb.sh then ends, and
+# docker-entrypoint.sh becomes the server.
 # As in the official image, a failed first start is not repeated, since the folder is no longer empty.
 set -eu
 export PATH="/usr/lib/postgresql/$PG_MAJOR/bin:$PATH"
@@ -36,7 +37,11 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   # In the file, so that an option of the command overrides it.
   echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
-  pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start >/dev/null
+  # As in the official image, this server has the arguments of the later one.
+  (
+    if [ "${1:-}" = postgres ]; then shift; fi
+    pg_ctl -D "$PGDATA" -o "$* -c listen_addresses=''" -w start >/dev/null
+  )
   if [ "$database" != postgres ]; then
     psql -v ON_ERROR_STOP=1 --no-psqlrc -U "$user" -d postgres -c "CREATE DATABASE \"$database\""
   fi
@@ -52,4 +57,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   done
   pg_ctl -D "$PGDATA" -m fast -w stop >/dev/null
 fi
-exec "$@"
+case $0 in
+  *docker-ensure-initdb.sh) ;;
+  *) exec "$@" ;;
+esac

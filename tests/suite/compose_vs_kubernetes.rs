@@ -157,16 +157,20 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         .map(|peer| text(&peer).split(':').next().unwrap().to_owned())
         .collect();
     let depends = service["depends_on"].as_object().cloned().unwrap_or_default();
-    // No pod waits for a Job of the stack; migrations run in the pods themselves.
+    // No pod waits for a Job of the stack, except those of databases, whose result the pods query.
     let jobs_of_stack = objects(folder, "Job").into_values();
     let jobs_of_stack: BTreeSet<String> = jobs_of_stack
         .map(|job| text(&job["metadata"]["labels"]["app.kubernetes.io/instance"]))
-        .filter(|name| !name.starts_with("migrate-"))
+        .filter(|name| !name.starts_with("migrate-") && name != "postgres-setup")
         .collect();
     let on = |how: &str| -> BTreeSet<String> {
         let names = depends
             .iter()
-            .filter(|(name, one)| one["condition"] == how && *name != "volume-owner" && !jobs_of_stack.contains(*name));
+            .filter(|(name, one)| one["condition"] == how && *name != "volume-owner" && !jobs_of_stack.contains(*name))
+            // These two have no connection URL. They start, and connect once their roles exist.
+            .filter(|(name, _)| {
+                *name != "postgres-setup" || !["pgbouncer", "postgres-replica"].iter().any(|one| at.ends_with(one))
+            });
         names.map(|(name, _)| name.clone()).collect()
     };
     assert_eq!(waits, on("service_healthy"), "{at}");

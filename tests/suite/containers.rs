@@ -18,13 +18,13 @@ fn assert_success(ran: Ran) -> Ran {
     ran
 }
 
-fn copy_file(from: &Path, to: &Path) {
+pub fn copy_file(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.parent().unwrap()).unwrap();
     assert_success(run(Command::new("cp").arg("-aLT").arg(from).arg(to)));
 }
 
 /// Copies a program and its shared libraries from this machine, to the same paths.
-fn with_libraries(program: &Path, at: &str, root: &Path) {
+pub fn with_libraries(program: &Path, at: &str, root: &Path) {
     copy_file(program, &root.join(at.trim_start_matches('/')));
     libraries(program, root);
 }
@@ -40,7 +40,7 @@ fn libraries(program: &Path, root: &Path) {
     }
 }
 
-fn find_file(name: &str) -> PathBuf {
+pub fn find_file(name: &str) -> PathBuf {
     let path = assert_success(run(Command::new("sh").args(["-c", &format!("readlink -f \"$(command -v {name})\"")])));
     PathBuf::from(path.stdout.trim())
 }

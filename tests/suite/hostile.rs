@@ -65,7 +65,9 @@ fn slots() -> Vec<Slot> {
 fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     if path.len() > 9
         || path.iter().filter(|step| ["join", "by_profile", "container"].contains(&step.as_str())).count() > 1
-        // A frontend's container is a service, and the handlers of services have their own slots.
+        // A frontend's container is a service, and the handlers of services have their own slots; so have the parts of
+        // plugins, which are parts of the stack.
+        || path.first().is_some_and(|step| step == "plugins") && path.len() > 3
         || path.iter().any(|step| step == "container") && path.iter().any(|step| step == "hasura")
     {
         return;

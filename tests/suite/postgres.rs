@@ -1,4 +1,4 @@
-//! Runs the initialization script on a real PostgreSQL: a second run changes nothing, and roles have exactly the
+//! Runs the setup job on a real PostgreSQL: a second run changes nothing, and roles have exactly the
 //! declared rights.
 
 use std::collections::BTreeSet;
@@ -110,7 +110,7 @@ fn sql(server: &Server) -> (tempfile::TempDir, PathBuf) {
     let case = stack(STACK);
     let ran = nself_in(case.path(), ["gen", "--env", "local"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let text = fs::read_to_string(case.path().join("deploy/local/postgres/init/10-roles-and-databases.sql")).unwrap();
+    let text = fs::read_to_string(case.path().join("deploy/local/postgres/setup/setup.sql")).unwrap();
     assert!(!text.contains("password 'x") && text.contains("/run/secrets/orders_db_password"));
     let secrets = server.folder.path().join("secrets");
     fs::create_dir_all(&secrets).unwrap();
@@ -128,7 +128,7 @@ fn password(role: &str) -> String {
 }
 
 #[test]
-fn the_initialization_script_grants_least_rights_and_is_repeatable() {
+fn the_setup_job_grants_least_rights_and_is_repeatable() {
     let Some(server) = Server::start() else { return };
     let (_case, file) = sql(&server);
     let ran = server.apply(&file);
@@ -182,7 +182,7 @@ fn the_initialization_script_grants_least_rights_and_is_repeatable() {
 
 /// Known-bad control: failing SQL makes the run fail.
 #[test]
-fn an_error_in_the_initialization_script_makes_it_fail() {
+fn an_error_in_the_setup_job_makes_it_fail() {
     let Some(server) = Server::start() else { return };
     let (_case, file) = sql(&server);
     let text = fs::read_to_string(&file).unwrap();
@@ -193,7 +193,7 @@ fn an_error_in_the_initialization_script_makes_it_fail() {
 
 #[test]
 fn extensions_are_created_in_the_database_that_requires_them() {
-    let sql = golden_file("local", "postgres/init/10-roles-and-databases.sql");
+    let sql = golden_file("local", "postgres/setup/setup.sql");
     for database in ["hasura", "nself_demo", "ping"] {
         assert!(sql.contains(&format!("\\connect {database}\n")), "{sql}");
     }
@@ -202,7 +202,7 @@ fn extensions_are_created_in_the_database_that_requires_them() {
         r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    let sql = fs::read_to_string(case.path().join("deploy/prod/postgres/init/10-roles-and-databases.sql")).unwrap();
+    let sql = fs::read_to_string(case.path().join("deploy/prod/postgres/setup/setup.sql")).unwrap();
     let own = &sql[sql.find("\\connect a1").unwrap()..];
     assert!(
         own[..own.find("\\connect hasura").unwrap()].contains("\\set nself_extension hstore\n"),
@@ -212,13 +212,14 @@ fn extensions_are_created_in_the_database_that_requires_them() {
 
 #[test]
 fn no_service_connects_as_superuser() {
-    let sql = golden_file("prod", "postgres/init/10-roles-and-databases.sql");
+    let sql = golden_file("prod", "postgres/setup/setup.sql");
     let logins = sql.lines().filter(|line| line.starts_with("ALTER ROLE")).collect::<Vec<_>>();
     assert!(
-        logins.len() == 3 && logins.iter().all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
+        logins.len() == 6
+            && logins.iter().step_by(2).all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
         "{logins:?}"
     );
-    // Only the server and the migration jobs have the superuser's password.
+    // Only the server and the jobs that prepare and migrate it have the superuser's password.
     let users: BTreeSet<String> = environments()
         .iter()
         .flat_map(|environment| {
@@ -229,7 +230,8 @@ fn no_service_connects_as_superuser() {
             let users = list["secrets"]["postgres_password"]["used_by"].as_array().unwrap().clone();
             users.into_iter().map(|user| user.as_str().unwrap().to_owned()).filter(move |user| {
                 let service = &compose["services"][user];
-                !(user.starts_with("migrate-") && service["restart"] == "no" && service["ports"].is_null())
+                let is_job = user.starts_with("migrate-") || user == "postgres-setup";
+                !(is_job && service["restart"] == "no" && service["ports"].is_null())
             })
         })
         .collect();

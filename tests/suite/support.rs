@@ -52,10 +52,18 @@ pub fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-/// Copies a project without its outputs.
+/// Label of the comment line in a stack with the example plugins that it uses.
+pub const PLUGINS: &str = "Plugins: ";
+
+/// Copies a project without its outputs, and the plugins of `examples/` that a comment of its stack names.
 pub fn project(case: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_tree(case, copy.path());
+    let text = std::fs::read_to_string(case.join("stack.ncl")).unwrap_or_default();
+    let names = text.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(PLUGINS));
+    for plugin in names.into_iter().flat_map(|names| names.split(", ")) {
+        copy_tree(&root().join("examples/plugins").join(plugin), &copy.path().join("plugins").join(plugin));
+    }
     copy
 }
 

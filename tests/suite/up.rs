@@ -71,6 +71,11 @@ impl Stack {
         run(self.with_engine(&mut Command::new(&self.compose)).arg("-f").arg(self.file()).args(arguments))
     }
 
+    /// Runs Compose with the file of another environment among the arguments.
+    pub fn compose_of(&self, arguments: &[&str]) -> Ran {
+        run(self.with_engine(&mut Command::new(&self.compose)).args(arguments))
+    }
+
     pub fn docker(&self, arguments: &[&str]) -> Ran {
         run(self.with_engine(&mut Command::new("docker")).args(arguments))
     }
@@ -80,7 +85,7 @@ impl Stack {
     }
 
     /// Runs curl with TLS, trusting only the project's authority.
-    fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
+    pub fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
         let authority = self.project.path().join("deploy/local/secrets/authority");
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:443:127.0.0.1"), "--cacert"])
@@ -88,7 +93,7 @@ impl Stack {
         run(curl.arg(format!("https://{host}{path}")).args(more))
     }
 
-    fn status(&self, host: &str, path: &str, more: &[&str]) -> String {
+    pub fn status(&self, host: &str, path: &str, more: &[&str]) -> String {
         let mut arguments = vec!["-o", "/dev/null", "-w", "%{http_code}"];
         arguments.extend(more);
         self.curl(host, path, &arguments).stdout
@@ -243,7 +248,7 @@ fn healthy_in_order(stack: &Stack, watch: Watch) {
     for (name, container) in &containers {
         assert_eq!(listed[name]["waits_for"], serde_json::json!(waits[name]), "{name}");
         let state = &container["State"];
-        if name == "volume-owner" {
+        if ["postgres-setup", "volume-owner"].contains(&name.as_str()) {
             assert_eq!((state["Status"].as_str(), state["ExitCode"].as_i64()), (Some("exited"), Some(0)));
         } else {
             assert_eq!(state["Health"]["Status"], "healthy", "{name}");

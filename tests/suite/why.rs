@@ -89,7 +89,7 @@ fn why_shows_the_field_that_decided_a_line() {
         ),
         ("local/health.json", "\"ping-api\"", "\"path\"", "services.ping-api.health", "health.http.path"),
         (
-            "local/postgres/init/10-roles-and-databases.sql",
+            "local/postgres/setup/setup.sql",
             "",
             "CREATE ROLE %I LOGIN', 'ping_api'",
             "services.ping-api",

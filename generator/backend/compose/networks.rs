@@ -14,13 +14,13 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
         plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
     let mut networks: BTreeMap<String, Network> =
         used.into_iter().map(|network| (network.name().to_owned(), internal(plan, network))).collect();
-    for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
+    for (name, _) in plan.services.iter().filter(|(_, service)| service.reaches_outside()) {
         // Docker isolates bridges from each other; podman does so only with this option.
         let isolate = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
         let driver_opts = isolate.into_iter().collect();
         networks.insert(egress(name), bridge(driver_opts));
     }
-    for (name, _) in plan.services.iter().filter(|(_, service)| !service.egress && has_published(service)) {
+    for (name, _) in plan.services.iter().filter(|(_, service)| !service.reaches_outside() && has_published(service)) {
         // Without masquerading, answers to clients leave the host, but connections that the container opens do not.
         // Podman does not have the option.
         let option = match plan.compat {

@@ -36,11 +36,7 @@ pub fn service(
         pull_policy: (planned.build.is_some() && !is_old && !planned.compose.contains_key("pull_policy"))
             .then_some("build"),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
-        depends_on: planned
-            .depends_on
-            .iter()
-            .map(|(to, condition)| (to.to_string(), dependency(*condition, is_old)))
-            .collect(),
+        depends_on: dependencies(plan, planned, is_old),
         volumes: mounts(plan, planned, is_old),
         secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
         environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
@@ -150,13 +146,24 @@ fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     scheduled.into_iter().chain(planned.on_request.then_some("request")).collect()
 }
 
+/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that fails,
+/// and services that come later would not start.
+fn dependencies(plan: &Plan, planned: &plan::Service, is_old: bool) -> BTreeMap<String, Dependency> {
+    let is_plugin = |to: &ServiceName| plan.services.get(to).is_some_and(|service| service.plugin.is_some());
+    let dependencies = planned.depends_on.iter().map(|(to, condition)| {
+        let required = (is_plugin(to) && !is_old).then_some(false);
+        (to.to_string(), Dependency { required, ..dependency(*condition, is_old) })
+    });
+    dependencies.collect()
+}
+
 fn dependency(condition: Condition, is_old: bool) -> Dependency {
     let (condition, restart) = match condition {
         Condition::Started => ("service_started", None),
         Condition::Healthy => ("service_healthy", Some(true)),
         Condition::Completed => ("service_completed_successfully", None),
     };
-    Dependency { condition, restart: restart.filter(|_| !is_old) }
+    Dependency { condition, required: None, restart: restart.filter(|_| !is_old) }
 }
 
 fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {
@@ -202,12 +209,13 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    let needs_none = !planned.egress && planned.external_networks.is_empty();
+    let needs_none = !planned.reaches_outside() && planned.external_networks.is_empty();
     if planned.one_shot && needs_none && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let outside = planned.egress.then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
+    let outside =
+        planned.reaches_outside().then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
     let external = planned.external_networks.iter().map(external);
     let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {

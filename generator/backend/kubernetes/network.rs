@@ -208,6 +208,14 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
+    // A rule without addresses would open all of them.
+    let outside = service.outside.iter().filter(|server| !server.addresses.is_empty());
+    for (index, server) in (1..).zip(outside) {
+        let to: Vec<Value> =
+            server.addresses.iter().map(|address| json!({ "ipBlock": { "cidr": address.with_bits() } })).collect();
+        let rule = json!({ "to": to, "ports": ports(server.port) });
+        objects.push(policy(&format!("to-outside-{index}"), Direction::Egress, rule));
+    }
     if let Some(rule) = api_servers(service) {
         objects.push(policy("to-api", Direction::Egress, rule));
     }

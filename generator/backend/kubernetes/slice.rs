@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::artifact::{Digest, Slice};
 use crate::backend::{Backend, PlanDigests};
-use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
+use crate::plan::{Connection, DatabaseSetup, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
 /// The plan, indexed by service.
@@ -40,6 +40,7 @@ pub struct ServiceSlice<'a> {
     /// The index of the service's wave in the start order.
     wave: Option<usize>,
     migrations: BTreeMap<&'a SqlIdent, Migrations>,
+    setup: Option<DatabaseSetup>,
     secrets: BTreeMap<&'a SecretName, Secret>,
     mounted: Option<&'a Digest>,
 }
@@ -74,14 +75,23 @@ impl<'a> ServiceSlices<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
+        // The other services that use the secret do not change this service's objects.
+        let alone =
+            |secret: &Secret| Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
+        let setup = self.plan.setup.as_ref().filter(|setup| service.depends_on.contains_key(&setup.job));
+        let setup = setup.map(|setup| {
+            services.extend(self.plan.services.get_key_value(&setup.job));
+            let urls = setup.waiters.get(name).cloned().unwrap_or_default();
+            let own = urls.keys().filter_map(|url| self.plan.secrets.get_key_value(url));
+            secrets.extend(own.map(|(url, secret)| (url, alone(secret))));
+            DatabaseSetup { waiters: BTreeMap::from([(name.clone(), urls)]), ..setup.clone() }
+        });
         for (database, all) in self.plan.migrations.iter().filter(|(_, all)| service.depends_on.contains_key(&all.job))
         {
             services.extend(self.plan.services.get_key_value(&all.job));
             let waiter = all.waiters.get_key_value(name);
             for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
-                // The other services that use the secret do not change this service's objects.
-                let secret = Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
-                secrets.insert(url, secret);
+                secrets.insert(url, alone(secret));
             }
             let part = Migrations {
                 job: all.job.clone(),
@@ -105,6 +115,7 @@ impl<'a> ServiceSlices<'a> {
             services,
             volumes,
             migrations,
+            setup,
             secrets,
         }
     }
@@ -120,6 +131,7 @@ impl<'a> ServiceSlices<'a> {
             }),
             connections: part.connections.iter().map(|connection| (*connection).clone()).collect(),
             volumes: part.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
+            setup: part.setup.clone(),
             migrations: part.migrations.iter().map(|(name, all)| ((*name).clone(), all.clone())).collect(),
             secrets: part.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
             ..self.head.clone()
@@ -175,6 +187,7 @@ fn head(plan: &Plan) -> Plan {
         replication: None,
         backups: None,
         access: None,
+        setup: None,
         graphql: BTreeMap::new(),
         migrations: BTreeMap::new(),
         monitoring: None,

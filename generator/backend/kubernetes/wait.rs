@@ -9,15 +9,21 @@ use super::model::{Container, Expanded, Mount, Resources, SecretKey, Source, Var
 use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
-use crate::plan::{Migrations, Programs, Service, encryption};
+use crate::plan::{DatabaseSetup, Migrations, Programs, Service, Value, encryption};
 use crate::stack::Condition;
-use crate::values::{ServiceName, UserId};
+use crate::values::{ExtensionName, ServiceName, UserId};
 
 /// Waits for each `host:port`. A service's address answers as soon as one of its pods is ready. Not every busybox has
 /// `nc -z`.
 const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
 /// Waits until the ledger contains the last migration of this generation.
 const WAIT_FOR_MIGRATION: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
+
+/// Waits until each URL leads to a database with its extensions: `NAME:one,two`, with the variable of the URL. Without
+/// arguments, the variables of libpq are the connection.
+const WAIT_FOR_SETUP: &str = r#"ready() { [ "$(psql -X -t -A -c "SELECT NOT EXISTS (SELECT unnest(string_to_array('$1', ',')) EXCEPT SELECT extname::text FROM pg_catalog.pg_extension)" "$2")" = t ]; }
+if [ $# = 0 ]; then PGPASSWORD=$(cat "$PGPASSWORD_FILE"); export PGPASSWORD; until ready '' "dbname=$PGDATABASE"; do sleep 1; done; fi
+for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep 1; done; done"#;
 
 /// Returns the containers that run before the service's main container.
 ///
@@ -27,10 +33,15 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
     let mut findings = Findings::default();
     let mut peers = Vec::new();
     let mut migrated = Vec::new();
+    let mut prepared = None;
     for (to, condition) in &service.depends_on {
         let connection =
             cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
+        if let Some(setup) = cluster.plan.setup.as_ref().filter(|setup| setup.job == *to) {
+            prepared = findings.value(setup_container(cluster, (name, service), setup).map_err(Some));
+            continue;
+        }
         let path = service.origin.key("depends_on").key(to.as_str());
         match (condition, connection, migrations) {
             // The address of a service exists before its pods start, so no container waits for it.
@@ -61,9 +72,54 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
         let command = ["sh", "-c", WAIT, "wait"].map(|word| Expanded(word.to_owned())).to_vec();
         containers.push(container("wait".into(), cluster.wait_image.to_string(), command, peers, None));
     }
+    containers.extend(prepared);
     containers.extend(migrated);
     containers.extend(service.programs.as_ref().map(|programs| copying_container(programs, service)));
     findings.into_result(containers)
+}
+
+/// Returns the container that waits until the server is prepared. It connects with the URLs of the service, or as a job
+/// does. `None` for a service that does neither, such as the pooler.
+fn setup_container(
+    cluster: &Cluster,
+    (name, service): (&ServiceName, &Service),
+    setup: &DatabaseSetup,
+) -> Result<Option<Container>, Diagnostic> {
+    let urls = setup.waiters.get(name).into_iter().flatten();
+    let urls: Vec<_> = urls.filter(|(url, _)| cluster.plan.secrets.contains_key(*url)).collect();
+    let is_job = service.one_shot && service.env.contains_key("PGPASSWORD_FILE");
+    let Some(job) = cluster.plan.services.get(&setup.job).filter(|_| is_job || !urls.is_empty()) else {
+        return Ok(None);
+    };
+    let mut arguments = Vec::new();
+    let mut variables = Vec::new();
+    for (number, (url, extensions)) in (1..).zip(urls) {
+        let names: Vec<&str> = extensions.iter().map(ExtensionName::as_str).collect();
+        arguments.push(Expanded(format!("URL_{number}:{}", names.join(","))));
+        let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
+        variables.push(Variable::Secret { name: format!("URL_{number}"), value_from: Source { secret_key_ref: key } });
+    }
+    if is_job {
+        let libpq = service.env.iter().filter(|(variable, _)| variable.as_str().starts_with("PG"));
+        variables.extend(libpq.filter_map(|(variable, value)| match value {
+            Value::Text(text) => Some(Variable::Text { name: variable.to_string(), value: Expanded(text.clone()) }),
+            Value::Secret(_) => None,
+        }));
+    }
+    let command = ["sh", "-c", WAIT_FOR_SETUP, "setup"].map(|word| Expanded(word.to_owned())).to_vec();
+    let image = image(cluster, &setup.job, job)?;
+    let mut container = container(setup.job.to_string(), image, command, arguments, job.user.as_ref());
+    container.env = variables;
+    if is_job || reads_authority(service) {
+        container.volume_mounts.push(secrets_mount());
+    }
+    Ok(Some(container))
+}
+
+/// Returns whether URLs of the service refer to the file of an authority.
+fn reads_authority(service: &Service) -> bool {
+    let authorities = [encryption::AUTHORITY, encryption::POOLER_AUTHORITY];
+    service.secret_files.iter().any(|secret| authorities.contains(&secret.as_str()))
 }
 
 /// Returns the container that waits for the migrations of a database; it connects with the service's own URL. `None` for a
@@ -88,8 +144,7 @@ fn migration_container(
     let image = image(cluster, &migrations.job, job)?;
     let mut container = container(migrations.job.to_string(), image, command, argument, job.user.as_ref());
     container.env.push(Variable::Secret { name: "DATABASE_URL".into(), value_from: Source { secret_key_ref: key } });
-    // The URL refers to the file of the server's certificate authority.
-    if service.secret_files.iter().any(|secret| secret.as_str() == encryption::AUTHORITY) {
+    if reads_authority(service) {
         container.volume_mounts.push(secrets_mount());
     }
     Ok(Some(container))

@@ -27,7 +27,8 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     let Some(pooler) = &plan.pooler else { return Ok(files) };
     let databases: Vec<Value> = pooler.databases.iter().map(ini).collect();
-    let view = context! { databases, tls => pooler.tls, port => pooler.port, pool_size => pooler.pool_size, users => ini(&pooler.users) };
+    let (server, server_port) = &pooler.server;
+    let view = context! { databases, server => ini(server), server_port, tls => pooler.tls, port => pooler.port, pool_size => pooler.pool_size, users => ini(&pooler.users) };
     files.add("pgbouncer/pgbouncer.ini", render(Language::Ini, SETTINGS, view)?)?;
     Ok(files)
 }

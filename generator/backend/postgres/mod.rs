@@ -1,5 +1,9 @@
-//! The scripts that initialize the database server (login roles with least privileges, databases with one owner,
-//! extensions), and its `pg_hba.conf`. psql reads passwords from mounted files, so the SQL contains none.
+//! The job that prepares the database server (login roles with least privileges, databases with one owner, extensions),
+//! the script that starts the server, and its `pg_hba.conf`. psql reads passwords from mounted files, so the SQL contains none.
+
+mod removed;
+
+pub use removed::upgrade_warnings;
 
 use std::collections::BTreeSet;
 
@@ -12,7 +16,8 @@ use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Database, Plan, ServerAccess};
+use crate::path;
+use crate::plan::{Database, DatabaseSetup, Plan, ServerAccess};
 use crate::stack::Access;
 use crate::values::SqlIdent;
 
@@ -20,39 +25,41 @@ pub const DESCRIPTION: Description = Description {
     paths: &["postgres/"],
     reads: "databases, roles, replication, access",
     emit: Emit::Content {
-        parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access],
+        parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access, PlanField::Setup],
         emit,
     },
-    file_fields: |plan, _| of_service(plan, "postgres"),
+    file_fields: |plan, _| match of_service(plan, "postgres") {
+        fields if fields.is_empty() => vec![path!("database_server", "external")],
+        fields => fields,
+    },
     line_fields: |_, _| Vec::new(),
 };
 
-const INIT: &str = include_str!("init.sql.j2");
+/// The path of the statements.
+pub const SETUP: &str = "postgres/setup/setup.sql";
+const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
+const RUN: &str = include_str!("setup.sh");
+/// Lines of the statements with all names.
+const ROLES: &str = "-- Roles:";
+const DATABASES: &str = "-- Databases:";
 
 const ACCESS: &str = include_str!("pg_hba.conf.j2");
 const PRIVATE_KEY: &str = include_str!("private-key.sh");
+const START: &str = include_str!("start.sh");
 const STANDBY: &str = include_str!("standby.sh");
 
-/// Writes `postgres/init/10-roles-and-databases.sql` and `postgres/server/`; with a replica also `postgres/standby/`.
+/// Writes `postgres/setup/` and `postgres/server/`; with a replica also `postgres/standby/`.
 ///
 /// # Errors
 /// NS901 if the template interpolates a value that is not a checked name.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
-    let roles: Vec<RoleView> = plan
-        .roles
-        .iter()
-        .map(|(name, role)| RoleView {
-            name: sql_name(name),
-            literal: sql_literal(name),
-            secret: psql_word(&role.password),
-            replication: role.replication,
-        })
-        .collect();
-    let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
-    let text = superuser::fill(&render(Language::Sql, INIT, context! { roles, databases })?);
     let mut files = Artifacts::default();
-    files.add("postgres/init/10-roles-and-databases.sql", text)?;
+    if let Some(setup) = &plan.setup {
+        files.add("postgres/setup/run.sh", RUN)?;
+        files.add(SETUP, statements(plan, setup)?)?;
+    }
     let Some(access) = &plan.access else { return Ok(files) };
+    files.add("postgres/server/start.sh", START)?;
     // Each container has a separate folder, so that a changed file restarts only that container.
     let folders = ["server", "standby"].into_iter().take(if plan.replication.is_some() { 2 } else { 1 });
     for folder in folders {
@@ -66,6 +73,24 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add("postgres/standby/primary", format!("{}\n", access.primary()))?;
     }
     Ok(files)
+}
+
+/// Returns the statements of the job.
+fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> {
+    let roles: Vec<RoleView> = plan
+        .roles
+        .iter()
+        .map(|(name, role)| RoleView {
+            name: sql_name(name),
+            literal: sql_literal(name),
+            word: psql_word(name),
+            secret: psql_word(&role.password),
+            replication: role.replication,
+        })
+        .collect();
+    let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
+    let view = context! { roles, databases, is_own_server => setup.is_own_server };
+    Ok(superuser::fill(&render(Language::Sql, SETUP_TEMPLATE, view)?))
 }
 
 /// Returns the `pg_hba.conf` of a server.
@@ -99,6 +124,7 @@ fn roles(database: &Database) -> BTreeSet<&SqlIdent> {
 struct RoleView {
     name: Value,
     literal: Value,
+    word: Value,
     secret: Value,
     replication: bool,
 }
@@ -128,6 +154,7 @@ struct GuestView {
 #[derive(Serialize)]
 struct GrantView {
     role: Value,
+    role_literal: Value,
     schema: Value,
     access: &'static str,
 }
@@ -151,6 +178,7 @@ fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
             .iter()
             .map(|grant| GrantView {
                 role: sql_name(&grant.role),
+                role_literal: sql_literal(&grant.role),
                 schema: sql_name(&grant.schema),
                 access: match grant.access {
                     Access::Owner => "everything",

@@ -5,6 +5,7 @@ use clap::Args;
 use super::super::{SUCCESS, output};
 use super::{Outcome, SelectionArguments};
 use crate::migrations;
+use crate::values::plugin_names::database_folder;
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             output::remark(&format!("{name}: no changes"));
         }
         for migration in database.migrations() {
-            output::line(&format!("db/{name}/migrations/{}", migration.name));
+            output::line(&format!("{}/migrations/{}", database_folder(name), migration.name));
             for step in &migration.plan.steps {
                 let hazards: Vec<&str> = step.hazards.iter().map(|hazard| hazard.id()).collect();
                 let hazards = if hazards.is_empty() { String::new() } else { format!("  [{}]", hazards.join(", ")) };
@@ -72,7 +73,7 @@ pub fn rebase(arguments: &RebaseArguments) -> Outcome {
     for database in &created.databases {
         let name = &database.database;
         for migration in database.migrations() {
-            output::line(&format!("db/{name}/migrations/{}", migration.name));
+            output::line(&format!("{}/migrations/{}", database_folder(name), migration.name));
         }
         let count = words::count(database.migrations().len(), "migration");
         output::remark(&format!("{name}: {count} after {} of {}", database.existing, arguments.base));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -17,10 +18,36 @@ impl Check<'_> {
             }
         }
         self.columns(table, &index.include, &path.key("include"));
+        for column in &index.columns {
+            if column.opclass.is_none() && !column.opclass_options.is_empty() {
+                self.report(path.key("opclass_options"), "options of an operator class need `opclass`", "");
+            }
+            self.statistics(column.statistics, path);
+            if column.expression.is_none() && column.statistics.is_some() {
+                let message = "only expressions of an index have statistics";
+                self.report(path.key("statistics"), message, "set `statistics` of the column");
+            }
+        }
         let ordered = index.using == Method::Btree;
         if !ordered && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
         {
             self.report(path.clone(), "only btree indexes can be unique or ordered", "");
+        }
+    }
+
+    /// Checks that the index of the replica identity identifies each row, as the server requires.
+    pub(super) fn replica_identity(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        let ReplicaIdentity::Index(index) = &table.replica_identity else { return };
+        let primary = (!table.primary_key.is_empty() && ddl::primary_key_name(name, table) == *index)
+            .then(|| table.primary_key.clone());
+        let unique = table.uniques.get(index).filter(|unique| unique.deferrable == Deferrable::No);
+        let plain = table.indexes.get(index).filter(|index| index.unique && index.predicate.is_none());
+        let plain = plain.and_then(|index| index.columns.iter().map(|column| column.column.clone()).collect());
+        let columns: Option<Vec<SqlName>> = primary.or_else(|| unique.map(|it| it.columns.clone())).or(plain);
+        let is_nullable = |name: &SqlName| table.columns.get(name).is_none_or(|column| column.nullable);
+        if columns.is_none_or(|columns| columns.iter().any(is_nullable)) {
+            let message = format!("`{index}` is not a unique index or constraint of columns that are NOT NULL");
+            self.report(path.clone(), message, "name such an index, or use 'full");
         }
     }
 
@@ -32,6 +59,10 @@ impl Check<'_> {
             let message = "`on_delete_columns` names columns of the key that `on_delete` sets";
             self.report(path.key("on_delete_columns"), message, "leave it out, or set `on_delete = 'set_null`");
         }
+        if key.not_valid && table.partition_by.is_some() {
+            let message = "a foreign key of a partitioned table is always valid for stored rows";
+            self.report(path.key("not_valid"), message, "leave it out");
+        }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
             let known = self.schema.tables.keys().map(ObjectName::as_str);
             let hint = crate::words::suggestion(key.references.table.as_str(), known);
@@ -40,7 +71,9 @@ impl Check<'_> {
             return;
         };
         let references = path.key("references").key("columns");
-        self.columns(target, &key.references.columns, &references);
+        if target.partition_of.is_none() {
+            self.columns(target, &key.references.columns, &references);
+        }
         if key.columns.len() != key.references.columns.len() {
             self.report(references, "both sides of a foreign key need the same number of columns", "");
             return;
@@ -86,20 +119,49 @@ impl Check<'_> {
                 );
             }
         }
-        for (part, bound) in &table.partitions {
+        for (part, bound) in table.partitions.iter().filter(|(_, bound)| !by.fits(bound)) {
             let path = path.key("partitions").key(part.as_str());
-            let fits = match (by.strategy, bound) {
-                (Strategy::Range, Bound::Range { from, to }) => {
-                    from.len() == by.columns.len() && to.len() == by.columns.len()
-                }
-                (Strategy::List, Bound::In(values)) => !values.is_empty(),
-                (Strategy::Hash, Bound::Hash { modulus, remainder }) => remainder < modulus,
-                (Strategy::Range | Strategy::List, Bound::Default) => true,
-                _ => false,
+            self.report(path, format!("the bound {} does not fit `partition_by`", ddl::bound(bound)), "");
+        }
+    }
+
+    /// Checks a partition that is declared as a table.
+    pub(super) fn partition_of(&mut self, table: &Table, path: &FieldPath) {
+        let Some(partition) = &table.partition_of else { return };
+        let at = path.key("partition_of");
+        let Some((whole, by)) =
+            self.schema.tables.get(&partition.table).and_then(|it| Some((it, it.partition_by.as_ref()?)))
+        else {
+            let message = format!("there is no table `{}` with `partition_by`", partition.table);
+            self.report(at.key("table"), message, "name the partitioned table");
+            return;
+        };
+        if !table.api.is_empty() {
+            self.report(path.key("api"), "rows of a partition are served with its table", "set `api` of the table");
+        }
+        if !by.fits(&partition.bound) {
+            self.report(at.key("bound"), "the bound does not fit `partition_by` of the table", "");
+        }
+        let inherited = self.schema.columns_of(&partition.table);
+        for (name, column) in &table.columns {
+            let path = path.key("columns").key(name.as_str());
+            let fits = |whole: &Column| {
+                let own = Column { nullable: whole.nullable, default: whole.default.clone(), ..column.inherited() };
+                own == whole.inherited() && column.identity.is_none() && (whole.nullable || !column.nullable)
             };
-            if !fits {
-                self.report(path, "the bound does not fit `partition_by`", "");
+            if !inherited.get(name).is_some_and(fits) {
+                let message = format!("the column differs from that of {}", partition.table);
+                let hint = "a column of a partition can have another `default` and be NOT NULL; leave the rest out";
+                self.report(path, message, hint);
             }
+        }
+        for key in table.checks.keys().filter(|key| whole.checks.contains_key(*key)) {
+            let path = path.key("checks").key(key.as_str());
+            self.report(
+                path,
+                format!("{} has a check with this name", partition.table),
+                "leave it out: partitions have it",
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod grants;
 mod keys;
 pub mod migration_sql;
 mod names;
@@ -20,6 +21,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     check.relations();
     check.types();
     check.sequences();
+    check.grants();
     for (name, table) in &schema.tables {
         check.table(name, table);
     }

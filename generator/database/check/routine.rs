@@ -82,6 +82,12 @@ impl Check<'_> {
         };
         if let Some(fault) = closed::too_deep(body) {
             report(fault.code, fault.sentence(body));
+        } else if function.is_standard() {
+            // The type of the body has checked the rest.
+            if all_columns(body) {
+                let message = "`*` is not allowed here: the server stores the columns of that day; name the columns";
+                report(Code::SchemaInvalid, message.to_owned());
+            }
         } else if function.language == FunctionLanguage::Sql {
             if let Some((at, message)) = parse::errors(body).into_iter().next() {
                 report(Code::SqlSyntax, format!("at {}: {message}", lexer::place(body, at)));

@@ -23,6 +23,14 @@ impl Check<'_> {
 
     pub(super) fn table(&mut self, name: &ObjectName, table: &Table) {
         let path = self.path("tables", name);
+        self.partition_of(table, &path);
+        let full;
+        let table = if table.partition_of.is_some() {
+            full = Table { columns: self.schema.columns_of(name), ..table.clone() };
+            &full
+        } else {
+            table
+        };
         for (column_name, column) in &table.columns {
             self.column(column, &path.key("columns").key(column_name.as_str()));
         }
@@ -30,6 +38,10 @@ impl Check<'_> {
         self.constraint_names(table, &path);
         self.equal_constraints(table, &path);
         self.constraint_columns(table, &path);
+        self.checks(table, &path);
+        if table.partition_by.is_some() && !table.storage.is_empty() {
+            self.report(path.key("storage"), "a partitioned table stores no rows", "leave `storage` out");
+        }
         for (key, index) in &table.indexes {
             self.index(table, index, &path.key("indexes").key(key.as_str()));
         }
@@ -42,6 +54,7 @@ impl Check<'_> {
         for (key, trigger) in &table.triggers {
             self.trigger(table, trigger, &path.key("triggers").key(key.as_str()));
         }
+        self.replica_identity(name, table, &path.key("replica_identity"));
         self.partitions(name, table, &path);
     }
 
@@ -95,8 +108,18 @@ impl Check<'_> {
         }
     }
 
+    /// Reports properties of checks that a partitioned table cannot have: its partitions have the same checks.
+    fn checks(&mut self, table: &Table, path: &FieldPath) {
+        let is_detailed = |check: &CheckConstraint| check.not_valid || check.no_inherit;
+        for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_detailed(check)) {
+            let path = path.key("checks").key(key.as_str());
+            let message = "a check of a partitioned table is valid for stored rows, and its partitions have it";
+            self.report(path, message, "leave `not_valid` and `no_inherit` out, or add the check to each partition");
+        }
+    }
+
     fn policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
-        if table.row_security == RowSecurity::Off {
+        if !table.row_security.is_on() {
             let message = "the policy has no effect while `row_security` is off";
             self.findings.push(
                 Diagnostic::warning(Code::SchemaInvalid, path.clone())
@@ -137,6 +160,12 @@ impl Check<'_> {
         }
     }
 
+    pub(super) fn statistics(&mut self, target: Option<u16>, path: &FieldPath) {
+        if target.is_some_and(|target| target > 10_000) {
+            self.report(path.key("statistics"), "the precision of statistics is 0 to 10000", "");
+        }
+    }
+
     pub(super) fn column(&mut self, column: &Column, path: &FieldPath) {
         self.check_type(&column.kind, &path.key("type"));
         let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
@@ -146,6 +175,7 @@ impl Check<'_> {
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "");
         }
+        self.statistics(column.statistics, path);
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
             self.report(path.key("identity_options"), "the column has no `identity`", "add `identity = 'always`");
         }

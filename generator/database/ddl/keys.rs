@@ -1,5 +1,6 @@
 //! SQL of constraints and indexes.
 
+use super::{comment, parameters, statistics};
 use crate::database::model::*;
 
 /// Returns the name of a table's primary key constraint.
@@ -45,8 +46,14 @@ fn include(columns: &[SqlName]) -> String {
 }
 
 /// Returns a check constraint.
-pub fn check(name: &SqlName, expression: &Expression) -> String {
-    format!("CONSTRAINT {} CHECK ({expression})", quoted(name))
+pub fn check(name: &SqlName, check: &CheckConstraint) -> String {
+    let inherit = if check.no_inherit { " NO INHERIT" } else { "" };
+    format!("CONSTRAINT {} CHECK ({}){inherit}{}", quoted(name), check.expression, not_valid(check.not_valid))
+}
+
+/// Returns the clause of a constraint that is not checked for stored rows, with a leading blank.
+pub fn not_valid(is_not_valid: bool) -> &'static str {
+    if is_not_valid { " NOT VALID" } else { "" }
 }
 
 /// Returns an exclusion constraint.
@@ -62,14 +69,15 @@ pub fn foreign_key(name: &SqlName, key: &ForeignKey) -> String {
     let set =
         if key.on_delete_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.on_delete_columns)) };
     format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set} ON UPDATE {}{}",
+        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set} ON UPDATE {}{}{}",
         quoted(name),
         list(&key.columns),
         key.references.table.sql(),
         list(&key.references.columns),
         key.on_delete.sql(),
         key.on_update.sql(),
-        deferrable(key.deferrable)
+        deferrable(key.deferrable),
+        not_valid(key.not_valid)
     )
 }
 
@@ -78,7 +86,7 @@ pub fn foreign_key(name: &SqlName, key: &ForeignKey) -> String {
 pub fn create_index(table: &ObjectName, name: &SqlName, index: &Index, concurrently: bool) -> String {
     let columns: Vec<String> = index.columns.iter().map(index_column).collect();
     format!(
-        "CREATE {}INDEX {}{} ON {} USING {} ({}){}{}{};",
+        "CREATE {}INDEX {}{} ON {} USING {} ({}){}{}{}{};",
         if index.unique { "UNIQUE " } else { "" },
         if concurrently { "CONCURRENTLY IF NOT EXISTS " } else { "" },
         quoted(name),
@@ -87,8 +95,28 @@ pub fn create_index(table: &ObjectName, name: &SqlName, index: &Index, concurren
         columns.join(", "),
         include(&index.include),
         if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" },
+        if index.storage.is_empty() { String::new() } else { format!(" WITH {}", parameters(&index.storage)) },
         index.predicate.as_ref().map_or(String::new(), |only| format!(" WHERE ({only})")),
     )
+}
+
+/// Returns the statements for the properties of a new index that CREATE INDEX cannot have.
+pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<String> {
+    let object = table.beside(name).sql();
+    let mut sql = index_statistics(&object, &Index::default(), index);
+    if index.comment.is_some() {
+        sql.push(comment("INDEX", &object, index.comment.as_ref()));
+    }
+    sql
+}
+
+/// Returns the statements that change the statistics of the index `old`.
+pub fn index_statistics(object: &str, old: &Index, new: &Index) -> Vec<String> {
+    let old = |i: usize| old.columns.get(i).and_then(|column| column.statistics);
+    let changed = new.columns.iter().enumerate().filter(|(i, column)| old(*i) != column.statistics);
+    changed
+        .map(|(i, column)| format!("ALTER INDEX {object} ALTER COLUMN {} {};", i + 1, statistics(column.statistics)))
+        .collect()
 }
 
 fn index_column(column: &IndexColumn) -> String {
@@ -98,8 +126,14 @@ fn index_column(column: &IndexColumn) -> String {
         // Refused by the check of the definition.
         (None, None) => String::new(),
     };
+    if let Some(collation) = column.collation {
+        sql += &format!(" COLLATE {}", collation.sql());
+    }
     if let Some(opclass) = &column.opclass {
         sql += &format!(" {opclass}");
+    }
+    if !column.opclass_options.is_empty() {
+        sql += &format!(" {}", parameters(&column.opclass_options));
     }
     if column.descending {
         sql += " DESC";
@@ -110,6 +144,17 @@ fn index_column(column: &IndexColumn) -> String {
         None => {}
     }
     sql
+}
+
+/// Returns the statement that sets what logical replication sends of old rows.
+pub fn replica_identity(table: &ObjectName, identity: &ReplicaIdentity) -> String {
+    let identity = match identity {
+        ReplicaIdentity::Default => "DEFAULT".to_owned(),
+        ReplicaIdentity::Full => "FULL".to_owned(),
+        ReplicaIdentity::Nothing => "NOTHING".to_owned(),
+        ReplicaIdentity::Index(index) => format!("USING INDEX {}", quoted(index)),
+    };
+    format!("ALTER TABLE {} REPLICA IDENTITY {identity};", table.sql())
 }
 
 /// Returns the index behind a unique constraint or primary key.

@@ -1,17 +1,21 @@
 //! SQL of single objects. Names are quoted and include their schema; expressions of the user are in brackets.
 
+mod grants;
 mod keys;
 mod routine;
 mod security;
+mod storage;
 mod table;
 mod types;
 
 use crate::database::model::*;
 use crate::values::{ExtensionName, Text};
 
+pub use grants::*;
 pub use keys::*;
 pub use routine::*;
 pub use security::*;
+pub use storage::*;
 pub use table::*;
 pub use types::*;
 

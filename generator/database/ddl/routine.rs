@@ -1,6 +1,6 @@
 //! SQL of views, functions and triggers.
 
-use super::{comment, create_index, grants};
+use super::{comment, create_index, grants, index_settings};
 use crate::database::model::*;
 
 /// Returns the SQL that creates a view with its indexes, grants and comment.
@@ -11,11 +11,9 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
     let mut sql = vec![format!("CREATE {kind} {}{options} AS\n{};", name.sql(), view.query)];
     for (index, definition) in &view.indexes {
         sql.push(create_index(name, index, definition, false));
-        if definition.comment.is_some() {
-            sql.push(comment("INDEX", &name.beside(index).sql(), definition.comment.as_ref()));
-        }
+        sql.extend(index_settings(name, index, definition));
     }
-    sql.extend(grants("TABLE", &name.sql(), &view.grants));
+    sql.extend(grants("TABLE", &name.sql(), Rights::new(&view.grants, &view.grant_options)));
     if view.comment.is_some() {
         sql.push(comment(kind, &name.sql(), view.comment.as_ref()));
     }
@@ -32,7 +30,8 @@ pub fn create_function(name: &ObjectName, function: &Function) -> String {
     let mut sql = vec![replace_function(name, function, "CREATE")];
     if !function.is_for_everyone() {
         sql.push(format!("REVOKE ALL ON {} FROM PUBLIC;", function_identity(name, function)));
-        sql.extend(grants(function_kind(function), &function_signature(name, function), &function.grants));
+        let rights = Rights::new(&function.grants, &function.grant_options);
+        sql.extend(grants(function_kind(function), &function_signature(name, function), rights));
     }
     if function.comment.is_some() {
         sql.push(comment(function_kind(function), &function_signature(name, function), function.comment.as_ref()));
@@ -92,6 +91,9 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
         sql += &format!("\n  SET {setting} = {}", values.join(", "));
     }
     let body = function.body.as_str();
+    if function.is_standard() {
+        return sql + &format!("\n  {};", body.trim());
+    }
     let tag = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
     let tag = tag.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
     sql + &format!("\n  AS {tag}{body}{tag};")

@@ -1,4 +1,4 @@
-//! SQL of grants, policies and row-level security.
+//! SQL of policies and row-level security.
 
 use crate::database::model::*;
 use crate::values::SqlIdent;
@@ -19,23 +19,15 @@ pub fn create_policy(table: &ObjectName, name: &SqlName, policy: &Policy) -> Str
     sql + ";"
 }
 
-/// Returns the statements that change row security of a table and its partitions. Partitions have no policies, so
-/// roles that are bound by row security cannot read them past the policies of the table.
-pub fn row_security(name: &ObjectName, table: &Table, from: RowSecurity, to: RowSecurity) -> Vec<String> {
-    let tables = std::iter::once(name.sql()).chain(table.partitions.keys().map(|part| name.beside(part).sql()));
-    tables.flat_map(|table| table_row_security(&table, from, to)).collect()
-}
-
-/// Returns the statements that change row security of one table.
-pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
+/// Returns the statements that change row security of a table.
+pub fn row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let mut sql = Vec::new();
-    let (enabled, forced) = (|state| state != RowSecurity::Off, |state| state == RowSecurity::Forced);
-    if enabled(from) != enabled(to) {
-        let word = if enabled(to) { "ENABLE" } else { "DISABLE" };
+    if from.is_on() != to.is_on() {
+        let word = if to.is_on() { "ENABLE" } else { "DISABLE" };
         sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
     }
-    if forced(from) != forced(to) {
-        let word = if forced(to) { "FORCE" } else { "NO FORCE" };
+    if from.is_forced() != to.is_forced() {
+        let word = if to.is_forced() { "FORCE" } else { "NO FORCE" };
         sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
     }
     sql
@@ -44,17 +36,4 @@ pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Ve
 /// Returns a role in SQL; `public` is everyone.
 pub fn role(name: &SqlIdent) -> String {
     if name.as_str() == PUBLIC { "PUBLIC".into() } else { quoted(name) }
-}
-
-/// Returns privileges as a list in SQL.
-pub fn privileges<P: Privilege>(privileges: impl IntoIterator<Item = P>) -> String {
-    privileges.into_iter().map(Privilege::sql).collect::<Vec<_>>().join(", ")
-}
-
-/// Returns a GRANT for each role.
-pub fn grants<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
-    let granted = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
-    granted
-        .map(|(to, all)| format!("GRANT {} ON {kind} {object} TO {};", privileges(all.iter().copied()), role(to)))
-        .collect()
 }

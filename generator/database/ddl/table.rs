@@ -1,6 +1,6 @@
-//! SQL of tables with their columns and partitions.
+//! SQL of tables with their columns.
 
-use super::{check, exclude, numbering, primary_key, unique};
+use super::{check, exclude, numbering, parameters, primary_key, unique};
 use crate::database::model::*;
 
 /// Returns a column in the form of CREATE TABLE and ADD COLUMN.
@@ -41,23 +41,35 @@ pub fn generated(identity: Identity) -> &'static str {
     }
 }
 
-/// Returns the SQL that creates a table with its keys, checks and partitions. Indexes, foreign keys, policies and
+/// Returns the SQL that creates a table with its keys and checks. Indexes, foreign keys, policies and
 /// triggers are separate statements.
 pub fn create_table(name: &ObjectName, table: &Table) -> String {
     let mut parts = Vec::new();
-    // Columns of the primary key come first, for readers of the SQL.
-    let key = table.primary_key.iter().filter_map(|name| table.columns.get_key_value(name));
-    let rest = table.columns.iter().filter(|(name, _)| !table.primary_key.contains(name));
-    parts.extend(key.chain(rest).map(|(name, column)| self::column(name, column)));
+    // A partition has the columns of its table.
+    if table.partition_of.is_none() {
+        // Columns of the primary key come first, for readers of the SQL.
+        let key = table.primary_key.iter().filter_map(|name| table.columns.get_key_value(name));
+        let rest = table.columns.iter().filter(|(name, _)| !table.primary_key.contains(name));
+        parts.extend(key.chain(rest).map(|(name, column)| self::column(name, column)));
+    }
     if let Some(key) = primary_key(name, table) {
         parts.push(key);
     }
     parts.extend(table.uniques.iter().map(|(name, unique)| self::unique(name, unique)));
-    parts.extend(table.checks.iter().map(|(name, check)| self::check(name, check)));
+    // In CREATE TABLE the server ignores NOT VALID.
+    let (later, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
+    parts.extend(checks.into_iter().map(|(name, check)| self::check(name, check)));
     parts.extend(table.excludes.iter().map(|(name, exclude)| self::exclude(name, exclude)));
     let unlogged = if table.unlogged { "UNLOGGED " } else { "" };
-    let parts = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
-    let mut sql = format!("CREATE {unlogged}TABLE {} ({parts})", name.sql());
+    let inner = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
+    let mut sql = format!("CREATE {unlogged}TABLE {}", name.sql());
+    sql += &match &table.partition_of {
+        None => format!(" ({inner})"),
+        Some(partition) => {
+            let inner = if inner.is_empty() { inner } else { format!(" ({inner})") };
+            format!(" PARTITION OF {}{inner} {}", partition.table.sql(), bound(&partition.bound))
+        }
+    };
     if let Some(by) = &table.partition_by {
         let strategy = match by.strategy {
             Strategy::Range => "RANGE",
@@ -66,23 +78,25 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         };
         sql += &format!(" PARTITION BY {strategy} ({})", list(&by.columns));
     }
+    if !table.storage.is_empty() {
+        sql += &format!(" WITH {}", parameters(&table.storage));
+    }
     sql += ";";
-    for (partition, bound) in &table.partitions {
-        sql += &format!("\n{}", create_partition(name, partition, bound));
+    for (check_name, check) in later {
+        sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));
     }
     sql
 }
 
-/// Returns the SQL that creates a partition.
-pub fn create_partition(table: &ObjectName, name: &SqlName, bound: &Bound) -> String {
+/// Returns the bound of a partition, as after PARTITION OF and ATTACH PARTITION.
+pub fn bound(bound: &Bound) -> String {
     let row = |values: &[Expression]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let bound = match bound {
+    match bound {
         Bound::Range { from, to } => format!("FOR VALUES FROM ({}) TO ({})", row(from), row(to)),
         Bound::In(values) => format!("FOR VALUES IN ({})", row(values)),
         Bound::Hash { modulus, remainder } => {
             format!("FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})")
         }
         Bound::Default => "DEFAULT".into(),
-    };
-    format!("CREATE TABLE {} PARTITION OF {} {bound};", table.beside(name).sql(), table.sql())
+    }
 }

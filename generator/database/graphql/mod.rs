@@ -29,7 +29,7 @@ impl QualifiedName {
 /// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
 pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> =
-        schema.tables.iter().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
+        schema.whole_tables().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
     relate(schema, &mut tables);
     for (name, table) in &schema.tables {
         let Some(tracked) = tables.get_mut(name) else { continue };
@@ -65,7 +65,7 @@ fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {
 /// tables; if that name is taken, the constraint's name is used.
 fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
-    for (name, table) in &schema.tables {
+    for (name, table) in schema.whole_tables() {
         taken.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
     }
     let mut choose = |of: &ObjectName, candidates: &[String]| -> Option<String> {
@@ -75,7 +75,7 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
         Some(free)
     };
     // The direction from the table that has the key chooses its name first.
-    for (name, table) in &schema.tables {
+    for (name, table) in schema.whole_tables() {
         for (constraint, key) in &table.foreign_keys {
             let candidates = [to_one(key), constraint.to_string()];
             let on = match key.columns.as_slice() {
@@ -88,7 +88,7 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
             }
         }
     }
-    for (name, table) in &schema.tables {
+    for (name, table) in schema.whole_tables() {
         for (constraint, key) in &table.foreign_keys {
             let target = &key.references.table;
             let several = table.foreign_keys.values().filter(|other| other.references.table == *target).count() > 1;

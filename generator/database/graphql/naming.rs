@@ -47,10 +47,10 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let paths = |kind: &str| root.key(kind);
-    let all = schema.tables.keys().map(|name| (paths("tables").key(name.as_str()), name));
+    let all = schema.whole_tables().map(|(name, _)| (paths("tables").key(name.as_str()), name));
     let all = all.chain(schema.views.keys().map(|name| (paths("views").key(name.as_str()), name)));
     let mut findings = shared(all.map(|(path, name)| (path, name.to_string(), default_name(name))));
-    for (name, table) in &schema.tables {
+    for (name, table) in schema.whole_tables() {
         let path = paths("tables").key(name.as_str()).key("columns");
         let columns = table.columns.keys();
         findings

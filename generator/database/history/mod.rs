@@ -20,6 +20,7 @@ use crate::database::model::{MigrationName, Schema};
 use crate::database::snapshot::{self, Delta, Digests, ObjectDecoder, Objects};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 pub use migration::*;
 pub use sum::*;
@@ -70,7 +71,8 @@ impl History {
     /// # Errors
     /// NS732 if the snapshot is malformed.
     pub fn schema(&self, database: &SqlIdent, decoder: &impl ObjectDecoder) -> Result<Schema, Diagnostic> {
-        snapshot::schema(&self.head, decoder).map_err(|error| malformed(&format!("db/{database}/{SCHEMA}"), error))
+        snapshot::schema(&self.head, decoder)
+            .map_err(|error| malformed(&format!("{}/{SCHEMA}", database_folder(database)), error))
     }
 
     /// Appends a migration for each group of steps that lead to the schema `new`.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::{History, MIGRATIONS, Migration, finding_at};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::values::plugin_names::database_folder;
 use crate::values::{ExtensionName, SqlIdent};
 
 impl Migration {
@@ -48,10 +49,13 @@ impl History {
                 && (migration.plan.by_hand || !migration.only_removes(&migration.removed_extensions()))
         });
         wrong.map(move |migration| {
-            finding_at(Code::MigrationPrivileged, &format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name))
-                .message(format!("{} is marked as privileged but does more than remove extensions", migration.name))
-                .expected("`privileged` only in migrations that nself wrote to remove extensions")
-                .hint("remove `privileged` from the file, or move the other statements to a separate migration")
+            finding_at(
+                Code::MigrationPrivileged,
+                &format!("{}/{MIGRATIONS}/{}/plan.json", database_folder(database), migration.name),
+            )
+            .message(format!("{} is marked as privileged but does more than remove extensions", migration.name))
+            .expected("`privileged` only in migrations that nself wrote to remove extensions")
+            .hint("remove `privileged` from the file, or move the other statements to a separate migration")
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::database::snapshot::Digests;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 /// Returns text with `\n` line endings.
 fn lines(bytes: &[u8]) -> String {
@@ -18,7 +19,7 @@ fn lines(bytes: &[u8]) -> String {
 }
 
 fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
-    format!("db/{database}/{MIGRATIONS}/{migration}/plan.json")
+    format!("{}/{MIGRATIONS}/{migration}/plan.json", database_folder(database))
 }
 
 fn tampered(file: &str, message: String) -> Diagnostic {
@@ -47,7 +48,7 @@ impl History {
         let mut findings = Vec::new();
         let mut migrations: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
         for (path, bytes) in files {
-            let shown = format!("db/{database}/{path}");
+            let shown = format!("{}/{path}", database_folder(database));
             let mut parts = path.splitn(3, '/');
             match (parts.next(), parts.next(), parts.next()) {
                 (Some(MIGRATIONS), Some(name), Some(file)) => {
@@ -67,7 +68,7 @@ impl History {
             }
         }
         for (name, mut files) in migrations {
-            let shown = |file: &str| format!("db/{database}/{MIGRATIONS}/{name}/{file}");
+            let shown = |file: &str| format!("{}/{MIGRATIONS}/{name}/{file}", database_folder(database));
             let parsed = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
@@ -91,7 +92,8 @@ impl History {
     fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
         let text = files.get(SUM_FILE).map_or(String::new(), |bytes| lines(bytes));
         let Some(recorded) = SumLine::parse(&text) else {
-            let finding = malformed(&format!("db/{database}/{SUM_FILE}"), "nself.sum: a line is malformed");
+            let finding =
+                malformed(&format!("{}/{SUM_FILE}", database_folder(database)), "nself.sum: a line is malformed");
             return vec![finding.hint("after a merge, `nself db rebase` rewrites it")];
         };
         let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded).into_iter().collect();
@@ -110,7 +112,7 @@ impl History {
         }
         if findings.is_empty() {
             for path in digests.differing(&Digests::of(&self.head)) {
-                let file = format!("db/{database}/{SCHEMA}/{path}.json");
+                let file = format!("{}/{SCHEMA}/{path}.json", database_folder(database));
                 findings.push(tampered(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
         }
@@ -120,13 +122,13 @@ impl History {
     /// Returns a finding about the first difference from the sum file. Each line includes a digest of the lines
     /// before it, so all later lines differ as well.
     fn verify_sum(&self, database: &SqlIdent, recorded: &[SumLine]) -> Option<Diagnostic> {
-        let file = format!("db/{database}/{SUM_FILE}");
+        let file = format!("{}/{SUM_FILE}", database_folder(database));
         let actual = self.sum();
         let different = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
         let finding = match (actual.get(different), recorded.get(different)) {
             (Some(actual), Some(recorded_line)) if actual.name == recorded_line.name => {
                 let finding = tampered(
-                    &format!("db/{database}/{MIGRATIONS}/{}/up.sql", actual.name),
+                    &format!("{}/{MIGRATIONS}/{}/up.sql", database_folder(database), actual.name),
                     format!("{} was edited after it was recorded", actual.name),
                 );
                 let is_last = different + 1 == recorded.len() && different + 1 == self.migrations.len();
@@ -166,7 +168,7 @@ impl History {
         for migration in &self.migrations {
             for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
                 let Some(text) = text else { continue };
-                let shown = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
+                let shown = format!("{}/{MIGRATIONS}/{}/{file}", database_folder(database), migration.name);
                 findings.extend(migration_sql::findings(&shown, text));
             }
         }

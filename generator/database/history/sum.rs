@@ -6,6 +6,7 @@ use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
+use crate::values::plugin_names::database_folder;
 
 /// A line of the sum file: name, digest of `up.sql`, digest of the migration's files and all earlier lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub fn check_extends(database: &SqlIdent, base: &[SumLine], now: &[SumLine]) -> 
         None => format!("{} of the base is missing", old.name),
     };
     Some(
-        finding_at(Code::MigrationTampered, &format!("db/{database}/{SUM_FILE}"))
+        finding_at(Code::MigrationTampered, &format!("{}/{SUM_FILE}", database_folder(database)))
             .message(message)
             .hint("if both branches added migrations, `nself db rebase --base REV` puts yours after theirs"),
     )

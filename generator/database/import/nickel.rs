@@ -24,19 +24,21 @@ pub fn write(schema: &Schema) -> String {
 fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
-        ["tables", _, "row_security"]
+        ["tables", _, "row_security" | "replica_identity"]
             | ["tables", _, "columns", _, "identity" | "collation"]
             | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
             | ["tables" | "views", _, "indexes" | "excludes", _, "using"]
-            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls"]
+            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls" | "collation"]
             | ["tables", _, "triggers", _, "timing"]
             | ["tables", _, "triggers", _, "events", ITEM]
             | ["tables", _, "policies", _, "for"]
             | ["tables", _, "partition_by", "strategy"]
             | ["tables", _, "partitions", _]
+            | ["tables", _, "partition_of", "bound"]
             | ["sequences", _, "kind"]
             | ["functions", _, "language" | "volatility" | "parallel"]
-            | [_, _, "grants" | "default_privileges", _, ITEM]
+            | [_, _, "grants" | "grant_options" | "default_privileges", _, ITEM]
+            | ["tables", _, "columns", _, "grants" | "grant_options", _, ITEM]
     )
 }
 

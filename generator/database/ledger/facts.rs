@@ -39,8 +39,8 @@ impl CatalogFacts {
         &self.digest
     }
 
-    /// Returns a sentence for each object whose facts differ; empty if the catalogs are equal. Rights that the
-    /// generated initialization script gives to the owner and to `guests` are not compared.
+    /// Returns a sentence for each object whose facts differ; empty if the catalogs are equal. Rights that the setup job
+    /// gives to the owner and to `guests` are not compared.
     pub fn differences(&self, migrations: &CatalogFacts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
         let none = BTreeMap::new();
         let mut lacking: BTreeSet<String> = BTreeSet::new();
@@ -90,7 +90,7 @@ impl CatalogFacts {
     }
 }
 
-/// Returns whether a fact is a right that the generated initialization script gives: the owner's rights on `public`,
+/// Returns whether a fact is a right that the setup job gives: the owner's rights on `public`,
 /// the use of `public` for every role that connects, and the guests' rights on rows.
 fn is_initial_right(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
     let mut words = what.split(' ');

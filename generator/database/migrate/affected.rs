@@ -74,14 +74,15 @@ impl Affected {
                 ObjectKind::Sequence => false,
             };
             let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(changes));
-            // A function depends on its arguments and its result; tables among them are row types.
-            let functions = old.functions.keys().filter(|name| {
+            // A function depends on its arguments and its result; tables among them are row types. One with a body of the
+            // SQL standard depends on everything that the body uses, too.
+            let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
-                    ObjectNode(ObjectKind::Table, table) => !new.tables.contains_key(table),
+                    ObjectNode(ObjectKind::Table, table) if !function.is_standard() => !new.tables.contains_key(table),
                     _ => changes(node),
                 })
             });
-            let dependent: Vec<ObjectName> = views.chain(functions).cloned().collect();
+            let dependent: Vec<ObjectName> = views.chain(functions.map(|(name, _)| name)).cloned().collect();
             let count = self.routines.len();
             self.routines.extend(dependent);
             if self.routines.len() == count {

@@ -1,4 +1,4 @@
-//! Plans changes of comments and grants.
+//! Plans changes of comments, storage parameters and grants.
 
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment or grants change, and when they change.
+/// An object whose comment, storage parameters or grants change, and when they change.
 pub struct Described<'a> {
     pub phase: Phase,
     pub rank: usize,
@@ -22,7 +22,8 @@ pub struct Described<'a> {
 }
 
 impl Described<'_> {
-    fn step(&self, field: &str) -> MigrationStep {
+    /// Returns a step about a field of the object.
+    pub fn step(&self, field: &str) -> MigrationStep {
         MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
             .rank(self.rank)
     }
@@ -35,33 +36,26 @@ impl Described<'_> {
         }
     }
 
-    /// Plans a change of the grants.
-    pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: &Grants<P>, new: &Grants<P>) {
+    /// Plans a change of the storage parameters.
+    pub fn storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
         if old != new {
-            let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
-            let change = |from, to| {
-                let mut sql = revokes(kind, self.object, &minus(from, to));
-                sql.extend(ddl::grants(kind, self.object, &minus(to, from)));
-                sql.join("\n")
-            };
-            planner.push(self.step("grants").up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
+            let change = |from, to| ddl::storage(self.kind, self.object, from, to).join("\n");
+            planner.push(self.step("storage").up(change(old, new)).down(change(new, old)));
         }
     }
-}
 
-/// Returns the privileges of `a` that `b` does not have.
-pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
-    let none = Default::default();
-    let rest = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
-    rest.filter(|(_, privileges)| !privileges.is_empty()).collect()
-}
+    /// Plans a change of the grants.
+    pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: Rights<P>, new: Rights<P>) {
+        let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
+        let change = |from, to| ddl::change_grants(ddl::GrantTarget::new(kind, self.object), from, to);
+        self.push_grants(planner, change(old, new), change(new, old));
+    }
 
-fn revokes<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
-    let grants = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
-    grants
-        .map(|(role, privileges)| {
-            let privileges = ddl::privileges(privileges.iter().copied());
-            format!("REVOKE {privileges} ON {kind} {object} FROM {};", ddl::role(role))
-        })
-        .collect()
+    /// Adds the step of changed grants, if there is a change.
+    pub fn push_grants(&self, planner: &mut Planner, up: Vec<String>, down: Vec<String>) {
+        if !up.is_empty() {
+            let step = self.step("grants").up(up.join("\n")).down(down.join("\n"));
+            planner.push(step.hazard(Hazard::AuthzUpdate));
+        }
+    }
 }

@@ -52,7 +52,8 @@ impl<'a> Diff<'a> {
 
 fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName>, &'a ObjectName> {
     let mut tables = BTreeMap::new();
-    for (name, table) in new.tables.iter().filter(|(name, _)| !old.tables.contains_key(*name)) {
+    let is_new = |name: &ObjectName, table: &Table| !old.tables.contains_key(name) && table.partition_of.is_none();
+    for (name, table) in new.tables.iter().filter(|(name, table)| is_new(name, table)) {
         tables.entry(table.columns.keys().collect()).or_insert(name);
     }
     tables
@@ -61,7 +62,7 @@ fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName
 fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
     let tables = schema.tables.iter().flat_map(|(name, table)| {
         let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-        let inner = inner.chain(table.partitions.keys()).map(|index| name.beside(index));
+        let inner = inner.map(|index| name.beside(index));
         std::iter::once(name.clone()).chain(inner)
     });
     tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()

@@ -37,19 +37,21 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             new.uniques.get(key) != Some(unique) || overlap(unique.columns.iter().chain(&unique.include), regenerated)
         }),
         checks: keys_where(&old.checks, |key, check| {
-            new.checks.get(key) != Some(check) || mentions(check.as_str(), &affected)
+            new.checks.get(key).is_none_or(|new| new != check && !check.is_valid_as(new))
+                || mentions(check.as_str(), &affected)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
             let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);
             new.excludes.get(key) != Some(exclude) || any_mentions(texts, &affected)
         }),
         foreign_keys: keys_where(&old.foreign_keys, |key, foreign_key| {
-            new.foreign_keys.get(key) != Some(foreign_key)
+            new.foreign_keys.get(key).is_none_or(|new| new != foreign_key && !is_validated(diff, foreign_key, new))
                 || overlap(&foreign_key.columns, &affected)
                 || target_changes(diff, foreign_key)
         }),
         indexes: keys_where(&old.indexes, |key, index| {
-            new.indexes.get(key).is_none_or(|new| !same_index(index, new))
+            let is_partitioned = change.new.partition_by.is_some();
+            new.indexes.get(key).is_none_or(|new| !same_index(index, new, is_partitioned))
                 || index_depends_on(index, &affected, regenerated)
         }),
     }
@@ -59,9 +61,16 @@ fn keys_where<T>(parts: &BTreeMap<SqlName, T>, is_dropped: impl Fn(&SqlName, &T)
     parts.iter().filter(|(key, part)| is_dropped(key, part)).map(|(key, _)| key.clone()).collect()
 }
 
-/// Returns whether two indexes differ in their comments at most, which are changed in place.
-pub(super) fn same_index(a: &Index, b: &Index) -> bool {
-    a == b || Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
+/// Returns whether two indexes differ at most in properties that change in place.
+pub(super) fn same_index(a: &Index, b: &Index, is_partitioned: bool) -> bool {
+    a == b || a.structure(is_partitioned) == b.structure(is_partitioned)
+}
+
+/// Returns whether a foreign key changes only in that it becomes valid for stored rows. A key to a partitioned table is
+/// recreated, since PostgreSQL 15 leaves the constraints of the partitions unvalidated.
+fn is_validated(diff: &Diff, old: &ForeignKey, new: &ForeignKey) -> bool {
+    let target = diff.new.tables.get(&new.references.table);
+    old.is_valid_as(new) && target.is_some_and(|target| target.partition_by.is_none())
 }
 
 fn index_depends_on(index: &Index, affected: &BTreeSet<SqlName>, regenerated: &BTreeSet<SqlName>) -> bool {

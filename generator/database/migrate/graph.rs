@@ -62,6 +62,13 @@ impl<'a> Graph<'a> {
                 }
             });
         }
+        // A partition may have a column with the name of its table.
+        for (i, ObjectNode(kind, name)) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Table) {
+            let partition = schema.tables.get(*name).and_then(|table| table.partition_of.as_ref());
+            let whole = partition.and_then(|it| nodes.binary_search(&ObjectNode(*kind, &it.table)).ok());
+            before[i].extend(whole);
+            needs[i].extend(whole);
+        }
         match sort(&before) {
             Ok(positions) => Ok(Graph { nodes, positions, needs }),
             Err(cycle) => Err(cycle.into_iter().map(|i| nodes[i]).collect()),
@@ -126,7 +133,7 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
                 function.returns.iter().for_each(|text| read(text.as_str(), true, tell));
                 // The server checks the body of an SQL function, but no other, when the function is created.
                 if function.language == FunctionLanguage::Sql {
-                    read(function.body.as_str(), false, tell);
+                    read(function.body.as_str(), function.is_standard(), tell);
                 }
                 function.depends_on.iter().for_each(|name| tell(name.name(), false));
             }
@@ -138,7 +145,11 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
                     column.default.iter().chain(&column.generated).for_each(|text| read(text.as_str(), true, tell));
                 }
                 let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
-                let texts = table.checks.values().chain(elements.map(|element| &element.expression));
+                let texts = table
+                    .checks
+                    .values()
+                    .map(|check| &check.expression)
+                    .chain(elements.map(|element| &element.expression));
                 texts.for_each(|text| read(text.as_str(), true, tell));
             }
         }

@@ -21,8 +21,8 @@ pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlName, index
         .index(object)
 }
 
-/// Plans changes of the comments of indexes.
-pub fn comments(
+/// Plans changes of the properties of indexes that change in place. `old` holds the indexes that remain.
+pub fn settings(
     planner: &mut Planner,
     name: &ObjectName,
     old: &BTreeMap<SqlName, Index>,
@@ -30,15 +30,25 @@ pub fn comments(
     path: &FieldPath,
 ) {
     for (key, index) in new {
-        let old_comment = old.get(key).and_then(|index| index.comment.as_ref());
-        if old_comment == index.comment.as_ref() {
-            continue;
-        }
         let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
+        // A new index has its storage parameters from the start.
+        let bare = Index { storage: index.storage.clone(), ..Index::default() };
+        let old = old.get(key).unwrap_or(&bare);
         // After the index, which may be built in an earlier migration.
         let described =
             Described { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
-        described.comment(planner, old_comment, index.comment.as_ref());
+        described.comment(planner, old.comment.as_ref(), index.comment.as_ref());
+        described.storage(planner, &old.storage, &index.storage);
+        let statistics = ddl::index_statistics(&object, old, index);
+        if !statistics.is_empty() {
+            let back = old.columns.iter().zip(&index.columns);
+            let back = Index {
+                columns: back.map(|(old, new)| IndexColumn { statistics: old.statistics, ..new.clone() }).collect(),
+                ..Index::default()
+            };
+            let step = described.step("statistics").up(statistics.join("\n"));
+            planner.push(step.down(ddl::index_statistics(&object, index, &back).join("\n")));
+        }
     }
 }
 
@@ -52,7 +62,7 @@ pub fn plan(
 ) {
     let path = path.key("indexes");
     let is_in = |indexes: &BTreeMap<SqlName, Index>, key: &SqlName, index: &Index| {
-        indexes.get(key).is_some_and(|other| same_index(index, other))
+        indexes.get(key).is_some_and(|other| same_index(index, other, false))
     };
     let step = |phase, key: &SqlName, path: FieldPath, what: &str| {
         MigrationStep::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
@@ -76,5 +86,5 @@ pub fn plan(
         .filter(|(key, index)| is_in(new, key, index))
         .map(|(key, index)| (key.clone(), index.clone()))
         .collect();
-    comments(planner, name, &remaining, new, &path);
+    settings(planner, name, &remaining, new, &path);
 }

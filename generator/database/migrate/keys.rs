@@ -59,14 +59,12 @@ fn drop_constraint(change: &TableChange, key: &SqlName, definition: &str, is_gon
 fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     let TableChange { name, old, new, .. } = *change;
     let index = &old.indexes[key];
-    let mut down = ddl::create_index(name, key, index, false);
-    if index.comment.is_some() {
-        down += &format!("\n{}", ddl::comment("INDEX", &name.beside(key).sql(), index.comment.as_ref()));
-    }
+    let mut down = vec![ddl::create_index(name, key, index, false)];
+    down.extend(ddl::index_settings(name, key, index));
     let is_gone = !new.indexes.contains_key(key);
     teardown_step(change, key, is_gone)
         .up(format!("DROP INDEX {};", name.beside(key).sql()))
-        .down(down)
+        .down(down.join("\n"))
         .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
 }
 
@@ -83,6 +81,7 @@ fn drop_sql(table: &ObjectName, key: &SqlName) -> String {
 /// Adds constraints and indexes that are new or were dropped for a change.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let dropped = dropped_parts(diff, change);
+    validate_old(planner, change, &dropped);
     add_checks(planner, change, &dropped);
     add_excludes(planner, change, &dropped);
     add_primary_key(planner, change, &dropped);
@@ -111,15 +110,43 @@ fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedPart
     for (key, check) in added(&change.new.checks, &change.old.checks, &dropped.checks) {
         planner.push(
             key_step(change, Phase::Attach, ("checks", key), "is new")
-                .up(format!("ALTER TABLE {table} ADD {} NOT VALID;", ddl::check(key, check)))
+                .up(format!(
+                    "ALTER TABLE {table} ADD {};",
+                    ddl::check(key, &CheckConstraint { not_valid: true, ..check.clone() })
+                ))
                 .down(drop_sql(change.name, key))
-                .hazard(Hazard::MayFail),
+                .hazards((!check.not_valid).then_some(Hazard::MayFail)),
         );
-        planner.push(
-            key_step(change, Phase::Validate, ("checks", key), "holds for stored rows")
-                .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
-                .hazard(Hazard::MayFail),
-        );
+        if !check.not_valid {
+            planner.push(validate(change, Phase::Validate, ("checks", key)));
+        }
+    }
+}
+
+/// Returns the step that checks a constraint for stored rows.
+fn validate(change: &TableChange, phase: Phase, key: (&str, &SqlName)) -> MigrationStep {
+    key_step(change, phase, key, "holds for stored rows")
+        .up(format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", change.name.sql(), quoted(key.1)))
+        .hazard(Hazard::MayFail)
+}
+
+/// Validates constraints that were not valid for stored rows before.
+fn validate_old(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    let TableChange { name, old, new, .. } = *change;
+    let back = |key: &SqlName, definition: String| {
+        format!("{}\nALTER TABLE {} ADD {definition};", drop_sql(name, key), name.sql())
+    };
+    for (key, check) in old.checks.iter().filter(|(key, _)| !dropped.checks.contains(*key)) {
+        if new.checks.get(key).is_some_and(|new| check.is_valid_as(new)) {
+            let step = validate(change, Phase::Validate, ("checks", key));
+            planner.push(step.down(back(key, ddl::check(key, check))));
+        }
+    }
+    for (key, foreign_key) in old.foreign_keys.iter().filter(|(key, _)| !dropped.foreign_keys.contains(*key)) {
+        if new.foreign_keys.get(key).is_some_and(|new| foreign_key.is_valid_as(new)) {
+            let step = validate(change, Phase::ValidateKeys, ("foreign_keys", key));
+            planner.push(step.down(back(key, ddl::foreign_key(key, foreign_key))));
+        }
     }
 }
 
@@ -202,8 +229,8 @@ pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange
     let table = change.name.sql();
     for (key, foreign_key) in added(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
         let is_divided = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
-        let is_validated_later = is_stored && !is_divided;
-        let valid = if is_validated_later { " NOT VALID" } else { "" };
+        let is_validated_later = is_stored && !is_divided && !foreign_key.not_valid;
+        let valid = ddl::not_valid(is_validated_later);
         planner.push(
             key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
                 .rank(10)
@@ -213,11 +240,7 @@ pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange
                 .hazards((is_stored && is_divided).then_some(Hazard::BlockingScan)),
         );
         if is_validated_later {
-            planner.push(
-                key_step(change, Phase::ValidateKeys, ("foreign_keys", key), "holds for stored rows")
-                    .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
-                    .hazard(Hazard::MayFail),
-            );
+            planner.push(validate(change, Phase::ValidateKeys, ("foreign_keys", key)));
         }
     }
 }
@@ -243,5 +266,5 @@ fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
             );
         }
     }
-    indexes::comments(planner, name, &remaining, &new.indexes, &path.key("indexes"));
+    indexes::settings(planner, name, &remaining, &new.indexes, &path.key("indexes"));
 }

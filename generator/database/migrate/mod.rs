@@ -15,8 +15,10 @@ mod graph;
 mod indexes;
 mod keys;
 mod labels;
+mod partition;
 mod planner;
 mod rename;
+mod replica_identity;
 mod routines;
 mod schemas;
 mod security;
@@ -42,7 +44,8 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// # Errors
 /// All changes that are impossible, ambiguous or not allowed.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
-    plan_with(Planner::reviewed(root, new), old)
+    let (old, new) = (old.with_partition_tables(), new.with_partition_tables());
+    plan_with(Planner::reviewed(root, &new), &old)
 }
 
 /// Like [`plan`], but allows every hazard. For `db diff`, which only displays the plan.
@@ -50,7 +53,8 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, 
 /// # Errors
 /// All changes that are impossible or ambiguous.
 pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
-    plan_with(Planner::unreviewed(root, new), old)
+    let (old, new) = (old.with_partition_tables(), new.with_partition_tables());
+    plan_with(Planner::unreviewed(root, &new), &old)
 }
 
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {

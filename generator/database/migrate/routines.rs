@@ -12,7 +12,6 @@ use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
 use crate::diagnostic::Code;
-use crate::values::{Checked, SqlIdent};
 
 /// Plans changes of functions and views.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
@@ -55,17 +54,10 @@ fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old,
     }
     let (kind, object) = (ddl::function_kind(new), ddl::function_signature(name, new));
     let described = Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-    described.grants(planner, &function_grants(old), &function_grants(new));
+    let (old_grants, new_grants) = (old.effective_grants(), new.effective_grants());
+    let new_rights = Rights::new(&new_grants, &new.grant_options);
+    described.grants(planner, Rights::new(&old_grants, &old.grant_options), new_rights);
     described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
-}
-
-/// Returns the grants of a function with the privilege that PUBLIC has by default.
-fn function_grants(function: &Function) -> Grants<FunctionPrivilege> {
-    if function.is_for_everyone() {
-        Grants::from([(SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())])
-    } else {
-        function.grants.clone()
-    }
 }
 
 /// Drops functions that are gone or recreated.
@@ -110,7 +102,7 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
         let mut columns = columns
             .filter(|(_, column)| column.default.iter().chain(&column.generated).any(mentions))
             .map(|(column, _)| column);
-        let mut checks = table.checks.iter().filter(|(_, check)| mentions(check)).map(|(check, _)| check);
+        let mut checks = table.checks.iter().filter(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
         let mut indexes = table.indexes.iter().filter_map(|(index, definition)| {
             let expressions = definition.columns.iter().filter_map(|column| column.expression.as_ref());
             expressions.chain(&definition.predicate).any(mentions).then_some(index)
@@ -166,7 +158,8 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
         indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
         let described =
             Described { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
-        described.grants(planner, &old.grants, &new.grants);
+        let new_rights = Rights::new(&new.grants, &new.grant_options);
+        described.grants(planner, Rights::new(&old.grants, &old.grant_options), new_rights);
         described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
 }

@@ -1,6 +1,6 @@
 //! Plans changes of schemas and extensions.
 
-use super::comments_and_grants::{Described, minus};
+use super::comments_and_grants::Described;
 use super::diff::Diff;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -35,7 +35,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         }
         let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
-        down.extend(ddl::grants("SCHEMA", &object, &old.grants));
+        down.extend(ddl::grants("SCHEMA", &object, Rights::new(&old.grants, &old.grant_options)));
         down.extend(default_privileges(&object, &old.default_privileges, "GRANT"));
         if old.comment.is_some() {
             down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
@@ -52,7 +52,8 @@ fn described<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a Fie
 /// Plans changes of the comment, the grants and the default privileges of a schema.
 fn namespace(planner: &mut Planner, described: &Described, old: &Namespace, new: &Namespace) {
     described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
-    described.grants(planner, &old.grants, &new.grants);
+    let new_rights = Rights::new(&new.grants, &new.grant_options);
+    described.grants(planner, Rights::new(&old.grants, &old.grant_options), new_rights);
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
         let set = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {

@@ -80,33 +80,22 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 }
 
 fn row_security(planner: &mut Planner, change: &TableChange) {
-    let TableChange { kind, name, old, new, path } = *change;
+    let TableChange { name, old, new, path, .. } = *change;
     if old.row_security == new.row_security {
         return;
     }
-    // Partitions that an altered table gains or loses handle row security themselves.
-    let is_common = |part: &&SqlName| kind == TableChangeKind::Create || old.partitions.contains_key(*part);
-    let common = Table {
-        partitions: new
-            .partitions
-            .iter()
-            .filter(|(part, _)| is_common(part))
-            .map(|(part, bound)| (part.clone(), bound.clone()))
-            .collect(),
-        ..Table::default()
-    };
-    let set = |from: RowSecurity, to: RowSecurity| ddl::row_security(name, &common, from, to);
-    let mut up = set(old.row_security, new.row_security);
-    let least = old.row_security.min(new.row_security);
-    let gained = new.partitions.keys().filter(|part| !is_common(part));
-    up.extend(gained.flat_map(|part| ddl::table_row_security(&name.beside(part).sql(), least, new.row_security)));
+    // A listed partition has the row security of its table.
+    let owner = new.partition_of.as_ref().filter(|partition| partition.is_listed).map_or(name, |it| &it.table);
+    let set = |from: RowSecurity, to: RowSecurity| ddl::row_security(&name.sql(), from, to).join("\n");
+    let lost = |held: fn(RowSecurity) -> bool| held(old.row_security) && !held(new.row_security);
+    let is_weaker = lost(RowSecurity::is_on) || lost(RowSecurity::is_forced);
     let why = format!("{name}: row-level security");
     planner.push(
-        MigrationStep::new(Phase::Attach, name.as_str(), path.key("row_security"), why)
-            .up(up.join("\n"))
-            .down(set(new.row_security, old.row_security).join("\n"))
+        MigrationStep::new(Phase::Attach, owner.as_str(), path.key("row_security"), why)
+            .up(set(old.row_security, new.row_security))
+            .down(set(new.row_security, old.row_security))
             .hazard(Hazard::AuthzUpdate)
-            .hazards((new.row_security < old.row_security).then_some(Hazard::RlsWeakened)),
+            .hazards(is_weaker.then_some(Hazard::RlsWeakened)),
     );
 }
 
@@ -117,7 +106,7 @@ fn policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             continue;
         }
         // An additional permissive policy shows more rows of a table that was protected before.
-        let is_wider = !old.policies.contains_key(key) && !policy.restrictive && old.row_security != RowSecurity::Off;
+        let is_wider = !old.policies.contains_key(key) && !policy.restrictive && old.row_security.is_on();
         let path = path.key("policies").key(key.as_str());
         planner.push(
             MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the policy {name}.{key}"))

@@ -1,4 +1,4 @@
-//! Plans changes of whole tables: creation, removal, partitions.
+//! Plans changes of whole tables: creation, removal, settings.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{DATA_LOST, MigrationStep, Phase};
-use super::{column, indexes, keys, security};
+use super::{column, indexes, keys, partition, replica_identity, security};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -21,7 +21,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         drop_table(planner, diff, &TableChange { kind: TableChangeKind::Drop, name, old, new: &none, path });
     }
     for (name, new) in &diff.new.tables {
-        let path = &planner.path(&["tables", name.as_str()]);
+        let path = &partition::path(planner, name, new);
         match diff.old.tables.get(name) {
             Some(old) => alter(planner, diff, &TableChange { kind: TableChangeKind::Alter, name, old, new, path }),
             None => create(planner, diff, &TableChange { kind: TableChangeKind::Create, name, old: &none, new, path }),
@@ -33,15 +33,22 @@ fn create(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, new, path, .. } = *change;
     let guard = ddl::fail_if_rows(&format!("SELECT FROM {}", name.sql()), &format!("{name} holds rows"));
     planner.push(
-        MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the table {name} is new"))
-            .rank(diff.new_graph.position(ObjectKind::Table, name))
-            .up(ddl::create_table(name, new))
-            .down(format!("{guard}\nDROP TABLE {};", name.sql())),
+        MigrationStep::new(
+            Phase::Create,
+            partition::object(name, new),
+            path.clone(),
+            format!("the {} {name} is new", partition::word(new)),
+        )
+        .rank(diff.new_graph.position(ObjectKind::Table, name))
+        .up(ddl::create_table(name, new))
+        .down(format!("{guard}\nDROP TABLE {};", name.sql())),
     );
+    partition::columns(planner, diff, change);
     keys::add_foreign_keys(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
-    comments_and_grants(planner, diff, change);
+    replica_identity::plan(planner, diff, change);
+    settings(planner, diff, change);
 }
 
 fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
@@ -52,15 +59,29 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     keys::teardown(planner, diff, change);
     security::teardown(planner, diff, change);
+    let is_partition = old.partition_of.is_some();
+    if old.partition_of.as_ref().is_some_and(|partition| !diff.new.tables.contains_key(&partition.table)) {
+        // The server drops it with its table.
+        return;
+    }
     let mut indexes = old.indexes.keys().chain(old.uniques.keys());
-    let collides = diff.relations.contains(name) || indexes.any(|index| diff.relations.contains(&name.beside(index)));
+    // New partitions can hold the same rows as a dropped one.
+    let collides = is_partition
+        || diff.relations.contains(name)
+        || indexes.any(|index| diff.relations.contains(&name.beside(index)));
     let phase = if collides { Phase::Teardown } else { Phase::Contract };
     planner.push(
-        MigrationStep::new(phase, name.as_str(), path.clone(), format!("the table {name} is gone"))
-            .rank(if collides { usize::MAX } else { diff.old_graph.reverse(ObjectKind::Table, name) })
-            .up(format!("DROP TABLE {};", name.sql()))
-            .never(DATA_LOST)
-            .hazard(Hazard::DeletesData),
+        MigrationStep::new(
+            phase,
+            partition::object(name, old),
+            path.clone(),
+            format!("the {} {name} is gone", partition::word(old)),
+        )
+        .rank(if collides { usize::MAX } else { diff.old_graph.reverse(ObjectKind::Table, name) })
+        .up(format!("DROP TABLE {};", name.sql()))
+        .never(DATA_LOST)
+        .hazard(Hazard::DeletesData)
+        .hazards(is_partition.then_some(Hazard::AccessExclusive)),
     );
 }
 
@@ -68,7 +89,7 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Option<Diagnostic> {
     let TableChange { name, old, .. } = *change;
     let columns: Vec<&SqlName> = old.columns.keys().collect();
-    if columns.is_empty() || planner.allows(name.as_str(), Hazard::DeletesData) {
+    if columns.is_empty() || old.partition_of.is_some() || planner.allows(name.as_str(), Hazard::DeletesData) {
         return None;
     }
     let candidate = diff.new_by_columns.get(&columns)?;
@@ -94,6 +115,9 @@ fn alter(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         );
         return;
     }
+    if !partition::bound(planner, diff, change) {
+        return;
+    }
     if old.unlogged != new.unlogged {
         let set = |unlogged: bool| {
             format!("ALTER TABLE {} SET {};", name.sql(), if unlogged { "UNLOGGED" } else { "LOGGED" })
@@ -107,62 +131,20 @@ fn alter(planner: &mut Planner, diff: &Diff, change: &TableChange) {
                 .hazard(Hazard::Rewrite),
         );
     }
-    drop_partitions(planner, change);
-    create_partitions(planner, diff, change);
     keys::teardown(planner, diff, change);
     security::teardown(planner, diff, change);
-    column::plan(planner, diff, change);
+    match new.partition_of {
+        Some(_) => partition::columns(planner, diff, change),
+        None => column::plan(planner, diff, change),
+    }
     keys::plan(planner, diff, change);
     security::plan(planner, diff, change);
-    comments_and_grants(planner, diff, change);
+    replica_identity::plan(planner, diff, change);
+    settings(planner, diff, change);
 }
 
-fn drop_partitions(planner: &mut Planner, change: &TableChange) {
-    let TableChange { name, old, new, path, .. } = *change;
-    for part in old.partitions.keys().filter(|part| !new.partitions.contains_key(*part)) {
-        let why = format!("the partition {part} is gone");
-        planner.push(
-            MigrationStep::new(Phase::Teardown, format!("{name}.{part}"), path.key("partitions"), why)
-                .rank(usize::MAX)
-                .up(format!("DROP TABLE {};", name.beside(part).sql()))
-                .never(DATA_LOST)
-                .hazards([Hazard::DeletesData, Hazard::AccessExclusive]),
-        );
-    }
-}
-
-fn create_partitions(planner: &mut Planner, diff: &Diff, change: &TableChange) {
-    let TableChange { name, old, new, path, .. } = *change;
-    for (part, bound) in &new.partitions {
-        let path = path.key("partitions").key(part.as_str());
-        if let Some(old_bound) = old.partitions.get(part) {
-            if old_bound != bound {
-                planner.refuse(
-                    Code::ChangeRefused,
-                    path,
-                    format!("the bound of the partition {part} cannot change"),
-                    "add a partition with another name",
-                );
-            }
-            continue;
-        }
-        let sql = name.beside(part).sql();
-        let mut up = vec![ddl::create_partition(name, part, bound)];
-        // The policies of its table apply to it from the start.
-        up.extend(ddl::table_row_security(&sql, RowSecurity::Off, new.row_security.min(old.row_security)));
-        let guard = ddl::fail_if_rows(&format!("SELECT FROM {sql}"), &format!("{part} holds rows"));
-        let why = format!("the partition {part} is new");
-        planner.push(
-            MigrationStep::new(Phase::Create, format!("{name}.{part}"), path, why)
-                .rank(diff.new_graph.position(ObjectKind::Table, name))
-                .up(up.join("\n"))
-                .down(format!("{guard}\nDROP TABLE {sql};")),
-        );
-    }
-}
-
-/// Plans changes of the table's comment and grants, and of its columns' comments.
-fn comments_and_grants(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans changes of the table's comment, storage parameters and grants, and of its columns' comments and statistics.
+fn settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     let object = name.sql();
     let table = Described { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
@@ -170,15 +152,27 @@ fn comments_and_grants(planner: &mut Planner, diff: &Diff, change: &TableChange)
     for (column, new_column) in &new.columns {
         // A column that is dropped and added loses its comment.
         let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_of(name).contains(column));
-        let old_comment = old_column.and_then(|column| column.comment.as_ref());
-        if old_comment == new_column.comment.as_ref() {
-            continue;
-        }
         let path = path.key("columns").key(column.as_str());
-        let (object, name) = (format!("{object}.{}", quoted(column)), format!("{name}.{column}"));
-        let column =
+        let (table, object) = (&object, format!("{object}.{}", quoted(column)));
+        let name = format!("{name}.{column}");
+        let described =
             Described { phase: Phase::Attach, rank: 1, kind: "COLUMN", object: &object, name: &name, path: &path };
-        column.comment(planner, old_comment, new_column.comment.as_ref());
+        described.comment(planner, old_column.and_then(|it| it.comment.as_ref()), new_column.comment.as_ref());
+        let statistics = (old_column.and_then(|it| it.statistics), new_column.statistics);
+        if statistics.0 != statistics.1 {
+            let set = |target| {
+                format!("ALTER TABLE ONLY {table} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
+            };
+            planner.push(described.step("statistics").up(set(statistics.1)).down(set(statistics.0)));
+        }
     }
-    table.grants(planner, &old.grants, &new.grants);
+    if change.kind == TableChangeKind::Alter {
+        table.storage(planner, &old.storage, &new.storage);
+    }
+    // A column that is dropped and added gets its grants again there.
+    let keeps = |column: &SqlName| !diff.affected.regenerated_of(name).contains(column);
+    let in_both =
+        |column: &SqlName| keeps(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
+    let down = ddl::change_table_grants(&object, new, old, in_both);
+    table.push_grants(planner, ddl::change_table_grants(&object, old, new, keeps), down);
 }

@@ -104,14 +104,14 @@ fn domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
         planner.push(
             step(Phase::Teardown, format!("{name}: the condition {check} is gone"))
                 .up(format!("{alter} DROP CONSTRAINT {};", quoted(check)))
-                .down(format!("{alter} ADD {};", ddl::check(check, expression)))
+                .down(format!("{alter} ADD {};", ddl::check(check, &expression.clone().into())))
                 .hazards((!new.checks.contains_key(check)).then_some(Hazard::DropsConstraint)),
         );
     }
     for (check, expression) in new.checks.iter().filter(|(check, new)| old.checks.get(*check) != Some(new)) {
         planner.push(
             step(Phase::Create, format!("{name}: the condition {check} is new"))
-                .up(format!("{alter} ADD {} NOT VALID;", ddl::check(check, expression)))
+                .up(format!("{alter} ADD {} NOT VALID;", ddl::check(check, &expression.clone().into())))
                 .down(format!("{alter} DROP CONSTRAINT {};", quoted(check))),
         );
         planner.push(

@@ -1,9 +1,11 @@
 //! Constraints of a table.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
+use crate::values::checked::admit;
 
 /// When a constraint is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +49,16 @@ pub struct ForeignKey {
     pub on_update: Action,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deferrable: Deferrable,
+    /// Rows that were stored before the constraint may violate it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub not_valid: bool,
+}
+
+impl ForeignKey {
+    /// Returns whether `new` is the same constraint once stored rows have been validated.
+    pub fn is_valid_as(&self, new: &ForeignKey) -> bool {
+        self.not_valid && *new == ForeignKey { not_valid: false, ..self.clone() }
+    }
 }
 
 /// Table and columns to which a foreign key refers.
@@ -78,6 +90,99 @@ impl Action {
             Action::SetNull => "SET NULL",
             Action::SetDefault => "SET DEFAULT",
         }
+    }
+}
+
+/// A condition that every row must meet: the condition alone, or a record with further properties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "CheckForm")]
+pub struct CheckConstraint {
+    pub expression: Expression,
+    pub not_valid: bool,
+    pub no_inherit: bool,
+}
+
+impl CheckConstraint {
+    /// Returns the condition as text.
+    pub fn as_str(&self) -> &str {
+        self.expression.as_str()
+    }
+
+    /// Returns whether `new` is the same constraint once stored rows have been validated.
+    pub fn is_valid_as(&self, new: &CheckConstraint) -> bool {
+        self.not_valid && *new == CheckConstraint { not_valid: false, ..self.clone() }
+    }
+}
+
+impl JsonSchema for CheckConstraint {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        CheckForm::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        CheckForm::json_schema(generator)
+    }
+}
+
+impl From<Expression> for CheckConstraint {
+    fn from(expression: Expression) -> Self {
+        CheckConstraint { expression, not_valid: false, no_inherit: false }
+    }
+}
+
+/// A condition that every row must meet: SQL, or a record with `expression`.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Check")]
+enum CheckForm {
+    Expression(Expression),
+    Detailed(DetailedCheck),
+}
+
+/// A check with further properties.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DetailedCheck {
+    expression: Expression,
+    /// Rows that were stored before the constraint may violate it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    not_valid: bool,
+    /// Tables that inherit from this one do not get the constraint.
+    #[serde(default, skip_serializing_if = "is_default")]
+    no_inherit: bool,
+}
+
+impl From<CheckConstraint> for CheckForm {
+    fn from(check: CheckConstraint) -> Self {
+        let CheckConstraint { expression, not_valid, no_inherit } = check;
+        match not_valid || no_inherit {
+            false => CheckForm::Expression(expression),
+            true => CheckForm::Detailed(DetailedCheck { expression, not_valid, no_inherit }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckConstraint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrRecord;
+        impl<'de> serde::de::Visitor<'de> for TextOrRecord {
+            type Value = CheckConstraint;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a condition, or a record with `expression`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<CheckConstraint, E> {
+                admit::<Expression>(text.to_owned()).map(CheckConstraint::from).map_err(E::custom)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<CheckConstraint, A::Error> {
+                let DetailedCheck { expression, not_valid, no_inherit } =
+                    DetailedCheck::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(CheckConstraint { expression, not_valid, no_inherit })
+            }
+        }
+        deserializer.deserialize_any(TextOrRecord)
     }
 }
 

@@ -53,8 +53,21 @@ pub struct Index {
     /// Contains only rows that meet the condition.
     #[serde(rename = "where", skip_serializing_if = "is_default")]
     pub predicate: Option<Expression>,
+    /// Storage parameters, such as `fillfactor`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub storage: StorageParameters,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
+}
+
+impl Index {
+    /// Returns the index without the properties that change in place. Indexes of a partitioned table cannot change their
+    /// storage parameters.
+    pub fn structure(&self, is_partitioned: bool) -> Index {
+        let columns = self.columns.iter().map(|column| IndexColumn { statistics: None, ..column.clone() });
+        let storage = if is_partitioned { self.storage.clone() } else { StorageParameters::new() };
+        Index { columns: columns.collect(), storage, comment: None, ..self.clone() }
+    }
 }
 
 /// A column or an expression; exactly one of the two.
@@ -68,6 +81,15 @@ pub struct IndexColumn {
     /// Operator class, such as `text_pattern_ops`.
     #[serde(skip_serializing_if = "is_default")]
     pub opclass: Option<SqlIdent>,
+    /// Parameters of the operator class, such as `siglen`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub opclass_options: StorageParameters,
+    /// Collation, if it is not that of the column.
+    #[serde(skip_serializing_if = "is_default")]
+    pub collation: Option<Collation>,
+    /// How precise the statistics of an expression are, 0 to 10000; the server's default unless given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub statistics: Option<u16>,
     #[serde(skip_serializing_if = "is_default")]
     pub descending: bool,
     /// Position of NULLs, if it is not the default of the order.

@@ -3,12 +3,14 @@
 
 mod constraint;
 mod convention;
+mod grants;
 mod graphql;
 mod index;
 mod names;
 mod partition;
 mod policy;
 mod routine;
+mod storage;
 mod table;
 mod type_name;
 mod types;
@@ -23,12 +25,14 @@ use crate::values::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text}
 
 pub use constraint::*;
 pub use convention::*;
+pub use grants::*;
 pub use graphql::*;
 pub use index::*;
 pub use names::*;
 pub use partition::*;
 pub use policy::*;
 pub use routine::*;
+pub use storage::*;
 pub use table::*;
 pub use type_name::*;
 pub use types::*;
@@ -128,53 +132,10 @@ pub struct Namespace {
     /// Roles that may use the schema or create objects in it.
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SchemaPrivilege>,
+    /// Privileges in `grants` that the role may grant to others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub grant_options: Grants<SchemaPrivilege>,
     /// Privileges on all tables of the schema, including tables that are created later.
     #[serde(skip_serializing_if = "is_default")]
     pub default_privileges: Grants<TablePrivilege>,
-}
-
-/// Role to privileges; `public` means everyone.
-pub type Grants<P> = BTreeMap<SqlIdent, BTreeSet<P>>;
-
-/// A privilege by its SQL name.
-pub trait Privilege: Copy + Ord + 'static {
-    /// Every privilege of the kind.
-    const ALL: &[Self];
-
-    fn sql(self) -> &'static str;
-}
-
-macro_rules! privileges {
-    ($(#[$doc:meta])* $name:ident: $($variant:ident $sql:literal),*) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "lowercase")]
-        pub enum $name { $($variant),* }
-
-        impl Privilege for $name {
-            const ALL: &[Self] = &[$($name::$variant),*];
-
-            fn sql(self) -> &'static str {
-                match self { $($name::$variant => $sql),* }
-            }
-        }
-    };
-}
-
-privileges! {
-    /// What a role may do with a table or view.
-    TablePrivilege: Select "SELECT", Insert "INSERT", Update "UPDATE", Delete "DELETE", Truncate "TRUNCATE",
-    References "REFERENCES", Trigger "TRIGGER"
-}
-privileges! {
-    /// What a role may do with a sequence.
-    SequencePrivilege: Usage "USAGE", Select "SELECT", Update "UPDATE"
-}
-privileges! {
-    /// What a role may do with a schema.
-    SchemaPrivilege: Usage "USAGE", Create "CREATE"
-}
-privileges! {
-    /// What a role may do with a function.
-    FunctionPrivilege: Execute "EXECUTE"
 }

@@ -209,9 +209,12 @@ checked! {
     |t| free(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
 }
 checked! {
-    /// The body of a function, which is always quoted.
+    /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server reads them when it
+    /// creates the function.
     Body, "the body of a function", "SELECT 1",
     |t| free(t, 262_144).or_else(|| t.trim().is_empty().then(|| "it is empty".into()))
+        .or_else(|| standard_body(t)?.refusal().map(|(_, reason)| reason)),
+    BadValue, convert::identity, |t| standard_body(t).and_then(|body| body.refusal()).map_or(Code::BadValue, |(code, _)| code)
 }
 checked! {
     /// SQL statements, each ending with `;`.
@@ -241,6 +244,42 @@ checked! {
     Sum, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
+}
+
+/// The body of a function in the form of the SQL standard.
+enum StandardBody<'a> {
+    /// The expression after RETURN.
+    Return(&'a str),
+    /// BEGIN ATOMIC … END.
+    Atomic(&'a str),
+}
+
+/// Returns the parts of a body in the form of the SQL standard; `None` for any other body.
+fn standard_body(text: &str) -> Option<StandardBody<'_>> {
+    let word = |text: &str| text.bytes().take_while(|byte| lexer::is_word(*byte)).count();
+    let (first, rest) = text.trim_start().split_at(word(text.trim_start()));
+    if first.eq_ignore_ascii_case("return") {
+        return Some(StandardBody::Return(rest));
+    }
+    let second = &rest.trim_start()[..word(rest.trim_start())];
+    (first.eq_ignore_ascii_case("begin") && second.eq_ignore_ascii_case("atomic")).then_some(StandardBody::Atomic(text))
+}
+
+impl StandardBody<'_> {
+    fn refusal(&self) -> Option<(Code, String)> {
+        match self {
+            StandardBody::Return(expression) => parse::refusal(Slot::Expression, expression),
+            StandardBody::Atomic(text) => parse::refusal(Slot::AtomicBody, text)
+                .or_else(|| closed::early_end(text).map(|fault| (fault.code, fault.sentence(text)))),
+        }
+    }
+}
+
+impl Body {
+    /// Returns whether the body has the form of the SQL standard.
+    pub fn is_standard(&self) -> bool {
+        standard_body(self.as_str()).is_some()
+    }
 }
 
 fn reason(slot: Slot, text: &str) -> Option<String> {

@@ -1,5 +1,8 @@
 //! Partitions of a table.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,4 +41,80 @@ pub enum Bound {
     },
     /// Rows that belong to no other partition.
     Default,
+}
+
+/// The table whose rows a partition holds, and which of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionOf {
+    pub table: ObjectName,
+    pub bound: Bound,
+    /// Whether the partition is listed in `partitions` of its table, as a plain partition.
+    #[serde(skip)]
+    pub is_listed: bool,
+}
+
+impl Schema {
+    /// Returns all columns of a table. A partition has the columns of its table, but may declare some itself.
+    pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
+        let mut line: Vec<&Table> = Vec::new();
+        let mut next = Some(name);
+        while let Some(table) = next.and_then(|name| self.tables.get(name)).filter(|_| line.len() <= self.tables.len())
+        {
+            line.push(table);
+            next = table.partition_of.as_ref().map(|partition| &partition.table);
+        }
+        let mut columns = BTreeMap::new();
+        for table in line.into_iter().rev() {
+            columns = columns.into_iter().map(|(name, column): (SqlName, Column)| (name, column.inherited())).collect();
+            columns.extend(table.columns.clone());
+        }
+        columns
+    }
+
+    /// Returns the tables that are not partitions, such as for an API: rows of a partition are read with its table.
+    pub fn whole_tables(&self) -> impl Iterator<Item = (&ObjectName, &Table)> {
+        self.tables.iter().filter(|(_, table)| table.partition_of.is_none())
+    }
+
+    /// Returns the same schema with every partition as a table that has all its columns.
+    pub fn with_partition_tables(&self) -> Cow<'_, Schema> {
+        if !self.tables.values().any(|table| table.partition_by.is_some()) {
+            return Cow::Borrowed(self);
+        }
+        let mut schema = self.clone();
+        for (name, table) in &self.tables {
+            for (part, bound) in &table.partitions {
+                let partition = PartitionOf { table: name.clone(), bound: bound.clone(), is_listed: true };
+                // Roles that are bound by row security cannot read a listed partition past the policies of its table.
+                let listed =
+                    Table { partition_of: Some(partition), row_security: table.row_security, ..Table::default() };
+                schema.tables.insert(name.beside(part), listed);
+            }
+        }
+        schema.tables.values_mut().for_each(|table| table.partitions.clear());
+        let partitions = schema.tables.iter().filter(|(_, table)| table.partition_of.is_some());
+        let columns: Vec<_> = partitions.map(|(name, _)| (name.clone(), schema.columns_of(name))).collect();
+        for (name, columns) in columns {
+            if let Some(table) = schema.tables.get_mut(&name) {
+                table.columns = columns;
+            }
+        }
+        Cow::Owned(schema)
+    }
+}
+
+impl PartitionBy {
+    /// Returns whether a bound fits the columns and the strategy.
+    pub fn fits(&self, bound: &Bound) -> bool {
+        match (self.strategy, bound) {
+            (Strategy::Range, Bound::Range { from, to }) => {
+                from.len() == self.columns.len() && to.len() == self.columns.len()
+            }
+            (Strategy::List, Bound::In(values)) => !values.is_empty(),
+            (Strategy::Hash, Bound::Hash { modulus, remainder }) => remainder < modulus,
+            (Strategy::Range | Strategy::List, Bound::Default) => true,
+            _ => false,
+        }
+    }
 }

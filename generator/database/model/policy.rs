@@ -13,8 +13,31 @@ use super::*;
 pub enum RowSecurity {
     #[default]
     Off,
+    /// Off, but once it is on, it also binds the table's owner.
+    #[serde(rename = "forced_when_on")]
+    ForcedWhenOn,
     On,
     Forced,
+}
+
+impl RowSecurity {
+    /// Returns the state with these two properties.
+    pub fn new(is_on: bool, is_forced: bool) -> Self {
+        match (is_on, is_forced) {
+            (false, false) => RowSecurity::Off,
+            (false, true) => RowSecurity::ForcedWhenOn,
+            (true, false) => RowSecurity::On,
+            (true, true) => RowSecurity::Forced,
+        }
+    }
+
+    pub fn is_on(self) -> bool {
+        self >= RowSecurity::On
+    }
+
+    pub fn is_forced(self) -> bool {
+        matches!(self, RowSecurity::ForcedWhenOn | RowSecurity::Forced)
+    }
 }
 
 /// Rows that a role can read and write.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::values::Checked;
 
 /// A view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +26,9 @@ pub struct View {
     pub depends_on: BTreeSet<ObjectName>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
+    /// Privileges in `grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grant_options: Grants<TablePrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
 }
@@ -41,6 +45,7 @@ pub struct Function {
     #[serde(default, skip_serializing_if = "is_default")]
     pub returns: Option<Returns>,
     pub language: FunctionLanguage,
+    /// The text between the quotes. In SQL also `RETURN …` and `BEGIN ATOMIC … END`, which have none.
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volatility: Volatility,
@@ -62,11 +67,27 @@ pub struct Function {
     /// Roles that may call it. If empty, everyone may, unless it runs with its owner's rights.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
+    /// Privileges in `grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grant_options: Grants<FunctionPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
 }
 
 impl Function {
+    /// Returns whether the server reads the body when it creates the function, and knows what the body uses.
+    pub fn is_standard(&self) -> bool {
+        self.language == FunctionLanguage::Sql && self.body.is_standard()
+    }
+
+    /// Returns the grants with the privilege that everyone has by default.
+    pub fn effective_grants(&self) -> Grants<FunctionPrivilege> {
+        match self.is_for_everyone() {
+            true => Grants::from([(SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())]),
+            false => self.grants.clone(),
+        }
+    }
+
     /// Returns whether everyone may call it without a grant.
     pub fn is_for_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer

@@ -23,7 +23,7 @@ pub struct Table {
     pub foreign_keys: BTreeMap<SqlName, ForeignKey>,
     /// Conditions that every row must meet.
     #[serde(skip_serializing_if = "is_default")]
-    pub checks: BTreeMap<SqlName, Expression>,
+    pub checks: BTreeMap<SqlName, CheckConstraint>,
     #[serde(skip_serializing_if = "is_default")]
     pub excludes: BTreeMap<SqlName, Exclude>,
     #[serde(skip_serializing_if = "is_default")]
@@ -33,18 +33,31 @@ pub struct Table {
     /// `'forced` also binds the table's owner.
     #[serde(skip_serializing_if = "is_default")]
     pub row_security: RowSecurity,
+    /// What logical replication sends of the old version of a changed row.
+    #[serde(skip_serializing_if = "is_default")]
+    pub replica_identity: ReplicaIdentity,
     #[serde(skip_serializing_if = "is_default")]
     pub policies: BTreeMap<SqlName, Policy>,
     #[serde(skip_serializing_if = "is_default")]
     pub partition_by: Option<PartitionBy>,
-    /// Maps the name of a partition to its bound; empty unless `partition_by` is given.
+    /// Makes the table a partition of another. It has the columns of that table; `columns` holds only those that have
+    /// a different default, NOT NULL, a comment, statistics or grants.
+    #[serde(skip_serializing_if = "is_default")]
+    pub partition_of: Option<PartitionOf>,
+    /// Plain partitions: name to bound. Empty unless `partition_by` is given.
     #[serde(skip_serializing_if = "is_default")]
     pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
+    /// Privileges in `grants` that the role may grant to others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub grant_options: Grants<TablePrivilege>,
     /// Leaves the table out of the write-ahead log: faster, but empty after a crash.
     #[serde(skip_serializing_if = "is_default")]
     pub unlogged: bool,
+    /// Storage parameters, such as `fillfactor` and `autovacuum_enabled`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub storage: StorageParameters,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     /// Owner of the rows; required in a database with a convention.
@@ -55,6 +68,20 @@ pub struct Table {
     pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
     pub renamed_from: Option<SqlName>,
+}
+
+/// What logical replication sends of the old version of a row that is changed or deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplicaIdentity {
+    /// The primary key.
+    #[default]
+    Default,
+    /// All columns.
+    Full,
+    Nothing,
+    /// The columns of this unique index or constraint, which are NOT NULL.
+    Index(SqlName),
 }
 
 /// A column; NOT NULL unless `nullable`.
@@ -77,6 +104,15 @@ pub struct Column {
     pub generated: Option<Expression>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub collation: Option<Collation>,
+    /// How precise the statistics of the column are, 0 to 10000; the server's default unless given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub statistics: Option<u16>,
+    /// Privileges on this column alone, beside those on the table.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grants: Grants<ColumnPrivilege>,
+    /// Privileges in `grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grant_options: Grants<ColumnPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(default, skip_serializing)]
@@ -100,10 +136,26 @@ impl Column {
             identity_options: IdentityOptions::default(),
             generated: None,
             collation: None,
+            statistics: None,
+            grants: Grants::new(),
+            grant_options: Grants::new(),
             comment: None,
             renamed_from: None,
             backfill: None,
             using: None,
+        }
+    }
+
+    /// Returns the column as a plain partition has it: without what belongs to the
+    /// partitioned table alone.
+    #[must_use]
+    pub fn inherited(&self) -> Column {
+        Column {
+            nullable: self.nullable,
+            default: self.default.clone(),
+            generated: self.generated.clone(),
+            collation: self.collation,
+            ..Column::of_type(self.kind.clone())
         }
     }
 }

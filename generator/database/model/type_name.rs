@@ -218,6 +218,11 @@ impl TypeName {
         self.as_str().ends_with("[]")
     }
 
+    /// Returns the type of the elements of an array.
+    pub fn element(&self) -> Option<TypeName> {
+        self.as_str().strip_suffix("[]").map(|element| TypeName(element.to_owned()))
+    }
+
     pub fn is_built_in(&self) -> bool {
         BUILT_IN.binary_search(&self.base()).is_ok()
     }

@@ -109,6 +109,9 @@ pub struct Sequence {
     pub cycle: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SequencePrivilege>,
+    /// Privileges in `grants` that the role may grant to others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub grant_options: Grants<SequencePrivilege>,
     /// The column to which it belongs: dropping the column drops the sequence, as for `serial`.
     #[serde(skip_serializing_if = "is_default")]
     pub owned_by: Option<ColumnOf>,

@@ -6,6 +6,7 @@ SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') 
           JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
          WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
 \if :nself_lacks
+\if :nself_superuser
 \if :nself_moves
 -- The extension's script runs as the superuser and resolves names in its schema, so it gets an empty schema of the
 -- superuser.
@@ -56,5 +57,11 @@ DO $$ DECLARE found text; BEGIN
 END $$;
 CREATE EXTENSION :"nself_extension" SCHEMA public;
 COMMIT;
+\endif
+\elif :nself_has_schema
+-- The server runs the scripts of extensions that an administrator may create as its own superuser.
+CREATE EXTENSION :"nself_extension";
+\else
+CREATE EXTENSION :"nself_extension" SCHEMA public;
 \endif
 \endif

@@ -3,7 +3,9 @@ SET search_path = pg_catalog, pg_temp;
 SET ROLE NONE;
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
-SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
+-- The administrator of an external server has fewer rights.
+SELECT current_setting('is_superuser')::bool AS nself_superuser,
+       current_setting('is_superuser')::bool AND current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
 \if :nself_quiet
 SET event_triggers = off;
 \endif

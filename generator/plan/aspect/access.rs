@@ -2,14 +2,14 @@
 //! addresses of their containers after the networks that they belong to, so a rule can name a network whose
 //! addresses are not known beforehand. On a cluster policies decide which pods reach the server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::encryption;
-use super::server_files::{SERVERS, folder, setting};
+use super::server_files::{SERVERS, folder, script, setting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::backup_services::replication_clients;
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, Migrations, Peers, ServerAccess};
+use crate::plan::model::{ConfigMount, Peers, ServerAccess};
 use crate::plan::network::Network;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, service_name};
@@ -22,17 +22,12 @@ const LABEL: usize = 63;
 
 /// Plans the server's access rules, and wires them into the server and its replica. An environment without a server has
 /// none.
-pub fn plan(
-    inputs: Inputs,
-    roster: &Roster,
-    migrations: &BTreeMap<SqlIdent, Migrations>,
-) -> Planned<Option<ServerAccess>> {
+pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Planned<Option<ServerAccess>> {
     let mut planned = Planned { part: None, wirings: wire(roster), findings: Vec::new() };
     let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
-    // The jobs of migrations work as the superuser.
-    let jobs = migrations.values().map(|migrations| &migrations.job);
+    // The jobs work as the superuser.
     let copiers = replication_clients(roster);
-    let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.collect());
+    let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.iter().collect());
     let (replication_from, also_long) = peers(inputs, Network::Replication, copiers.iter().collect());
     if let Some(name) = long.or(also_long) {
         planned.findings.push(
@@ -87,14 +82,18 @@ fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
     }
 }
 
-/// Returns the wirings of the server and its replica: the file with the rules.
+/// Returns the wirings of the server and its replica: the file with the rules, and the script of the first start.
 fn wire(roster: &Roster) -> Vec<Wiring> {
     let servers = SERVERS.into_iter().filter_map(|(name, place)| {
         let name = service_name(name);
         let member = roster.get(&name)?;
-        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place), reloads: false };
+        // The setup job makes the running server load changed rules; nothing does so for the replica.
+        let reloads = name.as_str() == DATABASE;
+        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place), reloads };
         let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(place)));
-        Some([rules, Addition::Config(config)].map(|addition| Wiring::new(&name, addition, &member.path)))
+        let start = (name.as_str() == DATABASE).then(|| script(place, "start.sh"));
+        let additions = [rules, Addition::Config(config)].into_iter().chain(start);
+        Some(additions.map(|addition| Wiring::new(&name, addition, &member.path)).collect::<Vec<_>>())
     });
     servers.flatten().collect()
 }

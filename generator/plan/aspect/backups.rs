@@ -2,6 +2,7 @@
 //! and the folder of the server that a restore replaces.
 
 use super::secrets::Declared;
+use super::setup;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::backup_services::{CLIENTS, FOLDER, are_on};
@@ -140,8 +141,8 @@ fn secrets(inputs: Inputs, declared: &Declared) -> Planned<Vec<(&'static str, Se
     planned
 }
 
-/// Returns the wirings of the server: the password of the role, and a script that keeps the server from starting while its
-/// folder is exchanged.
+/// Returns the wirings of the server: a script that keeps it from starting while its folder is exchanged; and the password
+/// of the role for the job that creates it.
 fn server(password: &SecretName, cause: &FieldPath) -> Vec<Wiring> {
     let text = |text: &str| Text::wrap(text.to_owned());
     let guard = ConfigMount {
@@ -150,12 +151,11 @@ fn server(password: &SecretName, cause: &FieldPath) -> Vec<Wiring> {
         reloads: false,
     };
     let prefix = vec![text("/bin/sh"), text(&format!("{SCRIPTS}/guard.sh"))];
-    let additions = [
-        Addition::SecretFile(password.clone()),
-        Addition::Config(guard),
-        Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") },
-    ];
-    additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, cause)).into()
+    let additions =
+        [Addition::Config(guard), Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }];
+    let wirings = additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, cause));
+    let password = Wiring::new(&service_name(setup::JOB), Addition::SecretFile(password.clone()), cause);
+    wirings.into_iter().chain([password]).collect()
 }
 
 /// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The folder of

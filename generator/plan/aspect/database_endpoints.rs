@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::database_host::DatabaseHost;
 use super::databases::{Roles, Url};
 use super::endpoint::Endpoint;
-use super::{encryption, endpoint, server_files};
+use super::{encryption, endpoint, server_files, setup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::model::{ConfigMount, Migrations, Pooler, Replication};
@@ -13,7 +14,7 @@ use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::{Stack, TemplatePart};
-use crate::values::{Checked, SecretName, SqlIdent, Text};
+use crate::values::{Checked, Host, SecretName, SqlIdent, Text};
 
 /// Connections that the pooler may have in all: half of those that the server takes unless told otherwise.
 const POOLED: u16 = 100;
@@ -61,7 +62,9 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     let port = service.service.all_ports().into_values().next().unwrap_or(5432);
     let recipes = Recipes::from([(users.clone(), Recipe::Template { parts })]);
     let pool_size = (POOLED / pairs).clamp(1, LARGEST_POOL);
-    let pooler = Pooler { tls: encryption::is_on(stack), port, databases, pool_size, users };
+    let server = DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |host| (host.host, host.port));
+    let server = (Host::wrap(server.0), server.1);
+    let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users };
     Planned { part: Pooled { pooler: Some(pooler), recipes }, wirings, findings }
 }
 
@@ -73,7 +76,7 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     }
     let password = SecretName::wrap("replication_password".into());
     let mut wirings = Vec::new();
-    for name in &servers {
+    for name in [&service_name(setup::JOB), &servers[1]] {
         wirings.push(Wiring::new(name, Addition::SecretFile(password.clone()), &path!("services", REPLICA)));
     }
     let part = Some(Replication { role: SqlIdent::wrap(endpoint::REPLICATION.into()), password });

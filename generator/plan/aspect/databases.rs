@@ -4,17 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::database_host::DatabaseHost;
 use super::endpoint::{Endpoint, REPLICATION, endpoints};
 use crate::database::model::PUBLIC;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
+use crate::plan::addresses::excluded_service;
 use crate::plan::inputs::profile;
-use crate::plan::model::{Backups, ConfigMount, Database, Grant, LoginRole, Migrations, Replication};
+use crate::plan::model::{Backups, Database, Grant, LoginRole, Migrations, Replication};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{BACKUP_LOG, DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Access, Condition, Profile, Stack};
-use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent};
+use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
 
 /// The login role of a service.
 #[derive(Debug, Clone)]
@@ -25,10 +27,11 @@ pub struct Role {
     pub urls: BTreeMap<SecretName, Url>,
 }
 
-/// A connection URL: the endpoint, its port and the database.
+/// A connection URL: the endpoint, its address and the database.
 #[derive(Debug, Clone)]
 pub struct Url {
     pub endpoint: Endpoint,
+    pub host: String,
     pub port: u16,
     pub database: SqlIdent,
 }
@@ -73,36 +76,27 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     let mut uses = Uses::default();
     planned.part.databases.insert(main_database(stack), Database::default());
     let profile = profile(stack);
-    let port = |endpoint: Endpoint| {
-        let server = roster.get(&endpoint.server())?;
-        Some((endpoint, server.service.all_ports().into_values().next().unwrap_or(5432)))
-    };
-    let ports: BTreeMap<Endpoint, u16> = Endpoint::ALL.into_iter().filter_map(port).collect();
+    let addresses = addresses(stack, roster);
+    planned.findings.extend(without_server(stack, roster));
     for (name, service) in roster.iter().filter(|(_, service)| !service.service.databases.is_empty()) {
         let role = role_name(name);
-        if RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some() {
-            planned.findings.push(
-                Diagnostic::error(Code::DatabaseTaken, service.path.clone())
-                    .message(format!("the login role would be `{role}`, a name that the server reserves"))
-                    .hint("rename the service"),
-            );
-        }
+        planned.findings.extend(refused_login(stack, &role, &service.path));
         let mut urls = BTreeMap::new();
         for key in service.service.databases.keys() {
             let database = uses.declare(stack, (service, key), &role, &mut planned);
-            urls.extend(ports.iter().map(|(endpoint, port)| {
-                let url = Url { endpoint: *endpoint, port: *port, database: database.clone() };
+            urls.extend(addresses.iter().map(|(endpoint, (host, port))| {
+                let url = Url { endpoint: *endpoint, host: host.clone(), port: *port, database: database.clone() };
                 (endpoint.url_secret(name, key), url)
             }));
         }
         planned.part.roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
         let cause = service.path.key("databases");
-        for endpoint in endpoints(service, profile).iter().filter(|endpoint| ports.contains_key(endpoint)) {
+        for endpoint in endpoints(service, profile).iter().filter(|one| roster.contains_key(&one.server())) {
             let wait = Addition::Dependency(endpoint.server(), Condition::Healthy);
             planned.wirings.push(Wiring::new(name, wait, &cause));
         }
     }
-    planned.wirings.extend(wait_as_services(roster, profile, &ports));
+    planned.wirings.extend(wait_as_services(roster, profile));
     let Server { databases, roles } = &mut planned.part;
     for name in stack.databases.keys() {
         if let Some(database) = databases.get_mut(name) {
@@ -117,13 +111,53 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     planned
 }
 
+/// Returns the finding for a login role whose name belongs to the server.
+fn refused_login(stack: &Stack, role: &SqlIdent, service: &FieldPath) -> Option<Diagnostic> {
+    let finding = |why: &str| {
+        Diagnostic::error(Code::DatabaseTaken, service.clone())
+            .message(format!("the login role would be `{role}`, {why}"))
+    };
+    if stack.database_server.external.as_ref().is_some_and(|external| external.admin == *role) {
+        let finding = finding("which is the administrator of the external server");
+        return Some(finding.hint("rename the service, or use a different role for `database_server.external.admin`"));
+    }
+    let is_reserved = RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some();
+    is_reserved.then(|| finding("a name that the server reserves").hint("rename the service"))
+}
+
+/// Returns host and port of each endpoint that the environment has.
+fn addresses(stack: &Stack, roster: &Roster) -> BTreeMap<Endpoint, (String, u16)> {
+    let address = |endpoint: Endpoint| {
+        if endpoint == Endpoint::Server {
+            return DatabaseHost::of(stack, roster).map(|server| (server.host, server.port));
+        }
+        let server = roster.get(&endpoint.server())?;
+        let port = server.service.all_ports().into_values().next().unwrap_or(5432);
+        Some((endpoint.server().to_string(), port))
+    };
+    Endpoint::ALL.into_iter().filter_map(|endpoint| Some((endpoint, address(endpoint)?))).collect()
+}
+
+/// Returns findings about databases that services use or the stack defines in an environment without a server.
+fn without_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let server = service_name(DATABASE);
+    let Some(declared) = stack.services.get(&server) else { return Vec::new() };
+    if DatabaseHost::of(stack, roster).is_some() {
+        return Vec::new();
+    }
+    let uses = roster.values().filter(|member| !member.service.databases.is_empty());
+    let uses = uses.map(|member| member.path.key("databases"));
+    let definitions = stack.databases.keys().map(|name| path!("databases", name));
+    uses.chain(definitions).map(|path| excluded_service(&server, declared, &path)).collect()
+}
+
 /// Returns the dependencies of further processes on the endpoints of the databases that their services use.
-fn wait_as_services(roster: &Roster, profile: Profile, ports: &BTreeMap<Endpoint, u16>) -> Vec<Wiring> {
+fn wait_as_services(roster: &Roster, profile: Profile) -> Vec<Wiring> {
     let processes =
         roster.iter().filter_map(|(name, process)| Some((name, process, roster.get(process.process_of()?)?)));
     let processes = processes.filter(|(_, _, service)| !service.service.databases.is_empty());
     let wirings = processes.flat_map(|(name, process, service)| {
-        let endpoints = endpoints(process, profile).into_iter().filter(|endpoint| ports.contains_key(endpoint));
+        let endpoints = endpoints(process, profile).into_iter().filter(|one| roster.contains_key(&one.server()));
         let wait = |endpoint: Endpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
         endpoints.map(move |endpoint| Wiring::new(name, wait(endpoint), &service.path.key("databases")))
     });
@@ -187,26 +221,6 @@ impl Uses {
     }
 }
 
-/// Wires the database server: it reads the roles' passwords on its first start.
-pub fn passwords(roles: &Roles, migrations: &BTreeMap<SqlIdent, Migrations>) -> Planned<()> {
-    let server = service_name(DATABASE);
-    let scripts = ConfigMount {
-        source: "postgres/init".into(),
-        target: ContainerPath::wrap("/docker-entrypoint-initdb.d".into()),
-        reloads: false,
-    };
-    let mut wirings = vec![Wiring::new(&server, Addition::Config(scripts), &path!("services", server))];
-    for (service, role) in roles {
-        let cause = path!("services", service, "databases");
-        wirings.push(Wiring::new(&server, Addition::SecretFile(role.password.clone()), &cause));
-    }
-    for (database, migrations) in migrations {
-        let cause = path!("databases", database);
-        wirings.push(Wiring::new(&server, Addition::SecretFile(password(&migrations.owner)), &cause));
-    }
-    Planned { part: (), wirings, findings: Vec::new() }
-}
-
 /// Returns the finding for a name that the migrations' role cannot have.
 fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
     let name_taken = |reason: String| {
@@ -227,7 +241,7 @@ fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Ro
     )
 }
 
-/// Returns all roles that may log in at the server, by name. The initialisation scripts and `pg_hba.conf` follow them.
+/// Returns all roles that may log in at the server, by name. The setup job and `pg_hba.conf` follow them.
 pub fn logins(
     server: &Server,
     migrations: &BTreeMap<SqlIdent, Migrations>,

@@ -83,6 +83,10 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
     for (name, table) in &schema.tables {
         let path = path.key("tables").key(name.as_str());
         table.grants.keys().for_each(|role| note(path.key("grants").key(role.as_str()), role));
+        for (column, definition) in &table.columns {
+            let path = path.key("columns").key(column.as_str()).key("grants");
+            definition.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+        }
         for (policy, definition) in &table.policies {
             let path = path.key("policies").key(policy.as_str()).key("roles");
             definition.roles.iter().for_each(|role| note(path.clone(), role));

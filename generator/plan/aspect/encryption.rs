@@ -2,103 +2,126 @@
 //! names by which clients call the server, its replica and the pooler. Clients refuse every other certificate, and
 //! servers refuse connections without TLS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::databases::Roles;
-use super::server_files::{SERVERS, folder, setting};
+use super::database_clients::Clients;
+use super::database_host::DatabaseHost;
+use super::endpoint::Endpoint;
+use super::server_files::{SERVERS, script, setting};
 use crate::path;
 use crate::plan::backup_services::replication_clients;
-use crate::plan::model::{Migrations, ServerAccess, Value};
+use crate::plan::model::{ServerAccess, Value};
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
-use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
+use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
-use crate::values::{Checked, SecretName, ServiceName, SqlIdent, Text, VariableName};
+use crate::values::{Checked, SecretName, ServiceName, Text, VariableName};
 
 pub const CERTIFICATE: &str = "database_certificate";
 pub const KEY: &str = "database_key";
 pub const AUTHORITY: &str = "database_authority";
-/// The authority's file in the containers of clients.
-const AUTHORITY_FILE: &str = "/run/secrets/database_authority";
+/// The authority of the pooler's certificate, if the server is external.
+pub const POOLER_AUTHORITY: &str = "pooler_authority";
 
 /// Returns whether connections to the database are encrypted: as declared, else where they may leave a host.
 pub fn is_on(stack: &Stack) -> bool {
-    stack.database_server.tls.unwrap_or(stack.kubernetes.enabled)
+    match &stack.database_server.external {
+        Some(server) => server.unencrypted.is_none(),
+        None => stack.database_server.tls.unwrap_or(stack.kubernetes.enabled),
+    }
 }
 
 /// Returns the parameters of a connection URL.
-pub fn parameters(stack: &Stack) -> String {
-    if is_on(stack) { format!("?sslmode=verify-full&sslrootcert={AUTHORITY_FILE}") } else { String::new() }
+pub fn parameters(stack: &Stack, endpoint: Endpoint) -> String {
+    if !is_on(stack) {
+        return String::new();
+    }
+    format!("?sslmode=verify-full&sslrootcert={}", secret_path(authority(stack, endpoint)))
 }
 
-/// Plans the certificate of the servers, and wires it into them and its authority into their clients. Without `access`,
+/// Returns the path of a secret in a container.
+fn secret_path(secret: &str) -> String {
+    format!("/run/secrets/{secret}")
+}
+
+/// Returns the secret with the authority of an endpoint's certificate. That of an external server cannot sign the
+/// certificate of the pooler.
+fn authority(stack: &Stack, endpoint: Endpoint) -> &'static str {
+    let is_pooled = stack.database_server.external.is_some() && endpoint == Endpoint::Pooler;
+    if is_pooled { POOLER_AUTHORITY } else { AUTHORITY }
+}
+
+/// Plans the certificate of the servers, and wires it into them and its authority into their clients. Without a server,
 /// or without TLS, no secret is needed.
 pub fn plan(
-    access: Option<&ServerAccess>,
+    stack: &Stack,
     roster: &Roster,
-    migrations: &BTreeMap<SqlIdent, Migrations>,
-    clients: BTreeSet<ServiceName>,
+    access: Option<&ServerAccess>,
+    (jobs, clients): (&BTreeSet<ServiceName>, &Clients),
 ) -> Planned<Recipes> {
-    let Some(access) = access.filter(|access| access.tls) else { return Planned::default() };
+    if !is_on(stack) || DatabaseHost::of(stack, roster).is_none() {
+        return Planned::default();
+    }
     let cause = path!("database_server");
-    let [certificate, key, authority] = [CERTIFICATE, KEY, AUTHORITY].map(|name| SecretName::wrap(name.into()));
-    let servers = [DATABASE, POOLER, REPLICA].map(service_name).into_iter().filter(|name| roster.contains_key(name));
-    let servers: BTreeSet<ServiceName> = servers.collect();
-    let mut hosts: Vec<String> = servers.iter().map(ToString::to_string).collect();
-    if access.primary() != DATABASE {
-        hosts.push(access.primary());
-    }
-    let mut wirings = Vec::new();
-    for server in &servers {
-        let files = [&certificate, &key].map(|secret| Addition::SecretFile(secret.clone()));
-        wirings.extend(files.map(|file| Wiring::new(server, file, &cause)));
-    }
-    for (name, place) in SERVERS {
-        let name = service_name(name);
-        wirings.extend(server_settings(place).into_iter().map(|addition| Wiring::new(&name, addition, &cause)));
-    }
-    let clients = clients.into_iter().chain(replication_clients(roster)).collect::<BTreeSet<_>>();
-    for client in clients.iter().filter(|name| roster.contains_key(*name)) {
-        wirings.push(Wiring::new(client, Addition::SecretFile(authority.clone()), &cause));
-    }
-    // These connect without a URL.
-    let jobs = migrations.values().map(|migrations| migrations.job.clone());
-    let by_variables = jobs.chain(replication_clients(roster));
-    for client in by_variables {
-        for (variable, value) in [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", AUTHORITY_FILE)] {
-            let variable = Addition::Variable(VariableName::wrap(variable.into()), Value::Text(value.into()));
-            wirings.push(Wiring::new(&client, variable, &cause));
+    let mut planned = Planned { part: recipes(stack, roster, access), ..Planned::default() };
+    let mut wire = |service: &ServiceName, addition| planned.wirings.push(Wiring::new(service, addition, &cause));
+    for server in servers(roster) {
+        for secret in [CERTIFICATE, KEY] {
+            wire(&server, Addition::SecretFile(SecretName::wrap(secret.into())));
         }
     }
-    let recipes = [
+    if stack.database_server.external.is_none() {
+        for (name, place) in SERVERS {
+            server_settings(place).into_iter().for_each(|addition| wire(&service_name(name), addition));
+        }
+    }
+    for (client, endpoints) in clients {
+        let authorities: BTreeSet<&str> = endpoints.iter().map(|endpoint| authority(stack, *endpoint)).collect();
+        for secret in authorities {
+            wire(client, Addition::SecretFile(SecretName::wrap(secret.into())));
+        }
+    }
+    // These connect without a URL.
+    for client in jobs.iter().chain(&replication_clients(roster)) {
+        for (variable, value) in [("PGSSLMODE", "verify-full".to_owned()), ("PGSSLROOTCERT", secret_path(AUTHORITY))] {
+            wire(client, Addition::Variable(VariableName::wrap(variable.into()), Value::Text(value)));
+        }
+    }
+    planned
+}
+
+/// Returns the services that have a certificate: the servers and the pooler.
+fn servers(roster: &Roster) -> Vec<ServiceName> {
+    [DATABASE, POOLER, REPLICA].map(service_name).into_iter().filter(|name| roster.contains_key(name)).collect()
+}
+
+/// Returns the recipes of the certificate and its authority, and of the authority of an external server.
+fn recipes(stack: &Stack, roster: &Roster, access: Option<&ServerAccess>) -> Recipes {
+    let mut hosts: Vec<String> = servers(roster).iter().map(ToString::to_string).collect();
+    hosts.extend(access.map(ServerAccess::primary).filter(|primary| primary != DATABASE));
+    let secret = |name: &str| SecretName::wrap(name.to_owned());
+    let certificate = secret(CERTIFICATE);
+    let mut recipes = Recipes::from([
         (certificate.clone(), Recipe::LocalCertificate { hosts, domains: Vec::new() }),
-        (key, Recipe::LocalKey { certificate: certificate.clone() }),
-        (authority, Recipe::LocalAuthority { certificate }),
-    ];
-    Planned { part: recipes.into(), wirings, findings: Vec::new() }
+        (secret(KEY), Recipe::LocalKey { certificate: certificate.clone() }),
+    ]);
+    let own = Recipe::LocalAuthority { certificate };
+    match &stack.database_server.external {
+        None => recipes.insert(secret(AUTHORITY), own),
+        Some(server) => {
+            let what = format!("PEM certificates of the authority that signs the certificate of {}", server.host);
+            recipes.insert(secret(AUTHORITY), Recipe::External { what: Text::wrap(what) });
+            recipes.insert(secret(POOLER_AUTHORITY), own)
+        }
+    };
+    recipes
 }
 
 /// Returns the settings of a server for TLS. A script copies the key first, because the server refuses a key that others
 /// may read, and engines mount secrets so.
 fn server_settings(place: &str) -> Vec<Addition> {
-    let text = |text: &str| Text::wrap(text.to_owned());
     let settings =
         ["ssl=on".to_owned(), format!("ssl_cert_file=/run/secrets/{CERTIFICATE}"), format!("ssl_key_file=/tmp/{KEY}")];
-    let prefix = vec![text("/bin/sh"), text(&format!("{}/private-key.sh", folder(place)))];
-    let entrypoint = Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") };
-    settings.iter().map(|text| setting(text)).chain([entrypoint]).collect()
-}
-
-/// Returns the services that connect to a server: by a URL, as a job of migrations, as the pooler or as the replica.
-pub fn clients(
-    roles: &Roles,
-    migrations: &BTreeMap<SqlIdent, Migrations>,
-    users: &SecretUsers,
-) -> BTreeSet<ServiceName> {
-    let urls = roles.values().flat_map(|role| role.urls.keys());
-    let mut clients: BTreeSet<ServiceName> = urls.flat_map(|url| users.of(url)).cloned().collect();
-    clients.extend([POOLER, REPLICA].map(service_name));
-    clients.extend(migrations.values().map(|migrations| migrations.job.clone()));
-    clients
+    settings.iter().map(|text| setting(text)).chain([script(place, "private-key.sh")]).collect()
 }

@@ -109,6 +109,10 @@ pub fn check(
     let refused =
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
+    let is_external = endpoint == Endpoint::Server && stack.database_server.external.is_some();
+    if is_external {
+        return Ok(());
+    }
     if let Some(service) = stack.services.get(&server).filter(|_| !roster.contains_key(&server)) {
         return Err(excluded_service(&server, service, path));
     }

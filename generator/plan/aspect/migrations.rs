@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::database_host::{ADMIN_PASSWORD, DatabaseHost, secret_file};
 use super::databases::{main_database, migrations_role, password};
 use super::endpoint::Endpoint;
 use crate::database::history::History;
@@ -13,14 +14,12 @@ use crate::path;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Database, Migrations, Step};
 use crate::plan::roster::{Category, PlannedService, Roster};
-use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
-use crate::values::{Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName};
+use crate::stack::{self, Condition, EnvValue, Stack};
+use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text, plugin_names};
 
 /// Folder of the migrations in the job's container.
 pub const FOLDER: &str = "/etc/nself/migrations";
-const SUPERUSER_PASSWORD: &str = "postgres_password";
 
 /// Migrations by database, and the jobs that apply them.
 #[derive(Debug, Default)]
@@ -69,15 +68,16 @@ pub fn plan(
             );
             continue;
         }
-        // A database that no service uses is not created; `definitions` has reported it.
-        let Some(server) = roster.get(&service_name(DATABASE)).filter(|_| databases.contains_key(name)) else {
+        // A database that no service uses is not created; `definitions` has reported it. `databases` has reported that
+        // there is no server.
+        let Some(host) = DatabaseHost::of(inputs.stack, roster).filter(|_| databases.contains_key(name)) else {
             continue;
         };
         let (waiters, wirings) = clients(inputs.stack, roster, name, &job);
         let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
         let owner = migrations_role(name);
         let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds };
-        let service = service(&server.service, name, &migrations);
+        let service = service(&host, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),
             target: ContainerPath::wrap(FOLDER.into()),
@@ -86,7 +86,8 @@ pub fn plan(
         planned.wirings.extend(wirings);
         planned.wirings.push(Wiring::new(&job, Addition::OneShot, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
-        let category = Category::Catalogue;
+        let plugin = plugin_names::of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
+        let category = plugin.map_or(Category::Catalogue, Category::Plugin);
         planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
         planned.part.migrations.insert(name.clone(), migrations);
     }
@@ -133,36 +134,20 @@ fn steps(history: History) -> Vec<Step> {
 
 /// Returns the job's container. It runs the server's image, which has psql, logs in as the owner of the database, and
 /// gets the superuser's password only if a step needs it.
-fn service(server: &stack::Service, database: &SqlIdent, migrations: &Migrations) -> stack::Service {
-    let text = |text: &str| Text::wrap(text.to_owned());
-    let file = |secret: &SecretName| EnvValue::Text(text(&format!("/run/secrets/{secret}")));
+fn service(host: &DatabaseHost, database: &SqlIdent, migrations: &Migrations) -> stack::Service {
+    let text = |text: &str| EnvValue::Text(Text::wrap(text.to_owned()));
     let owner_password = password(&migrations.owner);
     let mut variables = vec![
-        ("PGDATABASE", EnvValue::Text(text(database.as_str()))),
-        ("PGHOST", EnvValue::Text(text(DATABASE))),
-        ("PGUSER", EnvValue::Text(text(migrations.owner.as_str()))),
-        ("PGPASSWORD_FILE", file(&owner_password)),
+        ("PGDATABASE", text(database.as_str())),
+        ("PGUSER", text(migrations.owner.as_str())),
+        ("PGPASSWORD_FILE", secret_file(&owner_password)),
     ];
     let mut secret_files = vec![owner_password];
     if migrations.needs_superuser() {
-        let user = server.env.get("POSTGRES_USER").cloned();
-        let password = SecretName::wrap(SUPERUSER_PASSWORD.to_owned());
-        variables.push(("NSELF_SUPERUSER", user.unwrap_or_else(|| EnvValue::Text(text("postgres")))));
-        variables.push(("NSELF_SUPERUSER_PASSWORD_FILE", file(&password)));
+        let password = SecretName::wrap(ADMIN_PASSWORD.to_owned());
+        variables.push(("NSELF_SUPERUSER", host.admin()));
+        variables.push(("NSELF_SUPERUSER_PASSWORD_FILE", secret_file(&password)));
         secret_files.push(password);
     }
-    stack::Service {
-        image: server.image.clone(),
-        build: server.build.clone(),
-        entrypoint: Some(vec![text("/bin/sh"), text(&format!("{FOLDER}/run.sh"))]),
-        command: Some(Vec::new()),
-        extra_env: variables.into_iter().map(|(name, value)| (VariableName::wrap(name.to_owned()), value)).collect(),
-        secret_files,
-        user: server.user.clone(),
-        tmpfs: vec![Tmpfs { path: ContainerPath::wrap("/tmp".into()), size: None, owner: None }],
-        depends_on: [(service_name(DATABASE), Condition::Healthy)].into(),
-        limits: stack::Limits { memory: Some(Memory(128 << 20)), pids: Some(32), ..stack::Limits::default() },
-        zone: Some(Zone::Data),
-        ..stack::Service::default()
-    }
+    host.job(FOLDER, variables, secret_files)
 }

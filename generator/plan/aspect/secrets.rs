@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::database_host::ADMIN_PASSWORD;
 use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -76,6 +77,10 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
             declared.add(name.clone(), url_recipe(stack, role, url), 0);
         }
     }
+    if let Some(external) = &stack.database_server.external {
+        let what = format!("password of the role {} of the database server {}", external.admin, external.host);
+        declared.add(SecretName::wrap(ADMIN_PASSWORD.into()), Recipe::External { what: Text::wrap(what) }, 0);
+    }
     declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: LENGTH }, 0);
     findings.extend(declared.check_templates(&places));
     Planned::part(declared, findings)
@@ -86,8 +91,8 @@ fn url_recipe(stack: &Stack, role: &Role, url: &Url) -> Recipe {
     let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
     let password =
         TemplatePart { secret: Some(role.password.clone()), encode: Encoding::Url, ..TemplatePart::default() };
-    let parameters = encryption::parameters(stack);
-    let address = format!("@{}:{}/{}{parameters}", url.endpoint.server(), url.port, url.database);
+    let parameters = encryption::parameters(stack, url.endpoint);
+    let address = format!("@{}:{}/{}{parameters}", url.host, url.port, url.database);
     Recipe::Template { parts: vec![text(format!("postgres://{}:", role.name)), password, text(address)] }
 }
 

@@ -17,3 +17,10 @@ pub fn setting(setting: &str) -> Addition {
     let text = |text: &str| Text::wrap(text.to_owned());
     Addition::Arguments { program: Some(text("postgres")), arguments: vec![text("-c"), text(setting)] }
 }
+
+/// Returns the addition that a script of a server's folder runs the entrypoint of its image.
+pub fn script(place: &str, file: &str) -> Addition {
+    let text = |text: &str| Text::wrap(text.to_owned());
+    let prefix = vec![text("/bin/sh"), text(&format!("{}/{file}", folder(place)))];
+    Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }
+}

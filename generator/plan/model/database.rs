@@ -1,6 +1,6 @@
 //! The database server's part of the plan: databases, roles, endpoints and access rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -47,12 +47,25 @@ pub struct Grant {
     pub schema: SqlIdent,
 }
 
+/// The job that creates missing roles, databases, extensions and rights at each start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseSetup {
+    pub job: ServiceName,
+    /// Whether the server belongs to the stack. The job does not change the other databases of an external server.
+    pub is_own_server: bool,
+    /// Services that wait for the job, with the secrets of their connection URLs. Once the job has ended, each URL leads to
+    /// a database with these extensions.
+    pub waiters: BTreeMap<ServiceName, BTreeMap<SecretName, BTreeSet<ExtensionName>>>,
+}
+
 /// Settings of the pooler's configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pooler {
     /// Whether connections of clients and connections to the server are encrypted.
     pub tls: bool,
     pub port: u16,
+    /// Host and port of the server.
+    pub server: (Host, u16),
     pub databases: BTreeSet<SqlIdent>,
     /// Connections to the server for each role in each database.
     pub pool_size: u16,

@@ -24,13 +24,13 @@ use crate::values::{
 };
 
 pub use backups::Backups;
-pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
+pub use database::{Database, DatabaseSetup, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
 pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
 pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
-pub use service::{Check, ConfigMount, Health, Programs, Publish, Service, Value, VolumeMount};
+pub use service::{Check, ConfigMount, Health, OutsideServer, Programs, Publish, Service, Value, VolumeMount};
 
 /// The plan of one environment. Backends translate it, and decide only how their target expresses it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,6 +68,9 @@ pub struct Plan {
     /// Access rules of the database server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<ServerAccess>,
+    /// The job that creates roles and databases on the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<DatabaseSetup>,
     /// Migrations by database, which jobs apply before other services use the database.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,

@@ -10,8 +10,8 @@ use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
 use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, OnClusters, Protocol, Tmpfs, Zone};
 use crate::values::{
-    AnnotationName, Capability, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule, SecretName,
-    ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
+    AnnotationName, Capability, Cidr, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule,
+    SecretName, ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
 /// A service and the settings of its container.
@@ -20,6 +20,9 @@ pub struct Service {
     /// The field that declares the service, for findings; not part of any output.
     #[serde(skip)]
     pub origin: FieldPath,
+    /// The plugin to which the service belongs. Services outside of the plugin start and run without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<ServiceName>,
     /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
@@ -82,6 +85,9 @@ pub struct Service {
     pub networks: BTreeSet<Network>,
     /// Whether the service has access to the internet, or publishes a port.
     pub egress: bool,
+    /// Servers outside of the stack to which the service connects, at private addresses as well.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub outside: BTreeSet<OutsideServer>,
     /// Whether the name of the host machine must resolve, for dev servers that run there.
     pub reaches_host: bool,
     /// Names with fixed addresses.
@@ -136,6 +142,11 @@ impl Service {
         self.publish.iter().filter(|publish| !publish.address.is_loopback())
     }
 
+    /// Returns whether the service connects to anything outside of the stack.
+    pub fn reaches_outside(&self) -> bool {
+        self.egress || !self.outside.is_empty()
+    }
+
     /// Returns whether the service runs and ends: once, by a schedule or on request.
     pub fn runs_once(&self) -> bool {
         self.one_shot || self.on_request || self.schedule.is_some()
@@ -153,6 +164,15 @@ impl Service {
 pub enum Value {
     Text(String),
     Secret(SecretName),
+}
+
+/// A server outside of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct OutsideServer {
+    pub host: Host,
+    pub port: u16,
+    /// The addresses of the host.
+    pub addresses: BTreeSet<Cidr>,
 }
 
 /// A port of the host.

@@ -169,7 +169,7 @@ fn quota_below_limits<'a>(settings: &Kubernetes, services: impl Iterator<Item = 
     findings.collect()
 }
 
-/// Warns of frontends that a cluster cannot serve, because their dev servers run on the developer's machine: NS703.
+/// Warns of frontends that a cluster cannot serve, because their dev servers run on the developer's machine: NS701.
 fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
     if !stack.kubernetes.enabled {

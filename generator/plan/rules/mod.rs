@@ -2,10 +2,13 @@
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
 mod cluster;
+mod database;
 pub mod domains;
 mod exposure;
+pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
+mod plugins;
 mod resources;
 mod sources;
 mod variables;
@@ -29,6 +32,8 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::raw_keys(service));
     }
     findings.extend(cluster::declared(inputs, roster));
+    findings.extend(database::declared(inputs.stack, roster));
+    findings.extend(plugins::check(inputs, roster));
     findings
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster, plugin_of};
 use crate::stack::{Protocol, Stack};
 use crate::values::{Memory, PortName, ServiceName};
 
@@ -15,6 +15,8 @@ const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
 const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
 /// The port of a plugin that existed before the range.
 const OLD_PLUGIN: u16 = 3203;
+/// Where plugins may listen, for messages.
+const PLUGIN_PORTS: &str = "3820 to 3849 for plugins (or 3203)";
 /// Ports of tools.
 const TOOLS: std::ops::RangeInclusive<u16> = 3102..=3202;
 /// First port of custom services.
@@ -23,6 +25,7 @@ const FIRST_CUSTOM: u16 = 8001;
 /// Checks ports, limits and replicas.
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = allocated_ports(stack, roster);
+    findings.extend(ports_of_plugins(roster));
     published_ports(roster, &mut findings);
     for (name, member) in roster {
         limits(member, &mut findings);
@@ -65,11 +68,41 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
             claim(port, member.path.key("port"), in_range, "8001 and up for custom services (3102 to 3202 for tools)");
         }
     }
-    for (name, plugin) in &stack.plugins {
-        let in_range = PLUGINS.contains(&plugin.port) || plugin.port == OLD_PLUGIN;
-        claim(plugin.port, path!("plugins", name, "port"), in_range, "3820 to 3849 for plugins");
+    for (_, member) in of_plugins(roster) {
+        let ports = member.service.all_ports().into_iter();
+        ports.for_each(|(key, port)| claim(port, port_field(member, &key), is_plugin_port(port), PLUGIN_PORTS));
     }
     findings
+}
+
+/// Returns the services of plugins.
+fn of_plugins(roster: &Roster) -> impl Iterator<Item = (&ServiceName, &PlannedService)> {
+    roster.iter().filter(|(name, _)| plugin_of(roster, name).is_some())
+}
+
+/// Checks that plugins publish only ports of their range.
+fn ports_of_plugins(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
+    of_plugins(roster).flat_map(|(name, member)| {
+        let published = member.service.publish.iter().filter(|(_, publish)| !is_plugin_port(publish.port));
+        published.map(move |(key, publish)| {
+            let path = member.path.key("publish").key(key.as_str()).key("port");
+            Diagnostic::error(Code::PortRange, path)
+                .message(format!("`{name}` of a plugin publishes port {} of the host", publish.port))
+                .expected(PLUGIN_PORTS)
+        })
+    })
+}
+
+fn is_plugin_port(port: u16) -> bool {
+    PLUGINS.contains(&port) || port == OLD_PLUGIN
+}
+
+/// Returns the field that declares a port.
+fn port_field(member: &PlannedService, name: &PortName) -> FieldPath {
+    match member.service.ports.contains_key(name) {
+        true => member.path.key("ports").key(name.as_str()),
+        false => member.path.key("port"),
+    }
 }
 
 /// Checks that files in memory leave half of the memory limit to the processes: they count against it, and the kernel
@@ -123,14 +156,10 @@ fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let mut ports_in_use: BTreeMap<(u16, Protocol), PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
         if let Some(first) = ports_in_use.insert((port, protocol(&name)), name.clone()) {
-            let at = |name: &PortName| match member.service.ports.contains_key(name) {
-                true => member.path.key("ports").key(name.as_str()),
-                false => member.path.key("port"),
-            };
             findings.push(
-                Diagnostic::error(Code::PortTaken, at(&name))
+                Diagnostic::error(Code::PortTaken, port_field(member, &name))
                     .message(format!("the ports `{first}` and `{name}` of the container have the same number {port}"))
-                    .related(at(&first), "the other port"),
+                    .related(port_field(member, &first), "the other port"),
             );
         }
     }

@@ -3,7 +3,7 @@
 mod differential;
 mod wire;
 
-use nself::database::model::{Expression, Schema, Statements};
+use nself::database::model::{Body, Expression, Schema, Statements};
 use nself::values::Checked;
 use serde_json::{Value, json};
 
@@ -57,6 +57,12 @@ fn slots(text: &str) -> Vec<(&'static str, Value)> {
         ("backfill", table(json!({ "columns": { "c": column("backfill") } }))),
         ("using", table(json!({ "columns": { "c": column("using") } }))),
         ("check", table(json!({ "checks": { "c": text } }))),
+        ("detailed check", table(json!({ "checks": { "c": { "expression": text, "not_valid": true } } }))),
+        ("partition of", table(json!({ "partition_of": { "table": "p", "bound": { "in": [text] } } }))),
+        (
+            "returned value",
+            json!({ "functions": { "f": { "language": "sql", "body": format!("RETURN {text}"), "returns": "text" } } }),
+        ),
         ("index", table(json!({ "indexes": { "i": { "columns": [{ "expression": text }] } } }))),
         ("where", table(json!({ "indexes": { "i": { "columns": [{ "column": "id" }], "where": text } } }))),
         (
@@ -114,6 +120,39 @@ fn no_slot_accepts_text_that_escapes_it() {
         CONTINUED,
     ] {
         assert!(!returns(text), "{text}");
+    }
+    let body = |text: &str| {
+        let function = json!({ "language": "sql", "body": text, "returns": "text" });
+        serde_json::from_value::<Schema>(json!({ "functions": { "f": function } })).is_ok()
+    };
+    for text in
+        ["BEGIN ATOMIC SELECT 1; END", "begin atomic RETURN CASE WHEN true THEN 1 END; end", "SELECT 1; SELECT 2"]
+    {
+        assert!(body(text), "{text}");
+    }
+    for text in [
+        "BEGIN ATOMIC SELECT 1; END; DROP TABLE keep",
+        "BEGIN ATOMIC SELECT 1; END SECURITY DEFINER",
+        "BEGIN ATOMIC SELECT 1",
+        "BEGIN ATOMIC SELECT 1 AS end; DROP TABLE keep; SELECT 1; END",
+        "RETURN 1; DROP TABLE keep",
+    ] {
+        assert!(!body(text), "{text}");
+    }
+    // Storage parameters are words, and their values words or numbers.
+    let storage = |name: &str, value: &str| {
+        let table = json!({ "columns": {}, "storage": { name: value } });
+        serde_json::from_value::<Schema>(json!({ "tables": { "t": table } })).is_ok()
+    };
+    for (name, value) in
+        [("fillfactor", "70"), ("toast.autovacuum_enabled", "off"), ("autovacuum_vacuum_scale_factor", "0.05")]
+    {
+        assert!(storage(name, value), "{name} {value}");
+    }
+    for (name, value) in
+        [("fill factor", "1"), ("a\"", "1"), ("other.fillfactor", "1"), ("fillfactor", "1')"), ("fillfactor", "")]
+    {
+        assert!(!storage(name, value), "{name} {value}");
     }
     let query = |text: &str| serde_json::from_value::<Schema>(json!({ "views": { "v": { "query": text } } })).is_ok();
     for text in [
@@ -189,11 +228,20 @@ fn psql_sends_one_statement_for_each_accepted_text() {
     let mut numbers = crate::fuzz::Numbers::new(crate::fuzz::seed());
     let texts = (0..crate::fuzz::cases(4_000) / 4)
         .map(|_| crate::fuzz::mutated(&mut numbers, &corpus, crate::fuzz::targets::SQL));
-    let statements: Vec<String> = texts
+    let texts: Vec<String> = texts.collect();
+    let mut statements: Vec<String> = texts
+        .iter()
         .filter(|text| Expression::new(text).is_ok())
         .map(|text| format!("ALTER TABLE nowhere ADD COLUMN c text DEFAULT ({text});"))
         .collect();
     assert!(statements.len() > 20);
+    // psql counts words to find the end of such a body.
+    let body = |text: &String| format!("BEGIN ATOMIC SELECT {text}; SELECT 2; END");
+    let bodies = texts.iter().map(body).filter(|text| Body::new(text).is_ok());
+    let functions: Vec<String> =
+        bodies.map(|body| format!("CREATE FUNCTION f() RETURNS integer LANGUAGE sql {body};")).collect();
+    assert!(functions.len() > 20, "{}", functions.len());
+    statements.extend(functions);
     let mut psql = Command::new("psql")
         .args(["-X", "-q", "-e", "-h"])
         .arg(server.folder())

@@ -1,20 +1,22 @@
 //! Changes that are planned around a rule of the server: each runs, and the catalog equals the one that the SQL creates.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use nself::database::import::sql;
 use nself::database::migrate::plan;
-use nself::database::model::{Schema, TypeName};
+use nself::database::model::{ObjectName, Schema, TypeName};
 use nself::diagnostic::{Code, FieldPath};
 use nself::values::Checked;
 
 use super::pairs::{Change, check_all, import, read_back_all};
 use super::property::{plan_allowing_hazards, run_up};
 use super::server::{Server, Version};
+use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 12] = [
+const CHANGES: [Change; 26] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -103,6 +105,163 @@ const CHANGES: [Change; 12] = [
             CREATE INDEX i ON t (a, b);",
         hint: no_hint,
     },
+    Change {
+        name: "constraints that are not valid for stored rows",
+        before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer);",
+        after: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer, CONSTRAINT n CHECK (a > 1) NO INHERIT);
+            ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES p (id) NOT VALID,
+              ADD CONSTRAINT o CHECK (b > 0) NO INHERIT NOT VALID;
+            CREATE TABLE u (a integer CONSTRAINT fresh CHECK (a > 0)); ALTER TABLE u ADD CONSTRAINT later CHECK (a > 1) NOT VALID;",
+        hint: no_hint,
+    },
+    Change {
+        name: "constraints become valid, and stop to be",
+        before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer, CONSTRAINT d CHECK (b > 0));
+            ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES p (id) NOT VALID,
+              ADD CONSTRAINT g FOREIGN KEY (a) REFERENCES p (id) NOT VALID;",
+        after: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer);
+            ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES p (id) NOT VALID,
+              ADD CONSTRAINT d CHECK (b > 0) NOT VALID, ADD CONSTRAINT g FOREIGN KEY (a) REFERENCES p (id) NOT VALID;
+            ALTER TABLE t VALIDATE CONSTRAINT c, VALIDATE CONSTRAINT f;",
+        hint: no_hint,
+    },
+    Change {
+        name: "options of indexes, tables and columns",
+        before: "CREATE TABLE t (a text, b jsonb, c tsvector) WITH (fillfactor = 90, toast.autovacuum_enabled = false);
+            ALTER TABLE t ALTER COLUMN a SET STATISTICS 200;
+            CREATE INDEX i ON t (lower(a)) WITH (fillfactor = 70); CREATE INDEX g ON t USING gin (b);
+            CREATE INDEX s ON t USING gist (c tsvector_ops (siglen = 100)); CREATE INDEX k ON t (a);",
+        after: "CREATE TABLE t (a text, b jsonb, c tsvector) WITH (autovacuum_enabled = off, fillfactor = 80);
+            ALTER TABLE t ALTER COLUMN b SET STATISTICS 0;
+            CREATE INDEX i ON t (lower(a)) WITH (fillfactor = 60); ALTER INDEX i ALTER COLUMN 1 SET STATISTICS 500;
+            CREATE INDEX g ON t USING gin (b) WITH (fastupdate = off, gin_pending_list_limit = 128);
+            CREATE INDEX s ON t USING gist (c tsvector_ops (siglen = 200)); CREATE INDEX k ON t (a COLLATE \"POSIX\" text_pattern_ops DESC);
+            CREATE UNIQUE INDEX n ON t (a, (lower(a)) COLLATE \"C\") NULLS NOT DISTINCT WITH (deduplicate_items = off) WHERE a > 'b';
+            ALTER INDEX n ALTER COLUMN 2 SET STATISTICS 3;",
+        hint: no_hint,
+    },
+    Change {
+        name: "grants with grant option and on columns",
+        before: "CREATE TABLE t (a integer, b integer, \"The c\" integer); GRANT SELECT, UPDATE ON t TO reader WITH GRANT OPTION;
+            GRANT UPDATE (b) ON t TO reader; GRANT INSERT (a), SELECT (a) ON t TO writer WITH GRANT OPTION;
+            CREATE SEQUENCE s; GRANT USAGE ON SEQUENCE s TO writer WITH GRANT OPTION;",
+        after: "CREATE TABLE t (a integer, b integer, \"The c\" integer, d integer GENERATED ALWAYS AS (a) STORED);
+            GRANT SELECT ON t TO reader; GRANT DELETE ON t TO writer WITH GRANT OPTION;
+            GRANT UPDATE (b, \"The c\") ON t TO reader WITH GRANT OPTION; GRANT INSERT (a) ON t TO writer; GRANT SELECT (d) ON t TO PUBLIC;
+            CREATE SEQUENCE s; GRANT USAGE, SELECT ON SEQUENCE s TO writer; REVOKE GRANT OPTION FOR USAGE ON SEQUENCE s FROM writer;
+            CREATE FUNCTION f(i integer) RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$; GRANT EXECUTE ON FUNCTION f TO reader WITH GRANT OPTION;
+            CREATE SCHEMA x; GRANT USAGE ON SCHEMA x TO reader WITH GRANT OPTION; CREATE VIEW v AS SELECT 1 AS n;
+            GRANT SELECT ON v TO writer WITH GRANT OPTION;",
+        hint: no_hint,
+    },
+    Change {
+        name: "a privilege on the table is revoked, those on its columns stay",
+        before: "CREATE TABLE t (a integer, b integer); GRANT SELECT (a), UPDATE (a) ON t TO reader; GRANT SELECT, UPDATE ON t TO reader;",
+        after: "CREATE TABLE t (a integer, b integer); GRANT SELECT (a), UPDATE (b) ON t TO reader;",
+        hint: no_hint,
+    },
+    Change {
+        name: "the last grant on a column is revoked",
+        before: "CREATE TABLE t (a integer); GRANT SELECT (a) ON t TO reader WITH GRANT OPTION;",
+        after: "CREATE TABLE t (a integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "replica identity",
+        before: "CREATE TABLE t (a integer PRIMARY KEY, b integer NOT NULL); CREATE UNIQUE INDEX i ON t (b); ALTER TABLE t REPLICA IDENTITY USING INDEX i;
+            CREATE TABLE u (a integer); ALTER TABLE u REPLICA IDENTITY FULL; CREATE TABLE v (a integer NOT NULL);
+            CREATE TABLE w (a integer NOT NULL); CREATE UNIQUE INDEX w_i ON w (a); ALTER TABLE w REPLICA IDENTITY USING INDEX w_i;",
+        after: "CREATE TABLE t (a integer PRIMARY KEY, b integer NOT NULL); CREATE UNIQUE INDEX i ON t (b, a); ALTER TABLE t REPLICA IDENTITY USING INDEX i;
+            CREATE TABLE u (a integer); ALTER TABLE u REPLICA IDENTITY NOTHING;
+            CREATE TABLE v (a integer NOT NULL CONSTRAINT v_u UNIQUE); ALTER TABLE v REPLICA IDENTITY USING INDEX v_u;
+            CREATE TABLE w (a integer NOT NULL); CREATE UNIQUE INDEX w_j ON w (a); ALTER TABLE w REPLICA IDENTITY USING INDEX w_j;",
+        hint: no_hint,
+    },
+    Change {
+        name: "row security is forced while it is off",
+        before: "CREATE TABLE t (a integer); ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE TABLE u (a integer);
+            ALTER TABLE u ENABLE ROW LEVEL SECURITY;",
+        after: "CREATE TABLE t (a integer); ALTER TABLE t FORCE ROW LEVEL SECURITY, ENABLE ROW LEVEL SECURITY;
+            CREATE TABLE u (a integer); ALTER TABLE u ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;",
+        hint: no_hint,
+    },
+    Change {
+        name: "function bodies of the SQL standard",
+        before: "CREATE TABLE t (id integer PRIMARY KEY, v text, w text);
+            CREATE FUNCTION one(i integer) RETURNS integer LANGUAGE sql IMMUTABLE RETURN i + 1;
+            CREATE FUNCTION reads() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT t.v FROM t WHERE t.id = 1; END;
+            CREATE FUNCTION calls(i integer) RETURNS integer LANGUAGE sql RETURN one(one(i));
+            CREATE FUNCTION becomes_standard(i integer) RETURNS integer LANGUAGE sql AS $$ SELECT i $$;",
+        after: "CREATE TABLE t (id integer PRIMARY KEY, v varchar(40), x integer);
+            CREATE FUNCTION one(i integer) RETURNS integer LANGUAGE sql IMMUTABLE RETURN i + 2;
+            CREATE FUNCTION reads() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT t.v FROM t WHERE t.id = 1; END;
+            CREATE FUNCTION calls(i integer) RETURNS integer LANGUAGE sql RETURN one(i);
+            CREATE PROCEDURE writes(i integer, n text) BEGIN ATOMIC
+              INSERT INTO t (id, v) VALUES (i, CASE WHEN i > 0 THEN n ELSE 'it''s; not the end' END); DELETE FROM t WHERE t.id = i - 1; END;
+            CREATE FUNCTION becomes_standard(i integer) RETURNS integer LANGUAGE sql RETURN i;",
+        hint: no_hint,
+    },
+    Change {
+        name: "functions of the SQL standard and what they use are dropped",
+        before: "CREATE TABLE t (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t;
+            CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT count(v.id) FROM v; END;
+            CREATE FUNCTION g() RETURNS bigint RETURN f();",
+        after: "CREATE TABLE u (n integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "partitions with their own objects",
+        before: "CREATE TABLE p (id integer NOT NULL, day date NOT NULL, kind text, amount integer DEFAULT 1) PARTITION BY RANGE (day);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+            CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+            CREATE TABLE gone PARTITION OF p FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+            CREATE INDEX gone_i ON gone (kind);
+            CREATE INDEX p_kind ON p (kind); ALTER TABLE p2 ALTER COLUMN amount SET DEFAULT 2; GRANT SELECT ON p2 TO reader;",
+        after: "CREATE SCHEMA old; CREATE TABLE p (id integer NOT NULL, day date NOT NULL, kind varchar(30), amount integer DEFAULT 5) PARTITION BY RANGE (day);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') ;
+            CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+            CREATE TABLE rest PARTITION OF p DEFAULT PARTITION BY LIST (kind); CREATE TABLE rest_a PARTITION OF rest FOR VALUES IN ('a');
+            CREATE TABLE old.p0 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+            CREATE INDEX p_kind ON p (kind); ALTER TABLE p2 ALTER COLUMN amount SET DEFAULT 2; ALTER TABLE p1 ALTER COLUMN amount DROP DEFAULT;
+            ALTER TABLE p1 ALTER COLUMN kind SET NOT NULL; ALTER TABLE p1 ADD CONSTRAINT p1_c CHECK (amount > 0), ADD CONSTRAINT p1_key PRIMARY KEY (id);
+            CREATE INDEX p2_amount ON p2 (amount) WHERE kind IS NOT NULL; ALTER TABLE old.p0 SET (fillfactor = 70);
+            GRANT INSERT ON p2 TO writer; GRANT SELECT (id) ON p1 TO reader; COMMENT ON TABLE rest_a IS 'the rest'; COMMENT ON COLUMN p2.kind IS 'of 2026';
+            ALTER TABLE p1 ENABLE ROW LEVEL SECURITY; CREATE POLICY only_p1 ON p1 USING (id > 1);
+            ALTER TABLE p2 REPLICA IDENTITY FULL; CREATE INDEX rest_i ON rest (id);",
+        hint: no_hint,
+    },
+    Change {
+        name: "bounds of partitions change places",
+        before: "CREATE TABLE p (id integer PRIMARY KEY, v text, CONSTRAINT c CHECK (id > 0)) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3);
+            CREATE INDEX p_v ON p (v); CREATE INDEX p1_own ON p1 (v DESC); ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+            ALTER TABLE p1 ENABLE ROW LEVEL SECURITY; ALTER TABLE p2 ENABLE ROW LEVEL SECURITY; ALTER TABLE p3 ENABLE ROW LEVEL SECURITY;",
+        after: "CREATE TABLE p (id integer PRIMARY KEY, v text, CONSTRAINT c CHECK (id > 0)) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (2); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (1, 3); CREATE TABLE p4 PARTITION OF p DEFAULT;
+            CREATE INDEX p_v ON p (v); CREATE INDEX p1_own ON p1 (v DESC); ALTER TABLE p ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+            ALTER TABLE p1 ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; ALTER TABLE p2 ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
+        hint: no_hint,
+    },
+    Change {
+        name: "columns of a partitioned table change under its partitions",
+        before: "CREATE TABLE p (id integer NOT NULL, a integer DEFAULT 1, b text, g integer GENERATED ALWAYS AS (id + 1) STORED, gone integer)
+              PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 ALTER COLUMN a SET DEFAULT 7; ALTER TABLE p1 ADD CONSTRAINT p1_a CHECK (a > 0);
+            ALTER TABLE p1 ALTER COLUMN b SET NOT NULL; CREATE INDEX p1_g ON p1 (g); CREATE INDEX p1_a_i ON p1 (a) WHERE a > 3;",
+        after: "CREATE TABLE p (id integer NOT NULL, a bigint DEFAULT 1, b text NOT NULL, g integer GENERATED ALWAYS AS (id + 2) STORED, n text DEFAULT 'x')
+              PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 ALTER COLUMN a SET DEFAULT 7; ALTER TABLE p1 ADD CONSTRAINT p1_a CHECK (a > 0);
+            ALTER TABLE p1 ALTER COLUMN n SET DEFAULT 'y'; CREATE INDEX p1_g ON p1 (g); CREATE INDEX p1_a_i ON p1 (a) WHERE a > 3;",
+        hint: |schema| schema.tables.get_mut("p").unwrap().columns.get_mut("b").unwrap().backfill = Some(serde_json::from_value("'none'".into()).unwrap()),
+    },
+    Change {
+        name: "a partitioned table is dropped with its partitions",
+        before: "CREATE TABLE t (id integer PRIMARY KEY); CREATE TABLE p (id integer NOT NULL) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); CREATE INDEX i ON p2 (id);
+            ALTER TABLE p2 ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES t (id);",
+        after: "CREATE TABLE t (id bigint PRIMARY KEY);",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -113,6 +272,11 @@ fn changes_lead_to_the_schema_of_the_sql() {
 #[test]
 fn changes_lead_to_the_schema_of_the_sql_on_a_newer_server() {
     check_all(Version::V17, &CHANGES);
+}
+
+#[test]
+fn changes_lead_to_the_schema_of_the_sql_on_the_newest_server() {
+    check_all(Version::V18, &CHANGES);
 }
 
 #[test]
@@ -129,6 +293,50 @@ fn a_new_column_without_a_value_is_refused_unless_the_table_is_declared_empty() 
     assert!(findings[0].hint.contains("allow.\"t.v\".may_fail"), "{}", findings[0].hint);
 }
 
+/// The definitions that the import writes pass the contract of a stack and lead to the same statements.
+#[test]
+fn schemas_after_the_changes_are_definitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let role = |name: &str| format!("services.{name} = {{ image = \"a/{name}:1\", databases.main.name = \"shop\" }}");
+    for change in &CHANGES {
+        fs::write(folder.path().join("after.sql"), change.after).unwrap();
+        let ran = nself_in(folder.path(), ["db", "import", "--sql", "after.sql"]);
+        assert_eq!(ran.code, 0, "{}: {}", change.name, ran.stderr);
+        let (reader, writer, definition) = (role("reader"), role("writer"), ran.stdout);
+        let stack = format!(
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {reader}, {writer},\n\
+             databases.shop = {definition} }} | nself.Stack\n"
+        );
+        fs::write(folder.path().join("stack.ncl"), stack).unwrap();
+        let diff = nself_in(folder.path(), ["db", "diff"]);
+        let steps = plan(&Schema::default(), &import(change.after), &FieldPath::root()).unwrap();
+        let missing = steps.iter().flatten().find(|step| !diff.stdout.contains(&step.up));
+        assert!(diff.code == 1 && missing.is_none(), "{}: {}{missing:#?}\n{definition}", change.name, diff.stderr);
+    }
+}
+
+/// What stays refused names the reason and what to do.
+#[test]
+fn a_table_with_rows_does_not_become_a_partition() {
+    let whole = "CREATE TABLE p (id integer) PARTITION BY LIST (id);";
+    let before = import(&format!("{whole} CREATE TABLE t (id integer);"));
+    let after = import(&format!("{whole} CREATE TABLE t PARTITION OF p FOR VALUES IN (1);"));
+    let mut after = after;
+    let bound = after.tables.get_mut("p").unwrap().partitions.pop_first().unwrap();
+    assert_eq!(bound.0.as_str(), "t");
+    let text = serde_json::json!({ "partition_of": { "table": "p", "bound": bound.1 } });
+    after.tables.insert(ObjectName::new("t").unwrap(), serde_json::from_value(text).unwrap());
+    for (from, to) in [(&before, &after), (&after, &before)] {
+        let findings = plan(from, to, &FieldPath::root()).unwrap_err();
+        assert_eq!(
+            findings.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+            [Code::ChangeRefused],
+            "{findings:#?}"
+        );
+        assert!(findings[0].hint.contains("by hand"), "{}", findings[0].hint);
+    }
+}
+
 #[test]
 fn a_partition_with_a_list_of_columns_is_refused_by_its_name() {
     let text = "CREATE TABLE t (id integer) PARTITION BY LIST (id);\nCREATE TABLE p PARTITION OF t (id DEFAULT 1) FOR VALUES IN (1);";
@@ -137,7 +345,31 @@ fn a_partition_with_a_list_of_columns_is_refused_by_its_name() {
     assert!(findings[0].what.contains("the table p"), "{}", findings[0].what);
 }
 
-const TYPES: [&str; 27] = [
+/// psql would find the end of each of these bodies at another word than the server.
+#[test]
+fn a_standard_body_has_one_end_for_every_reader() {
+    let function = |body: &str| format!("CREATE FUNCTION f() RETURNS integer LANGUAGE sql {body};");
+    for body in [
+        "BEGIN ATOMIC SELECT 1 AS \"end\"; END",
+        "BEGIN ATOMIC SELECT (SELECT 1 AS end); SELECT CASE WHEN true THEN 1 END; END",
+    ] {
+        sql::read(&function(body)).unwrap_or_else(|lost| panic!("{body}: {lost:#?}"));
+    }
+    for body in ["BEGIN ATOMIC SELECT 1 AS end; SELECT 2; END", "BEGIN ATOMIC SELECT 1 AS begin; SELECT 2; END"] {
+        let findings = sql::read(&function(body)).unwrap_err();
+        assert!(findings[0].what.contains("psql"), "{body}: {findings:#?}");
+    }
+    for body in [
+        "RETURN 1; DROP TABLE t",
+        "BEGIN ATOMIC SELECT 1; END; DROP TABLE t",
+        "BEGIN ATOMIC SELECT 1;",
+        "RETURN 1) OR (1",
+    ] {
+        assert!(nself::database::model::Body::new(body).is_err(), "{body}");
+    }
+}
+
+const TYPES: [&str; 29] = [
     "smallint",
     "integer",
     "bigint",
@@ -163,6 +395,8 @@ const TYPES: [&str; 27] = [
     "inet",
     "text[]",
     "integer[]",
+    "bigint[]",
+    "varchar(10)[]",
     "old_status",
     "\"New status\"",
 ];

@@ -17,10 +17,13 @@ pub struct Change {
 }
 
 pub fn import(text: &str) -> Schema {
-    let schema = sql::read(text).unwrap_or_else(|lost| panic!("{lost:#?}\n{text}")).schema;
+    try_import(text).unwrap_or_else(|lost| panic!("{lost}"))
+}
+
+fn try_import(text: &str) -> Result<Schema, String> {
+    let schema = sql::read(text).map_err(|lost| format!("{lost:#?}\n{text}"))?.schema;
     let (schema, findings) = nself::database::complete(schema, &FieldPath::root());
-    assert!(!findings.iter().any(Diagnostic::is_error), "{findings:#?}");
-    schema
+    if findings.iter().any(Diagnostic::is_error) { Err(format!("{findings:#?}")) } else { Ok(schema) }
 }
 
 /// Returns the catalog of an empty database after these statements.
@@ -31,7 +34,7 @@ fn catalog_of(session: &mut Session, sql: &str) -> String {
 }
 
 fn check(change: &Change, ours: &mut Session, theirs: &mut Session) -> Result<(), String> {
-    let (before, mut after) = (import(change.before), import(change.after));
+    let (before, mut after) = (try_import(change.before)?, try_import(change.after)?);
     let text = |findings| format!("{findings:#?}");
     ours.reset();
     run_up(ours, &plan(&Schema::default(), &before, &FieldPath::root()).map_err(text)?)?;

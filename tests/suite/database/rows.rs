@@ -16,7 +16,7 @@ pub fn value(kind: &str) -> Option<&'static str> {
 
 pub fn seed(root: &Schema) -> String {
     let mut sql = vec!["SET session_replication_role = replica;".to_owned()];
-    for (name, table) in &root.tables {
+    for (name, table) in root.tables.iter().filter(|(_, table)| table.partition_of.is_none()) {
         let label = |kind: &TypeName| match kind.object().and_then(|kind| root.types.get(&kind)) {
             Some(UserType::Enum(found)) if !kind.is_array() => Some(format!("'{}'", found.values[0])),
             _ => None,
@@ -45,7 +45,7 @@ pub fn seed(root: &Schema) -> String {
 /// Returns queries for the old and the new side, for each column that both have.
 pub fn row_queries(a: &Schema, b: &Schema) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    for (name, table) in &b.tables {
+    for (name, table) in b.tables.iter().filter(|(_, table)| table.partition_of.is_none()) {
         let from = table.renamed_from.as_ref().map(|from| name.beside(from)).filter(|from| a.tables.contains_key(from));
         let from = from.unwrap_or_else(|| name.clone());
         let Some(was) = a.tables.get(&from) else { continue };

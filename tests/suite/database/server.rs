@@ -135,9 +135,9 @@ impl Server {
         self.session("postgres", name).must(&format!("ALTER SCHEMA public OWNER TO {owner};"));
     }
 
-    /// Runs the initialization script of an environment; all passwords are `secret`.
+    /// Runs the setup job of an environment; all passwords are `secret`.
     pub fn first_start(&self, environment: &Path) {
-        let file = environment.join("postgres/init/10-roles-and-databases.sql");
+        let file = environment.join("postgres/setup/setup.sql");
         let text = fs::read_to_string(file).unwrap();
         let secrets: Vec<&str> =
             text.lines().filter(|line| line.starts_with("\\set password `cat /run/secrets/")).collect();

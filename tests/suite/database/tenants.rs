@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use nself::database::migrate::plan;
+use nself::database::model::Schema;
+use nself::diagnostic::FieldPath;
+
 use super::server::{Server, Session, Version};
 use crate::support::{golden, name, nself_in, project};
 
@@ -119,4 +123,40 @@ fn a_tenant_table_without_its_policy_is_refused() {
     // Row-level security is always forced.
     fs::write(&file, text.replacen("scope = 'tenant,", "scope = 'tenant, row_security = 'off,", 1)).unwrap();
     assert_eq!(nself_in(case.path(), ["db", "diff"]).code, 0);
+}
+
+/// A partition with its own permissive policy shows no rows of other tenants.
+#[test]
+fn a_partition_shows_rows_of_one_tenant_only() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("parts");
+    let definition = serde_json::json!({ "convention": "tenant", "tables": {
+        "events": {
+            "scope": "tenant", "columns": { "id": { "type": "bigint" } }, "grants": { "reader": ["select"] },
+            "partition_by": { "strategy": "list", "columns": ["id"] }, "partitions": { "listed": { "in": ["1"] } },
+        },
+        "rest": {
+            "partition_of": { "table": "events", "bound": "default" }, "grants": { "reader": ["select"] },
+            "policies": { "everything": { "using": "true" } },
+        },
+    } });
+    let schema = super::case::schema(&definition).unwrap();
+    let groups = plan(&Schema::default(), &schema, &FieldPath::root()).unwrap();
+    super::property::run_up(&mut server.session("owner", "parts"), &groups).unwrap();
+    let rows =
+        [A, B].map(|tenant| format!("INSERT INTO events (id, tenant_id) VALUES (1, '{tenant}'), (2, '{tenant}');"));
+    server.session("postgres", "parts").must(&rows.concat());
+    let mut reader = server.session("reader", "parts");
+    assert_eq!(reader.must("SELECT count(*) FROM rest;").trim(), "0", "without a tenant");
+    reader.must(&format!("SET app.tenant_id = '{A}';"));
+    assert_eq!(
+        reader.must("SELECT count(*), min(tenant_id::text), max(tenant_id::text) FROM rest;").trim(),
+        format!("1|{A}|{A}")
+    );
+    assert_eq!(reader.must("SELECT count(*) FROM events;").trim(), "2");
+    assert!(reader.try_run("SELECT FROM listed;").is_err());
+    let truncate = serde_json::json!({ "reader": ["truncate"] });
+    let mut open = definition.clone();
+    open["tables"]["rest"]["grants"] = truncate;
+    assert!(super::case::schema(&open).unwrap_err().contains("reaches the rows of all tenants"));
 }

@@ -43,8 +43,19 @@ const ALLOWED: [(&str, &str); 7] = [
 
 /// Returns the text files that people write, with paths relative to the root.
 fn files() -> Vec<PathBuf> {
-    let folders =
-        ["generator", "tests", "docs", "schemas", "stdlib", "templates", "packaging", "benches", "golden", ".github"];
+    let folders = [
+        "generator",
+        "tests",
+        "docs",
+        "schemas",
+        "stdlib",
+        "templates",
+        "examples",
+        "packaging",
+        "benches",
+        "golden",
+        ".github",
+    ];
     let kinds = ["rs", "md", "ncl", "sh", "py", "sql", "j2", "yml", "js", "ts", "go", "cjs"];
     let scripts =
         ["tests/run", "tests/quick", "tests/bless", "benches/run", "packaging/build", "packaging/push-images"];

@@ -157,6 +157,7 @@ impl Reader {
             name,
             ForeignKey {
                 columns: from.columns,
+                not_valid: false,
                 references,
                 on_delete,
                 on_delete_columns: Vec::new(),

@@ -108,7 +108,7 @@ impl Reader {
                 "check" => {
                     let text = single("check", &value)?.text.clone();
                     let check = default_part_name(table_name, &[name.as_str()], "check")?;
-                    table.checks.insert(check, Expression::new(&text)?);
+                    table.checks.insert(check, Expression::new(&text)?.into());
                 }
                 "ref" => self.inline(line, table_name, &name, &value)?,
                 other => return Err(format!("nself cannot represent the setting `{other}` of {table_name}.{name}")),
@@ -183,7 +183,7 @@ impl Reader {
                 name = SqlName::new(&single("name", &value)?.text)?;
             }
         }
-        table.checks.insert(name, Expression::new(&token.text)?);
+        table.checks.insert(name, Expression::new(&token.text)?.into());
         Ok(())
     }
 }

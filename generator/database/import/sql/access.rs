@@ -1,14 +1,14 @@
 //! Owners and grants. Grants are resolved after the whole file has been read: grants to the owner have no effect, and
 //! owners are known only then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{Grant, GrantObject, Reader};
 use super::service_rights::Target;
 use super::tree::{
-    Parsed, Parts, Unsupported, clause, ident, object, role, start, summary, tokens, type_name, unsupported,
+    Parsed, Parts, Unsupported, clause, ident, idents, object, role, start, summary, tokens, type_name, unsupported,
 };
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
@@ -21,23 +21,43 @@ pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     all
 }
 
-/// Reads the names of privileges; `None` for ALL.
-pub fn privileges(parts: &mut Parts) -> Parsed<Option<BTreeSet<String>>> {
+/// Privileges by their names in SQL.
+#[derive(Default)]
+pub struct PrivilegeList {
+    /// Privileges on whole objects; `None` for ALL.
+    pub whole: Option<BTreeSet<String>>,
+    /// Privileges on columns of a table, by column.
+    pub of_columns: BTreeMap<SqlName, BTreeSet<String>>,
+}
+
+/// Reads the names of privileges.
+pub fn privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     use SyntaxKind::*;
-    if parts.take_node(ALL_PRIVILEGES).is_some() {
-        return Ok(None);
+    let mut all = PrivilegeList::default();
+    if let Some(words) = parts.take_node(ALL_PRIVILEGES) {
+        if Parts::of(&words).take_node(COLUMN_REF_LIST).is_some() {
+            return unsupported(&words, "nself cannot represent ALL on columns; name the privileges");
+        }
+        return Ok(all);
     }
     let mut list = Parts::of(&parts.require(REVOKE_COMMAND_LIST)?);
-    let mut all = BTreeSet::new();
+    let mut whole = BTreeSet::new();
     for one in list.take_all(REVOKE_COMMAND) {
-        let words: Vec<String> = tokens(&one).map(|token| token.text().to_ascii_lowercase()).collect();
-        match words.as_slice() {
-            [word] => all.insert(word.clone()),
-            _ => return unsupported(&one, "nself cannot represent privileges on single columns"),
+        let columns = Parts::of(&one).take_node(COLUMN_REF_LIST);
+        let words = tokens(&one).take_while(|token| token.text() != "(");
+        let word: Vec<String> = words.map(|token| token.text().to_ascii_lowercase()).collect();
+        let word = word.join(" ");
+        let Some(columns) = columns else {
+            whole.insert(word);
+            continue;
         };
+        for column in idents(&columns, COLUMN_NAME_REF)? {
+            all.of_columns.entry(column).or_default().insert(word.clone());
+        }
     }
     list.expect_end(",")?;
-    Ok(Some(all))
+    all.whole = Some(whole);
+    Ok(all)
 }
 
 /// Reads the name of a function and its argument types, if they are given.
@@ -85,10 +105,21 @@ impl Reader {
             return unsupported(node, "nself cannot represent membership in roles");
         };
         self.subject = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, summary(&on));
-        let privileges = privileges(&mut parts)?;
+        let with_option = option(&mut parts)?;
+        let PrivilegeList { whole: privileges, of_columns } = privileges(&mut parts)?;
         let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
         parts.expect_end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.objects(&on)? {
+            if let GrantObject::Relation(name) = &object {
+                for (column, privileges) in &of_columns {
+                    let object = GrantObject::Column(name.clone(), column.clone());
+                    let (privileges, roles) = (Some(privileges.clone()), roles.clone());
+                    self.grants.push(Grant { at: start(node), gives, with_option, object, privileges, roles });
+                }
+            }
+            if privileges.as_ref().is_some_and(BTreeSet::is_empty) {
+                continue;
+            }
             if let (GrantObject::Relation(name), None, true) = (&object, &privileges, gives) {
                 let what = format!(
                     "ALL on {name} is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions"
@@ -98,6 +129,7 @@ impl Reader {
             self.grants.push(Grant {
                 at: start(node),
                 gives,
+                with_option,
                 object,
                 privileges: privileges.clone(),
                 roles: roles.clone(),
@@ -135,7 +167,7 @@ impl Reader {
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let relations = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.partitions.keys());
+                let relations = self.schema.tables.keys().chain(self.schema.views.keys());
                 all.extend(relations.filter(inside).cloned().map(GrantObject::Relation));
             }
             PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
@@ -214,9 +246,9 @@ impl Reader {
             GrantObject::Relation(_) => Target::Tables,
             GrantObject::Sequence(_) => Target::Sequences,
             GrantObject::Schema(_) => Target::Schemas,
-            GrantObject::Function(_) => return Some(rest),
+            GrantObject::Function(_) | GrantObject::Column(..) => return Some(rest),
         };
-        if let (true, Some(privileges)) = (grant.gives, &mut rest.privileges) {
+        if let (true, false, Some(privileges)) = (grant.gives, grant.with_option, &mut rest.privileges) {
             privileges.retain(|privilege| !self.service_rights.holds(target, role, privilege));
             if privileges.is_empty() {
                 return None;
@@ -227,59 +259,91 @@ impl Reader {
 
     /// Applies a grant to the schema.
     fn give(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let part = self.partitions.keys().cloned().collect::<BTreeSet<_>>();
-        let missing = |name: &ObjectName| match part.contains(name) {
-            true => format!("nself cannot represent privileges on the partition {name} alone"),
-            false => format!("there is no object `{name}` for this privilege"),
-        };
-        let Grant { gives, privileges, .. } = grant;
+        let missing = |name: &ObjectName| format!("there is no object `{name}` for this privilege");
         match &grant.object {
             GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {
-                    change(&mut table.grants, role, privileges.as_ref(), *gives)
+                    grant.apply(&mut table.grants, &mut table.grant_options, role)
                 } else if let Some(view) = self.schema.views.get_mut(name) {
-                    change(&mut view.grants, role, privileges.as_ref(), *gives)
+                    grant.apply(&mut view.grants, &mut view.grant_options, role)
                 } else if let Some(sequence) = self.schema.sequences.get_mut(name) {
-                    change(&mut sequence.grants, role, privileges.as_ref(), *gives)
+                    grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
                 } else {
                     Err(missing(name))
                 }
             }
+            GrantObject::Column(name, column) => {
+                if self.schema.views.contains_key(name) {
+                    return Err(format!("nself cannot represent privileges on columns of the view {name}"));
+                }
+                let inherited = self.schema.columns_of(name).remove(column);
+                let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
+                let table = self.schema.tables.get_mut(name).ok_or_else(|| missing(name))?;
+                let column = table.columns.entry(column.clone()).or_insert(inherited);
+                grant.apply(&mut column.grants, &mut column.grant_options, role)
+            }
             GrantObject::Sequence(name) => {
                 let sequence = self.schema.sequences.get_mut(name).ok_or_else(|| missing(name))?;
-                change(&mut sequence.grants, role, privileges.as_ref(), *gives)
+                grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
             }
             GrantObject::Function(name) => {
                 let function = self.schema.functions.get_mut(name).ok_or_else(|| missing(name))?;
                 if role.as_str() == PUBLIC {
-                    if *gives {
+                    if grant.gives {
                         self.revoked_functions.remove(name);
                     } else {
                         self.revoked_functions.insert(name.clone());
                     }
                     return Ok(());
                 }
-                change(&mut function.grants, role, privileges.as_ref(), *gives)
+                grant.apply(&mut function.grants, &mut function.grant_options, role)
             }
             GrantObject::Schema(name) => {
                 // Everyone may use `public` by default.
                 let everyone = name.as_str() == PUBLIC && role.as_str() == PUBLIC;
-                let usage = privileges.as_ref().is_none_or(|all| all.contains("usage"));
+                let usage = grant.privileges.as_ref().is_none_or(|all| all.contains("usage"));
                 if everyone && usage {
-                    self.public_revoked_at = (!*gives).then_some(grant.at);
+                    self.public_revoked_at = (!grant.gives).then_some(grant.at);
                 }
-                if everyone && !*gives && !self.schema.schemas.contains_key(name) {
+                if everyone && !grant.gives && !self.schema.schemas.contains_key(name) {
                     return Ok(());
                 }
-                change(
-                    &mut self.schema.schemas.entry(name.clone()).or_default().grants,
-                    role,
-                    privileges.as_ref(),
-                    *gives,
-                )
+                let namespace = self.schema.schemas.entry(name.clone()).or_default();
+                grant.apply(&mut namespace.grants, &mut namespace.grant_options, role)
             }
         }
     }
+}
+
+impl Grant {
+    /// Changes the privileges of a role, and those that it may grant to others.
+    fn apply<P: Privilege>(
+        &self,
+        grants: &mut Grants<P>,
+        options: &mut Grants<P>,
+        role: &SqlIdent,
+    ) -> Result<(), String> {
+        let privileges = self.privileges.as_ref();
+        if self.gives || !self.with_option {
+            change(grants, role, privileges, self.gives)?;
+        }
+        if !self.gives || self.with_option {
+            change(options, role, privileges, self.gives)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes WITH GRANT OPTION or GRANT OPTION FOR; returns whether there is one.
+fn option(parts: &mut Parts) -> Parsed<bool> {
+    use SyntaxKind::*;
+    if let Some(clause) = parts.take_node(GRANT_WITH_CLAUSE) {
+        let mut clause = Parts::of(&clause);
+        clause.require(GRANT_OPTION)?;
+        clause.expect_end("WITH")?;
+        return Ok(true);
+    }
+    Ok(parts.take_node(GRANT_OPTION_FOR).is_some())
 }
 
 /// Grants privileges to a role, or revokes them.

@@ -2,7 +2,6 @@
 
 use super::reader::Reader;
 use super::tree::Unsupported;
-use crate::database::model::RowSecurity;
 
 impl Reader {
     pub(super) fn check_at_end(&mut self) {
@@ -18,26 +17,6 @@ impl Reader {
             }
             if let Some(key) = self.schema.tables.get_mut(&table).and_then(|table| table.foreign_keys.get_mut(&name)) {
                 key.references.columns = columns;
-            }
-        }
-        for (at, table) in std::mem::take(&mut self.forced_tables) {
-            if let Some((.., security)) =
-                self.partitions.get_mut(&table).filter(|(.., security)| *security == RowSecurity::On)
-            {
-                *security = RowSecurity::Forced;
-                continue;
-            }
-            match self.schema.tables.get_mut(&table) {
-                Some(table) if table.row_security != RowSecurity::Off => table.row_security = RowSecurity::Forced,
-                _ => self
-                    .problems
-                    .push(Unsupported { at, what: format!("the table {table}: row security is forced but not on") }),
-            }
-        }
-        for (part, (at, whole, security)) in std::mem::take(&mut self.partitions) {
-            if self.schema.tables.get(&whole).is_some_and(|whole| whole.row_security != security) {
-                let what = format!("the partition {part} of {whole}: its row security differs from that of {whole}");
-                self.problems.push(Unsupported { at, what });
             }
         }
         self.resolve_grants();

@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, type_name, type_text, unsupported};
-use super::{constraint, tree, types};
+use super::{collation, constraint, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -25,7 +25,9 @@ impl Reader {
         };
         let mut column = Column { nullable: serial.is_none(), ..Column::of_type(kind) };
         if let Some(clause) = parts.take_node(COLLATE) {
-            column.collation = collation(&clause)?;
+            let mut clause = Parts::of(&clause);
+            column.collation = collation::collation(&clause.require(COLLATION_REF)?)?;
+            clause.expect_end("COLLATE")?;
         }
         if serial.is_some() {
             column.default = Some(self.serial_sequence(table, &name, &column.kind, &node)?);
@@ -102,21 +104,6 @@ fn serial_type(text: &str) -> Option<&'static str> {
         "serial" | "serial4" => Some("integer"),
         "bigserial" | "serial8" => Some("bigint"),
         _ => None,
-    }
-}
-
-/// Reads COLLATE; `None` for the default collation.
-fn collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
-    let mut parts = Parts::of(node);
-    let reference = parts.require(SyntaxKind::COLLATION_REF)?;
-    parts.expect_end("COLLATE")?;
-    let names = tree::path(&reference);
-    match names.last().map(String::as_str) {
-        Some("default") => Ok(None),
-        Some("C") => Ok(Some(Collation::C)),
-        Some("POSIX") => Ok(Some(Collation::Posix)),
-        Some("ucs_basic") => Ok(Some(Collation::UcsBasic)),
-        _ => unsupported(&reference, format!("nself cannot represent the collation `{}`", names.join("."))),
     }
 }
 

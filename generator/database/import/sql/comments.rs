@@ -66,7 +66,7 @@ impl Reader {
                     None => return unsupported(name, format!("there is no sequence `{sequence}`")),
                 }
             }
-            OBJECT_INDEX => self.comment_of_index(name)?,
+            OBJECT_INDEX => &mut self.index(&object(name)?, name)?.comment,
             OBJECT_TYPE | OBJECT_DOMAIN => self.comment_of_type(name)?,
             OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => &mut self.function(name)?.comment,
             _ => {
@@ -82,22 +82,10 @@ impl Reader {
         let Some((column, table)) = names.split_last() else { return unsupported(node, "its column is missing") };
         let table = object_of(table, node)?;
         let name = tree::named(column, node)?;
-        match self.schema.tables.get_mut(&table).and_then(|table| table.columns.get_mut(&name)) {
-            Some(column) => Ok(&mut column.comment),
-            None => unsupported(node, "nself cannot represent comments on columns of anything but tables"),
+        if !self.schema.tables.contains_key(&table) {
+            return unsupported(node, "nself cannot represent comments on columns of anything but tables");
         }
-    }
-
-    fn comment_of_index(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
-        let name = object(node)?;
-        let tables = self.schema.tables.iter_mut().map(|(owner, table)| (owner, &mut table.indexes));
-        let views = self.schema.views.iter_mut().map(|(owner, view)| (owner, &mut view.indexes));
-        let mut indexes =
-            tables.chain(views).flat_map(|(owner, indexes)| indexes.iter_mut().map(move |index| (owner, index)));
-        match indexes.find(|(owner, (index, _))| owner.beside(index) == name) {
-            Some((_, (_, index))) => Ok(&mut index.comment),
-            None => unsupported(node, format!("there is no index `{name}`; indexes of constraints do not count")),
-        }
+        Ok(&mut self.column_of(&table, &name, node)?.comment)
     }
 
     fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {

@@ -156,6 +156,8 @@ impl Reader {
     fn check(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, .. } = clause;
         let text = expression(&parts.take_any()?)?;
+        let not_valid = parts.take_node(SyntaxKind::NOT_VALID).is_some();
+        let no_inherit = parts.take_node(SyntaxKind::NO_INHERIT).is_some();
         parts.expect_end("CHECK ( )")?;
         // If the check mentions exactly one column, the server makes that column part of the name.
         let words: BTreeSet<_> = identifiers::words(text.as_str()).collect();
@@ -164,7 +166,7 @@ impl Reader {
         let column = mentioned.next().filter(|_| mentioned.next().is_none()).cloned();
         let column = column.as_ref().map(SqlName::as_str);
         let name = name.map_or_else(|| self.default_constraint_name(table, column, "check", node), Ok)?;
-        self.table(table, node)?.checks.insert(name, text);
+        self.table(table, node)?.checks.insert(name, CheckConstraint { expression: text, not_valid, no_inherit });
         Ok(())
     }
 
@@ -188,6 +190,7 @@ impl Reader {
         let on_delete = parts.take_node(ON_DELETE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
         let on_update = parts.take_node(ON_UPDATE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
         let deferrable = deferrable(&mut parts);
+        let not_valid = parts.take_node(NOT_VALID).is_some();
         parts.expect_end("FOREIGN KEY REFERENCES ( )")?;
         let words: Vec<&str> = columns.iter().map(SqlName::as_str).collect();
         let name =
@@ -197,7 +200,8 @@ impl Reader {
             self.keys_without_columns.push((tree::start(node), table.clone(), name.clone()));
         }
         let references = Target { table: target, columns: target_columns };
-        let key = ForeignKey { columns, references, on_delete, on_delete_columns: Vec::new(), on_update, deferrable };
+        let on_delete_columns = Vec::new();
+        let key = ForeignKey { columns, references, on_delete, on_delete_columns, on_update, deferrable, not_valid };
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }

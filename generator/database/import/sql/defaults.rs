@@ -35,7 +35,7 @@ impl Reader {
             return unsupported(node, "nself cannot represent revoked default privileges");
         };
         let mut grant = Parts::of(&clause);
-        let privileges = privileges(&mut grant)?;
+        let privileges = privileges(&mut grant)?.whole;
         if grant.take_node(PRIVILEGE_TARGET_TABLES).is_none() {
             return unsupported(&clause, "nself can represent default privileges on tables only");
         }
@@ -59,12 +59,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Records default privileges that the generated initialization script gives to a service; returns false for any
+    /// Records default privileges that the setup job gives to a service; returns false for any
     /// others.
     fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
         let Some(clause) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
         let mut grant = Parts::of(&clause);
-        let privileges = privileges(&mut grant)?;
+        let privileges = privileges(&mut grant)?.whole;
         let Some(target) = ServiceRights::target(&clause, privileges.as_ref()) else { return Ok(false) };
         let roles = roles(&grant.require(SyntaxKind::ROLE_REF_LIST)?)?;
         for role in roles {

@@ -3,8 +3,9 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree;
+use super::storage::{parameters, with_parameters};
 use super::tree::{AtNode, Parsed, Parts, expression, ident, object, path, unsupported};
+use super::{collation, tree};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
@@ -59,7 +60,7 @@ fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
     for item in list.take_all(PARTITION_ITEM) {
         words.push(column_name(&Parts::of(&item).take_any()?));
-        index.columns.push(column(&item)?);
+        index.columns.push(index_column(&item)?);
     }
     list.expect_end("( ) ,")?;
     if let Some(clause) = parts.take_node(INDEX_INCLUDE_CLAUSE) {
@@ -68,6 +69,7 @@ fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     words.extend(index.include.iter().map(ToString::to_string));
     index.nulls_not_distinct = parts.take_node(NULLS_NOT_DISTINCT).is_some();
     parts.take_node(NULLS_DISTINCT);
+    index.storage = with_parameters(parts)?;
     if let Some(clause) = parts.take_node(WHERE_CLAUSE) {
         let mut clause = Parts::of(&clause);
         index.predicate = Some(expression(&clause.take_any()?)?);
@@ -105,6 +107,7 @@ fn numbered(mut words: Vec<String>) -> Vec<String> {
 /// Returns the part of a default name that stands for an expression.
 pub fn column_name(node: &SyntaxNode) -> String {
     match node.kind() {
+        SyntaxKind::COLLATE => Parts::of(node).take_any().map_or_else(|_| "expr".into(), |inner| column_name(&inner)),
         SyntaxKind::NAME_REF => path(node).concat(),
         SyntaxKind::CALL_EXPR => {
             let function = Parts::of(node).take_any().map(|name| path(&name)).unwrap_or_default();
@@ -115,19 +118,29 @@ pub fn column_name(node: &SyntaxNode) -> String {
 }
 
 /// Reads a column of an index.
-fn column(node: &SyntaxNode) -> Parsed<IndexColumn> {
+fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
-    let value = parts.take_any()?;
     let mut column = IndexColumn::default();
+    let mut collate = Parts::of(node).take_node(COLLATE).map(|clause| Parts::of(&clause));
+    if let Some(clause) = &mut collate {
+        column.collation = index_collation(&clause.require(COLLATION_REF)?)?;
+    }
+    let value = match parts.take_any()? {
+        value if value.kind() == COLLATE => collate.as_mut().map_or(Ok(value), Parts::take_any)?,
+        value => value,
+    };
+    parts.take_node(COLLATE);
     match value.kind() {
         NAME_REF => column.column = Some(ident(&value)?),
-        COLLATE => return unsupported(&value, "nself cannot represent the collation of an index"),
         _ => column.expression = Some(expression(&value)?),
     }
     if let Some(class) = parts.take_node(OP_CLASS_REF) {
         let names = path(&class);
         column.opclass = Some(SqlIdent::new(names.last().map_or("", String::as_str)).at(&class)?);
+    }
+    if let Some(list) = parts.take_node(ATTRIBUTE_LIST) {
+        column.opclass_options = parameters(&list)?;
     }
     parts.take_node(SORT_ASC);
     column.descending = parts.take_node(SORT_DESC).is_some();
@@ -139,6 +152,14 @@ fn column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     };
     parts.expect_end("")?;
     Ok(column)
+}
+
+/// Reads the collation of an index. The default of the database is not that of the column.
+fn index_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
+    match collation::collation(node)? {
+        None => unsupported(node, "nself cannot represent the default collation of an index; leave it out"),
+        collation => Ok(collation),
+    }
 }
 
 /// Reads the method of an index.

@@ -4,6 +4,7 @@
 mod access;
 mod alter;
 mod at_end;
+mod collation;
 mod column;
 mod comments;
 mod constraint;
@@ -15,6 +16,7 @@ mod reader;
 mod routine;
 mod service_rights;
 mod session;
+mod storage;
 mod table;
 mod tree;
 mod types;

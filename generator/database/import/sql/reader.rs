@@ -35,10 +35,6 @@ pub struct Reader {
     pub attached_tables: Vec<AttachedTable>,
     /// Indexes that are attached to the index of a partitioned table: place, name of that index, own name.
     pub attached_indexes: Vec<(usize, String, String)>,
-    /// Tables created as partitions: place, partitioned table, row security.
-    pub partitions: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
-    /// Tables whose row security is forced, which takes effect once it is on.
-    pub forced_tables: Vec<(usize, ObjectName)>,
 }
 
 /// GRANT or REVOKE on one object.
@@ -46,6 +42,8 @@ pub struct Reader {
 pub struct Grant {
     pub at: usize,
     pub gives: bool,
+    /// Whether the role may grant the privileges to others, or loses only the right to do so.
+    pub with_option: bool,
     pub object: GrantObject,
     /// Names of privileges in SQL; `None` for ALL.
     pub privileges: Option<BTreeSet<String>>,
@@ -57,6 +55,7 @@ pub struct Grant {
 pub enum GrantObject {
     /// A table, a view or a sequence.
     Relation(ObjectName),
+    Column(ObjectName, SqlName),
     Sequence(ObjectName),
     Function(ObjectName),
     Schema(SqlName),
@@ -107,7 +106,7 @@ impl Reader {
                 let key = || owner.beside(&ddl::primary_key_name(owner, table));
                 owner == name
                     || (!table.primary_key.is_empty() && key() == *name)
-                    || inner.chain(table.partitions.keys()).any(|it| inside(owner, it))
+                    || inner.into_iter().any(|it| inside(owner, it))
             })
     }
 

@@ -4,10 +4,10 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::signature;
 use super::reader::Reader;
-use super::tree;
 use super::tree::{
     AtNode, Parsed, Parts, clause, expression, ident, object, plain, string, tokens, type_name, unsupported,
 };
+use super::{tree, view};
 use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
@@ -22,7 +22,7 @@ impl Reader {
         self.subject = format!("the function {name}");
         let arguments = arguments(&parts.require(PARAM_LIST)?)?;
         let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
-        let mut options = Parts::of(&parts.require(FUNC_OPTION_LIST)?);
+        let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
             procedure,
             arguments,
@@ -36,10 +36,14 @@ impl Reader {
             settings: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
+            grant_options: Default::default(),
             comment: None,
         };
         read_options(&mut function, &mut options)?;
-        function.body = body(&mut options, node)?;
+        function.body = match parts.take_node(RETURN_STMT).or_else(|| parts.take_node(ATOMIC_BODY)) {
+            Some(body) => standard_body(&body)?,
+            None => body(&mut options, node)?,
+        };
         options.expect_end("")?;
         parts.expect_end("CREATE FUNCTION PROCEDURE ;")?;
         if let Some(earlier) = self.schema.functions.get(&name) {
@@ -202,10 +206,22 @@ fn read_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
     Ok(())
 }
 
+/// Reads a body in the form of the SQL standard.
+fn standard_body(node: &SyntaxNode) -> Parsed<Body> {
+    if view::selects_all(node) {
+        return unsupported(
+            node,
+            "nself cannot represent `*` in such a body: the server stores the columns at that time; write their names",
+        );
+    }
+    let text = plain(&node.text().to_string());
+    Body::new(text.trim_end_matches(';').trim_end()).map_err(|reason| format!("its body: {reason}")).at(node)
+}
+
 /// Reads the body of a function from its options.
 fn body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
     let Some(option) = options.take_node(SyntaxKind::AS_FUNC_OPTION) else {
-        return unsupported(node, "nself can represent a function body only as a text in quotes");
+        return unsupported(node, "the function has no body");
     };
     let mut definition = Parts::of(&Parts::of(&option).require(SyntaxKind::AS_DEFINITION)?);
     let text = string(&definition.require(SyntaxKind::LITERAL)?)?;

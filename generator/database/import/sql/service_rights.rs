@@ -1,4 +1,4 @@
-//! Rights that the generated initialization script gives to the role of a service, by default privileges of the owner:
+//! Rights that the setup job gives to the role of a service, by default privileges of the owner:
 //! on the rows of all tables, on sequences and schemas. They follow from the service's access in the stack, so they are
 //! not part of a definition.
 
@@ -9,7 +9,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use crate::database::model::{Grants, Privilege, Schema};
 use crate::values::SqlIdent;
 
-/// A kind of object on which the initialization script gives rights.
+/// A kind of object on which the setup job gives rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     Tables,
@@ -49,7 +49,7 @@ impl Target {
 pub struct ServiceRights(BTreeMap<Target, BTreeSet<SqlIdent>>);
 
 impl ServiceRights {
-    /// Returns the kind of object if the privileges are exactly those that the initialization script gives.
+    /// Returns the kind of object if the privileges are exactly those that the setup job gives.
     pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
         let target = node.children().find_map(|child| Target::of(child.kind()))?;
         privileges
@@ -70,22 +70,24 @@ impl ServiceRights {
     /// Removes these rights from a schema.
     pub fn remove_from(&self, schema: &mut Schema) {
         for namespace in schema.schemas.values_mut() {
-            self.without(Target::Schemas, &mut namespace.grants);
+            self.without(Target::Schemas, &mut namespace.grants, &namespace.grant_options);
         }
         for table in schema.tables.values_mut() {
-            self.without(Target::Tables, &mut table.grants);
+            self.without(Target::Tables, &mut table.grants, &table.grant_options);
         }
         for view in schema.views.values_mut() {
-            self.without(Target::Tables, &mut view.grants);
+            self.without(Target::Tables, &mut view.grants, &view.grant_options);
         }
         for sequence in schema.sequences.values_mut() {
-            self.without(Target::Sequences, &mut sequence.grants);
+            self.without(Target::Sequences, &mut sequence.grants, &sequence.grant_options);
         }
     }
 
-    fn without<P: Privilege>(&self, target: Target, grants: &mut Grants<P>) {
+    /// Removes these rights from grants, except for those that the role may grant to others.
+    fn without<P: Privilege>(&self, target: Target, grants: &mut Grants<P>, options: &Grants<P>) {
         for (role, held) in grants.iter_mut() {
-            held.retain(|privilege| !self.holds(target, role, privilege.sql()));
+            let has_option = |privilege: &P| options.get(role).is_some_and(|options| options.contains(privilege));
+            held.retain(|privilege| has_option(privilege) || !self.holds(target, role, privilege.sql()));
         }
         grants.retain(|_, held| !held.is_empty());
     }

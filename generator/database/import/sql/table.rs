@@ -4,6 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::partition::{bound, partition_by};
 use super::reader::Reader;
+use super::storage::with_parameters;
 use super::tree::{Parsed, Parts, object, unsupported};
 use crate::database::model::*;
 
@@ -21,10 +22,14 @@ impl Reader {
             let whole = object(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
             clause.expect_end("PARTITION OF")?;
             let bound = bound(&mut parts)?;
+            let by = parts.take_node(SyntaxKind::PARTITION_BY).map(|by| partition_by(&by)).transpose()?;
             parts.expect_end("CREATE TABLE ;")?;
-            return self.partition(&whole, &name, bound, node);
+            self.partition(&name, PartitionOf { table: whole, bound, is_listed: false }, node)?;
+            self.table(&name, node)?.partition_by = by;
+            return Ok(());
         }
         let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
+        table.storage = with_parameters(&mut parts)?;
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
         if let Some(by) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&by)?);
@@ -42,6 +47,11 @@ impl Reader {
         }
         let result = list.expect_end("( ) ,");
         self.record_error(result);
+        // The server ignores NOT VALID for a table that has no rows yet.
+        if let Some(table) = self.schema.tables.get_mut(&name) {
+            table.checks.values_mut().for_each(|check| check.not_valid = false);
+            table.foreign_keys.values_mut().for_each(|key| key.not_valid = false);
+        }
         parts.expect_end("CREATE TABLE ;")
     }
 }

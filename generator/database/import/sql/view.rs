@@ -26,6 +26,7 @@ impl Reader {
             indexes: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
+            grant_options: Default::default(),
             comment: None,
         };
         if let Some(options) = parts.take_node(WITH_PARAMS) {
@@ -60,7 +61,7 @@ impl Reader {
 }
 
 /// Returns whether a query selects all columns of a table. In EXISTS the columns do not matter.
-fn selects_all(query: &SyntaxNode) -> bool {
+pub fn selects_all(query: &SyntaxNode) -> bool {
     use SyntaxKind::{EXISTS_FN, TARGET};
     let inside_exists = |node: &SyntaxNode| node.ancestors().any(|outer| outer.kind() == EXISTS_FN);
     query.descendants().any(|node| {

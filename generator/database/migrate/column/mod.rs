@@ -15,7 +15,7 @@ use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic};
 use add::add;
-use change::ColumnChange;
+pub use change::ColumnChange;
 use identity::identity;
 use not_null::not_null;
 use retype::retype;
@@ -33,7 +33,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
             Some(new) => {
                 // The conversion to a recreated enumeration sets the default, too.
                 let default_is_set = diff.affected.rebuilds(&old.kind) && old.kind == new.kind;
-                alter(planner, &change, (old, new), default_is_set);
+                alter(planner, diff, &change, (old, new), default_is_set);
             }
         }
     }
@@ -91,6 +91,9 @@ fn add_again(change: &ColumnChange, column: &Column) -> String {
         let object = format!("{table}.{}", quoted(change.column));
         sql += &format!("\n{}", ddl::comment("COLUMN", &object, column.comment.as_ref()));
     }
+    for grant in ddl::column_grants(&table, change.column, column) {
+        sql += &format!("\n{grant}");
+    }
     sql
 }
 
@@ -106,18 +109,26 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
             .up(drop.clone())
             .down(add_again(change, old)),
     );
+    let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new))];
+    up.extend(ddl::column_grants(&table, change.column, new));
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed otherwise")
             .rank(change.rank + 1)
-            .up(format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new)))
+            .up(up.join("\n"))
             .down(drop)
             .hazard(Hazard::Rewrite),
     );
 }
 
 /// Plans the changes of a column that keeps its values. With `default_is_set`, its default changes elsewhere.
-fn alter(planner: &mut Planner, change: &ColumnChange, (old, new): (&Column, &Column), default_is_set: bool) {
+fn alter(
+    planner: &mut Planner,
+    diff: &Diff,
+    change: &ColumnChange,
+    (old, new): (&Column, &Column),
+    default_is_set: bool,
+) {
     if old.generated.is_some() && new.generated.is_none() {
         planner.push(
             change
@@ -135,7 +146,7 @@ fn alter(planner: &mut Planner, change: &ColumnChange, (old, new): (&Column, &Co
         return;
     }
     if old.kind != new.kind || old.collation != new.collation {
-        retype(planner, change, old, new);
+        retype(planner, diff, change, (old, new));
     } else if old.default != new.default && !default_is_set {
         planner.push(
             change

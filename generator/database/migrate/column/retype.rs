@@ -2,6 +2,7 @@
 
 use super::change::ColumnChange;
 use crate::database::hazard::Hazard;
+use crate::database::migrate::diff::Diff;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
@@ -21,8 +22,16 @@ enum Conversion {
 }
 
 fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
-    if old.is_array() || new.is_array() {
-        return Conversion::Other;
+    match (old.element(), new.element()) {
+        (None, None) => {}
+        // The server converts the elements, and rewrites the rows.
+        (Some(old), Some(new)) => {
+            return match conversion(&old, &new) {
+                Conversion::Free { back } => Conversion::Widens { back },
+                other => other,
+            };
+        }
+        _ => return Conversion::Other,
     }
     let (from, to) = (old.modifiers(), new.modifiers());
     let grows = to.is_empty() || (from.len() == 1 && to.len() == 1 && to[0] >= from[0]);
@@ -74,6 +83,17 @@ fn assignment(old: &TypeName, new: &TypeName) -> Conversion {
     }
 }
 
+/// Returns the conversion of an enumeration to text, which keeps every label.
+fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Conversion> {
+    let kind = old.object().and_then(|kind| diff.old.types.get(&kind));
+    let is_text = ["text", "varchar"].contains(&new.base()) && !new.is_array();
+    let conversion = match new.modifiers().is_empty() {
+        true => Conversion::Widens { back: false },
+        false => Conversion::Narrows { converts: false },
+    };
+    (matches!(kind, Some(UserType::Enum(_))) && !old.is_array() && is_text).then_some(conversion)
+}
+
 /// Returns an expression that converts a column and that every server accepts, though not for every value.
 fn example(column: &str, old: &TypeName, new: &TypeName) -> String {
     let name = spelled(column);
@@ -89,7 +109,7 @@ fn example(column: &str, old: &TypeName, new: &TypeName) -> String {
 }
 
 /// Plans the change of a column's type or collation.
-pub(super) fn retype(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+pub(super) fn retype(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
     if partition_by.is_some_and(|by| by.columns.contains(change.column)) {
         planner.refuse(
@@ -101,7 +121,10 @@ pub(super) fn retype(planner: &mut Planner, change: &ColumnChange, old: &Column,
         return;
     }
     let is_same_type = old.kind == new.kind;
-    let conversion = if new.using.is_some() { Conversion::Other } else { conversion(&old.kind, &new.kind) };
+    let conversion = match new.using {
+        Some(_) => Conversion::Other,
+        None => labels_as_text(diff, &old.kind, &new.kind).unwrap_or_else(|| conversion(&old.kind, &new.kind)),
+    };
     if matches!(conversion, Conversion::Other) && new.using.is_none() && !is_same_type {
         planner.refuse(
             Code::NeedsUsing,
@@ -177,7 +200,9 @@ mod tests {
             ("bigint", "integer", "narrows false"),
             ("timestamp", "text", "other"),
             ("text", "integer", "other"),
-            ("integer[]", "bigint[]", "other"),
+            ("integer[]", "bigint[]", "widens true"),
+            ("varchar(10)[]", "text[]", "widens false"),
+            ("integer[]", "bigint", "other"),
         ] {
             assert_eq!(kind(old, new), expected, "{old} to {new}");
         }

@@ -43,10 +43,27 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
             names.insert(from.clone(), column.clone());
         }
         if !names.is_empty() {
-            renamed.tables.insert(name.clone());
-            rename_columns(&mut renamed.schema, name, &names);
+            // The server renames the columns of partitions, too.
+            for table in with_partitions(&renamed.schema, name) {
+                rename_columns(&mut renamed.schema, &table, &names);
+                renamed.tables.insert(table);
+            }
         }
     }
+}
+
+/// Returns a table with its partitions and their partitions.
+fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
+    let mut family = vec![name.clone()];
+    let mut at = 0;
+    while at < family.len() {
+        let is_part = |table: &Table| table.partition_of.as_ref().is_some_and(|it| it.table == family[at]);
+        let parts = schema.tables.iter().filter(|(part, table)| is_part(table) && !family.contains(part));
+        let parts: Vec<ObjectName> = parts.map(|(part, _)| part.clone()).collect();
+        family.extend(parts);
+        at += 1;
+    }
+    family
 }
 
 fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlName, SqlName>) {
@@ -84,7 +101,7 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlNa
         rename_all(&mut unique.include);
     }
     table.foreign_keys.values_mut().for_each(|key| rename_all(&mut key.columns));
-    table.checks.values_mut().for_each(expression);
+    table.checks.values_mut().for_each(|check| expression(&mut check.expression));
     for exclude in table.excludes.values_mut() {
         exclude.elements.iter_mut().for_each(|element| expression(&mut element.expression));
         exclude.predicate.iter_mut().for_each(expression);

@@ -26,6 +26,9 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
         renames.extend(matching(&mut old.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
         renames.extend(matching(&mut old.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
         for (kind, from, to) in renames {
+            if old.replica_identity == ReplicaIdentity::Index(from.clone()) {
+                old.replica_identity = ReplicaIdentity::Index(to.clone());
+            }
             let rename = |from: &SqlName, to: &SqlName| {
                 if kind == "INDEX" {
                     format!("ALTER INDEX {} RENAME TO {};", name.beside(from).sql(), quoted(to))

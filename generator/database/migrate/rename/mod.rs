@@ -173,6 +173,8 @@ fn tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
         keys.filter(|key| key.references.table == from).for_each(|key| key.references.table = name.clone());
         let owners = renamed.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
         owners.filter(|owner| owner.table == from).for_each(|owner| owner.table = name.clone());
+        let partitions = renamed.schema.tables.values_mut().filter_map(|table| table.partition_of.as_mut());
+        partitions.filter(|partition| partition.table == from).for_each(|partition| partition.table = name.clone());
         retype(&mut renamed.schema, &from, name);
     }
 }

@@ -10,7 +10,7 @@ use crate::database::server::{Server, Session};
 const STATEMENTS: [&str; 12] = [
     include_str!("../../../../generator/backend/migrations/extensions.sql.j2"),
     include_str!("../../../../generator/backend/migrations/run.sql.j2"),
-    include_str!("../../../../generator/backend/postgres/init.sql.j2"),
+    include_str!("../../../../generator/backend/postgres/setup.sql.j2"),
     include_str!("../../../../generator/migrations/owners.sql"),
     include_str!("../../../../generator/database/catalog.sql"),
     include_str!("../../../../generator/database/ledger/baseline.sql"),

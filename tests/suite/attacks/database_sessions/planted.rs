@@ -30,7 +30,7 @@ fn control(server: &Server, owner: &mut Session, trap: &Trap) {
 }
 
 /// Attack: the owner of a database creates functions and operators for the deployment's superuser, who creates an
-/// extension and runs the initialization script again.
+/// extension and runs the setup job again.
 /// Expectation: neither session runs any of them; extension and migrations exist.
 #[test]
 fn no_session_of_a_deployment_runs_code_of_an_owner() {

@@ -8,7 +8,7 @@ use crate::support::{golden, name, nself_in, project, run};
 const A: &str = "aaaaaaaa-0000-0000-0000-000000000000";
 const B: &str = "bbbbbbbb-0000-0000-0000-000000000000";
 
-/// Creates the database of the golden case with the initialization script and the runner, with rows of two tenants.
+/// Creates the database of the golden case with the setup job and the runner, with rows of two tenants.
 fn tickets() -> Option<(Server, tempfile::TempDir)> {
     let server = Server::start(Version::V17)?;
     let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
@@ -127,7 +127,7 @@ fn services_get_rights_on_rows_of_later_tables() {
     }
     let privileges = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
     assert_eq!(owner.must(privileges).trim(), "SELECT", "the ledger is read and no more");
-    // Running the initialization script again grants the same.
+    // Running the setup job again grants the same.
     server.first_start(&case.path().join("deploy/local"));
     migrate(&server, &case);
     assert_eq!(owner.must(privileges).trim(), "SELECT");

@@ -119,13 +119,13 @@ impl Draft {
     }
 
     pub fn table(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<String> {
-        dice.pick(&self.keys(&["tables"], |_, table| keep(table))).cloned()
+        dice.pick(&self.keys(&["tables"], |_, table| table.get("partition_of").is_none() && keep(table))).cloned()
     }
 
     /// Returns a table and a column of it that nothing else mentions.
     pub fn column(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<(String, String)> {
         let mut found = Vec::new();
-        for table in self.keys(&["tables"], |_, _| true) {
+        for table in self.keys(&["tables"], |_, table| table.get("partition_of").is_none()) {
             for column in self.keys(&["tables", &table, "columns"], |_, column| keep(column)) {
                 if column != "id" && !self.used(&table, &column) {
                     found.push((table.clone(), column));
@@ -144,10 +144,16 @@ impl Draft {
             .unwrap()
             .values()
             .any(|other| other.get("generated").is_some_and(|text| contains(text, column)));
-        generated || contains(&rest, column) || self.mentions(&["views"], column)
+        let in_partition = |part: &Value| part["partition_of"]["table"] == table && contains(part, column);
+        let in_partitions = !self.keys(&["tables"], |_, part| in_partition(part)).is_empty();
+        generated || in_partitions || contains(&rest, column) || self.mentions(&["views"], column)
     }
 
     pub fn drop_views(&mut self, word: &str) {
+        let reads = |body: &Value| body.as_str().is_some_and(|body| body.starts_with("BEGIN ATOMIC"));
+        for function in self.keys(&["functions"], |_, it| reads(&it["body"]) && contains(&it["body"], word)) {
+            self.map(&["functions"]).remove(&function);
+        }
         let gone = self.keys(&["views"], |_, view| contains(view, word));
         for view in gone {
             self.map(&["views"]).remove(&view);

@@ -55,6 +55,18 @@ edits! {
         d.map(&["tables", &table, "checks"]).insert(key, json!(text));
         Some(())
     };
+    "add check without validation" |d, dice| {
+        let table = d.table(dice, whole)?;
+        let name = d.name("k");
+        d.map(&["tables", &table, "checks"]).insert(name, json!({ "expression": "id > -5", "not_valid": true }));
+        Some(())
+    };
+    "check tables that inherit no more" |d, dice| {
+        let (table, key, value) = take(d, dice, "checks")?;
+        (whole(&d.root["tables"][&table]) && value.is_string()).then_some(())?;
+        d.map(&["tables", &table, "checks"]).insert(key, json!({ "expression": value, "no_inherit": true }));
+        Some(())
+    };
     "drop check" |d, dice| {
         let (table, key, _) = take(d, dice, "checks")?;
         d.map(&["tables", &table, "checks"]).remove(&key);
@@ -124,6 +136,17 @@ edits! {
         let (table, key, index) = take(d, dice, "indexes")?;
         (index.get("using").is_none() && index.get("unique").is_none()).then_some(())?;
         d.map(&["tables", &table, "indexes", &key]).insert("where".into(), json!("id > 0"));
+        Some(())
+    };
+    "add index with parameters" |d, dice| add_index(d, dice, |c| c["type"] == "text", |column| json!({
+        "columns": [{ "column": "id" }, { "expression": format!("upper({column})"), "collation": "C", "statistics": 90 }],
+        "storage": { "fillfactor": "80" }
+    }));
+    "change parameters of an index" |d, dice| {
+        let (table, key, index) = take(d, dice, "indexes")?;
+        index.get("using").is_none().then_some(())?;
+        let storage = [json!({ "fillfactor": "70" }), json!({ "fillfactor": "71", "deduplicate_items": "off" }), json!({})];
+        d.map(&["tables", &table, "indexes", &key]).insert("storage".into(), storage[dice.below(3)].clone());
         Some(())
     };
     "comment index" |d, dice| {

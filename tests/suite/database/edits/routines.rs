@@ -5,6 +5,16 @@ use serde_json::json;
 use super::{Edit, add_column, object, sql_function, take};
 
 edits! {
+    "add standard function" |d, dice| {
+        let table = d.table(dice, |_| true)?;
+        let sql = table.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".");
+        let name = d.name("f");
+        let body = ["RETURN a + 1".to_owned(), format!("BEGIN ATOMIC SELECT max(id) + a FROM {sql}; END")][dice.below(2)].clone();
+        d.map(&["functions"]).insert(name, json!({
+            "arguments": [{ "name": "a", "type": "bigint" }], "returns": "bigint", "language": "sql", "body": body
+        }));
+        Some(())
+    };
     "add view" |d, dice| {
         let (table, column) = d.column(dice, |_| true)?;
         let name = d.name("v");

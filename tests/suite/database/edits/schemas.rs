@@ -61,9 +61,41 @@ edits! {
         d.map(&["tables", &table, "partitions"]).insert(part, json!({ "range": { "from": [from], "to": [to] } }));
         Some(())
     };
+    "give a partition its own objects" |d, dice| {
+        let table = d.table(dice, |table| !whole(table))?;
+        let part = dice.pick(&d.keys(&["tables", &table, "partitions"], |_, _| true))?.clone();
+        let bound = d.map(&["tables", &table, "partitions"]).remove(&part)?;
+        let columns = d.keys(&["tables", &table, "columns"], |_, column| column.get("generated").is_none());
+        let (column, index, check) = (dice.pick(&columns)?.clone(), d.name("x"), d.name("k"));
+        let security = d.root["tables"][&table].get("row_security").cloned().unwrap_or(json!("off"));
+        let name = table.rsplit_once('.').map_or(part.clone(), |(schema, _)| format!("{schema}.{part}"));
+        d.map(&["tables"]).insert(name, json!({
+            "partition_of": { "table": table, "bound": bound }, "row_security": security, "grants": { "writer": ["select"] },
+            "indexes": { index: { "columns": [{ "column": column }] } }, "checks": { check: "id > -5000" }, "storage": { "fillfactor": "60" }
+        }));
+        Some(())
+    };
+    "take objects from a partition" |d, dice| {
+        let part = dice.pick(&d.keys(&["tables"], |_, table| table.get("partition_of").is_some()))?.clone();
+        let fields = d.map(&["tables", &part]);
+        let indexes = fields.remove("indexes");
+        fields.remove("storage");
+        for index in indexes.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            d.allow(&format!("{part}.{}", index.0), &["drops_constraint"]);
+        }
+        Some(())
+    };
+    "add default partition" |d, dice| {
+        let table = d.table(dice, |table| !whole(table) && !contains(&table["partitions"], "default"))?;
+        let part = d.name("q");
+        let defaults = d.keys(&["tables"], |_, it| it["partition_of"]["table"] == table.as_str() && it["partition_of"]["bound"] == "default");
+        defaults.is_empty().then_some(())?;
+        d.map(&["tables", &table, "partitions"]).insert(part, json!("default"));
+        Some(())
+    };
     "drop partition" |d, dice| {
         let table = d.table(dice, |table| !whole(table))?;
-        let parts = d.keys(&["tables", &table, "partitions"], |_, bound| bound["range"]["from"][0] != "MINVALUE");
+        let parts = d.keys(&["tables", &table, "partitions"], |_, bound| bound != "default" && bound["range"]["from"][0] != "MINVALUE");
         let part = dice.pick(&parts)?.clone();
         d.map(&["tables", &table, "partitions"]).remove(&part);
         d.allow(&format!("{table}.{part}"), &["deletes_data"]);

@@ -6,10 +6,25 @@ use super::{Edit, TYPES, add_column, add_table, contains, is, kind, object, plai
 
 edits! {
     "add table" |d, dice| add_table(d, dice, "").map(drop);
+    "change parameters of a table" |d, dice| {
+        let table = d.table(dice, whole)?;
+        let storage = [json!({ "fillfactor": "70" }), json!({ "autovacuum_enabled": "false", "toast.autovacuum_enabled": "off" }), json!({})];
+        d.map(&["tables", &table]).insert("storage".into(), storage[dice.below(3)].clone());
+        Some(())
+    };
+    "change statistics" |d, dice| {
+        let at = d.column(dice, |_| true)?;
+        let value = json!(dice.below(50));
+        set(d, &at, "statistics", value);
+        Some(())
+    };
     "add two tables" |d, dice| { add_table(d, dice, "")?; add_table(d, dice, "").map(drop) };
     "drop table" |d, dice| {
         let name = d.table(dice, |_| true)?;
         d.map(&["tables"]).remove(&name);
+        for part in d.keys(&["tables"], |_, part| part["partition_of"]["table"] == name.as_str()) {
+            d.map(&["tables"]).remove(&part);
+        }
         for other in d.keys(&["tables"], |_, _| true) {
             let keys = d.keys(&["tables", &other, "foreign_keys"], |_, key| key["references"]["table"] == name.as_str());
             for key in keys {

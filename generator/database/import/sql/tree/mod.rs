@@ -58,6 +58,11 @@ impl Parts {
         Parts { node: node.clone(), remaining }
     }
 
+    /// Returns no parts, for a list that is left out.
+    pub fn none(node: &SyntaxNode) -> Parts {
+        Parts { node: node.clone(), remaining: Vec::new() }
+    }
+
     pub fn syntax_node(&self) -> &SyntaxNode {
         &self.node
     }

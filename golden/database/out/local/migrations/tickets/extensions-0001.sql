@@ -4,7 +4,9 @@ SET search_path = pg_catalog, pg_temp;
 SET ROLE NONE;
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
-SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
+-- The administrator of an external server has fewer rights.
+SELECT current_setting('is_superuser')::bool AS nself_superuser,
+       current_setting('is_superuser')::bool AND current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
 \if :nself_quiet
 SET event_triggers = off;
 \endif
@@ -35,6 +37,7 @@ SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') 
           JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
          WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
 \if :nself_lacks
+\if :nself_superuser
 \if :nself_moves
 -- The extension's script runs as the superuser and resolves names in its schema, so it gets an empty schema of the
 -- superuser.
@@ -85,5 +88,11 @@ DO $$ DECLARE found text; BEGIN
 END $$;
 CREATE EXTENSION :"nself_extension" SCHEMA public;
 COMMIT;
+\endif
+\elif :nself_has_schema
+-- The server runs the scripts of extensions that an administrator may create as its own superuser.
+CREATE EXTENSION :"nself_extension";
+\else
+CREATE EXTENSION :"nself_extension" SCHEMA public;
 \endif
 \endif

@@ -1,0 +1,75 @@
+//! Warnings about databases and roles that the last generation created and this one does not use.
+
+use std::collections::BTreeSet;
+
+use super::{DATABASES, ROLES};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+use crate::plan::{Plan, Value};
+
+/// Returns NS320 for each database and role that is no longer part of the stack. `old` and `new` are the statements of the
+/// last and of this generation. Nothing is removed from the server.
+pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    let lost = |heading| names(&old, heading).difference(&names(&new, heading)).map(ToString::to_string).collect();
+    let (databases, roles): (Vec<String>, Vec<String>) = (lost(DATABASES), lost(ROLES));
+    let session = session(plan);
+    let databases = databases.iter().map(|name| {
+        warning(plan)
+            .message(format!("the stack no longer uses the database `{name}`; it stays on the server with its data"))
+            .hint(format!("to remove it after a backup: `{session} -c 'DROP DATABASE \"{name}\"'`"))
+    });
+    let roles = roles.iter().map(|name| {
+        warning(plan)
+            .message(format!("the stack no longer uses the role `{name}`; it can still log in at the server"))
+            .hint(format!(
+                "to lock it: `{session} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing"
+            ))
+    });
+    databases.chain(roles).collect()
+}
+
+fn warning(plan: &Plan) -> Diagnostic {
+    let is_external = plan.setup.as_ref().is_some_and(|setup| !setup.is_own_server);
+    let path = if is_external { path!("database_server", "external") } else { path!("services", "postgres") };
+    Diagnostic::warning(Code::LostDatabase, path)
+}
+
+/// Returns the words of the line with a heading.
+fn names<'a>(text: &'a str, heading: &str) -> BTreeSet<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(heading)).unwrap_or_default().split_whitespace().collect()
+}
+
+/// Returns the command that opens a session of the superuser, or of the administrator.
+fn session(plan: &Plan) -> String {
+    let variable = |name: &str| {
+        let job = plan.setup.as_ref().and_then(|setup| plan.services.get(&setup.job))?;
+        match job.env.get(name) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    };
+    let user = variable("PGUSER").unwrap_or_else(|| "postgres".to_owned());
+    let is_own_server = plan.setup.as_ref().is_none_or(|setup| setup.is_own_server);
+    if is_own_server {
+        return format!("docker compose exec postgres psql -U {user}");
+    }
+    let host = variable("PGHOST").unwrap_or_default();
+    format!("psql -h {host} -U {user}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_the_heading_of_the_template() {
+        let template = include_str!("setup.sql.j2");
+        for heading in [DATABASES, ROLES] {
+            assert!(template.lines().any(|line| line.starts_with(heading)), "{heading}");
+        }
+        assert_eq!(names("-- Roles: a b\n\n-- Databases: c\n", ROLES), BTreeSet::from(["a", "b"]));
+        assert_eq!(names("-- Roles:\n", ROLES), BTreeSet::new());
+        assert_eq!(names("", DATABASES), BTreeSet::new());
+    }
+}

@@ -1,0 +1,95 @@
+//! `nself plugin add`.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+#[cfg(feature = "registry")]
+use super::super::lock::RegistryArguments;
+use super::super::{Format, SUCCESS, StackArguments, output};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
+use crate::plugins::{self, FILE, PluginFiles};
+use crate::values::{Checked, ServiceName, plugin_names};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A folder with a plugin.ncl, or `oci://HOST/REPOSITORY@sha256:…`.
+    from: String,
+    #[command(flatten)]
+    stack: StackArguments,
+    /// Name of the plugin; by default, that of the folder or the last part of the repository. Services, tables and secrets
+    /// of a plugin begin with it.
+    #[arg(long)]
+    name: Option<String>,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    registry: RegistryArguments,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// The scheme of addresses in registries.
+const OCI: &str = "oci://";
+
+pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let project = arguments.stack.project();
+    let (files, source, default_name) = match arguments.from.starts_with(OCI) {
+        true => fetch(arguments)?,
+        false => read(Path::new(&arguments.from))?,
+    };
+    let name = arguments.name.clone().unwrap_or(default_name);
+    ServiceName::new(&name).map_err(|reason| {
+        let finding = error(Code::BadName, format!("a plugin cannot have the name `{name}`: {reason}"));
+        vec![finding.hint("`--name` sets a different one")]
+    })?;
+    let pin = plugins::add(&project, &name, &files, source)?;
+    let folder = plugin_names::folder(&name);
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "version": 1, "status": "added", "name": name, "folder": folder, "digest": pin.digest, "source": pin.source,
+        })),
+        Format::Text => {
+            output::line(&folder);
+            output::remark(&format!("{} files, pinned in nself.lock", files.len()));
+            output::remark(&format!("next: in stack.ncl: plugins.{name} = import \"{folder}/{FILE}\","));
+        }
+    }
+    Ok(SUCCESS)
+}
+
+/// Returns the files of a folder, the source that is recorded, and the default name of the plugin.
+fn read(folder: &Path) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
+    let missing = || vec![error(Code::PluginFolder, format!("{} does not exist", folder.display()))];
+    let files = plugins::read(&Root::named(folder))?.ok_or_else(missing)?;
+    let name = crate::files::real_path(folder).ok();
+    let name = name.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
+    // The path of the folder differs between machines, so the lock does not record it.
+    Ok((files, "folder".to_owned(), name))
+}
+
+/// Returns the files of an artifact in a registry, its address, and the default name of the plugin.
+#[cfg(feature = "registry")]
+fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
+    use crate::release::{address, pull};
+    let refused = |message: String| vec![error(Code::PluginFolder, format!("{}: {message}", arguments.from))];
+    let address = address::parse(&arguments.from).map_err(refused)?;
+    if address.digest.is_none() {
+        let finding = error(Code::PluginFolder, format!("{} has no digest", arguments.from));
+        let hint = "a tag can name different files tomorrow; `nself plugin publish` prints the address with the digest";
+        return Err(vec![finding.expected(format!("{OCI}{}@sha256:…", address.name())).hint(hint)]);
+    }
+    let fetched = pull::fetch(&arguments.registry.registry(), &address)?;
+    let name = address.repository.rsplit('/').next().unwrap_or_default().to_owned();
+    Ok((fetched.files, format!("{OCI}{}@{}", address.name(), fetched.digest), name))
+}
+
+#[cfg(not(feature = "registry"))]
+fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
+    Err(vec![error(Code::PluginFolder, format!("{}: this nself was built without registries", arguments.from))])
+}
+
+fn error(code: Code, message: String) -> Diagnostic {
+    Diagnostic::error(code, FieldPath::root()).message(message)
+}

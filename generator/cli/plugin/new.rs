@@ -1,0 +1,48 @@
+//! `nself plugin new`.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::super::init::{template, write_files};
+use super::super::{SUCCESS, StackArguments, output};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plugins::FILE;
+use crate::templates;
+use crate::values::{Checked, ServiceName, plugin_names};
+
+/// The definition of a new plugin, with markers in place of its name, its prefix and its template.
+const DEFINITION: &str = include_str!("../../../stdlib/init/plugin.ncl");
+const MARKERS: [&str; 3] = ["my-plugin", "np_my_plugin", "my-template"];
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name of the plugin.
+    name: String,
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The template of its service.
+    #[arg(long, value_name = "NAME", value_parser = template, default_value = "go-http")]
+    template: String,
+}
+
+pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let Arguments { name, template, .. } = arguments;
+    ServiceName::new(name).map_err(|reason| {
+        let message = format!("a plugin cannot have the name `{name}`: {reason}");
+        vec![Diagnostic::error(Code::BadName, FieldPath::root()).message(message)]
+    })?;
+    let values = [name.as_str(), &plugin_names::database(name), template];
+    let definition = MARKERS
+        .iter()
+        .zip(values)
+        .rev()
+        .fold(DEFINITION.to_owned(), |text, (marker, value)| text.replace(marker, value));
+    let mut files = vec![(FILE, definition.into_bytes())];
+    files.extend(templates::files(template).map(|(path, bytes)| (path, bytes.to_vec())));
+    let folder = plugin_names::folder(name);
+    write_files(&arguments.stack.project().join(Path::new(&folder)), &files)?;
+    files.iter().for_each(|(path, _)| output::line(&format!("{folder}/{path}")));
+    output::remark(&format!("next: in stack.ncl: plugins.{name} = import \"{folder}/{FILE}\","));
+    Ok(SUCCESS)
+}

@@ -1,0 +1,51 @@
+//! `nself plugin publish`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::lock::RegistryArguments;
+use super::super::{Format, SUCCESS, StackArguments, output};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
+use crate::lock::ImageName;
+use crate::plugins;
+use crate::release::{address, publish};
+use crate::values::plugin_names;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name of the plugin.
+    name: String,
+    /// `oci://HOST/REPOSITORY:TAG`; the default tag is `latest`.
+    #[arg(value_parser = address::parse)]
+    to: ImageName,
+    #[command(flatten)]
+    stack: StackArguments,
+    #[command(flatten)]
+    registry: RegistryArguments,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let folder = plugin_names::folder(&arguments.name);
+    let missing = || {
+        let message = format!("{folder} does not exist in the folder of the stack");
+        vec![Diagnostic::error(Code::PluginFolder, FieldPath::root()).message(message)]
+    };
+    let root = Root::project(&arguments.stack.project()).below(&folder);
+    let files = plugins::read(&root)?.ok_or_else(missing)?;
+    let publish::Published { digest, tag, .. } =
+        publish::publish(&arguments.registry.registry(), &arguments.to, &files)?;
+    let name = format!("oci://{}@{digest}", arguments.to.name());
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "version": 1, "status": "published", "artifact": name, "tag": tag, "digest": digest, "files": files.len(),
+        })),
+        Format::Text => {
+            output::line(&name);
+            output::remark(&format!("{} files published as {tag}", files.len()));
+        }
+    }
+    Ok(SUCCESS)
+}

@@ -1,0 +1,58 @@
+//! `nself plugin remove`.
+
+use clap::Args;
+
+use super::super::{SUCCESS, StackArguments, output};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plugins;
+use crate::project::migrations;
+use crate::source;
+use crate::values::{Checked, SqlIdent, plugin_names};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name of the plugin.
+    name: String,
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The database of the plugin stays on the servers, and its migrations may be deleted.
+    #[arg(long)]
+    keep_data: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let name = arguments.name.as_str();
+    let project = arguments.stack.project();
+    let declared = source::load(&arguments.stack.request(&[], None).evaluation())?.environments;
+    let path = path!("plugins", name);
+    if let Some(environment) = declared.iter().find(|environment| environment.origins.holds(&path)) {
+        let finding = Diagnostic::error(Code::PluginInUse, path.clone())
+            .message(format!("the stack still declares the plugin `{name}`"))
+            .hint("remove this line, and run `nself gen`; then its folder can be deleted")
+            .at(environment.origins.span(&path));
+        return Err(vec![finding]);
+    }
+    let database = plugin_names::database(name);
+    let ident = SqlIdent::new(&database);
+    let has_tables = match &ident {
+        Ok(ident) => !migrations::read(&project, ident)?.is_empty(),
+        Err(_) => false,
+    };
+    if has_tables && !arguments.keep_data {
+        let finding = Diagnostic::error(Code::PluginInUse, FieldPath::root())
+            .message(format!("the plugin `{name}` has migrations, so servers may have its database `{database}`"))
+            .expected("`--keep-data`, which deletes the folder and leaves the database as it is")
+            .hint(format!(
+                "save the data first (`pg_dump {database}`); `DROP DATABASE {database}` on each server deletes it"
+            ));
+        return Err(vec![finding]);
+    }
+    let files = plugins::remove(&project, name)?;
+    output::line(&plugin_names::folder(name));
+    output::remark(&format!("{files} files deleted"));
+    if has_tables {
+        output::remark(&format!("servers keep the database {database} until you drop it"));
+    }
+    Ok(SUCCESS)
+}

@@ -1,0 +1,44 @@
+//! Checks grants: a role may pass on only privileges that it has.
+
+use super::Check;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+
+impl Check<'_> {
+    pub(super) fn grants(&mut self) {
+        let schema = self.schema;
+        for (name, namespace) in &schema.schemas {
+            let path = self.root.key("schemas").key(name.as_str());
+            self.grant_options(Rights::new(&namespace.grants, &namespace.grant_options), &path);
+        }
+        for (name, table) in &schema.tables {
+            let path = self.path("tables", name);
+            self.grant_options(Rights::new(&table.grants, &table.grant_options), &path);
+            for (name, column) in &table.columns {
+                let path = path.key("columns").key(name.as_str());
+                self.grant_options(Rights::new(&column.grants, &column.grant_options), &path);
+            }
+        }
+        for (name, view) in &schema.views {
+            self.grant_options(Rights::new(&view.grants, &view.grant_options), &self.path("views", name));
+        }
+        for (name, sequence) in &schema.sequences {
+            self.grant_options(Rights::new(&sequence.grants, &sequence.grant_options), &self.path("sequences", name));
+        }
+        for (name, function) in &schema.functions {
+            self.grant_options(Rights::new(&function.grants, &function.grant_options), &self.path("functions", name));
+        }
+    }
+
+    fn grant_options<P: Privilege>(&mut self, rights: Rights<P>, path: &FieldPath) {
+        let path = path.key("grant_options");
+        for (role, privileges) in minus(rights.options, rights.grants) {
+            let words: Vec<&str> = privileges.into_iter().map(Privilege::sql).collect();
+            let message = format!("`{role}` cannot grant {} to others without having it", words.join(", "));
+            self.report(path.key(role.as_str()), message, "add it to `grants`");
+        }
+        if rights.options.keys().any(|role| role.as_str() == PUBLIC) {
+            self.report(path.key(PUBLIC), "PostgreSQL refuses a grant option for all roles", "name the roles");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Privileges of roles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SqlIdent;
+
+/// Role to privileges; `public` means everyone.
+pub type Grants<P> = BTreeMap<SqlIdent, BTreeSet<P>>;
+
+/// The privileges on an object, and those that the roles may grant to others.
+pub struct Rights<'a, P> {
+    pub grants: &'a Grants<P>,
+    pub options: &'a Grants<P>,
+}
+
+impl<P> Clone for Rights<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Rights<'_, P> {}
+
+impl<P: Privilege> PartialEq for Rights<'_, P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.grants == other.grants && self.options == other.options
+    }
+}
+
+impl<'a, P: Privilege> Rights<'a, P> {
+    pub fn new(grants: &'a Grants<P>, options: &'a Grants<P>) -> Self {
+        Rights { grants, options }
+    }
+}
+
+/// Returns the privileges of `a` that `b` does not have.
+pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
+    let none = BTreeSet::new();
+    let rest = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
+    rest.filter(|(_, privileges)| !privileges.is_empty()).collect()
+}
+
+/// A privilege by its SQL name.
+pub trait Privilege: Copy + Ord + 'static {
+    /// Every privilege of the kind.
+    const ALL: &[Self];
+
+    fn sql(self) -> &'static str;
+}
+
+macro_rules! privileges {
+    ($(#[$doc:meta])* $name:ident: $($variant:ident $sql:literal),*) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($variant),* }
+
+        impl Privilege for $name {
+            const ALL: &[Self] = &[$($name::$variant),*];
+
+            fn sql(self) -> &'static str {
+                match self { $($name::$variant => $sql),* }
+            }
+        }
+    };
+}
+
+privileges! {
+    /// What a role may do with a table or view.
+    TablePrivilege: Select "SELECT", Insert "INSERT", Update "UPDATE", Delete "DELETE", Truncate "TRUNCATE",
+    References "REFERENCES", Trigger "TRIGGER"
+}
+privileges! {
+    /// What a role may do with a column.
+    ColumnPrivilege: Select "SELECT", Insert "INSERT", Update "UPDATE", References "REFERENCES"
+}
+privileges! {
+    /// What a role may do with a sequence.
+    SequencePrivilege: Usage "USAGE", Select "SELECT", Update "UPDATE"
+}
+privileges! {
+    /// What a role may do with a schema.
+    SchemaPrivilege: Usage "USAGE", Create "CREATE"
+}
+privileges! {
+    /// What a role may do with a function.
+    FunctionPrivilege: Execute "EXECUTE"
+}

@@ -1,0 +1,42 @@
+//! Hooks of plugins: a plugin's services wait for its jobs, and the job after the migrations waits for them.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+use crate::plan::model::Migrations;
+use crate::plan::roster::{Roster, plugin_of};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{Condition, Stack};
+use crate::values::{ServiceName, SqlIdent};
+use std::collections::BTreeMap;
+
+/// Plans the order of each plugin's jobs and services. Services for which a job waits itself do not wait for it.
+pub fn plan(stack: &Stack, roster: &Roster, migrations: &BTreeMap<SqlIdent, Migrations>) -> Planned<()> {
+    let mut planned = Planned::<()>::default();
+    for (plugin, declared) in &stack.plugins {
+        let jobs: Vec<(&str, &ServiceName)> = declared.hooks.jobs().collect();
+        let members = roster.keys().filter(|name| plugin_of(roster, name) == Some(plugin));
+        for name in members.filter(|name| jobs.iter().all(|(_, job)| job != name)) {
+            let is_migration = migrations.values().any(|migrations| migrations.job == *name);
+            let before = jobs.iter().filter_map(|(field, job)| Some((field, *job, roster.get(*job)?)));
+            let before = before.filter(|(_, _, member)| !is_migration && !member.service.depends_on.contains_key(name));
+            planned.wirings.extend(before.map(|(field, job, _)| {
+                let wait = Addition::Dependency(job.clone(), Condition::Completed);
+                Wiring::new(name, wait, &path!("plugins", plugin, "hooks", field))
+            }));
+        }
+        let Some(job) = declared.hooks.after_migrate.as_ref().filter(|job| roster.contains_key(*job)) else { continue };
+        let cause = path!("services", job);
+        match declared.database.as_ref().and_then(|database| migrations.get(database)) {
+            Some(migrations) => {
+                let wait = Addition::Dependency(migrations.job.clone(), Condition::Completed);
+                planned.wirings.push(Wiring::new(job, wait, &cause));
+            }
+            None => planned.findings.push(
+                Diagnostic::error(Code::PluginHook, cause)
+                    .message(format!("the plugin `{plugin}` has no migrations after which `after_migrate` could run"))
+                    .hint("declare `database`, and let a service use it; or use `before_start`"),
+            ),
+        }
+    }
+    planned
+}

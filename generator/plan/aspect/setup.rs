@@ -1,0 +1,101 @@
+//! The job that prepares the database server at each start: it creates login roles, databases, extensions and rights that
+//! are missing, and gives each role the password of its secret. It removes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::database_host::{ADMIN_PASSWORD, DatabaseHost, secret_file};
+use super::databases::{Roles, Server, password};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::model::{ConfigMount, Database, DatabaseSetup, Migrations};
+use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::service_names::{POOLER, REPLICA, service_name};
+use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
+use crate::stack::{Condition, EnvValue, Stack};
+use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text};
+
+/// The name of the job.
+pub const JOB: &str = "postgres-setup";
+/// Folder of the job's files in its container.
+const FOLDER: &str = "/etc/nself/setup";
+
+/// Plans the job, which services, migrations, pooler and replica wait for. An environment without a server has none.
+pub fn plan(
+    stack: &Stack,
+    roster: &Roster,
+    server: &Server,
+    migrations: &BTreeMap<SqlIdent, Migrations>,
+) -> Planned<Roster> {
+    let Some(host) = DatabaseHost::of(stack, roster) else { return Planned::default() };
+    let job = service_name(JOB);
+    if let Some(other) = roster.get(&job) {
+        let finding = Diagnostic::error(Code::NameTaken, other.path.clone())
+            .message(format!("`{job}` is the job that prepares the database server"))
+            .hint("rename the service");
+        return Planned { findings: vec![finding], ..Planned::default() };
+    }
+    let config =
+        ConfigMount { source: "postgres/setup".into(), target: ContainerPath::wrap(FOLDER.into()), reloads: false };
+    let cause =
+        if host.external.is_some() { path!("database_server", "external") } else { path!("services", "postgres") };
+    let mut wirings =
+        vec![Wiring::new(&job, Addition::OneShot, &cause), Wiring::new(&job, Addition::Config(config), &cause)];
+    for (service, role) in &server.roles {
+        let cause = path!("services", service, "databases");
+        wirings.push(Wiring::new(&job, Addition::SecretFile(role.password.clone()), &cause));
+    }
+    for (database, migrations) in migrations {
+        let cause = path!("databases", database);
+        wirings.push(Wiring::new(&job, Addition::SecretFile(password(&migrations.owner)), &cause));
+    }
+    let jobs = migrations.iter().map(|(database, migrations)| (migrations.job.clone(), path!("databases", database)));
+    let servers = [POOLER, REPLICA].map(service_name).into_iter().filter_map(|name| {
+        let cause = roster.get(&name)?.path.clone();
+        Some((name, cause))
+    });
+    for (name, cause) in waiting_services(roster, &server.roles).chain(jobs).chain(servers) {
+        wirings.push(Wiring::new(&name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
+    }
+    let service = PlannedService { service: container(&host), path: FieldPath::root(), category: Category::Catalogue };
+    Planned { part: Roster::from([(job, service)]), wirings, findings: Vec::new() }
+}
+
+/// Returns the services that log in at the server, with the fields that say so, and their further processes.
+fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<Item = (ServiceName, FieldPath)> + 'a {
+    roster.iter().filter_map(|(name, member)| {
+        let owner = member.role_of(name);
+        let cause = roster.get(owner)?.path.key("databases");
+        roles.contains_key(owner).then(|| (name.clone(), cause))
+    })
+}
+
+fn container(host: &DatabaseHost) -> crate::stack::Service {
+    let admin_password = SecretName::wrap(ADMIN_PASSWORD.to_owned());
+    let database = host.external.map_or_else(|| "postgres".to_owned(), |external| external.database.to_string());
+    let variables = vec![
+        ("PGDATABASE", EnvValue::Text(Text::wrap(database))),
+        ("PGUSER", host.admin()),
+        ("PGPASSWORD_FILE", secret_file(&admin_password)),
+    ];
+    host.job(FOLDER, variables, vec![admin_password])
+}
+
+/// Returns what the job does, and for each service the URLs that work once the job has ended.
+pub fn setup(
+    stack: &Stack,
+    roster: &Roster,
+    (roles, databases): (&Roles, &BTreeMap<SqlIdent, Database>),
+    users: &SecretUsers,
+) -> Option<DatabaseSetup> {
+    let job = service_name(JOB);
+    roster.get(&job)?;
+    let mut waiters: BTreeMap<ServiceName, BTreeMap<SecretName, _>> = BTreeMap::new();
+    for (secret, url) in roles.values().flat_map(|role| &role.urls) {
+        let extensions =
+            databases.get(&url.database).map_or_else(BTreeSet::new, |database| database.extensions.clone());
+        for user in users.of(secret) {
+            waiters.entry(user.clone()).or_default().insert(secret.clone(), extensions.clone());
+        }
+    }
+    Some(DatabaseSetup { job, is_own_server: stack.database_server.external.is_none(), waiters })
+}

@@ -1,0 +1,78 @@
+//! Rules of environments that run on the same machine.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::addresses::published_address;
+use crate::plan::inputs::profile;
+use crate::plan::roster::roster;
+use crate::plan::service_names::PROXY_SERVICE;
+use crate::stack::{Protocol, Stack};
+use crate::values::{EnvironmentName, Host};
+
+/// A published port of an environment.
+struct PublishedPort {
+    environment: EnvironmentName,
+    address: IpAddr,
+    path: FieldPath,
+}
+
+/// Refuses environments of one machine that publish the same port: the second one would not start.
+pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
+    let mut by_port: BTreeMap<(&Host, u16, &str), Vec<PublishedPort>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (name, stack) in environments {
+        let Some(machine) = &stack.compose.machine else { continue };
+        for (port, protocol, published) in ports(name, stack) {
+            let others = by_port.entry((machine, port, protocol.name())).or_default();
+            let first =
+                others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
+            findings.extend(first.map(|first| taken(machine, port, first, &published)));
+            others.push(published);
+        }
+    }
+    findings
+}
+
+/// Returns the ports that an environment publishes.
+fn ports(name: &EnvironmentName, stack: &Stack) -> Vec<(u16, Protocol, PublishedPort)> {
+    let profile = profile(stack);
+    let roster = roster(stack, profile).part;
+    let published = roster.iter().flat_map(|(service, member)| {
+        let is_proxy = service.as_str() == PROXY_SERVICE;
+        member.service.publish.iter().map(move |(port, publish)| {
+            let path = member.path.key("publish").key(port.as_str());
+            let address = published_address(is_proxy, profile, publish);
+            (publish.port, publish.protocol, PublishedPort { environment: name.clone(), address, path })
+        })
+    });
+    published.collect()
+}
+
+/// Returns whether both addresses accept the same connections. `::` accepts those of IPv4 as well.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    one == other || one.is_unspecified() || other.is_unspecified()
+}
+
+fn taken(machine: &Host, port: u16, first: &PublishedPort, second: &PublishedPort) -> Diagnostic {
+    let field = second.path.to_string();
+    let mut finding = Diagnostic::error(Code::MachinePort, second.path.clone())
+        .message(format!(
+            "`{}` and `{}` run on `{machine}` and both publish port {port}",
+            first.environment, second.environment
+        ))
+        .expected("different ports, or different addresses of the machine")
+        .hint(format!("`environments.{}.{field}.port = {}`", second.environment, other_port(port)));
+    finding.environments = vec![first.environment.to_string(), second.environment.to_string()];
+    finding
+}
+
+/// Returns a port that is usual beside the given one.
+fn other_port(port: u16) -> u16 {
+    match port {
+        80 => 8080,
+        443 => 8443,
+        port => port.checked_add(1000).unwrap_or(port - 1000),
+    }
+}

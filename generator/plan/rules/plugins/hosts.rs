@@ -1,0 +1,60 @@
+//! Routes of plugins have hosts of their plugin: a route to a path of another host would take requests from its service.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::inputs::Inputs;
+use crate::plan::roster::{PlannedService, Roster, plugin_of};
+use crate::stack::{Route, Stack};
+use crate::values::ServiceName;
+
+/// Refuses routes of plugins to hosts of other services.
+pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    let stack = inputs.stack;
+    let routes = roster.iter().flat_map(|(name, member)| {
+        let owner = plugin_of(roster, name);
+        routes(member).into_iter().filter_map(move |(route, path)| Some((host(stack, &route)?, (owner, path))))
+    });
+    let frontends = stack.frontends.iter().filter_map(|(name, frontend)| {
+        Some((host(stack, &frontend.route)?, (None, path!("frontends", name, "route"))))
+    });
+    let mut by_host: BTreeMap<String, Vec<(Option<&ServiceName>, FieldPath)>> = BTreeMap::new();
+    routes.chain(frontends).for_each(|(host, route)| by_host.entry(host).or_default().push(route));
+    let shared = by_host.iter().flat_map(|(host, routes)| {
+        let of_plugins = routes.iter().filter_map(move |(owner, path)| Some((host, (*owner)?, path)));
+        of_plugins.filter_map(move |(host, plugin, path)| {
+            let (_, other) = routes.iter().find(|(owner, _)| *owner != Some(plugin))?;
+            Some(taken(host, plugin, path, other))
+        })
+    });
+    shared.collect()
+}
+
+fn routes(member: &PlannedService) -> Vec<(Route, FieldPath)> {
+    let is_short = |key: &str| member.service.route.is_some() && key == "main";
+    let routes = member.service.all_routes().into_iter().map(|(key, route)| {
+        let path = match is_short(key.as_str()) {
+            true => member.path.key("route"),
+            false => member.path.key("routes").key(key.as_str()),
+        };
+        (route, path)
+    });
+    routes.collect()
+}
+
+/// Returns the full name of a route's host.
+fn host(stack: &Stack, route: &Route) -> Option<String> {
+    match (&route.subdomain, &route.host) {
+        (Some(subdomain), _) if subdomain.as_str() == "@" => Some(stack.domain.to_string()),
+        (Some(subdomain), _) => Some(format!("{subdomain}.{}", stack.domain)),
+        (None, host) => host.as_ref().map(ToString::to_string),
+    }
+}
+
+fn taken(host: &str, plugin: &ServiceName, path: &FieldPath, other: &FieldPath) -> Diagnostic {
+    Diagnostic::error(Code::PluginRights, path.clone())
+        .message(format!("the plugin `{plugin}` would answer requests to `{host}`, a host of another service"))
+        .hint(format!("choose a different one: `route.subdomain = \"{plugin}\"`"))
+        .related(other.clone(), "the other service")
+}

@@ -1,0 +1,102 @@
+//! Names of a plugin's parts begin with its own.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::stack::{Plugin, Stack};
+use crate::values::{ServiceName, plugin_names};
+
+/// Checks the names of all parts of plugins.
+pub fn check(stack: &Stack) -> Vec<Diagnostic> {
+    let mut findings = reserved(stack);
+    let mut owners: BTreeMap<FieldPath, &ServiceName> = BTreeMap::new();
+    for (name, plugin) in &stack.plugins {
+        findings.extend(services(stack, name, plugin));
+        findings.extend(sql_names(stack, name, plugin));
+        let services = plugin.all_services().map(|service| path!("services", service));
+        let secrets = plugin.secrets.iter().map(|secret| path!("secrets", secret));
+        for part in services.chain(secrets) {
+            if let Some(first) = owners.insert(part.clone(), name) {
+                findings.push(two_owners(part, first, name));
+            }
+        }
+    }
+    findings
+}
+
+fn two_owners(part: FieldPath, first: &ServiceName, second: &ServiceName) -> Diagnostic {
+    let plugins = if first == second { format!("the plugin `{first}` declares it twice") } else { both(first, second) };
+    Diagnostic::error(Code::NameTaken, part.clone())
+        .message(format!("`{part}` has two declarations: {plugins}"))
+        .hint("rename one of them")
+}
+
+fn both(first: &ServiceName, second: &ServiceName) -> String {
+    format!("the plugins `{first}` and `{second}` have it")
+}
+
+/// Checks services and their aliases.
+fn services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for service in plugin.all_services() {
+        let path = path!("services", service);
+        let aliases = stack.services.get(service).map_or(&[][..], |declared| &declared.aliases).iter().enumerate();
+        let aliases = aliases.map(|(i, alias)| (alias, path.key("aliases").index(i)));
+        let wrong = std::iter::once((service, path.clone())).chain(aliases);
+        let wrong = wrong.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
+        findings.extend(wrong.map(|(service, path)| {
+            without_prefix(name, path, service.as_str())
+                .expected(format!("`{name}`, or a name that begins with `{name}-`"))
+                .hint(format!("`{name}-{service}`"))
+        }));
+    }
+    findings
+}
+
+/// Checks secrets, tables and views.
+fn sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
+    let own = plugin.all_services().filter_map(|service| Some((service, stack.services.get(service)?)));
+    let own = own.flat_map(|(service, declared)| {
+        declared.secrets.keys().map(move |secret| (secret.to_string(), path!("services", service, "secrets", secret)))
+    });
+    let secrets = plugin.secrets.iter().map(|secret| (secret.to_string(), path!("secrets", secret)));
+    let database = plugin.database.iter().filter_map(|name| Some((name, stack.databases.get(name)?)));
+    let objects = database.flat_map(|(database, schema)| {
+        let tables = schema.tables.keys().map(|table| ("tables", table));
+        let objects = tables.chain(schema.views.keys().map(|view| ("views", view)));
+        objects.map(move |(kind, object)| (object.to_string(), path!("databases", database, kind, object)))
+    });
+    let wrong = secrets.chain(own).chain(objects).filter(|(part, _)| !plugin_names::fits_part(name.as_str(), part));
+    let prefix = plugin_names::database(name.as_str());
+    let wrong = wrong.map(|(part, path)| {
+        without_prefix(name, path, &part)
+            .expected(format!("a name that begins with `{prefix}_`"))
+            .hint(format!("`{prefix}_{part}`"))
+    });
+    wrong.collect()
+}
+
+fn without_prefix(plugin: &ServiceName, path: FieldPath, name: &str) -> Diagnostic {
+    Diagnostic::error(Code::PluginName, path)
+        .message(format!("`{name}` of the plugin `{plugin}` does not have its prefix"))
+}
+
+/// Refuses databases with a name that only a plugin may have.
+pub fn reserved(stack: &Stack) -> Vec<Diagnostic> {
+    let defined = stack.databases.keys().map(|database| (database, path!("databases", database)));
+    let used = stack.services.iter().flat_map(|(service, declared)| {
+        let uses = declared.databases.iter();
+        uses.filter_map(move |(entry, uses)| {
+            Some((uses.name.as_ref()?, path!("services", service, "databases", entry, "name")))
+        })
+    });
+    let of_plugin = defined.chain(used).filter_map(|(name, path)| Some((plugin_names::of_database(name)?, name, path)));
+    let unknown = of_plugin.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
+    let unknown = unknown.map(|(plugin, name, path)| {
+        Diagnostic::error(Code::PluginName, path)
+            .message(format!("`{name}` is the database of a plugin `{plugin}`, which the stack does not have"))
+            .hint("databases of the stack have names that do not begin with `np_`")
+    });
+    unknown.collect()
+}

@@ -1,0 +1,191 @@
+//! The files of a plugin. Links, pipes and devices are refused, since a container could get any file through a link.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{FILE, error};
+use crate::artifact::{ArtifactPath, Sha256, json};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Root, Total};
+use crate::lock::{Lock, PluginPin};
+use crate::values::plugin_names;
+
+/// Files by their paths in the folder of the plugin.
+pub type PluginFiles = BTreeMap<String, Vec<u8>>;
+
+/// Folders that tools create; they belong to no plugin.
+const OMITTED: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git"];
+
+/// Reads the files of a plugin; `None` if there is no folder.
+///
+/// # Errors
+/// NS757 for an entry that is no regular file, for a name that other systems cannot have, and for a folder without
+/// `plugin.ncl`; NS804, NS813.
+pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
+    let Some(open) = folder.open().map_err(file_error)? else { return Ok(None) };
+    let mut is_omitted =
+        |path: &Path| path.file_name().is_some_and(|name| OMITTED.iter().any(|omitted| name == *omitted));
+    let mut files = PluginFiles::new();
+    let mut total = Total::new(FileKind::ImageContent);
+    for (path, kind) in open.list_all(&mut is_omitted).map_err(file_error)? {
+        let name = path.to_string_lossy().into_owned();
+        let refused = |reason: &str| {
+            let message = format!("{}: {reason}", folder.path().join(&path).display());
+            vec![error(Code::PluginFolder, message)]
+        };
+        match kind {
+            EntryKind::Folder => continue,
+            EntryKind::File => {}
+            _ => return Err(refused("it is neither a file nor a folder")),
+        }
+        ArtifactPath::new(name.as_str()).map_err(|reason| refused(&reason.to_string()))?;
+        if let Some(bytes) = open.read(&path, FileKind::ImageContent).map_err(file_error)? {
+            total.add(&open, &path, &bytes).map_err(file_error)?;
+            files.insert(name, bytes);
+        }
+    }
+    match files.contains_key(FILE) {
+        true => Ok(Some(files)),
+        false => Err(vec![without_definition(&folder.path().display().to_string())]),
+    }
+}
+
+/// Returns the finding for a folder or artifact without the file that a stack imports.
+pub fn without_definition(name: &str) -> Diagnostic {
+    error(Code::PluginFolder, format!("{name} has no {FILE}")).hint("`nself plugin new NAME` writes a plugin")
+}
+
+fn file_error(error: FileError) -> Vec<Diagnostic> {
+    vec![error.into()]
+}
+
+/// Returns the digest of the paths and contents of all files.
+pub fn digest(files: &PluginFiles) -> Sha256 {
+    let digests: BTreeMap<&str, Sha256> =
+        files.iter().map(|(path, bytes)| (path.as_str(), Sha256::of(bytes))).collect();
+    Sha256::of(&json::to_canonical(&digests))
+}
+
+/// Writes a plugin into a project, and pins it. An earlier version is replaced if it was not edited.
+///
+/// # Errors
+/// NS757 without `plugin.ncl`, NS758 for a folder that differs from the pin, NS804, NS806.
+pub fn add(project: &Path, name: &str, files: &PluginFiles, source: String) -> Result<PluginPin, Vec<Diagnostic>> {
+    if !files.contains_key(FILE) {
+        return Err(vec![without_definition(&source)]);
+    }
+    let mut lock = Lock::read(project).map_err(|finding| vec![finding])?;
+    let root = Root::project(project).below(plugin_names::folder(name));
+    let new_pin = PluginPin { source, digest: digest(files) };
+    if let Some(existing) = read(&root)? {
+        let found = digest(&existing);
+        let is_unchanged = lock.plugins.get(name).is_some_and(|pin| pin.digest == found);
+        if !is_unchanged && found != new_pin.digest {
+            return Err(vec![edited(name)]);
+        }
+        let folder = root.make(0o755).map_err(file_error)?;
+        delete(&folder, existing.keys().filter(|path| !files.contains_key(*path)))?;
+    }
+    let folder = root.make(0o755).map_err(file_error)?;
+    for (path, bytes) in files {
+        folder.write(path, bytes).map_err(file_error)?;
+    }
+    lock.plugins.insert(name.to_owned(), new_pin.clone());
+    lock.write(project).map_err(|finding| vec![finding])?;
+    Ok(new_pin)
+}
+
+/// Deletes the folder of a plugin and its pin.
+///
+/// # Errors
+/// NS757 if there is no folder, NS758 if it differs from the pin, NS804, NS806.
+pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
+    let mut lock = Lock::read(project).map_err(|finding| vec![finding])?;
+    let root = Root::project(project).below(plugin_names::folder(name));
+    let Some(files) = read(&root)? else {
+        return Err(vec![error(Code::PluginFolder, format!("{} does not exist", root.path().display()))]);
+    };
+    if lock.plugins.get(name).is_none_or(|pin| pin.digest != digest(&files)) {
+        return Err(vec![edited(name)]);
+    }
+    if let Some(folder) = root.open().map_err(file_error)? {
+        delete(&folder, files.keys())?;
+    }
+    let above = Root::project(project).below(plugin_names::FOLDER).open().map_err(file_error)?;
+    // The folder stays if it has files that belong to no plugin, such as node_modules.
+    let _ = above.map(|above| above.remove_folder(name));
+    lock.plugins.remove(name);
+    lock.write(project).map_err(|finding| vec![finding])?;
+    Ok(files.len())
+}
+
+/// Deletes files, and the folders that are empty afterwards.
+fn delete<'a>(folder: &Folder, paths: impl Iterator<Item = &'a String>) -> Result<(), Vec<Diagnostic>> {
+    for path in paths {
+        folder.remove_file(path).map_err(file_error)?;
+        let parents = Path::new(path).ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+        // A folder with further files stays.
+        parents.for_each(|parent| drop(folder.remove_folder(parent)));
+    }
+    Ok(())
+}
+
+fn edited(name: &str) -> Diagnostic {
+    let folder = plugin_names::folder(name);
+    error(Code::PluginChanged, format!("{folder} differs from what nself.lock records, or was never added"))
+        .expected("the files that `nself plugin add` wrote")
+        .hint(format!("move your changes elsewhere, or delete {folder} yourself"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn files(entries: &[(&str, &str)]) -> PluginFiles {
+        entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn a_plugin_is_added_replaced_and_removed() {
+        let project = tempfile::tempdir().unwrap();
+        let project = project.path();
+        let first = files(&[(FILE, "{}"), ("src/main.go", "1"), ("db/nself.sum", "")]);
+        let pin = add(project, "links", &first, "a".to_owned()).unwrap();
+        assert_eq!(pin.digest, digest(&first));
+        assert_eq!(Lock::read(project).unwrap().plugins["links"], pin);
+        let second = files(&[(FILE, "{ }"), ("main.go", "2")]);
+        add(project, "links", &second, "b".to_owned()).unwrap();
+        let folder = Root::project(project).below("plugins/links");
+        assert_eq!(read(&folder).unwrap(), Some(second));
+        assert!(!project.join("plugins/links/src").exists());
+        assert_eq!(remove(project, "links").unwrap(), 2);
+        assert!(!project.join("plugins/links").exists());
+        assert!(Lock::read(project).unwrap().plugins.is_empty());
+    }
+
+    #[test]
+    fn edited_files_are_neither_replaced_nor_deleted() {
+        let project = tempfile::tempdir().unwrap();
+        let project = project.path();
+        add(project, "links", &files(&[(FILE, "{}")]), "a".to_owned()).unwrap();
+        fs::write(project.join("plugins/links/plugin.ncl"), "{ edited = 1 }").unwrap();
+        let refused = |findings: Vec<Diagnostic>| findings[0].code;
+        assert_eq!(refused(remove(project, "links").unwrap_err()), Code::PluginChanged);
+        let other = files(&[(FILE, "{ }")]);
+        assert_eq!(refused(add(project, "links", &other, "b".to_owned()).unwrap_err()), Code::PluginChanged);
+        assert_eq!(fs::read_to_string(project.join("plugins/links/plugin.ncl")).unwrap(), "{ edited = 1 }");
+    }
+
+    #[test]
+    fn links_and_folders_without_a_definition_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::named(folder.path());
+        assert_eq!(read(&root).unwrap_err()[0].code, Code::PluginFolder);
+        fs::write(folder.path().join(FILE), "{}").unwrap();
+        assert_eq!(read(&root).unwrap().unwrap().len(), 1);
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("passwd")).unwrap();
+        assert_eq!(read(&root).unwrap_err()[0].code, Code::PluginFolder);
+    }
+}

@@ -1,0 +1,193 @@
+//! Plugins: bundles that the stack itself declares. The services, the database, the secrets and the hooks of a plugin are
+//! one more layer, below all layers of the user, in environments that include it. In the merged stack the plugin has only
+//! their names, so that every field of a service has one path.
+
+use std::collections::BTreeMap;
+
+use super::bundles;
+use super::node::{Entry, Node, Value};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
+use crate::path;
+use crate::stack::Hooks;
+use crate::values::{Checked, SecretName, ServiceName, plugin_names};
+
+/// The field of a stack with its plugins.
+const FIELD: &str = "plugins";
+
+/// The layer of a plugin in one environment.
+pub struct PluginLayer {
+    name: String,
+    pub layer: Node,
+    pub is_included: bool,
+}
+
+/// Returns the layers of all plugins. `merge` adds the settings of the environment's layer to the common ones.
+pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<PluginLayer> {
+    let mut plugins = Node::default();
+    for layer in [common, overlay] {
+        let Some(entry) = layer.get(FIELD) else { continue };
+        match plugins.value {
+            Value::Null => plugins = entry.node.clone(),
+            _ => merge(&mut plugins, entry.node.clone()),
+        }
+    }
+    let Value::Record(plugins) = plugins.value else { return Vec::new() };
+    let layers = plugins.into_iter().map(|(name, Entry { node, .. })| PluginLayer {
+        is_included: is_included(&node),
+        layer: layer(&name, &node),
+        name,
+    });
+    layers.collect()
+}
+
+fn is_included(plugin: &Node) -> bool {
+    plugin.get("enabled").is_none_or(|enabled| enabled.node.value != Value::Bool(false))
+}
+
+/// Returns the fields that a plugin adds to a stack.
+fn layer(name: &str, plugin: &Node) -> Node {
+    let mut fields = BTreeMap::new();
+    let mut add = |field: &str, key, value: Value| {
+        let node = Node { value, mark: plugin.mark };
+        fields.insert(field.to_owned(), Entry { key, node });
+    };
+    let mut services = record(plugin.get("services"));
+    for (field, job) in hooks(plugin) {
+        services.insert(Hooks::service_name(name, field), once(job));
+    }
+    add("services", None, Value::Record(services));
+    add("secrets", None, Value::Record(record(plugin.get("secrets"))));
+    if let Some(database) = plugin.get("database").filter(|entry| !entry.node.value.is_nothing()) {
+        let databases = BTreeMap::from([(plugin_names::database(name), database.clone())]);
+        add("databases", database.key, Value::Record(databases));
+    }
+    Node { value: Value::Record(fields), mark: plugin.mark }
+}
+
+fn record(entry: Option<&Entry>) -> BTreeMap<String, Entry> {
+    match entry.map(|entry| &entry.node.value) {
+        Some(Value::Record(fields)) => fields.clone(),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// Returns the hooks that a plugin has, with their fields.
+fn hooks(plugin: &Node) -> impl Iterator<Item = (&'static str, &Entry)> {
+    let hooks = plugin.get("hooks").map(|entry| &entry.node);
+    Hooks::FIELDS.into_iter().filter_map(move |field| Some((field, hooks?.get(field)?)))
+}
+
+/// Returns a hook as a service that runs once.
+fn once(hook: &Entry) -> Entry {
+    let mut job = hook.clone();
+    if let Value::Record(fields) = &mut job.node.value {
+        let node = Node { value: Value::Text("once".to_owned()), mark: hook.node.mark };
+        fields.entry("run".to_owned()).or_insert(Entry { key: hook.key, node });
+    }
+    job
+}
+
+impl PluginLayer {
+    /// Adds the plugin to the common part of a stack. A service that the stack declares too is left out, since the fields
+    /// of both would be mixed; an environment's layer, which is merged later, may replace the image of a plugin.
+    pub fn add_to(mut self, stack: &mut Node) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        if let Value::Record(fields) = &mut self.layer.value
+            && let Some(Entry { node: Node { value: Value::Record(services), .. }, .. }) = fields.get_mut("services")
+        {
+            let declared = stack.get("services").map(|entry| &entry.node);
+            services.retain(|service, _| {
+                let other = declared.and_then(|declared| declared.get(service));
+                let is_taken = other.is_some_and(|other| bundles::has_source(&other.node));
+                findings.extend(is_taken.then(|| name_taken(&self.name, service)));
+                !is_taken
+            });
+        }
+        bundles::complete(stack, &self.layer);
+        findings
+    }
+}
+
+fn name_taken(plugin: &str, service: &str) -> Diagnostic {
+    Diagnostic::error(Code::NameTaken, path!(FIELD, plugin, "services", service))
+        .message(format!("the plugin `{plugin}` and the stack both have a service `{service}`"))
+        .hint("rename one of the two; in the layer of an environment, fields of the plugin's service can be replaced")
+        .related(path!("services", service), "the service of the stack")
+}
+
+/// Replaces the parts of each plugin in a merged stack by their names.
+pub fn reduce(stack: &mut Node) {
+    let Value::Record(fields) = &mut stack.value else { return };
+    let Some(Value::Record(plugins)) = fields.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
+    for (name, plugin) in plugins {
+        let is_included = is_included(&plugin.node);
+        let Value::Record(fields) = &mut plugin.node.value else { continue };
+        if !is_included {
+            fields.retain(|field, _| field == "enabled");
+        }
+        for (field, entry) in fields {
+            let node = &mut entry.node;
+            match field.as_str() {
+                "services" => names::<ServiceName>(node),
+                "secrets" => names::<SecretName>(node),
+                "database" if !node.value.is_nothing() => node.value = Value::Text(plugin_names::database(name)),
+                "hooks" => reduce_hooks(name, node),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Replaces a record by the list of its keys. A key that is no valid name has its own finding where it was merged.
+fn names<T: Checked>(node: &mut Node) {
+    let Value::Record(fields) = &node.value else { return };
+    let names = fields.iter().filter(|(name, _)| T::refusal(name).is_none());
+    let names = names.map(|(name, entry)| Node { value: Value::Text(name.clone()), mark: entry.key });
+    node.value = Value::Array(names.collect());
+}
+
+fn reduce_hooks(plugin: &str, hooks: &mut Node) {
+    let Value::Record(hooks) = &mut hooks.value else { return };
+    for field in Hooks::FIELDS {
+        if let Some(hook) = hooks.get_mut(field).filter(|hook| matches!(hook.node.value, Value::Record(_))) {
+            hook.node.value = Value::Text(Hooks::service_name(plugin, field));
+        }
+    }
+}
+
+/// Returns the path in the merged stack of a field that a plugin declares.
+pub fn merged_path(path: FieldPath) -> FieldPath {
+    let [Segment::Key(plugins), Segment::Key(name), Segment::Key(field), rest @ ..] = path.0.as_slice() else {
+        return path;
+    };
+    let (start, rest) = match (field.as_str(), rest) {
+        _ if plugins != FIELD => return path,
+        ("services" | "secrets", rest) => (path!(field), rest),
+        ("database", rest) => (path!("databases", plugin_names::database(name)), rest),
+        ("hooks", [Segment::Key(hook), rest @ ..]) => (path!("services", Hooks::service_name(name, hook)), rest),
+        _ => return path,
+    };
+    FieldPath(start.0.into_iter().chain(rest.iter().cloned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_a_plugin_are_fields_of_the_stack() {
+        for (declared, merged) in [
+            (path!("plugins", "notify", "services", "notify", "port"), path!("services", "notify", "port")),
+            (path!("plugins", "notify", "secrets", "np_notify_key"), path!("secrets", "np_notify_key")),
+            (path!("plugins", "my-links", "database", "tables"), path!("databases", "np_my_links", "tables")),
+            (
+                path!("plugins", "notify", "hooks", "before_start", "image"),
+                path!("services", "notify-before-start", "image"),
+            ),
+            (path!("plugins", "notify", "version"), path!("plugins", "notify", "version")),
+            (path!("services", "notify", "services", "x"), path!("services", "notify", "services", "x")),
+        ] {
+            assert_eq!(merged_path(declared), merged);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Tests the database server over time and outside of the stack.
+
+use serde_json::{Value, json};
+
+use super::{errors, files, plan, stack};
+use crate::artifact::Artifacts;
+use crate::backend::postgres::upgrade_warnings;
+use crate::codes::Code;
+use crate::plan::secret_list::Recipe;
+
+fn text(files: &Artifacts, path: &str) -> String {
+    let file = files.get(path).unwrap_or_else(|| panic!("{path} is missing"));
+    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
+}
+
+/// Returns a stack with a service that uses databases, on a cluster as well.
+fn with_databases(databases: &Value) -> Value {
+    let mut stack = stack(&json!({
+        "orders": {
+            "image": "a/orders:1", "port": 8001, "user": "1000:1000", "databases": databases,
+            "depends_on": { "postgres": "healthy" }, "health": { "http": { "path": "/" } },
+            "env": { "DATABASE_URL": { "database_url": "main" } },
+        },
+    }));
+    for name in ["nginx", "postgres"] {
+        stack["services"][name]["user"] = json!("101:101");
+    }
+    stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
+    stack
+}
+
+/// Returns the stack with an external server.
+fn external(server: &Value) -> Value {
+    let mut stack = with_databases(&json!({ "main": { "extensions": ["citext"] } }));
+    stack["database_server"] = json!({ "external": server });
+    stack
+}
+
+fn reachable() -> Value {
+    json!({ "host": "db.example.com", "port": 6432, "admin": "owner_of_all", "addresses": ["10.20.0.0/24", "192.0.2.7"] })
+}
+
+#[test]
+fn an_external_server_replaces_the_service() {
+    let stack = external(&reachable());
+    let (plan, _) = plan(&stack);
+    assert!(!plan.services.contains_key("postgres") && plan.access.is_none(), "{:?}", plan.services.keys());
+    let files = files(&stack);
+    let compose = text(&files, "compose.yaml");
+    assert!(!compose.contains("\n  postgres:\n") && !compose.contains("postgres-data"), "{compose}");
+    for wanted in [
+        "PGHOST: db.example.com",
+        "PGPORT: \"6432\"",
+        "PGUSER: owner_of_all",
+        "PGSSLMODE: verify-full",
+        "- egress-orders",
+    ] {
+        assert!(compose.contains(wanted), "{wanted}: {compose}");
+    }
+    let Recipe::Template { parts } = &plan.secrets["orders_main_url"].recipe else { panic!("a URL is a template") };
+    let address = parts.last().unwrap().text.as_ref().unwrap();
+    assert_eq!(
+        address.as_str(),
+        "@db.example.com:6432/shop?sslmode=verify-full&sslrootcert=/run/secrets/database_authority"
+    );
+    for secret in ["database_authority", "postgres_password"] {
+        assert!(matches!(plan.secrets[secret].recipe, Recipe::External { .. }), "{secret}");
+    }
+    let statements = text(&files, "postgres/setup/setup.sql");
+    assert!(!statements.contains("template1") && statements.contains("\\connect shop\n"), "{statements}");
+}
+
+#[test]
+fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
+    let files = files(&external(&reachable()));
+    for service in ["orders", "postgres-setup"] {
+        let policy = files
+            .iter()
+            .find(|(path, _)| path.as_str().ends_with(&format!("networkpolicy-{service}-to-outside-1.yaml")));
+        let (_, policy) = policy.unwrap_or_else(|| panic!("{service}"));
+        let policy = String::from_utf8(policy.bytes().unwrap().to_vec()).unwrap();
+        for wanted in ["10.20.0.0/24", "192.0.2.7/32", "port: 6432"] {
+            assert!(policy.contains(wanted), "{wanted}: {policy}");
+        }
+    }
+    assert!(!files.iter().any(|(path, _)| path.as_str().contains("nginx-to-outside")));
+}
+
+#[test]
+fn what_does_not_apply_to_an_external_server_is_refused() {
+    let refused = |change: &dyn Fn(&mut Value)| {
+        let mut stack = external(&reachable());
+        change(&mut stack);
+        errors(&stack)
+    };
+    let at = |path: &str| vec![(Code::ExternalServer, path.to_owned())];
+    assert_eq!(refused(&|_| ()), []);
+    assert_eq!(refused(&|stack| stack["database_server"]["tls"] = json!(true)), at("database_server.tls"));
+    assert_eq!(
+        refused(&|stack| stack["database_server"]["settings"] = json!({ "work_mem": "9MB" })),
+        at("database_server.settings.work_mem")
+    );
+    assert_eq!(
+        refused(&|stack| stack["database_server"]["external"]["addresses"] = json!([])),
+        at("database_server.external.addresses")
+    );
+    assert_eq!(
+        refused(&|stack| stack["database_server"]["external"]["addresses"] = json!(["0.0.0.0/0"])),
+        at("database_server.external.addresses[0]")
+    );
+    assert_eq!(refused(&|stack| stack["kubernetes"]["enabled"] = json!(false)), []);
+    let replica = json!({ "image": "docker.io/library/postgres:16-alpine", "user": "70:70", "ports": { "pg": 5432 } });
+    let replica = refused(&|stack| stack["services"]["postgres-replica"] = replica.clone());
+    assert!(replica.contains(&(Code::DatabaseEndpoint, "services.postgres-replica".to_owned())), "{replica:?}");
+    let admin = refused(&|stack| stack["database_server"]["external"]["admin"] = json!("orders"));
+    assert_eq!(admin, [(Code::DatabaseTaken, "services.orders".to_owned())]);
+}
+
+#[test]
+fn a_database_without_a_server_is_a_finding_at_the_server() {
+    let mut stack = with_databases(&json!({ "main": {} }));
+    stack["services"]["orders"]["env"] = json!({});
+    stack["services"]["orders"]["depends_on"] = json!({});
+    stack["databases"] = json!({ "shop": { "tables": {} } });
+    stack["services"]["postgres"]["enabled"] = json!(false);
+    let findings = plan(&stack).1;
+    let finding = findings.iter().find(|finding| finding.path.to_string() == "services.postgres.enabled");
+    let finding = finding.unwrap_or_else(|| panic!("{findings:?}"));
+    let related: Vec<String> = finding.related.iter().map(|related| related.path.to_string()).collect();
+    assert_eq!(finding.code, Code::DisabledDependency);
+    assert_eq!(related, ["services.orders.databases", "databases.shop"]);
+}
+
+#[test]
+fn a_database_that_is_no_longer_used_is_a_warning() {
+    let both = with_databases(&json!({ "main": {}, "archive": { "name": "archive" } }));
+    let one = with_databases(&json!({ "main": {} }));
+    let mut neither = with_databases(&json!({}));
+    neither["services"]["orders"]["env"] = json!({});
+    let statements = |stack: &Value| text(&files(stack), "postgres/setup/setup.sql").into_bytes();
+    let warnings = |old: &Value, new: &Value| {
+        let (plan, _) = plan(new);
+        let warnings = upgrade_warnings(&plan, &statements(old), &statements(new));
+        warnings.into_iter().map(|warning| (warning.is_error(), warning.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(&one, &both), []);
+    let lost = warnings(&both, &one);
+    assert!(matches!(lost.as_slice(), [(false, message)] if message.contains("`archive`")), "{lost:?}");
+    let lost = warnings(&one, &neither);
+    assert!(matches!(lost.as_slice(), [(false, message)] if message.contains("role `orders`")), "{lost:?}");
+}
+
+#[test]
+fn the_volume_is_where_the_image_of_the_version_has_it() {
+    let place = |image: &str| {
+        let mut stack = stack(&json!({}));
+        stack["services"]["postgres"]["image"] = json!(image);
+        stack["services"]["postgres"]["env"] = json!({ "PGDATA": "/var/lib/postgresql/data/pgdata" });
+        let (plan, _) = plan(&stack);
+        let server = &plan.services["postgres"];
+        let crate::plan::Value::Text(data) = &server.env["PGDATA"] else { panic!("PGDATA is text") };
+        (server.volumes[0].path.to_string(), data.clone())
+    };
+    let place_of = |volume: &str, data: &str| (volume.to_owned(), data.to_owned());
+    assert_eq!(place("postgres:17-alpine"), place_of("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata"));
+    assert_eq!(place("postgres:18.1-alpine"), place_of("/var/lib/postgresql", "/var/lib/postgresql/pgdata"));
+    assert_eq!(place("a/postgres:main"), place_of("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata"));
+}
+
+#[test]
+fn a_pod_waits_until_its_urls_work() {
+    let files = files(&with_databases(&json!({ "main": { "extensions": ["citext", "hstore"] } })));
+    let deployment = text(&files, "kubernetes/apps/orders/deployment-orders.yaml");
+    for wanted in ["name: postgres-setup", "URL_1:citext,hstore", "name: orders-main-url"] {
+        assert!(deployment.contains(wanted), "{wanted}: {deployment}");
+    }
+    let nginx = text(&files, "kubernetes/apps/nginx/deployment-nginx.yaml");
+    assert!(!nginx.contains("postgres-setup"), "{nginx}");
+}

@@ -1,0 +1,207 @@
+//! A PostgreSQL server outside of the stack, with TLS and an administrator who is not a superuser: the jobs of the stack
+//! prepare it and migrate it. The jobs run as containers would, but without an engine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::database::server::{Server, Version};
+use crate::support::{Ran, nself_in, run, stack};
+use crate::up::apart;
+
+const STACK: &str = r#"{
+  project = "shop", domain = "shop.example.com",
+  database_server.external = { host = "localhost", admin = "boss" },
+  services = {
+    hasura.enabled = false, auth.enabled = false,
+    orders = { image = "a/orders:1", port = 8001, databases.main = { name = "orders", extensions = ["citext"] }, env.URL = nself.database_url "main" },
+    reports = { image = "a/reports:1", port = 8002, databases.main = { name = "orders", access = 'read }, env.URL = nself.database_url "main" },
+    search = { image = "a/search:1", port = 8003, databases.main = { name = "orders", access = 'schema }, env.URL = nself.database_url "main" },
+    files = { image = "a/files:1", port = 8004, databases.main.name = "files", env.URL = nself.database_url "main" },
+  },
+  databases.orders = {
+    extensions = ["pgcrypto"],
+    tables.items = { columns = { id = { type = "bigint", identity = 'always }, name = { type = "text" } }, primary_key = ["id"] },
+  },
+}"#;
+
+/// The stack, and copies of its files in which the folder of secrets is a folder of this machine.
+struct Client {
+    project: tempfile::TempDir,
+}
+
+impl Client {
+    fn new(authority: &Path) -> Client {
+        let client = Client { project: stack(STACK) };
+        let secrets = client.secrets();
+        std::fs::create_dir_all(&secrets).unwrap();
+        std::fs::write(secrets.join("postgres_password"), "of-the-administrator").unwrap();
+        std::fs::copy(authority, secrets.join("database_authority")).unwrap();
+        for arguments in [&["db", "new"][..], &["gen"], &["secrets", "init", "--env", "local"]] {
+            let ran = nself_in(client.project.path(), arguments);
+            assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+        }
+        client
+    }
+
+    fn environment(&self) -> PathBuf {
+        self.project.path().join("deploy/local")
+    }
+
+    fn secrets(&self) -> PathBuf {
+        self.environment().join("secrets")
+    }
+
+    /// Runs the script of a job with the variables of its container.
+    fn job(&self, job: &str) -> Ran {
+        let compose: Value =
+            serde_yaml_ng::from_slice(&std::fs::read(self.environment().join("compose.yaml")).unwrap()).unwrap();
+        let service = &compose["services"][job];
+        let here = |text: &str| text.replace("/run/secrets", &self.secrets().display().to_string());
+        let files = tempfile::tempdir().unwrap();
+        let source = service["volumes"][0]["source"].as_str().unwrap();
+        for entry in std::fs::read_dir(self.environment().join(source)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(files.path().join(path.file_name().unwrap()), here(&text)).unwrap();
+        }
+        let mut command = Command::new("sh");
+        command.arg(files.path().join("run.sh")).env_remove("PGPASSWORD");
+        for (name, value) in service["environment"].as_object().unwrap() {
+            command.env(name, here(value.as_str().unwrap()));
+        }
+        run(&mut command)
+    }
+
+    /// Runs a query with the connection URL of a service.
+    fn query(&self, service: &str, sql: &str) -> Ran {
+        let variables = std::fs::read_to_string(self.environment().join(".env")).unwrap();
+        let name = format!("{}_MAIN_URL=", service.to_uppercase());
+        let url = variables.lines().find_map(|line| line.strip_prefix(&name)).unwrap().trim_matches(['\'', '"']);
+        let url = url.replace("/run/secrets", &self.secrets().display().to_string());
+        run(Command::new("psql").args(["-X", "-qtA", &url, "-c", sql]))
+    }
+}
+
+/// Creates an authority for `localhost`, which is its own certificate, and returns the paths of certificate and key.
+fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+    openssl.args(["-addext", "subjectAltName=DNS:localhost"]).arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+    assert_eq!(run(&mut openssl).code, 0);
+    (certificate, key)
+}
+
+/// Returns a server that accepts only TLS and passwords from the network, with the administrator `boss`.
+fn managed(version: Version) -> (Server, PathBuf) {
+    let server = Server::start_with(version, "-c listen_addresses=localhost").unwrap();
+    let (certificate, key) = certificate(server.folder(), "server");
+    let data = server.folder().join("data");
+    for (from, to) in [(&certificate, "server.crt"), (&key, "server.key")] {
+        std::fs::copy(from, data.join(to)).unwrap();
+    }
+    let access = "local all all trust\nhostssl all all all scram-sha-256\nhost all all all reject\n";
+    std::fs::write(data.join("pg_hba.conf"), access).unwrap();
+    let owned = run(Command::new("sh")
+        .arg("-c")
+        .arg("chown --reference=\"$0/PG_VERSION\" \"$0\"/server.* \"$0/pg_hba.conf\" && chmod 600 \"$0/server.key\"")
+        .arg(&data));
+    assert_eq!(owned.code, 0, "{}", owned.stderr);
+    let mut session = server.session("postgres", "postgres");
+    // The administrator alters roles that it has created.
+    session.must(
+        "DROP ROLE orders_migrations; CREATE ROLE boss LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-administrator';",
+    );
+    session.must("ALTER SYSTEM SET ssl = on; ALTER SYSTEM SET log_statement = 'none'; SELECT pg_reload_conf();");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    (server, certificate)
+}
+
+#[test]
+fn an_administrator_without_superuser_rights_prepares_an_external_server() {
+    apart("external::an_administrator_without_superuser_rights_prepares_an_external_server", prepared_apart);
+}
+
+fn prepared_apart() {
+    for version in [Version::V15, Version::V17, Version::V18] {
+        let (server, authority) = managed(version);
+        let client = Client::new(&authority);
+        let must = |ran: Ran| {
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{version:?} {}", ran.stdout);
+            ran.stdout
+        };
+        must(client.job("postgres-setup"));
+        must(client.job("migrate-orders"));
+        let can = |service: &str, sql: &str| client.query(service, sql).code == 0;
+        assert!(can("orders", "INSERT INTO items (name) VALUES ('a')"), "{version:?}");
+        for (service, sql, expected) in [
+            ("orders", "DROP TABLE items", false),
+            ("orders", "SELECT digest(name, 'sha256') FROM items WHERE name::citext = 'A'", true),
+            ("reports", "SELECT * FROM items", true),
+            ("reports", "INSERT INTO items (name) VALUES ('b')", false),
+            ("search", "CREATE TABLE search.entries (id int)", true),
+            ("search", "SELECT * FROM items", false),
+            ("files", "CREATE TABLE public.files (id int)", true),
+        ] {
+            assert_eq!(can(service, sql), expected, "{version:?} {service}: {sql}");
+        }
+        assert_eq!(must(client.query("files", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).trim(), "t");
+        let mut session = server.session("postgres", "postgres");
+        assert_eq!(session.must("SELECT rolsuper FROM pg_roles WHERE rolname = 'boss';").trim(), "f");
+        let owners = "SELECT string_agg(datname || ' ' || datdba::regrole, ',' ORDER BY datname) FROM pg_database WHERE datname IN ('orders', 'files');";
+        assert_eq!(session.must(owners).trim(), "files files,orders orders_migrations");
+        // The other databases of the server are not changed.
+        let closed =
+            "SELECT count(*) FROM pg_database WHERE datname IN ('postgres', 'template1') AND datacl IS NOT NULL;";
+        let fresh = "SELECT (datacl IS NOT NULL)::int FROM pg_database WHERE datname = 'template1';";
+        assert_eq!(session.must(closed), session.must(fresh), "{version:?}");
+
+        // A second run changes nothing, and a changed password works.
+        let before = session.must("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
+        must(client.job("postgres-setup"));
+        // The runner warns of the table in the schema of `search`.
+        assert_eq!(client.job("migrate-orders").code, 0);
+        let after = session.must("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
+        assert_eq!(before, after);
+        std::fs::remove_file(client.secrets().join("files_db_password")).unwrap();
+        assert_eq!(nself_in(client.project.path(), ["secrets", "init", "--env", "local"]).code, 0);
+        assert!(!can("files", "SELECT 1"), "the server has the old password");
+        must(client.job("postgres-setup"));
+        assert!(can("files", "SELECT 1"));
+
+        a_server_of_another_authority_is_refused(&client, &authority);
+        a_role_with_more_rights_is_refused(&server, &client);
+    }
+}
+
+fn a_server_of_another_authority_is_refused(client: &Client, authority: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let (other, _) = certificate(folder.path(), "other");
+    let file = client.secrets().join("database_authority");
+    let replace = |by: &Path| {
+        std::fs::remove_file(&file).unwrap();
+        std::fs::copy(by, &file).unwrap();
+    };
+    replace(&other);
+    let refused = [client.job("postgres-setup"), client.job("migrate-orders"), client.query("orders", "SELECT 1")];
+    for ran in refused {
+        assert!(ran.code != 0 && ran.stderr.contains("certificate verify failed"), "{}", ran.stderr);
+    }
+    replace(authority);
+    assert_eq!(client.query("orders", "SELECT 1").code, 0, "control");
+}
+
+fn a_role_with_more_rights_is_refused(server: &Server, client: &Client) {
+    let mut session = server.session("postgres", "postgres");
+    session.must("ALTER ROLE search BYPASSRLS;");
+    let ran = client.job("postgres-setup");
+    assert!(
+        ran.code != 0 && ran.stderr.contains("the role search has rights that only a superuser can remove"),
+        "{}",
+        ran.stderr
+    );
+    session.must("ALTER ROLE search NOBYPASSRLS;");
+    assert_eq!(client.job("postgres-setup").code, 0);
+}

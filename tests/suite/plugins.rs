@@ -1,0 +1,111 @@
+//! Plugins: the commands, with a real registry, and the examples in a running stack.
+
+mod running;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::registry::Debian;
+use crate::support::{Ran, nself, nself_in, root, run, stack};
+
+/// A stack with this field `plugins`.
+fn shop(plugins: &str) -> tempfile::TempDir {
+    stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", plugins = {{ {plugins} }} }}"))
+}
+
+fn declare(folder: &Path, plugins: &str) {
+    let text = fs::read_to_string(shop(plugins).path().join("stack.ncl")).unwrap();
+    fs::write(folder.join("stack.ncl"), text).unwrap();
+}
+
+fn example(name: &str) -> String {
+    root().join("examples/plugins").join(name).display().to_string()
+}
+
+fn succeeds(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran
+}
+
+fn fails(ran: &Ran, code: &str) {
+    assert!(ran.code == 2 && ran.stderr.contains(code), "{}", ran.stderr);
+}
+
+#[test]
+fn a_plugin_from_a_folder_is_added_listed_and_removed() {
+    let project = shop("");
+    let folder = project.path();
+    let ran = succeeds(nself_in(folder, ["plugin", "add", &example("links")]));
+    assert_eq!(ran.stdout, "plugins/links\n");
+    assert!(ran.stderr.contains("plugins.links = import \"plugins/links/plugin.ncl\","), "{}", ran.stderr);
+    assert!(fs::read_to_string(folder.join("nself.lock")).unwrap().contains("\n    \"links\": {\"digest\":\"sha256:"));
+    declare(folder, "links = import \"plugins/links/plugin.ncl\"");
+    succeeds(nself_in(folder, ["gen"]));
+    assert!(folder.join("deploy/prod/migrations/np_links/0001_init.sql").is_file());
+
+    let list = succeeds(nself_in(folder, ["plugin", "list"])).stdout;
+    assert_eq!(list, "links  1.0.0  local, prod, staging  pinned  folder\n");
+    let json: Value = serde_json::from_str(&nself_in(folder, ["plugin", "list", "--format", "json"]).stdout).unwrap();
+    let plugin = &json["plugins"][0];
+    assert_eq!((&plugin["status"], &plugin["database"]), (&Value::from("pinned"), &Value::from("np_links")));
+    assert_eq!(plugin["services"], serde_json::json!(["links"]));
+
+    fails(&nself_in(folder, ["plugin", "remove", "links"]), "NS759");
+    declare(folder, "");
+    let ran = nself_in(folder, ["plugin", "remove", "links"]);
+    fails(&ran, "NS759");
+    assert!(ran.stderr.contains("--keep-data") && ran.stderr.contains("DROP DATABASE np_links"), "{}", ran.stderr);
+    let file = folder.join("plugins/links/main.go");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.clone() + "// edited\n").unwrap();
+    assert_eq!(nself_in(folder, ["plugin", "list", "--check"]).code, 1);
+    fails(&nself_in(folder, ["plugin", "remove", "links", "--keep-data"]), "NS758");
+    fs::write(&file, text).unwrap();
+    succeeds(nself_in(folder, ["plugin", "remove", "links", "--keep-data"]));
+    assert!(!folder.join("plugins/links").exists());
+    assert_eq!(succeeds(nself_in(folder, ["plugin", "list", "--check"])).stdout, "");
+    succeeds(nself_in(folder, ["gen"]));
+}
+
+#[test]
+fn a_published_plugin_is_added_by_its_digest() {
+    let Some(registry) = Debian::start() else { return };
+    let with_registry = |folder: &Path, arguments: &[&str]| run(registry.known_to(nself(folder).args(arguments)));
+    let author = shop("");
+    succeeds(nself_in(author.path(), ["plugin", "add", &example("cache")]));
+    let to = format!("oci://{}/acme/cache:1.0.0", registry.host);
+    let published = succeeds(with_registry(author.path(), &["plugin", "publish", "cache", &to])).stdout;
+    assert!(published.starts_with("oci://") && published.contains("@sha256:"), "{published}");
+
+    let project = shop("cache = import \"plugins/cache/plugin.ncl\"");
+    let ran = with_registry(project.path(), &["plugin", "add", &to]);
+    fails(&ran, "NS757");
+    assert!(ran.stderr.contains("has no digest"), "{}", ran.stderr);
+    succeeds(with_registry(project.path(), &["plugin", "add", published.trim()]));
+    let lock = fs::read_to_string(project.path().join("nself.lock")).unwrap();
+    assert!(lock.contains(published.trim()), "{lock}");
+    succeeds(nself_in(project.path(), ["gen"]));
+    // A release of generated files is not a plugin.
+    let release = format!("oci://{}/acme/shop:1.0.0", registry.host);
+    let release = succeeds(with_registry(project.path(), &["publish", &release])).stdout;
+    fails(&with_registry(project.path(), &["plugin", "add", release.trim(), "--name", "shop"]), "NS757");
+    assert!(!project.path().join("plugins/shop").exists());
+}
+
+#[test]
+fn a_new_plugin_works_with_every_template() {
+    for template in ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"] {
+        let project = shop("my-links = import \"plugins/my-links/plugin.ncl\"");
+        succeeds(nself_in(project.path(), ["plugin", "new", "my-links", "--template", template]));
+        let ran = nself_in(project.path(), ["gen"]);
+        let is_bullmq = template == "bullmq";
+        // Its queue needs a Redis, which the stack does not have.
+        assert!((ran.code == 0) != is_bullmq, "{template}: {}", ran.stderr);
+        let compose = fs::read_to_string(project.path().join("deploy/prod/compose.yaml")).unwrap_or_default();
+        assert!(is_bullmq || compose.contains("\n  my-links:\n") && compose.contains("PORT: \"3820\""), "{template}");
+        fails(&nself_in(project.path(), ["plugin", "new", "my-links"]), "already exists");
+    }
+    fails(&nself_in(shop("").path(), ["plugin", "new", "My_Links"]), "NS105");
+}
