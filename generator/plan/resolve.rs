@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, cache_memory, connections, database_clients, database_endpoints, databases, definitions, encryption,
-    extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, plugins, secrets,
+    access, backups, cache_memory, connections, database_clients, database_endpoints, databases, definitions,
+    encryption, extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, plugins, secrets,
     server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication,
-    ServerAccess, namespace,
+    Backups, Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler,
+    Replication, ServerAccess, namespace,
 };
 use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
-use super::{rules, start_order};
+use super::{backup_services, rules, start_order};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
@@ -30,6 +30,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let inputs = Inputs::new(name, stack, files);
     let mut outcome = Outcome::default();
     let mut roster = outcome.collect(roster(stack, inputs.profile));
+    backup_services::complete(stack, &mut roster);
     outcome.findings.extend(rules::check_declarations(inputs, &roster));
     let addresses = outcome.collect(Addresses::plan(inputs, &roster));
     let server = outcome.collect(databases::plan(stack, &roster));
@@ -49,12 +50,13 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(secrets::files(&roster, &declared));
+    let backups = outcome.collect(backups::plan(inputs, &roster, &declared));
     let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
-    let mut server = database_server(inputs, &roster, (server, migrations), &users, &mut outcome);
+    let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
@@ -103,6 +105,7 @@ struct ServerPlan {
     migrations: BTreeMap<SqlIdent, Migrations>,
     pooler: Option<Pooler>,
     replication: Option<Replication>,
+    backups: Option<Backups>,
     access: Option<ServerAccess>,
     setup: Option<DatabaseSetup>,
     /// Jobs that work on the server, some of them as the superuser.
@@ -111,11 +114,11 @@ struct ServerPlan {
     recipes: Recipes,
 }
 
-/// Plans the server's clients: passwords, pooler, replica, access rules and TLS.
+/// Plans the server's clients: passwords, pooler, replica, backups, access rules and TLS.
 fn database_server(
     inputs: Inputs,
     roster: &Roster,
-    (server, migrations): (databases::Server, BTreeMap<SqlIdent, Migrations>),
+    (server, migrations, backups): (databases::Server, BTreeMap<SqlIdent, Migrations>, Option<Backups>),
     users: &SecretUsers,
     outcome: &mut Outcome,
 ) -> ServerPlan {
@@ -125,14 +128,25 @@ fn database_server(
     jobs.extend(setup.as_ref().map(|setup| setup.job.clone()));
     let pooled = outcome.collect(database_endpoints::pooler(stack, roster, &server.roles, users));
     let replication = outcome.collect(database_endpoints::replication(roster));
-    let access = outcome.collect(access::plan(inputs, roster, &jobs, replication.as_ref()));
+    let access = outcome.collect(access::plan(inputs, roster, &jobs));
     let clients = database_clients::clients(&server.roles, roster, &jobs, users);
     outcome.collect(external_server::plan(stack, &clients));
     let mut recipes = outcome.collect(encryption::plan(stack, roster, access.as_ref(), (&jobs, &clients)));
     recipes.extend(pooled.recipes);
-    let roles = databases::logins(&server, &migrations, replication.as_ref());
+    let roles = databases::logins(&server, &migrations, (replication.as_ref(), backups.as_ref()));
     let databases = server.databases;
-    ServerPlan { databases, roles, migrations, pooler: pooled.pooler, replication, access, setup, jobs, recipes }
+    ServerPlan {
+        databases,
+        roles,
+        migrations,
+        pooler: pooled.pooler,
+        replication,
+        backups,
+        access,
+        setup,
+        jobs,
+        recipes,
+    }
 }
 
 impl Plan {
@@ -161,6 +175,7 @@ impl Plan {
             roles: server.roles,
             pooler: server.pooler,
             replication: server.replication,
+            backups: server.backups,
             access: server.access,
             setup: server.setup,
             migrations: server.migrations,

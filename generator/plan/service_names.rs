@@ -17,6 +17,18 @@ pub const ACME: &str = "acme";
 /// The one-shot that sets the owner of data volumes.
 pub const VOLUME_OWNER: &str = "volume-owner";
 
+/// Receives the log of the database server and stores it.
+pub const BACKUP_LOG: &str = "backup-wal";
+/// Takes base backups at the times of the schedule.
+pub const BACKUP: &str = "backup";
+/// Prints the backups of the target.
+pub const BACKUP_LIST: &str = "backup-list";
+/// Restores a backup into an empty folder and checks it.
+pub const BACKUP_VERIFY: &str = "backup-verify";
+/// Restores a backup in place of the server's data.
+pub const BACKUP_RESTORE: &str = "backup-restore";
+/// The one-shot that copies the programs of backups into a volume.
+pub const BACKUP_TOOLS: &str = "backup-tools";
 /// Returns one of the constants above as a service name.
 pub fn service_name(text: &str) -> ServiceName {
     ServiceName::wrap(text.to_owned())

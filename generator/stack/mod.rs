@@ -1,6 +1,7 @@
 //! Types of the stack: the settings of one environment, after its layers are merged. They are plain data, independent of
 //! Compose, Kubernetes and nginx. Positions in source files are kept apart, in `Origins`.
 
+mod backups;
 mod container;
 pub mod database;
 pub mod edge;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use backups::{BackupTarget, Backups, FolderTarget, Retention, S3Target};
 pub use container::{Autoscale, Limits, LogDriver, Logging, Protocol, Publish, Reservations};
 pub use database::{Access, DatabaseServer, DatabaseUse, ExternalServer};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
@@ -113,6 +115,9 @@ pub struct Stack {
     /// The monitoring services, and the receivers of their alerts.
     #[serde(default)]
     pub monitoring: Monitoring,
+    /// Backups of the database server.
+    #[serde(default)]
+    pub backups: Backups,
     /// Plugins by name. Each is in a folder of the project: `plugins.notify = import "plugins/notify/plugin.ncl"`.
     #[serde(default)]
     pub plugins: BTreeMap<ServiceName, Plugin>,

@@ -46,7 +46,7 @@ pub struct Process {
     pub replicas: Option<u16>,
     pub autoscale: Option<Autoscale>,
     pub stop_grace: Option<Duration>,
-    /// Whether the process runs all the time or once.
+    /// Whether the process runs all the time, once, or when an operator starts it.
     pub run: Run,
     /// Times in UTC at which the process is started. Without a schedule, it runs all the time.
     pub schedule: Option<Schedule>,
@@ -66,7 +66,7 @@ impl Process {
     /// Returns the process as a service with the settings of `service`, some of them replaced. `siblings` are the names
     /// of the service's processes; a job among them does not wait for the others.
     pub fn as_service(&self, service: &Service, name: &ServiceName, siblings: &[ServiceName]) -> Service {
-        let is_job = self.run == Run::Once;
+        let is_job = self.run != Run::Always;
         let mut depends_on = service.depends_on.clone();
         depends_on.retain(|to, _| to != name && !(is_job && siblings.contains(to)));
         depends_on.extend(self.depends_on.clone());

@@ -115,7 +115,7 @@ pub struct Service {
     pub compose: BTreeMap<String, serde_json::Value>,
     /// Raw keys of a pod that the model does not cover, merged last.
     pub kubernetes: BTreeMap<String, serde_json::Value>,
-    /// Whether the service runs all the time, or once.
+    /// Whether the service runs all the time, once, or when an operator starts it.
     pub run: Run,
     /// Times in UTC at which the service is started. Without a schedule, it runs all the time.
     pub schedule: Option<Schedule>,
@@ -147,6 +147,9 @@ pub enum Run {
     Always,
     /// Runs once for each start of the stack, and is repeated until it succeeds, such as a job that creates buckets.
     Once,
+    /// Runs only when an operator starts it, and ends, such as a job that restores a backup.
+    #[serde(rename = "on_request")]
+    OnRequest,
 }
 
 /// The state of a dependency that allows a service to start.

@@ -11,10 +11,11 @@ use crate::plan::aspect::database_clients::Clients;
 use crate::plan::aspect::endpoint::Endpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
-    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
+    access, backups, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions,
     external_server, graphql, ingress, mail, migrations, monitoring, plugins, secrets, server_settings, setup,
     variables, volumes,
 };
+use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
@@ -28,7 +29,8 @@ use crate::values::{Checked, EnvironmentName, SecretName, ServiceName, VariableN
 fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
     let stack: Stack = decode_json(stack).unwrap();
     let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
-    let roster = roster(&stack, Profile::Prod).part;
+    let mut roster = roster(&stack, Profile::Prod).part;
+    backup_services::complete(&stack, &mut roster);
     test(Inputs::new(&environment, &stack, &files), &roster)
 }
 
@@ -265,7 +267,7 @@ fn access_rules_and_tls_are_wired_into_the_server() {
         stack["database_server"] = json!({ "tls": tls });
         with_roster(&stack, |inputs, roster| {
             let none = BTreeSet::new();
-            let access = access::plan(inputs, roster, &none, None);
+            let access = access::plan(inputs, roster, &none);
             let rules = additions(&access, "postgres").len();
             let encrypted = encryption::plan(inputs.stack, roster, access.part.as_ref(), (&none, &BTreeMap::new()));
             (rules, encrypted.part.len(), additions(&encrypted, "postgres").len())
@@ -320,6 +322,58 @@ fn a_client_of_an_external_server_reaches_its_addresses() {
     assert_eq!(outside(&server), [("orders".to_owned(), 6432, 2)], "a client of the pooler does not reach the server");
     assert_eq!(outside(&json!({ "host": "10.1.0.7" })), [("orders".to_owned(), 5432, 1)]);
     assert_eq!(outside(&Value::Null), []);
+}
+
+#[test]
+fn backups_wire_their_target_and_the_folder_of_the_server() {
+    let planned = |target: Value, data: &str| {
+        let secrets = json!({ "backup_key": { "random": 43 }, "backup_wal_password": { "random": 43 } });
+        let mut stack = stack(&json!({
+            "backup-wal": { "catalogue": "backup-wal", "secrets": secrets },
+            "backup-restore": { "catalogue": "backup-restore", "run": "on_request" },
+        }));
+        stack["services"]["postgres"]["env"] = json!({ "PGDATA": data });
+        stack["backups"] = json!({ "enabled": true, "target": target });
+        with_roster(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let planned = backups::plan(inputs, roster, &declared);
+            let kinds = additions(&planned, "backup-restore");
+            let mounts =
+                kinds.iter().any(|kind| matches!(kind, Addition::Volume(mount) if mount.stopped_owner.is_some()));
+            let place = kinds.iter().find_map(|kind| match kind {
+                Addition::Variable(name, PlannedValue::Text(text)) if name.as_str() == "NSELF_BACKUP_PLACE" => {
+                    Some(text.clone())
+                }
+                _ => None,
+            });
+            let egress = roster[&name("backup-wal")].service.egress;
+            let codes: Vec<Code> = planned.findings.iter().map(|finding| finding.code).collect();
+            (place.unwrap_or_default(), mounts, egress, codes)
+        })
+    };
+    let inside = "/var/lib/postgresql/data/pgdata";
+    let key = json!({ "secret": "postgres_password" });
+    let bucket = json!({ "s3": { "bucket": "ledger", "access_key": key, "secret_key": key } });
+    assert_eq!(planned(bucket, inside), ("store:ledger/shop/prod".into(), true, true, vec![]));
+    let host = json!({ "folder": { "host": "/mnt/backups" } });
+    assert_eq!(planned(host, inside), ("store:/backups".into(), true, false, vec![]));
+    let here = json!({ "folder": {} });
+    assert_eq!(planned(here.clone(), inside).3, [Code::BackupOnHost]);
+    assert_eq!(planned(here, "/var/lib/postgresql/data").3, [Code::BackupOnHost, Code::BackupServer]);
+    assert_eq!(planned(json!({}), inside).3, [Code::BackupTarget]);
+}
+
+#[test]
+fn only_services_of_the_library_copy_the_server() {
+    let clients = |catalogue: Value| {
+        let service = json!({ "catalogue": catalogue, "image": "a/wal:1" });
+        with_roster(&stack(&json!({ "backup-wal": service })), |_, roster| {
+            backup_services::replication_clients(roster).len()
+        })
+    };
+    assert_eq!(clients(json!("backup-wal")), 2);
+    assert_eq!(clients(json!(null)), 0);
 }
 
 /// Plans the metadata of a stack whose Hasura serves the database `shop`.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds local images under the names that a compose.yaml asks for. They stand in for images that cannot be
-# pulled here: PostgreSQL, PgBouncer, nginx, redis and busybox are the real programs of Debian 13, the rest is stand_in.py.
+# pulled here: PostgreSQL, PgBouncer, nginx, redis and busybox are the real programs of Debian 13, rclone is of PyPI, the rest is stand_in.py.
 # usage: DOCKER_HOST=… tests/images/build.sh compose.yaml...   (needs tests/tools.sh first)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -80,6 +80,10 @@ COPY postgres-entrypoint.sh /usr/local/bin/docker-ensure-initdb.sh
 COPY --chown=70:70 empty '$data'
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]' ;;
+    */rclone/rclone:*)
+      cp "$tools/backups/bin/rclone" "$work/rclone"
+      image "$name" 'COPY rclone /usr/local/bin/rclone
+ENTRYPOINT ["rclone"]' ;;
     */edoburu/pgbouncer:*)
       image "$name" 'COPY passwd /etc/passwd
 RUN ["ln", "-s", "/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]

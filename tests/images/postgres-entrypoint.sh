@@ -36,7 +36,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   rm /tmp/first-password
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   # In the file, so that an option of the command overrides it.
-  echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
+  printf "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n" >>"$PGDATA/postgresql.conf"
   # As in the official image, this server has the arguments of the later one.
   (
     if [ "${1:-}" = postgres ]; then shift; fi

@@ -122,6 +122,13 @@ fn fill(path: &[String], text: &str) -> Value {
     if path.iter().any(|step| ["alerts", "dashboards", "metrics", "monitoring"].contains(&step.as_str())) {
         add_monitoring(&mut stack);
     }
+    if path[0] == "backups" {
+        stack["backups"] = json!({ "enabled": true, "target": { "s3": { "bucket": "probe", "access_key": { "secret": "probe" }, "secret_key": { "secret": "probe" } } } });
+        stack["secrets"] = json!({ "probe": { "external": "a key" } });
+        if path.contains(&"folder".to_owned()) {
+            stack["backups"]["target"] = json!({ "folder": {} });
+        }
+    }
     let mut at = &mut stack;
     for (i, step) in path.iter().enumerate() {
         let last = i + 1 == path.len();
@@ -213,7 +220,7 @@ for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
     all_texts += [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
     all_texts += list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
     expected = {'auth', 'hasura', 'nginx', 'postgres', 'probe'}
-    bundle = {'alertmanager', 'alloy', 'cadvisor', 'grafana', 'loki', 'node-exporter', 'postgres-exporter', 'prometheus', 'tempo'}
+    bundle = {'backup', 'backup-list', 'backup-restore', 'backup-tools', 'backup-verify', 'backup-wal', 'volume-owner', 'alertmanager', 'alloy', 'cadvisor', 'grafana', 'loki', 'node-exporter', 'postgres-exporter', 'prometheus', 'tempo'}
     if set(document['services']) - {'hasura-probe', 'probe-probe'} - bundle != expected:
         print(shown, sorted(document['services'])); bad += 1
     doubled = hostile.replace('$', '$$')

@@ -11,7 +11,7 @@ fn assert_success(ran: Ran) -> Ran {
     ran
 }
 
-/// Returns a stack of the server and services with databases of their own.
+/// Returns a stack of the server and services with separate databases.
 fn services(text: &str) -> String {
     format!(
         "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"shop.example.com\",\n\
@@ -37,7 +37,7 @@ fn tickets() -> Stack {
     stack.unwrap_or_else(|| panic!("the tools were there"))
 }
 
-/// Generates the stack anew and starts it.
+/// Generates the changed stack and starts it.
 fn next_generation(stack: &Stack, text: &str) -> Ran {
     write(stack.project.path(), text);
     let ran = stack.generate();
@@ -228,7 +228,7 @@ fn two_apart() {
         let ran = assert_success(crate::support::run(curl.arg(format!("https://{host}:{port}/x"))));
         assert!(ran.stdout.contains("/x"), "{environment}: {}", ran.stdout);
     }
-    // Each has databases of its own.
+    // Each has separate databases.
     query(&stack, "tickets", "CREATE TABLE only_local (id int)");
     let sql = "SELECT count(*) FROM pg_class WHERE relname = 'only_local'";
     let ran =

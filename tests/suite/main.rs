@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod attacks;
+mod backups;
 mod cluster;
 mod commands;
 mod compose;

@@ -137,10 +137,13 @@ fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> B
     }
 }
 
-/// Returns the profile of a service with a schedule, so that `up` does not start it; its timer does.
+/// Returns the profile of a service that its timer or an operator starts, so that `up` does not.
 fn profiles(planned: &plan::Service) -> Vec<&'static str> {
-    let is_scheduled = planned.schedule.is_some() && !planned.compose.contains_key("profiles");
-    if is_scheduled { vec!["schedule"] } else { Vec::new() }
+    if planned.compose.contains_key("profiles") {
+        return Vec::new();
+    }
+    let scheduled = planned.schedule.is_some().then_some("schedule");
+    scheduled.into_iter().chain(planned.on_request.then_some("request")).collect()
 }
 
 /// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that fails,

@@ -153,6 +153,8 @@ pub struct Job {
 pub struct CronJob {
     pub schedule: String,
     pub time_zone: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
     pub concurrency_policy: &'static str,
     pub starting_deadline_seconds: u32,
     pub successful_jobs_history_limit: u16,

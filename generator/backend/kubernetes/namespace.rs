@@ -7,7 +7,7 @@ use serde_json::json;
 use super::cluster::{Cluster, quantity};
 use super::model::{Body, Claim, Metadata, Object, Spec};
 use crate::stack::SharedVolumes;
-use crate::values::Memory;
+use crate::values::{Memory, VolumeName};
 
 /// The Kubernetes version whose Pod Security rules apply. It is pinned, so that an upgrade of the cluster does not
 /// change the rules.
@@ -24,15 +24,20 @@ const KEEP: [(&str, &str); 2] = [
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let metadata = Metadata { name: cluster.namespace.to_owned(), labels: labels(cluster), ..Metadata::default() };
     let namespace = Object { api_version: "v1", kind: "Namespace", metadata, body: Body::Bare {} };
-    let mode = match cluster.settings.shared_volumes {
-        SharedVolumes::Many => "ReadWriteMany",
-        SharedVolumes::Node => "ReadWriteOnce",
+    let mode = |volume: &VolumeName| {
+        let mounts = cluster.plan.services.values().flat_map(|service| &service.volumes);
+        // The volume of a job belongs to that job alone.
+        let is_single = mounts.filter(|mount| mount.volume == *volume).count() == 1;
+        match cluster.settings.shared_volumes {
+            SharedVolumes::Many if !is_single => "ReadWriteMany",
+            _ => "ReadWriteOnce",
+        }
     };
     let shared = cluster.plan.volumes.iter().filter(|(name, _)| cluster.is_shared(name));
     let claims = shared.filter_map(|(name, volume)| {
         let owner = cluster.plan.services.get(&volume.owner)?;
         let metadata = Metadata { name: name.to_string(), ..cluster.metadata(&volume.owner, owner.zone) };
-        let spec = Spec::Claim(claim(cluster, volume.size, mode));
+        let spec = Spec::Claim(claim(cluster, volume.size, mode(name)));
         Some(Object::spec("v1", "PersistentVolumeClaim", metadata, spec))
     });
     let mut objects: Vec<Object> = std::iter::once(namespace).chain(claims).collect();

@@ -144,8 +144,10 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let name = mount.volume.to_string();
         let path = mount.path.to_string();
         mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
-        if cluster.is_shared(&mount.volume) {
-            volumes.push(Volume::Claim { name: name.clone(), persistent_volume_claim: ClaimName { claim_name: name } });
+        // The name that a StatefulSet gives the claim of its first pod.
+        let own = mount.stopped_owner.as_ref().map(|owner| format!("{name}-{owner}-0"));
+        if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(own) {
+            volumes.push(Volume::Claim { name, persistent_volume_claim: ClaimName { claim_name } });
         }
     }
     for (i, config) in service.config.iter().enumerate() {
@@ -175,6 +177,12 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let name = format!("tmpfs-{i}");
         volumes.push(memory(&name, tmpfs.limit()));
         mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), sub_path: None, read_only: false });
+    }
+    if let Some(programs) = &service.programs {
+        let name = programs.service.to_string();
+        let empty_dir = Memory { medium: "", size_limit: wait::PROGRAMS_SIZE.to_owned() };
+        volumes.push(Volume::Memory { name: name.clone(), empty_dir });
+        mounts.push(Mount { name, mount_path: programs.folder.to_string(), sub_path: None, read_only: true });
     }
     if let Some(size) = service.shm_size {
         volumes.push(memory("shm", size));

@@ -185,6 +185,7 @@ fn head(plan: &Plan) -> Plan {
         roles: BTreeMap::new(),
         pooler: None,
         replication: None,
+        backups: None,
         access: None,
         setup: None,
         graphql: BTreeMap::new(),

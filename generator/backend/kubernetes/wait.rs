@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
 use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security};
-use super::model::{Container, Expanded, Resources, SecretKey, Source, Variable};
+use super::model::{Container, Expanded, Mount, Resources, SecretKey, Source, Variable};
 use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
-use crate::plan::{DatabaseSetup, Migrations, Service, Value, encryption};
+use crate::plan::{DatabaseSetup, Migrations, Programs, Service, Value, encryption};
 use crate::stack::Condition;
 use crate::values::{ExtensionName, ServiceName, UserId};
 
@@ -74,6 +74,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
     }
     containers.extend(prepared);
     containers.extend(migrated);
+    containers.extend(service.programs.as_ref().map(|programs| copying_container(programs, service)));
     findings.into_result(containers)
 }
 
@@ -147,6 +148,24 @@ fn migration_container(
         container.volume_mounts.push(secrets_mount());
     }
     Ok(Some(container))
+}
+
+/// The size of a volume with programs of another image.
+pub const PROGRAMS_SIZE: &str = "192Mi";
+
+/// Returns the container that copies programs of its image into a volume of the pod.
+fn copying_container(programs: &Programs, service: &Service) -> Container {
+    let command = programs.command.iter().map(|word| Expanded(word.to_string())).collect();
+    let (image, user) = (programs.image.to_string(), service.user.as_ref());
+    let mut container = container(programs.service.to_string(), image, command, Vec::new(), user);
+    let mount_path = programs.folder.to_string();
+    container.volume_mounts.push(Mount {
+        name: programs.service.to_string(),
+        mount_path,
+        sub_path: None,
+        read_only: false,
+    });
+    container
 }
 
 /// Returns a container with the resources of a small script.

@@ -23,6 +23,9 @@ const CPU_TARGET: u8 = 80;
 /// The time of low load in seconds after which an autoscaler removes pods.
 const SCALE_DOWN_DELAY: u16 = 300;
 
+/// The schedule of a job that only an operator starts: a CronJob must have one, and this date does not exist.
+const NEVER: &str = "0 0 30 2 *";
+
 /// Returns the workload of a service, its disruption budget and its autoscaler.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
     let annotations = service.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -108,21 +111,24 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
     }
 }
 
-/// Returns a Job, or a CronJob for a service with a schedule. The name of a Job contains the digest of its template, since
+/// Returns a Job, or a CronJob for a service with a schedule; for a service on request a suspended one, from which
+/// `kubectl create job --from` creates Jobs. The name of a Job contains the digest of its template, since
 /// a finished Job never runs again.
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
     let job =
         Job { backoff_limit: 3, active_deadline_seconds: JOB_DEADLINE, ttl_seconds_after_finished: None, template };
-    let Some(schedule) = &service.schedule else {
+    let schedule = service.schedule.as_ref().map(ToString::to_string);
+    let Some(schedule) = schedule.or(service.on_request.then(|| NEVER.to_owned())) else {
         let metadata = Metadata { name: format!("{name}-{}", &digest.as_str()[..10]), ..metadata };
         return Object::spec("batch/v1", "Job", metadata, Spec::Job(job));
     };
     let labels = cluster.labels(name, service.zone);
     let spec = CronJob {
-        schedule: schedule.to_string(),
+        schedule,
         time_zone: "Etc/UTC",
+        suspend: service.on_request.then_some(true),
         concurrency_policy: "Forbid",
         starting_deadline_seconds: 300,
         successful_jobs_history_limit: 3,

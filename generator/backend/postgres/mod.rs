@@ -103,12 +103,13 @@ fn rules(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
             context! { name => hba_name(name), roles }
         })
         .collect();
+    let copiers = plan.roles.iter().filter(|(_, role)| role.replication).map(|(name, _)| hba_name(name));
     let view = context! {
         databases,
         kind => hba_connection(access.tls),
         superuser => hba_name(&access.superuser),
         superuser_from => hba_addresses(&access.superuser_from),
-        replication => plan.replication.as_ref().map(|replication| hba_name(&replication.role)),
+        copiers => copiers.collect::<Vec<_>>(),
         replication_from => hba_addresses(&access.replication_from),
     };
     render(Language::AccessRules, PG_HBA, view)

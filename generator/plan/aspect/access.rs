@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use super::encryption;
 use super::server_files::{SERVERS, folder, script, setting};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::backup_services::replication_clients;
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, Peers, Replication, ServerAccess};
+use crate::plan::model::{ConfigMount, Peers, ServerAccess};
 use crate::plan::network::Network;
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{DATABASE, REPLICA, service_name};
+use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Compat, EnvValue};
 use crate::values::{Checked, ServiceName, SqlIdent, VariableName};
@@ -21,19 +22,13 @@ const LABEL: usize = 63;
 
 /// Plans the server's access rules, and wires them into the server and its replica. An environment without a server has
 /// none.
-pub fn plan(
-    inputs: Inputs,
-    roster: &Roster,
-    jobs: &BTreeSet<ServiceName>,
-    replication: Option<&Replication>,
-) -> Planned<Option<ServerAccess>> {
+pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Planned<Option<ServerAccess>> {
     let mut planned = Planned { part: None, wirings: wire(roster), findings: Vec::new() };
     let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
     // The jobs work as the superuser.
-    let replica = service_name(REPLICA);
+    let copiers = replication_clients(roster);
     let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.iter().collect());
-    let (replication_from, also_long) =
-        peers(inputs, Network::Replication, replication.map(|_| &replica).into_iter().collect());
+    let (replication_from, also_long) = peers(inputs, Network::Replication, copiers.iter().collect());
     if let Some(name) = long.or(also_long) {
         planned.findings.push(
             Diagnostic::error(Code::LongContainerName, crate::path!("project"))

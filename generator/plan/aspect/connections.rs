@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::mail::MailServer;
 use crate::plan::addresses::port;
+use crate::plan::backup_services::replication_clients;
 use crate::plan::model::{Connection, IngressPlan, Upstream};
 use crate::plan::network::Network;
 use crate::plan::roster::Roster;
-use crate::plan::service_names::{DATABASE, PROXY_SERVICE, REPLICA, service_name};
+use crate::plan::service_names::{DATABASE, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{EnvReference, Zone};
 use crate::values::ServiceName;
@@ -57,13 +58,14 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
 /// Plans the networks of each service: that of its zone, and those of the services to which it connects.
 ///
 /// The proxy joins no other zone: its upstreams join the network of the proxy. A job that works as the database's
-/// superuser joins no zone either: its peers join the network of such jobs. The replica and its server share a network.
+/// superuser joins no zone either: its peers join the network of such jobs. The server shares a network with those that copy it.
 pub fn networks(
     roster: &Roster,
     connections: &BTreeSet<Connection>,
     maintenance: &BTreeSet<ServiceName>,
 ) -> Planned<()> {
     let zone = |name: &ServiceName| Network::from(roster[name].service.zone.unwrap_or(Zone::App));
+    let copiers = replication_clients(roster);
     let mut networks: BTreeMap<&ServiceName, BTreeSet<Network>> = BTreeMap::new();
     for name in roster.keys() {
         let network = if maintenance.contains(name) { Network::Maintenance } else { zone(name) };
@@ -78,7 +80,7 @@ pub fn networks(
             (from, zone(to))
         };
         networks.entry(service).or_default().insert(network);
-        if *from == service_name(REPLICA) && *to == service_name(DATABASE) {
+        if copiers.contains(from) && *to == service_name(DATABASE) {
             networks.entry(from).or_default().insert(Network::Replication);
             networks.entry(to).or_default().insert(Network::Replication);
         }

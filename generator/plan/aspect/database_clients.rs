@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::Roles;
 use super::endpoint::Endpoint;
+use crate::plan::backup_services::replication_clients;
 use crate::plan::roster::Roster;
-use crate::plan::service_names::{POOLER, REPLICA, service_name};
+use crate::plan::service_names::{POOLER, service_name};
 use crate::plan::wiring::SecretUsers;
 use crate::values::ServiceName;
 
 /// The endpoints to which each service connects.
 pub type Clients = BTreeMap<ServiceName, BTreeSet<Endpoint>>;
 
-/// Returns the services that connect to an endpoint: by a URL, as a job, as the pooler or as the replica.
+/// Returns the services that connect to an endpoint: by a URL, as a job, as the pooler, or to copy the server.
 pub fn clients(roles: &Roles, roster: &Roster, jobs: &BTreeSet<ServiceName>, users: &SecretUsers) -> Clients {
     let mut clients = Clients::new();
     let mut add = |client: &ServiceName, endpoint: Endpoint| {
@@ -24,6 +25,7 @@ pub fn clients(roles: &Roles, roster: &Roster, jobs: &BTreeSet<ServiceName>, use
         users.of(secret).for_each(|user| add(user, url.endpoint));
     }
     jobs.iter().for_each(|job| add(job, Endpoint::Server));
-    [POOLER, REPLICA].map(service_name).iter().for_each(|server| add(server, Endpoint::Server));
+    add(&service_name(POOLER), Endpoint::Server);
+    replication_clients(roster).iter().for_each(|server| add(server, Endpoint::Server));
     clients
 }

@@ -11,9 +11,9 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::excluded_service;
 use crate::plan::inputs::profile;
-use crate::plan::model::{Database, Grant, LoginRole, Migrations, Replication};
+use crate::plan::model::{Backups, Database, Grant, LoginRole, Migrations, Replication};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{DATABASE, service_name};
+use crate::plan::service_names::{BACKUP_LOG, DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Access, Condition, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
@@ -245,7 +245,7 @@ fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Ro
 pub fn logins(
     server: &Server,
     migrations: &BTreeMap<SqlIdent, Migrations>,
-    replication: Option<&Replication>,
+    (replication, backups): (Option<&Replication>, Option<&Backups>),
 ) -> BTreeMap<SqlIdent, LoginRole> {
     let mut logins = BTreeMap::new();
     for (service, role) in &server.roles {
@@ -275,6 +275,15 @@ pub fn logins(
             replication: true,
         };
         logins.insert(replication.role.clone(), login);
+    }
+    if let Some(backups) = backups {
+        let login = LoginRole {
+            service: service_name(BACKUP_LOG),
+            password: backups.password.clone(),
+            databases: BTreeSet::new(),
+            replication: true,
+        };
+        logins.insert(backups.role.clone(), login);
     }
     logins
 }

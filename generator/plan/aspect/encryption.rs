@@ -9,6 +9,7 @@ use super::database_host::DatabaseHost;
 use super::endpoint::Endpoint;
 use super::server_files::{SERVERS, script, setting};
 use crate::path;
+use crate::plan::backup_services::replication_clients;
 use crate::plan::model::{ServerAccess, Value};
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::{Recipe, Recipes};
@@ -82,7 +83,7 @@ pub fn plan(
         }
     }
     // These connect without a URL.
-    for client in jobs.iter().chain([&service_name(REPLICA)]) {
+    for client in jobs.iter().chain(&replication_clients(roster)) {
         for (variable, value) in [("PGSSLMODE", "verify-full".to_owned()), ("PGSSLROOTCERT", secret_path(AUTHORITY))] {
             wire(client, Addition::Variable(VariableName::wrap(variable.into()), Value::Text(value)));
         }

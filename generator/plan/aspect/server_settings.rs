@@ -7,8 +7,9 @@ use super::server_files::{SERVERS, setting};
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::assemble::memory_limit;
+use crate::plan::backup_services::replication_clients;
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{REPLICA, service_name};
+use crate::plan::service_names::service_name;
 use crate::plan::wiring::{Planned, Wiring};
 use crate::stack::Stack;
 use crate::values::{Memory, ServiceName};
@@ -34,8 +35,8 @@ const FIXED: [(&str, &str); 6] = [
     ("pg_stat_statements.track_utility", "off"),
     ("pg_stat_statements.max", "5000"),
 ];
-/// The server retains this much WAL for a replica that is disconnected. A replica that falls further behind must be
-/// copied again, but the disk of the server does not fill.
+/// The server retains this much WAL for a replica or a receiver that is disconnected. One that falls further behind must
+/// copy the server again, but the disk of the server does not fill.
 const RETAINED_WAL: (&str, &str) = ("max_slot_wal_keep_size", "4GB");
 
 /// Wires the settings into the commands of the server and its replica. `libraries` are those that extensions of the
@@ -69,7 +70,7 @@ fn wirings(
     let connections = declared.get("max_connections").and_then(|text| text.as_str().parse().ok());
     let mut derived = by_memory(memory_limit(&server.service), connections.unwrap_or(CONNECTIONS));
     derived.extend(FIXED.map(|(setting, value)| (setting.to_owned(), value.to_owned())));
-    if roster.contains_key(&service_name(REPLICA)) {
+    if !replication_clients(roster).is_empty() {
         derived.insert(RETAINED_WAL.0.to_owned(), RETAINED_WAL.1.to_owned());
     }
     let loaded = [STATEMENTS].into_iter().chain(libraries.names.iter().map(String::as_str));

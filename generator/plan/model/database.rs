@@ -87,15 +87,15 @@ pub struct ServerAccess {
     pub superuser: SqlIdent,
     /// Containers from which the superuser may connect.
     pub superuser_from: Peers,
-    /// Containers from which the replica may connect.
+    /// Containers from which the replica and the services of backups may connect.
     pub replication_from: Peers,
     /// Whether connections from other containers are encrypted.
     pub tls: bool,
 }
 
 impl ServerAccess {
-    /// Returns the host name by which the replica connects: in the network that only these two share, so that the server
-    /// sees an address of that network.
+    /// Returns the host name by which the replica and the services of backups connect: in the network that only they and
+    /// the server join, so that the server sees an address of that network.
     pub fn primary(&self) -> String {
         match &self.replication_from {
             Peers::Network(network) => format!("{DATABASE}.{network}"),

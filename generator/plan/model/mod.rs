@@ -1,5 +1,6 @@
 //! Types of the plan: everything that the backends write, decided for one environment.
 
+mod backups;
 mod database;
 mod file;
 mod graphql;
@@ -22,13 +23,14 @@ use crate::values::{
     VolumeName,
 };
 
+pub use backups::Backups;
 pub use database::{Database, DatabaseSetup, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
 pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
 pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
-pub use service::{Check, ConfigMount, Health, OutsideServer, Publish, Service, Value, VolumeMount};
+pub use service::{Check, ConfigMount, Health, OutsideServer, Programs, Publish, Service, Value, VolumeMount};
 
 /// The plan of one environment. Backends translate it, and decide only how their target expresses it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -60,6 +62,9 @@ pub struct Plan {
     /// The replica of the database server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
+    /// Backups of the database server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backups: Option<Backups>,
     /// Access rules of the database server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<ServerAccess>,

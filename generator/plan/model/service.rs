@@ -105,6 +105,12 @@ pub struct Service {
     pub shm_size: Option<Memory>,
     /// Whether the service runs once and ends, such as the job that sets the owner of a volume.
     pub one_shot: bool,
+    /// Whether the service runs only when an operator starts it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_request: bool,
+    /// Programs of another image, which are copied before the service starts; only on clusters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs: Option<Programs>,
     /// Times at which a scheduled job runs.
     pub schedule: Option<Schedule>,
     /// Raw Compose keys.
@@ -141,9 +147,9 @@ impl Service {
         self.egress || !self.outside.is_empty()
     }
 
-    /// Returns whether the service runs and ends, once or by a schedule.
+    /// Returns whether the service runs and ends: once, by a schedule or on request.
     pub fn runs_to_completion(&self) -> bool {
-        self.one_shot || self.schedule.is_some()
+        self.one_shot || self.on_request || self.schedule.is_some()
     }
 
     /// Returns whether other services and the edge reach the service by its name.
@@ -195,6 +201,19 @@ pub struct VolumeMount {
     /// The group of the volume's owner, if another service owns the volume. On clusters the folder belongs to this group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_group: Option<u32>,
+    /// The volume's owner, for a job that changes the data while the owner is stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_owner: Option<ServiceName>,
+}
+
+/// A container that copies its programs into a folder of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Programs {
+    /// The service that copies them on a host.
+    pub service: ServiceName,
+    pub image: ImageRef,
+    pub command: Vec<Text>,
+    pub folder: ContainerPath,
 }
 
 /// A generated file or folder inside a container; `source` is relative to the environment's folder.

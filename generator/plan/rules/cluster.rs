@@ -9,7 +9,7 @@ use crate::plan::dockerfile;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service};
 use crate::plan::roster::{Roster, includes};
-use crate::plan::service_names::{ACME, PROXY_SERVICE, VOLUME_OWNER};
+use crate::plan::service_names::{ACME, BACKUP_TOOLS, PROXY_SERVICE, VOLUME_OWNER};
 use crate::stack::{Frontend, Kubernetes, Profile, Published, SharedVolumes};
 use crate::values::{Memory, ServiceName};
 
@@ -37,7 +37,8 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
     if !settings.enabled {
         return Vec::new();
     }
-    let on_cluster = || plan.services.iter().filter(|(name, _)| ![ACME, VOLUME_OWNER].contains(&name.as_str()));
+    let on_cluster =
+        || plan.services.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS, VOLUME_OWNER].contains(&name.as_str()));
     let on_cluster = || on_cluster().filter(|(_, service)| service.on_clusters.replaced_by.is_none());
     let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| unknown_user(inputs, service)).collect();
     findings.extend(on_cluster().filter_map(|(name, service)| volume_groups(name, service, plan)));
@@ -125,7 +126,7 @@ fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<D
 fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
     let class = settings.storage_class.as_ref().filter(|class| LOCAL_CLASSES.contains(&class.as_str()));
     let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
-    let members = roster.iter().filter(|(name, _)| name.as_str() != ACME);
+    let members = roster.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS].contains(&name.as_str()));
     let volumes = members.flat_map(|(_, member)| member.service.volumes.iter().map(move |volume| (member, volume)));
     let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
     let findings = shared.map(|(member, (name, volume))| {

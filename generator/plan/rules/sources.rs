@@ -208,7 +208,7 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 /// Refuses fields of a job that require a service which runs all the time.
 fn job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
-    if service.run != Run::Once {
+    if service.run == Run::Always {
         return None;
     }
     let fields = [
@@ -222,7 +222,7 @@ fn job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let (field, _) = fields.into_iter().find(|(_, is_set)| *is_set)?;
     Some(
         Diagnostic::error(Code::EndlessJob, member.path.key(field))
-            .message(format!("`{name}` runs once and ends, so it cannot have `{field}`"))
+            .message(format!("`{name}` runs and ends, so it cannot have `{field}`"))
             .hint("remove one of the two"),
     )
 }
@@ -232,12 +232,14 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     if target.service.run == Run::Once {
         return None;
     }
+    let is_on_request = target.service.run == Run::OnRequest;
+    let reason = if is_on_request { "runs only when an operator starts it" } else { "runs all the time" };
     Some(
         Diagnostic::error(Code::EndlessJob, path)
-            .message(format!("`{name}` runs all the time, so services that wait for its end would never start"))
+            .message(format!("`{name}` {reason}, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
             .hint(format!("`services.{name}.run = 'once`"))
-            .related(target.path.clone(), "runs all the time"),
+            .related(target.path.clone(), reason),
     )
 }
 

@@ -1,6 +1,6 @@
 //! Work that needs the whole file: completes foreign keys, row security, grants and partitions, and checks them.
 
-use super::reader::{CreatedPartition, Reader};
+use super::reader::Reader;
 use super::tree::Unsupported;
 
 impl Reader {

@@ -37,13 +37,6 @@ pub struct Reader {
     pub attached_indexes: Vec<(usize, String, String)>,
 }
 
-/// A table that is created as a partition of `whole`.
-pub struct CreatedPartition {
-    pub at: usize,
-    pub whole: ObjectName,
-    pub row_security: RowSecurity,
-}
-
 /// GRANT or REVOKE on one object.
 #[derive(Clone)]
 pub struct Grant {

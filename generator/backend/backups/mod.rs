@@ -1,0 +1,49 @@
+//! The scripts of backups, which are the same for every stack: all parameters are variables of the containers.
+
+use super::{Description, Emit, PlanField};
+use crate::artifact::Artifacts;
+use crate::diagnostic::Diagnostic;
+use crate::path;
+use crate::plan::Plan;
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["backups/"],
+    reads: "backups, access",
+    emit: Emit::FromPlanParts { parts: &[PlanField::Backups, PlanField::Access], emit },
+    file_fields: |_, _| vec![path!("backups")],
+    line_fields: |_, _| Vec::new(),
+};
+
+/// The scripts of the services and jobs by name. Some are parts that others read.
+const SCRIPTS: [(&str, &str); 9] = [
+    ("backup.sh", include_str!("scripts/backup.sh")),
+    ("common.sh", include_str!("scripts/common.sh")),
+    ("list.sh", include_str!("scripts/list.sh")),
+    ("receive.sh", include_str!("scripts/receive.sh")),
+    ("recovery.sh", include_str!("scripts/recovery.sh")),
+    ("restore.sh", include_str!("scripts/restore.sh")),
+    ("retention.sh", include_str!("scripts/retention.sh")),
+    ("segment.sh", include_str!("scripts/segment.sh")),
+    ("verify.sh", include_str!("scripts/verify.sh")),
+];
+/// The script in front of the entrypoint of the database server.
+const GUARD: &str = include_str!("guard.sh");
+
+/// Writes `backups/scripts/` and `backups/server/` if the environment has backups.
+///
+/// # Errors
+/// NS901 if a path is written twice.
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let mut files = Artifacts::default();
+    if plan.backups.is_none() {
+        return Ok(files);
+    }
+    for (name, script) in SCRIPTS {
+        files.add(format!("backups/scripts/{name}"), script)?;
+    }
+    if let Some(access) = &plan.access {
+        files.add("backups/scripts/server", format!("{}\n", access.primary()))?;
+    }
+    files.add("backups/server/guard.sh", GUARD)?;
+    Ok(files)
+}

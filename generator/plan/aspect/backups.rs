@@ -1,0 +1,197 @@
+//! Backups: the target and its secrets for the services that the library declares, the role by which they copy the server,
+//! and the folder of the server that a restore replaces.
+
+use super::secrets::DeclaredSecrets;
+use super::setup;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::backup_services::{CLIENTS, FOLDER, are_on};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{Backups, ConfigMount, Value, VolumeMount};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::{BACKUP, BACKUP_LOG, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, service_name};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{EnvValue, Profile, S3Target};
+use crate::values::{Checked, ContainerPath, SecretName, SqlIdent, Text, VariableName};
+
+/// The role of the connections to the server, which has the name of the service that receives the log.
+const ROLE: &str = "backup_wal";
+const PASSWORD: &str = "backup_wal_password";
+/// The secret with the key, unless the stack names a different one.
+const KEY: &str = "backup_key";
+/// The folder of the scripts in the containers.
+const SCRIPTS: &str = "/etc/nself/backups";
+
+/// Plans backups, and wires their services and the server. An environment without backups has no part.
+pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Option<Backups>> {
+    let mut planned = Planned::default();
+    if !are_on(roster) {
+        if inputs.stack.backups.enabled == Some(true) && !roster.contains_key(&service_name(DATABASE)) {
+            planned.findings.push(
+                Diagnostic::error(Code::BackupServer, path!("backups", "enabled"))
+                    .message("the environment has no database server to back up")
+                    .hint("`backups.enabled = false` in this environment"),
+            );
+        }
+        return planned;
+    }
+    let (password, cause) = (SecretName::wrap(PASSWORD.to_owned()), path!("backups"));
+    planned.findings.extend(targets(inputs));
+    planned.wirings.extend(server(&password, &cause));
+    let secrets = secrets(inputs, declared);
+    planned.findings.extend(secrets.findings);
+    let scripts = ConfigMount {
+        source: "backups/scripts".to_owned(),
+        target: ContainerPath::wrap(SCRIPTS.to_owned()),
+        reloads: false,
+    };
+    let variables = target(inputs);
+    for name in CLIENTS.map(service_name).iter().filter(|name| roster.contains_key(*name)) {
+        planned.wirings.push(Wiring::new(name, Addition::Config(scripts.clone()), &cause));
+        planned.wirings.extend(variables.iter().map(|(variable, value)| set(name.as_str(), variable, value)));
+        for (variable, secret, path) in &secrets.part {
+            planned.wirings.push(Wiring::new(name, Addition::SecretFile(secret.clone()), path));
+            planned.wirings.push(set(name.as_str(), variable, &format!("/run/secrets/{secret}")));
+        }
+    }
+    let retention = &inputs.stack.backups.retention;
+    for name in [BACKUP_LOG, BACKUP] {
+        let count = retention.count.map(|count| ("NSELF_BACKUP_KEEP_COUNT", count.to_string()));
+        let age = retention.age.map(|age| ("NSELF_BACKUP_KEEP_SECONDS", age.seconds().to_string()));
+        planned.wirings.extend([count, age].into_iter().flatten().map(|(variable, value)| set(name, variable, &value)));
+    }
+    let recovered = recovery(&roster[&service_name(DATABASE)]);
+    planned.wirings.extend(recovered.wirings);
+    planned.findings.extend(recovered.findings);
+    planned.part = Some(Backups { role: SqlIdent::wrap(ROLE.to_owned()), password });
+    planned
+}
+
+/// Returns the wiring that sets a variable of a service.
+fn set(service: &str, variable: &str, value: &str) -> Wiring {
+    let variable = VariableName::wrap(variable.to_owned());
+    let addition = Addition::Variable(variable, Value::Text(value.to_owned()));
+    Wiring::new(&service_name(service), addition, &path!("backups"))
+}
+
+/// Checks that the stack sets one target. A target on the disk of the server is lost together with it.
+fn targets(inputs: Inputs) -> Option<Diagnostic> {
+    let target = &inputs.stack.backups.target;
+    let field = path!("backups", "target");
+    match (&target.s3, &target.folder) {
+        (Some(_), None) => None,
+        (None, Some(folder)) => (folder.host.is_none() && inputs.profile == Profile::Prod).then(|| {
+            Diagnostic::warning(Code::BackupOnHost, field.key("folder"))
+                .message("the backups are on the machine of the database, and are lost together with it")
+                .expected("a bucket, or a folder of the host on a different machine or disk")
+                .hint("`backups.target.s3 = { bucket = \"…\", … }`, or `backups.target.folder.host = \"/mnt/backups\"`")
+        }),
+        _ => Some(
+            Diagnostic::error(Code::BackupTarget, field)
+                .message("backups have exactly one target")
+                .expected("`s3` or `folder`")
+                .hint("`backups.target.s3 = { bucket = \"…\", access_key = nself.secret \"…\", secret_key = nself.secret \"…\" }`"),
+        ),
+    }
+}
+
+/// Returns the variables that name the target for rclone.
+fn target(inputs: Inputs) -> Vec<(&'static str, String)> {
+    let Some(s3) = &inputs.stack.backups.target.s3 else {
+        return vec![
+            ("NSELF_BACKUP_PLACE", format!("store:{FOLDER}")),
+            ("RCLONE_CONFIG_STORE_TYPE", "local".to_owned()),
+        ];
+    };
+    let S3Target { bucket, path, endpoint, region, .. } = s3;
+    let default = || format!("{}/{}", inputs.stack.project, inputs.environment);
+    let path = path.as_ref().map_or_else(default, ToString::to_string);
+    let provider = if endpoint.is_some() { "Other" } else { "AWS" };
+    let mut variables = vec![
+        ("NSELF_BACKUP_PLACE", format!("store:{bucket}/{path}")),
+        ("RCLONE_CONFIG_STORE_TYPE", "s3".to_owned()),
+        ("RCLONE_CONFIG_STORE_PROVIDER", provider.to_owned()),
+        // The credentials need no right to create buckets.
+        ("RCLONE_CONFIG_STORE_NO_CHECK_BUCKET", "true".to_owned()),
+    ];
+    variables.extend(endpoint.as_ref().map(|endpoint| ("RCLONE_CONFIG_STORE_ENDPOINT", endpoint.to_string())));
+    variables.extend(region.as_ref().map(|region| ("RCLONE_CONFIG_STORE_REGION", region.to_string())));
+    variables
+}
+
+/// Returns the secrets of the target and the key, each with the variable that names its file and its field.
+fn secrets(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static str, SecretName, FieldPath)>> {
+    let mut planned = Planned::<Vec<_>>::default();
+    let settings = &inputs.stack.backups;
+    let target = settings.target.secrets().map(|(field, reference)| {
+        let variable = match field {
+            "access_key" => "NSELF_BACKUP_ACCESS_KEY_FILE",
+            "secret_key" => "NSELF_BACKUP_SECRET_KEY_FILE",
+            _ => "NSELF_BACKUP_AUTHORITY_FILE",
+        };
+        (variable, reference.secret.clone(), path!("backups", "target", "s3", field))
+    });
+    let key = settings.key.as_ref().map_or_else(|| SecretName::wrap(KEY.to_owned()), |key| key.secret.clone());
+    for (variable, secret, path) in target.chain([("NSELF_BACKUP_KEY_FILE", key, path!("backups", "key"))]) {
+        match declared.require(&secret, &path) {
+            Ok(()) => planned.part.push((variable, secret, path)),
+            Err(finding) => planned.findings.push(finding),
+        }
+    }
+    planned
+}
+
+/// Returns the wirings of the server: a script that keeps it from starting while its folder is exchanged; and the password
+/// of the role for the job that creates it.
+fn server(password: &SecretName, cause: &FieldPath) -> Vec<Wiring> {
+    let text = |text: &str| Text::wrap(text.to_owned());
+    let guard = ConfigMount {
+        source: "backups/server".to_owned(),
+        target: ContainerPath::wrap(SCRIPTS.to_owned()),
+        reloads: false,
+    };
+    let prefix = vec![text("/bin/sh"), text(&format!("{SCRIPTS}/guard.sh"))];
+    let additions =
+        [Addition::Config(guard), Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }];
+    let wirings = additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, cause));
+    let password = Wiring::new(&service_name(setup::JOB), Addition::SecretFile(password.clone()), cause);
+    wirings.into_iter().chain([password]).collect()
+}
+
+/// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The folder of
+/// the data must be inside of the volume, so that a second folder beside it can replace it.
+fn recovery(server: &PlannedService) -> Planned<()> {
+    let text = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
+        Some(EnvValue::Text(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    let data = text("PGDATA").unwrap_or_default();
+    let parent = data.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+    let volume = server.service.volumes.iter().find(|(_, volume)| {
+        let inside = parent.strip_prefix(volume.path.as_str());
+        inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    let Some((name, volume)) = volume else {
+        let finding = Diagnostic::error(Code::BackupServer, server.path.key("env").key("PGDATA"))
+            .message(
+                "a restore creates a folder beside the server's data, so the data must be in a subfolder of a volume",
+            )
+            .expected("`PGDATA` as a path below the path of the server's volume");
+        return Planned::part((), vec![finding]);
+    };
+    let mount = VolumeMount {
+        volume: name.clone(),
+        path: volume.path.clone(),
+        read_only: false,
+        owner_group: server.service.user.as_ref().map(|user| user.ids().1),
+        stopped_owner: Some(service_name(DATABASE)),
+    };
+    let superuser = text("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
+    let wirings = vec![
+        Wiring::new(&service_name(BACKUP_RESTORE), Addition::Volume(mount), &path!("backups")),
+        set(BACKUP_RESTORE, "PGDATA", data.trim_end_matches('/')),
+        set(BACKUP_RESTORE, "NSELF_BACKUP_SUPERUSER", &superuser),
+        set(BACKUP_VERIFY, "NSELF_BACKUP_SUPERUSER", &superuser),
+    ];
+    Planned { part: (), wirings, findings: Vec::new() }
+}

@@ -1,0 +1,90 @@
+//! Backups of the database server: when base backups are taken, where they and the log are stored, and for how long.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::SecretReference;
+use crate::values::{BucketName, ContainerPath, Duration, Memory, ObjectPath, Region, Schedule, WebAddress, ranged};
+
+/// Backups of the database server with its log, which restore it to any time. Everything that is stored is encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backups {
+    /// Whether the services of backups run.
+    pub enabled: Option<bool>,
+    /// Times of base backups, in UTC; 01:15 each night by default.
+    pub schedule: Option<Schedule>,
+    pub retention: Retention,
+    pub target: BackupTarget,
+    /// Secret with the key of all stored data; `backup_key`, which `nself secrets init` creates, by default. Without it no
+    /// backup can be read, so a copy must be kept outside of the servers.
+    pub key: Option<SecretReference>,
+}
+
+/// How long base backups are kept: the newest by number, and further ones by age. The log is kept from the start of the
+/// oldest of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Number of the newest backups that are kept at any age; 7 by default.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub count: Option<u16>,
+    /// Age up to which further backups are kept; none by default.
+    pub age: Option<Duration>,
+}
+
+/// Where backups are stored. Sets exactly one of `s3` and `folder`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupTarget {
+    pub s3: Option<S3Target>,
+    pub folder: Option<FolderTarget>,
+}
+
+/// A bucket of a store that speaks S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct S3Target {
+    pub bucket: BucketName,
+    /// Folder in the bucket; `<project>/<environment>` by default.
+    #[serde(default)]
+    pub path: Option<ObjectPath>,
+    /// URL of the store; that of AWS for the region by default.
+    #[serde(default)]
+    pub endpoint: Option<WebAddress>,
+    #[serde(default)]
+    pub region: Option<Region>,
+    /// Secret with the name of the access key.
+    pub access_key: SecretReference,
+    /// Secret with the secret part of the access key.
+    pub secret_key: SecretReference,
+    /// Secret with the certificate, as PEM, of the authority that signed the store's certificate; public authorities by
+    /// default.
+    #[serde(default)]
+    pub authority: Option<SecretReference>,
+}
+
+/// A folder: a volume of the stack, or a folder of the host, such as the mount of a second disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FolderTarget {
+    /// Folder of the host, which the user of the database server can write to. Clusters do not allow it.
+    pub host: Option<ContainerPath>,
+    /// Size of the volume, on targets that provision volumes.
+    pub size: Option<Memory>,
+}
+
+impl BackupTarget {
+    /// Returns the references to secrets, with the names of their fields.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretReference)> {
+        let s3 = self.s3.iter();
+        s3.flat_map(|s3| {
+            [
+                ("access_key", Some(&s3.access_key)),
+                ("secret_key", Some(&s3.secret_key)),
+                ("authority", s3.authority.as_ref()),
+            ]
+        })
+        .filter_map(|(field, reference)| Some((field, reference?)))
+    }
+}

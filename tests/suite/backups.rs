@@ -1,0 +1,315 @@
+//! Runs the generated scripts of backups with real servers: backups of a server that is written to, restores to a moment,
+//! damaged and missing pieces, a full target, and a bucket.
+
+mod drill;
+mod site;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Ran, run, tool};
+use site::Site;
+
+fn assert_fails(ran: &Ran, why: &str) {
+    assert!(ran.code != 0 && ran.stderr.contains(why), "{why}: {} {}{}", ran.code, ran.stdout, ran.stderr);
+}
+
+fn assert_works(ran: &Ran) {
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Starts the receiver, and waits for the base backup that it takes first.
+fn protect(site: &mut Site) {
+    site.receive();
+    site.eventually("the first base backup", || site.backups().len() == 1);
+}
+
+/// Checks that the receiver exports each metric that the alerts use, with a value.
+fn metrics_of_alerts_have_values(site: &Site) {
+    let rules = crate::support::root().join("golden/backups/out/prod/monitoring/prometheus/rules/backup-wal.yml");
+    let rules = fs::read_to_string(rules).unwrap();
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: std::collections::BTreeSet<&str> = words.filter(|word| word.starts_with("nself_backup_")).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let exports = |name: &str| {
+        let text = fs::read_to_string(site.path("metrics/metrics.txt")).unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        value.is_some_and(|value| value > 1_700_000_000)
+    };
+    for name in names {
+        site.eventually(name, || exports(name));
+    }
+}
+
+/// What the accounts, tellers, branches and the history of pgbench hold together; transactions keep the first four equal.
+const BOOKS: &str = "SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers), \
+    (SELECT sum(bbalance) FROM pgbench_branches), (SELECT sum(delta) FROM pgbench_history), (SELECT count(*) FROM pgbench_history)";
+
+/// Writes while a base backup runs, drops a table, loses the volume, and restores the moment before the drop.
+fn restore_before_a_drop(mut site: Site) {
+    site.pgbench(&["-i", "-q"]);
+    protect(&mut site);
+    std::thread::scope(|scope| {
+        scope.spawn(|| site.pgbench(&["-c", "4", "-T", "6"]));
+        assert_works(&site.script("backup.sh", &["LABEL=busy"]));
+    });
+    assert!(site.backups()[1].contains("-busy-"), "{:?}", site.backups());
+    metrics_of_alerts_have_values(&site);
+    let books = site.sql(BOOKS);
+    let moment = site.now();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    site.pgbench(&["-c", "4", "-T", "2"]);
+    assert_ne!(site.sql(BOOKS), books);
+    site.sql("DROP TABLE pgbench_accounts; CREATE TABLE later (id int)");
+    site.await_stored();
+    assert_fails(&site.script("restore.sh", &[]), "the database server is running");
+    site.kill_server();
+    site.await_end_of_receiver();
+    // After a crash, the folder does not show whether a server still uses it.
+    assert_fails(&site.script("restore.sh", &[]), "set SERVER_IS_STOPPED=yes");
+    fs::remove_dir_all(site.path("volume/pgdata")).unwrap();
+
+    assert_works(&site.script("restore.sh", &[&format!("TARGET_TIME={moment}")]));
+    site.start_server();
+    assert_eq!(site.sql(BOOKS), books, "every transaction up to {moment}, and none after");
+    assert_eq!(site.sql("SELECT to_regclass('later') IS NULL"), "t");
+
+    // The restored server has a new timeline, whose log continues the chain of the same backup.
+    site.receive();
+    site.sql("CREATE TABLE second (id int); INSERT INTO second VALUES (1)");
+    site.await_stored();
+    assert_works(&site.script("verify.sh", &[]));
+    // Nothing is committed after this moment, so no record of the log tells the server that it has passed it.
+    let quiet = site.now();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    site.await_stored();
+    site.stop_server();
+    site.await_end_of_receiver();
+    assert_works(&site.script("restore.sh", &[&format!("TARGET_TIME={quiet}")]));
+    let kept =
+        fs::read_dir(site.path("volume")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(
+        kept.filter(|name| name.starts_with("pgdata.before-")).count(),
+        1,
+        "the folder before the restore stays"
+    );
+    site.start_server();
+    assert_eq!(site.sql("SELECT count(*) FROM second"), "1");
+    assert_eq!(site.sql(BOOKS), books);
+    let future = "2999-01-01T00:00:00Z";
+    site.stop_server();
+    assert_fails(&site.script("restore.sh", &[&format!("TARGET_TIME={future}")]), "choose an earlier TARGET_TIME");
+    assert!(site.path("volume/pgdata/PG_VERSION").exists(), "a restore that fails changes nothing");
+}
+
+#[test]
+fn a_server_of_15_is_restored_to_the_moment_before_a_drop() {
+    Site::start(15).into_iter().for_each(restore_before_a_drop);
+}
+
+#[test]
+fn a_server_of_17_is_restored_to_the_moment_before_a_drop() {
+    Site::start(17).into_iter().for_each(restore_before_a_drop);
+}
+
+#[test]
+fn damaged_and_missing_pieces_are_found() {
+    let Some(mut site) = Site::start(15) else { return };
+    protect(&mut site);
+    for round in 0..3 {
+        site.sql(&format!("CREATE TABLE t{round} AS SELECT generate_series(1, 10000) AS i; SELECT pg_switch_wal()"));
+    }
+    site.await_stored();
+    assert_works(&site.script("verify.sh", &[]));
+    let damaged = |file: &Path, change: &dyn Fn(&mut Vec<u8>), why: &str| {
+        let before = fs::read(file).unwrap();
+        let mut bytes = before.clone();
+        change(&mut bytes);
+        fs::write(file, bytes).unwrap();
+        assert_fails(&site.script("verify.sh", &[]), why);
+        fs::write(file, before).unwrap();
+    };
+    let flip = |bytes: &mut Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    };
+    let shorten = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
+    let base = &site.target_files("base.tar")[0];
+    damaged(base, &flip, "is damaged or cannot be fetched");
+    damaged(base, &shorten, "is damaged or cannot be fetched");
+    let segments = site.target_files("/wal/");
+    let segment = &segments[segments.len() - 2];
+    damaged(segment, &flip, "files of the log are damaged or cannot be fetched");
+    let aside = site.path("aside");
+    fs::rename(segment, &aside).unwrap();
+    assert_fails(&site.script("verify.sh", &[]), "of the log is missing");
+    fs::rename(&aside, segment).unwrap();
+    fs::write(site.path("key"), "another key\n").unwrap();
+    assert_ne!(site.script("verify.sh", &[]).code, 0, "nothing can be read with a different key");
+    fs::write(site.path("key"), "the key of the backups\n").unwrap();
+    // Known-good control: the same files again.
+    assert_works(&site.script("verify.sh", &[]));
+}
+
+#[test]
+fn two_backups_at_once_are_both_whole_and_the_retention_removes_only_what_no_backup_needs() {
+    let Some(mut site) = Site::start(15) else { return };
+    protect(&mut site);
+    std::thread::scope(|scope| {
+        let site = &site;
+        let start = |label| scope.spawn(move || site.script("backup.sh", &[label]));
+        let both = ["LABEL=left", "LABEL=right"].map(start);
+        both.into_iter().for_each(|backup| assert_works(&backup.join().unwrap()));
+    });
+    for name in site.backups() {
+        assert_works(&site.script("verify.sh", &[&format!("BACKUP={name}")]));
+    }
+    assert_eq!(site.backups().len(), 3);
+    assert_fails(&site.script("backup.sh", &["LABEL=a b"]), "LABEL may have");
+    for _ in 0..3 {
+        site.sql("SELECT pg_switch_wal(); CREATE TABLE IF NOT EXISTS t (i int); INSERT INTO t VALUES (1)");
+    }
+    site.await_stored();
+    let before = site.target_files("/wal/").len();
+    // Young backups stay, whatever their number.
+    let keep = ["NSELF_BACKUP_KEEP_COUNT=1", "NSELF_BACKUP_KEEP_SECONDS=3600", "LABEL=third"];
+    assert_works(&site.script("backup.sh", &keep));
+    assert_eq!(site.backups().len(), 4);
+    assert_works(&site.script("backup.sh", &["NSELF_BACKUP_KEEP_COUNT=2", "LABEL=fourth"]));
+    let left = site.backups();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(site.target_files("/wal/").len() < before, "segments before the oldest backup are removed");
+    site.sql("INSERT INTO t VALUES (2)");
+    site.await_stored();
+    for name in &left {
+        assert_works(&site.script("verify.sh", &[&format!("BACKUP={name}")]));
+    }
+}
+
+/// A file system of a few megabytes at the target, which is unmounted in the end.
+struct SmallTarget<'a>(&'a Path);
+
+impl SmallTarget<'_> {
+    fn resize(&self, option: &str) -> bool {
+        let mut mount = Command::new("mount");
+        run(mount.args(["-t", "tmpfs", "-o", option, "tmpfs"]).arg(self.0)).code == 0
+    }
+}
+
+impl Drop for SmallTarget<'_> {
+    fn drop(&mut self) {
+        run(Command::new("umount").args(["-l"]).arg(self.0));
+    }
+}
+
+#[test]
+fn a_full_target_stops_backups_and_loses_nothing() {
+    let Some(mut site) = Site::start(15) else { return };
+    let path = site.path("target");
+    let target = SmallTarget(&path);
+    assert!(target.resize("size=1m,mode=0777"), "a tmpfs can be mounted");
+    site.receive();
+    site.eventually("the log cannot be stored", || {
+        fs::read_to_string(site.path("receiver.log")).unwrap_or_default().contains("no backup; what failed: rclone")
+    });
+    assert!(site.backups().is_empty());
+    assert_fails(&site.script("backup.sh", &[]), "no backup; what failed: rclone");
+    assert!(site.target_files("base.tar").is_empty(), "nothing incomplete stays");
+    site.sql("CREATE TABLE t AS SELECT generate_series(1, 100000) AS i; SELECT pg_switch_wal()");
+    assert!(target.resize("remount,size=500m,mode=0777"));
+    assert_works(&site.script("backup.sh", &[]));
+    site.await_stored();
+    assert_works(&site.script("verify.sh", &[]));
+}
+
+/// SeaweedFS, with TLS.
+struct Store(Child);
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts an S3 server on a free port; `None` without the tool.
+fn store(site: &Site) -> Option<(Store, String)> {
+    let weed = tool("backups/bin/weed")?;
+    let identity = r#"{ "identities": [{ "name": "backups", "credentials": [{ "accessKey": "ledger", "secretKey": "a-secret-key" }], "actions": ["Admin", "Read", "Write", "List", "Tagging"] }] }"#;
+    fs::write(site.path("s3.json"), identity).unwrap();
+    fs::create_dir(site.path("store")).unwrap();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let s3 = free();
+    let mut command = Command::new(weed);
+    command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"]);
+    let ports = [("s3.port", &s3), ("master.port", &free()), ("volume.port", &free()), ("filer.port", &free())];
+    command.args(ports.map(|(name, port)| format!("-{name}={port}")));
+    // Their ports for gRPC would be those numbers and ten thousand.
+    let grpc = ["master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"];
+    command.args(grpc.map(|name| format!("-{name}={}", free())));
+    command.arg(format!("-dir={}", site.path("store").display()));
+    command.arg(format!("-s3.config={}", site.path("s3.json").display()));
+    let (certificate, key) = (site.path("store.pem"), site.path("store.key"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
+    openssl.args(["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"]).arg(&key);
+    assert_works(&run(openssl.arg("-out").arg(&certificate)));
+    command.arg(format!("-s3.cert.file={}", certificate.display()));
+    command.arg(format!("-s3.key.file={}", key.display()));
+    let log = fs::File::create(site.path("weed.log")).unwrap();
+    let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    Some((Store(child), format!("https://127.0.0.1:{s3}")))
+}
+
+#[test]
+fn a_bucket_is_a_target() {
+    let Some(mut site) = Site::start(15) else { return };
+    let Some((_store, endpoint)) = store(&site) else { return };
+    let make = || {
+        let mut rclone = Command::new(site.path("tools/rclone"));
+        rclone.arg("--ca-cert").arg(site.path("store.pem"));
+        rclone.args(["--config", "", "--retries", "1", "--low-level-retries", "1", "--s3-provider", "Other"]);
+        rclone.args([
+            "--s3-access-key-id",
+            "ledger",
+            "--s3-secret-access-key",
+            "a-secret-key",
+            "--s3-endpoint",
+            &endpoint,
+        ]);
+        run(rclone.args(["mkdir", ":s3:ledger-backups"])).code == 0
+    };
+    site.eventually("the store answers", make);
+    site.store_in(&endpoint, "ledger", "a key that has expired");
+    assert_fails(&site.script("backup.sh", &[]), "what failed: rclone");
+    site.store_in(&endpoint, "ledger", "a-secret-key");
+    restore_before_a_drop(site);
+}
+
+/// Without the file of an interrupted restore, the guard runs its arguments.
+#[test]
+fn the_server_does_not_start_while_its_folder_is_exchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let guard = crate::support::root().join("golden/backups/out/prod/backups/server/guard.sh");
+    let start = || {
+        let mut guarded = Command::new("sh");
+        run(guarded.arg(&guard).args(["echo", "started"]).env("PGDATA", folder.path().join("pgdata")))
+    };
+    assert_eq!(start().stdout, "started\n");
+    fs::write(folder.path().join(".restore-unfinished"), "").unwrap();
+    assert_fails(&start(), "a restore was interrupted");
+}
+
+#[test]
+fn shellcheck_accepts_the_scripts() {
+    if tool("stamps/packages").is_none() {
+        return;
+    }
+    let folder = crate::support::root().join("golden/backups/out/prod/backups");
+    let scripts = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap().into_path());
+    let scripts: Vec<_> = scripts.filter(|path| path.extension().is_some_and(|kind| kind == "sh")).collect();
+    assert_eq!(scripts.len(), 10);
+    let ran = run(Command::new("shellcheck").arg("-x").args(&scripts));
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+}

@@ -1,0 +1,105 @@
+//! The drill of `docs/backups.md` with real containers: a stack loses everything except its target and the values of its
+//! secrets.
+
+use crate::support::{Ran, tool};
+use crate::up::{Stack, apart};
+
+#[test]
+fn a_fresh_machine_restores_from_the_target() {
+    if tool("backups/bin/rclone").is_some() {
+        apart("backups::drill::a_fresh_machine_restores_from_the_target", drill);
+    }
+}
+
+fn must(ran: Ran) -> String {
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+fn sql(stack: &Stack, sql: &str) -> String {
+    let psql = [
+        "exec",
+        "-T",
+        "postgres",
+        "psql",
+        "-XqAt",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-U",
+        "postgres",
+        "-d",
+        "ledger",
+        "-c",
+        sql,
+    ];
+    must(stack.compose(&psql))
+}
+
+fn up(stack: &Stack) {
+    let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres", "backup-wal"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+}
+
+fn job(stack: &Stack, arguments: &[&str]) -> Ran {
+    let mut all = vec!["run", "--rm", "-T"];
+    all.extend(arguments);
+    stack.compose(&all)
+}
+
+/// Waits until a container has printed something.
+fn eventually(stack: &Stack, what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..180 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    panic!("never: {what}\n{}", stack.compose(&["logs", "--tail", "40"]).stdout);
+}
+
+fn drill() {
+    let Some(stack) = Stack::start("backups") else { panic!("the tools were there") };
+    up(&stack);
+    let listed = || job(&stack, &["backup-list"]).stdout;
+    eventually(&stack, "the first base backup", || listed().contains("-first-"));
+    must(job(&stack, &["-e", "LABEL=before-drill", "backup"]));
+    sql(&stack, "CREATE TABLE entries AS SELECT generate_series(1, 1000) AS id");
+    let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+    let moment = sql(&stack, now);
+    sql(&stack, "SELECT pg_sleep(1.2)");
+    sql(&stack, "DROP TABLE entries");
+    let dropped = sql(&stack, now);
+    let until = |listed: String| listed.trim().rsplit_once(" reaches ").map(|(_, time)| time.to_owned());
+    eventually(&stack, "the log is stored", || until(listed()).is_some_and(|time| time[..19] > dropped[..19]));
+    must(job(&stack, &["backup-verify"]));
+
+    // Only the target and the secrets survive.
+    must(stack.compose(&["kill", "-s", "KILL"]));
+    must(stack.compose(&["down", "--timeout", "5"]));
+    let volumes = must(stack.docker(&["volume", "ls", "-q"]));
+    let lost: Vec<&str> = volumes.lines().filter(|name| !name.ends_with("_backups")).collect();
+    assert!(lost.len() >= 3 && lost.len() + 1 == volumes.lines().count(), "{volumes}");
+    let mut remove = vec!["volume", "rm"];
+    remove.extend(&lost);
+    must(stack.docker(&remove));
+
+    assert!(listed().contains("-before-drill-"), "{}", listed());
+    must(job(&stack, &["-e", &format!("TARGET_TIME={moment}"), "backup-restore"]));
+    up(&stack);
+    assert_eq!(sql(&stack, "SELECT count(*), max(id) FROM entries"), "1000|1000");
+    // The running server is safe from the job, and the new machine takes its own first backup.
+    let ran = job(&stack, &["backup-restore"]);
+    assert!(ran.code != 0 && ran.stderr.contains("the database server is running"), "{}{}", ran.stdout, ran.stderr);
+    eventually(&stack, "the first base backup of the new machine", || listed().matches("-first-").count() == 2);
+    must(stack.compose(&["kill", "-s", "KILL", "postgres"]));
+    let ran = job(&stack, &["backup-restore"]);
+    assert!(ran.code != 0 && ran.stderr.contains("set SERVER_IS_STOPPED=yes"), "{}{}", ran.stdout, ran.stderr);
+    must(job(&stack, &["-e", "SERVER_IS_STOPPED=yes", "backup-restore"]));
+    up(&stack);
+    assert_eq!(sql(&stack, "SELECT count(*), max(id) FROM entries"), "1000|1000");
+    // An interrupted exchange of folders keeps the server from creating an empty database.
+    must(stack.compose(&["exec", "-T", "postgres", "touch", "/var/lib/postgresql/data/.restore-unfinished"]));
+    must(stack.compose(&["stop", "postgres"]));
+    let ran = stack.compose(&["run", "--rm", "-T", "postgres"]);
+    assert!(ran.code != 0 && ran.stderr.contains("a restore was interrupted"), "{}{}", ran.stdout, ran.stderr);
+}
