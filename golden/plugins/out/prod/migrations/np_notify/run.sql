@@ -176,6 +176,8 @@ fun AS (
 grants (kind, name, acl, owner) AS (
   SELECT 'schema', nspname::pg_catalog.text, nspacl, nspowner FROM space
   UNION ALL SELECT 'relation', nspname || '.' || relname, relacl, relowner FROM rel
+  UNION ALL SELECT 'column', nspname || '.' || relname || '.' || attname, attacl, relowner
+    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
   UNION ALL SELECT 'function', nspname || '.' || proname,
     coalesce(proacl, pg_catalog.acldefault('f', proowner)), proowner FROM fun
 ),
@@ -210,6 +212,9 @@ fact (kind, name, what) AS (
            WHEN 'c' THEN 'composite' ELSE relkind::pg_catalog.text END,
          nspname || '.' || relname,
          pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, pg_catalog.array_to_string(reloptions, ','),
+           CASE WHEN relkind IN ('r', 'p') AND relreplident <> 'd' THEN 'identity ' || relreplident::pg_catalog.text END,
+           (SELECT relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+             WHERE i.indrelid = rel.oid AND i.indisreplident AND rel.relreplident = 'i'),
            pg_catalog.pg_get_partkeydef(CASE WHEN relkind = 'p' THEN rel.oid END), pg_catalog.pg_get_expr(relpartbound, rel.oid),
            CASE WHEN relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(rel.oid) END)
     FROM rel WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
@@ -232,6 +237,10 @@ fact (kind, name, what) AS (
     JOIN pg_catalog.pg_type t ON t.oid = atttypid
     LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
    WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
+  UNION ALL
+  SELECT 'statistics', nspname || '.' || relname || '.' || attname, attstattarget::pg_catalog.text
+    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+   WHERE attstattarget >= 0 AND NOT (relkind IN ('i', 'I') AND relispartition)
   UNION ALL
   SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
          pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END
