@@ -57,6 +57,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
+    outcome.collect(backups::guard(&roster));
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);

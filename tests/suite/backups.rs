@@ -291,7 +291,11 @@ fn a_bucket_is_a_target() {
 #[test]
 fn the_server_does_not_start_while_its_folder_is_exchanged() {
     let folder = tempfile::tempdir().unwrap();
-    let guard = crate::support::root().join("golden/backups/out/prod/backups/server/guard.sh");
+    let generated = crate::support::root().join("golden/backups/out/prod");
+    let compose = std::fs::read_to_string(generated.join("compose.yaml")).unwrap();
+    let scripts = ["backups/guard.sh", "server/start.sh"].map(|script| compose.find(script).unwrap());
+    assert!(scripts[0] < scripts[1], "the guard runs before the script that may create a database");
+    let guard = generated.join("backups/server/guard.sh");
     let start = || {
         let mut guarded = Command::new("sh");
         run(guarded.arg(&guard).args(["echo", "started"]).env("PGDATA", folder.path().join("pgdata")))

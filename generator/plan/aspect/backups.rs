@@ -37,7 +37,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     }
     let (password, cause) = (SecretName::wrap(PASSWORD.to_owned()), path!("backups"));
     planned.findings.extend(targets(inputs));
-    planned.wirings.extend(server(&password, &cause));
+    planned.wirings.push(Wiring::new(&service_name(setup::JOB), Addition::SecretFile(password.clone()), &cause));
     let secrets = secrets(inputs, declared);
     planned.findings.extend(secrets.findings);
     let scripts = ConfigMount {
@@ -141,21 +141,23 @@ fn secrets(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static 
     planned
 }
 
-/// Returns the wirings of the server: a script that keeps it from starting while its folder is exchanged; and the password
-/// of the role for the job that creates it.
-fn server(password: &SecretName, cause: &FieldPath) -> Vec<Wiring> {
+/// Plans the script that keeps the server from starting while its folder is exchanged. It must be planned after all other
+/// scripts of the server, since the last one runs first: no script may create an empty database instead.
+pub fn guard(roster: &Roster) -> Planned<()> {
+    if !are_on(roster) {
+        return Planned::default();
+    }
     let text = |text: &str| Text::wrap(text.to_owned());
-    let guard = ConfigMount {
+    let folder = ConfigMount {
         source: "backups/server".to_owned(),
         target: ContainerPath::wrap(SCRIPTS.to_owned()),
         reloads: false,
     };
     let prefix = vec![text("/bin/sh"), text(&format!("{SCRIPTS}/guard.sh"))];
     let additions =
-        [Addition::Config(guard), Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }];
-    let wirings = additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, cause));
-    let password = Wiring::new(&service_name(setup::JOB), Addition::SecretFile(password.clone()), cause);
-    wirings.into_iter().chain([password]).collect()
+        [Addition::Config(folder), Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }];
+    let wirings = additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, &path!("backups")));
+    Planned { wirings: wirings.into(), ..Planned::default() }
 }
 
 /// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The folder of
