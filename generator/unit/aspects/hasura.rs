@@ -1,0 +1,91 @@
+//! Metadata of Hasura, and the services that answer its calls.
+
+use super::super::stack;
+use super::{additions, name, stack_with_orders, waits_for, with_roster};
+use crate::diagnostic::Code;
+use crate::plan::addresses::Addresses;
+use crate::plan::aspect::{databases, definitions, graphql, mail, migrations, secrets, variables};
+use crate::plan::wiring::{Addition, Outcome, Planned};
+use crate::plan::{HasuraMetadata, Value as PlannedValue};
+use crate::values::{Checked, SecretName, ServiceName, VariableName};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Plans the metadata of a stack whose Hasura serves the database `shop`.
+fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceName, HasuraMetadata>>) -> T) -> T {
+    with_roster(stack, |inputs, roster| {
+        let mut outcome = Outcome::default();
+        let server = outcome.collect(databases::plan(inputs.stack, roster));
+        let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
+        let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+        let addresses = outcome.collect(Addresses::plan(inputs, roster));
+        let mail = mail::plan(inputs, roster, &declared).part;
+        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
+        let scope = graphql::Scope { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared };
+        test(graphql::plan(&scope, &definitions, &outcome.wirings))
+    })
+}
+
+/// Returns a stack with a Hasura that serves the database `shop` and gets its URL from a reference of this kind.
+fn hasura(reference: &str) -> Value {
+    let catalogue = "hasura";
+    let mut stack = stack(&json!({ "hasura": {
+        "catalogue": catalogue, "image": "a/hasura:1", "port": 8080, "databases": { "main": {} },
+        "extra_env": { "URL": { reference: "main" } },
+    } }));
+    stack["databases"] = json!({ "shop": { "served_by": "hasura" } });
+    stack
+}
+
+#[test]
+fn a_definition_is_served_by_a_hasura_service_with_its_url() {
+    let served = |reference: &str| {
+        with_metadata(&hasura(reference), |planned| {
+            (planned.part.len(), planned.findings.len(), additions(&planned, "hasura").len())
+        })
+    };
+    assert_eq!(served("database_url"), (1, 0, 3));
+    assert_eq!(served("secret"), (0, 1, 0));
+}
+
+#[test]
+fn a_hasura_connects_to_the_service_that_answers_its_calls() {
+    let mut stack = hasura("database_url");
+    stack["secrets"] = json!({ "webhook_key": { "random": 43 } });
+    stack["services"]["jobs"] = json!({ "image": "a/jobs:1", "port": 8001, "hasura": { "crons": { "nightly": {
+        "schedule": "0 3 * * *", "call": { "headers": { "X-Key": { "secret": "webhook_key" } } },
+    } } } });
+    let names = |key: &str| SecretName::wrap(key.to_owned());
+    with_metadata(&stack, |planned| {
+        assert!(planned.findings.is_empty(), "{:?}", planned.findings);
+        let additions = additions(&planned, "hasura");
+        assert!(additions.contains(&Addition::Connection { to: name("jobs"), port: 8001 }));
+        let variable = VariableName::wrap("NSELF_HEADER_WEBHOOK_KEY".into());
+        assert!(additions.contains(&Addition::Variable(variable, PlannedValue::Secret(names("webhook_key")))));
+        let crons = &planned.part[&name("hasura")].crons;
+        assert_eq!(crons[0].webhook, "http://jobs:8001/crons/nightly");
+    });
+    stack["secrets"] = json!({});
+    with_metadata(&stack, |planned| {
+        assert_eq!(planned.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::UnknownSecret]);
+        assert!(planned.part[&name("hasura")].crons.is_empty());
+    });
+}
+
+#[test]
+fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
+    let planned = |fields: &Value| {
+        let mut stack = stack_with_orders(fields);
+        stack["databases"] = json!({ "shop_orders": {} });
+        with_roster(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let definitions = definitions::plan(inputs.stack, &server);
+            let migrated =
+                migrations::plan(inputs, roster, &server.databases, &definitions.part, &definitions.findings);
+            let waits = waits_for(&additions(&migrated, "orders"), "migrate-shop-orders");
+            (definitions.findings.len(), migrated.part.jobs.len(), waits)
+        })
+    };
+    assert_eq!(planned(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));
+    assert_eq!(planned(&json!({})), (1, 0, false));
+}

@@ -1,0 +1,199 @@
+//! Tests each aspect alone: its part of the plan and its wirings, with two stacks that give different results.
+
+mod hasura;
+mod monitoring;
+mod server;
+
+use super::stack;
+use crate::plan::addresses::Addresses;
+use crate::plan::aspect::{connections, databases, ingress, mail, plugins, secrets, variables, volumes};
+use crate::plan::backup_services;
+use crate::plan::inputs::Inputs;
+use crate::plan::roster::{Roster, roster};
+use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
+use crate::plan::{Network, ProjectFiles};
+use crate::source::decode_json;
+use crate::stack::env::MailSetting;
+use crate::stack::{Profile, Stack};
+use crate::values::{Checked, EnvironmentName, SecretName, ServiceName};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Calls a function with the inputs and the roster of a stack.
+fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
+    let stack: Stack = decode_json(stack).unwrap();
+    let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
+    let mut roster = roster(&stack, Profile::Prod).part;
+    backup_services::complete(&stack, &mut roster);
+    test(Inputs::new(&environment, &stack, &files), &roster)
+}
+
+fn name(text: &str) -> ServiceName {
+    ServiceName::wrap(text.to_owned())
+}
+
+/// Returns the stack with a service `orders`.
+fn stack_with_orders(fields: &Value) -> Value {
+    let mut service = json!({ "image": "a/orders:1", "port": 8001 });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    stack(&json!({ "orders": service }))
+}
+
+/// Returns the kinds of a service's additions.
+fn additions<T>(planned: &Planned<T>, service: &str) -> Vec<Addition> {
+    let wirings = planned.wirings.iter().filter(|wiring| wiring.service.as_str() == service);
+    wirings.map(|wiring| wiring.addition.clone()).collect()
+}
+
+fn waits_for(additions: &[Addition], to: &str) -> bool {
+    additions.iter().any(|addition| matches!(addition, Addition::Dependency(name, _) if name.as_str() == to))
+}
+
+#[test]
+fn a_wiring_names_the_field_that_caused_it() {
+    with_roster(&stack_with_orders(&json!({ "databases": { "main": {} } })), |inputs, roster| {
+        let planned = databases::plan(inputs.stack, roster);
+        assert_eq!(planned.wirings[0].cause.to_string(), "services.orders.databases");
+    });
+}
+
+#[test]
+fn services_of_a_plugin_wait_for_its_hooks() {
+    let waits = |before_start: bool| {
+        let mut stack = stack(&json!({
+            "links": { "image": "a/links:1", "port": 3820, "processes": { "worker": { "command": ["work"] } } },
+            "links-cache": { "image": "a/cache:1", "port": 3821, "health": { "tcp": {} } },
+            "links-before-start": { "image": "a/links:1", "run": "once", "depends_on": { "links-cache": "healthy" } },
+            "orders": { "image": "a/orders:1", "port": 8001 },
+        }));
+        stack["plugins"] = json!({ "links": { "services": ["links", "links-cache"] } });
+        if before_start {
+            stack["plugins"]["links"]["hooks"] = json!({ "before_start": "links-before-start" });
+        }
+        with_roster(&stack, |inputs, roster| {
+            let planned = plugins::plan(inputs.stack, roster, &BTreeMap::new());
+            let names = ["links", "links-worker", "links-cache", "orders"];
+            names.map(|name| waits_for(&additions(&planned, name), "links-before-start"))
+        })
+    };
+    // The hook itself waits for the cache.
+    assert_eq!(waits(true), [true, true, false, false]);
+    assert_eq!(waits(false), [false; 4]);
+}
+
+#[test]
+fn a_volume_whose_owner_must_be_set_has_a_job() {
+    let job = |set_owner: bool| {
+        let volumes = json!({ "data": { "path": "/data", "set_owner": set_owner } });
+        with_roster(&stack_with_orders(&json!({ "user": "1000:1000", "volumes": volumes })), |inputs, roster| {
+            let planned = volumes::plan(inputs.stack, roster);
+            let waits = waits_for(&additions(&planned, "orders"), "volume-owner");
+            (planned.part.volumes.len(), planned.part.job.len(), waits)
+        })
+    };
+    // The other volume belongs to the database server.
+    assert_eq!(job(true), (2, 1, true));
+    assert_eq!(job(false), (2, 0, false));
+}
+
+#[test]
+fn a_variable_with_an_unknown_secret_is_not_set() {
+    let variables = |secret: &str| {
+        with_roster(&stack_with_orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let addresses = Addresses::plan(inputs, roster).part;
+            let planned =
+                variables::plan(inputs, roster, &addresses, &mail::plan(inputs, roster, &declared).part, &declared);
+            (additions(&planned, "orders").len(), planned.findings.len())
+        })
+    };
+    assert_eq!(variables("postgres_password"), (1, 0));
+    assert_eq!(variables("password_of_postgres"), (0, 1));
+}
+
+#[test]
+fn secrets_without_a_user_are_left_out() {
+    let planned = |fields: &Value| {
+        with_roster(&stack_with_orders(fields), |inputs, roster| {
+            let mut outcome = Outcome::default();
+            let server = outcome.collect(databases::plan(inputs.stack, roster));
+            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            outcome.collect(secrets::files(roster, &declared));
+            let secrets = secrets::with_users(declared, BTreeMap::new(), outcome.wirings.secret_users());
+            secrets.contains_key(&SecretName::wrap("key".into()))
+        })
+    };
+    let secret = json!({ "key": { "random": 43 } });
+    assert!(planned(&json!({ "secrets": secret, "secret_files": ["key"] })));
+    assert!(!planned(&json!({ "secrets": secret })));
+}
+
+#[test]
+fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
+    let proxy = |mode: &str| {
+        let mut stack = stack_with_orders(&json!({ "route": { "subdomain": "orders" } }));
+        stack["tls"] = json!({ "mode": mode });
+        stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
+        with_roster(&stack, |inputs, roster| {
+            let addresses = Addresses::plan(inputs, roster).part;
+            let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
+            let unpublished = additions(&planned, "nginx").iter().any(|one| matches!(one, Addition::Unpublish(_)));
+            (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
+        })
+    };
+    assert_eq!(proxy("files"), (1, 2, false));
+    assert_eq!(proxy("proxy"), (1, 0, true));
+}
+
+#[test]
+fn networks_follow_from_connections() {
+    let joined = |fields: &Value| {
+        with_roster(&stack_with_orders(fields), |inputs, roster| {
+            let addresses = Addresses::plan(inputs, roster).part;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let mail = mail::plan(inputs, roster, &declared).part;
+            let connections = connections::plan(roster, &Wirings::default(), &ingress, &mail);
+            let planned = connections::networks(roster, &connections, &BTreeSet::new());
+            (connections.len(), additions(&planned, "orders"))
+        })
+    };
+    let networks = |networks: &[Network]| vec![Addition::Networks(networks.iter().copied().collect())];
+    assert_eq!(joined(&json!({})), (0, networks(&[Network::App])));
+    assert_eq!(joined(&json!({ "connects_to": ["postgres"] })), (1, networks(&[Network::App, Network::Data])));
+}
+
+#[test]
+fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
+    let sent = |with_catcher: bool, port: u16| {
+        let mut stack =
+            stack_with_orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
+        let secret = json!({ "secret": "postgres_password" });
+        let relay =
+            json!({ "host": "smtp.example.com", "port": port, "security": "tls", "user": secret, "password": secret });
+        stack["mail"] = json!({ "relay": relay });
+        if with_catcher {
+            let catcher = json!({ "image": "a/mailpit:1", "ports": { "smtp": 1025 }, "aliases": ["mailhog"] });
+            stack["services"]["mail"] = catcher;
+        }
+        with_roster(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let planned = mail::plan(inputs, roster, &declared);
+            let addresses = Addresses::plan(inputs, roster).part;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
+            let values = [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|one| planned.part.value(one));
+            let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.part);
+            let reaches = connections.iter().any(|one| one.to.as_str() == "mail" && one.port == 1025);
+            (values, reaches, planned.findings.len())
+        })
+    };
+    let text = |values: [&str; 3]| values.map(|value| crate::plan::Value::Text(value.to_owned()));
+    assert_eq!(sent(true, 465), (text(["mailhog", "1025", "false"]), true, 0));
+    assert_eq!(sent(false, 465), (text(["smtp.example.com", "465", "true"]), false, 0));
+    assert_eq!(sent(false, 587), (text(["smtp.example.com", "587", "true"]), false, 1));
+}

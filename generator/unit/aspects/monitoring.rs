@@ -1,0 +1,75 @@
+//! Monitoring and traces.
+
+use super::super::stack;
+use super::{additions, name, with_roster};
+use crate::plan::aspect::{databases, monitoring, secrets};
+use crate::plan::wiring::{Addition, Planned};
+use crate::plan::{Program, Value as PlannedValue};
+use crate::values::{Checked, VariableName};
+use serde_json::{Value, json};
+
+/// Returns the stack with a service that has every facet, and with Prometheus if it is part of the stack.
+fn monitored(facets: &Value, has_prometheus: bool) -> Value {
+    let mut orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
+    for (name, value) in facets.as_object().unwrap() {
+        orders[name] = value.clone();
+    }
+    let mut services = json!({ "orders": orders });
+    if has_prometheus {
+        services["prometheus"] = json!({
+            "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "zone": "monitoring",
+            "volumes": { "prometheus-data": { "path": "/prometheus", "size": "10GiB" } },
+        });
+        services["tempo"] = json!({
+            "catalogue": "tempo", "image": "a/tempo:1", "ports": { "http": 3200, "otlp-http": 4318 },
+        });
+    }
+    stack(&services)
+}
+
+fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
+    with_roster(stack, |inputs, roster| {
+        let server = databases::plan(inputs.stack, roster).part;
+        let declared = secrets::plan(inputs.stack, roster, &server).part;
+        monitoring::plan(inputs, roster, &declared)
+    })
+}
+
+#[test]
+fn prometheus_scrapes_the_services_with_metrics() {
+    let alert = json!({ "A": { "expr": "up == 0", "summary": "down" } });
+    let facets = json!({ "metrics": { "interval": "15s" }, "alerts": alert });
+    let planned = monitoring_of(&monitored(&facets, true));
+    let job = &planned.part.jobs[&name("orders")];
+    assert_eq!((job.port, job.path.as_str(), job.interval.0), (8001, "/metrics", 15_000));
+    assert_eq!(planned.part.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
+    let connection = Addition::Connection { to: name("orders"), port: 8001 };
+    assert!(additions(&planned, "prometheus").contains(&connection));
+    assert!(additions(&planned, "orders").contains(&Addition::MetricsPort(8001)));
+    let arguments = additions(&planned, "prometheus").into_iter().filter_map(|addition| match addition {
+        Addition::Arguments { arguments, .. } => Some(arguments[0].to_string()),
+        _ => None,
+    });
+    assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=8053MB"]);
+    // A service without the facet, and a stack without Prometheus.
+    assert!(monitoring_of(&monitored(&json!({}), true)).part.jobs.is_empty());
+    let off = monitoring_of(&monitored(&facets, false));
+    assert!(off.part.programs.is_empty() && off.wirings.is_empty());
+    // A job ends, so it has no target.
+    let job = monitoring_of(&monitored(&json!({ "metrics": {}, "run": "once" }), true));
+    assert!(job.part.jobs.is_empty() && planned.part.programs.contains_key(&Program::Prometheus));
+}
+
+#[test]
+fn a_service_sends_traces_only_if_it_asks_for_them() {
+    let endpoint = |facets: &Value| {
+        let planned = monitoring_of(&monitored(facets, true));
+        let variable = VariableName::wrap("OTEL_EXPORTER_OTLP_ENDPOINT".into());
+        additions(&planned, "orders").into_iter().find_map(|addition| match addition {
+            Addition::DefaultVariable(name, PlannedValue::Text(value)) if name == variable => Some(value),
+            _ => None,
+        })
+    };
+    assert_eq!(endpoint(&json!({})).as_deref(), Some("http://tempo:4318"));
+    assert_eq!(endpoint(&json!({ "otel": false })), None);
+}

@@ -1,0 +1,281 @@
+//! Aspects of the database server, its clients and Redis.
+
+use super::super::stack;
+use super::{additions, name, stack_with_orders, waits_for, with_roster};
+use crate::diagnostic::Code;
+use crate::plan::Value as PlannedValue;
+use crate::plan::addresses::Addresses;
+use crate::plan::aspect::database_clients::Clients;
+use crate::plan::aspect::endpoint::Endpoint;
+use crate::plan::aspect::server_settings::Libraries;
+use crate::plan::aspect::{
+    access, backups, cache_memory, database_endpoints, databases, encryption, extensions, external_server, mail,
+    secrets, server_settings, setup, variables,
+};
+use crate::plan::backup_services;
+use crate::plan::wiring::{Addition, Outcome, Planned};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[test]
+fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
+    let server = |fields: &Value| {
+        with_roster(&stack_with_orders(fields), |inputs, roster| {
+            let planned = databases::plan(inputs.stack, roster);
+            let waits = waits_for(&additions(&planned, "orders"), "postgres");
+            (planned.part.roles.contains_key(&name("orders")), waits)
+        })
+    };
+    assert_eq!(server(&json!({ "databases": { "main": { "access": "read" } } })), (true, true));
+    assert_eq!(server(&json!({})), (false, false));
+}
+
+#[test]
+fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
+    let pooled = |reference: &str| {
+        let mut stack =
+            stack_with_orders(&json!({ "databases": { "main": {} }, "env": { "URL": { reference: "main" } } }));
+        stack["services"]["pgbouncer"] = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 } });
+        with_roster(&stack, |inputs, roster| {
+            let mut outcome = Outcome::default();
+            let server = outcome.collect(databases::plan(inputs.stack, roster));
+            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            let addresses = outcome.collect(Addresses::plan(inputs, roster));
+            outcome.collect(variables::plan(
+                inputs,
+                roster,
+                &addresses,
+                &mail::plan(inputs, roster, &declared).part,
+                &declared,
+            ));
+            let users = outcome.wirings.secret_users();
+            let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
+            (planned.part.pooler.unwrap().databases.len(), planned.findings.len(), planned.wirings.len())
+        })
+    };
+    assert_eq!(pooled("pooled_url"), (1, 0, 2));
+    assert_eq!(pooled("database_url"), (0, 1, 2));
+}
+
+#[test]
+fn the_replica_has_a_role_on_the_server() {
+    let replication = |with_replica: bool| {
+        let mut stack = stack(&json!({}));
+        if with_replica {
+            stack["services"]["postgres-replica"] = json!({ "image": "a/postgres:1" });
+        }
+        with_roster(&stack, |_, roster| {
+            let planned = database_endpoints::replication(roster);
+            (planned.part.is_some(), additions(&planned, "postgres-setup").len())
+        })
+    };
+    assert_eq!(replication(true), (true, 1));
+    assert_eq!(replication(false), (false, 0));
+}
+
+#[test]
+fn access_rules_and_tls_are_wired_into_the_server() {
+    let server = |tls: bool| {
+        let mut stack = stack(&json!({}));
+        stack["database_server"] = json!({ "tls": tls });
+        with_roster(&stack, |inputs, roster| {
+            let none = BTreeSet::new();
+            let access = access::plan(inputs, roster, &none);
+            let rules = additions(&access, "postgres").len();
+            let encrypted = encryption::plan(inputs.stack, roster, access.part.as_ref(), (&none, &BTreeMap::new()));
+            (rules, encrypted.part.len(), additions(&encrypted, "postgres").len())
+        })
+    };
+    // Certificate and key, three settings, and the entrypoint that copies the key.
+    assert_eq!(server(true), (3, 3, 6));
+    assert_eq!(server(false), (3, 0, 0));
+}
+
+#[test]
+fn a_job_with_all_passwords_prepares_the_server() {
+    let job = |database: &Value| {
+        with_roster(&stack_with_orders(&json!({ "databases": database })), |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let planned = setup::plan(inputs.stack, roster, &server, &BTreeMap::new());
+            let passwords = additions(&planned, "postgres-setup");
+            let passwords = passwords.iter().filter(|addition| matches!(addition, Addition::SecretFile(_))).count();
+            let waits = waits_for(&additions(&planned, "orders"), "postgres-setup");
+            (planned.part.len(), passwords, waits)
+        })
+    };
+    assert_eq!(job(&json!({ "main": {} })), (1, 1, true));
+    assert_eq!(job(&json!({})), (1, 0, false));
+    let mut without = stack_with_orders(&json!({}));
+    without["services"]["postgres"]["enabled"] = json!(false);
+    let jobs = with_roster(&without, |inputs, roster| {
+        setup::plan(inputs.stack, roster, &databases::Server::default(), &BTreeMap::new()).part.len()
+    });
+    assert_eq!(jobs, 0, "no server");
+}
+
+#[test]
+fn a_client_of_an_external_server_reaches_its_addresses() {
+    let outside = |server: &Value| {
+        let mut stack = stack_with_orders(&json!({ "databases": { "main": {} } }));
+        stack["database_server"] = json!({ "external": server });
+        with_roster(&stack, |inputs, _| {
+            let clients = Clients::from([
+                (name("orders"), BTreeSet::from([Endpoint::Server])),
+                (name("reports"), BTreeSet::from([Endpoint::Pooler])),
+            ]);
+            let planned = external_server::plan(inputs.stack, &clients);
+            let server = planned.wirings.iter().map(|wiring| match &wiring.addition {
+                Addition::Outside(server) => (wiring.service.to_string(), server.port, server.addresses.len()),
+                other => panic!("{other:?}"),
+            });
+            server.collect::<Vec<_>>()
+        })
+    };
+    let server = json!({ "host": "db.example.com", "port": 6432, "addresses": ["10.1.0.0/16", "10.2.0.0/16"] });
+    assert_eq!(outside(&server), [("orders".to_owned(), 6432, 2)], "a client of the pooler does not reach the server");
+    assert_eq!(outside(&json!({ "host": "10.1.0.7" })), [("orders".to_owned(), 5432, 1)]);
+    assert_eq!(outside(&Value::Null), []);
+}
+
+#[test]
+fn backups_wire_their_target_and_the_folder_of_the_server() {
+    let planned = |target: Value, data: &str| {
+        let secrets = json!({ "backup_key": { "random": 43 }, "backup_wal_password": { "random": 43 } });
+        let mut stack = stack(&json!({
+            "backup-wal": { "catalogue": "backup-wal", "secrets": secrets },
+            "backup-restore": { "catalogue": "backup-restore", "run": "on_request" },
+        }));
+        stack["services"]["postgres"]["env"] = json!({ "PGDATA": data });
+        stack["backups"] = json!({ "enabled": true, "target": target });
+        with_roster(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let planned = backups::plan(inputs, roster, &declared);
+            let kinds = additions(&planned, "backup-restore");
+            let mounts =
+                kinds.iter().any(|kind| matches!(kind, Addition::Volume(mount) if mount.stopped_owner.is_some()));
+            let place = kinds.iter().find_map(|kind| match kind {
+                Addition::Variable(name, PlannedValue::Text(text)) if name.as_str() == "NSELF_BACKUP_PLACE" => {
+                    Some(text.clone())
+                }
+                _ => None,
+            });
+            let egress = roster[&name("backup-wal")].service.egress;
+            let codes: Vec<Code> = planned.findings.iter().map(|finding| finding.code).collect();
+            (place.unwrap_or_default(), mounts, egress, codes)
+        })
+    };
+    let inside = "/var/lib/postgresql/data/pgdata";
+    let key = json!({ "secret": "postgres_password" });
+    let bucket = json!({ "s3": { "bucket": "ledger", "access_key": key, "secret_key": key } });
+    assert_eq!(planned(bucket, inside), ("store:ledger/shop/prod".into(), true, true, vec![]));
+    let host = json!({ "folder": { "host": "/mnt/backups" } });
+    assert_eq!(planned(host, inside), ("store:/backups".into(), true, false, vec![]));
+    let here = json!({ "folder": {} });
+    assert_eq!(planned(here.clone(), inside).3, [Code::BackupOnHost]);
+    assert_eq!(planned(here, "/var/lib/postgresql/data").3, [Code::BackupOnHost, Code::BackupServer]);
+    assert_eq!(planned(json!({}), inside).3, [Code::BackupTarget]);
+}
+
+#[test]
+fn only_services_of_the_library_copy_the_server() {
+    let clients = |catalogue: Value| {
+        let service = json!({ "catalogue": catalogue, "image": "a/wal:1" });
+        with_roster(&stack(&json!({ "backup-wal": service })), |_, roster| {
+            backup_services::replication_clients(roster).len()
+        })
+    };
+    assert_eq!(clients(json!("backup-wal")), 2);
+    assert_eq!(clients(json!(null)), 0);
+}
+
+/// Returns the words that an aspect appends to a service's command.
+fn words<T>(planned: &Planned<T>, service: &str) -> Vec<String> {
+    let additions = additions(planned, service).into_iter();
+    let words = additions.flat_map(|addition| match addition {
+        Addition::Arguments { arguments, .. } => arguments.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    });
+    words.collect()
+}
+
+#[test]
+fn settings_of_the_server_follow_its_memory_unless_the_stack_sets_them() {
+    let settings = |memory: &str, server: &Value| {
+        let mut stack = stack(&json!({}));
+        stack["services"]["postgres"]["limits"] = json!({ "memory": memory });
+        stack["services"]["postgres"]["command"] = json!(["postgres", "-c", "max_wal_size=7GB"]);
+        stack["database_server"]["settings"] = server.clone();
+        with_roster(&stack, |inputs, roster| {
+            words(&server_settings::plan(inputs.stack, roster, &Libraries::default()), "postgres")
+        })
+    };
+    let has = |words: &[String], word: &str| words.iter().filter(|other| *other == word).count();
+    let two = settings("2GiB", &json!({}));
+    assert_eq!((has(&two, "shared_buffers=524288kB"), has(&two, "effective_cache_size=1572864kB")), (1, 1), "{two:?}");
+    assert_eq!(has(&two, "shared_preload_libraries=pg_stat_statements"), 1);
+    assert_eq!(has(&settings("8GiB", &json!({})), "shared_buffers=2097152kB"), 1);
+    let own = settings("2GiB", &json!({ "shared_buffers": "1GB", "max_connections": "50" }));
+    assert_eq!((has(&own, "shared_buffers=1GB"), has(&own, "max_connections=50")), (1, 1), "{own:?}");
+    for name in ["shared_buffers=", "max_connections=", "max_wal_size="] {
+        let expected = usize::from(name != "max_wal_size=");
+        assert_eq!(own.iter().filter(|word| word.starts_with(name)).count(), expected, "{name} {own:?}");
+    }
+}
+
+#[test]
+fn a_setting_in_the_command_of_a_server_stays() {
+    let mut stack = stack(&json!({}));
+    stack["services"]["postgres"]["command"] =
+        json!(["postgres", "-c", "cron.database_name=jobs", "-ccheckpoint_timeout=1h", "--max-wal-size=4GB"]);
+    let settings = [("cron.database_name", "shop"), ("checkpoint_timeout", "5min")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let libraries = Libraries { settings, ..Libraries::default() };
+    let added = with_roster(&stack, |inputs, roster| {
+        words(&server_settings::plan(inputs.stack, roster, &libraries), "postgres")
+    });
+    let is_added = |name: &str| added.iter().any(|word| word.starts_with(name));
+    assert!(!["cron.database_name", "checkpoint_timeout", "max_wal_size"].into_iter().any(is_added), "{added:?}");
+    assert!(is_added("work_mem="), "{added:?}");
+}
+
+#[test]
+fn redis_refuses_writes_before_its_container_is_full() {
+    let arguments = |fields: &Value| {
+        let mut redis = json!({ "image": "a/redis:1", "catalogue": "redis", "limits": { "memory": "100MiB" } });
+        for (name, value) in fields.as_object().unwrap() {
+            redis[name] = value.clone();
+        }
+        with_roster(&stack(&json!({ "redis": redis })), |_, roster| words(&cache_memory::plan(roster), "redis"))
+    };
+    assert_eq!(arguments(&json!({})), ["--maxmemory", "62914560"]);
+    assert!(arguments(&json!({ "command": ["redis-server", "--maxmemory", "1gb"] })).is_empty());
+    let template = |text: &str| json!({ "secrets": { "redis_conf": { "template": [{ "text": text }] } } });
+    assert!(arguments(&template("maxmemory 1gb\n")).is_empty());
+    assert!(!arguments(&template("maxmemory-policy allkeys-lru\n")).is_empty());
+}
+
+#[test]
+fn extensions_are_checked_against_the_image_and_loaded() {
+    let planned = |image: &str, uses: &[(&str, &str)]| {
+        let mut stack = stack(&json!({}));
+        stack["services"]["postgres"]["image"] = json!(image);
+        for (i, (database, extension)) in uses.iter().enumerate() {
+            let databases = json!({ "main": { "name": database, "extensions": [extension] } });
+            stack["services"][format!("user{i}")] = json!({ "image": "a/b:1", "databases": databases });
+        }
+        with_roster(&stack, |inputs, roster| {
+            let planned = extensions::plan(inputs.stack, roster, &BTreeMap::new());
+            let paths: Vec<String> = planned.findings.iter().map(|finding| finding.path.to_string()).collect();
+            (paths, planned.part.names.into_iter().collect::<Vec<_>>())
+        })
+    };
+    let official = "docker.io/library/postgres:16-alpine";
+    let place = |service: &str| vec![format!("services.{service}.databases.main.extensions[0]")];
+    assert_eq!(planned(official, &[("one", "citext")]), (vec![], vec![]));
+    assert_eq!(planned(official, &[("one", "vector")]), (place("user0"), vec![]));
+    assert_eq!(planned("docker.io/pgvector/pgvector:pg16", &[("one", "vector")]), (vec![], vec![]));
+    assert_eq!(planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron")]), (vec![], vec!["pg_cron".to_owned()]));
+    let two = planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
+    assert_eq!(two, (place("user1"), vec!["pg_cron".to_owned()]));
+}
