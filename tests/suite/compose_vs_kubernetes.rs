@@ -286,8 +286,14 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
     let mut pairs = BTreeSet::new();
     let pods = pods(folder);
     for (name, pod) in &pods {
-        for peer in list(&pod["initContainers"][0]["args"]) {
-            pairs.insert((name.clone(), text(&peer).split(':').next().unwrap().to_owned()));
+        // Arguments are `host:port`; those of the container that waits for databases are `variable:extensions`.
+        let arguments = list(&pod["initContainers"]).into_iter().flat_map(|container| list(&container["args"]));
+        for argument in arguments.map(|argument| text(&argument)) {
+            if let Some((host, port)) = argument.split_once(':')
+                && port.parse::<u16>().is_ok()
+            {
+                pairs.insert((name.clone(), host.to_owned()));
+            }
         }
         for variable in list(&pod["containers"][0]["env"]) {
             let value = text(&variable["value"]);
