@@ -203,7 +203,7 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_is_an_error_and_leaves_no_partial_file() {
-    let Some(disk) = Small::mount("768k") else { return };
+    let Some(disk) = Small::mount("1m") else { return };
     let folder = disk.0.path();
     fs::write(folder.join("stack.ncl"), body("info")).unwrap();
     let room = nself_in(folder, ["gen"]);

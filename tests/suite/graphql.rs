@@ -289,7 +289,7 @@ fn an_api_that_bypasses_a_policy_is_refused() {
             "scope = 'tenant, api.user.rows.tenant_id = \"X-Hasura-User-Id\"",
             "served_by = \"hasura\", convention = 'tenant,",
             "NS711",
-            "every permission",
+            "already compares it",
         ),
         ("", "served_by = \"hasurra\",", "NS301", "did you mean `hasura`"),
         ("", "served_by = \"auth\",", "NS301", "is not a Hasura"),

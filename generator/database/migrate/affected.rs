@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, ObjectKind, ObjectNode};
 use super::labels::added_labels;
 use super::rename::RenamedSchema;
-use crate::database::identifiers::mentions;
+use crate::database::identifiers::{mentions, words};
 use crate::database::model::*;
 
 /// Objects that are recreated, and tables whose columns change.
@@ -34,6 +34,7 @@ impl Affected {
             }
         }
         affected.routines = changed_routines(old, new);
+        affected.routines.extend(functions_with_old_names(renamed, new));
         affected.add_dependent_routines(old, new, graph);
         affected
     }
@@ -137,6 +138,20 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
         .filter(|(name, old)| new.functions.get(*name).is_some_and(|new| signature_differs(old, new)));
     let views = old.views.iter().filter(|(name, old)| new.views.get(*name).is_some_and(|new| view_differs(old, new)));
     functions.map(|(name, _)| name).chain(views.map(|(name, _)| name)).cloned().collect()
+}
+
+/// Returns the changed functions whose body of the SQL standard has the old name of a renamed table. Neither a server before
+/// the rename nor one after it reads both bodies, so one is dropped before it and the other created after it.
+fn functions_with_old_names(renamed: &RenamedSchema, new: &Schema) -> BTreeSet<ObjectName> {
+    let has_old_name = |function: &Function| {
+        let mut names = words(function.body.as_str());
+        function.is_standard() && names.any(|word| renamed.names.values().any(|old| word == old.name()))
+    };
+    let functions =
+        renamed.schema.functions.iter().filter(|(name, old)| {
+            new.functions.get(*name).is_some_and(|new| new.body != old.body) && has_old_name(old)
+        });
+    functions.map(|(name, _)| name.clone()).collect()
 }
 
 /// Returns whether `CREATE OR REPLACE` cannot turn one function into the other.

@@ -11,7 +11,7 @@ use crate::plan::model::{Backups, ConfigMount, Value, VolumeMount};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{BACKUP, BACKUP_LOG, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::{EnvValue, Profile, S3Target};
+use crate::stack::{Condition, EnvValue, Profile, S3Target};
 use crate::values::{Checked, ContainerPath, SecretName, SqlIdent, Text, VariableName};
 
 /// The role of the connections to the server, which has the name of the service that receives the log.
@@ -37,7 +37,11 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     }
     let (password, cause) = (SecretName::wrap(PASSWORD.to_owned()), path!("backups"));
     planned.findings.extend(targets(inputs));
-    planned.wirings.push(Wiring::new(&service_name(setup::JOB), Addition::SecretFile(password.clone()), &cause));
+    let job = service_name(setup::JOB);
+    planned.wirings.push(Wiring::new(&job, Addition::SecretFile(password.clone()), &cause));
+    // The job creates the role with which the service logs in.
+    let log = service_name(BACKUP_LOG);
+    planned.wirings.push(Wiring::new(&log, Addition::Dependency(job, Condition::Completed), &cause));
     let secrets = secrets(inputs, declared);
     planned.findings.extend(secrets.findings);
     let scripts = ConfigMount {

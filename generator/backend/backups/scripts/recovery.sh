@@ -8,10 +8,10 @@ choose_backup() {
     "") ;;
     [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*Z)
       case ${target#*:*:} in
-        *[!0-9.Z]*) fail "TARGET_TIME is a time in UTC such as 2026-05-31T13:45:00Z" ;;
+        *[!0-9.Z]*) fail "TARGET_TIME is a time in UTC such as <year>-05-31T13:45:00Z" ;;
       esac
       ;;
-    *) fail "TARGET_TIME is a time in UTC such as 2026-05-31T13:45:00Z" ;;
+    *) fail "TARGET_TIME is a time in UTC such as <year>-05-31T13:45:00Z" ;;
   esac
   backups=$(list_backups '*')
   chosen=$(printf '%s\n' "$backups" | while read -r line; do
