@@ -60,7 +60,7 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
         // A key cannot contain `/`; paths of artifacts never contain two dots in a row.
         let key = path.replace('/', "..");
         if size > 0 && size + text.len() > LARGEST {
-            configs.push(config_map(source, std::mem::take(&mut items)));
+            configs.push(config_map(service, source, std::mem::take(&mut items)));
             size = 0;
         }
         size += text.len() + key.len();
@@ -68,13 +68,21 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
             return Err(internal(format!("two files below {source} have the key of {path}")));
         }
     }
-    configs.push(config_map(source, items));
+    configs.push(config_map(service, source, items));
     Ok(configs)
 }
 
-fn config_map(source: &str, items: BTreeMap<String, ConfigFile>) -> ConfigMap {
+/// Returns the ConfigMap of a folder. Several services may mount the same folder, so the name contains the service, unless
+/// the folder is named after it.
+fn config_map(service: &ServiceName, source: &str, items: BTreeMap<String, ConfigFile>) -> ConfigMap {
     let digest = Digest::of(&json::to_canonical(&items));
-    ConfigMap { name: format!("{}-{}", source.replace(['/', '_'], "-"), &digest.as_str()[..10]), file: None, items }
+    let name = source.replace('_', "-");
+    let mut parts = name.split('/');
+    let last = parts.clone().next_back().unwrap_or_default();
+    let is_of_service = parts.any(|part| part == service.as_str()) || service.as_str().ends_with(last);
+    let owner = if is_of_service { String::new() } else { format!("{service}-") };
+    let name = format!("{owner}{}-{}", name.replace('/', "-"), &digest.as_str()[..10]);
+    ConfigMap { name, file: None, items }
 }
 
 /// The key of a ConfigMap with one file.
@@ -121,6 +129,15 @@ mod tests {
         assert_eq!(keys, [vec!["a", "b..c"], vec!["b..d", "e"]]);
         assert_ne!(configs[0].name, configs[1].name);
         assert_eq!(configs[0].items["b..c"].path, "b/c");
+    }
+
+    #[test]
+    fn services_with_the_same_folder_have_different_config_maps() {
+        let mut files = Artifacts::default();
+        files.add("backups/scripts/list.sh", "list").unwrap();
+        let name = |of: &str| config_maps(&service(of), "backups/scripts", &files).unwrap()[0].name.clone();
+        assert!(name("backup-list").starts_with("backup-list-backups-scripts-"));
+        assert_ne!(name("backup-list"), name("backup"));
     }
 
     #[test]
