@@ -143,7 +143,7 @@ fn state(stack: &Stack, service: &str) -> Value {
 fn core_answers(stack: &Stack) {
     eventually("Hasura answers through the edge", || stack.status(&format!("api.{DOMAIN}"), "/healthz", &[]) == "200");
     let write = "CREATE TABLE IF NOT EXISTS counted (at timestamptz); INSERT INTO counted VALUES (now())";
-    succeeds(stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "shop", "-c", write]));
+    succeeds(stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "market", "-c", write]));
 }
 
 fn links_are_created_and_followed(stack: &Stack) {
