@@ -255,7 +255,7 @@ fn memory(size: &str) -> BTreeMap<String, u64> {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let text = std::fs::read_to_string(case.path().join("deploy/prod/compose.yaml")).unwrap();
     let file: Value = serde_yaml_ng::from_str(&text).unwrap();
-    let core = ["acme", "auth", "hasura", "nginx", "postgres", "redis", "volume-owner"];
+    let core = ["acme", "auth", "hasura", "nginx", "postgres", "postgres-setup", "redis", "volume-owner"];
     let services = file["services"].as_object().unwrap().iter().filter(|(name, _)| !core.contains(&name.as_str()));
     let memory = services.map(|(name, service)| {
         let text = service["deploy"]["resources"]["limits"]["memory"].as_str().unwrap();
