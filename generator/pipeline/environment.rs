@@ -8,6 +8,7 @@ use crate::backend::{self, compose, kubernetes, postgres};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
+use crate::path;
 use crate::plan::{self, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
 
@@ -142,7 +143,7 @@ fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
     match below.first() {
         None => finding.message.contains(&format!("`{name}`")),
         // A relay with a refused part is treated as missing.
-        Some(_) if finding.code == Code::MailRelay => is_about,
+        Some(_) if finding.code == Code::MailRelay => part == path!("mail", "relay"),
         Some(Segment::Key(field)) => is_about && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
     }

@@ -219,7 +219,7 @@ for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
     all_texts = [open(file, newline='').read() for file in files if os.path.isfile(file)]
     all_texts += [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
     all_texts += list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
-    expected = {'auth', 'hasura', 'nginx', 'postgres', 'probe'}
+    expected = {'auth', 'hasura', 'nginx', 'postgres', 'postgres-setup', 'probe'}
     bundle = {'backup', 'backup-list', 'backup-restore', 'backup-tools', 'backup-verify', 'backup-wal', 'volume-owner', 'alertmanager', 'alloy', 'cadvisor', 'grafana', 'loki', 'node-exporter', 'postgres-exporter', 'prometheus', 'tempo'}
     if set(document['services']) - {'hasura-probe', 'probe-probe'} - bundle != expected:
         print(shown, sorted(document['services'])); bad += 1
