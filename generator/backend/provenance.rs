@@ -93,6 +93,12 @@ impl<'a> GeneratedLine<'a> {
         lines.flat_map(|line| line.split(|c| !is_word_character(c))).filter(|word| !word.is_empty())
     }
 
+    /// Returns whether a line has a word that is not part of a host name or a file name.
+    fn has_word(&self, word: &str) -> bool {
+        let mut lines = self.enclosing.iter().chain(&self.block);
+        lines.any(|line| line.split(|c| !is_word_character(c) && c != '.').any(|part| part == word))
+    }
+
     /// Returns the words in the first lines of the list items that hold the line, innermost first.
     pub fn words_of_list_items(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.items.iter().flat_map(|line| line.split(|c| !is_word_character(c))).filter(|word| !word.is_empty())
@@ -129,7 +135,7 @@ fn by_name(plan: &Plan, line: &GeneratedLine) -> Option<FieldPath> {
         if let Some(service) = service(plan, word).or_else(|| service(plan, &hyphens)) {
             return Some(service.origin.clone());
         }
-        let database = plan.databases.iter().find(|(name, _)| name.as_str() == word);
+        let database = plan.databases.iter().find(|(name, _)| name.as_str() == word && line.has_word(word));
         let owner = database.and_then(|(_, database)| database.owner.as_ref())?.as_str().replace('_', "-");
         service(plan, &owner).map(|service| service.origin.key("databases"))
     })

@@ -7,8 +7,7 @@ use crate::artifact::{ArtifactPath, Digest};
 use crate::backend::{Backend, GeneratedLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::FileKind;
-use crate::path;
-use crate::source::Origins;
+use crate::source::{Origins, is_distinct};
 
 /// A file in the output folder in comparison with the generated one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,20 +121,20 @@ fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> Fi
     if origins.holds_scalar(&candidate) {
         return candidate;
     }
-    let is_below = |path: &FieldPath| path.0.starts_with(&candidate.0);
+    let is_below = |path: &FieldPath| !candidate.0.is_empty() && path.0.starts_with(&candidate.0);
     let values = origins.values_in(line).into_iter().filter(|(path, value)| is_below(path) || is_distinct(path, value));
     let (mut of_services, of_stack): (Vec<_>, Vec<_>) =
         values.partition(|(path, _)| path.0.first() == Some(&Segment::Key("services".into())));
-    of_services.retain(|(path, _)| path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]));
+    // The name of the service is in many lines, and in its references to itself.
+    of_services.retain(|(path, value)| {
+        let is_name = path.0.get(1) == Some(&Segment::Key(value.clone()));
+        path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]) && !is_name
+    });
     // A distinct value is likelier than a plain word, a field below the candidate likelier than another field, and one that
     // is not nested, such as `port`, likelier than `env.PORT`.
     of_services.sort_by_key(|(path, value)| (!is_distinct(path, value), !is_below(path), path.0.len()));
+    // A number such as a port may belong to a service of the library.
+    let of_stack = of_stack.into_iter().filter(|(_, value)| !value.chars().all(|c| c.is_ascii_digit()));
     let exact = of_services.into_iter().chain(of_stack).next();
     exact.map_or(candidate, |(path, _)| path)
-}
-
-/// Returns whether a value in a line is more than a coincidence: a plain word may be there for a different reason, unless
-/// it is the project's name.
-fn is_distinct(path: &FieldPath, value: &str) -> bool {
-    *path == path!("project") || !value.chars().all(char::is_alphabetic)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::node::{Document, Mark, Node, Value};
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
+use crate::path;
 
 /// The merged tree of one environment, in which the places of fields are looked up.
 #[derive(Debug, Clone)]
@@ -65,7 +66,9 @@ impl Origins {
     pub fn values_in(&self, line: &str) -> Vec<(FieldPath, String)> {
         let mut found = Vec::new();
         self.collect_values(&self.root, &mut FieldPath::root(), &mut |path, value| {
-            if contains_word(line, &value) || contains_word(line, &value.replace('-', "_")) {
+            // A plain word such as `ping` is not in `ping-api`; the project's name is in `shop-local`.
+            let is_part = is_distinct(path, &value) || contains_plain_word(line, &value);
+            if is_part && (contains_word(line, &value) || contains_word(line, &value.replace('-', "_"))) {
                 found.push((path.clone(), value));
             }
         });
@@ -128,6 +131,16 @@ impl Origins {
             }
         }
     }
+}
+
+/// Returns whether a value in a line is more than a coincidence: a plain word may be there for a different reason, unless
+/// it is the project's name.
+pub fn is_distinct(path: &FieldPath, value: &str) -> bool {
+    *path == path!("project") || !value.chars().all(char::is_alphabetic)
+}
+
+fn contains_plain_word(line: &str, value: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').any(|word| word == value)
 }
 
 /// Returns whether a line contains a value that is not part of a longer word or number.
