@@ -66,28 +66,17 @@ fn only_finding(program: &Program, files: &Files, place: Option<(FileId, u32)>, 
 
 /// Evaluates a file, and returns its value and findings with the files of their places.
 fn evaluate_file(program: &Program, context: &mut Context, main: FileId) -> (Document, SourceMap) {
-    let prepared = context.prepare_eval_only(main);
     let mut evaluation =
         Evaluation { document: Document::default(), places: SourceMap::new(program), depth: program.depth };
-    match prepared {
-        Ok(value) => {
-            let mut machine = VirtualMachine::new(context);
-            let mut root = evaluation.evaluate_node(&mut machine, value, &mut Vec::new());
-            drop(machine);
-            evaluation.resolve_marks(context, &mut root);
-            for (name, file) in bundles::to_evaluate(program, &root) {
-                let bundle = evaluation.evaluate_bundle(context, &name, &file);
-                bundles::insert(&mut root, name, bundle);
-            }
-            for finding in &mut evaluation.document.findings {
-                finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut evaluation.places, mark));
-            }
-            evaluation.document.root = root;
+    if let Some(mut root) = evaluation.evaluate_source(context, main, Vec::new()) {
+        for (name, file) in bundles::to_evaluate(program, &root) {
+            let bundle = evaluation.evaluate_bundle(context, &name, &file);
+            bundles::insert(&mut root, name, bundle.unwrap_or_default());
         }
-        Err(error) => {
-            let files = context.import_resolver.sources.files.clone();
-            evaluation.document.findings.extend(errors::findings(error, &files, &mut evaluation.places));
+        for finding in &mut evaluation.document.findings {
+            finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut evaluation.places, mark));
         }
+        evaluation.document.root = root;
     }
     (evaluation.document, evaluation.places)
 }
@@ -129,27 +118,32 @@ impl Evaluation {
 
     /// Evaluates a bundle of the library. No file of the library imports it, because to read and evaluate it takes longer
     /// than a small stack does.
-    fn evaluate_bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Node {
-        let prepared = match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
-            Ok(id) => context.prepare_eval_only(id),
+    fn evaluate_bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Option<Node> {
+        match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
+            Ok(id) => self.evaluate_source(context, id, vec![bundles::FIELD.to_owned(), name.to_owned()]),
             Err(error) => {
                 self.document.findings.push(errors::unreadable(&file_name(file), &error));
-                return Node::default();
+                None
             }
-        };
-        let value = match prepared {
-            Ok(value) => value,
+        }
+    }
+
+    /// Evaluates a file whose value has this path in the document; `None` for a file that does not parse.
+    fn evaluate_source(&mut self, context: &mut Context, file: FileId, mut path: Vec<String>) -> Option<Node> {
+        match context.prepare_eval_only(file) {
+            Ok(value) => {
+                let mut machine = VirtualMachine::new(context);
+                let mut node = self.evaluate_node(&mut machine, value, &mut path);
+                drop(machine);
+                self.resolve_marks(context, &mut node);
+                Some(node)
+            }
             Err(error) => {
                 let files = context.import_resolver.sources.files.clone();
                 self.document.findings.extend(errors::findings(error, &files, &mut self.places));
-                return Node::default();
+                None
             }
-        };
-        let mut machine = VirtualMachine::new(context);
-        let mut bundle = self.evaluate_node(&mut machine, value, &mut vec![bundles::FIELD.to_owned(), name.to_owned()]);
-        drop(machine);
-        self.resolve_marks(context, &mut bundle);
-        bundle
+        }
     }
 
     /// Records a value whose evaluation failed.

@@ -67,8 +67,11 @@ impl Origins {
         let mut found = Vec::new();
         self.collect_values(&self.root, &mut FieldPath::root(), &mut |path, value| {
             // A plain word such as `ping` is not in `ping-api`; the project's name is in `shop-local`.
-            let is_part = is_distinct(path, &value) || contains_plain_word(line, &value);
-            if is_part && (contains_word(line, &value) || contains_word(line, &value.replace('-', "_"))) {
+            let is_part = match is_distinct(path, &value) {
+                true => contains_word(line, &value) || contains_word(line, &value.replace('-', "_")),
+                false => contains_plain_word(line, &value),
+            };
+            if is_part {
                 found.push((path.clone(), value));
             }
         });

@@ -8,10 +8,10 @@ use serde_json::json;
 #[cfg(feature = "registry")]
 use super::super::lock::RegistryArguments;
 use super::super::{Format, SUCCESS, StackArguments, output};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
-use crate::plugins::{self, FILE, PluginFiles};
-use crate::values::{Checked, ServiceName, plugin_names};
+use crate::plugins::{self, FILE, PluginFiles, error};
+use crate::values::plugin_names;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -40,10 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         false => read(Path::new(&arguments.from))?,
     };
     let name = arguments.name.clone().unwrap_or(default_name);
-    ServiceName::new(&name).map_err(|reason| {
-        let finding = error(Code::BadName, format!("a plugin cannot have the name `{name}`: {reason}"));
-        vec![finding.hint("`--name` sets a different one")]
-    })?;
+    plugins::check_name(&name).map_err(|finding| vec![finding.hint("`--name` sets a different one")])?;
     let pin = plugins::add(&project, &name, &files, source)?;
     let folder = plugin_names::folder(&name);
     match arguments.format {
@@ -88,8 +85,4 @@ fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Dia
 #[cfg(not(feature = "registry"))]
 fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
     Err(vec![error(Code::PluginFolder, format!("{}: this nself was built without registries", arguments.from))])
-}
-
-fn error(code: Code, message: String) -> Diagnostic {
-    Diagnostic::error(code, FieldPath::root()).message(message)
 }

@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::super::init::{template, write_files};
 use super::super::{SUCCESS, StackArguments, output};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plugins::FILE;
+use crate::diagnostic::Diagnostic;
+use crate::plugins::{self, FILE};
 use crate::templates;
-use crate::values::{Checked, ServiceName, plugin_names};
+use crate::values::plugin_names;
 
 /// The definition of a new plugin, with markers in place of its name, its prefix and its template.
 const DEFINITION: &str = include_str!("../../../stdlib/init/plugin.ncl");
@@ -28,10 +28,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let Arguments { name, template, .. } = arguments;
-    ServiceName::new(name).map_err(|reason| {
-        let message = format!("a plugin cannot have the name `{name}`: {reason}");
-        vec![Diagnostic::error(Code::BadName, FieldPath::root()).message(message)]
-    })?;
+    plugins::check_name(name).map_err(|finding| vec![finding])?;
     let values = [name.as_str(), &plugin_names::database(name), template];
     let definition = MARKERS
         .iter()

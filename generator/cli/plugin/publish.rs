@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::lock::RegistryArguments;
 use super::super::{Format, SUCCESS, StackArguments, output};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
 use crate::lock::ImageName;
 use crate::plugins;
@@ -29,10 +29,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let folder = plugin_names::folder(&arguments.name);
-    let missing = || {
-        let message = format!("{folder} does not exist in the folder of the stack");
-        vec![Diagnostic::error(Code::PluginFolder, FieldPath::root()).message(message)]
-    };
+    let missing =
+        || vec![plugins::error(Code::PluginFolder, format!("{folder} does not exist in the folder of the stack"))];
     let root = Root::project(&arguments.stack.project()).below(&folder);
     let files = plugins::read(&root)?.ok_or_else(missing)?;
     let publish::Published { digest, tag, .. } =

@@ -9,24 +9,24 @@ impl Check<'_> {
         let schema = self.schema;
         for (name, namespace) in &schema.schemas {
             let path = self.root.key("schemas").key(name.as_str());
-            self.grant_options(Rights::new(&namespace.grants, &namespace.grant_options), &path);
+            self.grant_options(namespace.rights(), &path);
         }
         for (name, table) in &schema.tables {
             let path = self.path("tables", name);
-            self.grant_options(Rights::new(&table.grants, &table.grant_options), &path);
+            self.grant_options(table.rights(), &path);
             for (name, column) in &table.columns {
                 let path = path.key("columns").key(name.as_str());
-                self.grant_options(Rights::new(&column.grants, &column.grant_options), &path);
+                self.grant_options(column.rights(), &path);
             }
         }
         for (name, view) in &schema.views {
-            self.grant_options(Rights::new(&view.grants, &view.grant_options), &self.path("views", name));
+            self.grant_options(view.rights(), &self.path("views", name));
         }
         for (name, sequence) in &schema.sequences {
-            self.grant_options(Rights::new(&sequence.grants, &sequence.grant_options), &self.path("sequences", name));
+            self.grant_options(sequence.rights(), &self.path("sequences", name));
         }
         for (name, function) in &schema.functions {
-            self.grant_options(Rights::new(&function.grants, &function.grant_options), &self.path("functions", name));
+            self.grant_options(function.rights(), &self.path("functions", name));
         }
     }
 

@@ -66,14 +66,14 @@ pub fn grants<P: Privilege>(kind: &str, object: &str, rights: Rights<P>) -> Vec<
 pub fn column_grants(table: &str, name: &SqlName, column: &Column) -> Vec<String> {
     let none = Grants::new();
     let target = GrantTarget { kind: "TABLE", object: table, column: Some(name) };
-    change_grants(target, Rights::new(&none, &none), Rights::new(&column.grants, &column.grant_options))
+    change_grants(target, Rights::new(&none, &none), column.rights())
 }
 
 /// Returns the statements that change the privileges on a table and on its columns, for columns that `keeps` selects.
 pub fn change_table_grants(object: &str, from: &Table, to: &Table, keeps: impl Fn(&SqlName) -> bool) -> Vec<String> {
     let target = GrantTarget::new("TABLE", object);
-    let old = Rights::new(&from.grants, &from.grant_options);
-    let mut sql = change_grants(target, old, Rights::new(&to.grants, &to.grant_options));
+    let old = from.rights();
+    let mut sql = change_grants(target, old, to.rights());
     // To revoke a privilege on the table revokes it on each column, too.
     let (lost, lost_options) = (minus(&from.grants, &to.grants), minus(&from.grant_options, &to.grant_options));
     let none = Grants::new();
@@ -82,7 +82,7 @@ pub fn change_table_grants(object: &str, from: &Table, to: &Table, keeps: impl F
         let held = without(old.map_or(&none, |old| &old.grants), &lost);
         let options = without(&without(old.map_or(&none, |old| &old.grant_options), &lost), &lost_options);
         let target = GrantTarget { column: Some(name), ..target };
-        let new = Rights::new(&column.grants, &column.grant_options);
+        let new = column.rights();
         sql.extend(change_grants(target, Rights::new(&held, &options), new));
     }
     sql

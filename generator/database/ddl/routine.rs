@@ -13,7 +13,7 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
         sql.push(create_index(name, index, definition, false));
         sql.extend(index_settings(name, index, definition));
     }
-    sql.extend(grants("TABLE", &name.sql(), Rights::new(&view.grants, &view.grant_options)));
+    sql.extend(grants("TABLE", &name.sql(), view.rights()));
     if view.comment.is_some() {
         sql.push(comment(kind, &name.sql(), view.comment.as_ref()));
     }
@@ -30,8 +30,7 @@ pub fn create_function(name: &ObjectName, function: &Function) -> String {
     let mut sql = vec![replace_function(name, function, "CREATE")];
     if !function.is_for_everyone() {
         sql.push(format!("REVOKE ALL ON {} FROM PUBLIC;", function_identity(name, function)));
-        let rights = Rights::new(&function.grants, &function.grant_options);
-        sql.extend(grants(function_kind(function), &function_signature(name, function), rights));
+        sql.extend(grants(function_kind(function), &function_signature(name, function), function.rights()));
     }
     if function.comment.is_some() {
         sql.push(comment(function_kind(function), &function_signature(name, function), function.comment.as_ref()));

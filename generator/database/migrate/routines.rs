@@ -163,8 +163,7 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
         indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
         let described =
             AnnotatedObject { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
-        let new_rights = Rights::new(&new.grants, &new.grant_options);
-        described.grants(planner, Rights::new(&old.grants, &old.grant_options), new_rights);
+        described.grants(planner, old.rights(), new.rights());
         described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
 }

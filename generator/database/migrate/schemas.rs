@@ -35,7 +35,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         }
         let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
-        down.extend(ddl::grants("SCHEMA", &object, Rights::new(&old.grants, &old.grant_options)));
+        down.extend(ddl::grants("SCHEMA", &object, old.rights()));
         down.extend(default_privileges(&object, &old.default_privileges, "GRANT"));
         if old.comment.is_some() {
             down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
@@ -52,8 +52,7 @@ fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: 
 /// Plans changes of the comment, the grants and the default privileges of a schema.
 fn plan_schema(planner: &mut Planner, annotated: &AnnotatedObject, old: &Namespace, new: &Namespace) {
     annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
-    let new_rights = Rights::new(&new.grants, &new.grant_options);
-    annotated.grants(planner, Rights::new(&old.grants, &old.grant_options), new_rights);
+    annotated.grants(planner, old.rights(), new.rights());
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
         let set = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {

@@ -45,8 +45,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let (kind, object) = ("SEQUENCE", name.sql());
         let described =
             AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-        let new_rights = Rights::new(&new.grants, &new.grant_options);
-        described.grants(planner, Rights::new(&old.grants, &old.grant_options), new_rights);
+        described.grants(planner, old.rights(), new.rights());
         described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {

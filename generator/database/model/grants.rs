@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SqlIdent;
+use super::{Column, Function, Namespace, Sequence, SqlIdent, Table, View};
 
 /// Role to privileges; `public` means everyone.
 pub type Grants<P> = BTreeMap<SqlIdent, BTreeSet<P>>;
@@ -34,6 +34,22 @@ impl<'a, P: Privilege> Rights<'a, P> {
     pub fn new(grants: &'a Grants<P>, options: &'a Grants<P>) -> Self {
         Rights { grants, options }
     }
+}
+
+/// Declares `rights` for objects that have `grants` and `grant_options`.
+macro_rules! rights {
+    ($($object:ident $privilege:ident),*) => {$(
+        impl $object {
+            pub fn rights(&self) -> Rights<'_, $privilege> {
+                Rights::new(&self.grants, &self.grant_options)
+            }
+        }
+    )*};
+}
+
+rights! {
+    Namespace SchemaPrivilege, Table TablePrivilege, Column ColumnPrivilege, View TablePrivilege,
+    Sequence SequencePrivilege, Function FunctionPrivilege
 }
 
 /// Returns the privileges of `a` that `b` does not have.

@@ -16,7 +16,7 @@ use crate::values::text::{alphabet_refusal, invisible_character_refusal};
 
 /// Schema of names that are written without one.
 pub const PUBLIC_SCHEMA: &str = "public";
-/// The role that stands for all roles, `PUBLIC` in SQL.
+/// The name by which a grant includes all roles, `PUBLIC` in SQL.
 pub const PUBLIC_ROLE: &str = "public";
 
 /// Maximum length of a name in bytes; the server drops the rest.

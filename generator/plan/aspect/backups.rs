@@ -2,7 +2,7 @@
 //! and the folder of the server that a restore replaces.
 
 use super::secrets::DeclaredSecrets;
-use super::setup;
+use super::{server_files, setup};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::backup_services::{CLIENTS, FOLDER, are_on};
@@ -12,15 +12,15 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{BACKUP, BACKUP_LOG, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
-use crate::values::{Checked, ContainerPath, SecretName, SqlIdent, Text, VariableName};
+use crate::values::{Checked, SecretName, SqlIdent, VariableName};
 
 /// The role of the connections to the server, which has the name of the service that receives the log.
 const ROLE: &str = "backup_wal";
 const PASSWORD: &str = "backup_wal_password";
 /// The secret with the key, unless the stack names a different one.
 const KEY: &str = "backup_key";
-/// The folder of the scripts in the containers.
-const SCRIPTS: &str = "/etc/nself/backups";
+/// The folder of the scripts below `/etc/nself` in the containers.
+const PLACE: &str = "backups";
 
 /// Plans backups, and wires their services and the server. An environment without backups has no part.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Option<Backups>> {
@@ -44,11 +44,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     planned.wirings.push(Wiring::new(&log, Addition::Dependency(job, Condition::Completed), &cause));
     let secrets = secrets(inputs, declared);
     planned.findings.extend(secrets.findings);
-    let scripts = ConfigMount {
-        source: "backups/scripts".to_owned(),
-        target: ContainerPath::wrap(SCRIPTS.to_owned()),
-        reloads: false,
-    };
+    let scripts =
+        ConfigMount { source: "backups/scripts".to_owned(), target: server_files::folder(PLACE), reloads: false };
     let variables = target(inputs);
     for name in CLIENTS.map(service_name).iter().filter(|name| roster.contains_key(*name)) {
         planned.wirings.push(Wiring::new(name, Addition::Config(scripts.clone()), &cause));
@@ -151,15 +148,9 @@ pub fn guard(roster: &Roster) -> Planned<()> {
     if !are_on(roster) {
         return Planned::default();
     }
-    let text = |text: &str| Text::wrap(text.to_owned());
-    let folder = ConfigMount {
-        source: "backups/server".to_owned(),
-        target: ContainerPath::wrap(SCRIPTS.to_owned()),
-        reloads: false,
-    };
-    let prefix = vec![text("/bin/sh"), text(&format!("{SCRIPTS}/guard.sh"))];
-    let additions =
-        [Addition::Config(folder), Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }];
+    let folder =
+        ConfigMount { source: "backups/server".to_owned(), target: server_files::folder(PLACE), reloads: false };
+    let additions = [Addition::Config(folder), server_files::script(PLACE, "guard.sh")];
     let wirings = additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, &path!("backups")));
     Planned { wirings: wirings.into(), ..Planned::default() }
 }
