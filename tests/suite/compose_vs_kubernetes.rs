@@ -167,9 +167,9 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         let names = depends
             .iter()
             .filter(|(name, one)| one["condition"] == how && *name != "volume-owner" && !jobs_of_stack.contains(*name))
-            // These two have no connection URL. They start, and connect once their roles exist.
-            .filter(|(name, _)| {
-                *name != "postgres-setup" || !["pgbouncer", "postgres-replica"].iter().any(|one| at.ends_with(one))
+            // These have no connection URL that a pod could wait with. They start, and connect once their roles exist.
+            .filter(|(peer, _)| {
+                *peer != "postgres-setup" || !["backup-wal", "pgbouncer", "postgres-replica"].contains(&name)
             });
         names.map(|(name, _)| name.clone()).collect()
     };
