@@ -4,8 +4,8 @@
 use crate::database::model::{LONGEST_NAME, ObjectName, SqlName, prefix};
 use crate::values::Checked;
 
-/// Returns `table_part_label`, such as `orders_customer_id_fkey`. A name that is too long is shortened as the server does
-/// it: characters are removed from the end of the table or of the part, whichever is longer.
+/// Returns `table_part_label`, such as `orders_customer_id_fkey`. A name that is too long is shortened as the server
+/// does it: characters are removed from the end of the table or of the part, whichever is longer.
 pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
     let available_bytes = LONGEST_NAME - label.len() - 1 - usize::from(part.is_some());
     let mut table_length = table.len();

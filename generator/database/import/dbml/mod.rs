@@ -1,5 +1,5 @@
-//! Imports DBML (<https://dbml.dbdiagram.io/docs>). A column is nullable unless it has the setting `not null` or `pk`; a
-//! name is a plain word or a text in double quotes.
+//! Imports DBML (<https://dbml.dbdiagram.io/docs>). A column is nullable unless it has the setting `not null` or `pk`;
+//! a name is a plain word or a text in double quotes.
 
 mod reader;
 mod reference;

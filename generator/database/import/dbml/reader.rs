@@ -17,8 +17,8 @@ pub struct ReferenceSide {
     pub columns: Vec<SqlName>,
 }
 
-/// A reference: two sides and the sign between them. In `orders.customer > customers.id`, `>` says that many orders refer
-/// to one customer.
+/// A reference: two sides and the sign between them. In `orders.customer > customers.id`, `>` says that many orders
+/// refer to one customer.
 pub struct Reference {
     pub line: usize,
     pub name: Option<SqlName>,

@@ -110,8 +110,8 @@ impl Scanner {
         self.chars[start..self.at].iter().collect()
     }
 
-    /// Reads the text between two delimiters. With `escapes`, a backslash escapes the next character, and a backslash at
-    /// the end of a line joins the line with the next.
+    /// Reads the text between two delimiters. With `escapes`, a backslash escapes the next character, and a backslash
+    /// at the end of a line joins the line with the next.
     fn read_enclosed(&mut self, what: &str, start: &str, end: &str, escapes: bool) -> Result<String, ImportFinding> {
         let line = self.line;
         self.at += start.chars().count();
