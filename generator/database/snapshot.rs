@@ -38,7 +38,7 @@ pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Itera
 }
 
 /// Decodes an object of a snapshot strictly: an unknown field is an error that names its path. The decoder of stacks
-/// does this; it is passed in because this folder does not depend on the reading of stacks.
+/// implements this trait, so that `database` does not depend on `source`.
 pub trait ObjectDecoder {
     /// Returns the decoded value.
     ///
@@ -86,16 +86,16 @@ fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
     Ok(())
 }
 
-/// Digests of the objects of a schema. Applying a change costs only what the change costs.
+/// Digests of the objects of a schema. [`Digests::apply`] hashes only the changed objects.
 #[derive(Debug, Clone, Default)]
 pub struct Digests(BTreeMap<String, Digest>);
 
 impl Digests {
     pub fn of(objects: &Objects) -> Self {
-        Digests(objects.iter().map(|(path, object)| (path.clone(), Self::object(object))).collect())
+        Digests(objects.iter().map(|(path, object)| (path.clone(), Self::digest_of_object(object))).collect())
     }
 
-    fn object(object: &Value) -> Digest {
+    fn digest_of_object(object: &Value) -> Digest {
         Digest::keyed("nself schema object v1", &json::canonical(object))
     }
 
@@ -103,7 +103,7 @@ impl Digests {
         for path in &delta.unset {
             self.0.remove(path);
         }
-        self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::object(object))));
+        self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::digest_of_object(object))));
     }
 
     /// Returns the paths of objects that are different or on one side only.

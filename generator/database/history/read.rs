@@ -71,14 +71,14 @@ impl History {
         }
         for (name, mut files) in migrations {
             let path_in_messages = |file: &str| format!("{}/{MIGRATIONS}/{name}/{file}", database_folder(database));
-            let parsed = MigrationName::new(name);
+            let migration_name = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
                 findings.push(
                     malformed_file(&path_in_messages(file), "this file does not belong here").hint("move it elsewhere"),
                 );
             }
-            match (parsed, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
+            match (migration_name, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
                 (Ok(name), Some(up), Some(Ok(plan))) => {
                     let down = down.map(|bytes| with_unix_line_ends(bytes));
                     history.migrations.push(Migration { name, up: with_unix_line_ends(up), down, plan });
@@ -169,8 +169,8 @@ impl History {
         })
     }
 
-    /// Returns findings about SQL that the runner cannot apply: syntax errors, transaction control, and statements that need
-    /// rights which the runner does not have.
+    /// Returns findings about SQL that the runner cannot apply: syntax errors, transaction control, and statements that
+    /// need rights which the runner does not have.
     pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
         let mut findings: Vec<Diagnostic> = self.check_privileged(database).collect();
         for migration in &self.migrations {
