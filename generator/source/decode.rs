@@ -16,7 +16,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::checked;
 use crate::words;
 
-/// A finding, with the position of the key if it concerns the key rather than the value.
+/// A finding. `key_mark` is the place of the key if the finding concerns the key rather than the value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyedFinding {
     pub finding: Diagnostic,
@@ -76,7 +76,8 @@ impl Findings {
     }
 }
 
-/// A path as a linked list of steps, the last one first. The list lives on the call stack, since most paths are never used.
+/// A path as a linked list of steps, the last one first. The list lives on the call stack, since most paths are never
+/// used.
 #[derive(Clone, Copy)]
 struct Place<'p> {
     parent: Option<&'p Place<'p>>,
@@ -131,8 +132,8 @@ impl<'a> Decoder<'a, '_> {
         !skipped.is_empty() && self.child(step, self.node, |decoder| skipped.contains(&decoder.path()))
     }
 
-    /// Decodes this node. serde stops at a type mismatch. The mismatch is then reported and its field skipped, and this node
-    /// is decoded again, until no mismatch is left. Returns `None` if the node itself does not fit; decoding then skips it.
+    /// Decodes this node. serde stops at a type mismatch: the mismatch is then reported, its field is skipped, and this
+    /// node is decoded again, until no mismatch is left. Returns `None` if the node itself does not fit, and skips it.
     pub(super) fn decode_fitting<T: Deserialize<'a>>(&self) -> Option<T> {
         let before = self.findings.provisional_count();
         loop {
@@ -209,7 +210,7 @@ impl<'a> Decoder<'a, '_> {
         de::Error::invalid_type(found, expected)
     }
 
-    fn scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {
+    fn visit_scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Null | Value::Broken => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
@@ -220,18 +221,18 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
-    fn unknown(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
-        let shown = match key.char_indices().nth(MAX_SHOWN_KEY) {
+    fn report_unknown_field(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
+        let shown_key = match key.char_indices().nth(MAX_SHOWN_KEY) {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
         let near = words::nearest(key, fields.iter().copied());
-        let known = fields.join(", ");
+        let field_names = fields.join(", ");
         let hint = near
             .map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"));
         let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
-            .message(format!("there is no field `{shown}` here"))
-            .expected(format!("one of {known}"))
+            .message(format!("there is no field `{shown_key}` here"))
+            .expected(format!("one of {field_names}"))
             .hint(hint);
         self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark: mark });
     }
@@ -242,7 +243,7 @@ impl<'a> Decoder<'a, '_> {
 macro_rules! scalars {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
-            self.scalar(visitor)
+            self.visit_scalar(visitor)
         }
     )*};
 }
@@ -254,7 +255,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         match &self.node.value {
             Value::Array(_) => self.deserialize_seq(visitor),
             Value::Record(_) => self.deserialize_map(visitor),
-            _ => self.scalar(visitor),
+            _ => self.visit_scalar(visitor),
         }
     }
 
@@ -287,20 +288,20 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        known: &'static [&'static str],
+        field_names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, TypeMismatch> {
-        static NONE: BTreeMap<String, Entry> = BTreeMap::new();
+        static NO_FIELDS: BTreeMap<String, Entry> = BTreeMap::new();
         let fields = match &self.node.value {
             Value::Record(fields) => fields,
-            // The evaluation of the record failed, which was reported. All fields get their defaults.
-            Value::Null | Value::Broken => &NONE,
+            // The evaluation of the record failed and was reported. All fields get their defaults.
+            Value::Null | Value::Broken => &NO_FIELDS,
             _ => return Err(self.wrong_type(&visitor)),
         };
-        for (key, entry) in fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            self.unknown(key, entry.key, known);
+        for (key, entry) in fields.iter().filter(|(key, _)| !field_names.contains(&key.as_str())) {
+            self.report_unknown_field(key, entry.key, field_names);
         }
-        visitor.visit_map(Entries::new(self, fields, Some(known)))
+        visitor.visit_map(Entries::new(self, fields, Some(field_names)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -17,8 +17,8 @@ use super::type_mismatch::TypeMismatch;
 pub struct Entries<'a, 'p> {
     decoder: Decoder<'a, 'p>,
     fields: btree_map::Iter<'a, String, Entry>,
-    /// The fields of a struct; other fields and fields without a value are not read. `None` for a map.
-    known: Option<&'static [&'static str]>,
+    /// The names of a struct's fields; other fields and fields without a value are not read. `None` for a map.
+    field_names: Option<&'static [&'static str]>,
     /// The last key that was read, with its value.
     current: Option<(&'a str, &'a Node)>,
 }
@@ -27,19 +27,19 @@ impl<'a, 'p> Entries<'a, 'p> {
     pub fn new(
         decoder: Decoder<'a, 'p>,
         fields: &'a BTreeMap<String, Entry>,
-        known: Option<&'static [&'static str]>,
+        field_names: Option<&'static [&'static str]>,
     ) -> Self {
-        Entries { decoder, fields: fields.iter(), known, current: None }
+        Entries { decoder, fields: fields.iter(), field_names, current: None }
     }
 
     /// Moves to the next field to read.
     fn advance(&mut self) -> Option<(&'a str, &'a Entry)> {
-        let (decoder, known) = (self.decoder, self.known);
-        let mut read = self.fields.by_ref().filter(|(key, entry)| {
-            known.is_none_or(|known| !entry.node.value.is_nothing() && known.contains(&key.as_str()))
+        let (decoder, field_names) = (self.decoder, self.field_names);
+        let mut fields_to_read = self.fields.by_ref().filter(|(key, entry)| {
+            field_names.is_none_or(|names| !entry.node.value.is_nothing() && names.contains(&key.as_str()))
                 && !decoder.skips(Step::Key(key))
         });
-        let (key, entry) = read.next()?;
+        let (key, entry) = fields_to_read.next()?;
         self.current = Some((key, &entry.node));
         Some((key, entry))
     }
@@ -135,7 +135,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
     }
 }
 
-/// `{ secret = "name" }`: a variant with its content.
+/// A variant with its content, such as `{ secret = "name" }`.
 pub struct Variant<'a, 'p> {
     pub decoder: Decoder<'a, 'p>,
     pub fields: &'a BTreeMap<String, Entry>,
