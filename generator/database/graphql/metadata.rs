@@ -15,7 +15,7 @@ pub struct HasuraSource {
     pub name: String,
     /// The name of the database in the stack; `None` for a default source without tables.
     pub database: Option<SqlIdent>,
-    /// Variable that holds the connection URL.
+    /// Environment variable with the connection URL.
     pub variable: VariableName,
     pub tables: Vec<TrackedTable>,
     pub functions: Vec<TrackedFunction>,
@@ -83,7 +83,7 @@ pub struct Using {
     pub foreign_key_constraint_on: KeyColumns,
 }
 
-/// Columns of the table itself, or columns of another table that refer to it.
+/// The columns of a foreign key: in the table itself, or in a different table that refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum KeyColumns {
