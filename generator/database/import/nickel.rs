@@ -95,9 +95,10 @@ fn fits(one_line: &str, depth: usize) -> bool {
     one_line.len() + depth * 2 < MAX_WIDTH && !one_line.contains("\\n")
 }
 
+/// Returns a value on one line: `{ type = "text", nullable = true }`.
 fn value_on_one_line<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
     let is_tag = is_tag(path);
-    let mut write_inner = |step: &'a str, value: &'a Value| {
+    let mut inner_value = |step: &'a str, value: &'a Value| {
         path.push(step);
         let text = value_on_one_line(value, path);
         path.pop();
@@ -107,14 +108,14 @@ fn value_on_one_line<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
         Value::String(text) if is_tag => format!("'{text}"),
         Value::String(text) => quoted_string(text),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| write_inner(ITEM, item)).collect();
+            let items: Vec<String> = items.iter().map(|item| inner_value(ITEM, item)).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(fields) if fields.is_empty() => "{}".into(),
         Value::Object(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .map(|(key, value)| format!("{} = {}", field_name(key), write_inner(key, value)))
+                .map(|(key, value)| format!("{} = {}", field_name(key), inner_value(key, value)))
                 .collect();
             format!("{{ {} }}", fields.join(", "))
         }
@@ -149,12 +150,13 @@ fn multi_line_string(text: &str, indentation: &str) -> Option<String> {
     Some(out + "\"" + &percent_signs)
 }
 
-/// Keywords of Nickel, which need quotes as field names.
+/// Keywords of Nickel. As names of fields they need quotes.
 const KEYWORDS: [&str; 16] = [
     "let", "in", "if", "then", "else", "fun", "import", "match", "forall", "rec", "null", "true", "false", "include",
     "merge", "or",
 ];
 
+/// Returns the name of a field, in quotes if Nickel needs them.
 fn field_name(key: &str) -> String {
     let is_plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

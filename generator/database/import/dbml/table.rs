@@ -7,6 +7,7 @@ use crate::database::model::*;
 use crate::values::{Checked, Text};
 
 impl Reader {
+    /// Reads a table: its name, alias and settings, and in braces its note, indexes, checks and columns.
     pub(super) fn read_table(&mut self) -> Result<(), String> {
         let name = self.read_object_name()?;
         if self.take("as") {
@@ -56,6 +57,7 @@ impl Reader {
             let (schema, name) = (SqlName::new(&text), self.read_name()?);
             object = Some(self.qualified_name(&schema?, &name)?);
         }
+        // A bracket that begins a line is not part of the type.
         if self.next_is("(") && !self.peek().is_some_and(|token| token.first_of_line) {
             while !self.take(")") {
                 text += &self.next()?.text;
@@ -70,20 +72,22 @@ impl Reader {
         let is_built_in = |text: &str| TypeName::new(text).is_ok_and(|kind| kind.is_built_in());
         let text = match object {
             Some(object) => object.spelled(),
+            // A name in double quotes keeps its case, unless it is a type of the server such as "timestamp with time
+            // zone".
             None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => spelled(&text),
             None => text,
         };
-        let is_word = |word: &str| word.eq_ignore_ascii_case(&text);
-        let text = match () {
-            () if is_word("serial") || is_word("serial4") => "integer".to_owned(),
-            () if is_word("bigserial") || is_word("serial8") => "bigint".to_owned(),
-            () if is_word("smallserial") || is_word("serial2") => "smallint".to_owned(),
-            () if is_word("datetime") => "timestamp".to_owned(),
-            () => text,
+        let text = match text.to_ascii_lowercase().as_str() {
+            "serial" | "serial4" => "integer".to_owned(),
+            "bigserial" | "serial8" => "bigint".to_owned(),
+            "smallserial" | "serial2" => "smallint".to_owned(),
+            "datetime" => "timestamp".to_owned(),
+            _ => text,
         };
         TypeName::new(&format!("{text}{array}")).map_err(|reason| format!("the type `{text}`: {reason}"))
     }
 
+    /// Reads a column, such as `id integer [pk, increment]`.
     fn read_column(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let name = self.read_name()?;
         let line = self.peek().map_or(0, |token| token.line);
@@ -124,9 +128,10 @@ impl Reader {
         Ok(())
     }
 
+    /// Reads an index, such as `email [unique]` or `(country, city)`. With the setting `pk` it is the primary key.
     fn read_index(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let mut columns = Vec::new();
-        let in_brackets = self.take("(");
+        let has_brackets = self.take("(");
         loop {
             let token = self.next()?;
             columns.push(match token.kind {
@@ -140,7 +145,7 @@ impl Reader {
                 }
                 _ => return Err(format!("`{}` is not a column or expression of an index", token.text)),
             });
-            if !in_brackets || self.take(")") {
+            if !has_brackets || self.take(")") {
                 break;
             }
             self.expect(",")?;
@@ -205,6 +210,7 @@ fn default_expression(value: &[DbmlToken]) -> Result<Option<Expression>, String>
     let text = match first.kind {
         DbmlTokenKind::Text => literal(&single("default", value)?.text),
         DbmlTokenKind::Expression => single("default", value)?.text.clone(),
+        // A number, perhaps with a sign, or a word such as `true`.
         _ => value.iter().map(|token| token.text.as_str()).collect(),
     };
     if text.eq_ignore_ascii_case("null") {

@@ -94,6 +94,7 @@ impl Reader {
         let mut parts = Parts::of(node);
         self.object_in_messages = summary(node);
         self.take_owner(&mut parts)?;
+        // The name of the object is not needed: all objects must have the same owner.
         parts.take_any()?;
         parts.expect_only("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
     }

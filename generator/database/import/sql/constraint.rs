@@ -68,7 +68,7 @@ fn take_key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     Ok(unique)
 }
 
-/// A constraint of a table, without its definition.
+/// The parts that all kinds of constraints have.
 struct ConstraintClause<'a> {
     table: &'a ObjectName,
     node: &'a SyntaxNode,
@@ -123,9 +123,9 @@ impl Reader {
     /// the name of the index.
     fn take_used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
         let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
-        let mut inner = Parts::of(&clause);
-        let name = ident(&inner.require(SyntaxKind::INDEX_REF)?)?;
-        inner.expect_only("USING INDEX")?;
+        let mut clause_parts = Parts::of(&clause);
+        let name = ident(&clause_parts.require(SyntaxKind::INDEX_REF)?)?;
+        clause_parts.expect_only("USING INDEX")?;
         let indexes = &mut self.table(table, &clause)?.indexes;
         let Some(index) = indexes.get(&name) else {
             return unsupported(&clause, format!("the table has no index `{name}`"));
@@ -167,7 +167,7 @@ impl Reader {
         let not_valid = parts.take_node(SyntaxKind::NOT_VALID).is_some();
         let no_inherit = parts.take_node(SyntaxKind::NO_INHERIT).is_some();
         parts.expect_only("CHECK ( )")?;
-        // As on the server, the default name contains the column if the check mentions exactly one.
+        // As on the server, the default name contains the column if the check mentions exactly one column.
         let identifiers_in_check: BTreeSet<_> = identifiers::words(text.as_str()).collect();
         let columns = &self.table(table, node)?.columns;
         let mut mentioned_columns = columns.keys().filter(|column| identifiers_in_check.contains(column.as_str()));

@@ -1,5 +1,5 @@
-//! Partitioned tables and their partitions. A partition without anything of its own becomes an item in the list of its
-//! table; every other partition is a table of the model.
+//! Partitioned tables and their partitions. A partition that only has a bound becomes an item in the list of its
+//! partitioned table; every other partition is a table of the model.
 
 use std::collections::BTreeMap;
 
@@ -34,15 +34,18 @@ impl Reader {
 
     /// Turns attached tables into partitions, and lists plain partitions in their table.
     pub(super) fn attach_partitions(&mut self) {
-        let parents: BTreeMap<ObjectName, ObjectName> =
-            self.attached_tables.iter().map(|table| (table.partition.clone(), table.partitioned.clone())).collect();
+        let parents: BTreeMap<ObjectName, ObjectName> = self
+            .attached_tables
+            .iter()
+            .map(|attached| (attached.partition.clone(), attached.partitioned.clone()))
+            .collect();
         let depth = |name: &ObjectName| {
             std::iter::successors(parents.get(name), |name| parents.get(*name)).take(parents.len() + 1).count()
         };
         let mut attached_tables = std::mem::take(&mut self.attached_tables);
         // Attach partitions of partitions first: attaching a table removes the columns and keys that it inherits, with
         // which its own partitions are compared.
-        attached_tables.sort_by_key(|table| std::cmp::Reverse(depth(&table.partition)));
+        attached_tables.sort_by_key(|attached| std::cmp::Reverse(depth(&attached.partition)));
         for AttachedTable { at, partitioned, partition, bound } in attached_tables {
             if let Err(what) = self.attach_partition(&partitioned, &partition, bound) {
                 self.problems
@@ -135,12 +138,12 @@ impl Reader {
 /// Reads PARTITION BY.
 pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
     let mut parts = Parts::of(node);
-    let word = parts.require(SyntaxKind::PARTITION_STRATEGY)?;
-    let strategy = match tree::path(&word).concat().as_str() {
+    let strategy_node = parts.require(SyntaxKind::PARTITION_STRATEGY)?;
+    let strategy = match tree::path(&strategy_node).concat().as_str() {
         "range" => Strategy::Range,
         "list" => Strategy::List,
         "hash" => Strategy::Hash,
-        _ => return unsupported(&word, "nself cannot represent this partition strategy"),
+        _ => return unsupported(&strategy_node, "nself cannot represent this partition strategy"),
     };
     let mut list = Parts::of(&parts.require(SyntaxKind::PARTITION_ITEM_LIST)?);
     let mut columns: Vec<SqlName> = Vec::new();
