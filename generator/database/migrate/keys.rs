@@ -53,7 +53,7 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 /// Returns the step that drops a constraint; `definition` restores it.
 fn drop_constraint(change: &TableChange, key: &SqlName, definition: &str, is_gone: bool) -> MigrationStep {
     let table = change.name.sql();
-    teardown_step(change, key, is_gone)
+    drop_step(change, key, is_gone)
         .up(drop_constraint_sql(change.name, key))
         .down(format!("ALTER TABLE {table} ADD {definition};"))
         .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
@@ -65,13 +65,14 @@ fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     let mut down = vec![ddl::create_index(name, key, index, false)];
     down.extend(ddl::index_settings(name, key, index));
     let is_gone = !new.indexes.contains_key(key);
-    teardown_step(change, key, is_gone)
+    drop_step(change, key, is_gone)
         .up(format!("DROP INDEX {};", name.beside(key).sql()))
         .down(down.join("\n"))
         .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
 }
 
-fn teardown_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationStep {
+/// Returns a step that drops a constraint or index, without its SQL.
+fn drop_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationStep {
     let object = format!("{}.{key}", change.name);
     let why = format!("{object} {}", if is_gone { "is gone" } else { "is recreated" });
     MigrationStep::new(Phase::DropConstraints, object, change.path.clone(), why)
@@ -232,7 +233,8 @@ fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
 pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let table_exists = change.kind != TableChangeKind::Create;
     let dropped = if table_exists { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
-    // PostgreSQL 15 leaves the constraints of partitions unvalidated.
+    // A key from or to a partitioned table is validated at once: PostgreSQL 15 would leave the constraints of
+    // partitions unvalidated.
     let is_partitioned =
         |target: &ObjectName| diff.new.tables.get(target).is_some_and(|table| table.partition_by.is_some());
     let table = change.name.sql();

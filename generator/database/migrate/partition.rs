@@ -104,14 +104,14 @@ pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
     for (column, new) in &table.new.columns {
         let Some(inherited) = partitioned.columns.get(column) else { continue };
         let change = ColumnChange { table, column, rank };
-        let old_columns =
+        let old_pair =
             table.old.columns.get(column).zip(old_partitioned.and_then(|partitioned| partitioned.columns.get(column)));
-        let (inherited_state, is_retyped) = match old_columns {
+        let (inherited_state, is_retyped) = match old_pair {
             None => (PartitionColumn::of_column(inherited), false),
             Some((old, old_inherited)) => state_after_inheritance(diff, (old, old_inherited), inherited),
         };
-        let with_default = old_columns.map(|(old, _)| old).filter(|old| is_retyped && old.default.is_some());
-        if let Some(old) = with_default {
+        let old_with_default = old_pair.map(|(old, _)| old).filter(|old| is_retyped && old.default.is_some());
+        if let Some(old) = old_with_default {
             // The server cannot convert the default of a partition when it changes the type of the partitioned table's
             // column.
             let step = change.step(Phase::DropConstraints, "default", "has no default in the meantime");
@@ -134,6 +134,7 @@ fn state_after_inheritance<'a>(
     let sets_default = old_inherited.default != inherited.default || (is_retyped && old_inherited.default.is_some());
     let default = match (sets_default, is_retyped) {
         (true, _) => inherited.default.as_ref(),
+        // The default was dropped before the change of the type.
         (false, true) => None,
         (false, false) => old.default.as_ref(),
     };

@@ -23,20 +23,21 @@ fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     })
 }
 
-/// Returns whether a policy need not be dropped.
+/// Returns whether an old policy can remain, so that it is not dropped.
 fn policy_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
     change.new.policies.get(key) == Some(old) && !depends_on_change(diff, change.name, old)
 }
 
-/// Returns whether a trigger need not be dropped.
+/// Returns whether an old trigger can remain, so that it is not dropped. A trigger mentions columns in its condition
+/// and in `update_of`.
 fn trigger_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Trigger) -> bool {
     let affected = diff.affected;
     let columns_change =
         !affected.retyped_columns(change.name).is_empty() || !affected.regenerated_columns(change.name).is_empty();
-    let reads_columns = old.condition.is_some() || !old.update_of.is_empty();
+    let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
     change.new.triggers.get(key) == Some(old)
         && !affected.recreated_routines.contains(&old.function)
-        && !(columns_change && reads_columns)
+        && !(columns_change && mentions_columns)
 }
 
 /// Plans the removal of policies and triggers that change or depend on a change.

@@ -35,6 +35,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     }
 }
 
+/// Plans a new table. Its `down` drops the table only if it has no rows.
 fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, new, path, .. } = *change;
     let guard = ddl::fail_if_rows(&format!("SELECT FROM {}", name.sql()), &format!("{name} holds rows"));
@@ -57,6 +58,7 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     change_settings(planner, diff, change);
 }
 
+/// Plans the removal of a table.
 fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, path, .. } = *change;
     if let Some(finding) = unclear_rename(planner, diff, change) {
@@ -111,6 +113,7 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
     Some(finding)
 }
 
+/// Plans the change of a table that both sides have.
 fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     if old.partition_by != new.partition_by {
@@ -158,7 +161,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         AnnotatedObject { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
     annotated_table.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     for (column, new_column) in &new.columns {
-        // A column that is dropped and added loses its comment.
+        // A column that is dropped and added again loses its comment and statistics.
         let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_columns(name).contains(column));
         let path = path.key("columns").key(column.as_str());
         let (table, object) = (&object, format!("{object}.{}", quoted(column)));
@@ -187,7 +190,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     if change.kind == TableChangeKind::Alter {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
     }
-    // A column that is dropped and added gets its grants again there.
+    // A column that is dropped and added again is left out: the step that adds it also grants its privileges.
     let is_kept = |column: &SqlName| !diff.affected.regenerated_columns(name).contains(column);
     let is_kept_in_both =
         |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);

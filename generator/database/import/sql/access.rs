@@ -277,7 +277,8 @@ impl Reader {
 
     /// Applies a GRANT or REVOKE for a role to the schema.
     fn apply_grant(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let not_found = |name: &ObjectName| format!("there is no object `{name}` for this privilege");
+        let not_found =
+            |name: &ObjectName| format!("there is no object `{name}` of the kind that GRANT or REVOKE names");
         match &grant.object {
             GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, expression, ident, idents, object_name, tokens, unsupported};
+use super::tree::{
+    AtNode, Parsed, Parts, expression, ident, idents, leading_keywords, object_name, tokens, unsupported,
+};
 use super::{index, tree};
 use crate::database::ddl;
 use crate::database::ddl::default_key_name;
@@ -95,7 +97,7 @@ impl Reader {
             CHECK_CONSTRAINT => self.add_check(clause, parts),
             REFERENCES_CONSTRAINT | FOREIGN_KEY_CONSTRAINT => self.add_foreign_key(clause, parts),
             EXCLUDE_CONSTRAINT => self.add_exclude(clause, parts),
-            _ => unsupported(node, format!("nself cannot represent `{}`", tree::leading_keywords(node))),
+            _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
         }
     }
 
@@ -134,7 +136,10 @@ impl Reader {
         let plain_index =
             Index { comment: None, ..ddl::unique_index(&columns, &index.include, index.nulls_not_distinct) };
         if (Index { comment: None, ..index.clone() }) != plain_index {
-            return unsupported(&clause, format!("the index `{name}` is not a plain index over columns"));
+            return unsupported(
+                &clause,
+                format!("the index `{name}` cannot become a constraint: it is not a plain unique index over columns"),
+            );
         }
         let unique = Unique {
             columns,
@@ -291,9 +296,6 @@ fn foreign_key_action(node: &SyntaxNode) -> Parsed<Action> {
         "cascade" => Ok(Action::Cascade),
         "set null" => Ok(Action::SetNull),
         "set default" => Ok(Action::SetDefault),
-        _ => unsupported(
-            node,
-            format!("nself cannot represent `{}` with a list of columns", tree::leading_keywords(node)),
-        ),
+        _ => unsupported(node, format!("nself cannot represent `{}` with a list of columns", leading_keywords(node))),
     }
 }

@@ -27,13 +27,13 @@ impl Reader {
             if names_owner && self.take_service_rights(node, &mut parts)? {
                 return Ok(());
             }
-            return unsupported(node, "nself cannot represent default privileges outside of a single schema");
+            return unsupported(node, "nself can represent default privileges in named schemas only; add IN SCHEMA");
         };
         let mut schema_parts = Parts::of(&in_schemas);
         let schemas = schema_parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
         schema_parts.expect_only("IN SCHEMA ,")?;
         let Some(clause) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
-            return unsupported(node, "nself cannot represent revoked default privileges");
+            return unsupported(node, "nself can represent GRANT of default privileges only, not REVOKE");
         };
         let mut grant = Parts::of(&clause);
         let privileges = take_privileges(&mut grant)?.on_objects;

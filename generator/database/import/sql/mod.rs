@@ -153,11 +153,11 @@ impl Reader {
     fn create_schema(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_NOT_EXISTS);
-        if let Some(named) = parts.take_node(SyntaxKind::NAMED_SCHEMA) {
-            let mut named = Parts::of(&named);
-            let name = tree::ident(&named.require(SyntaxKind::SCHEMA)?)?;
+        if let Some(named_schema) = parts.take_node(SyntaxKind::NAMED_SCHEMA) {
+            let mut schema_parts = Parts::of(&named_schema);
+            let name = tree::ident(&schema_parts.require(SyntaxKind::SCHEMA)?)?;
             self.object_in_messages = format!("the schema {name}");
-            named.expect_only("")?;
+            schema_parts.expect_only("")?;
             if name.as_str() != PUBLIC_SCHEMA {
                 self.schema.schemas.entry(name).or_default();
             }
