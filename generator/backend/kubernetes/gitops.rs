@@ -21,10 +21,9 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
 fn object(
     cluster: &Cluster,
     (api_version, kind): (&'static str, &'static str),
-    place: [&str; 2],
+    [namespace, name]: [&str; 2],
     spec: Value,
 ) -> Object {
-    let [namespace, name] = place;
     let metadata = Metadata { namespace: Some(namespace.to_owned()), ..cluster.common_metadata(name) };
     Object::spec(api_version, kind, metadata, Spec::Other(spec))
 }
@@ -63,13 +62,13 @@ fn flux(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object> {
             "sourceRef": { "kind": "GitRepository", "name": name },
         })
     };
-    let first = format!("{name}-namespace");
+    let namespace_name = format!("{name}-namespace");
     let mut applications = kustomization(&format!("./{folder}"), true);
-    applications["dependsOn"] = json!([{ "name": first }]);
+    applications["dependsOn"] = json!([{ "name": namespace_name }]);
     let kind = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
     vec![
         object(cluster, ("source.toolkit.fluxcd.io/v1", "GitRepository"), ["flux-system", name], repository),
-        object(cluster, kind, ["flux-system", &first], kustomization(&format!("./{folder}/namespace"), false)),
+        object(cluster, kind, ["flux-system", &namespace_name], kustomization(&format!("./{folder}/namespace"), false)),
         object(cluster, kind, ["flux-system", name], applications),
     ]
 }

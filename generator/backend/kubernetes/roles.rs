@@ -10,10 +10,10 @@ use crate::values::ServiceName;
 
 const API: &str = "rbac.authorization.k8s.io/v1";
 
-/// Returns roles and role bindings for a service's account. The roles allow it to read the logs of the namespace's pods, or
-/// the metrics of nodes.
+/// Returns roles and role bindings for a service's account. The roles allow it to read the logs of the namespace's
+/// pods, or the metrics of nodes.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
-    let account = json!([{ "kind": "ServiceAccount", "name": name, "namespace": cluster.namespace }]);
+    let subjects = json!([{ "kind": "ServiceAccount", "name": name, "namespace": cluster.namespace }]);
     let metadata = cluster.metadata(name, service.zone);
     let mut objects = Vec::new();
     for right in &service.on_clusters.reads {
@@ -27,10 +27,10 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<
             }
         };
         let role_ref = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": metadata.name });
-        let body = Body::Binding { role_ref, subjects: account.clone() };
-        let rules = Body::Rules { rules };
-        objects.push(Object { api_version: API, kind: role, metadata: metadata.clone(), body: rules });
-        objects.push(Object { api_version: API, kind: binding, metadata, body });
+        let role_body = Body::Rules { rules };
+        let binding_body = Body::Binding { role_ref, subjects: subjects.clone() };
+        objects.push(Object { api_version: API, kind: role, metadata: metadata.clone(), body: role_body });
+        objects.push(Object { api_version: API, kind: binding, metadata, body: binding_body });
     }
     objects
 }

@@ -1,5 +1,6 @@
-//! Timers of systemd for services with a schedule: on a host, systemd starts the container at its times through Compose. The
-//! units are templates, whose instance is the folder of `compose.yaml`, since generated files hold no path of a host.
+//! Timers of systemd for services with a schedule. On a host with Compose, systemd starts the container at the scheduled
+//! times. Generated files contain no path of a host, so the units are templates of systemd, and the name of an instance
+//! is the folder of `compose.yaml`.
 
 mod calendar;
 
@@ -87,7 +88,7 @@ impl Timers<'_> {
 /// Writes a timer and its service for each service with a schedule.
 ///
 /// # Errors
-/// NS901 if two services have the same units, which their names exclude.
+/// NS901 if two services have the same units; it cannot occur, since their names differ.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = input.plan;
     let schedules = plan.services.iter().filter_map(|(name, service)| Some((name, service.schedule.as_ref()?)));
@@ -106,7 +107,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     Ok(files.derived_from(&StepInput::of(Backend::Timers.generator(), &timers)))
 }
 
-/// Returns the schedule of the service whose unit the file is.
+/// Returns the field with the schedule of the service for which the file is a unit.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let prefix = format!("timers/{}-{}-", plan.project, plan.environment);
     let service = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));
