@@ -15,8 +15,8 @@ use naming::graphql_name;
 use permission::add_permissions;
 
 pub use metadata::{
-    Equal, Filter, HasuraSource, KeyColumns, Permission, QualifiedName, Relationship, Rule, TrackedFunction,
-    TrackedTable, Using,
+    EqualsVariable, Filter, HasuraSource, KeyColumns, Permission, PermissionRule, QualifiedName, Relationship,
+    RelationshipSource, TrackedFunction, TrackedTable,
 };
 pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
 
@@ -87,7 +87,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
                 columns => KeyColumns::Columns(columns.to_vec()),
             };
             if let (Some(chosen), Some(tracked)) = (choose_name(name, &candidates), tables.get_mut(name)) {
-                let using = Using { foreign_key_constraint_on: key_columns };
+                let using = RelationshipSource { foreign_key_constraint_on: key_columns };
                 tracked.object_relationships.push(Relationship { name: chosen, using });
             }
         }
@@ -109,7 +109,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
                 (choose_name(referenced_table, &candidates), tables.get_mut(referenced_table))
             {
                 let relationship =
-                    Relationship { name: chosen, using: Using { foreign_key_constraint_on: key_columns } };
+                    Relationship { name: chosen, using: RelationshipSource { foreign_key_constraint_on: key_columns } };
                 let refers_to_one_row = is_unique(table, &key.columns);
                 let list = if refers_to_one_row {
                     &mut tracked.object_relationships

@@ -1,6 +1,6 @@
 //! Permissions that follow from `api` and from the convention about tenants, and the checks of `api`.
 
-use super::{Equal, Filter, Permission, Rule, TrackedTable};
+use super::{EqualsVariable, Filter, Permission, PermissionRule, TrackedTable};
 use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -28,7 +28,8 @@ pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked
     if let Some((column, variable)) = scope_column(table) {
         values.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
     }
-    let equals = |(column, value): (&SqlName, &SessionVariable)| (column.clone(), Equal { value: value.clone() });
+    let equals =
+        |(column, value): (&SqlName, &SessionVariable)| (column.clone(), EqualsVariable { value: value.clone() });
     let rows: Filter = values.iter().map(equals).collect();
     let visible: Vec<SqlName> =
         if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
@@ -39,7 +40,7 @@ pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked
     let insertable: Vec<SqlName> = visible.iter().filter(is_writable).cloned().collect();
     let updatable = insertable.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
     let selectable = visible.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
-    let mut add = |right: ApiRight, rule: Rule| {
+    let mut add = |right: ApiRight, rule: PermissionRule| {
         if api.may.contains(&right) {
             let permission = Permission { role: role.clone(), permission: rule };
             match right {
@@ -51,13 +52,24 @@ pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked
         }
     };
     let (check, filter) = (Some(rows.clone()), Some(rows));
-    add(ApiRight::Select, Rule { columns: Some(selectable), filter: filter.clone(), ..Rule::default() });
+    add(
+        ApiRight::Select,
+        PermissionRule { columns: Some(selectable), filter: filter.clone(), ..PermissionRule::default() },
+    );
     add(
         ApiRight::Insert,
-        Rule { check: check.clone(), set: values.clone(), columns: Some(insertable), ..Rule::default() },
+        PermissionRule {
+            check: check.clone(),
+            set: values.clone(),
+            columns: Some(insertable),
+            ..PermissionRule::default()
+        },
     );
-    add(ApiRight::Update, Rule { check, columns: Some(updatable), filter: filter.clone(), ..Rule::default() });
-    add(ApiRight::Delete, Rule { filter, ..Rule::default() });
+    add(
+        ApiRight::Update,
+        PermissionRule { check, columns: Some(updatable), filter: filter.clone(), ..PermissionRule::default() },
+    );
+    add(ApiRight::Delete, PermissionRule { filter, ..PermissionRule::default() });
 }
 
 /// Returns the findings about `api`: entries without effect, unknown columns, and roles that would see rows that a

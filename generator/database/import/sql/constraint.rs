@@ -51,8 +51,7 @@ fn take_deferrable(parts: &mut Parts) -> Deferrable {
     }
 }
 
-/// Takes the columns of a key, the columns that its index includes, and whether NULLs are equal. A key that is written
-/// at a column has that column.
+/// Takes the columns of a key (`column` if it is written there), its included columns, and whether NULLs are equal.
 fn take_key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     let mut parameters = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
     let mut unique = Unique { columns: column.into_iter().cloned().collect(), ..Unique::default() };
