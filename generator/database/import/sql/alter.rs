@@ -1,4 +1,5 @@
-//! `ALTER TABLE` and `ALTER INDEX`. pg_dump writes everything that needs another table in this form.
+//! `ALTER TABLE` and `ALTER INDEX`. pg_dump writes each part of a table that refers to a different object in this form,
+//! such as foreign keys.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -25,6 +26,7 @@ impl Reader {
         parts.expect_only("ALTER TABLE , ;")
     }
 
+    /// Reads one action of ALTER TABLE, such as ADD CONSTRAINT.
     fn alter_table_action(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
@@ -53,10 +55,10 @@ impl Reader {
             }
             SET_OPTIONS | RESET_OPTIONS => storage::change_parameters(&mut self.table(name, node)?.storage, node),
             ENABLE_RLS | DISABLE_RLS | FORCE_RLS | NO_FORCE_RLS => {
-                let security = &mut self.table(name, node)?.row_security;
-                *security = match node.kind() {
-                    ENABLE_RLS | DISABLE_RLS => RowSecurity::new(node.kind() == ENABLE_RLS, security.is_forced()),
-                    _ => RowSecurity::new(security.is_on(), node.kind() == FORCE_RLS),
+                let row_security = &mut self.table(name, node)?.row_security;
+                *row_security = match node.kind() {
+                    ENABLE_RLS | DISABLE_RLS => RowSecurity::new(node.kind() == ENABLE_RLS, row_security.is_forced()),
+                    _ => RowSecurity::new(row_security.is_on(), node.kind() == FORCE_RLS),
                 };
                 Ok(())
             }
@@ -86,6 +88,7 @@ impl Reader {
         }
     }
 
+    /// Reads ALTER COLUMN of ALTER TABLE.
     fn alter_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
@@ -98,7 +101,7 @@ impl Reader {
             SET_NOT_NULL => column.nullable = false,
             DROP_DEFAULT => column.default = None,
             DROP_NOT_NULL => column.nullable = true,
-            SET_STATISTICS => column.statistics = storage::statistics(&action)?,
+            SET_STATISTICS => column.statistics = storage::read_statistics(&action)?,
             ADD_GENERATED => {
                 let name_option = column::read_identity(column, &mut action_parts)?;
                 column.nullable = false;
@@ -115,6 +118,7 @@ impl Reader {
         parts.expect_only("ALTER COLUMN")
     }
 
+    /// Reads ALTER INDEX.
     pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
@@ -130,7 +134,7 @@ impl Reader {
                 return parts.expect_only("ALTER INDEX ;");
             }
             ALTER_SET_STATISTICS => {
-                storage::index_statistics(self.index(&object_name(&reference)?, &reference)?, &action)?;
+                storage::read_index_statistics(self.index(&object_name(&reference)?, &reference)?, &action)?;
                 return parts.expect_only("ALTER INDEX ;");
             }
             _ => {

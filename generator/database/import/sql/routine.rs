@@ -50,8 +50,9 @@ impl Reader {
         options.expect_only("")?;
         parts.expect_only("CREATE FUNCTION PROCEDURE ;")?;
         if let Some(earlier) = self.schema.functions.get(&name) {
-            let argument_types =
-                |function: &Function| function.arguments.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
+            let argument_types = |function: &Function| {
+                function.arguments.iter().map(|argument| argument.kind.clone()).collect::<Vec<_>>()
+            };
             if !replaces || argument_types(earlier) != argument_types(&function) {
                 return unsupported(
                     node,
@@ -138,6 +139,7 @@ impl Reader {
     }
 }
 
+/// Reads the arguments of a function. Each must have a name and pass a value in.
 fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
@@ -148,7 +150,7 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
         let Some(name) = parts.take_node(PARAM_NAME) else {
             return unsupported(
                 &param,
-                "nself cannot represent an argument without a name, or one that returns a value",
+                "nself cannot represent an argument without a name, or with OUT, INOUT or VARIADIC",
             );
         };
         let name = ident(&name)?;
@@ -253,9 +255,9 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
 
 /// Reads `SET name = value` of a function.
 fn read_setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
-    let mut outer = Parts::of(node);
-    let mut parts = Parts::of(&outer.require(SyntaxKind::SET_CONFIG_PARAM)?);
-    outer.expect_only("")?;
+    let mut clause_parts = Parts::of(node);
+    let mut parts = Parts::of(&clause_parts.require(SyntaxKind::SET_CONFIG_PARAM)?);
+    clause_parts.expect_only("")?;
     let reference = parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?;
     // Names of settings are case-insensitive, and the server prints some of them with upper case, such as `DateStyle`.
     let name = SqlIdent::new(&ident(&reference)?.as_str().to_ascii_lowercase()).at(&reference)?;

@@ -75,12 +75,12 @@ impl Reader {
         for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
             let mut parts = Parts::of(&clause);
             let check_name = constraint::take_name(&mut parts)?;
-            let text = expression(&parts.take_any()?)?;
+            let condition = expression(&parts.take_any()?)?;
             parts.expect_only("CHECK ( )")?;
             let default_name =
                 || names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken));
             let check = check_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
-            domain.checks.insert(check, text);
+            domain.checks.insert(check, condition);
         }
         parts.expect_only("CREATE DOMAIN AS ;")?;
         self.record_place("types", name.as_str(), node)?;
@@ -139,7 +139,7 @@ fn read_owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     Ok(Some(ColumnOf { table: object_from_path(table, &reference)?, column: tree::name_at(column, &reference)? }))
 }
 
-/// Reads the options of a sequence. Options with the server's default value are left out.
+/// Takes the options of a sequence.
 pub fn sequence_options(parts: &mut Parts) -> Parsed<Sequence> {
     use SyntaxKind::*;
     let mut sequence = Sequence::default();
@@ -153,6 +153,7 @@ pub fn sequence_options(parts: &mut Parts) -> Parsed<Sequence> {
         let Some(node) = parts.take_node(kind) else { return Ok(None) };
         number(&Parts::of(&node).take_any()?).map(Some)
     };
+    // A value that equals the server's default is left out.
     sequence.increment = take_value(OPTION_INCREMENT)?.filter(|by| *by != 1);
     sequence.min = take_value(OPTION_MIN_VALUE)?;
     sequence.max = take_value(OPTION_MAX_VALUE)?;
