@@ -83,6 +83,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     add_triggers(planner, diff, change);
 }
 
+/// Plans the change of row security.
 fn change_row_security(planner: &mut Planner, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     if old.row_security == new.row_security {
@@ -105,6 +106,7 @@ fn change_row_security(planner: &mut Planner, change: &TableChange) {
     );
 }
 
+/// Plans new policies and those that were dropped for a change.
 fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     for (key, policy) in &new.policies {
@@ -125,6 +127,7 @@ fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
+/// Plans new triggers and those that were dropped for a change.
 fn add_triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     for (key, trigger) in &new.triggers {

@@ -62,7 +62,7 @@ pub enum StepMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationStep {
     pub phase: Phase,
-    /// Order within the phase; lower ranks come first.
+    /// Order within the phase; lower ranks come first. Mostly the object's position in the dependency graph.
     pub rank: usize,
     /// Name of the step's object, as in `allow`.
     pub object: String,

@@ -150,7 +150,7 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
         let Some(name) = parts.take_node(PARAM_NAME) else {
             return unsupported(
                 &param,
-                "nself cannot represent an argument without a name, or with OUT, INOUT or VARIADIC",
+                "nself cannot represent an argument without a name, or an OUT argument",
             );
         };
         let name = ident(&name)?;

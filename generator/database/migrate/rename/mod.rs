@@ -69,10 +69,11 @@ fn rename_sql(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
     format!("ALTER {kind} {} RENAME TO {};", from.sql(), quoted(to.name()))
 }
 
-fn rename_step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> MigrationStep {
-    MigrationStep::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
-        .up(rename_sql(kind, from, name))
-        .down(rename_sql(kind, name, from))
+/// Returns the step that renames an object.
+fn rename_step(kind: &str, from: &ObjectName, to: &ObjectName, path: FieldPath) -> MigrationStep {
+    MigrationStep::new(Phase::Rename, to.as_str(), path, format!("{from} is now called {to}"))
+        .up(rename_sql(kind, from, to))
+        .down(rename_sql(kind, to, from))
 }
 
 fn rename_types(planner: &mut Planner, renamed: &mut RenamedSchema) {
@@ -96,7 +97,9 @@ fn rename_types(planner: &mut Planner, renamed: &mut RenamedSchema) {
 /// Plans the renames of an enumeration's labels, and renames them in the old enumeration.
 fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, old: &mut Enumeration) {
     for (label, from) in &new.renamed_values {
-        if !new.values.contains(label) || old.values.contains(label) || new.values.contains(from) {
+        // Rename only if the old enumeration lacks the new label and the new enumeration lacks the old label.
+        let is_pending = new.values.contains(label) && !old.values.contains(label) && !new.values.contains(from);
+        if !is_pending {
             continue;
         }
         let Some(index) = old.values.iter().position(|value| value == from) else { continue };
