@@ -148,10 +148,7 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
         let mut parts = Parts::of(&param);
         parts.take_node(PARAM_IN);
         let Some(name) = parts.take_node(PARAM_NAME) else {
-            return unsupported(
-                &param,
-                "nself cannot represent an argument without a name, or an OUT argument",
-            );
+            return unsupported(&param, "nself cannot represent an argument without a name, or an OUT argument");
         };
         let name = ident(&name)?;
         let Some(kind) = parts.take_type() else {

@@ -26,8 +26,10 @@ impl Reader {
             let partitioned = object_name(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
             clause.expect_only("PARTITION OF")?;
             let bound = take_bound(&mut parts)?;
-            let partition_by_clause =
-                parts.take_node(SyntaxKind::PARTITION_BY).map(|partition_by_clause| partition_by(&partition_by_clause)).transpose()?;
+            let partition_by_clause = parts
+                .take_node(SyntaxKind::PARTITION_BY)
+                .map(|partition_by_clause| partition_by(&partition_by_clause))
+                .transpose()?;
             parts.expect_only("CREATE TABLE ;")?;
             self.add_partition(&name, PartitionOf { table: partitioned, bound, is_listed: false }, node)?;
             self.table(&name, node)?.partition_by = partition_by_clause;
