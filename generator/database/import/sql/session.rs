@@ -40,10 +40,10 @@ pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
         .filter(|token| token.kind == lexer::TokenKind::Literal || token.kind == lexer::TokenKind::Comment)
         .map(|token| (token.at, token.at + token.text.len()))
         .collect();
+    let is_quoted = |at: usize| quoted_ranges.iter().any(|(start, end)| *start < at && at < *end);
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let is_quoted = quoted_ranges.iter().any(|(start, end)| *start < at && at < *end);
-        if line.starts_with('\\') && !is_quoted {
+        if line.starts_with('\\') && !is_quoted(at) {
             let command = line[1..].split_whitespace().next().unwrap_or_default();
             if ["restrict", "unrestrict"].contains(&command) {
                 let end = at + line.trim_end().len();

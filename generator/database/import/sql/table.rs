@@ -26,20 +26,18 @@ impl Reader {
             let partitioned = object_name(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
             clause.expect_only("PARTITION OF")?;
             let bound = take_bound(&mut parts)?;
-            let partition_by_clause = parts
-                .take_node(SyntaxKind::PARTITION_BY)
-                .map(|partition_by_clause| partition_by(&partition_by_clause))
-                .transpose()?;
+            let partition_by =
+                parts.take_node(SyntaxKind::PARTITION_BY).map(|clause| partition_by(&clause)).transpose()?;
             parts.expect_only("CREATE TABLE ;")?;
             self.add_partition(&name, PartitionOf { table: partitioned, bound, is_listed: false }, node)?;
-            self.table(&name, node)?.partition_by = partition_by_clause;
+            self.table(&name, node)?.partition_by = partition_by;
             return Ok(());
         }
         let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
         table.storage = take_with_parameters(&mut parts)?;
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
-        if let Some(partition_by_clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
-            table.partition_by = Some(partition_by(&partition_by_clause)?);
+        if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
+            table.partition_by = Some(partition_by(&clause)?);
         }
         self.record_place("tables", name.as_str(), node)?;
         self.schema.tables.insert(name.clone(), table);
