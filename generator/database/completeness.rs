@@ -1,7 +1,7 @@
 //! Checks that SQL of the user is complete, and that this crate, psql and all versions of PostgreSQL parse it in the
 //! same way. Refuses ambiguous text.
 
-use super::lexer::{Token, TokenKind, content_of_literal, place, starts_word, tokens};
+use super::lexer::{Token, TokenKind, content_of_literal, place_in_words, starts_word, tokens};
 use crate::codes::Code;
 
 /// Maximum nesting of brackets and CASE. Parsers recurse once per level.
@@ -35,7 +35,11 @@ impl Fault {
 
     /// Returns the fault as one sentence about `text`.
     pub fn message(&self, text: &str) -> String {
-        if text.trim().is_empty() { self.what.clone() } else { format!("at {}: {}", place(text, self.at), self.what) }
+        if text.trim().is_empty() {
+            self.what.clone()
+        } else {
+            format!("at {}: {}", place_in_words(text, self.at), self.what)
+        }
     }
 }
 
@@ -69,7 +73,7 @@ pub fn nested_too_deep(text: &str) -> Option<Fault> {
 pub fn early_end(text: &str) -> Option<Fault> {
     let tokens = tokens(text).unwrap_or_default();
     let (mut depth, mut brackets) = (0_usize, 0_usize);
-    let last = tokens.iter().rposition(|token| token.kind == TokenKind::Word);
+    let last_word = tokens.iter().rposition(|token| token.kind == TokenKind::Word);
     for (i, token) in tokens.iter().enumerate() {
         match (token.kind, token.text.to_ascii_lowercase().as_str()) {
             (TokenKind::Symbol, "(") => brackets += 1,
@@ -78,7 +82,7 @@ pub fn early_end(text: &str) -> Option<Fault> {
             (TokenKind::Word, "end") if brackets == 0 => depth = depth.saturating_sub(1),
             _ => {}
         }
-        let (is_closed, is_last) = (depth == 0, Some(i) >= last);
+        let (is_closed, is_last) = (depth == 0, Some(i) >= last_word);
         if is_closed != is_last {
             return Some(Fault::new(
                 token.at,

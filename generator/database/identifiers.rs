@@ -47,14 +47,14 @@ const FUNCTIONS_OF_NAMES: [&str; 31] = [
 /// Returns every name that a text mentions, with repetitions: words in lower case, quoted names, and the names in
 /// strings that the server reads as names, as in `nextval('orders_seq')` and `'orders'::regclass`.
 pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let mut all = tokens(text).unwrap_or_default();
-    all.retain(|token| token.kind != TokenKind::Comment);
-    let mut names = Vec::with_capacity(all.len());
-    for (i, token) in all.iter().enumerate() {
+    let mut significant_tokens = tokens(text).unwrap_or_default();
+    significant_tokens.retain(|token| token.kind != TokenKind::Comment);
+    let mut names = Vec::with_capacity(significant_tokens.len());
+    for (i, token) in significant_tokens.iter().enumerate() {
         match token.kind {
-            TokenKind::Literal if is_name_of_object(&all, i) => {
-                let inner = tokens(content_of_literal(token.text)).unwrap_or_default();
-                names.extend(inner.iter().filter_map(name_of_token));
+            TokenKind::Literal if is_name_of_object(&significant_tokens, i) => {
+                let tokens_of_literal = tokens(content_of_literal(token.text)).unwrap_or_default();
+                names.extend(tokens_of_literal.iter().filter_map(name_of_token));
             }
             _ => names.extend(name_of_token(token)),
         }
@@ -84,11 +84,11 @@ fn is_name_of_object(tokens: &[Token], index: usize) -> bool {
         let is_qualified = text(i).eq_ignore_ascii_case("pg_catalog") && text(i + 1) == ".";
         is_one_of(&OBJECT_TYPES, if is_qualified { i + 2 } else { i })
     };
-    let before = |count: usize| index.checked_sub(count);
+    let index_before = |count: usize| index.checked_sub(count);
     (text(index + 1) == ":" && text(index + 2) == ":" && is_object_type(index + 3))
         || (text(index + 1).eq_ignore_ascii_case("as") && is_object_type(index + 2))
-        || before(1).is_some_and(|i| is_one_of(&OBJECT_TYPES, i))
-        || before(2).is_some_and(|i| text(i + 1) == "(" && is_one_of(&FUNCTIONS_OF_NAMES, i))
+        || index_before(1).is_some_and(|i| is_one_of(&OBJECT_TYPES, i))
+        || index_before(2).is_some_and(|i| text(i + 1) == "(" && is_one_of(&FUNCTIONS_OF_NAMES, i))
 }
 
 fn lowercase(word: &str) -> Cow<'_, str> {

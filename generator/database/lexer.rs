@@ -152,8 +152,8 @@ pub fn content_of_literal(literal: &str) -> &str {
 
 /// Returns the name that a token in double quotes spells.
 pub fn unquoted_name(quoted: &str) -> Cow<'_, str> {
-    let inner = quoted.find('"').and_then(|open| quoted.get(open + 1..quoted.len() - 1)).unwrap_or_default();
-    if inner.contains('"') { inner.replace("\"\"", "\"").into() } else { inner.into() }
+    let content = quoted.find('"').and_then(|open| quoted.get(open + 1..quoted.len() - 1)).unwrap_or_default();
+    if content.contains('"') { content.replace("\"\"", "\"").into() } else { content.into() }
 }
 
 /// Returns the end of the name in double quotes that a text begins with.
@@ -191,13 +191,13 @@ fn length_of_number(rest: &[u8]) -> usize {
 
 /// Returns the line and column of the byte at the offset `at`, both counted from 1. Columns count characters.
 pub fn position(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+    let text_before = text.get(..at).unwrap_or(text);
+    let line = text_before.matches('\n').count() + 1;
+    (line, text_before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
 /// Returns the position of a byte for messages: `character 7`, or `line 2, character 7` after the first line.
-pub fn place(text: &str, at: usize) -> String {
+pub fn place_in_words(text: &str, at: usize) -> String {
     let (line, column) = position(text, at);
     if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") }
 }

@@ -117,7 +117,7 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let parsed = SourceFile::parse(&format!("{before}{text}{after}"));
     if let Some(error) = parsed.errors().first() {
         let at = usize::from(error.range().start()).saturating_sub(before.len()).min(text.len());
-        return Some((Code::SqlSyntax, format!("at {}: {}", lexer::place(text, at), error.message())));
+        return Some((Code::SqlSyntax, format!("at {}: {}", lexer::place_in_words(text, at), error.message())));
     }
     let blanks = text.len() - text.trim_start().len();
     let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());
@@ -125,7 +125,7 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let error =
         grammar::first_error(&tree).map(|(at, reason)| (at.saturating_sub(before.len()).min(text.len()), reason));
     if let Some((at, reason)) = error.or_else(|| grammar::error_after_is(text)) {
-        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place(text, at))));
+        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place_in_words(text, at))));
     }
     let sample_tree = SourceFile::parse(&format!("{before}{sample}{after}")).syntax_node();
     let same_frame = frame(&tree, from, to) == frame(&sample_tree, before.len(), before.len() + sample.len());

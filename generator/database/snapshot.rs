@@ -91,7 +91,7 @@ fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
 pub struct Digests(BTreeMap<String, Digest>);
 
 impl Digests {
-    pub fn of(objects: &Objects) -> Self {
+    pub fn of_objects(objects: &Objects) -> Self {
         Digests(objects.iter().map(|(path, object)| (path.clone(), Self::digest_of_object(object))).collect())
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let second = objects(&other);
         let delta = Delta::between(&first, &second);
         assert_eq!(delta, Delta { set: Objects::new(), unset: vec!["extensions/citext".into(), "tables/b".into()] });
-        let (mut digests, after) = (Digests::of(&first), Digests::of(&second));
+        let (mut digests, after) = (Digests::of_objects(&first), Digests::of_objects(&second));
         assert_ne!(digests.root(), after.root());
         assert_eq!(digests.differing(&after).into_iter().collect::<Vec<_>>(), ["extensions/citext", "tables/b"]);
         digests.apply(&delta);

@@ -55,7 +55,7 @@ fn rebase_database(
         let number = rebased.migrations.len() + 1;
         renumbered.name = MigrationName::numbered(number, migration.name.slug()).map_err(malformed_name)?;
         // The effects of handwritten SQL are unknown, so the schema counts as unchanged.
-        renumbered.plan.from = snapshot::Digests::of(&rebased.snapshot).root();
+        renumbered.plan.from = snapshot::Digests::of_objects(&rebased.snapshot).root();
         renumbered.plan.to = renumbered.plan.from;
         rebased.migrations.push(renumbered);
     }

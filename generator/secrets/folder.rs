@@ -74,7 +74,7 @@ impl SecretFolder {
     /// # Errors
     /// NS509 for each tracked value.
     pub fn refuse_tracked(&self) -> Result<Option<String>, Vec<Diagnostic>> {
-        let reason = match Tracking::of(self.environment.path()) {
+        let reason = match Tracking::of_folder(self.environment.path()) {
             Tracking::Known(paths) => {
                 let values = paths.iter().filter(|path| contains_values(path));
                 let findings: Vec<Diagnostic> = values.map(|path| self.tracked_value_finding(path)).collect();

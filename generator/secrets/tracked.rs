@@ -22,7 +22,7 @@ pub enum Tracking {
 impl Tracking {
     /// Reads the index of every repository that contains the folder: an outer repository can track files of an inner
     /// one.
-    pub fn of(folder: &Path) -> Tracking {
+    pub fn of_folder(folder: &Path) -> Tracking {
         let Ok(folder) = files::real_path(folder) else { return Tracking::NoRepository };
         let mut tracked = BTreeSet::new();
         let mut repositories = 0;
@@ -105,8 +105,8 @@ impl IndexReader<'_> {
         let mut paths: Vec<Vec<u8>> = Vec::with_capacity(count.min(self.index.len() / self.digest_length));
         let mut at = 12;
         for _ in 0..count {
-            let last = paths.last().map(Vec::as_slice).unwrap_or_default();
-            let (path, next) = self.entry(at, version, last)?;
+            let previous_path = paths.last().map(Vec::as_slice).unwrap_or_default();
+            let (path, next) = self.entry(at, version, previous_path)?;
             paths.push(path);
             at = next;
         }
@@ -116,11 +116,12 @@ impl IndexReader<'_> {
         is_complete.then_some((paths, is_whole))
     }
 
-    /// Returns the path of one entry, and the start of the next one. Times, numbers, a digest and flags precede the
-    /// path.
+    /// Returns the path of one entry, and the start of the next one. 40 bytes of times and numbers, a digest and flags
+    /// precede the path.
     fn entry(&self, start: usize, version: u32, previous_path: &[u8]) -> Option<(Vec<u8>, usize)> {
         let flags_at = start + 40 + self.digest_length;
         let flags = u16::from_be_bytes(*self.index.get(flags_at..)?.first_chunk()?);
+        // The bit 0x4000 announces two more bytes of flags.
         let mut at = flags_at + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
         let mut path = Vec::new();
         if version == 4 {

@@ -27,9 +27,9 @@ pub struct KeyedFinding {
 pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>) {
     let findings = Findings::default();
     let value = checked::collect_refusals(|| Decoder { node, place: None, findings: &findings }.decode_fitting());
-    let mut found = findings.provisional.into_inner();
-    found.extend(findings.final_findings.into_inner());
-    (value, found)
+    let mut all_findings = findings.provisional.into_inner();
+    all_findings.extend(findings.final_findings.into_inner());
+    (value, all_findings)
 }
 
 /// Decodes JSON that nself wrote.
@@ -37,8 +37,8 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>
 /// # Errors
 /// The first finding, as text with its path.
 pub fn decode_json<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, String> {
-    let (value, found) = decode(&value.into());
-    match found.into_iter().next() {
+    let (value, findings) = decode(&value.into());
+    match findings.into_iter().next() {
         Some(KeyedFinding { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
         None => value.ok_or_else(String::new),
     }
@@ -135,21 +135,21 @@ impl<'a> Decoder<'a, '_> {
     /// Decodes this node. serde stops at a type mismatch: the mismatch is then reported, its field is skipped, and this
     /// node is decoded again, until no mismatch is left. Returns `None` if the node itself does not fit, and skips it.
     pub(super) fn decode_fitting<T: Deserialize<'a>>(&self) -> Option<T> {
-        let before = self.findings.provisional_count();
+        let count_before = self.findings.provisional_count();
         loop {
             let mismatch = match self.decode_at(None, |decoder| T::deserialize(decoder)) {
                 Ok(value) => return Some(value),
                 Err(mismatch) => mismatch,
             };
-            match self.report_and_skip(mismatch, before) {
+            match self.report_and_skip(mismatch, count_before) {
                 Retry::Again => {}
                 Retry::GiveUp => return None,
             }
         }
     }
 
-    /// Reports a mismatch and skips its field. `before` is the number of provisional findings before this node.
-    fn report_and_skip(&self, mismatch: TypeMismatch, before: usize) -> Retry {
+    /// Reports a mismatch and skips its field. `count_before` is the number of provisional findings before this node.
+    fn report_and_skip(&self, mismatch: TypeMismatch, count_before: usize) -> Retry {
         let here = self.path();
         let path = mismatch.path.unwrap_or_default();
         let mut skipped = self.findings.skipped.borrow_mut();
@@ -166,10 +166,10 @@ impl<'a> Decoder<'a, '_> {
         let is_new = is_below && skipped.insert(path);
         if !is_new {
             skipped.insert(here);
-            self.findings.make_final_since(before);
+            self.findings.make_final_since(count_before);
             return Retry::GiveUp;
         }
-        self.findings.provisional.borrow_mut().truncate(before);
+        self.findings.provisional.borrow_mut().truncate(count_before);
         Retry::Again
     }
 
@@ -180,12 +180,12 @@ impl<'a> Decoder<'a, '_> {
         decode: impl FnOnce(Self) -> Result<T, TypeMismatch>,
     ) -> Result<T, TypeMismatch> {
         let value = decode(*self);
-        self.report(checked::take_refusals(), key_mark);
+        self.report_refusals(checked::take_refusals(), key_mark);
         value.map_err(|mismatch| self.with_path(mismatch))
     }
 
-    fn report(&self, refused: Vec<checked::Refusal>, key_mark: Option<Mark>) {
-        for refusal in refused {
+    fn report_refusals(&self, refusals: Vec<checked::Refusal>, key_mark: Option<Mark>) {
+        for refusal in refusals {
             let finding =
                 Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
             self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark });
@@ -198,7 +198,7 @@ impl<'a> Decoder<'a, '_> {
 
     /// Returns the mismatch between the type of this node and the expected type.
     fn wrong_type(&self, expected: &dyn de::Expected) -> TypeMismatch {
-        let found = match &self.node.value {
+        let actual = match &self.node.value {
             Value::Null | Value::Broken => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
             Value::Integer(value) => Unexpected::Signed(*value),
@@ -207,7 +207,7 @@ impl<'a> Decoder<'a, '_> {
             Value::Array(_) => Unexpected::Seq,
             Value::Record(_) => Unexpected::Map,
         };
-        de::Error::invalid_type(found, expected)
+        de::Error::invalid_type(actual, expected)
     }
 
     fn visit_scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {

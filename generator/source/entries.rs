@@ -88,7 +88,7 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
     fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, TypeMismatch> {
         let findings = self.decoder.findings;
         loop {
-            let before = findings.provisional_count();
+            let count_before = findings.provisional_count();
             let Some(key) = self.next_key()? else { return Ok(None) };
             let value = self
                 .current
@@ -98,7 +98,7 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
                 return Ok(Some((key, value)));
             }
             // The entry is not read again, so the findings about its key are final.
-            findings.make_final_since(before);
+            findings.make_final_since(count_before);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Findings about errors of the Nickel evaluator: at a place in the user's files if the error has one, in plain words,
-//! with the code, the expectation and the fix that the contract's notes give.
+//! Turns errors of the Nickel evaluator into findings in plain words, at a place in the user's files if the error has
+//! one. The notes of the library's contracts set the code, the expectation and the hint of a finding.
 
 use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
 use nickel_lang_core::files::Files;
@@ -229,13 +229,13 @@ fn apply_note(finding: &mut Finding, line: &str) {
 /// Returns a message of Nickel without its standard words; empty for a contract without a message.
 fn message_text(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
-    let first = lines.next().unwrap_or_default();
-    if first.starts_with("contract broken by") {
+    let first_line = lines.next().unwrap_or_default();
+    if first_line.starts_with("contract broken by") {
         let notes: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         return notes.join(" ");
     }
     // The rest of the line is the place, which the finding has already.
-    first.split(" when parsing ").next().unwrap_or(first).to_owned()
+    first_line.split(" when parsing ").next().unwrap_or(first_line).to_owned()
 }
 
 /// Returns the name of a contract in words for messages; empty for an unknown contract.

@@ -42,7 +42,7 @@ pub fn evaluate(program: &Program) -> Document {
     }
     let mut context: Context = VmContext::new(cache, std::io::sink(), NullReporter {});
     let (mut document, places) = evaluate_file(program, &mut context, main);
-    let imports = Imports::of(program, &context.import_resolver);
+    let imports = Imports::of_program(program, &context.import_resolver);
     document.inputs = imports.inputs;
     if let Some(outside) = imports.outside {
         let files = &context.import_resolver.sources.files;

@@ -78,20 +78,20 @@ fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
 }
 
 fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Advice {
-    let found = kind(function).unwrap_or("this");
-    let hint = match (found, kind(argument)) {
+    let function_kind = kind(function).unwrap_or("this");
+    let hint = match (function_kind, kind(argument)) {
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
         _ => "a `,` may be missing between the two values",
     };
-    Advice { message: format!("{found} is not a function"), hint: hint.into(), ..Advice::default() }
+    Advice { message: format!("{function_kind} is not a function"), hint: hint.into(), ..Advice::default() }
 }
 
 /// Returns the label for a second place of an error, from Nickel's label; `None` if the place does not help.
 pub fn related_message(message: &str) -> Option<&str> {
     match message {
         "with this expression" => Some("the other value"),
-        "originally merged here" | "when combining the definitions of this field" | "applied here" => None,
-        "" => None,
+        // These labels do not tell which value is meant.
+        "" | "originally merged here" | "when combining the definitions of this field" | "applied here" => None,
         _ => Some(message),
     }
 }

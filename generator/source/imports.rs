@@ -29,7 +29,7 @@ pub struct OutsideImport {
 }
 
 impl Imports {
-    pub fn of(program: &Program, cache: &CacheHub) -> Self {
+    pub fn of_program(program: &Program, cache: &CacheHub) -> Self {
         let allowed: Vec<PathBuf> =
             allowed_folders(program).into_iter().filter(|folder| *folder != program.library).collect();
         let is_inside =

@@ -16,7 +16,7 @@ const MARKER: &str = "nself_stack";
 
 /// Maximum memory for the trees of all environments together, in bytes. A stack of 5,000 services with three
 /// environments takes a quarter of it.
-const MEMORY: usize = 256 << 20;
+const MAX_MEMORY: usize = 256 << 20;
 
 /// Returns the environments of a document, each as one merged tree.
 pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
@@ -33,7 +33,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
         overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
     }
-    if let Some(finding) = oversize_finding(&common, &overlays, MEMORY) {
+    if let Some(finding) = oversize_finding(&common, &overlays, MAX_MEMORY) {
         return (BTreeMap::new(), vec![finding]);
     }
     let mut environments = BTreeMap::new();

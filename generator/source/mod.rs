@@ -172,7 +172,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         let mut refused: Vec<FieldPath> =
             failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let refused_names: BTreeSet<String> =
-            mismatches.iter().filter_map(|found| refused_name(&found.finding)).map(str::to_owned).collect();
+            mismatches.iter().filter_map(|mismatch| refused_name(&mismatch.finding)).map(str::to_owned).collect();
         let broken_here: PathSet = broken.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         for KeyedFinding { mut finding, key_mark } in mismatches {
             let is_consequence = finding.code == Code::MissingField && broken_here.contains_child_of(&finding.path);

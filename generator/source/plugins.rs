@@ -98,8 +98,8 @@ impl PluginLayer {
         {
             let declared = stack.get("services").map(|entry| &entry.node);
             services.retain(|service, _| {
-                let other = declared.and_then(|declared| declared.get(service));
-                let is_taken = other.is_some_and(|other| bundles::has_source(&other.node));
+                let stack_service = declared.and_then(|declared| declared.get(service));
+                let is_taken = stack_service.is_some_and(|stack_service| bundles::has_source(&stack_service.node));
                 findings.extend(is_taken.then(|| name_taken(&self.name, service)));
                 !is_taken
             });

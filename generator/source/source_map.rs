@@ -46,8 +46,8 @@ impl SourceMap {
         let line_starts = &self.files[index].line_starts;
         let line = line_starts.partition_point(|start| *start <= byte).max(1);
         let start = line_starts[line - 1] as usize;
-        let before = files.source(id).get(start..byte as usize).unwrap_or_default();
-        let column = before.chars().count() + 1;
+        let text_before = files.source(id).get(start..byte as usize).unwrap_or_default();
+        let column = text_before.chars().count() + 1;
         Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
     }
 

@@ -8,7 +8,7 @@ pub enum State {
     Same,
     /// The file is generated for the first time.
     New,
-    /// nself wrote the file on disk; the stack gives different bytes now.
+    /// nself wrote the file on disk; the stack now generates different bytes.
     Changed,
     /// nself wrote the file; it was deleted since.
     Missing,

@@ -250,8 +250,8 @@ fn push_line(lines: &mut Lines, sign: char, line: &str) {
     let text = line.strip_suffix('\n').unwrap_or(line);
     match text.char_indices().nth(MAX_LINE_WIDTH) {
         Some((end, _)) => {
-            let rest = words::count(text[end..].chars().count(), "more character");
-            lines.push(&format!("{sign}{} [{rest}]", &text[..end]));
+            let omitted = words::count(text[end..].chars().count(), "more character");
+            lines.push(&format!("{sign}{} [{omitted}]", &text[..end]));
         }
         None => lines.push(&format!("{sign}{text}")),
     }

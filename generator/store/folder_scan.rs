@@ -35,19 +35,22 @@ impl FolderScan {
         let stale_temp_files = top_files.filter(|entry| entry.kind == EntryKind::File && is_temporary(&entry.name));
         scan.stale_temp_files.extend(stale_temp_files.map(|entry| PathBuf::from(entry.name)));
         for environment in environments {
-            let top = out.path().join(environment);
+            let environment_folder = out.path().join(environment);
             // In the order of strings, `prod-2` is between `prod` and `prod/nginx`.
-            let has_prefix =
-                |folder: &OsString| folder.as_encoded_bytes().starts_with(top.as_os_str().as_encoded_bytes());
-            let is_inside = |folder: &OsString| Path::new(folder).starts_with(&top);
-            let candidates = known.range(top.clone().into_os_string()..).take_while(|(folder, _)| has_prefix(folder));
+            let has_prefix = |folder: &OsString| {
+                folder.as_encoded_bytes().starts_with(environment_folder.as_os_str().as_encoded_bytes())
+            };
+            let is_inside = |folder: &OsString| Path::new(folder).starts_with(&environment_folder);
+            let candidates =
+                known.range(environment_folder.clone().into_os_string()..).take_while(|(folder, _)| has_prefix(folder));
             let (unchanged, changed): (Vec<_>, Vec<_>) = candidates
                 .filter(|(folder, _)| is_inside(folder))
                 .map(|(folder, is_unchanged)| (folder.clone(), *is_unchanged))
                 .partition(|(_, is_unchanged)| *is_unchanged);
             scan.folders.extend(unchanged);
-            let unknown_top = (!known.contains_key(top.as_os_str())).then(|| top.clone());
-            for root in unknown_top.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
+            let unknown_folder =
+                (!known.contains_key(environment_folder.as_os_str())).then(|| environment_folder.clone());
+            for root in unknown_folder.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
                 let Ok(relative_path) = root.strip_prefix(out.path()) else { continue };
                 match out.folder(relative_path) {
                     Ok(Some(folder)) => {

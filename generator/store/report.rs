@@ -23,11 +23,11 @@ pub fn diff(changes: &[Change]) -> Lines {
             lines.push(&hidden_lines(old.lines().count()));
             continue;
         }
-        let from = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
+        let old_name = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
         let is_old_generated = matches!(change.state, State::New | State::Missing | State::Changed);
         let old_side = if is_old_generated { OldSide::Shown } else { OldSide::Counted };
-        let to = format!("b/{}", change.path);
-        lines.append(&text_diff((&from, &old), (&to, &new), old_side, &mut budget));
+        let new_name = format!("b/{}", change.path);
+        lines.append(&text_diff((&old_name, &old), (&new_name, &new), old_side, &mut budget));
     }
     lines
 }

@@ -127,12 +127,13 @@ fn recorded_outputs<'a>(
     previous: Option<&'a Stamp>,
     out: &'a Folder,
 ) -> impl Iterator<Item = Option<StampOutput>> {
-    let mut old = previous.into_iter().flat_map(|stamp| &stamp.content.outputs).peekable();
+    let mut previous_outputs = previous.into_iter().flat_map(|stamp| &stamp.content.outputs).peekable();
     outputs.manifest.files.iter().map(move |(path, digest)| {
         let output = |written| StampOutput { path: path.clone(), digest: *digest, written };
         let Some(derivation) = (outputs.derivation)(path) else { return Some(output(None)) };
-        while old.next_if(|old| old.path < *path).is_some() {}
-        let same = old.peek().filter(|old| old.path == *path && old.digest == *digest);
+        // Both lists are sorted by path.
+        while previous_outputs.next_if(|output| output.path < *path).is_some() {}
+        let previous_output = previous_outputs.peek().filter(|output| output.path == *path && output.digest == *digest);
         let read_stat = || {
             // The content is read before the metadata: a later edit then also changes the times.
             let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
@@ -140,7 +141,7 @@ fn recorded_outputs<'a>(
         };
         // The old metadata is safe to copy: if the file changed since, its times differ, so the copy cannot match
         // later.
-        let stat = same.and_then(|old| old.written).map(|written| written.stat).or_else(read_stat)?;
+        let stat = previous_output.and_then(|output| output.written).map(|written| written.stat).or_else(read_stat)?;
         Some(output(Some(WrittenOutput { stat, derivation })))
     })
 }

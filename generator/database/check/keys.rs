@@ -68,8 +68,8 @@ impl Check<'_> {
             self.report(path.key("not_valid"), message, "leave it out");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
-            let known = self.schema.tables.keys().map(ObjectName::as_str);
-            let hint = crate::words::suggestion(key.references.table.as_str(), known);
+            let table_names = self.schema.tables.keys().map(ObjectName::as_str);
+            let hint = crate::words::suggestion(key.references.table.as_str(), table_names);
             let message = format!("there is no table `{}`", key.references.table);
             self.report(path.key("references").key("table"), message, &hint);
             return;

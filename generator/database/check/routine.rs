@@ -91,12 +91,12 @@ impl Check<'_> {
             }
         } else if function.language == FunctionLanguage::Sql {
             if let Some((at, message)) = parse::errors(body).into_iter().next() {
-                report(Code::SqlSyntax, format!("at {}: {message}", lexer::place(body, at)));
+                report(Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(body, at)));
             }
         } else if let Err(unclosed) = lexer::tokens(body) {
             report(
                 Code::SqlSyntax,
-                format!("at {}: the {} is not closed", lexer::place(body, unclosed.at), unclosed.what),
+                format!("at {}: the {} is not closed", lexer::place_in_words(body, unclosed.at), unclosed.what),
             );
         }
     }

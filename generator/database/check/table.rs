@@ -108,7 +108,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table: its partitions always have the same checks.
+    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table: its partitions always have the same
+    /// checks.
     fn check_check_constraints(&mut self, table: &Table, path: &FieldPath) {
         let is_refused = |check: &CheckConstraint| check.not_valid || check.no_inherit;
         for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_refused(check)) {

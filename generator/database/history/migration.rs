@@ -136,7 +136,7 @@ impl Migration {
 
     /// Creates an empty migration for SQL of the user.
     pub fn handwritten(name: MigrationName, snapshot: &Objects) -> Migration {
-        let digest = Digests::of(snapshot).root();
+        let digest = Digests::of_objects(snapshot).root();
         Migration {
             name,
             up: format!("{HEADER}\n-- Write your statements here, then run `nself db sum`.\n"),

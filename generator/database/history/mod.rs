@@ -80,26 +80,31 @@ impl History {
     /// # Errors
     /// The reason why `slug` cannot be part of a migration's name.
     pub fn extend(&mut self, slug: &str, groups: &StepGroups, new: &Schema) -> Result<(), String> {
-        let next = snapshot::objects(new);
-        let changes = Delta::between(&self.snapshot, &next);
-        let mut digests = Digests::of(&self.snapshot);
-        let from = digests.root();
+        let new_objects = snapshot::objects(new);
+        let changes = Delta::between(&self.snapshot, &new_objects);
+        let mut digests = Digests::of_objects(&self.snapshot);
+        let digest_before = digests.root();
         digests.apply(&changes);
-        let to = digests.root();
+        let digest_after = digests.root();
         let group_count = groups.len();
         let migration_count = self.migrations.len();
         for (i, steps) in groups.iter().enumerate() {
             let slug = if i == 0 { slug.to_owned() } else { format!("{slug}_{}", i + 1) };
             let name = MigrationName::numbered(migration_count + i + 1, &slug)?;
             let is_last = i + 1 == group_count;
-            let mut migration =
-                Migration::from_steps(name, steps, &from, if is_last { &to } else { &from }, (i + 1, group_count));
+            let mut migration = Migration::from_steps(
+                name,
+                steps,
+                &digest_before,
+                if is_last { &digest_after } else { &digest_before },
+                (i + 1, group_count),
+            );
             if is_last {
                 migration.plan.changes.clone_from(&changes);
             }
             self.migrations.push(migration);
         }
-        self.snapshot = next;
+        self.snapshot = new_objects;
         Ok(())
     }
 

@@ -117,7 +117,7 @@ impl History {
             digests.apply(&migration.plan.changes);
         }
         if findings.is_empty() {
-            for path in digests.differing(&Digests::of(&self.snapshot)) {
+            for path in digests.differing(&Digests::of_objects(&self.snapshot)) {
                 let file = format!("{}/{SCHEMA}/{path}.json", database_folder(database));
                 findings.push(tampered_file(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }

@@ -298,10 +298,11 @@ fn statements_refusal(text: &str) -> Option<(Code, String)> {
         return Some((fault.code, fault.message(text)));
     }
     let error = parse::errors(text).into_iter().next();
-    let error = error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place(text, at))));
+    let error =
+        error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(text, at))));
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let last = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
-    let is_unterminated = last.is_none_or(|token| token.text != ";");
+    let last_token = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
+    let is_unterminated = last_token.is_none_or(|token| token.text != ";");
     error.or_else(|| {
         is_unterminated.then(|| (Code::NotOneExpression, "the last statement does not end with `;`".into()))
     })
@@ -322,9 +323,9 @@ pub fn quoted<N: Borrow<str> + ?Sized>(name: &N) -> String {
 /// Returns a name as a person would write it in SQL: in double quotes only if the server would read it differently
 /// without them.
 pub fn spelled(name: &str) -> String {
-    let plain =
+    let is_plain =
         name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || b == b'_' || (i > 0 && b.is_ascii_digit()));
-    if plain && !is_reserved_word(name) { name.to_owned() } else { quoted(name) }
+    if is_plain && !is_reserved_word(name) { name.to_owned() } else { quoted(name) }
 }
 
 /// Returns a text as the content of a string in Nickel, for hints.

@@ -58,12 +58,12 @@ impl Schema {
     /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
         let mut ancestors: Vec<&Table> = Vec::new();
-        let mut next = Some(name);
+        let mut next_name = Some(name);
         while let Some(table) =
-            next.and_then(|name| self.tables.get(name)).filter(|_| ancestors.len() <= self.tables.len())
+            next_name.and_then(|name| self.tables.get(name)).filter(|_| ancestors.len() <= self.tables.len())
         {
             ancestors.push(table);
-            next = table.partition_of.as_ref().map(|partition| &partition.table);
+            next_name = table.partition_of.as_ref().map(|partition| &partition.table);
         }
         let mut columns = BTreeMap::new();
         for table in ancestors.into_iter().rev() {

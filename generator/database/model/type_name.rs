@@ -103,26 +103,26 @@ pub const BUILT_IN_TYPES: &[&str] = &[
 
 /// Splits a type into its name, its modifiers with brackets, and its number of dimensions.
 fn split_type(text: &str) -> Result<(String, String, usize), String> {
-    let mut rest = text.trim();
+    let mut remaining = text.trim();
     let mut dimensions = 0;
-    while let Some(shorter) = rest.strip_suffix("[]") {
-        rest = shorter.trim_end();
+    while let Some(shorter) = remaining.strip_suffix("[]") {
+        remaining = shorter.trim_end();
         dimensions += 1;
     }
     // `timestamp(3) with time zone` has its modifier in the middle.
-    let (name, modifiers) = match (rest.find('('), rest.rfind(')')) {
+    let (name, modifiers) = match (remaining.find('('), remaining.rfind(')')) {
         (Some(open), Some(close)) if open < close => {
-            let after = rest[close + 1..].trim();
-            let name = rest[..open].trim();
-            let name = if after.is_empty() { name.to_owned() } else { format!("{name} {after}") };
-            let inner: String = rest[open + 1..close].chars().filter(|c| *c != ' ').collect();
+            let suffix = remaining[close + 1..].trim();
+            let name = remaining[..open].trim();
+            let name = if suffix.is_empty() { name.to_owned() } else { format!("{name} {suffix}") };
+            let modifiers_text: String = remaining[open + 1..close].chars().filter(|c| *c != ' ').collect();
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == ',' || c == '-';
-            if inner.is_empty() || !inner.chars().all(is_allowed) {
+            if modifiers_text.is_empty() || !modifiers_text.chars().all(is_allowed) {
                 return Err("the modifiers in its brackets are invalid".into());
             }
-            (name, format!("({inner})"))
+            (name, format!("({modifiers_text})"))
         }
-        (None, None) => (rest.to_owned(), String::new()),
+        (None, None) => (remaining.to_owned(), String::new()),
         _ => return Err("its brackets do not match".into()),
     };
     Ok((name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase(), modifiers, dimensions))
