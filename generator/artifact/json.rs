@@ -1,5 +1,5 @@
-//! JSON in two forms: canonical bytes for digests (RFC 8785) and readable text for committed files. Both sort the keys here,
-//! so no feature of a dependency can change their order.
+//! JSON in two forms: canonical bytes for digests (RFC 8785) and readable text for committed files. This module sorts
+//! the keys itself, so no feature of a dependency can change their order.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -72,20 +72,23 @@ fn utf16_order(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
+/// Writes the text before the item with the index `i`.
 fn separate(i: usize, depth: Option<usize>, out: &mut String) {
     if i > 0 {
         out.push(',');
     }
-    line(depth, out);
+    begin_line(depth, out);
 }
 
-fn close(empty: bool, depth: Option<usize>, out: &mut String) {
-    if !empty {
-        line(depth, out);
+/// Writes the text between the last item and the closing bracket.
+fn close(is_empty: bool, depth: Option<usize>, out: &mut String) {
+    if !is_empty {
+        begin_line(depth, out);
     }
 }
 
-fn line(depth: Option<usize>, out: &mut String) {
+/// Begins a new line of readable text; canonical bytes have no lines.
+fn begin_line(depth: Option<usize>, out: &mut String) {
     if let Some(depth) = depth {
         out.push('\n');
         out.extend(std::iter::repeat_n("  ", depth));
@@ -99,22 +102,23 @@ fn number(number: &Number, out: &mut String) {
     out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
 }
 
-/// Returns `Number::toString` of ECMA-262: without an exponent from 1e-6 up to 1e21. The digits come from serde_json:
-/// the shortest ones that are read as the same float. Of two equally near candidates, serde_json takes the even one,
-/// unlike the standard library.
+/// Returns a float as `Number::toString` of ECMA-262 writes it: without an exponent from 1e-6 up to 1e21. `float` is
+/// the text of serde_json, which has the shortest digits that are read as the same float. Of two equally near
+/// candidates, serde_json takes the even one, unlike the standard library.
 fn ecmascript(float: &str) -> String {
     let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
     let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{whole}{fraction}");
-    let digits = all.trim_start_matches('0');
+    let all_digits = format!("{whole}{fraction}");
+    let digits = all_digits.trim_start_matches('0');
     if digits.is_empty() {
         // ECMAScript writes negative zero without its sign.
         return "0".to_owned();
     }
     let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
     // The number of digits before the decimal point.
-    let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - (count(&all) - count(digits));
+    let leading_zeros = count(&all_digits) - count(digits);
+    let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - leading_zeros;
     let digits = digits.trim_end_matches('0');
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
     let length = count(digits);
@@ -126,9 +130,9 @@ fn ecmascript(float: &str) -> String {
     } else if (-5..=0).contains(&point) {
         format!("0.{}{digits}", zeros(-point))
     } else {
-        let (first, rest) = digits.split_at(1);
-        let dot = if rest.is_empty() { "" } else { "." };
-        format!("{first}{dot}{rest}e{:+}", point - 1)
+        let (first, following) = digits.split_at(1);
+        let dot = if following.is_empty() { "" } else { "." };
+        format!("{first}{dot}{following}e{:+}", point - 1)
     };
     format!("{sign}{text}")
 }

@@ -1,4 +1,4 @@
-//! The folders below which no symbolic link is followed.
+//! Roots: the folders below which no symbolic link is followed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use super::descent::FOLDER;
 use super::stat::stat_target;
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 
-/// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused below
-/// it.
+/// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused
+/// below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     base: PathBuf,
     /// The path below `base`; empty for `base` itself.
     below: PathBuf,
+    /// `base` and `below` together.
     path: PathBuf,
     scope: Scope,
 }
@@ -79,7 +80,7 @@ impl Root {
     /// Returns the parent and the last name of the path, for a folder that is replaced as a whole.
     ///
     /// # Errors
-    /// The path has no last name.
+    /// The folder is `base` itself, whose parent is not below a root.
     pub fn split(&self) -> Result<(Root, OsString), FileError> {
         let outside = || FileError::new(&self.path, self.scope, Reason::Outside);
         let name = self.below.file_name().ok_or_else(outside)?.to_owned();

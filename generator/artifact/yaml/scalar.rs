@@ -21,11 +21,11 @@ const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "
 
 /// Writes text without quotes if every reader takes it for text, otherwise in double quotes.
 pub fn scalar(text: &str, out: &mut String) {
-    let safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(safe)
+    let is_safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
+    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(is_safe)
         && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
-    if plain {
+    if is_plain {
         out.push_str(text);
         return;
     }
@@ -39,7 +39,7 @@ pub fn scalar(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             ' '..='~' => out.push(c),
             '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            // Invisible marks are written by number, so that a diff shows them.
+            // Invisible marks are written as numbers, so that a diff shows them.
             _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             _ => out.push(c),
         }

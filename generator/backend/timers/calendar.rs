@@ -13,8 +13,8 @@ struct Field {
 }
 
 impl Field {
-    /// Parses a checked field, a list of `*`, numbers and ranges with optional steps. A number with a step begins a range
-    /// that ends with the maximum, as on Kubernetes: `5/25` in the minutes is `5-59/25`, which is 5, 30, 55.
+    /// Parses a checked field: a list of `*`, numbers and ranges with optional steps. A number with a step begins a
+    /// range up to the maximum, as on Kubernetes: `5/25` in the minutes is `5-59/25`, which is 5, 30 and 55.
     fn parse(field: &str, min: u8, max: u8) -> Self {
         let number = |text: &str| text.parse().unwrap_or(min);
         let (mut values, mut is_every) = (Vec::new(), false);

@@ -1,6 +1,6 @@
-//! Timers of systemd for services with a schedule. On a host with Compose, systemd starts the container at the scheduled
-//! times. Generated files contain no path of a host, so the units are templates of systemd, and the name of an instance
-//! is the folder of `compose.yaml`.
+//! Timers of systemd for services with a schedule. On a host with Compose, systemd starts the container at the
+//! scheduled times. Generated files contain no path of a host, so the units are templates of systemd, and the name of
+//! an instance is the folder of `compose.yaml`.
 
 mod calendar;
 
