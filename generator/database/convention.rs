@@ -27,7 +27,8 @@ fn expression(text: &str) -> Expression {
     Expression::wrap(text.into())
 }
 
-/// Adds what the convention requires, and returns what contradicts it.
+/// Adds the columns, indexes and policies that the convention requires. Returns findings about definitions that
+/// contradict the convention.
 pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let convention = schema.convention;

@@ -54,6 +54,7 @@ fn operator(node: &SyntaxNode) -> String {
     parts.map(|part| part.to_string().to_ascii_lowercase().replace(char::is_whitespace, "")).collect()
 }
 
+/// Returns an error for two comparisons in a row, and for an ESCAPE without LIKE.
 fn binary_error(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
     let binary_operands = || node.children().filter(|child| child.kind() == SyntaxKind::BIN_EXPR);
@@ -82,12 +83,14 @@ pub fn error_after_is(text: &str) -> Option<(usize, &'static str)> {
     position.map(|i| (tokens[i].at, "IS needs NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM after it"))
 }
 
+/// Returns an error for a query with two clauses of the same kind.
 fn query_error(node: &SyntaxNode) -> Option<&'static str> {
     let has_duplicate =
         UNIQUE_CLAUSES.iter().any(|kind| node.children().filter(|child| child.kind() == *kind).count() > 1);
     has_duplicate.then_some("a query has two clauses of the same kind")
 }
 
+/// Returns an error for a binary operator without its left operand.
 fn prefix_error(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
     let is_binary = COMPARISONS.iter().chain(&BINARY).any(|binary| *binary == operator);

@@ -9,7 +9,7 @@ use super::model::Schema;
 use crate::artifact::{Digest, json};
 use crate::values::{Checked, ExtensionName};
 
-/// Maps kind and name, such as `tables/orders`, to the object.
+/// Maps the path of an object, its kind and name such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;
 
 /// Fields of a schema that map names to objects.
@@ -106,7 +106,7 @@ impl Digests {
         self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::digest_of_object(object))));
     }
 
-    /// Returns the paths of objects that are different or on one side only.
+    /// Returns the paths of objects that differ, or that only one side has.
     pub fn differing<'a>(&'a self, other: &'a Digests) -> BTreeSet<&'a String> {
         let not_in = |one: &'a Digests, other: &'a Digests| {
             one.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
@@ -114,6 +114,7 @@ impl Digests {
         not_in(self, other).chain(not_in(other, self)).collect()
     }
 
+    /// Returns the digest of all objects together.
     pub fn root(&self) -> Digest {
         Digest::keyed("nself schema v2", &json::to_canonical(&self.0))
     }
@@ -123,7 +124,9 @@ impl Digests {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delta {
+    /// New and changed objects.
     pub set: Objects,
+    /// Paths of removed objects.
     pub unset: Vec<String>,
 }
 

@@ -40,7 +40,7 @@ fn text(node: &Node) -> Option<&str> {
     if let Value::Text(text) = &node.value { Some(text) } else { None }
 }
 
-/// Replaces the import path of a bundle by its value.
+/// Replaces the import path of a bundle with the bundle.
 pub fn insert(stack: &mut Node, name: String, bundle: Node) {
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(bundles)) = stack.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
@@ -83,8 +83,8 @@ impl<'a> BundleSettings<'a> {
         values.map(|entry| &entry.node.value).next()
     }
 
-    /// Returns whether the environment includes a bundle, by `enabled`.
-    pub fn include(&self, bundle: &str) -> bool {
+    /// Returns whether the environment includes a bundle, which is so if `enabled` is true.
+    pub fn includes(&self, bundle: &str) -> bool {
         matches!(self.setting(bundle, ENABLED), Some(Value::Bool(true)))
     }
 

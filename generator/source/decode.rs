@@ -44,7 +44,7 @@ pub fn decode_json<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, 
     }
 }
 
-/// [`decode_json`] for the objects of a database's snapshot.
+/// Decodes the objects of a database's snapshot with [`decode_json`].
 pub struct JsonDecoder;
 
 impl ObjectDecoder for JsonDecoder {
@@ -84,6 +84,7 @@ struct Place<'p> {
     step: Step<'p>,
 }
 
+/// One step of a path.
 #[derive(Clone, Copy)]
 pub(super) enum Step<'p> {
     Key(&'p str),

@@ -46,7 +46,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         let mut merged = common.clone();
         let settings = bundles::BundleSettings::read([&common, &overlay]);
         let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
-        let (included, excluded): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.include(bundle));
+        let (included, excluded): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.includes(bundle));
         let layers = |(name, bundle)| settings.layers(name, bundle);
         let included_layers: Vec<&Node> = included.into_iter().flat_map(layers).collect();
         let excluded_layers: Vec<&Node> = excluded.into_iter().flat_map(layers).collect();

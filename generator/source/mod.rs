@@ -183,7 +183,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
             if origins.text(&finding.path).is_some_and(|text| refused_names.contains(text)) {
                 continue;
             }
-            finding = with_environments(finding, &document_origins.root);
+            finding = complete_expected_fields(finding, &document_origins.root);
             finding.span = origins.user_span(key_mark);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
@@ -206,7 +206,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
 }
 
 /// Adds `environments` to the expected fields if a finding is about an unknown field at the top of the stack file.
-fn with_environments(finding: Diagnostic, root: &Node) -> Diagnostic {
+fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
     match (finding.code, finding.path.0.as_slice()) {
         (Code::UnknownField, [Segment::Key(field)]) if root.get(field).is_some() => {
             let field = field.clone();

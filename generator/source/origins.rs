@@ -80,6 +80,7 @@ impl Origins {
         values
     }
 
+    /// Calls `take` for each text and number below a node that is in a file of the user.
     fn collect_values(&self, node: &Node, path: &mut FieldPath, take: &mut impl FnMut(&FieldPath, String)) {
         let is_user = || node.mark.is_some_and(|mark| self.document.is_user(mark));
         match &node.value {
@@ -111,6 +112,7 @@ impl Origins {
         }
     }
 
+    /// Returns the node of a field.
     fn node(&self, path: &FieldPath) -> Option<&Node> {
         path.0.iter().try_fold(&*self.root, |node, segment| match (segment, &node.value) {
             (Segment::Key(key), Value::Record(fields)) => fields.get(key).map(|entry| &entry.node),

@@ -93,6 +93,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 }
 
+/// Reads one node with all nodes below it. `depth` is the number of levels that the node may have.
 fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::Error> {
     let Some(depth_below) = depth.checked_sub(1) else { return Err(A::Error::custom("the tree is too deep")) };
     let ends_early = || A::Error::custom("the tree ends early");

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 /// First words of statements that begin, end or divide a transaction.
 const TRANSACTION_WORDS: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
 
-/// Returns a finding for each place in a migration's file that the runner cannot apply.
+/// Returns findings about statements in a migration's file that the runner cannot apply.
 pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut report = |at: usize, code: Code, message: String| {

@@ -7,7 +7,7 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Returns whether a schema is one of the server, or one that the server refuses to create.
+/// Returns whether a schema belongs to the server, or has a name that the server refuses.
 fn is_reserved(name: &SqlName) -> bool {
     name.as_str().starts_with("pg_") || name.as_str() == "information_schema"
 }

@@ -23,6 +23,7 @@ pub fn sha256(bytes: &[u8]) -> Sum {
 }
 
 impl SumLine {
+    /// Returns the line with its line break.
     pub fn text(&self) -> String {
         format!("{} up:{} chain:{}\n", self.name, self.up, self.chain)
     }
