@@ -110,7 +110,7 @@ const MAX_SHOWN_KEY: usize = 64;
 
 impl<'a> Decoder<'a, '_> {
     /// Calls `work` with the decoder of a child of this node.
-    pub(super) fn child<T>(&self, step: Step, node: &'a Node, work: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
+    pub(super) fn with_child<T>(&self, step: Step, node: &'a Node, work: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
         let place = Place { parent: self.place, step };
         work(Decoder { node, place: Some(&place), findings: self.findings })
     }
@@ -130,7 +130,7 @@ impl<'a> Decoder<'a, '_> {
     /// Returns whether decoding skips the child at this step.
     pub(super) fn skips(&self, step: Step) -> bool {
         let skipped = self.findings.skipped.borrow();
-        !skipped.is_empty() && self.child(step, self.node, |decoder| skipped.contains(&decoder.path()))
+        !skipped.is_empty() && self.with_child(step, self.node, |decoder| skipped.contains(&decoder.path()))
     }
 
     /// Decodes this node. serde stops at a type mismatch: the mismatch is then reported, its field is skipped, and this
@@ -151,7 +151,7 @@ impl<'a> Decoder<'a, '_> {
 
     /// Reports a mismatch and skips its field. `count_before` is the number of provisional findings before this node.
     fn report_and_skip(&self, mismatch: TypeMismatch, count_before: usize) -> Retry {
-        let here = self.path();
+        let node_path = self.path();
         let path = mismatch.path.unwrap_or_default();
         let mut skipped = self.findings.skipped.borrow_mut();
         // Do not report again: a skipped field that is now missing, or a field that failed before.
@@ -162,11 +162,11 @@ impl<'a> Decoder<'a, '_> {
             let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
             self.findings.final_findings.borrow_mut().push(KeyedFinding { finding, key_mark: None });
         }
-        let is_below = path != here && path.starts_with(&here);
+        let is_below = path != node_path && path.starts_with(&node_path);
         // A field that is skipped already would fail in the same way again.
         let is_new = is_below && skipped.insert(path);
         if !is_new {
-            skipped.insert(here);
+            skipped.insert(node_path);
             self.findings.make_final_since(count_before);
             return Retry::GiveUp;
         }
