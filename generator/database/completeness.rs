@@ -70,7 +70,7 @@ pub fn nested_too_deep(text: &str) -> Option<Fault> {
 
 /// Returns a fault if psql would end a body BEGIN ATOMIC … END at a word other than the last one. psql counts the words
 /// BEGIN, CASE and END outside of brackets, also where they are names.
-pub fn early_end(text: &str) -> Option<Fault> {
+pub fn psql_end_fault(text: &str) -> Option<Fault> {
     let tokens = tokens(text).unwrap_or_default();
     let (mut depth, mut brackets) = (0_usize, 0_usize);
     let last_word = tokens.iter().rposition(|token| token.kind == TokenKind::Word);

@@ -49,7 +49,7 @@ impl Definition {
     /// # Errors
     /// A change that cannot be planned, or a hazard that the definition does not allow.
     pub(super) fn plan(&self, old: &Schema) -> Result<(StepGroups, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let warnings = self.stale_allowances(old);
+        let warnings = self.unknown_allowances(old);
         match database::migrate::plan(old, &self.schema, &self.root()) {
             Ok(groups) => Ok((groups, warnings)),
             Err(findings) => Err(self.locate(findings).into_iter().chain(warnings).collect()),
@@ -57,7 +57,7 @@ impl Definition {
     }
 
     /// Returns a warning for each entry of `allow` whose object is neither in the definition nor in the older schema.
-    pub(super) fn stale_allowances(&self, old: &Schema) -> Vec<Diagnostic> {
+    pub(super) fn unknown_allowances(&self, old: &Schema) -> Vec<Diagnostic> {
         self.locate(allow::unknown_objects(old, &self.schema, &self.root()))
     }
 

@@ -3,7 +3,7 @@
 
 use super::definition::{Definition, Selection};
 use super::revision::Revision;
-use crate::database::history::{History, check_extends};
+use crate::database::history::{History, check_base_unchanged};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::JsonDecoder;
@@ -36,10 +36,10 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
         };
         verified.migrations += history.migrations.len();
         let last_schema = history.schema(name, &JsonDecoder).map_err(|finding| vec![finding])?;
-        verified.warnings.extend(definition.stale_allowances(&last_schema));
+        verified.warnings.extend(definition.unknown_allowances(&last_schema));
         errors.extend(missing_migration_finding(&definition, &history));
         if let Some(base) = &base {
-            errors.extend(check_extends(name, &base.sum(name)?, &history.sum()));
+            errors.extend(check_base_unchanged(name, &base.sum(name)?, &history.sum()));
         }
     }
     if errors.is_empty() { Ok(verified) } else { Err(errors.into_iter().chain(verified.warnings).collect()) }

@@ -71,7 +71,7 @@ struct CertificateFiles {
     key: SecretName,
     authority: SecretName,
     /// Whether the authority's certificate is a secret of the stack, which containers read. Its key is then not stored.
-    lists_authority: bool,
+    is_authority_listed: bool,
     /// The file with the end of the validity and the hosts of the certificate, so that the certificate need not be
     /// parsed.
     issued: SecretName,
@@ -92,7 +92,7 @@ impl CertificateFiles {
         Some(CertificateFiles {
             certificate: certificate.clone(),
             key,
-            lists_authority: authority.is_some(),
+            is_authority_listed: authority.is_some(),
             authority: authority.unwrap_or_else(|| SecretName::wrap(AUTHORITY.into())),
             issued: SecretName::wrap(format!("{certificate}_issued")),
         })
@@ -100,7 +100,7 @@ impl CertificateFiles {
 
     /// Returns the names of the stack's secrets among the files.
     fn names(&self) -> Vec<SecretName> {
-        let authority = self.lists_authority.then(|| self.authority.clone());
+        let authority = self.is_authority_listed.then(|| self.authority.clone());
         [Some(self.certificate.clone()), Some(self.key.clone()), authority].into_iter().flatten().collect()
     }
 
@@ -157,7 +157,7 @@ impl CertificateFiles {
         hosts: &[String],
         domains: &[String],
     ) -> Result<Option<Authority>, Diagnostic> {
-        if self.lists_authority {
+        if self.is_authority_listed {
             return Ok(None);
         }
         let files = [self.authority.clone(), self.authority_file("key"), self.authority_file("issued")];
@@ -172,7 +172,7 @@ impl CertificateFiles {
 
     fn write_authority(&self, folder: &SecretFolder, authority: &Authority) -> Result<(), Diagnostic> {
         folder.write(&self.authority, &authority.certificate)?;
-        if self.lists_authority {
+        if self.is_authority_listed {
             return Ok(());
         }
         folder.write_private(&self.authority_file("key"), &authority.key)?;

@@ -40,18 +40,18 @@ pub struct SecretFolder {
     /// The folder of the environment, `<output>/<environment>`.
     pub(super) environment: files::Folder,
     /// Its path in messages.
-    pub(super) shown_path: PathBuf,
+    pub(super) path_in_messages: PathBuf,
     pub list: SecretList,
 }
 
 impl SecretFolder {
-    /// Reads the list of secrets of an environment. `shown_output` is the path of the output folder in messages.
+    /// Reads the list of secrets of an environment. `output_in_messages` is the path of the output folder in messages.
     ///
     /// # Errors
     /// NS804 if the list is missing, NS805 if nself did not write it, NS803 if there is a link on its path.
-    pub fn open(output: &Root, shown_output: &Path, name: &str) -> Result<Self, Diagnostic> {
-        let shown_path = shown_output.join(name);
-        let list_path = shown_path.join(SECRET_LIST);
+    pub fn open(output: &Root, output_in_messages: &Path, name: &str) -> Result<Self, Diagnostic> {
+        let path_in_messages = output_in_messages.join(name);
+        let list_path = path_in_messages.join(SECRET_LIST);
         let missing = || {
             Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("{} does not exist", list_path.display()))
@@ -65,7 +65,7 @@ impl SecretFolder {
                 .message(format!("{} is damaged: {reason}", list_path.display()))
                 .hint("restore it with `nself gen`")
         })?;
-        Ok(SecretFolder { environment, shown_path, list })
+        Ok(SecretFolder { environment, path_in_messages, list })
     }
 
     /// Refuses values that git tracks, since everyone who can read the repository knows them. Returns the reason as a
@@ -87,7 +87,7 @@ impl SecretFolder {
     }
 
     fn tracked_value_finding(&self, path: &Path) -> Diagnostic {
-        let path = self.shown_path.join(path).display().to_string();
+        let path = self.path_in_messages.join(path).display().to_string();
         let mut finding = Diagnostic::error(Code::SecretTracked, FieldPath::root())
             .message(format!("git tracks {path}, so everyone who can read the repository knows the value"))
             .expected("a value that is only on this machine")
@@ -110,7 +110,7 @@ impl SecretFolder {
         let Some(secrets) = self.secrets()? else { return Ok(None) };
         let Some(bytes) = secrets.read(name.as_str(), FileKind::Secret)? else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| {
-            let path = self.shown_path.join(SECRETS).join(name.as_str());
+            let path = self.path_in_messages.join(SECRETS).join(name.as_str());
             Diagnostic::error(Code::BadValue, FieldPath::root())
                 .message(format!("{} is not UTF-8 text", path.display()))
                 .hint("encode binary values as base64 before you write them to the file")
@@ -120,7 +120,7 @@ impl SecretFolder {
 
     /// Returns the path of a value in messages.
     pub(super) fn value_path(&self, name: &SecretName) -> String {
-        self.shown_path.join(SECRETS).join(name.as_str()).display().to_string()
+        self.path_in_messages.join(SECRETS).join(name.as_str()).display().to_string()
     }
 
     /// Writes a value for containers.

@@ -44,7 +44,7 @@ pub fn repair(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
         folder.environment.set_mode(ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE)?;
         accessible.push(format!(".env ({:04o})", stat.mode & 0o7777));
     }
-    let folder_path = folder.shown_path.display();
+    let folder_path = folder.path_in_messages.display();
     let unreadable = (!unreadable.is_empty()).then(|| {
         Diagnostic::warning(Code::SecretUnreadable, FieldPath::root())
             .message(format!("containers could not read {} in {folder_path}", unreadable.join(", ")))

@@ -28,7 +28,7 @@ pub struct Changes {
     /// The bytes of that manifest.
     pub text: Vec<u8>,
     /// The bytes of the manifest while the changes are applied; empty if no file changes.
-    pub(super) text_while_writing: Vec<u8>,
+    pub(super) manifest_while_writing: Vec<u8>,
     /// The digest of `text`.
     pub digest: Digest,
     /// Whether there is a manifest on disk.
@@ -164,12 +164,12 @@ impl<'a> Comparison<'a> {
         self.changes.sort_by(|a, b| a.path.cmp(&b.path));
         let text = self.manifest.to_bytes();
         let digest = Digest::of(&text);
-        let mut text_while_writing = Vec::new();
+        let mut manifest_while_writing = Vec::new();
         if self.changes.iter().any(|change| change.state.differs()) {
             let old_digests = self.previous.outputs.iter().flat_map(|(path, old)| {
                 std::iter::once(&old.digest).chain(&old.alternatives).map(move |digest| (path, digest))
             });
-            text_while_writing = self.manifest.to_bytes_while_writing(old_digests);
+            manifest_while_writing = self.manifest.to_bytes_while_writing(old_digests);
         }
         Changes {
             out: out.clone(),
@@ -179,7 +179,7 @@ impl<'a> Comparison<'a> {
             manifest_is_current: self.previous.manifest == Some(digest),
             manifest: self.manifest,
             text,
-            text_while_writing,
+            manifest_while_writing,
             digest,
             folders: scan.folders,
             stale_temp_files: scan.stale_temp_files,

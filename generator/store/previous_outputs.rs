@@ -43,7 +43,7 @@ impl PreviousOutputs {
     pub fn from_stamp(out: &Root, mut stamp: Stamp) -> Self {
         let Ok(Some(folder)) = out.open() else { return PreviousOutputs::default() };
         let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
-        match manifest.and_then(|manifest| stamp.take_unchanged(&folder, &manifest)) {
+        match manifest.and_then(|manifest| stamp.retain_unchanged(&folder, &manifest)) {
             Some((outputs, folders)) => {
                 PreviousOutputs { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) }
             }

@@ -79,7 +79,7 @@ impl Stamp {
     /// unchanged and has no other files. Compares only metadata. A file that is a symbolic link, or below one, counts
     /// as changed. Returns `None` if the manifest differs. Removes the records of changed files and folders from the
     /// stamp.
-    pub(super) fn take_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
+    pub(super) fn retain_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
         let out = folder.path();
         let content = &mut self.content;
         let manifest_path = Watch::File(out.join(MANIFEST));

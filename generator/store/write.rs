@@ -31,10 +31,10 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     for path in &changes.stale_temp_files {
         out.remove_file(path).map_err(as_list)?;
     }
-    if !changes.text_while_writing.is_empty() {
+    if !changes.manifest_while_writing.is_empty() {
         // Until the last file is written, the manifest has the old and the new digest of every file, so that the next
         // run recognises the files of a run that was killed.
-        out.write(MANIFEST, &changes.text_while_writing).map_err(as_list)?;
+        out.write(MANIFEST, &changes.manifest_while_writing).map_err(as_list)?;
     }
     let mut folders_of_deleted = BTreeSet::new();
     for change in changes.changes.iter().filter(|change| change.state.differs()) {
@@ -50,7 +50,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     for folder in folders_of_deleted.iter().rev() {
         let _ = out.remove_folder(folder);
     }
-    if !changes.manifest_is_current || !changes.text_while_writing.is_empty() {
+    if !changes.manifest_is_current || !changes.manifest_while_writing.is_empty() {
         out.write(MANIFEST, &changes.text).map_err(as_list)?;
     }
     if out.stat(ATTRIBUTES).map_err(as_list)?.is_none() {

@@ -44,7 +44,7 @@ impl SumLine {
 
 /// Checks that a history extends its base: every line of the base must be unchanged. Returns a finding about the
 /// first difference.
-pub fn check_extends(database: &SqlIdent, base: &[SumLine], current: &[SumLine]) -> Option<Diagnostic> {
+pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[SumLine]) -> Option<Diagnostic> {
     let mut pairs = base.iter().zip(current.iter().map(Some).chain(std::iter::repeat(None)));
     let (old, new) = pairs.find(|(old, new)| Some(*old) != *new)?;
     let message = match new {
@@ -83,7 +83,7 @@ mod tests {
         let database = SqlIdent::new("shop").unwrap();
         let (a, b, c) = (line("0001_a", "a"), line("0002_b", "b"), line("0002_c", "c"));
         let message = |base: &[SumLine], now: &[SumLine]| {
-            check_extends(&database, base, now).map(|finding| finding.message).unwrap_or_default()
+            check_base_unchanged(&database, base, now).map(|finding| finding.message).unwrap_or_default()
         };
         assert_eq!(message(std::slice::from_ref(&a), &[a.clone(), b.clone()]), "");
         assert_eq!(message(&[a.clone(), b.clone()], std::slice::from_ref(&a)), "0002_b of the base is missing");

@@ -65,8 +65,8 @@ pub struct ObjectName {
 impl ObjectName {
     /// Returns the name of an object in a schema.
     pub fn new_in(schema: &str, name: &str) -> Self {
-        let part = part_of_path(name);
-        let text = if schema == PUBLIC_SCHEMA { part } else { format!("{}.{part}", part_of_path(schema)) };
+        let part = quoted_path_part(name);
+        let text = if schema == PUBLIC_SCHEMA { part } else { format!("{}.{part}", quoted_path_part(schema)) };
         ObjectName::wrap(text)
     }
 
@@ -157,7 +157,7 @@ impl Serialize for ObjectName {
 impl_decoding! { ObjectName }
 
 /// Returns a name as a part of a path with dots: in double quotes if it contains `.` or `"`.
-pub fn part_of_path(name: &str) -> String {
+pub fn quoted_path_part(name: &str) -> String {
     if name.contains(['.', '"']) { quoted(name) } else { name.to_owned() }
 }
 
@@ -272,7 +272,7 @@ impl StandardBody<'_> {
         match self {
             StandardBody::Return(expression) => parse::refusal(Slot::Expression, expression),
             StandardBody::Atomic(text) => parse::refusal(Slot::AtomicBody, text)
-                .or_else(|| completeness::early_end(text).map(|fault| (fault.code, fault.message(text)))),
+                .or_else(|| completeness::psql_end_fault(text).map(|fault| (fault.code, fault.message(text)))),
         }
     }
 }
