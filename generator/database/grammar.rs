@@ -76,6 +76,7 @@ pub fn error_after_is(text: &str) -> Option<(usize, &'static str)> {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let is_word = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
     let position = (0..tokens.len()).find(|i| {
+        // A column may have the name `is` after `.` or AS.
         let is_name = i.checked_sub(1).is_some_and(|before| is_word(before, ".") || is_word(before, "as"));
         let next = if is_word(i + 1, "not") { i + 2 } else { i + 1 };
         is_word(*i, "is") && !is_name && !WORDS_AFTER_IS.iter().any(|word| is_word(next, word))
@@ -108,6 +109,7 @@ fn index_error(node: &SyntaxNode) -> Option<&'static str> {
         .then_some("this value needs brackets before `[` or `.`")
 }
 
+/// Returns an error for a call of anything other than a name.
 fn call_error(node: &SyntaxNode) -> Option<&'static str> {
     let base = node.children().next()?.kind();
     (Expr::can_cast(base) && ![SyntaxKind::NAME_REF, SyntaxKind::FIELD_EXPR].contains(&base))

@@ -20,8 +20,8 @@ const SIZES: &str = "sizes";
 /// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that must be evaluated, each with its file: those that an environment includes, or all if a
-/// service has no source, so that it may change a service of a bundle.
+/// Returns the bundles that must be evaluated, each with its file: those that an environment may include, or all if a
+/// service has no source, since that service may change a service of a bundle.
 pub fn to_evaluate(program: &Program, stack: &Node) -> Vec<(String, PathBuf)> {
     let environments = stack.get("environments").into_iter().flat_map(|entry| fields(&entry.node));
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.map(|(_, entry)| &entry.node)).collect();
@@ -66,9 +66,9 @@ fn fields(node: &Node) -> impl Iterator<Item = (&String, &Entry)> {
     fields.into_iter().flatten()
 }
 
-/// An environment's settings about bundles, read before the layers are merged.
+/// The settings of one environment about bundles, read before the layers are merged.
 pub struct BundleSettings<'a> {
-    /// The common settings and the environment's, in the order in which they are merged.
+    /// The common settings, then the environment's layer.
     layers: [&'a Node; 2],
 }
 

@@ -98,6 +98,7 @@ impl Origins {
                     path.0.pop();
                 }
             }
+            // Single letters and digits would occur in almost every line.
             Value::Text(text) if text.len() > 1 && is_user() => take(path, text.clone()),
             Value::Integer(number) if *number > 9 && is_user() => take(path, number.to_string()),
             _ => {}

@@ -48,6 +48,7 @@ impl FolderScan {
                 .map(|(folder, is_unchanged)| (folder.clone(), *is_unchanged))
                 .partition(|(_, is_unchanged)| *is_unchanged);
             scan.folders.extend(unchanged);
+            // The environment's folder itself, unless the stamp recorded it.
             let unknown_folder =
                 (!known.contains_key(environment_folder.as_os_str())).then(|| environment_folder.clone());
             for root in unknown_folder.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {

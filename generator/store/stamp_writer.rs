@@ -45,8 +45,8 @@ pub struct Outputs<'a> {
 
 impl StampWriter {
     /// Creates the file of the stamp; `None` if the cache cannot be written, which only makes the next run slower.
-    pub fn begin(place: &StampFile) -> Option<Self> {
-        let folder = place.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
+    pub fn begin(stamp_file: &StampFile) -> Option<Self> {
+        let folder = stamp_file.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
         let temporary = format!(".{}", random_suffix().ok()?);
         let file = folder.create_open(&temporary, 0o644).ok()?;
         let metadata = file.metadata().ok();
@@ -55,7 +55,7 @@ impl StampWriter {
             let _ = folder.remove_file(&temporary);
             return None;
         };
-        Some(StampWriter { folder, name: place.name.clone(), temporary, file, began_at, identity })
+        Some(StampWriter { folder, name: stamp_file.name.clone(), temporary, file, began_at, identity })
     }
 
     /// Saves the text that the run printed, so that a warm run can print it again as long as no input and no output

@@ -18,6 +18,7 @@ fn with_unix_line_ends(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
 
+/// Returns the path of a migration's `plan.json`, for messages.
 fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
     format!("{}/{MIGRATIONS}/{migration}/plan.json", database_folder(database))
 }
