@@ -1,5 +1,5 @@
-//! Digests of content: blake3 for generated files, sha256 for the content of registries. Both are written as 64 hexadecimal
-//! digits.
+//! Digests of content: blake3 for generated files, sha256 for the content of registries. Both are written as 64
+//! hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-/// Returns canonical JSON: keys sorted by UTF-16 code units, no blanks, shortest numbers. A value that JSON cannot express
-/// becomes `null`.
+/// Returns canonical JSON: keys sorted by UTF-16 code units, no blanks, shortest numbers. A value that JSON cannot
+/// express becomes `null`.
 pub fn to_canonical(value: &impl Serialize) -> Vec<u8> {
     canonical(&tree(value))
 }
@@ -95,8 +95,8 @@ fn begin_line(depth: Option<usize>, out: &mut String) {
     }
 }
 
-/// Writes floats as ECMAScript does (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round integers beyond
-/// 2^53, and two different plans could then have the same digest.
+/// Writes floats as ECMAScript does (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round integers
+/// beyond 2^53, and two different plans could then have the same digest.
 fn number(number: &Number, out: &mut String) {
     let text = number.to_string();
     out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });

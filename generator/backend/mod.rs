@@ -184,8 +184,8 @@ fn content_files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-/// Returns the digest of the input of [`content_files`]. While it is unchanged, so are the files, which then need not be
-/// rendered.
+/// Returns the digest of the input of [`content_files`]. While it is unchanged, so are the files, which then need not
+/// be rendered.
 fn content_digest(digests: &PlanDigests) -> Digest {
     let inputs = Backend::ALL.iter().filter_map(|backend| match backend.description().emit {
         Emit::FromPlanParts { parts, .. } => Some(digests.step_input(backend.generator(), parts).input_digest()),

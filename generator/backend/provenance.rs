@@ -118,8 +118,8 @@ impl<'a> GeneratedLine<'a> {
 }
 
 impl Backend {
-    /// Returns the fields from which a line of one of the backend's files may come, the likeliest first. The last one is
-    /// the whole stack.
+    /// Returns the fields from which a line of one of the backend's files may come, the likeliest first. The last one
+    /// is the whole stack.
     pub fn provenance(self, plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
         let Description { line_fields, file_fields, .. } = self.description();
         let mut fields = Vec::new();

@@ -130,8 +130,8 @@ fn print_saved(format: Format, saved: &str) -> u8 {
     SUCCESS
 }
 
-/// Returns the report that a later run prints if nothing changed. It contains the warnings and the files that nself did not
-/// write.
+/// Returns the report that a later run prints if nothing changed. It contains the warnings and the files that nself did
+/// not write.
 fn saved_report(report: &Report) -> String {
     let (changes, findings) = (&report.changes, &report.output.findings);
     let files = changes.manifest.files.keys().filter(|path| report.output.is_selected(path)).count();

@@ -66,7 +66,8 @@ enum Command {
     /// Write the files of a published release to a folder.
     #[cfg(feature = "registry")]
     Pull(pull::PullArguments),
-    /// Show the field of the stack from which a generated file or one line of it comes, or why the last run changed files.
+    /// Show the field of the stack from which a generated file or one line of it comes, or why the last run changed
+    /// files.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
     Verify(verify::Arguments),
@@ -99,7 +100,8 @@ const STACK_FILE: &str = "stack.ncl";
 /// Arguments about the stack and its evaluation.
 #[derive(Debug, Clone, Args)]
 struct StackArguments {
-    /// The stack file; by default, `stack.ncl` in this folder or the nearest one above it, up to the root of the repository.
+    /// The stack file; by default, `stack.ncl` in this folder or the nearest one above it, up to the root of the
+    /// repository.
     #[arg(default_value = STACK_FILE, hide_default_value = true)]
     stack: PathBuf,
     /// Also allow imports from this folder.

@@ -52,7 +52,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         Format::Json => output::json(&json!({
             "version": 1, "path": path, "line": line.as_ref().map(|(number, _)| number),
             "text": line.as_ref().map(|(_, text)| text), "field": field, "span": span, "generator": backend.name(),
-            "derivation": derivation, "reads": reads, "on_disk": on_disk.word(),
+            "derivation": derivation, "reads": reads, "on_disk": on_disk.name(),
         })),
         Format::Text => {
             output::line(&match &line {

@@ -27,8 +27,8 @@ pub(super) fn open(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -
     }
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match open_with_one_call(folder, path, flags, mode) {
-        // Kernels before 5.6 and other systems do not have `openat2`, and a filter of system calls may refuse it. EAGAIN
-        // means that a folder was renamed during the call.
+        // Kernels before 5.6 and other systems do not have `openat2`, and a filter of system calls may refuse it.
+        // EAGAIN means that a folder was renamed during the call.
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => step_by_step(folder, path, flags, mode),
         opened => opened.map_err(Into::into),
     }

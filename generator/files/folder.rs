@@ -153,8 +153,8 @@ impl Folder {
         Ok(entries)
     }
 
-    /// Lists all entries below the folder by their paths, each folder before its entries. Entries for which `is_omitted`
-    /// returns true are omitted, with everything below them.
+    /// Lists all entries below the folder by their paths, each folder before its entries. Entries for which
+    /// `is_omitted` returns true are omitted, with everything below them.
     ///
     /// # Errors
     /// The errors of [`Folder::list`].

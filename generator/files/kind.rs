@@ -53,8 +53,8 @@ impl FileKind {
         }
     }
 
-    /// Returns the maximum size in bytes of all files of the kind together. Only kinds of which a run keeps all files in
-    /// memory have such a limit.
+    /// Returns the maximum size in bytes of all files of the kind together. Only kinds of which a run keeps all files
+    /// in memory have such a limit.
     pub fn limit_of_all(self) -> u64 {
         match self {
             FileKind::Snippet => 16 * MIB,

@@ -49,8 +49,8 @@ impl Root {
         Root::new(absolute(project), CACHE, Scope::Cache)
     }
 
-    /// Returns a folder that nself writes. Inside the project, no part of its path may be a symbolic link; elsewhere, the
-    /// folder itself may not be one.
+    /// Returns a folder that nself writes. Inside the project, no part of its path may be a symbolic link; elsewhere,
+    /// the folder itself may not be one.
     pub fn inside(project: &Path, path: &Path, scope: Scope) -> Self {
         let (project, path) = (absolute(project), absolute(path));
         match path.strip_prefix(&project) {

@@ -1,4 +1,5 @@
-//! Reads credentials from Docker's configuration, and parses the challenges of registries. Credentials are never printed.
+//! Reads credentials from Docker's configuration, and parses the challenges of registries. Credentials are never
+//! printed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -97,7 +98,8 @@ fn credentials_of_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     })
 }
 
-/// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the host.
+/// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the
+/// host.
 fn credentials_from_helper(helper: &str, key: &str) -> Result<Option<Credentials>, String> {
     use std::io::Write;
     if helper.is_empty() || !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {

@@ -12,8 +12,8 @@ use block::{Block, Unsupported};
 /// Returns the value as a YAML document.
 ///
 /// # Errors
-/// NS901 for values that generated YAML files do not use: bytes, enum variants with data, keys that are not text, floats
-/// that are not finite.
+/// NS901 for values that generated YAML files do not use: bytes, enum variants with data, keys that are not text,
+/// floats that are not finite.
 pub fn to_yaml(value: &impl Serialize) -> Result<String, Diagnostic> {
     let mut out = String::new();
     value.serialize(Block::document(&mut out)).map_err(|Unsupported(kind)| {

@@ -147,8 +147,8 @@ fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     scheduled.into_iter().chain(planned.on_request.then_some("request")).collect()
 }
 
-/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that fails,
-/// and services that come later would not start.
+/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that
+/// fails, and services that come later would not start.
 fn dependencies(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> BTreeMap<String, Dependency> {
     let is_plugin = |to: &ServiceName| plan.services.get(to).is_some_and(|service| service.plugin.is_some());
     let dependencies = planned.depends_on.iter().map(|(to, condition)| {

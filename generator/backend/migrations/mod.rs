@@ -29,8 +29,8 @@ const SCRIPT: &str = include_str!("run.sh");
 const RUN: &str = include_str!("run.sql.j2");
 const EXTENSIONS: &str = include_str!("extensions.sql.j2");
 
-/// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and `extensions-<number>.sql`
-/// for each migration that needs or removes extensions.
+/// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and
+/// `extensions-<number>.sql` for each migration that needs or removes extensions.
 ///
 /// # Errors
 /// NS901 if the template interpolates a value that is not a checked name.

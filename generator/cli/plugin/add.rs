@@ -19,8 +19,8 @@ pub struct Arguments {
     from: String,
     #[command(flatten)]
     stack: StackArguments,
-    /// Name of the plugin; by default, that of the folder or the last part of the repository. Services, tables and secrets
-    /// of a plugin begin with it.
+    /// Name of the plugin; by default, that of the folder or the last part of the repository. Services, tables and
+    /// secrets of a plugin begin with it.
     #[arg(long)]
     name: Option<String>,
     #[cfg(feature = "registry")]
