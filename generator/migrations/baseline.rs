@@ -114,6 +114,7 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     check_object_owners(server, definition)
 }
 
+/// Refuses a session whose role, which owns the database, does not run the migrations.
 fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let (role, owner) = (server.query("SELECT session_user;")?, definition.owner());
     if role.trim() == owner.as_str() {
@@ -126,6 +127,7 @@ fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Ve
     ])
 }
 
+/// Refuses objects that belong to other roles than the one that runs the migrations.
 fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let owner = definition.owner();
     let owners = server.query(include_str!("owners.sql"))?;
