@@ -1,5 +1,5 @@
-//! The layers of the crate: the modules that each module may import, and the rule that the files of a folder do not import
-//! each other in circles. Both are checked against the sources.
+//! The layers of the crate: the modules that each module may import, and the rule that the files of a folder do not
+//! import each other in circles. Both are checked against the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
