@@ -229,13 +229,13 @@ impl Artifacts {
     }
 
     /// Returns the file with this path, or the files below the folder with this path.
-    pub fn at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
+    pub fn files_at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         let file = self.index_of(path).ok().map(|i| (&self.0[i].0, &self.0[i].1));
-        file.into_iter().chain(self.under(path))
+        file.into_iter().chain(self.files_under(path))
     }
 
     /// Returns the files below a folder, in order of their paths.
-    pub fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
+    pub fn files_under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         self.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
     }
 }

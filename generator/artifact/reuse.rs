@@ -33,7 +33,7 @@ pub struct Reusable<'a> {
 
 impl<'a> Reusable<'a> {
     /// Returns the recorded outputs of an environment; `outputs` has all paths below the output folder.
-    pub fn under(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
+    pub fn of_environment(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
         Reusable { outputs, environment }
     }
 
@@ -89,7 +89,7 @@ mod tests {
         outputs.extend(step(&input, &["apps/a-b/x"]));
         outputs.extend(step(&input, &["apps/b/x"]));
         let files = |outputs: &BTreeMap<_, _>, folder: &str, input: &StepInput| {
-            Reusable::under(outputs, "prod").files(&[&format!("{folder}/")], input)
+            Reusable::of_environment(outputs, "prod").files(&[&format!("{folder}/")], input)
         };
         let reusable = files(&outputs, "apps/a", &input).unwrap();
         assert_eq!(reusable.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
@@ -97,7 +97,7 @@ mod tests {
             assert_eq!(files(&outputs, folder, &input), None, "{folder}");
         }
         // A different environment, input and generator.
-        assert_eq!(Reusable::under(&outputs, "pro").files(&["apps/a/"], &input), None);
+        assert_eq!(Reusable::of_environment(&outputs, "pro").files(&["apps/a/"], &input), None);
         assert_eq!(files(&outputs, "apps/a", &StepInput::of(COMPOSE, &"two")), None);
         assert_eq!(files(&outputs, "apps/a", &StepInput::of(KUBERNETES, &"one")), None);
         // A new file, a missing file, a changed file.

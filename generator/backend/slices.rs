@@ -79,7 +79,7 @@ impl PlanDigests {
     /// Returns the digests of `plan`, which was derived from `before`; `self` has the digests of `before`. Services
     /// that both plans share are not digested again.
     #[must_use]
-    pub fn after(&self, before: &Plan, plan: &Plan) -> Self {
+    pub fn of_derived_plan(&self, before: &Plan, plan: &Plan) -> Self {
         PlanDigests::with_known_services(plan, |name, service| {
             let is_shared = before.services.get(name).is_some_and(|old| Arc::ptr_eq(old, service));
             is_shared.then(|| self.service(name)).flatten().map(|(_, part)| Arc::clone(part))

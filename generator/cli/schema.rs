@@ -118,7 +118,9 @@ fn append_type(name: &str, schema: &Value, text: &mut String) {
         let description = alternative["description"].as_str().unwrap_or_default().replace('\n', " ");
         // An alternative is one tag, a record with one field, or a list of tags.
         let tag = alternative["const"].as_str().map(str::to_owned);
-        let field = || alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect());
+        let field = || -> Option<String> {
+            alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect())
+        };
         let tags = || {
             alternative["enum"]
                 .as_array()

@@ -40,7 +40,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     // The folder itself and the folders above it: `srv/` and `srv/app/` for `srv/app`.
     let folder_ends = image_path.match_indices('/').map(|(end, _)| end).chain([image_path.len()]);
     for end in folder_ends.filter(|end| *end > 0) {
-        entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
+        add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
     }
     let mut leaves_out = |path: &Path| {
         let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
@@ -54,13 +54,13 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
         let name = [image_path, relative_text].join("/").trim_start_matches('/').to_owned();
         let removed = || refused_entry(&relative, "it was removed while the folder was packed");
         match kind {
-            EntryKind::Folder => entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
+            EntryKind::Folder => add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
             EntryKind::File => {
                 let is_executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
                 let bytes = read.map_err(|error| refused_entry(&relative, &error.why()))?.ok_or_else(removed)?;
                 total.add(folder, &relative, &bytes).map_err(|error| refused_entry(&relative, &error.why()))?;
-                entry(&mut archive, EntryType::Regular, if is_executable { 0o755 } else { 0o644 }, &name, &bytes)?;
+                add_entry(&mut archive, EntryType::Regular, if is_executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
             }
             EntryKind::Link => {
@@ -111,7 +111,13 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
 ///
 /// # Errors
 /// A name that a tar archive cannot contain.
-pub fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, mode: u32, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub fn add_entry(
+    archive: &mut Builder<Vec<u8>>,
+    kind: EntryType,
+    mode: u32,
+    name: &str,
+    bytes: &[u8],
+) -> io::Result<()> {
     archive.append_data(&mut header(kind, mode, bytes.len() as u64), name, bytes)
 }
 

@@ -62,7 +62,8 @@ impl Renderer<'_> {
         let mut upgrade_warnings = Vec::new();
         if !self.has_errors {
             let plan_has_error = findings.iter().any(Diagnostic::is_error);
-            match backend::generate(&plan, &digests, Reusable::under(self.previous, environment.name.as_str())) {
+            let reusable = Reusable::of_environment(self.previous, environment.name.as_str());
+            match backend::generate(&plan, &digests, reusable) {
                 Ok(files) => {
                     upgrade_warnings = self.upgrade_warnings(&plan, &files);
                     artifacts = files;

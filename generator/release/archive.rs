@@ -11,7 +11,7 @@ use super::ReleaseFiles;
 use crate::artifact::{ArtifactPath, Sha256};
 use crate::backend::Backend;
 use crate::image::IMAGE_MANIFEST;
-use crate::image::layer::{entry, gzip};
+use crate::image::layer::{add_entry, gzip};
 use crate::image::{Blobs, EPOCH};
 
 /// Flux's media types, <https://fluxcd.io/flux/cheatsheets/oci-artifacts/>.
@@ -29,10 +29,10 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
         // Each folder of the path is an entry before its first file: `a/` and `a/b/` for `a/b/c`.
         for (end, _) in path.match_indices('/') {
             if folders.insert(&path[..end]) {
-                entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &path[..end]), &[])?;
+                add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &path[..end]), &[])?;
             }
         }
-        entry(&mut archive, EntryType::Regular, 0o644, path, bytes)?;
+        add_entry(&mut archive, EntryType::Regular, 0o644, path, bytes)?;
     }
     let layer = gzip(&archive.into_inner()?);
     let mut blobs = Blobs::default();

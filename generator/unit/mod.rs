@@ -69,5 +69,5 @@ fn files(stack: &Value) -> Artifacts {
 /// Generates the files of a plan without reuse.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let no_outputs = BTreeMap::new();
-    backend::generate(plan, &PlanDigests::of(plan), Reusable::under(&no_outputs, "prod"))
+    backend::generate(plan, &PlanDigests::of(plan), Reusable::of_environment(&no_outputs, "prod"))
 }

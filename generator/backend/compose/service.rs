@@ -249,7 +249,7 @@ fn config_label(planned: &plan::Service, mounted_files: &Artifacts) -> BTreeMap<
     if mounts.peek().is_none() {
         return BTreeMap::new();
     }
-    let files = mounts.flat_map(|mount| mounted_files.at(&mount.source));
+    let files = mounts.flat_map(|mount| mounted_files.files_at(&mount.source));
     let digests: BTreeMap<&str, Digest> = files.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])

@@ -54,7 +54,7 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
     let mut configs = Vec::new();
     let mut items = BTreeMap::new();
     let mut size = 0;
-    for (path, artifact) in files.under(source) {
+    for (path, artifact) in files.files_under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
         let text = text(&path, artifact)?;
         // A key cannot contain `/`; paths of artifacts never contain two dots in a row.

@@ -93,7 +93,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
         return Ok(Artifacts::default());
     }
     let plan = &plan::cluster(input.plan);
-    let digests = &input.digests.after(input.plan, plan);
+    let digests = &input.digests.of_derived_plan(input.plan, plan);
     debug_assert_eq!(digests.digest(), PlanDigests::of(plan).digest(), "a shared service differs between the plans");
     let mut findings = Findings::default();
     let (report, refused) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
