@@ -55,9 +55,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
-    let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
+    let migrations = database_endpoints::select_waiter_urls(migrated.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
-    outcome.collect(backups::guard(&roster));
+    outcome.collect(backups::start_guard(&roster));
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);

@@ -1,4 +1,4 @@
-//! A database server outside of the stack: the services that connect to it may reach its addresses.
+//! Lets services connect to a database server outside of the stack.
 
 use super::database_clients::Clients;
 use super::endpoint::Endpoint;
@@ -7,7 +7,7 @@ use crate::plan::model::OutsideServer;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
 
-/// Plans the connections of the clients of an external server.
+/// Plans the connections of services to an external server.
 pub fn plan(stack: &Stack, clients: &Clients) -> Planned<()> {
     let Some(server) = &stack.database_server.external else { return Planned::default() };
     let outside = OutsideServer {

@@ -1,4 +1,4 @@
-//! Names of a plugin's parts begin with its own.
+//! Checks that the names of a plugin's services, secrets, tables and views begin with the name of the plugin.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::values::{ServiceName, plugin_names};
 
 /// Checks the names of all parts of plugins.
 pub fn check(stack: &Stack) -> Vec<Diagnostic> {
-    let mut findings = reserved(stack);
+    let mut findings = check_reserved(stack);
     let mut owners: BTreeMap<FieldPath, &ServiceName> = BTreeMap::new();
     for (name, plugin) in &stack.plugins {
-        findings.extend(services(stack, name, plugin));
-        findings.extend(sql_names(stack, name, plugin));
+        findings.extend(check_services(stack, name, plugin));
+        findings.extend(check_sql_names(stack, name, plugin));
         let services = plugin.all_services().map(|service| path!("services", service));
         let secrets = plugin.secrets.iter().map(|secret| path!("secrets", secret));
         for part in services.chain(secrets) {
@@ -25,11 +25,12 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     findings
 }
 
+/// Returns the finding for a service or secret that two plugins, or one plugin twice, declare.
 fn two_owners(part: FieldPath, first: &ServiceName, second: &ServiceName) -> Diagnostic {
     let plugins = if first == second { format!("the plugin `{first}` declares it twice") } else { both(first, second) };
     Diagnostic::error(Code::NameTaken, part.clone())
         .message(format!("`{part}` has two declarations: {plugins}"))
-        .hint("rename one of them")
+        .hint("rename one of the two")
 }
 
 fn both(first: &ServiceName, second: &ServiceName) -> String {
@@ -37,7 +38,7 @@ fn both(first: &ServiceName, second: &ServiceName) -> String {
 }
 
 /// Checks services and their aliases.
-fn services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
+fn check_services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for service in plugin.all_services() {
         let path = path!("services", service);
@@ -55,9 +56,9 @@ fn services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnosti
 }
 
 /// Checks secrets, tables and views.
-fn sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
-    let own = plugin.all_services().filter_map(|service| Some((service, stack.services.get(service)?)));
-    let own = own.flat_map(|(service, declared)| {
+fn check_sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
+    let services = plugin.all_services().filter_map(|service| Some((service, stack.services.get(service)?)));
+    let service_secrets = services.flat_map(|(service, declared)| {
         declared.secrets.keys().map(move |secret| (secret.to_string(), path!("services", service, "secrets", secret)))
     });
     let secrets = plugin.secrets.iter().map(|secret| (secret.to_string(), path!("secrets", secret)));
@@ -67,7 +68,8 @@ fn sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnost
         let objects = tables.chain(schema.views.keys().map(|view| ("views", view)));
         objects.map(move |(kind, object)| (object.to_string(), path!("databases", database, kind, object)))
     });
-    let wrong = secrets.chain(own).chain(objects).filter(|(part, _)| !plugin_names::fits_part(name.as_str(), part));
+    let wrong =
+        secrets.chain(service_secrets).chain(objects).filter(|(part, _)| !plugin_names::fits_part(name.as_str(), part));
     let prefix = plugin_names::database(name.as_str());
     let wrong = wrong.map(|(part, path)| {
         without_prefix(name, path, &part)
@@ -83,7 +85,7 @@ fn without_prefix(plugin: &ServiceName, path: FieldPath, name: &str) -> Diagnost
 }
 
 /// Refuses databases with a name that only a plugin may have.
-pub fn reserved(stack: &Stack) -> Vec<Diagnostic> {
+pub fn check_reserved(stack: &Stack) -> Vec<Diagnostic> {
     let defined = stack.databases.keys().map(|database| (database, path!("databases", database)));
     let used = stack.services.iter().flat_map(|(service, declared)| {
         let uses = declared.databases.iter();
@@ -91,8 +93,9 @@ pub fn reserved(stack: &Stack) -> Vec<Diagnostic> {
             Some((uses.name.as_ref()?, path!("services", service, "databases", entry, "name")))
         })
     });
-    let of_plugin = defined.chain(used).filter_map(|(name, path)| Some((plugin_names::of_database(name)?, name, path)));
-    let unknown = of_plugin.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
+    let plugin_databases =
+        defined.chain(used).filter_map(|(name, path)| Some((plugin_names::of_database(name)?, name, path)));
+    let unknown = plugin_databases.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
     let unknown = unknown.map(|(plugin, name, path)| {
         Diagnostic::error(Code::PluginName, path)
             .message(format!("`{name}` is the database of a plugin `{plugin}`, which the stack does not have"))

@@ -1,4 +1,5 @@
-//! What a service of a plugin may do: less than a service of the stack, since a plugin is code of a third party.
+//! Checks the rights of a plugin's services. They may do less than services of the stack, because a plugin is code of a third
+//! party.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -8,20 +9,25 @@ use crate::values::{SecretName, ServiceName, plugin_names};
 
 /// Checks the rights and the limits of a service of a plugin.
 pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) -> Vec<Diagnostic> {
-    let refused = [host(member), files(plugin, member), own_secrets(plugin, member), databases(plugin, member)];
-    let refused = refused.into_iter().flatten().chain(volumes(plugin, member));
+    let refused = [
+        host_access(member),
+        foreign_files(plugin, member),
+        foreign_secrets(plugin, member),
+        foreign_databases(plugin, member),
+    ];
+    let refused = refused.into_iter().flatten().chain(foreign_volume_users(plugin, member));
     let findings = refused.map(|(path, right)| {
         Diagnostic::error(Code::PluginRights, path)
             .message(format!("the service `{name}` of the plugin `{plugin}` {right}"))
     });
-    findings.chain(limits(name, member)).collect()
+    findings.chain(missing_limits(name, member)).collect()
 }
 
-/// A field, and the right that it gives, as the end of a sentence about the service.
+/// A field that gives a refused right, and the right as the end of a sentence about the service.
 type Right = (FieldPath, String);
 
-/// Returns the fields that lead out of the stack, or to parts of it that nself itself wires.
-fn host(member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that give access to the host, the cluster or other services of the stack.
+fn host_access(member: &PlannedService) -> Vec<Right> {
     let service = &member.service;
     let fields = [
         ("host_mounts", !service.host_mounts.is_empty(), "mounts files of the host"),
@@ -43,7 +49,7 @@ fn host(member: &PlannedService) -> Vec<Right> {
 }
 
 /// Returns the files of the project outside of the plugin's folder.
-fn files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let (service, path) = (&member.service, &member.path);
     let folder = plugin_names::folder(plugin.as_str());
     let build = service.build.iter().map(|build| (&build.context, path.key("build").key("context")));
@@ -61,8 +67,8 @@ fn files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     outside.map(|(_, path)| (path, format!("uses files outside of its folder `{folder}`"))).collect()
 }
 
-/// Returns the uses of secrets of others.
-fn own_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that use secrets of other services.
+fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let (service, path) = (&member.service, &member.path);
     let mut used = Vec::new();
     for (field, variables) in [("env", &service.env), ("extra_env", &service.extra_env)] {
@@ -79,6 +85,7 @@ fn own_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     others.map(|(secret, path)| (path, format!("uses the secret `{secret}`, which is not its own"))).collect()
 }
 
+/// Returns the secrets to which a value refers.
 fn secrets_of(value: &EnvValue) -> Vec<SecretName> {
     let mut secrets = Vec::new();
     value.for_each_reference(&mut |reference| {
@@ -107,8 +114,8 @@ fn secrets_of_calls(service: &Service, path: &FieldPath) -> Vec<(SecretName, Fie
     secrets.collect()
 }
 
-/// Returns the databases of others that the service would own.
-fn databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that give the service tables in databases of other services.
+fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let own = plugin_names::database(plugin.as_str());
     let others = member.service.databases.iter();
     let others = others.filter(|(_, uses)| uses.name.as_ref().is_none_or(|name| name.as_str() != own));
@@ -118,15 +125,15 @@ fn databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
         (
             path,
             format!(
-                "owns tables of another database; its own is `name = \"{own}\"`, others it reads: `access = 'read`"
+                "owns tables of another database; it may own only `name = \"{own}\"`, and use others with `access = 'read`"
             ),
         )
     });
     owned.collect()
 }
 
-/// Returns the services of others into which a volume is mounted.
-fn volumes(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that mount a volume of the service into services outside of the plugin.
+fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let volumes = member.service.volumes.iter().flat_map(|(name, volume)| {
         let path = member.path.key("volumes").key(name.as_str());
         let readers = volume.readers.keys().map(|reader| (reader, "readers"));
@@ -138,7 +145,7 @@ fn volumes(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
 }
 
 /// Refuses a service without limits.
-fn limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
+fn missing_limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     let limits = &member.service.limits;
     let fields =
         [("memory", limits.memory.is_none()), ("cpus", limits.cpus.is_none()), ("pids", limits.pids.is_none())];
@@ -150,7 +157,7 @@ fn limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<Item = D
     })
 }
 
-/// Refuses secrets of plugins that are composed of secrets of others, and definitions that other services serve.
+/// Refuses secrets of plugins that contain secrets of other services, and definitions that other services serve.
 pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, plugin) in &stack.plugins {
@@ -160,8 +167,9 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
             let parts = parts.filter_map(|(i, part)| Some((i, part.secret.as_ref()?)));
             let others = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
             findings.extend(others.map(|(i, part)| {
-                Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i))
-                    .message(format!("`{secret}` of the plugin `{name}` contains `{part}`, a secret of others"))
+                Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i)).message(format!(
+                    "`{secret}` of the plugin `{name}` contains `{part}`, which is not a secret of the plugin"
+                ))
             }));
         }
         let served = plugin
@@ -170,7 +178,9 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
             .filter(|database| stack.databases.get(*database).is_some_and(|schema| schema.served_by.is_some()));
         findings.extend(served.map(|database| {
             Diagnostic::error(Code::PluginRights, path!("databases", database, "served_by"))
-                .message(format!("a Hasura of the stack would not start without the database of the plugin `{name}`"))
+                .message(format!(
+                    "a Hasura service of the stack would not start without the database of the plugin `{name}`"
+                ))
                 .hint("remove `served_by`; a service of the plugin serves its tables, or answers `hasura.actions`")
         }));
     }
