@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn text_cannot_break_out_of_its_line_or_run_commands() {
-        for (line, shown) in [
+        for (line, printed) in [
             ("plain: text, ümlaut\tand 漢字", "plain: text, ümlaut\tand 漢字"),
             ("a\x1b[31mb\r\nc", "a\\u{001B}[31mb\\u{000D}\\u{000A}c"),
             ("a\u{9b}31m\u{202E}b\u{2066}", "a\\u{009B}31m\\u{202E}b\\u{2066}"),
@@ -190,9 +190,9 @@ mod tests {
             ("## a heading [x]", "## a heading [x]"),
             ("ä::x", "ä::x"),
         ] {
-            assert_eq!(Lines::line(line).as_str(), format!("{shown}\n"), "{line:?}");
+            assert_eq!(Lines::line(line).as_str(), format!("{printed}\n"), "{line:?}");
             // A text that was written once does not change if it is written again.
-            assert_eq!(Lines::text(&format!("{shown}\n")).as_str(), format!("{shown}\n"), "{line:?}");
+            assert_eq!(Lines::text(&format!("{printed}\n")).as_str(), format!("{printed}\n"), "{line:?}");
         }
         assert_eq!(Lines::text("a\n::x::\n\nb").as_str(), "a\n:\\u{003A}x::\n\nb\n");
     }
@@ -200,9 +200,9 @@ mod tests {
     #[test]
     fn a_panic_message_does_not_contain_file_content() {
         let read: Box<dyn std::any::Any> = Box::new("inside of `secret\x1b[31m`".to_owned());
-        let shown = panic_message("a.rs:1:2", read.as_ref());
+        let printed = panic_message("a.rs:1:2", read.as_ref());
         assert_eq!(
-            shown.as_str(),
+            printed.as_str(),
             "error[NS901]: a defect of nself at a.rs:1:2: the message is hidden, because it may contain file content\n"
         );
         let fixed: Box<dyn std::any::Any> = Box::new("no such field");
@@ -213,10 +213,13 @@ mod tests {
     fn json_for_logs_is_an_equal_document() {
         let hostile = "a\x1b[0m\u{202E}\u{7f}\u{85}##[error]\n::warning::\u{E0041}\"\\";
         let text = format!("{:#}", serde_json::json!({ hostile: [hostile] }));
-        let shown = json(&text);
-        assert!(!shown.contains(['\u{202E}', '\u{7f}', '\u{85}', '\u{E0041}']) && !shown.contains("##["), "{shown}");
-        assert!(shown.lines().all(|line| !line.trim_start().starts_with("::")));
+        let printed = json(&text);
+        assert!(
+            !printed.contains(['\u{202E}', '\u{7f}', '\u{85}', '\u{E0041}']) && !printed.contains("##["),
+            "{printed}"
+        );
+        assert!(printed.lines().all(|line| !line.trim_start().starts_with("::")));
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(read(&text), read(&shown));
+        assert_eq!(read(&text), read(&printed));
     }
 }

@@ -59,8 +59,8 @@ fn letter_counts(word: &str) -> [u8; 128] {
 fn max_similarity(a: &[u8; 128], b: &[u8; 128]) -> f32 {
     let sum = |counts: &mut dyn Iterator<Item = u8>| counts.map(u16::from).sum::<u16>();
     let common = sum(&mut a.iter().zip(b).map(|(a, b)| *a.min(b)));
-    let all = sum(&mut a.iter().copied()) + sum(&mut b.iter().copied());
-    if all == 0 { 1.0 } else { 2.0 * f32::from(common) / f32::from(all) }
+    let total = sum(&mut a.iter().copied()) + sum(&mut b.iter().copied());
+    if total == 0 { 1.0 } else { 2.0 * f32::from(common) / f32::from(total) }
 }
 
 #[cfg(test)]

@@ -35,13 +35,13 @@ pub fn tree(value: &impl Serialize) -> Value {
 
 /// Writes a value; `depth` is the indentation of readable text and `None` for canonical bytes.
 fn write(value: &Value, depth: Option<usize>, out: &mut String) {
-    let inner = depth.map(|depth| depth + 1);
+    let item_depth = depth.map(|depth| depth + 1);
     match value {
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
-                separate(i, inner, out);
-                write(item, inner, out);
+                separate(i, item_depth, out);
+                write(item, item_depth, out);
             }
             close(items.is_empty(), depth, out);
             out.push(']');
@@ -51,10 +51,10 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
             fields.sort_by(|(a, _), (b, _)| utf16_order(a, b));
             out.push('{');
             for (i, (key, value)) in fields.iter().enumerate() {
-                separate(i, inner, out);
+                separate(i, item_depth, out);
                 text(key, out);
                 out.push_str(if depth.is_some() { ": " } else { ":" });
-                write(value, inner, out);
+                write(value, item_depth, out);
             }
             close(fields.is_empty(), depth, out);
             out.push('}');

@@ -65,8 +65,8 @@ pub fn run(arguments: &Arguments) -> u8 {
 
 /// Returns the next step: the line that adds the service to the stack, or to move a folder that no stack can use.
 fn step_for_stack(folder: &Path, template: &str) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let context = folder.strip_prefix(here).unwrap_or(folder).display().to_string();
+    let working_folder = std::env::current_dir().unwrap_or_default();
+    let context = folder.strip_prefix(working_folder).unwrap_or(folder).display().to_string();
     if let Some(reason) = ProjectPath::refusal(&context) {
         return format!(
             "move the folder to a path that a stack can use, such as `services/orders` beside stack.ncl: {reason}"

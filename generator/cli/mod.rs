@@ -119,9 +119,9 @@ impl StackArguments {
         if self.stack.as_os_str() != STACK_FILE {
             return self.stack.clone();
         }
-        let here = std::env::current_dir().unwrap_or_default();
+        let working_folder = std::env::current_dir().unwrap_or_default();
         let is_file = |path: &Path| files::stat_target(path).is_ok_and(|stat| stat.is_file());
-        for (depth, folder) in here.ancestors().enumerate() {
+        for (depth, folder) in working_folder.ancestors().enumerate() {
             // The path is relative, such as `../stack.ncl`, so that messages show paths that the user can type.
             let path = std::iter::repeat_n("..", depth).chain([STACK_FILE]).collect::<PathBuf>();
             if is_file(&path) {

@@ -74,8 +74,8 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
         fields.filter_map(|(field, schema)| Some((field.as_str(), type_name(schema)?))).collect();
     names.extend(types.keys().map(|name| (*name, *name)));
     let found_type = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, type_name)| *type_name);
-    let found = found_type.and_then(|found_type| Some((found_type.to_owned(), (*types.get(found_type)?).clone())));
-    found.ok_or_else(|| {
+    let definition = found_type.and_then(|found_type| Some((found_type.to_owned(), (*types.get(found_type)?).clone())));
+    definition.ok_or_else(|| {
         Diagnostic::error(Code::UnknownField, FieldPath::root())
             .message(format!("the stack language has no type or field `{name}`"))
             .expected(format!("one of {}", types.keys().copied().collect::<Vec<_>>().join(", ")))

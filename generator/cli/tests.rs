@@ -42,9 +42,9 @@ struct StackCommandLine {
 #[test]
 fn the_folder_of_the_stack_is_the_project() {
     let project = |words: &[&str]| StackCommandLine::try_parse_from(words).map(|line| line.stack.project()).ok();
-    let here = std::env::current_dir().unwrap();
-    assert_eq!(project(&["nself"]), Some(here.clone()));
-    assert_eq!(project(&["nself", "shop/stack.ncl"]), Some(here.join("shop")));
+    let working_folder = std::env::current_dir().unwrap();
+    assert_eq!(project(&["nself"]), Some(working_folder.clone()));
+    assert_eq!(project(&["nself", "shop/stack.ncl"]), Some(working_folder.join("shop")));
     assert_eq!(project(&["nself", "/srv/stack.ncl"]), Some("/srv".into()));
 }
 

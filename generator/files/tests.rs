@@ -126,8 +126,8 @@ fn a_written_file_has_its_mode_and_reproject_folders_the_old_one_atomically() {
     assert_eq!(folder.stat("x").unwrap().unwrap().mode, 0o755);
     assert_eq!(folder.make_folder("secret", 0o700).unwrap().own_stat().unwrap().mode, 0o700);
     assert_eq!(folder.folder("x/y").unwrap().unwrap().list().unwrap().len(), 1);
-    let all = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
-    let paths: Vec<&str> = all.iter().map(|(path, _)| path.to_str().unwrap()).collect();
+    let entries = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
+    let paths: Vec<&str> = entries.iter().map(|(path, _)| path.to_str().unwrap()).collect();
     assert_eq!(paths, ["a", "a/b", "a/b/file", "x", "x/y", "x/y/file"]);
     folder.remove_all("x").unwrap();
     assert!(folder.stat("x").unwrap().is_none());
@@ -139,8 +139,8 @@ fn an_output_folder_in_the_project_is_not_reached_through_a_link() {
     let outside = tempfile::tempdir().unwrap();
     symlink(outside.path(), project_folder.path().join("build")).unwrap();
     symlink(outside.path(), project_folder.path().join("deploy")).unwrap();
-    let named = |path: &str| Root::output(project_folder.path(), Some(&project_folder.path().join(path)));
-    for refused in [Root::output(project_folder.path(), None), named("deploy"), named("build/deploy")] {
+    let output_folder = |path: &str| Root::output(project_folder.path(), Some(&project_folder.path().join(path)));
+    for refused in [Root::output(project_folder.path(), None), output_folder("deploy"), output_folder("build/deploy")] {
         assert!(refused.open().is_err() && refused.write("x", b"x").is_err(), "{refused:?}");
     }
     // A path outside the project, which the operator names, may contain links.

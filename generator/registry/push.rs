@@ -49,12 +49,12 @@ impl Registry {
             Err(failure) if failure.code == Code::RegistryNotFound => {}
             Err(failure) => return Err(failure),
         }
-        let start = RegistryRequest {
+        let start_upload = RegistryRequest {
             headers: vec![("content-length", "0".to_owned())],
             body: Some(b""),
             ..write_request("POST", format!("/v2/{name}/blobs/uploads/"), subject.clone())
         };
-        let response = self.send(&repository, &start)?;
+        let response = self.send(&repository, &start_upload)?;
         let path = upload_path(image, response.header("location").unwrap_or_default())?;
         let separator = if path.contains('?') { '&' } else { '?' };
         let upload = RegistryRequest {

@@ -166,19 +166,19 @@ mod tests {
             tag: tag.map(str::to_owned),
             environments: environments.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let here = "example.com/acme/shop";
-        assert_eq!(signed.mismatch(&wanted(here, Some("1.4.0"), &[])), None);
-        assert_eq!(signed.mismatch(&wanted(here, None, &["prod"])), None);
+        let repository = "example.com/acme/shop";
+        assert_eq!(signed.mismatch(&wanted(repository, Some("1.4.0"), &[])), None);
+        assert_eq!(signed.mismatch(&wanted(repository, None, &["prod"])), None);
         for (other, word) in [
             (wanted("example.com/acme/other", Some("1.4.0"), &[]), "repository"),
-            (wanted(here, Some("1.5.0"), &[]), "tag"),
-            (wanted(here, None, &["staging"]), "environments"),
-            (wanted(here, None, &["prod", "staging"]), "environments"),
+            (wanted(repository, Some("1.5.0"), &[]), "tag"),
+            (wanted(repository, None, &["staging"]), "environments"),
+            (wanted(repository, None, &["prod", "staging"]), "environments"),
         ] {
             assert!(signed.mismatch(&other).is_some_and(|reason| reason.contains(word)), "{other:?}");
         }
         let untagged = Release { tag: None, ..signed.clone() };
-        assert!(untagged.mismatch(&wanted(here, Some("1.4.0"), &[])).is_some());
+        assert!(untagged.mismatch(&wanted(repository, Some("1.4.0"), &[])).is_some());
         assert!(signed.discontinuity(&Release { project: "other".into(), ..signed.clone() }).is_some());
         assert!(signed.discontinuity(&Release { environments: BTreeSet::new(), ..signed.clone() }).is_some());
         assert_eq!(signed.discontinuity(&signed), None);
@@ -229,12 +229,12 @@ mod tests {
             (installed.clone(), Some(&record(None, "old")), Code::ReleaseOrder, "was not attested"),
             (installed.clone(), None, Code::ReleaseOrder, "was not attested"),
         ] {
-            let found = refusal(&new, old);
+            let refused = refusal(&new, old);
             let is_expected = |(found_code, message): &(Code, String)| *found_code == code && message.contains(words);
-            assert!(found.as_ref().is_some_and(is_expected), "{found:?}");
+            assert!(refused.as_ref().is_some_and(is_expected), "{refused:?}");
         }
         let other = Release { project: "other".into(), ..release("9.0.0", None) };
-        let found = refusal(&record(Some(other), "new"), Some(&installed));
-        assert_eq!(found.map(|(code, _)| code), Some(Code::ReleaseMismatch));
+        let refused = refusal(&record(Some(other), "new"), Some(&installed));
+        assert_eq!(refused.map(|(code, _)| code), Some(Code::ReleaseMismatch));
     }
 }

@@ -214,10 +214,10 @@ impl Items<'_> {
     fn key(&mut self, key: &str) {
         self.begin();
         let Block { out, depth, .. } = &mut self.block;
-        let start = out.len();
+        let key_start = out.len();
         scalar(key, out);
-        if out.len() - start > MAX_KEY_BYTES {
-            out.insert_str(start, "? ");
+        if out.len() - key_start > MAX_KEY_BYTES {
+            out.insert_str(key_start, "? ");
             out.push('\n');
             indent(*depth, out);
         }

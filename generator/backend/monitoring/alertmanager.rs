@@ -52,7 +52,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
         });
         routes.extend(receivers);
     }
-    let none = ReceiverConfig { name: NO_RECEIVER.to_owned(), ..ReceiverConfig::default() };
+    let no_receiver = ReceiverConfig { name: NO_RECEIVER.to_owned(), ..ReceiverConfig::default() };
     let receivers = monitoring.receivers.iter();
     let receivers = receivers.map(|(name, receiver)| receiver_config(plan, name.as_str(), receiver));
     let config = Config {
@@ -71,7 +71,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
             "target_matchers": ["severity=\"warning\""],
             "equal": ["service"],
         })],
-        receivers: [none, heartbeat_receiver(monitoring)].into_iter().chain(receivers).collect(),
+        receivers: [no_receiver, heartbeat_receiver(monitoring)].into_iter().chain(receivers).collect(),
     };
     files.yaml(Program::Alertmanager, "alertmanager.yml", &config)
 }
