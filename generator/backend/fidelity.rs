@@ -21,7 +21,7 @@ pub enum Handling {
     Mapped(&'static str),
     /// Written into these files by a different backend.
     Elsewhere(&'static str),
-    /// Used for this decision.
+    /// Not written, but the basis of this decision.
     Decided(&'static str),
     /// Cannot be expressed, for this reason.
     Refused(&'static str),

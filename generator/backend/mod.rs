@@ -1,5 +1,6 @@
-//! The backends, and the order in which they run. The content backends write files from the plan alone; the platform
-//! backends mount and digest those files. No backend imports another.
+//! The backends, and the order in which they run. The content backends write files from parts of the plan alone, such
+//! as the configuration of nginx. The other backends, such as Compose and Kubernetes, run after them, since their files
+//! contain the content files or digests of them. No backend imports another.
 
 pub mod acme;
 pub mod backups;
@@ -54,7 +55,7 @@ pub enum Emit {
     FromInput(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
 }
 
-/// The input of the platform backends.
+/// The input of the backends that run after the content backends.
 pub struct Input<'a> {
     pub plan: &'a Plan,
     /// Digests of the plan's parts.
@@ -150,12 +151,11 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
         match emit {
             Emit::FromPlanParts { parts, emit } => {
                 let step_input = digests.step_input(backend.generator(), parts);
-                let emit = || emit(plan).map(|files| files.derived_from(&step_input));
-                match reusable
-                    .files(paths, &step_input)
-                    .map_or_else(emit, Ok)
-                    .and_then(|files| backend.check_paths(files))
-                {
+                let files = match reusable.files(paths, &step_input) {
+                    Some(reused) => Ok(reused),
+                    None => emit(plan).map(|files| files.derived_from(&step_input)),
+                };
+                match files.and_then(|files| backend.check_paths(files)) {
                     Ok(files) => mounted_files.merge(None, files).map_err(as_list)?,
                     Err(finding) => findings.push(finding),
                 }

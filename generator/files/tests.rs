@@ -117,7 +117,7 @@ fn nothing_is_written_or_deleted_through_a_link() {
 }
 
 #[test]
-fn a_written_file_has_its_mode_and_reproject_folders_the_old_one_atomically() {
+fn a_written_file_has_its_mode_and_replaces_the_old_one_atomically() {
     let (project_folder, folder) = project();
     folder.write("x/y/file", b"one").unwrap();
     folder.write("x/y/file", b"two").unwrap();

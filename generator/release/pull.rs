@@ -134,7 +134,7 @@ fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetche
     let name = format!("{}@{}", wanted.repository, fetched.digest);
     Err(vec![match mismatch {
         Some(reason) => {
-            release_error(Code::ReleaseMismatch, format!("{name} is attested for something else: {reason}"))
+            release_error(Code::ReleaseMismatch, format!("no statement about {name} fits this pull: {reason}"))
                 .expected("a statement for the address of the pull")
                 .hint("pull it under the address for which it was attested, or run `nself attest` for this address")
         }

@@ -87,8 +87,8 @@ impl<'a> ServiceSlices<'a> {
             secrets.extend(url_secrets.map(|(url, secret)| (url, without_users(secret))));
             DatabaseSetup { waiters: BTreeMap::from([(name.clone(), urls)]), ..setup.clone() }
         });
-        for (database, all) in self.plan.migrations.iter().filter(|(_, all)| service.depends_on.contains_key(&all.job))
-        {
+        let waits_for = |migrations: &Migrations| service.depends_on.contains_key(&migrations.job);
+        for (database, all) in self.plan.migrations.iter().filter(|(_, migrations)| waits_for(migrations)) {
             services.extend(self.plan.services.get_key_value(&all.job));
             let waiter = all.waiters.get_key_value(name);
             for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
