@@ -1,6 +1,7 @@
 //! Text for people: invisible characters, plurals, and suggestions for misspelled words.
 
-/// Returns whether a character is invisible or changes the direction of the following text.
+/// Returns whether a character is invisible or changes the direction of the following text: marks of direction, spaces
+/// and joiners without width, separators of lines, and characters that are reserved for formatting.
 pub fn is_mark(c: char) -> bool {
     matches!(c,
         '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'

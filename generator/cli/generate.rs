@@ -27,9 +27,9 @@ pub struct Arguments {
     watch: bool,
 }
 
-/// The pause between two runs of `--watch`. A run that finds no change takes about 1 % of it.
+/// The pause between two runs of `--watch`. A run that finds no change takes about 1 % of this time.
 const PAUSE: Duration = Duration::from_millis(300);
-/// The pause after a run with errors, since it evaluates the stack each time.
+/// The pause after a run with errors. It is longer, since the next run evaluates the stack again even without a change.
 const PAUSE_AFTER_ERRORS: Duration = Duration::from_secs(1);
 
 /// Arguments of `gen` and `check`.

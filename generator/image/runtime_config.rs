@@ -53,6 +53,8 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
             annotations.insert(key.into(), json!(names.join(",")));
         }
     }
+    // The processor time in microseconds for each period of 100 ms; the limit is in thousandths of a processor.
+    let cpu = json!({ "quota": u64::from(service.cpu_limit.0) * 100, "period": 100_000 });
     json!({
         "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": service.read_only },
@@ -76,7 +78,7 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
             "resources": {
                 "devices": [{ "allow": false, "access": "rwm" }],
                 "memory": { "limit": service.memory_limit.0, "reservation": service.memory_reservation.0 },
-                "cpu": { "quota": u64::from(service.cpu_limit.0) * 100, "period": 100_000 },
+                "cpu": cpu,
                 "pids": { "limit": service.pids_limit },
             },
         },

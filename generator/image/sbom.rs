@@ -132,6 +132,7 @@ impl<'a> Materials<'a> {
     fn serial(&self) -> String {
         let digest = self.identity();
         let hex = digest.as_str();
+        // The fixed digits are the version, 8, and the variant, 9.
         format!("urn:uuid:{}-{}-8{}-9{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
     }
 }

@@ -148,6 +148,7 @@ impl Registry {
                 Err(failure) => failure,
             };
             attempt += 1;
+            // 0.4, 0.8 and 1.6 seconds, unless the registry demands a different wait.
             let wait = failure.retry_after.map_or(Duration::from_millis(200 << attempt), Duration::from_secs);
             if !failure.is_transient || attempt == MAX_ATTEMPTS || wait.as_secs() > MAX_WAIT {
                 return Err(failure);

@@ -83,6 +83,8 @@ impl Server {
     /// # Errors
     /// NS804 with the message of psql.
     pub fn query(&self, statements: &str) -> ServerResult<String> {
+        // No start-up file, no question for a password, only rows with their columns separated by a space, an end at
+        // the first error, and the statements from stdin.
         let arguments = ["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"];
         let search_path = match self.session {
             SessionStart::ThroughPooler => "",

@@ -23,6 +23,7 @@ pub const DESCRIPTION: Description = Description {
 
 /// Returns the definition of the database that the file belongs to, and the Hasura service that serves it.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    // Such as `hasura/<service>/databases/<database>/tables/public_orders.yaml`.
     let mut parts = path.split('/').skip(1);
     let service = parts.next().map(|service| field_of_service(plan, service));
     let database = parts.skip_while(|part| *part != "databases").nth(1);

@@ -67,6 +67,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
         let volume = part.strip_prefix("persistentvolumeclaim-")?;
         plan.volumes.iter().find(|(name, _)| name.as_str() == volume).map(|(_, volume)| volume.owner.as_str())
     };
+    // Such as `kubernetes/apps/orders/deployment-orders.yaml`.
     let mut fields = path.split(['/', '.']).map(|part| field_of_service(plan, owner(part).unwrap_or(part)));
     let fields = fields.find(|fields| !fields.is_empty());
     fields.unwrap_or_else(|| vec![path!("kubernetes")])

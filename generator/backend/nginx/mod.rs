@@ -185,6 +185,7 @@ fn nginx_conf(plan: &Plan) -> Result<String, Diagnostic> {
     let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
     let view = context! {
         max_body => edge.max_body.0,
+        // nginx refuses to start if its hash tables of host names are too small.
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
