@@ -1,11 +1,12 @@
-//! Names of the parts of a plugin, which follow from its own name: its folder, its database, and the prefixes of all others.
+//! Names of the parts of a plugin, which are derived from the plugin's name: its folder, its database, and the prefixes of all
+//! other names.
 
 use super::{Checked, ServiceName, SqlIdent};
 
 /// The folder of all plugins in a project.
 pub const FOLDER: &str = "plugins";
-/// The beginning of the names of all databases of plugins.
-const DATABASE: &str = "np_";
+/// The prefix of the names of all plugin databases.
+const DATABASE_PREFIX: &str = "np_";
 
 /// Returns the folder of a plugin in the project.
 pub fn folder(plugin: &str) -> String {
@@ -14,12 +15,12 @@ pub fn folder(plugin: &str) -> String {
 
 /// Returns the name of a plugin's database, which is also the prefix of its tables and secrets.
 pub fn database(plugin: &str) -> String {
-    format!("{DATABASE}{}", plugin.replace('-', "_"))
+    format!("{DATABASE_PREFIX}{}", plugin.replace('-', "_"))
 }
 
 /// Returns the plugin whose database has this name; `None` for any other database.
 pub fn of_database(database: &SqlIdent) -> Option<ServiceName> {
-    let name = database.as_str().strip_prefix(DATABASE)?.replace('_', "-");
+    let name = database.as_str().strip_prefix(DATABASE_PREFIX)?.replace('_', "-");
     ServiceName::new(&name).ok()
 }
 
@@ -36,7 +37,8 @@ pub fn fits_service(plugin: &str, name: &str) -> bool {
     name.strip_prefix(plugin).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Returns whether a table or secret of the plugin may have this name. A table may also be in the schema of the prefix.
+/// Returns whether a table or secret of the plugin may have this name: `np_<plugin>_…`, or `np_<plugin>.…` for a table in the
+/// schema of the plugin.
 pub fn fits_part(plugin: &str, name: &str) -> bool {
     let rest = name.strip_prefix(database(plugin).as_str());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '.']))

@@ -14,7 +14,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Run, Severity};
 use crate::values::{Checked, ContainerPath, Duration, PortName, ServiceName, Text, UrlPath, VariableName};
 
-/// Time between two scrape_wirings unless the stack sets it.
+/// Time between two scrapes unless the stack sets it.
 const INTERVAL: Duration = Duration(30_000);
 /// Share of its volume that Prometheus may fill with blocks, in percent. The rest is for its log of recent samples.
 const BLOCKS_PERCENT: u64 = 75;
