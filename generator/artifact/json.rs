@@ -16,14 +16,14 @@ pub fn to_canonical(value: &impl Serialize) -> Vec<u8> {
 /// Returns canonical JSON of a JSON value.
 pub fn canonical(value: &Value) -> Vec<u8> {
     let mut out = String::new();
-    write(value, None, &mut out);
+    write_value(value, None, &mut out);
     out.into_bytes()
 }
 
 /// Returns readable JSON for committed files: indented by two blanks, keys sorted, with a final newline.
 pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     let mut out = String::new();
-    write(&tree(value), Some(0), &mut out);
+    write_value(&tree(value), Some(0), &mut out);
     out.push('\n');
     out.into_bytes()
 }
@@ -34,14 +34,14 @@ pub fn tree(value: &impl Serialize) -> Value {
 }
 
 /// Writes a value; `depth` is the indentation of readable text and `None` for canonical bytes.
-fn write(value: &Value, depth: Option<usize>, out: &mut String) {
+fn write_value(value: &Value, depth: Option<usize>, out: &mut String) {
     let item_depth = depth.map(|depth| depth + 1);
     match value {
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
                 separate(i, item_depth, out);
-                write(item, item_depth, out);
+                write_value(item, item_depth, out);
             }
             close(items.is_empty(), depth, out);
             out.push(']');
@@ -52,15 +52,15 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
             out.push('{');
             for (i, (key, value)) in fields.iter().enumerate() {
                 separate(i, item_depth, out);
-                text(key, out);
+                write_string(key, out);
                 out.push_str(if depth.is_some() { ": " } else { ":" });
-                write(value, item_depth, out);
+                write_value(value, item_depth, out);
             }
             close(fields.is_empty(), depth, out);
             out.push('}');
         }
-        Value::String(string) => text(string, out),
-        Value::Number(value) => number(value, out),
+        Value::String(string) => write_string(string, out),
+        Value::Number(value) => write_number(value, out),
         Value::Bool(_) | Value::Null => {
             let _ = write!(out, "{value}");
         }
@@ -97,7 +97,7 @@ fn begin_line(depth: Option<usize>, out: &mut String) {
 
 /// Writes floats as ECMAScript does (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round integers
 /// beyond 2^53, and two different plans could then have the same digest.
-fn number(number: &Number, out: &mut String) {
+fn write_number(number: &Number, out: &mut String) {
     let text = number.to_string();
     out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
 }
@@ -137,7 +137,7 @@ fn ecmascript(float: &str) -> String {
     format!("{sign}{text}")
 }
 
-fn text(text: &str, out: &mut String) {
+fn write_string(text: &str, out: &mut String) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         // serde_json escapes exactly the characters that RFC 8785 requires.
         let _ = write!(out, "{}", Value::from(text));

@@ -77,7 +77,7 @@ fn watch(mode: Mode, arguments: &SharedArguments) -> ! {
                 match outcome {
                     Outcome::Unchanged(saved) if had_errors => _ = print_saved(arguments.format, &saved),
                     Outcome::Done(report) if had_errors || report.changes.differ() => {
-                        _ = print(arguments.format, false, &report);
+                        _ = print_report(arguments.format, false, &report);
                     }
                     _ => {}
                 }
@@ -105,7 +105,7 @@ fn run_in(mode: Mode, arguments: &SharedArguments) -> u8 {
     match pipeline::run(&arguments.request(), mode, saved_report) {
         Ok(Outcome::Unchanged(saved)) => print_saved(arguments.format, &saved),
         Ok(Outcome::Done(report)) => {
-            let code = print(arguments.format, mode == Mode::Check, &report);
+            let code = print_report(arguments.format, mode == Mode::Check, &report);
             // The process is about to exit, so skip dropping the plan: freeing it costs a fifth of planning time.
             std::mem::forget(report);
             code
@@ -151,7 +151,7 @@ fn saved_report(report: &Report) -> String {
     json!({ "result": result, "remarks": remarks.as_str(), "files": files }).to_string()
 }
 
-fn print(format: Format, is_check: bool, report: &Report) -> u8 {
+fn print_report(format: Format, is_check: bool, report: &Report) -> u8 {
     let changes = &report.changes;
     let differs = changes.differ();
     let findings: Vec<_> = report.findings().collect();

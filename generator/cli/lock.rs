@@ -63,7 +63,7 @@ fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         false => lock::select(&images, &arguments.update)?,
     };
     if arguments.check && images_to_update.is_empty() {
-        return Ok(report_check(arguments, &old, &images));
+        return Ok(print_check(arguments, &old, &images));
     }
     let resolve = |names: &BTreeSet<String>| arguments.registry.registry().resolve_all(names);
     let new = lock::update(&old, &images, images_to_update, resolve)?;
@@ -71,7 +71,7 @@ fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     if is_changed && !arguments.check {
         new.write(&project).map_err(|finding| vec![finding])?;
     }
-    Ok(report(arguments, &lock::changes(&old, &new), new.images.len(), is_changed))
+    Ok(print_report(arguments, &lock::changes(&old, &new), new.images.len(), is_changed))
 }
 
 /// Returns the images of all environments, as the stack names them: without the digests of the lock.
@@ -88,7 +88,7 @@ fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> 
     Ok(images)
 }
 
-fn report_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
+fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
     let findings = diagnostic::merge(images.differences(lock));
     match arguments.format {
         Format::Json => {
@@ -103,7 +103,7 @@ fn report_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 
     if findings.is_empty() { SUCCESS } else { DIFFERENCES }
 }
 
-fn report(arguments: &Arguments, changes: &[Change], images: usize, is_changed: bool) -> u8 {
+fn print_report(arguments: &Arguments, changes: &[Change], images: usize, is_changed: bool) -> u8 {
     let (status, remark) = match (is_changed, arguments.check) {
         (false, _) => ("same", "all pinned"),
         (true, true) => ("differs", "differs from the registries; run the same command without --check to update it"),

@@ -68,7 +68,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
                 if !stays_inside(&relative, &target) {
                     return Err(refused_entry(&relative, "the link leads outside of the folder"));
                 }
-                let mut header = header(EntryType::Symlink, 0o777, 0);
+                let mut header = entry_header(EntryType::Symlink, 0o777, 0);
                 archive.append_link(&mut header, &name, &target)?;
             }
             _ => return Err(refused_entry(&relative, "it is not a file, folder or link")),
@@ -96,7 +96,7 @@ fn stays_inside(link: &Path, target: &Path) -> bool {
     true
 }
 
-fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+fn entry_header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -118,7 +118,7 @@ pub fn add_entry(
     name: &str,
     bytes: &[u8],
 ) -> io::Result<()> {
-    archive.append_data(&mut header(kind, mode, bytes.len() as u64), name, bytes)
+    archive.append_data(&mut entry_header(kind, mode, bytes.len() as u64), name, bytes)
 }
 
 /// Returns gzip data (RFC 1952) that consists of stored (uncompressed) blocks (RFC 1951, section 3.2.4).

@@ -92,7 +92,7 @@ impl SigningKey {
     /// # Errors
     /// The file cannot be read or is not an ed25519 key. The error does not repeat its content.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let der = decode_pem("PRIVATE KEY", &read(path)?)?;
+        let der = decode_pem("PRIVATE KEY", &read_key_text(path)?)?;
         // Private keys that openssl writes do not contain the public key, so it cannot be compared.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
         pair.map(SigningKey).map_err(|_| io::Error::other("it is not an ed25519 key"))
@@ -120,7 +120,7 @@ impl PublicKey {
     /// # Errors
     /// The file cannot be read or is not an ed25519 key.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let der = decode_pem("PUBLIC KEY", &read(path)?)?;
+        let der = decode_pem("PUBLIC KEY", &read_key_text(path)?)?;
         let key = der.strip_prefix(SPKI.as_slice()).filter(|key| key.len() == 32);
         key.map(|key| PublicKey(key.to_owned())).ok_or_else(|| io::Error::other("it is not an ed25519 key"))
     }
@@ -162,7 +162,7 @@ fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) 
         && named_files.iter().all(|(name, hex)| files.get(*name).is_some_and(|digest| digest.hex() == *hex))
 }
 
-fn read(path: &Path) -> io::Result<String> {
+fn read_key_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read_named(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is not text"))
 }
 

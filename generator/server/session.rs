@@ -90,7 +90,7 @@ impl Server {
             SessionStart::ThroughPooler => "",
             _ => "SET search_path = pg_catalog, pg_temp;\n",
         };
-        self.output("psql", &arguments, &format!("{search_path}{statements}"), "")
+        self.run_program("psql", &arguments, &format!("{search_path}{statements}"), "")
     }
 
     /// Returns the settings by which sessions of the server read text such as dates.
@@ -121,7 +121,7 @@ impl Server {
     fn dump(&self, session_settings: &str) -> ServerResult<Imported> {
         let arguments =
             ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
-        let dump = self.output("pg_dump", &arguments, "", session_settings)?;
+        let dump = self.run_program("pg_dump", &arguments, "", session_settings)?;
         sql::read(&dump).map_err(|unsupported| {
             let findings = unsupported
                 .into_iter()
@@ -172,7 +172,7 @@ impl Server {
     }
 
     /// Runs a program and returns its output. `more_options` are added to the options of the session.
-    fn output(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
+    fn run_program(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
         let no_event_triggers = self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
         let options = self.session_options(no_event_triggers, more_options);
         let output = self

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
-use super::scalar::{float, indent, scalar};
+use super::scalar::{float_text, write_indent, write_scalar};
 
 /// The maximum length of a plain key in bytes; longer keys are written as `? key`. YAML 1.1 and 1.2 allow 1024
 /// characters, and libyaml counts bytes.
@@ -93,11 +93,19 @@ impl<'a> Serializer for Block<'a> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Unsupported> {
-        if value.is_finite() { self.write_line(&float(value.to_string())) } else { Err(Unsupported(value.to_string())) }
+        if value.is_finite() {
+            self.write_line(&float_text(value.to_string()))
+        } else {
+            Err(Unsupported(value.to_string()))
+        }
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Unsupported> {
-        if value.is_finite() { self.write_line(&float(value.to_string())) } else { Err(Unsupported(value.to_string())) }
+        if value.is_finite() {
+            self.write_line(&float_text(value.to_string()))
+        } else {
+            Err(Unsupported(value.to_string()))
+        }
     }
 
     fn serialize_char(self, value: char) -> Result<(), Unsupported> {
@@ -105,7 +113,7 @@ impl<'a> Serializer for Block<'a> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Unsupported> {
-        self.write_line_with(|out| scalar(value, out))
+        self.write_line_with(|out| write_scalar(value, out))
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<(), Unsupported> {
@@ -202,7 +210,7 @@ impl Items<'_> {
             out.push('\n');
         }
         if self.has_items || *before == Before::Colon {
-            indent(*depth, out);
+            write_indent(*depth, out);
         }
         self.has_items = true;
     }
@@ -215,11 +223,11 @@ impl Items<'_> {
         self.begin();
         let Block { out, depth, .. } = &mut self.block;
         let key_start = out.len();
-        scalar(key, out);
+        write_scalar(key, out);
         if out.len() - key_start > MAX_KEY_BYTES {
             out.insert_str(key_start, "? ");
             out.push('\n');
-            indent(*depth, out);
+            write_indent(*depth, out);
         }
         out.push(':');
     }

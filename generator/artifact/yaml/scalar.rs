@@ -2,14 +2,14 @@
 
 use crate::words;
 
-pub fn indent(depth: usize, out: &mut String) {
+pub fn write_indent(depth: usize, out: &mut String) {
     for _ in 0..depth {
         out.push_str("  ");
     }
 }
 
 /// Returns the text of a float with a decimal point, which Rust omits for whole numbers.
-pub fn float(mut text: String) -> String {
+pub fn float_text(mut text: String) -> String {
     if !text.contains('.') {
         text.push_str(".0");
     }
@@ -20,7 +20,7 @@ pub fn float(mut text: String) -> String {
 const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
 /// Writes text without quotes if every reader takes it for text, otherwise in double quotes.
-pub fn scalar(text: &str, out: &mut String) {
+pub fn write_scalar(text: &str, out: &mut String) {
     let is_safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(is_safe)
@@ -66,9 +66,9 @@ mod tests {
             ("ä", "\"ä\""),
         ] {
             let mut out = String::new();
-            scalar(text, &mut out);
+            write_scalar(text, &mut out);
             assert_eq!(out, written, "{text:?}");
         }
-        assert_eq!((float("1".to_owned()), float("1.5".to_owned())), ("1.0".to_owned(), "1.5".to_owned()));
+        assert_eq!((float_text("1".to_owned()), float_text("1.5".to_owned())), ("1.0".to_owned(), "1.5".to_owned()));
     }
 }

@@ -62,8 +62,8 @@ pub fn graphql(metadata: &HasuraMetadata) -> String {
         })
         .collect();
     let declaration = |(name, declared): (&GraphqlName, &ActionType)| match declared {
-        ActionType::Object(object) => format!("type {name} {{\n{}}}\n", fields(object)),
-        ActionType::Input(object) => format!("input {name} {{\n{}}}\n", fields(object)),
+        ActionType::Object(object) => format!("type {name} {{\n{}}}\n", field_lines(object)),
+        ActionType::Input(object) => format!("input {name} {{\n{}}}\n", field_lines(object)),
         ActionType::Enum(values) => {
             format!("enum {name} {{\n{}}}\n", values.iter().map(|value| format!("  {value}\n")).collect::<String>())
         }
@@ -79,6 +79,6 @@ fn signature(action: &PlannedAction) -> String {
     format!("  {}{arguments}: {}\n", action.metadata.name, action.returns)
 }
 
-fn fields(fields: &BTreeMap<GraphqlName, GraphqlType>) -> String {
+fn field_lines(fields: &BTreeMap<GraphqlName, GraphqlType>) -> String {
     fields.iter().map(|(name, kind)| format!("  {name}: {kind}\n")).collect()
 }

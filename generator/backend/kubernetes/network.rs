@@ -168,11 +168,11 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     client_ports
 }
 
-fn ports(port: u16) -> Value {
+fn tcp_ports(port: u16) -> Value {
     json!([{ "port": port, "protocol": "TCP" }])
 }
 
-fn pods(name: &ServiceName) -> Value {
+fn pods_of_service(name: &ServiceName) -> Value {
     json!([{ "podSelector": { "matchLabels": selector(name) } }])
 }
 
@@ -201,11 +201,11 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     let mut objects = Vec::new();
     for Connection { from, to, port } in &cluster.plan.connections {
         if to == name {
-            let rule = json!({ "from": pods(from), "ports": ports(*port) });
+            let rule = json!({ "from": pods_of_service(from), "ports": tcp_ports(*port) });
             objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
         }
         if from == name {
-            let rule = json!({ "to": pods(to), "ports": ports(*port) });
+            let rule = json!({ "to": pods_of_service(to), "ports": tcp_ports(*port) });
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
@@ -214,7 +214,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     for (index, server) in (1..).zip(outside_servers) {
         let to: Vec<Value> =
             server.addresses.iter().map(|address| json!({ "ipBlock": { "cidr": address.with_bits() } })).collect();
-        let rule = json!({ "to": to, "ports": ports(server.port) });
+        let rule = json!({ "to": to, "ports": tcp_ports(server.port) });
         objects.push(policy(&format!("to-outside-{index}"), Direction::Egress, rule));
     }
     if let Some(rule) = api_server_rule(service) {

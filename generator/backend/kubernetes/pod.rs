@@ -95,8 +95,8 @@ fn container(
         name: name.to_string(),
         image,
         image_pull_policy: "IfNotPresent",
-        command: service.entrypoint.as_deref().map(words),
-        args: service.command.as_deref().map(words),
+        command: service.entrypoint.as_deref().map(expanded),
+        args: service.command.as_deref().map(expanded),
         working_dir: service.working_dir.as_ref().map(ToString::to_string),
         ports: ports.collect(),
         env: service.env.iter().map(|(name, value)| variable(name.as_str(), value)).collect(),
@@ -110,7 +110,7 @@ fn container(
     }
 }
 
-fn words(words: &[Text]) -> Vec<Expanded> {
+fn expanded(words: &[Text]) -> Vec<Expanded> {
     words.iter().map(|word| Expanded(word.to_string())).collect()
 }
 

@@ -18,12 +18,12 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<
     let mut objects = Vec::new();
     for right in &service.on_clusters.reads {
         let (metadata, role, binding, rules) = match right {
-            ClusterRight::Logs => (metadata.clone(), "Role", "RoleBinding", logs()),
+            ClusterRight::Logs => (metadata.clone(), "Role", "RoleBinding", log_rules()),
             ClusterRight::Nodes => {
                 // Names of objects outside of namespaces must differ between environments.
                 let full_name = format!("{}-{name}", cluster.namespace);
                 let metadata = Metadata { name: full_name, namespace: None, ..metadata.clone() };
-                (metadata, "ClusterRole", "ClusterRoleBinding", nodes())
+                (metadata, "ClusterRole", "ClusterRoleBinding", node_rules())
             }
         };
         let role_ref = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": metadata.name });
@@ -35,7 +35,7 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<
     objects
 }
 
-fn logs() -> Value {
+fn log_rules() -> Value {
     json!([
         { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"] },
         { "apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"] },
@@ -44,7 +44,7 @@ fn logs() -> Value {
 
 /// Returns rights to list nodes and to read their metrics. They do not include `nodes/proxy`, which would also allow a
 /// service to run commands in pods.
-fn nodes() -> Value {
+fn node_rules() -> Value {
     json!([
         { "apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"] },
         { "apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"] },

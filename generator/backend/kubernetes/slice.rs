@@ -15,9 +15,9 @@ use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 pub struct ServiceSlices<'a> {
     plan: &'a Plan,
     digests: &'a PlanDigests,
-    /// The plan without the parts that belong to single services.
-    head: Plan,
-    head_digest: Digest,
+    /// The parts of the plan that all services share; the other parts are empty.
+    shared_plan: Plan,
+    shared_digest: Digest,
     connections: BTreeMap<&'a ServiceName, BTreeSet<&'a Connection>>,
     volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
     shared_volumes: &'a BTreeSet<&'a VolumeName>,
@@ -30,6 +30,7 @@ pub struct ServiceSlices<'a> {
 /// The part of the plan for one service. Its serialization is the input of the service's derivation.
 #[derive(Serialize)]
 pub struct ServiceSlice<'a> {
+    /// The digest of the parts of the plan that all services share.
     head: &'a Digest,
     #[serde(skip)]
     services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
@@ -62,13 +63,23 @@ impl<'a> ServiceSlices<'a> {
         for (name, volume) in &plan.volumes {
             volumes.entry(&volume.owner).or_default().insert(name, volume);
         }
-        let head = head(plan);
-        let head_digest = Digest::of_value(&head);
+        let shared_plan = shared_plan(plan);
+        let shared_digest = Digest::of_value(&shared_plan);
         // Objects contain the start order only as waves.
         let has_waves = plan.kubernetes.as_ref().is_some_and(|cluster| cluster.settings.has_waves());
         let waves = plan.start_order.iter().enumerate().filter(|_| has_waves);
         let waves = waves.flat_map(|(index, wave)| wave.iter().map(move |name| (name, index))).collect();
-        ServiceSlices { plan, digests, head, head_digest, connections, volumes, shared_volumes, waves, mounted_digest }
+        ServiceSlices {
+            plan,
+            digests,
+            shared_plan,
+            shared_digest,
+            connections,
+            volumes,
+            shared_volumes,
+            waves,
+            mounted_digest,
+        }
     }
 
     /// Returns the part of a service.
@@ -108,7 +119,7 @@ impl<'a> ServiceSlices<'a> {
         let used_volumes = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
         let digest = |name: &&ServiceName| self.digests.service(name).map(|(name, part)| (name, &part.digest));
         ServiceSlice {
-            head: &self.head_digest,
+            head: &self.shared_digest,
             digests: services.keys().filter_map(digest).collect(),
             connections: self.connections.get(name).cloned().unwrap_or_default(),
             wave: self.waves.get(name).copied(),
@@ -137,7 +148,7 @@ impl<'a> ServiceSlices<'a> {
             setup: slice.setup.clone(),
             migrations: slice.migrations.iter().map(|(name, steps)| ((*name).clone(), steps.clone())).collect(),
             secrets: slice.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
-            ..self.head.clone()
+            ..self.shared_plan.clone()
         }
     }
 }
@@ -152,8 +163,8 @@ impl<'a> ServiceSlice<'a> {
     }
 }
 
-/// Returns the plan without the parts that belong to single services.
-fn head(plan: &Plan) -> Plan {
+/// Returns the parts of the plan that all services share; the other parts are empty.
+fn shared_plan(plan: &Plan) -> Plan {
     let ingress = IngressPlan {
         service: plan.ingress.service.clone(),
         sites: BTreeMap::new(),

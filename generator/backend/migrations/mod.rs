@@ -86,7 +86,8 @@ struct MigrationView {
 
 /// Returns `run.sql`. `ledger::insert_statements` inserts the statements that it shares with `db baseline`.
 fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
-    let views: Vec<MigrationView> = (1..).zip(&migrations.steps).map(|(number, step)| view(number, step)).collect();
+    let views: Vec<MigrationView> =
+        (1..).zip(&migrations.steps).map(|(number, step)| migration_view(number, step)).collect();
     let view = context! {
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
@@ -95,7 +96,7 @@ fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
     Ok(ledger::insert_statements(&render(Language::Sql, RUN, view)?))
 }
 
-fn view(number: usize, step: &Step) -> MigrationView {
+fn migration_view(number: usize, step: &Step) -> MigrationView {
     let index = match &step.run {
         RunMode::Index(index) => Some(index),
         RunMode::Transaction => None,

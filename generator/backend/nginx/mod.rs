@@ -102,7 +102,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add("nginx/request_headers.conf", render(Language::Nginx, REQUEST_HEADERS, headers_view(edge))?)?;
     }
     for (name, site) in &edge.sites {
-        files.add(format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
+        files.add(format!("nginx/sites/{name}.conf"), site_conf(edge, site)?)?;
     }
     for (name, text) in &edge.conf_d {
         files.add(format!("nginx/conf.d/{name}"), text.as_bytes())?;
@@ -271,8 +271,8 @@ struct LocationView {
     settings: routes::SettingsView,
 }
 
-/// Returns the file of a site.
-fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
+/// Returns the file of a site, `sites/<name>.conf`.
+fn site_conf(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> = site.hosts.iter().map(|host| nginx_host(host)).collect();
     let locations: Result<Vec<LocationView>, Diagnostic> =
         site.locations.iter().enumerate().map(|(i, location)| location_view(edge, site, i, location)).collect();

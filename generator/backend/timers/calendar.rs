@@ -35,6 +35,7 @@ impl Field {
         Field { values, is_every }
     }
 
+    /// Returns the values as a list, each as `text` writes it; `*` for every value.
     fn join(&self, text: impl Fn(u8) -> String) -> String {
         if self.is_every {
             return "*".to_owned();
@@ -42,7 +43,8 @@ impl Field {
         self.values.iter().map(|value| text(*value)).collect::<Vec<_>>().join(",")
     }
 
-    fn digits(&self) -> String {
+    /// Returns the values as a list of numbers with two digits.
+    fn two_digit_list(&self) -> String {
         self.join(|number| format!("{number:02}"))
     }
 }
@@ -54,9 +56,9 @@ pub fn events(schedule: &Schedule) -> Vec<String> {
     let fields = schedule.as_str().split(' ').zip(ranges).map(|(field, (min, max))| Field::parse(field, min, max));
     let fields: Vec<Field> = fields.collect();
     let [minutes, hours, days, months, weekdays] = fields.as_slice() else { return Vec::new() };
-    let time = format!("{}:{}:00 UTC", hours.digits(), minutes.digits());
-    let months = months.digits();
-    let on_days = format!("*-{months}-{} {time}", days.digits());
+    let time = format!("{}:{}:00 UTC", hours.two_digit_list(), minutes.two_digit_list());
+    let months = months.two_digit_list();
+    let on_days = format!("*-{months}-{} {time}", days.two_digit_list());
     let names = weekdays.join(|day| WEEKDAYS[usize::from(day % 7)].to_owned());
     let on_weekdays = format!("{names} *-{months}-* {time}");
     match (days.is_every, weekdays.is_every) {

@@ -35,7 +35,7 @@ struct Timers<'a> {
 
 impl Timers<'_> {
     /// Returns the name of the units of a service, without the instance.
-    fn unit(&self, service: &ServiceName) -> String {
+    fn unit_name(&self, service: &ServiceName) -> String {
         format!("{}-{}-{service}", self.project, self.environment)
     }
 
@@ -48,7 +48,7 @@ impl Timers<'_> {
         }
     }
 
-    fn service(&self, service: &ServiceName) -> String {
+    fn service_unit(&self, service: &ServiceName) -> String {
         let (project, environment) = (self.project, self.environment);
         format!(
             "[Unit]\n\
@@ -64,8 +64,8 @@ impl Timers<'_> {
         )
     }
 
-    fn timer(&self, service: &ServiceName, schedule: &Schedule) -> String {
-        let (project, environment, unit) = (self.project, self.environment, self.unit(service));
+    fn timer_unit(&self, service: &ServiceName, schedule: &Schedule) -> String {
+        let (project, environment, unit) = (self.project, self.environment, self.unit_name(service));
         let events: String = calendar::events(schedule).iter().map(|event| format!("OnCalendar={event}\n")).collect();
         format!(
             "# Install, in the folder of compose.yaml:\n\
@@ -100,9 +100,9 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     };
     let mut files = Artifacts::default();
     for (service, schedule) in &timers.schedules {
-        let path = format!("timers/{}@", timers.unit(service));
-        files.add(format!("{path}.service"), timers.service(service)).map_err(|finding| vec![finding])?;
-        files.add(format!("{path}.timer"), timers.timer(service, schedule)).map_err(|finding| vec![finding])?;
+        let path = format!("timers/{}@", timers.unit_name(service));
+        files.add(format!("{path}.service"), timers.service_unit(service)).map_err(|finding| vec![finding])?;
+        files.add(format!("{path}.timer"), timers.timer_unit(service, schedule)).map_err(|finding| vec![finding])?;
     }
     Ok(files.derived_from(&StepInput::of(Backend::Timers.generator(), &timers)))
 }

@@ -35,8 +35,8 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         let state = states.get(name).unwrap_or(&missing);
         let plugin = declared.get(name);
         match arguments.format {
-            Format::Json => entries.push(entry(name, state, plugin)),
-            Format::Text => output::line(&line(name, state, plugin)),
+            Format::Json => entries.push(json_entry(name, state, plugin)),
+            Format::Text => output::line(&text_line(name, state, plugin)),
         }
     }
     if matches!(arguments.format, Format::Json) {
@@ -61,7 +61,7 @@ fn declared_plugins(stack: &StackArguments) -> Result<BTreeMap<String, DeclaredP
     Ok(plugins)
 }
 
-fn entry(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> Value {
+fn json_entry(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> Value {
     let plugin = declared.map(|(plugin, _)| plugin);
     json!({
         "name": name, "status": state.status, "source": state.source,
@@ -73,7 +73,7 @@ fn entry(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> 
     })
 }
 
-fn line(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> String {
+fn text_line(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> String {
     let status = match state.status {
         Status::Pinned => "pinned",
         Status::Changed => "differs from nself.lock",
