@@ -150,7 +150,7 @@ impl Addresses {
     }
 
     /// Returns the host name under which browsers reach the service, without a leading `*.`.
-    pub fn public(&self, service: &ServiceName) -> Option<&str> {
+    pub fn public_host(&self, service: &ServiceName) -> Option<&str> {
         let mut routes = self.routes.iter().filter(|address| &address.owner == service);
         routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }

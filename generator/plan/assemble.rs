@@ -23,7 +23,7 @@ pub fn assemble(
 ) -> BTreeMap<ServiceName, Service> {
     let services = roster.iter().map(|(name, planned)| {
         let mut service = Service::new(name, planned, inputs.profile);
-        for (addition, _) in wirings.of(name) {
+        for (addition, _) in wirings.of_service(name) {
             match addition {
                 Addition::SecretFile(secret) if !secrets.contains_key(secret) => {}
                 addition => service.add(addition),

@@ -185,7 +185,7 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
 }
 
 /// Moves a finding about a setting that a process inherits to the service of the process, so that it appears once.
-pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
+pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
     let processes: Vec<(&FieldPath, &FieldPath, &Process)> = roster
         .values()
         .filter_map(|member| {
@@ -200,7 +200,7 @@ pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic
         let process = processes.iter().find(|(path, _, _)| finding.path.starts_with(path));
         if let Some((path, service, declared)) = process {
             let field = &finding.path.0[path.0.len()..];
-            if !field.is_empty() && !sets(declared, field) {
+            if !field.is_empty() && !replaces(declared, field) {
                 finding.path = FieldPath(service.0.iter().chain(field).cloned().collect());
                 let is_same = |one: &Diagnostic| {
                     (one.code, &one.path) == (finding.code, &finding.path) && one.message == finding.message
@@ -216,7 +216,7 @@ pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic
 }
 
 /// Returns whether a process replaces a field of its service.
-fn sets(process: &Process, field: &[Segment]) -> bool {
+fn replaces(process: &Process, field: &[Segment]) -> bool {
     match field {
         [Segment::Key(env), Segment::Key(variable), ..] if env == "env" => {
             process.env.keys().any(|name| name.as_str() == variable)

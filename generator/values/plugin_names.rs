@@ -19,14 +19,14 @@ pub fn database(plugin: &str) -> String {
 }
 
 /// Returns the plugin whose database has this name; `None` for any other database.
-pub fn of_database(database: &SqlIdent) -> Option<ServiceName> {
+pub fn plugin_of_database(database: &SqlIdent) -> Option<ServiceName> {
     let name = database.as_str().strip_prefix(DATABASE_PREFIX)?.replace('_', "-");
     ServiceName::new(&name).ok()
 }
 
 /// Returns the folder of a database's migrations in the project.
 pub fn database_folder(database: &SqlIdent) -> String {
-    match of_database(database) {
+    match plugin_of_database(database) {
         Some(plugin) => format!("{}/db", folder(plugin.as_str())),
         None => format!("db/{database}"),
     }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_name_of_a_database_identifies_its_plugin_and_folder() {
         let ident = |name: &str| SqlIdent::new(name).unwrap();
-        let plugin = |name: &str| of_database(&ident(name)).map(|name| name.to_string());
+        let plugin = |name: &str| plugin_of_database(&ident(name)).map(|name| name.to_string());
         assert_eq!(plugin(&database("my-links")).as_deref(), Some("my-links"));
         assert_eq!(plugin("np_"), None);
         assert_eq!(plugin("shop"), None);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::DatabaseHost;
 use super::databases::{Roles, Url};
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use super::{encryption, endpoint, server_files, setup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -38,7 +38,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     let mut parts = Vec::new();
     for role in roles.values() {
         let uses_pooler =
-            |(secret, url): &(&SecretName, &Url)| url.endpoint == Endpoint::Pooler && users.contain(secret);
+            |(secret, url): &(&SecretName, &Url)| url.endpoint == DatabaseEndpoint::Pooler && users.use_secret(secret);
         let reached_databases: BTreeSet<&SqlIdent> =
             role.urls.iter().filter(uses_pooler).map(|(_, url)| &url.database).collect();
         if reached_databases.is_empty() {
@@ -95,8 +95,8 @@ pub fn select_waiter_urls(
     users: &SecretUsers,
 ) -> BTreeMap<SqlIdent, Migrations> {
     for url in migrations.values_mut().flat_map(|migrations| migrations.waiters.values_mut()) {
-        let candidates = Endpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
-        if let Some(used) = candidates.into_iter().find(|name| users.contain(name)) {
+        let candidates = DatabaseEndpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
+        if let Some(used) = candidates.into_iter().find(|name| users.use_secret(name)) {
             *url = used;
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::DatabaseHost;
-use super::endpoint::{Endpoint, REPLICATION, endpoints};
+use super::endpoint::{DatabaseEndpoint, REPLICATION, endpoints};
 use crate::database::model::PUBLIC_SCHEMA;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -30,7 +30,7 @@ pub struct Role {
 /// A connection URL: the endpoint, its address and the database.
 #[derive(Debug, Clone)]
 pub struct Url {
-    pub endpoint: Endpoint,
+    pub endpoint: DatabaseEndpoint,
     pub host: String,
     pub port: u16,
     pub database: SqlIdent,
@@ -127,16 +127,16 @@ fn refused_login(stack: &Stack, role: &SqlIdent, service: &FieldPath) -> Option<
 }
 
 /// Returns host and port of each endpoint that the environment has.
-fn addresses(stack: &Stack, roster: &Roster) -> BTreeMap<Endpoint, (String, u16)> {
-    let address = |endpoint: Endpoint| {
-        if endpoint == Endpoint::Server {
+fn addresses(stack: &Stack, roster: &Roster) -> BTreeMap<DatabaseEndpoint, (String, u16)> {
+    let address = |endpoint: DatabaseEndpoint| {
+        if endpoint == DatabaseEndpoint::Server {
             return DatabaseHost::of(stack, roster).map(|server| (server.host, server.port));
         }
         let server = roster.get(&endpoint.server())?;
         let port = server.service.all_ports().into_values().next().unwrap_or(5432);
         Some((endpoint.server().to_string(), port))
     };
-    Endpoint::ALL.into_iter().filter_map(|endpoint| Some((endpoint, address(endpoint)?))).collect()
+    DatabaseEndpoint::ALL.into_iter().filter_map(|endpoint| Some((endpoint, address(endpoint)?))).collect()
 }
 
 /// Returns findings about databases that services use or the stack defines in an environment without a server.
@@ -160,7 +160,7 @@ fn wait_like_services(roster: &Roster, profile: Profile) -> Vec<Wiring> {
     let wirings = processes.flat_map(|(name, process, service)| {
         let endpoints =
             endpoints(process, profile).into_iter().filter(|endpoint| roster.contains_key(&endpoint.server()));
-        let wait = |endpoint: Endpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
+        let wait = |endpoint: DatabaseEndpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
         endpoints.map(move |endpoint| Wiring::new(name, wait(endpoint), &service.path.key("databases")))
     });
     wirings.collect()
@@ -272,7 +272,7 @@ pub fn logins(
     }
     if let Some(replication) = replication {
         let login = LoginRole {
-            service: Endpoint::Replica.server(),
+            service: DatabaseEndpoint::Replica.server(),
             password: replication.password.clone(),
             databases: BTreeSet::new(),
             replication: true,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::database_clients::Clients;
 use super::database_host::DatabaseHost;
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use super::server_files::{SERVERS, script, setting};
 use crate::path;
 use crate::plan::backup_services::replication_clients;
@@ -34,7 +34,7 @@ pub fn is_on(stack: &Stack) -> bool {
 }
 
 /// Returns the TLS parameters of a connection URL, beginning with `?`; an empty text without TLS.
-pub fn parameters(stack: &Stack, endpoint: Endpoint) -> String {
+pub fn url_parameters(stack: &Stack, endpoint: DatabaseEndpoint) -> String {
     if !is_on(stack) {
         return String::new();
     }
@@ -48,8 +48,8 @@ fn secret_path(secret: &str) -> String {
 
 /// Returns the secret with the authority of an endpoint's certificate. The pooler of an external server has a separate
 /// authority, because that of the server cannot sign its certificate.
-fn authority(stack: &Stack, endpoint: Endpoint) -> &'static str {
-    let is_pooler_of_external = stack.database_server.external.is_some() && endpoint == Endpoint::Pooler;
+fn authority(stack: &Stack, endpoint: DatabaseEndpoint) -> &'static str {
+    let is_pooler_of_external = stack.database_server.external.is_some() && endpoint == DatabaseEndpoint::Pooler;
     if is_pooler_of_external { POOLER_AUTHORITY } else { AUTHORITY }
 }
 

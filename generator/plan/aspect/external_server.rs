@@ -1,7 +1,7 @@
 //! Lets services connect to a database server outside of the stack.
 
 use super::database_clients::Clients;
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use crate::path;
 use crate::plan::model::OutsideServer;
 use crate::plan::wiring::{Addition, Planned, Wiring};
@@ -16,7 +16,7 @@ pub fn plan(stack: &Stack, clients: &Clients) -> Planned<()> {
         addresses: server.known_addresses().into_iter().collect(),
     };
     let cause = path!("database_server", "external");
-    let direct = clients.iter().filter(|(_, endpoints)| endpoints.contains(&Endpoint::Server));
+    let direct = clients.iter().filter(|(_, endpoints)| endpoints.contains(&DatabaseEndpoint::Server));
     let wirings = direct.map(|(client, _)| Wiring::new(client, Addition::Outside(outside.clone()), &cause));
     Planned { part: (), wirings: wirings.collect(), findings: Vec::new() }
 }

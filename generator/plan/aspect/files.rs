@@ -41,7 +41,7 @@ pub fn plan(
                 continue;
             }
             let content = Content { scope: Scope { inputs, service: name, variable: None, roster, addresses, mail } };
-            match content.of(declared, &path).and_then(|file| check_content(target, file, &path)) {
+            match content.resolve(declared, &path).and_then(|file| check_content(target, file, &path)) {
                 Ok(file) => {
                     if planned.part.insert(source, file).is_some() {
                         planned.findings.push(refused_file(
@@ -98,7 +98,7 @@ impl Content<'_> {
     ///
     /// # Errors
     /// NS317 for a file that cannot be written, NS504 for a file with a secret, and findings about references.
-    fn of(&self, declared: &ServiceFile, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
+    fn resolve(&self, declared: &ServiceFile, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
         let as_list = |finding| vec![finding];
         match (&declared.text, &declared.yaml, &declared.json, &declared.from) {
             (Some(text), None, None, None) => {

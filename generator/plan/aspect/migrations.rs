@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::database_host::{ADMIN_PASSWORD, DatabaseHost, secret_file};
 use super::databases::{main_database, migrations_role, password};
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use crate::database::history::History;
 use crate::database::model::Schema;
 use crate::database::snapshot;
@@ -85,7 +85,7 @@ pub fn plan(
         planned.wirings.extend(wirings);
         planned.wirings.push(Wiring::new(&job, Addition::Job, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
-        let plugin = plugin_names::of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
+        let plugin = plugin_names::plugin_of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
         let category = plugin.map_or(Category::Catalogue, Category::Plugin);
         planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
         planned.part.migrations.insert(name.clone(), migrations);
@@ -105,10 +105,10 @@ fn waiting_services(
     for (name, planned) in roster {
         let service = planned.role_of(name);
         let owner = roster.get(service).unwrap_or(planned);
-        let mut uses = owner.service.databases.iter();
-        let uses = uses.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
-        if let Some((entry, _)) = uses {
-            urls.insert(name.clone(), Endpoint::Server.url_secret(service, entry));
+        let mut entries = owner.service.databases.iter();
+        let used = entries.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
+        if let Some((entry, _)) = used {
+            urls.insert(name.clone(), DatabaseEndpoint::Server.url_secret(service, entry));
             let cause = owner.path.key("databases").key(entry.as_str());
             wirings.push(Wiring::new(name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
         }

@@ -91,7 +91,7 @@ fn url_recipe(stack: &Stack, role: &Role, url: &Url) -> Recipe {
     let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
     let password =
         TemplatePart { secret: Some(role.password.clone()), encode: Encoding::Url, ..TemplatePart::default() };
-    let parameters = encryption::parameters(stack, url.endpoint);
+    let parameters = encryption::url_parameters(stack, url.endpoint);
     let address = format!("@{}:{}/{}{parameters}", url.host, url.port, url.database);
     Recipe::Template { parts: vec![text(format!("postgres://{}:", role.name)), password, text(address)] }
 }

@@ -96,7 +96,7 @@ pub fn setup(
     for (secret, url) in roles.values().flat_map(|role| &role.urls) {
         let extensions =
             databases.get(&url.database).map_or_else(BTreeSet::new, |database| database.extensions.clone());
-        for user in users.of(secret) {
+        for user in users.of_secret(secret) {
             waiters.entry(user.clone()).or_default().insert(secret.clone(), extensions.clone());
         }
     }

@@ -1,6 +1,6 @@
 //! Variables of services, with all references resolved for one environment.
 
-use super::endpoint::{self, Endpoint};
+use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
 use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -139,9 +139,9 @@ impl Scope<'_> {
         };
         let text = match reference {
             EnvReference::Secret(name) => return Ok(Value::Secret(name.clone())),
-            EnvReference::DatabaseUrl(uses) => return self.database_url(Endpoint::Server, uses, path),
-            EnvReference::PooledUrl(uses) => return self.database_url(Endpoint::Pooler, uses, path),
-            EnvReference::ReplicaUrl(uses) => return self.database_url(Endpoint::Replica, uses, path),
+            EnvReference::DatabaseUrl(uses) => return self.database_url(DatabaseEndpoint::Server, uses, path),
+            EnvReference::PooledUrl(uses) => return self.database_url(DatabaseEndpoint::Pooler, uses, path),
+            EnvReference::ReplicaUrl(uses) => return self.database_url(DatabaseEndpoint::Replica, uses, path),
             EnvReference::ByProfile(values) => {
                 return self
                     .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
@@ -179,7 +179,7 @@ impl Scope<'_> {
 
     /// Returns the URL under which browsers reach a service.
     fn public_url(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
-        let host = self.addresses.public(&address.service).ok_or_else(|| {
+        let host = self.addresses.public_host(&address.service).ok_or_else(|| {
             let service = self.inputs.stack.services.get(&address.service);
             if let Some(service) = service
                 && !self.roster.contains_key(&address.service)
@@ -196,7 +196,12 @@ impl Scope<'_> {
     }
 
     /// Returns the secret with the URL of a database through an endpoint.
-    fn database_url(&self, endpoint: Endpoint, entry: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
+    fn database_url(
+        &self,
+        endpoint: DatabaseEndpoint,
+        entry: &SqlIdent,
+        path: &FieldPath,
+    ) -> Result<Value, Diagnostic> {
         let member = &self.roster[self.service];
         endpoint::check(endpoint, member, self.variable, (self.inputs.stack, self.roster), path)?;
         if member.service.databases.contains_key(entry) {

@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 use crate::plan::Value as PlannedValue;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::database_clients::Clients;
-use crate::plan::aspect::endpoint::Endpoint;
+use crate::plan::aspect::endpoint::DatabaseEndpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, backups, cache_memory, database_endpoints, databases, encryption, extensions, external_server, mail,
@@ -120,8 +120,8 @@ fn a_client_of_an_external_server_reaches_its_addresses() {
         stack["database_server"] = json!({ "external": server });
         with_roster(&stack, |inputs, _| {
             let clients = Clients::from([
-                (name("orders"), BTreeSet::from([Endpoint::Server])),
-                (name("reports"), BTreeSet::from([Endpoint::Pooler])),
+                (name("orders"), BTreeSet::from([DatabaseEndpoint::Server])),
+                (name("reports"), BTreeSet::from([DatabaseEndpoint::Pooler])),
             ]);
             let planned = external_server::plan(inputs.stack, &clients);
             let server = planned.wirings.iter().map(|wiring| match &wiring.addition {

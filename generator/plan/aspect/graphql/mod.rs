@@ -11,7 +11,7 @@ mod types;
 use std::collections::BTreeMap;
 
 use super::databases::main_database;
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use crate::database::graphql::{HasuraSource, QualifiedName, TrackedTable, tracked_objects};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -172,7 +172,7 @@ fn url_variable(
     let entries = roster[original].service.databases.iter();
     let entries = entries.filter(|(_, uses)| uses.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry);
     let urls: Vec<_> =
-        entries.flat_map(|entry| Endpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
+        entries.flat_map(|entry| DatabaseEndpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
     let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if urls.contains(secret));
     variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
 }

@@ -46,7 +46,7 @@ fn dependencies<'a>(
     let services = waits.chain(companions).chain(original);
     let services = services.filter_map(|(to, path)| Some((plugin_of(roster, to)?.clone(), path)));
     let databases = service.databases.iter().filter_map(move |(entry, uses)| {
-        let plugin = plugin_names::of_database(uses.name.as_ref()?)?;
+        let plugin = plugin_names::plugin_of_database(uses.name.as_ref()?)?;
         Some((plugin, field("databases").key(entry.as_str())))
     });
     services.chain(databases).filter(move |(plugin, _)| own_plugin != Some(plugin))

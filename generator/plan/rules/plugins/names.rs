@@ -94,7 +94,7 @@ pub fn check_reserved(stack: &Stack) -> Vec<Diagnostic> {
         })
     });
     let plugin_databases =
-        defined.chain(used).filter_map(|(name, path)| Some((plugin_names::of_database(name)?, name, path)));
+        defined.chain(used).filter_map(|(name, path)| Some((plugin_names::plugin_of_database(name)?, name, path)));
     let unknown = plugin_databases.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
     let unknown = unknown.map(|(plugin, name, path)| {
         Diagnostic::error(Code::PluginName, path)
