@@ -93,7 +93,7 @@ fn check_target(inputs: Inputs) -> Option<Diagnostic> {
         }),
         _ => Some(
             Diagnostic::error(Code::BackupTarget, field)
-                .message("backups have exactly one target")
+                .message("backups need exactly one target")
                 .expected("`s3` or `folder`")
                 .hint("for example `backups.target.s3 = { bucket = \"…\", access_key = nself.secret \"…\", secret_key = nself.secret \"…\" }`"),
         ),

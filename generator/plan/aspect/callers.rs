@@ -1,5 +1,5 @@
-//! Callers of the edge: which addresses are internal, and whether the edge sees the address of a client at all. The
-//! address of a proxy, a bridge or a load balancer is never internal.
+//! Checks the callers of the edge: which addresses are internal, and whether the edge sees the address of a client at all.
+//! The address of a proxy, a bridge or a load balancer is never internal.
 
 use std::net::IpAddr;
 
@@ -55,25 +55,27 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     if let Some(hidden) = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten() {
         findings.push(hidden_finding(edge, hidden));
     }
-    let on_cluster_only = edge.this_machine_is_internal && stack.kubernetes.enabled;
+    let only_cluster_lacks_callers = edge.this_machine_is_internal && stack.kubernetes.enabled;
     // No request to a cluster comes from this machine.
-    let internal_callers_exist = edge.this_machine_is_internal && !on_cluster_only;
+    let internal_callers_exist = edge.this_machine_is_internal && !only_cluster_lacks_callers;
     if let Some(first) = internal.first()
         && edge.internal_addresses.is_empty()
         && !internal_callers_exist
         && findings.len() == range_findings
     {
         let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
-        let (verb, place) =
-            (if hosts.len() == 1 { "is" } else { "are" }, if on_cluster_only { " on the cluster" } else { "" });
+        let (verb, place) = (
+            if hosts.len() == 1 { "is" } else { "are" },
+            if only_cluster_lacks_callers { " on the cluster" } else { "" },
+        );
         findings.push(
             Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
                 .message(format!("{} {verb} internal, but no address counts as internal{place}", hosts.join(", ")))
                 .expected("the addresses of the callers, such as the address range of an office or a VPN")
-                .hint(if on_cluster_only {
-                    "`edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
+                .hint(if only_cluster_lacks_callers {
+                    "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
                 } else {
-                    "`edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
+                    "set `edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
                 }),
         );
     }
@@ -119,7 +121,7 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
                 finding
                     .message(format!("pods of the gateway may have addresses of the internal range `{cidr}`"))
                     .expected("`edge.trusted_proxies` with the addresses of the gateway's pods, which do not overlap internal addresses")
-                    .hint("`edge.trusted_proxies = [\"10.42.0.0/16\"]`, the range that the cluster gives to pods"),
+                    .hint("for example `edge.trusted_proxies = [\"10.42.0.0/16\"]`, with the range that the cluster gives to pods"),
             );
         }
     }
@@ -151,10 +153,10 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
         return (!lists_proxies).then(|| HiddenClients {
             path: path!("tls", "mode"),
             reason: "every request comes from the proxy in front of nginx".into(),
-            expected: "the proxy's addresses, whose X-Forwarded-For is then believed".into(),
+            expected: "the proxy's addresses, so that nginx trusts its X-Forwarded-For".into(),
             hint:
-                "`edge.trusted_proxies = [\"172.16.0.0/12\"]` for a proxy of this machine, which arrives through the \
-                   bridge of the containers; otherwise the proxy's own address"
+                "set `edge.trusted_proxies = [\"172.16.0.0/12\"]` for a proxy on this machine, whose requests come through the \
+                   container bridge; for any other proxy, list its address"
                     .into(),
         });
     }
@@ -166,7 +168,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
                 "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
             ),
             expected: "an IPv4 address, for which the engine keeps the client's address".into(),
-            hint: format!("`{path} = \"0.0.0.0\"`"),
+            hint: format!("set `{path} = \"0.0.0.0\"`"),
         });
     }
     let (path, address) = addresses.iter().find(|(_, address)| address.is_loopback())?;
@@ -176,7 +178,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
             "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
         ),
         expected: "a proxy of this machine that names the client, or an address of the network".into(),
-        hint: "`tls.mode = 'proxy` with `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or leave the address out".into(),
+        hint: "set `tls.mode = 'proxy` and `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or remove the address".into(),
     })
 }
 

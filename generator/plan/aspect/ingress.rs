@@ -80,7 +80,7 @@ fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> 
                 http.port
             ))
             .expected("80, or a different source of certificates")
-            .hint("`tls.mode = 'files` uses your own certificates, `tls.mode = 'proxy` those of a proxy in front of the edge")
+            .hint("publish port 80, or set `tls.mode` to `'files` for your own certificates, or to `'proxy` for a proxy in front of the edge")
     })
 }
 
@@ -311,7 +311,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         internal_paths.clear();
     }
     let has_unlimited_body = matches!(route.kind, RouteKind::Upload | RouteKind::Grpc);
-    // Connections stay open for up to an hour without data, those of other routes for 15 minutes.
+    // Without data, a long-lived connection stays open for an hour, and any other connection for 15 minutes.
     let is_long_lived = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),

@@ -63,7 +63,7 @@ pub fn plan(
         if let Some(other) = roster.get(&job) {
             planned.findings.push(
                 Diagnostic::error(Code::NameTaken, other.path.clone())
-                    .message(format!("`{job}` is the job that migrates the database `{name}`"))
+                    .message(format!("the name `{job}` is reserved for the job that migrates the database `{name}`"))
                     .hint("rename the service"),
             );
             continue;

@@ -228,7 +228,7 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
             Diagnostic::warning(Code::NoAlerts, field)
                 .message(format!("alerts of severity {} are sent to no receiver", missing.join(" and ")))
                 .expected("a receiver for each severity")
-                .hint("`monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
+                .hint("add `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
                 .related(roster[&alertmanager.service].path.clone(), "sends alerts"),
         );
     }

@@ -157,7 +157,7 @@ impl DeclaredSecrets {
         if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown_secret(name, path.clone())) }
     }
 
-    /// Checks that templates refer to existing secrets and do not contain themselves.
+    /// Checks that templates refer to existing secrets that are not templates.
     fn check_templates(&self, declared_at: &BTreeMap<SecretName, FieldPath>) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         for (name, path) in declared_at {

@@ -89,8 +89,9 @@ fn wirings(
     derived.chain(declared).collect()
 }
 
-/// Returns the settings that follow from the memory limit: a quarter is the server's own cache, three quarters are both
-/// caches together, and the rest is divided among twice as many sorts as there may be connections.
+/// Returns the settings that follow from the memory limit. A quarter is for the server's cache, and three quarters are the
+/// estimate of this cache and the file cache together. The memory beside the server's cache is divided among sorts: two
+/// for each possible connection.
 fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
     let buffers = (limit.0 / 4).clamp(16 * MIB, 16 * GIB);
     let memory_per_sort = limit.0.saturating_sub(buffers) / (2 * connections.max(1));

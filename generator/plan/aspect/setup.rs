@@ -30,7 +30,7 @@ pub fn plan(
     let job = service_name(JOB);
     if let Some(other) = roster.get(&job) {
         let finding = Diagnostic::error(Code::NameTaken, other.path.clone())
-            .message(format!("`{job}` is the job that prepares the database server"))
+            .message(format!("the name `{job}` is reserved for the job that prepares the database server"))
             .hint("rename the service");
         return Planned { findings: vec![finding], ..Planned::default() };
     }

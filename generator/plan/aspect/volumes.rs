@@ -94,7 +94,7 @@ fn mount(service: &ServiceName, mount: VolumeMount, set_owner: bool, cause: &Fie
     additions.map(|addition| Wiring::new(service, addition, cause)).collect()
 }
 
-/// Returns the job that gives each new volume to its user, with its wirings; `None` if the images set all owners.
+/// Returns the job that makes users the owners of their volumes, with its wirings; `None` if the images set all owners.
 fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, Vec<Wiring>)> {
     let owned: Vec<(&VolumeName, &UserId)> =
         volumes.iter().filter_map(|(name, volume)| Some((name, volume.set_owner.as_ref()?))).collect();

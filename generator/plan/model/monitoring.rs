@@ -66,7 +66,7 @@ pub struct Endpoint {
     pub service: ServiceName,
     /// The port `http`.
     pub port: u16,
-    /// The size of the service's volume, which bounds what the program retains.
+    /// The size of the service's volume, which limits how much data the program retains.
     pub volume: Option<Memory>,
 }
 

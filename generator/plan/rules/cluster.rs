@@ -144,7 +144,7 @@ fn check_shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnosti
                 "several pods mount the volume `{name}`, but the storage class `{class}` only provides folders of one node"
             ))
             .expected("a storage class of network file systems, or pods on one node")
-            .hint("`kubernetes.shared_volumes = 'node` keeps the pods on the node of the volume")
+            .hint("set `kubernetes.shared_volumes = 'node`, which keeps the pods on the node of the volume")
             .related(path!("kubernetes", "storage_class"), "the storage class")
     });
     findings.collect()

@@ -59,7 +59,7 @@ fn check_addresses(stack: &Stack, server: &ExternalServer) -> Vec<Diagnostic> {
             Diagnostic::error(Code::ExternalServer, path)
                 .message(format!("network policies need the addresses of {}, which are not known", server.host))
                 .expected("the addresses of the server, such as the range of its subnet")
-                .hint("`database_server.external.addresses = [\"10.20.0.0/24\"]`"),
+                .hint("set `database_server.external.addresses = [\"10.20.0.0/24\"]`"),
         ];
     }
     let is_everything = |address: &str| AddressRange::read(address).is_some_and(|range| range.is_everything());

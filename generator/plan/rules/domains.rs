@@ -30,7 +30,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
                 if label.is_empty() { "" } else { "." }
             ))
             .expected("labels below the domain of the environment")
-            .hint(format!("`subdomain = \"{expected}\"`"));
+            .hint(format!("use `subdomain = \"{expected}\"`"));
         Some(finding)
     });
     repetitions.chain(domain_without_subdomains(domain)).collect()
@@ -69,7 +69,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
         let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
             .message(format!("{} have the same domain `{domain}`, but a domain can lead to only one server", quoted.join(", ")))
-            .hint(format!("`environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
+            .hint(format!("set `environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
         finding.environments = names.iter().map(ToString::to_string).collect();
         finding
     }).collect()

@@ -77,7 +77,7 @@ fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
         };
         Diagnostic::error(Code::PlainSecret, FieldPath::root())
             .message(format!("{format} is written here as plain text"))
-            .expected("a file that is mounted")
+            .expected("the credential in a mounted secret")
             .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
             .at(Some(span))
     })

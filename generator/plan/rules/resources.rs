@@ -87,7 +87,7 @@ fn check_plugin_ports(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
         published.map(move |(key, publish)| {
             let path = member.path.key("publish").key(key.as_str()).key("port");
             Diagnostic::error(Code::PortRange, path)
-                .message(format!("`{name}` of a plugin publishes port {} of the host", publish.port))
+                .message(format!("the plugin service `{name}` publishes port {} of the host", publish.port))
                 .expected(PLUGIN_PORTS)
         })
     })
@@ -117,7 +117,7 @@ fn check_files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<
         Diagnostic::error(Code::FilesInMemory, member.path.key("tmpfs"))
             .message(format!("files in memory may take {files}, more than half of the {limit} that `{name}` may use"))
             .expected("at most half of the memory limit")
-            .hint(format!("`services.{name}.limits.memory = \"{}\"`, or smaller folders: `tmpfs = [{{ path = \"/tmp\", size = \"8MiB\" }}]`", Memory(files.0 * 2)))
+            .hint(format!("set `services.{name}.limits.memory = \"{}\"`, or make the folders smaller: `tmpfs = [{{ path = \"/tmp\", size = \"8MiB\" }}]`", Memory(files.0 * 2)))
             .related(member.path.key("limits").key("memory"), "the limit"),
     )
 }

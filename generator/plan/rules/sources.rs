@@ -239,7 +239,7 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
         Diagnostic::error(Code::EndlessJob, path)
             .message(format!("`{name}` {reason}, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
-            .hint(format!("`services.{name}.run = 'once`"))
+            .hint(format!("set `services.{name}.run = 'once`"))
             .related(target.path.clone(), reason),
     )
 }
@@ -266,7 +266,7 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
                     .message(format!("`{name}` has no health check to wait for"))
                     .expected("a health check, or a dependency of kind 'started")
                     .hint(format!(
-                        "`services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"
+                        "set `services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"
                     ))
                     .related(target.path.clone(), "has no health check"),
             );
@@ -306,6 +306,6 @@ fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
     (is_off && profile != Profile::Local && stack.monitoring.waive.is_none()).then(|| {
         Diagnostic::warning(Code::MonitoringMissing, path!("project"))
             .message("this environment runs without monitoring")
-            .hint("`monitoring.enabled = true`, or give the reason not to: `monitoring.waive = \"reason\"`")
+            .hint("set `monitoring.enabled = true`, or give the reason not to: `monitoring.waive = \"reason\"`")
     })
 }

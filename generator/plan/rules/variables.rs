@@ -63,7 +63,7 @@ pub fn check_variable(
                 .message(format!("`{name}` contains {what} in plain text"))
                 .expected("a reference to a secret")
                 .hint(
-                    "`nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
+                    "use `nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
                 ),
         );
     }
@@ -86,7 +86,7 @@ pub fn check_variable(
             finding
                 .message(format!("`{name}` lets any web site call the API"))
                 .expected("a list of origins such as `https://*.example.com`")
-                .hint("`nself.join [\"https://*.\", nself.domain]`"),
+                .hint("for example `nself.join [\"https://*.\", nself.domain]`"),
         );
     }
     findings
@@ -227,7 +227,7 @@ fn check_data(name: &str, value: &serde_json::Value, path: &FieldPath, findings:
                 Diagnostic::error(Code::PlainSecret, path.clone())
                     .message(format!("`{name}` contains a credential in plain text"))
                     .expected("a reference to a secret")
-                    .hint("`env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
+                    .hint("use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
             );
         }
     };

@@ -49,7 +49,7 @@ fn check_services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Dia
         findings.extend(wrong.map(|(service, path)| {
             without_prefix(name, path, service.as_str())
                 .expected(format!("`{name}`, or a name that begins with `{name}-`"))
-                .hint(format!("`{name}-{service}`"))
+                .hint(format!("rename it to `{name}-{service}`"))
         }));
     }
     findings
@@ -74,7 +74,7 @@ fn check_sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Di
     let wrong = wrong.map(|(part, path)| {
         without_prefix(name, path, &part)
             .expected(format!("a name that begins with `{prefix}_`"))
-            .hint(format!("`{prefix}_{part}`"))
+            .hint(format!("rename it to `{prefix}_{part}`"))
     });
     wrong.collect()
 }
@@ -98,8 +98,8 @@ pub fn check_reserved(stack: &Stack) -> Vec<Diagnostic> {
     let unknown = plugin_databases.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
     let unknown = unknown.map(|(plugin, name, path)| {
         Diagnostic::error(Code::PluginName, path)
-            .message(format!("`{name}` is the database of a plugin `{plugin}`, which the stack does not have"))
-            .hint("databases of the stack have names that do not begin with `np_`")
+            .message(format!("`{name}` is the database of the plugin `{plugin}`, which the stack does not have"))
+            .hint("declare the plugin, or choose a name that does not begin with `np_`")
     });
     unknown.collect()
 }

@@ -151,9 +151,9 @@ fn missing_limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<
         [("memory", limits.memory.is_none()), ("cpus", limits.cpus.is_none()), ("pids", limits.pids.is_none())];
     fields.into_iter().filter(|(_, is_missing)| *is_missing).map(move |(field, _)| {
         Diagnostic::error(Code::PluginLimits, member.path.key("limits"))
-            .message(format!("`{name}` of a plugin has no limit of `{field}`"))
+            .message(format!("the plugin service `{name}` has no limit of `{field}`"))
             .expected("limits of memory, processors and processes")
-            .hint("`limits = { memory = \"128MiB\", cpus = \"0.5\", pids = 64 }`")
+            .hint("add `limits = { memory = \"128MiB\", cpus = \"0.5\", pids = 64 }`")
     })
 }
 
