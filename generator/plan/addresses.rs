@@ -217,9 +217,9 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     };
     number.copied().ok_or_else(|| {
         let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
-        let wanted = name.as_ref().map_or("http", PortName::as_str);
+        let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
-            .message(format!("the service has no port `{wanted}`"))
+            .message(format!("the service has no port `{wanted_name}`"))
             .expected(if names.is_empty() {
                 "a service with ports".into()
             } else {

@@ -191,8 +191,8 @@ fn publish(
 
 /// Returns the ports that are published for UDP.
 fn udp_ports(declared: &stack::Service) -> BTreeSet<PortName> {
-    let udp = declared.publish.iter().filter(|(_, publish)| publish.protocol == Protocol::Udp);
-    udp.map(|(port, _)| port.clone()).collect()
+    let published_for_udp = declared.publish.iter().filter(|(_, publish)| publish.protocol == Protocol::Udp);
+    published_for_udp.map(|(port, _)| port.clone()).collect()
 }
 
 /// Returns the ports of gRPC routes and of a gRPC health check.

@@ -82,15 +82,15 @@ fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BT
         if declared { field } else { wired().unwrap_or(field) }
     };
     let mut names: Vec<&str> = trail.iter().chain(trail.first()).map(|name| name.as_str()).collect();
-    let more = trail.len().saturating_sub(NAMED_SERVICES);
-    let others = format!("… {more} more …");
-    if more > 0 {
-        names.splice(NAMED_SERVICES..NAMED_SERVICES + more, [others.as_str()]);
+    let omitted = trail.len().saturating_sub(NAMED_SERVICES);
+    let omission = format!("… {omitted} more …");
+    if omitted > 0 {
+        names.splice(NAMED_SERVICES..NAMED_SERVICES + omitted, [omission.as_str()]);
     }
     let finding = Diagnostic::error(Code::DependencyCycle, dependency_path(0))
         .message(format!("services wait for each other: {}", names.join(" -> ")))
         .hint("if one of them connects to the other only after its start, move it from `depends_on` to `connects_to`");
-    let named_count = if more > 0 { NAMED_SERVICES - 1 } else { trail.len() };
+    let named_count = if omitted > 0 { NAMED_SERVICES - 1 } else { trail.len() };
     (1..named_count).fold(finding, |finding, i| {
         finding.related(dependency_path(i), format!("`{}` waits for `{}`", names[i], names[i + 1]))
     })

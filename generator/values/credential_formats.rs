@@ -118,13 +118,13 @@ fn is_signed_token(text: &str) -> bool {
 
 /// Returns whether a text starts with `://user:password@host`.
 fn has_url_password(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("://") else { return false };
+    let Some(after_scheme) = text.strip_prefix("://") else { return false };
     let ends_authority = |c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\".contains(c);
     // `<` ends the authority, so that a placeholder in angle brackets is not a password.
-    let end = rest.find(ends_authority).unwrap_or(rest.len());
-    let Some((user, host)) = rest[..end].rsplit_once('@') else { return false };
+    let authority_end = after_scheme.find(ends_authority).unwrap_or(after_scheme.len());
+    let Some((user, host)) = after_scheme[..authority_end].rsplit_once('@') else { return false };
     let Some((_, password)) = user.split_once(':') else { return false };
-    // `docker://name:tag@sha256:…` is an image.
+    // The digest of an image is not a host: `docker://name:tag@sha256:…`.
     !host.is_empty() && !host.starts_with("sha256:") && !host.starts_with("sha512:") && !is_placeholder(password)
 }
 
@@ -144,6 +144,8 @@ fn is_placeholder(password: &str) -> bool {
 fn prefix_length(bytes: &[u8], alphabet: impl Fn(u8) -> bool) -> usize {
     bytes.iter().position(|b| !alphabet(*b)).unwrap_or(bytes.len())
 }
+
+// The alphabets of tokens.
 
 fn alphanumeric(b: u8) -> bool {
     b.is_ascii_alphanumeric()

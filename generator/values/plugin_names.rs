@@ -34,14 +34,14 @@ pub fn database_folder(database: &SqlIdent) -> String {
 
 /// Returns whether a service or alias of the plugin may have this name.
 pub fn fits_service(plugin: &str, name: &str) -> bool {
-    name.strip_prefix(plugin).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    name.strip_prefix(plugin).is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('-'))
 }
 
 /// Returns whether a table or secret of the plugin may have this name: `np_<plugin>_…`, or `np_<plugin>.…` for a table in the
 /// schema of the plugin.
 pub fn fits_part(plugin: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(database(plugin).as_str());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '.']))
+    let suffix = name.strip_prefix(database(plugin).as_str());
+    suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(['_', '.']))
 }
 
 #[cfg(test)]

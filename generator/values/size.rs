@@ -104,8 +104,8 @@ fn parse_cpus(text: &str) -> Result<u32, String> {
 
 fn format_cpus(millis: u32) -> String {
     let text = format!("{}.{:03}", millis / 1000, millis % 1000);
-    let short = text.trim_end_matches('0');
-    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+    let without_zeros = text.trim_end_matches('0');
+    if without_zeros.ends_with('.') { format!("{without_zeros}0") } else { without_zeros.to_owned() }
 }
 
 const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];

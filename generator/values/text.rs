@@ -62,8 +62,8 @@ pub(super) fn absolute_path_refusal(text: &str) -> Option<String> {
         return Some("it does not start with `/`".into());
     }
     let alphabet = "letters, digits and `._~/@+-`";
-    let rest = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
-    alphabet_refusal(text, 512, alphabet, |c| c == '/', rest).or_else(|| dot_part_refusal(&text[1..]))
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
+    alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(&text[1..]))
 }
 
 /// Returns the reason to refuse a path with a part `.` or `..`, or with an empty part.

@@ -164,15 +164,15 @@ pub fn start_guard(roster: &Roster) -> Planned<()> {
 /// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The data must
 /// be in a subfolder of the volume, so that the restore can create a second folder beside it and then swap the two.
 fn wire_recovery(server: &PlannedService) -> Planned<()> {
-    let text = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
+    let variable = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
         Some(EnvValue::Text(text)) => Some(text.to_string()),
         _ => None,
     };
-    let data = text("PGDATA").unwrap_or_default();
-    let parent = data.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+    let data_folder = variable("PGDATA").unwrap_or_default();
+    let parent = data_folder.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
     let volume = server.service.volumes.iter().find(|(_, volume)| {
-        let inside = parent.strip_prefix(volume.path.as_str());
-        inside.is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
+        let path_in_volume = parent.strip_prefix(volume.path.as_str());
+        path_in_volume.is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
     });
     let Some((name, volume)) = volume else {
         let finding = Diagnostic::error(Code::BackupServer, server.path.key("env").key("PGDATA"))
@@ -189,10 +189,10 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
         owner_group: server.service.user.as_ref().map(|user| user.ids().1),
         stopped_owner: Some(service_name(DATABASE)),
     };
-    let superuser = text("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
+    let superuser = variable("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
     let wirings = vec![
         Wiring::new(&service_name(BACKUP_RESTORE), Addition::Volume(mount), &path!("backups")),
-        variable_wiring(BACKUP_RESTORE, "PGDATA", data.trim_end_matches('/')),
+        variable_wiring(BACKUP_RESTORE, "PGDATA", data_folder.trim_end_matches('/')),
         variable_wiring(BACKUP_RESTORE, "NSELF_BACKUP_SUPERUSER", &superuser),
         variable_wiring(BACKUP_VERIFY, "NSELF_BACKUP_SUPERUSER", &superuser),
     ];

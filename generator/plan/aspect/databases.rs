@@ -42,6 +42,7 @@ pub type Roles = BTreeMap<ServiceName, Role>;
 /// replica's role, and the pooler's admin database.
 const RESERVED: [&str; 6] = ["postgres", "template0", "template1", "public", REPLICATION, "pgbouncer"];
 
+/// Returns the name of a service's role: the name of the service with `_` for `-`.
 fn role_name(service: &ServiceName) -> SqlIdent {
     SqlIdent::wrap(service.as_str().replace('-', "_"))
 }

@@ -88,6 +88,7 @@ pub fn endpoints(planned: &PlannedService, profile: Profile) -> BTreeSet<Databas
     endpoints
 }
 
+/// Adds the endpoints to which a value refers in a profile.
 fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSet<DatabaseEndpoint>) {
     match value {
         EnvValue::EnvReference(EnvReference::ByProfile(values)) => {

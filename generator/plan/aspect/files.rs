@@ -66,6 +66,7 @@ fn source(service: &ServiceName, target: &ContainerPath) -> String {
     format!("files/{service}/{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 
+/// Returns a finding about a file.
 fn refused_file(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::ServiceFile, path.clone()).message(message)
 }
@@ -149,6 +150,7 @@ impl Content<'_> {
         Err(findings.into_iter().map(|finding| finding.expected("a file without secrets").hint(SECRET_HINT)).collect())
     }
 
+    /// Replaces references by their texts, at any depth.
     fn resolve_references(&self, data: &Data, path: &FieldPath) -> Result<Data, Diagnostic> {
         if let Some(reference) = reference(data) {
             return self.text(&reference, path).map(Data::String);
@@ -194,6 +196,7 @@ impl Content<'_> {
 const SECRET_HINT: &str = "create the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
                            and mount it: `secret_files = [\"NAME\"]`";
 
+/// Returns the finding for a file with a secret.
 fn refused_secret(path: &FieldPath, message: &str) -> Diagnostic {
     Diagnostic::error(Code::PlainSecret, path.clone())
         .message(message)

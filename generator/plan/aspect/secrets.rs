@@ -188,6 +188,7 @@ impl DeclaredSecrets {
         findings
     }
 
+    /// Returns the finding for a secret that is not declared in this environment.
     fn unknown_secret(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
         if let Some((service, declared)) = self.absent.get(name) {
             return excluded_service(service, declared, &path);

@@ -62,9 +62,9 @@ fn check_node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     }
     let members = roster.iter().filter(|(name, _)| name.as_str() != PROXY_SERVICE);
     let ports = members.flat_map(|(_, member)| member.service.publish.iter().map(move |port| (member, port)));
-    let public = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
+    let public_ports = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
     let out_of_range =
-        public.filter(|(_, (_, publish))| !NODE_PORTS.contains(&publish.node_port.unwrap_or(publish.port)));
+        public_ports.filter(|(_, (_, publish))| !NODE_PORTS.contains(&publish.node_port.unwrap_or(publish.port)));
     let findings = out_of_range.map(|(member, (port, publish))| {
         let number = publish.node_port.unwrap_or(publish.port);
         Diagnostic::error(Code::NodePort, member.path.key("publish").key(port.as_str()))
@@ -136,8 +136,9 @@ fn check_shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnosti
     let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
     let members = roster.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS].contains(&name.as_str()));
     let volumes = members.flat_map(|(_, member)| member.service.volumes.iter().map(move |volume| (member, volume)));
-    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
-    let findings = shared.map(|(member, (name, volume))| {
+    let shared_by_services =
+        volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
+    let findings = shared_by_services.map(|(member, (name, volume))| {
         let field = if volume.readers.is_empty() { "writers" } else { "readers" };
         Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key(field))
             .message(format!(

@@ -88,18 +88,18 @@ fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
     let is_declared = |target: &ContainerPath| member.service.files.contains_key(target);
     let files = service.config.iter().filter(|config| !is_declared(&config.target));
     let files = files.map(|config| added_mount(config.target.to_string(), member.path.clone(), GENERATED_FILES));
-    let mut all: Vec<MountPath> = files.collect();
+    let mut mounts: Vec<MountPath> = files.collect();
     if !service.secret_files.is_empty() {
         let folder = std::iter::once(SECRETS.to_owned());
         let files = service.secret_files.iter().map(|secret| format!("{SECRETS}/{secret}"));
-        all.extend(
+        mounts.extend(
             folder.chain(files).map(|target| added_mount(target, member.path.clone(), "its secrets are mounted there")),
         );
     }
     if service.shm_size.is_some() {
-        all.push(added_mount("/dev/shm".into(), member.path.key("shm_size"), "`shm_size` mounts `/dev/shm` here"));
+        mounts.push(added_mount("/dev/shm".into(), member.path.key("shm_size"), "`shm_size` mounts `/dev/shm` here"));
     }
-    all
+    mounts
 }
 
 /// Returns the mounts that the stack declares for the service.

@@ -159,6 +159,7 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns an action, and what Hasura needs to call it.
     fn action(
         &self,
         name: &GraphqlName,
@@ -183,6 +184,7 @@ impl Reader<'_> {
         Ok((PlannedAction { kind: action.kind, arguments, returns, metadata }, request.needs))
     }
 
+    /// Returns an event trigger, and what Hasura needs to call it.
     fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, Needs), Vec<Diagnostic>> {
         let path = self.path.key("events").key(name.as_str());
         let database = self.database(event, &path).map_err(|finding| vec![finding])?;
@@ -269,6 +271,7 @@ impl Reader<'_> {
             .collect()
     }
 
+    /// Returns a cron trigger, and what Hasura needs to call it.
     fn cron(&self, name: &GraphqlName, cron: &handlers::CronHandler) -> Result<(CronTrigger, Needs), Vec<Diagnostic>> {
         let path = self.path.key("crons").key(name.as_str());
         let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
@@ -289,6 +292,7 @@ impl Reader<'_> {
         Ok((trigger, request.needs))
     }
 
+    /// Returns the remote schema of the service, and what Hasura needs to call it.
     fn remote_schema(&self, remote: &handlers::RemoteSchema) -> Result<(RemoteSchemaMetadata, Needs), Vec<Diagnostic>> {
         let request = self.request(&remote.call, &self.path.key("remote_schema"), ("/graphql", 60))?;
         let type_names = remote.type_prefix.clone().map(|prefix| TypeNames { prefix });

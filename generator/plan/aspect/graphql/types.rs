@@ -59,6 +59,7 @@ pub fn check<'a>(
     findings
 }
 
+/// Returns the finding for a type without fields or values.
 fn empty_type(path: FieldPath, part: &str) -> Diagnostic {
     Diagnostic::error(Code::ApiMismatch, path).message("the type is empty").expected(format!("at least one {part}"))
 }

@@ -22,14 +22,14 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     });
     let mut by_host: BTreeMap<String, Vec<(Option<&ServiceName>, FieldPath)>> = BTreeMap::new();
     routes.chain(frontends).for_each(|(host, route)| by_host.entry(host).or_default().push(route));
-    let shared = by_host.iter().flat_map(|(host, routes)| {
+    let conflicts = by_host.iter().flat_map(|(host, routes)| {
         let plugin_routes = routes.iter().filter_map(move |(owner, path)| Some((host, (*owner)?, path)));
         plugin_routes.filter_map(move |(host, plugin, path)| {
             let (_, other) = routes.iter().find(|(owner, _)| *owner != Some(plugin))?;
             Some(host_taken(host, plugin, path, other))
         })
     });
-    shared.collect()
+    conflicts.collect()
 }
 
 /// Returns the routes of a service, each with the field that declares it.

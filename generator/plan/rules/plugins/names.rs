@@ -33,6 +33,7 @@ fn two_owners(part: FieldPath, first: &ServiceName, second: &ServiceName) -> Dia
         .hint("rename one of the two")
 }
 
+/// Describes two plugins that declare the same part.
 fn both(first: &ServiceName, second: &ServiceName) -> String {
     format!("the plugins `{first}` and `{second}` have it")
 }
@@ -44,9 +45,9 @@ fn check_services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Dia
         let path = path!("services", service);
         let aliases = stack.services.get(service).map_or(&[][..], |declared| &declared.aliases).iter().enumerate();
         let aliases = aliases.map(|(i, alias)| (alias, path.key("aliases").index(i)));
-        let wrong = std::iter::once((service, path.clone())).chain(aliases);
-        let wrong = wrong.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
-        findings.extend(wrong.map(|(service, path)| {
+        let misnamed = std::iter::once((service, path.clone())).chain(aliases);
+        let misnamed = misnamed.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
+        findings.extend(misnamed.map(|(service, path)| {
             without_prefix(name, path, service.as_str())
                 .expected(format!("`{name}`, or a name that begins with `{name}-`"))
                 .hint(format!("rename it to `{name}-{service}`"))
@@ -68,17 +69,18 @@ fn check_sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Di
         let objects = tables.chain(schema.views.keys().map(|view| ("views", view)));
         objects.map(move |(kind, object)| (object.to_string(), path!("databases", database, kind, object)))
     });
-    let wrong =
+    let misnamed =
         secrets.chain(service_secrets).chain(objects).filter(|(part, _)| !plugin_names::fits_part(name.as_str(), part));
     let prefix = plugin_names::database(name.as_str());
-    let wrong = wrong.map(|(part, path)| {
+    let misnamed = misnamed.map(|(part, path)| {
         without_prefix(name, path, &part)
             .expected(format!("a name that begins with `{prefix}_`"))
             .hint(format!("rename it to `{prefix}_{part}`"))
     });
-    wrong.collect()
+    misnamed.collect()
 }
 
+/// Returns the finding for a name without the prefix of its plugin.
 fn without_prefix(plugin: &ServiceName, path: FieldPath, name: &str) -> Diagnostic {
     Diagnostic::error(Code::PluginName, path)
         .message(format!("`{name}` of the plugin `{plugin}` does not have its prefix"))
@@ -87,19 +89,20 @@ fn without_prefix(plugin: &ServiceName, path: FieldPath, name: &str) -> Diagnost
 /// Refuses databases with a name that only a plugin may have.
 pub fn check_reserved(stack: &Stack) -> Vec<Diagnostic> {
     let defined = stack.databases.keys().map(|database| (database, path!("databases", database)));
-    let used = stack.services.iter().flat_map(|(service, declared)| {
+    let used_databases = stack.services.iter().flat_map(|(service, declared)| {
         let uses = declared.databases.iter();
         uses.filter_map(move |(entry, uses)| {
             Some((uses.name.as_ref()?, path!("services", service, "databases", entry, "name")))
         })
     });
-    let plugin_databases =
-        defined.chain(used).filter_map(|(name, path)| Some((plugin_names::plugin_of_database(name)?, name, path)));
-    let unknown = plugin_databases.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
-    let unknown = unknown.map(|(plugin, name, path)| {
+    let plugin_databases = defined
+        .chain(used_databases)
+        .filter_map(|(name, path)| Some((plugin_names::plugin_of_database(name)?, name, path)));
+    let without_plugin = plugin_databases.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
+    let without_plugin = without_plugin.map(|(plugin, name, path)| {
         Diagnostic::error(Code::PluginName, path)
             .message(format!("`{name}` is the database of the plugin `{plugin}`, which the stack does not have"))
             .hint("declare the plugin, or choose a name that does not begin with `np_`")
     });
-    unknown.collect()
+    without_plugin.collect()
 }

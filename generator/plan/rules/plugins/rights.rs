@@ -61,28 +61,29 @@ fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
         .iter()
         .filter_map(|(target, file)| Some((file.from.as_ref()?, path.key("files").key(target.as_str()).key("from"))));
     let variables = service.env_files.iter().enumerate().map(|(i, file)| (file, path.key("env_files").index(i)));
-    let all = build.chain(layout).chain(mounts).chain(files).chain(variables);
+    let project_files = build.chain(layout).chain(mounts).chain(files).chain(variables);
     let is_outside = |source: &str| !format!("{source}/").starts_with(&format!("{folder}/"));
-    let outside = all.filter(|(source, _)| is_outside(source.as_str()));
-    outside.map(|(_, path)| (path, format!("uses files outside of its folder `{folder}`"))).collect()
+    let files_outside = project_files.filter(|(source, _)| is_outside(source.as_str()));
+    files_outside.map(|(_, path)| (path, format!("uses files outside of its folder `{folder}`"))).collect()
 }
 
 /// Returns the fields that use secrets of other services.
 fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let (service, path) = (&member.service, &member.path);
-    let mut used = Vec::new();
+    let mut used_secrets = Vec::new();
     for (field, variables) in [("env", &service.env), ("extra_env", &service.extra_env)] {
         for (variable, value) in variables {
             let path = path.key(field).key(variable.as_str());
-            used.extend(secrets_of(value).into_iter().map(|secret| (secret, path.clone())));
+            used_secrets.extend(secrets_of(value).into_iter().map(|secret| (secret, path.clone())));
         }
     }
     for (i, secret) in service.secret_files.iter().enumerate() {
-        used.push((secret.clone(), path.key("secret_files").index(i)));
+        used_secrets.push((secret.clone(), path.key("secret_files").index(i)));
     }
-    used.extend(secrets_of_calls(service, path));
-    let others = used.into_iter().filter(|(secret, _)| !plugin_names::fits_part(plugin.as_str(), secret.as_str()));
-    others.map(|(secret, path)| (path, format!("uses the secret `{secret}`, which is not its own"))).collect()
+    used_secrets.extend(secrets_of_calls(service, path));
+    let foreign_secrets =
+        used_secrets.into_iter().filter(|(secret, _)| !plugin_names::fits_part(plugin.as_str(), secret.as_str()));
+    foreign_secrets.map(|(secret, path)| (path, format!("uses the secret `{secret}`, which is not its own"))).collect()
 }
 
 /// Returns the secrets to which a value refers.
@@ -116,16 +117,17 @@ fn secrets_of_calls(service: &Service, path: &FieldPath) -> Vec<(SecretName, Fie
 
 /// Returns the fields that give the service tables in databases of other services.
 fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
-    let own = plugin_names::database(plugin.as_str());
-    let others = member.service.databases.iter();
-    let others = others.filter(|(_, uses)| uses.name.as_ref().is_none_or(|name| name.as_str() != own));
-    let owned = others.filter(|(_, uses)| matches!(uses.access, Access::Owner | Access::Schema));
+    let plugin_database = plugin_names::database(plugin.as_str());
+    let databases = member.service.databases.iter();
+    let foreign_databases =
+        databases.filter(|(_, uses)| uses.name.as_ref().is_none_or(|name| name.as_str() != plugin_database));
+    let owned = foreign_databases.filter(|(_, uses)| matches!(uses.access, Access::Owner | Access::Schema));
     let owned = owned.map(|(entry, _)| {
         let path = member.path.key("databases").key(entry.as_str());
         (
             path,
             format!(
-                "owns tables of another database; it may own only `name = \"{own}\"`, and use others with `access = 'read`"
+                "owns tables of another database; it may own only `name = \"{plugin_database}\"`, and use others with `access = 'read`"
             ),
         )
     });
@@ -140,8 +142,8 @@ fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Ri
         let users = readers.chain(volume.writers.keys().map(|writer| (writer, "writers")));
         users.map(move |(user, field)| (user, path.key(field).key(user.as_str())))
     });
-    let others = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
-    others.map(|(user, path)| (path, format!("mounts its volume into `{user}`"))).collect()
+    let foreign_users = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
+    foreign_users.map(|(user, path)| (path, format!("mounts its volume into `{user}`"))).collect()
 }
 
 /// Refuses a service without limits.
@@ -165,8 +167,8 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
         for (secret, recipe) in declared {
             let parts = recipe.template.iter().flatten().enumerate();
             let parts = parts.filter_map(|(i, part)| Some((i, part.secret.as_ref()?)));
-            let others = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
-            findings.extend(others.map(|(i, part)| {
+            let foreign_parts = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
+            findings.extend(foreign_parts.map(|(i, part)| {
                 Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i)).message(format!(
                     "`{secret}` of the plugin `{name}` contains `{part}`, which is not a secret of the plugin"
                 ))
