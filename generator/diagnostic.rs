@@ -1,5 +1,5 @@
-//! Findings about a stack, as data: a stable code, a position in the user's file, what was expected and how to fix it. A run
-//! collects findings, adds their positions with [`crate::source::Origins`], and prints them once.
+//! Findings about a stack, as data: a stable code, a position in the user's file, what was expected and how to fix it.
+//! A run collects findings, adds their positions with [`crate::source::Origins`], and prints them once.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +119,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A second field that takes part in a finding, such as the other owner of a port.
+/// A second field to which a finding refers, such as the other owner of a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Related {
     pub path: FieldPath,
@@ -127,7 +127,7 @@ pub struct Related {
     pub message: String,
 }
 
-/// One finding. Built with [`Diagnostic::error`] or [`Diagnostic::warning`] and the builder methods.
+/// One finding. [`Diagnostic::error`] and [`Diagnostic::warning`] create it, and further methods set its fields.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,
@@ -211,21 +211,21 @@ impl Diagnostic {
 /// Sorts findings by position, and merges those that differ only in their environments.
 pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
-    // The index in `merged` and the environments of each finding.
-    let mut merged_findings: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
+    // For each finding in `merged`, by the parts that identify it: its index and its environments.
+    let mut known_findings: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
     for diagnostic in findings {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
-        match merged_findings.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
-            Entry::Occupied(mut same) => {
-                let (index, environments) = same.get_mut();
+        match known_findings.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
+            Entry::Occupied(mut known) => {
+                let (index, environments) = known.get_mut();
                 for environment in diagnostic.environments {
                     if environments.insert(environment.clone()) {
                         merged[*index].environments.push(environment);
                     }
                 }
             }
-            Entry::Vacant(new) => {
-                new.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
+            Entry::Vacant(vacant) => {
+                vacant.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
                 merged.push(diagnostic);
             }
         }

@@ -5,8 +5,8 @@
 //! stack.ncl ──source──▶ Stack + Origins ──plan──▶ Plan ──backend──▶ Artifacts ──store──▶ check | write
 //! ```
 //!
-//! [`generate`] runs the pipeline up to the artifacts, and [`pipeline::run`] the whole of it. The command line calls
-//! both:
+//! [`generate`] runs the pipeline up to the artifacts; [`pipeline::run`] runs all of it. The command line calls both. A
+//! program can call them as well:
 //!
 //! ```
 //! use nself::{Request, generate, source::Evaluator};

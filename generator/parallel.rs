@@ -6,26 +6,26 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Runs `work` for each item and returns the results in the order of the items. It uses as many threads as the machine
-/// has processors, since the user decides the number of items.
+/// has processors: a thread for each item could be too many, since the user chooses the number of items.
 pub fn each<T: Send, U: Send>(
     items: impl IntoIterator<Item = T, IntoIter: Send>,
     work: impl Fn(T) -> U + Sync,
 ) -> Vec<U> {
     let items = Mutex::new(items.into_iter().enumerate());
-    let run = || {
+    let run_thread = || {
         let mut results = Vec::new();
         loop {
-            let next = items.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((place, item)) = next else { return results };
-            results.push((place, work(item)));
+            let next_item = items.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((index, item)) = next_item else { return results };
+            results.push((index, work(item)));
         }
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let thread_count = thread::available_parallelism().map_or(1, NonZero::get);
     let mut results: Vec<(usize, U)> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        let threads: Vec<_> = (0..thread_count).map(|_| scope.spawn(run_thread)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    results.sort_by_key(|(place, _)| *place);
+    results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
 

@@ -19,8 +19,8 @@ pub fn names_with_file(file: &str) -> Vec<&'static str> {
     names().into_iter().filter(|name| files(name).any(|(path, _)| path == file)).collect()
 }
 
-/// Returns whether a template's sources read a variable.
+/// Returns whether a template's files contain the name of a variable, so that they may read it.
 pub fn reads(name: &str, variable: &str) -> bool {
     let variable = variable.as_bytes();
-    files(name).any(|(_, bytes)| bytes.windows(variable.len()).any(|part| part == variable))
+    files(name).any(|(_, bytes)| bytes.windows(variable.len()).any(|window| window == variable))
 }

@@ -1,6 +1,7 @@
 //! Writes text to stdout and stderr; no other module does. Names of files, values and messages of other programs cannot
-//! break out of their line: control characters, invisible characters and marks that reorder text are shown by number,
-//! and commands of CI logs are broken.
+//! break out of their line: control characters, invisible characters and marks that reorder text are written as
+//! numbers, such as `\u{001B}`. The same is done with one character of each command that CI services would read from
+//! logs.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -21,6 +22,7 @@ pub enum Style {
 }
 
 impl Style {
+    /// Returns the control sequence that begins the style.
     fn sequence(self) -> &'static str {
         match self {
             Style::Plain => "",
@@ -32,7 +34,7 @@ impl Style {
 }
 
 impl Lines {
-    /// Returns one line; line breaks in it are shown by number.
+    /// Returns one line; line breaks in it are written as numbers.
     pub fn line(line: &str) -> Self {
         let mut lines = Lines::default();
         lines.push(line);
@@ -48,7 +50,7 @@ impl Lines {
         lines
     }
 
-    /// Adds one line; line breaks in it are shown by number.
+    /// Adds one line; line breaks in it are written as numbers.
     pub fn push(&mut self, line: &str) {
         write_line(&mut self.0, line);
         self.0.push('\n');
@@ -79,13 +81,13 @@ impl Lines {
 
 /// Writes one line without its end. CI services read commands from logs: GitHub `::command::` at the start of a line,
 /// also after spaces, and `##[command]` anywhere in it; Azure Pipelines `##vso[` and `##[`; TeamCity `##teamcity[`.
-/// GitLab's sections need control characters, which are shown by number.
+/// GitLab's sections need control characters, which are written as numbers.
 fn write_line(out: &mut String, line: &str) {
-    let command = line.trim_start();
-    let start = if command.starts_with("::") { line.len() - command.len() + 1 } else { usize::MAX };
+    let text = line.trim_start();
+    let second_colon = text.starts_with("::").then(|| line.len() - text.len() + 1);
     for (at, c) in line.char_indices() {
-        let shown = c == '\t' || !is_hidden(c);
-        if shown && at != start && !(c == '#' && opens_command(line, at)) {
+        let is_command = second_colon == Some(at) || c == '#' && opens_command(line, at);
+        if (c == '\t' || !is_hidden(c)) && !is_command {
             out.push(c);
         } else {
             let _ = write!(out, "\\u{{{:04X}}}", c as u32);
@@ -93,8 +95,8 @@ fn write_line(out: &mut String, line: &str) {
     }
 }
 
-/// Returns whether a character controls the terminal, is invisible, or changes the order of text. The last range is
-/// tags, which are invisible letters.
+/// Returns whether a character controls the terminal, is invisible, or changes the order of text. The range consists of
+/// Unicode's tags, which are invisible letters.
 fn is_hidden(c: char) -> bool {
     c.is_control() || words::is_mark(c) || ('\u{E0000}'..='\u{E007F}').contains(&c)
 }
@@ -105,11 +107,11 @@ fn opens_command(line: &str, at: usize) -> bool {
     line[..at].ends_with('#') && name.starts_with('[')
 }
 
-/// Returns an equal JSON document that is safe for logs: more of its characters are written by number.
+/// Returns an equal JSON document that is safe for logs: it has escapes such as `\u001b` for more characters.
 pub fn json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
-        // Outside strings, JSON has no such characters except line endings.
+        // Outside strings, where an escape would be an error, JSON has no such characters except line endings.
         if c != '\n' && is_hidden(c) || c == '#' && opens_command(text, at) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -163,9 +165,9 @@ pub fn set_panic_message() {
 }
 
 fn panic_message(place: &str, payload: &dyn std::any::Any) -> Lines {
-    let what =
-        payload.downcast_ref::<&str>().copied().unwrap_or("the message is hidden, because it may contain file content");
-    Lines::line(&format!("error[NS901]: a defect of nself at {place}: {what}"))
+    let constant_message = payload.downcast_ref::<&str>().copied();
+    let message = constant_message.unwrap_or("the message is hidden, because it may contain file content");
+    Lines::line(&format!("error[NS901]: a defect of nself at {place}: {message}"))
 }
 
 #[cfg(test)]
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn text_cannot_break_out_of_its_line_or_run_commands() {
-        for (line, shown) in [
+        for (line, printed) in [
             ("plain: text, ümlaut\tand 漢字", "plain: text, ümlaut\tand 漢字"),
             ("a\x1b[31mb\r\nc", "a\\u{001B}[31mb\\u{000D}\\u{000A}c"),
             ("a\u{9b}31m\u{202E}b\u{2066}", "a\\u{009B}31m\\u{202E}b\\u{2066}"),
@@ -188,9 +190,9 @@ mod tests {
             ("## a heading [x]", "## a heading [x]"),
             ("ä::x", "ä::x"),
         ] {
-            assert_eq!(Lines::line(line).as_str(), format!("{shown}\n"), "{line:?}");
-            // Showing a shown text again does not change it.
-            assert_eq!(Lines::text(&format!("{shown}\n")).as_str(), format!("{shown}\n"), "{line:?}");
+            assert_eq!(Lines::line(line).as_str(), format!("{printed}\n"), "{line:?}");
+            // A text that was written once does not change if it is written again.
+            assert_eq!(Lines::text(&format!("{printed}\n")).as_str(), format!("{printed}\n"), "{line:?}");
         }
         assert_eq!(Lines::text("a\n::x::\n\nb").as_str(), "a\n:\\u{003A}x::\n\nb\n");
     }
@@ -198,9 +200,9 @@ mod tests {
     #[test]
     fn a_panic_message_does_not_contain_file_content() {
         let read: Box<dyn std::any::Any> = Box::new("inside of `secret\x1b[31m`".to_owned());
-        let shown = panic_message("a.rs:1:2", read.as_ref());
+        let printed = panic_message("a.rs:1:2", read.as_ref());
         assert_eq!(
-            shown.as_str(),
+            printed.as_str(),
             "error[NS901]: a defect of nself at a.rs:1:2: the message is hidden, because it may contain file content\n"
         );
         let fixed: Box<dyn std::any::Any> = Box::new("no such field");
@@ -211,10 +213,13 @@ mod tests {
     fn json_for_logs_is_an_equal_document() {
         let hostile = "a\x1b[0m\u{202E}\u{7f}\u{85}##[error]\n::warning::\u{E0041}\"\\";
         let text = format!("{:#}", serde_json::json!({ hostile: [hostile] }));
-        let shown = json(&text);
-        assert!(!shown.contains(['\u{202E}', '\u{7f}', '\u{85}', '\u{E0041}']) && !shown.contains("##["), "{shown}");
-        assert!(shown.lines().all(|line| !line.trim_start().starts_with("::")));
+        let printed = json(&text);
+        assert!(
+            !printed.contains(['\u{202E}', '\u{7f}', '\u{85}', '\u{E0041}']) && !printed.contains("##["),
+            "{printed}"
+        );
+        assert!(printed.lines().all(|line| !line.trim_start().starts_with("::")));
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(read(&text), read(&shown));
+        assert_eq!(read(&text), read(&printed));
     }
 }

@@ -1,6 +1,7 @@
 //! Text for people: invisible characters, plurals, and suggestions for misspelled words.
 
-/// Returns whether a character is invisible or changes the direction of the following text.
+/// Returns whether a character is invisible or changes the direction of the following text: marks of direction, spaces
+/// and joiners without width, separators of lines, and characters that are reserved for formatting.
 pub fn is_mark(c: char) -> bool {
     matches!(c,
         '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
@@ -8,56 +9,59 @@ pub fn is_mark(c: char) -> bool {
 }
 
 /// Returns a number with its noun: `1 file`, `2 files`.
-pub fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Maximum length of a compared word, since the time grows with its square.
-const LONGEST: usize = 128;
-/// Maximum number of candidates, and of candidates that are compared letter by letter. A stack can have thousands of
-/// names and as many misspellings.
-const CANDIDATES: usize = 1_000;
-const COMPARED: usize = 16;
-/// Minimum similarity, from 0 to 1, at which a word letter_counts as a misspelling of a candidate.
+/// The maximum length of a compared word in bytes. The time of a comparison grows with its square.
+const MAX_LENGTH: usize = 128;
+/// The maximum number of candidates. A stack can have thousands of names and as many misspellings.
+const MAX_CANDIDATES: usize = 1_000;
+/// The maximum number of candidates that are compared letter by letter, which takes longest.
+const MAX_COMPARED: usize = 16;
+/// The minimum similarity, from 0 to 1, of a misspelling to the candidate that was meant.
 const MIN_SIMILARITY: f32 = 0.65;
 
 /// Returns the candidate that is most similar to `word`; `None` if none is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() > LONGEST {
+    if word.len() > MAX_LENGTH {
         return None;
     }
     let letters = letter_counts(word);
-    let short_candidates = candidates.into_iter().take(CANDIDATES).filter(|candidate| candidate.len() <= LONGEST);
+    let short_candidates =
+        candidates.into_iter().take(MAX_CANDIDATES).filter(|candidate| candidate.len() <= MAX_LENGTH);
+    // The letters alone are an upper bound of the similarity, which takes little time. The candidates with the highest
+    // bounds are then compared exactly, in their original order.
     let bounded =
         short_candidates.map(|candidate| (max_similarity(&letters, &letter_counts(candidate)), candidate)).enumerate();
     let mut likely: Vec<(usize, (f32, &str))> = bounded.filter(|(_, (bound, _))| *bound > MIN_SIMILARITY).collect();
     likely.sort_by(|(_, (a, _)), (_, (b, _))| b.total_cmp(a));
-    likely.truncate(COMPARED);
-    likely.sort_by_key(|(place, _)| *place);
+    likely.truncate(MAX_COMPARED);
+    likely.sort_by_key(|(index, _)| *index);
     let similarity = |candidate: &str| similar::TextDiff::from_chars(candidate, word).ratio();
-    let rated = likely.into_iter().map(|(_, (_, candidate))| (similarity(candidate), candidate));
-    let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let with_similarity = likely.into_iter().map(|(_, (_, candidate))| (similarity(candidate), candidate));
+    let best = with_similarity.max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, candidate)| candidate)
 }
 
 /// Returns the question whether the most similar candidate was meant; empty if none is similar enough.
 pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, candidates).map_or_else(String::new, |near| format!("did you mean `{near}`?"))
+    nearest(word, candidates).map_or_else(String::new, |candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// Returns the number of times that a word contains each letter. Characters beyond ASCII share the counters.
+/// Returns how often a word contains each letter. Characters outside of ASCII share the counters of ASCII letters.
 fn letter_counts(word: &str) -> [u8; 128] {
-    let mut letter_counts = [0; 128];
-    word.chars().for_each(|c| letter_counts[c as usize % 128] += 1);
-    letter_counts
+    let mut counts = [0; 128];
+    word.chars().for_each(|c| counts[c as usize % 128] += 1);
+    counts
 }
 
-/// Returns the maximum similarity of two words with these letters, regardless of their order.
+/// Returns the maximum similarity of two words that have these letters in any order.
 fn max_similarity(a: &[u8; 128], b: &[u8; 128]) -> f32 {
-    let sum = |letter_counts: &mut dyn Iterator<Item = u8>| letter_counts.map(u16::from).sum::<u16>();
+    let sum = |counts: &mut dyn Iterator<Item = u8>| counts.map(u16::from).sum::<u16>();
     let common = sum(&mut a.iter().zip(b).map(|(a, b)| *a.min(b)));
-    let all = sum(&mut a.iter().copied()) + sum(&mut b.iter().copied());
-    if all == 0 { 1.0 } else { 2.0 * f32::from(common) / f32::from(all) }
+    let total = sum(&mut a.iter().copied()) + sum(&mut b.iter().copied());
+    if total == 0 { 1.0 } else { 2.0 * f32::from(common) / f32::from(total) }
 }
 
 #[cfg(test)]
@@ -65,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_has_no_plural() {
+    fn only_the_number_one_has_the_singular() {
         assert_eq!([0, 1, 2].map(|number| count(number, "file")), ["0 files", "1 file", "2 files"]);
     }
 

@@ -1,5 +1,5 @@
-//! Digests of content: blake3 for generated files, sha256 for the content of registries. Both are written as 64 hexadecimal
-//! digits.
+//! Digests of content: blake3 for generated files, sha256 for the content of registries. Both are written as 64
+//! hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The blake3 digest of a file's bytes or of a derivation. The digits are stored in place, since a run has several digests
-/// for every file.
+/// The blake3 digest of a file's bytes or of a derivation. It is an array and not a `String`, because a run has several
+/// digests for every file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 64]);
 
@@ -55,7 +55,7 @@ impl Default for Digest {
 
 fn is_hex(text: &str) -> bool {
     let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-    // Without an early exit, the compiler checks several digits in one step.
+    // `fold` checks all digits, without an early exit, so the compiler checks several of them in one step.
     text.len() == 64 && text.bytes().fold(true, |all, c| all & digit(c))
 }
 
@@ -65,7 +65,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.as_bytes().try_into() {
             Ok(digits) if is_hex(text) => Ok(Digest(digits)),
-            _ => Err(format!("{text:?} is not a digest of 64 digits")),
+            _ => Err(format!("{text:?} is not a digest of 64 hexadecimal digits")),
         }
     }
 }
@@ -96,7 +96,7 @@ impl<'de> Deserialize<'de> for Digest {
             type Value = Digest;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a digest of 64 digits")
+                f.write_str("a digest of 64 hexadecimal digits")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
@@ -141,7 +141,7 @@ impl TryFrom<String> for Sha256 {
         if text.strip_prefix("sha256:").is_some_and(is_hex) {
             Ok(Sha256(text))
         } else {
-            Err(format!("{text:?} is not sha256: and 64 digits"))
+            Err(format!("{text:?} is not `sha256:` and 64 hexadecimal digits"))
         }
     }
 }

@@ -36,7 +36,7 @@ impl Generator {
     }
 }
 
-/// `==` of slices, which constants cannot call.
+/// Compares two slices. Constants cannot use `==` for slices.
 const fn are_equal(left: &[u8], right: &[u8]) -> bool {
     let mut i = 0;
     while i < left.len() && i < right.len() && left[i] == right[i] {

@@ -1,5 +1,5 @@
-//! JSON in two forms: canonical bytes for digests (RFC 8785) and readable text for committed files. Both sort the keys here,
-//! so no feature of a dependency can change their order.
+//! JSON in two forms: canonical bytes for digests (RFC 8785) and readable text for committed files. This module sorts
+//! the keys itself, so no feature of a dependency can change their order.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -7,8 +7,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-/// Returns canonical JSON: keys sorted by UTF-16 code units, no blanks, shortest numbers. A value that JSON cannot express
-/// becomes `null`.
+/// Returns canonical JSON: keys sorted by UTF-16 code units, no blanks, shortest numbers. A value that JSON cannot
+/// express becomes `null`.
 pub fn to_canonical(value: &impl Serialize) -> Vec<u8> {
     canonical(&tree(value))
 }
@@ -16,14 +16,14 @@ pub fn to_canonical(value: &impl Serialize) -> Vec<u8> {
 /// Returns canonical JSON of a JSON value.
 pub fn canonical(value: &Value) -> Vec<u8> {
     let mut out = String::new();
-    write(value, None, &mut out);
+    write_value(value, None, &mut out);
     out.into_bytes()
 }
 
 /// Returns readable JSON for committed files: indented by two blanks, keys sorted, with a final newline.
 pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     let mut out = String::new();
-    write(&tree(value), Some(0), &mut out);
+    write_value(&tree(value), Some(0), &mut out);
     out.push('\n');
     out.into_bytes()
 }
@@ -34,14 +34,14 @@ pub fn tree(value: &impl Serialize) -> Value {
 }
 
 /// Writes a value; `depth` is the indentation of readable text and `None` for canonical bytes.
-fn write(value: &Value, depth: Option<usize>, out: &mut String) {
-    let inner = depth.map(|depth| depth + 1);
+fn write_value(value: &Value, depth: Option<usize>, out: &mut String) {
+    let item_depth = depth.map(|depth| depth + 1);
     match value {
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
-                separate(i, inner, out);
-                write(item, inner, out);
+                separate(i, item_depth, out);
+                write_value(item, item_depth, out);
             }
             close(items.is_empty(), depth, out);
             out.push(']');
@@ -51,16 +51,16 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
             fields.sort_by(|(a, _), (b, _)| utf16_order(a, b));
             out.push('{');
             for (i, (key, value)) in fields.iter().enumerate() {
-                separate(i, inner, out);
-                text(key, out);
+                separate(i, item_depth, out);
+                write_string(key, out);
                 out.push_str(if depth.is_some() { ": " } else { ":" });
-                write(value, inner, out);
+                write_value(value, item_depth, out);
             }
             close(fields.is_empty(), depth, out);
             out.push('}');
         }
-        Value::String(string) => text(string, out),
-        Value::Number(value) => number(value, out),
+        Value::String(string) => write_string(string, out),
+        Value::Number(value) => write_number(value, out),
         Value::Bool(_) | Value::Null => {
             let _ = write!(out, "{value}");
         }
@@ -72,49 +72,53 @@ fn utf16_order(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
+/// Writes the text before the item with the index `i`.
 fn separate(i: usize, depth: Option<usize>, out: &mut String) {
     if i > 0 {
         out.push(',');
     }
-    line(depth, out);
+    begin_line(depth, out);
 }
 
-fn close(empty: bool, depth: Option<usize>, out: &mut String) {
-    if !empty {
-        line(depth, out);
+/// Writes the text between the last item and the closing bracket.
+fn close(is_empty: bool, depth: Option<usize>, out: &mut String) {
+    if !is_empty {
+        begin_line(depth, out);
     }
 }
 
-fn line(depth: Option<usize>, out: &mut String) {
+/// Begins a new line of readable text; canonical bytes have no lines.
+fn begin_line(depth: Option<usize>, out: &mut String) {
     if let Some(depth) = depth {
         out.push('\n');
         out.extend(std::iter::repeat_n("  ", depth));
     }
 }
 
-/// Writes floats as ECMAScript does (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round integers beyond
-/// 2^53, and two different plans could then have the same digest.
-fn number(number: &Number, out: &mut String) {
+/// Writes floats as ECMAScript does (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round integers
+/// beyond 2^53, and two different plans could then have the same digest.
+fn write_number(number: &Number, out: &mut String) {
     let text = number.to_string();
     out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
 }
 
-/// Returns `Number::toString` of ECMA-262: without an exponent from 1e-6 up to 1e21. The digits come from serde_json:
-/// the shortest ones that are read as the same float. Of two equally near candidates, serde_json takes the even one,
-/// unlike the standard library.
+/// Returns a float as `Number::toString` of ECMA-262 writes it: without an exponent from 1e-6 up to 1e21. `float` is
+/// the text of serde_json, which has the shortest digits that are read as the same float. Of two equally near
+/// candidates, serde_json takes the even one, unlike the standard library.
 fn ecmascript(float: &str) -> String {
     let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
     let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{whole}{fraction}");
-    let digits = all.trim_start_matches('0');
+    let all_digits = format!("{whole}{fraction}");
+    let digits = all_digits.trim_start_matches('0');
     if digits.is_empty() {
         // ECMAScript writes negative zero without its sign.
         return "0".to_owned();
     }
     let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
     // The number of digits before the decimal point.
-    let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - (count(&all) - count(digits));
+    let leading_zeros = count(&all_digits) - count(digits);
+    let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - leading_zeros;
     let digits = digits.trim_end_matches('0');
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
     let length = count(digits);
@@ -126,14 +130,14 @@ fn ecmascript(float: &str) -> String {
     } else if (-5..=0).contains(&point) {
         format!("0.{}{digits}", zeros(-point))
     } else {
-        let (first, rest) = digits.split_at(1);
-        let dot = if rest.is_empty() { "" } else { "." };
-        format!("{first}{dot}{rest}e{:+}", point - 1)
+        let (first, following) = digits.split_at(1);
+        let dot = if following.is_empty() { "" } else { "." };
+        format!("{first}{dot}{following}e{:+}", point - 1)
     };
     format!("{sign}{text}")
 }
 
-fn text(text: &str, out: &mut String) {
+fn write_string(text: &str, out: &mut String) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         // serde_json escapes exactly the characters that RFC 8785 requires.
         let _ = write!(out, "{}", Value::from(text));

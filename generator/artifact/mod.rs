@@ -17,7 +17,8 @@ pub use reuse::{KeptFile, RecordedFile, Reusable};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// A relative path with `/`, without `.`, `..`, empty or control parts, below the output folder.
+/// A relative path below the output folder. Its parts are separated by `/`; none is empty, `.` or `..`, and they
+/// consist of letters, digits and `._-+@`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ArtifactPath(String);
@@ -29,9 +30,9 @@ impl ArtifactPath {
     /// The reason why the path could leave the output folder or is not portable.
     pub fn new(path: impl Into<String>) -> Result<Self, String> {
         let path = path.into();
-        let portable = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b'+' | b'@');
+        let is_portable = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b'+' | b'@');
         for part in path.as_bytes().split(|c| *c == b'/') {
-            if matches!(part, b"" | b"." | b"..") || !part.iter().all(|c| portable(*c)) {
+            if matches!(part, b"" | b"." | b"..") || !part.iter().all(|c| is_portable(*c)) {
                 return Err(format!("{path:?} is not a portable relative path"));
             }
         }
@@ -89,8 +90,8 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     pub content: Content,
-    /// Identity of the step that wrote it: generator, its sources, the part of the plan it read, the paths of all its
-    /// outputs. Until [`Artifacts::derived_from`] sets it, it is the digest of no bytes.
+    /// The identity of the step that wrote the file, see [`StepInput::derivation`]. Until [`Artifacts::derived_from`]
+    /// sets it, it is the digest of no bytes.
     pub derivation: Digest,
 }
 
@@ -130,7 +131,7 @@ impl StepInput {
         StepInput::from_digest(generator, Digest::of_value(input))
     }
 
-    /// Returns an input whose digest is known already.
+    /// Returns the input whose part of the plan has this digest.
     pub fn from_digest(generator: Generator, input: Digest) -> Self {
         StepInput { generator, input }
     }
@@ -140,7 +141,8 @@ impl StepInput {
         self.derivation([])
     }
 
-    /// Returns the identity of the step that writes these outputs.
+    /// Returns the identity of the step that writes these outputs: a digest of the generator, its sources, the part of
+    /// the plan that it reads, and the paths of all outputs.
     pub fn derivation<'a>(&self, outputs: impl IntoIterator<Item = &'a str>) -> Digest {
         // Canonical JSON: the keys are sorted, and none of the values needs an escape.
         let mut text = ["{\"generator\":\"", self.generator.name(), "\",\"outputs\":["].concat();
@@ -182,16 +184,16 @@ impl Artifacts {
         self
     }
 
-    /// Adds all files of `other`, below `folder` where one is given: the name of an environment.
+    /// Adds all files of `other`; with a `folder`, the name of an environment, below this folder.
     ///
     /// # Errors
     /// NS901 if a path is already in the set, which is then empty.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
-        let placed = |path: ArtifactPath| match folder {
+        let in_folder = |path: ArtifactPath| match folder {
             Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),
             None => path,
         };
-        self.0.extend(other.0.into_iter().map(|(path, artifact)| (placed(path), artifact)));
+        self.0.extend(other.0.into_iter().map(|(path, artifact)| (in_folder(path), artifact)));
         *self = Artifacts::of(std::mem::take(&mut self.0))?;
         Ok(())
     }
@@ -205,7 +207,7 @@ impl Artifacts {
     }
 
     fn of(mut files: Vec<(ArtifactPath, Artifact)>) -> Result<Self, Diagnostic> {
-        // The sets are sorted already, and sorting joins sorted runs in linear time.
+        // Each set is sorted already, and the sort algorithm merges sorted runs in linear time.
         files.sort_by(|(a, _), (b, _)| a.cmp(b));
         match files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => Err(written_twice(&pair[0].0)),
@@ -227,13 +229,13 @@ impl Artifacts {
     }
 
     /// Returns the file with this path, or the files below the folder with this path.
-    pub fn at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
+    pub fn files_at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         let file = self.index_of(path).ok().map(|i| (&self.0[i].0, &self.0[i].1));
-        file.into_iter().chain(self.under(path))
+        file.into_iter().chain(self.files_under(path))
     }
 
     /// Returns the files below a folder, in order of their paths.
-    pub fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
+    pub fn files_under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         self.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
     }
 }
@@ -252,8 +254,8 @@ mod tests {
 
     #[test]
     fn paths_stay_below_the_output_folder() {
-        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/./b", "a b", "a\\b", "a\u{0}"] {
-            assert!(ArtifactPath::new(bad).is_err(), "{bad:?}");
+        for path in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/./b", "a b", "a\\b", "a\u{0}"] {
+            assert!(ArtifactPath::new(path).is_err(), "{path:?}");
         }
         assert!(ArtifactPath::new("nginx/sites/api.example.com.conf").is_ok());
     }
@@ -264,9 +266,9 @@ mod tests {
         files.add("a", "1").unwrap();
         assert_eq!(files.add("a", "1").unwrap_err().code, Code::Internal);
         assert_eq!(files.clone().merge(None, files.clone()).unwrap_err().code, Code::Internal);
-        let mut whole = Artifacts::default();
-        whole.merge(Some("local"), files.clone()).unwrap();
-        assert_eq!(whole.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["local/a"]);
-        assert_eq!(whole.merge(Some("local"), files).unwrap_err().code, Code::Internal);
+        let mut merged = Artifacts::default();
+        merged.merge(Some("local"), files.clone()).unwrap();
+        assert_eq!(merged.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["local/a"]);
+        assert_eq!(merged.merge(Some("local"), files).unwrap_err().code, Code::Internal);
     }
 }

@@ -1,5 +1,5 @@
-//! Outputs of the previous run that may be reused: a file whose derivation is unchanged is neither rendered nor read nor
-//! written. Plain data: `store` fills it, backends query it.
+//! Outputs of the previous run that may be reused: a file whose derivation is unchanged is neither rendered nor read
+//! nor written. This module only has the data: `store` fills it, backends query it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -33,24 +33,24 @@ pub struct Reusable<'a> {
 
 impl<'a> Reusable<'a> {
     /// Returns the recorded outputs of an environment; `outputs` has all paths below the output folder.
-    pub fn under(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
+    pub fn of_environment(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
         Reusable { outputs, environment }
     }
 
     /// Returns all files below these folders, if the last run wrote all of them from this input and they are unchanged
     /// since. Names of folders end with `/`.
     pub fn files(&self, folders: &[&str], input: &StepInput) -> Option<Artifacts> {
-        let in_folder = |folder: &&str| {
-            let first = ArtifactPath([self.environment, "/", folder].concat());
-            let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
-            let below = rest.take_while(move |(path, _)| path.as_str().starts_with(first.as_str()));
+        let files_below = |folder: &&str| {
+            let folder_path = ArtifactPath([self.environment, "/", folder].concat());
+            let following = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&folder_path), Bound::Unbounded));
+            let below = following.take_while(move |(path, _)| path.as_str().starts_with(folder_path.as_str()));
             below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file))
         };
-        let files: Vec<_> = folders.iter().flat_map(in_folder).collect();
+        let files: Vec<_> = folders.iter().flat_map(files_below).collect();
         let derivation = input.derivation(files.iter().map(|(path, _)| *path));
         let files = files.into_iter().map(|(path, file)| {
-            let reusable = file.untouched.filter(|reusable| reusable.derivation == derivation)?;
-            let content = Content::Reusable { digest: file.digest, size: reusable.size };
+            let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;
+            let content = Content::Reusable { digest: file.digest, size: kept.size };
             let file = Artifact { content, derivation };
             Some((ArtifactPath(path.to_owned()), file))
         });
@@ -85,32 +85,32 @@ mod tests {
     #[test]
     fn a_folder_is_reused_as_a_whole_or_not_at_all() {
         let input = StepInput::of(COMPOSE, &"one");
-        let mut all = step(&input, &["apps/a/x", "apps/a/y/z"]);
-        all.extend(step(&input, &["apps/a-b/x"]));
-        all.extend(step(&input, &["apps/b/x"]));
-        let files = |all: &BTreeMap<_, _>, folder: &str, input: &StepInput| {
-            Reusable::under(all, "prod").files(&[&format!("{folder}/")], input)
+        let mut outputs = step(&input, &["apps/a/x", "apps/a/y/z"]);
+        outputs.extend(step(&input, &["apps/a-b/x"]));
+        outputs.extend(step(&input, &["apps/b/x"]));
+        let files = |outputs: &BTreeMap<_, _>, folder: &str, input: &StepInput| {
+            Reusable::of_environment(outputs, "prod").files(&[&format!("{folder}/")], input)
         };
-        let reusable = files(&all, "apps/a", &input).unwrap();
+        let reusable = files(&outputs, "apps/a", &input).unwrap();
         assert_eq!(reusable.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
         for folder in ["apps/c", "app", "apps/a/x", "apps"] {
-            assert_eq!(files(&all, folder, &input), None, "{folder}");
+            assert_eq!(files(&outputs, folder, &input), None, "{folder}");
         }
         // A different environment, input and generator.
-        assert_eq!(Reusable::under(&all, "pro").files(&["apps/a/"], &input), None);
-        assert_eq!(files(&all, "apps/a", &StepInput::of(COMPOSE, &"two")), None);
-        assert_eq!(files(&all, "apps/a", &StepInput::of(KUBERNETES, &"one")), None);
+        assert_eq!(Reusable::of_environment(&outputs, "pro").files(&["apps/a/"], &input), None);
+        assert_eq!(files(&outputs, "apps/a", &StepInput::of(COMPOSE, &"two")), None);
+        assert_eq!(files(&outputs, "apps/a", &StepInput::of(KUBERNETES, &"one")), None);
         // A new file, a missing file, a changed file.
-        let file = all[&path("apps/a/y/z")].clone();
-        all.insert(path("apps/a/y/zz"), file.clone());
-        assert_eq!(files(&all, "apps/a", &input), None);
-        all.remove(&path("apps/a/y/zz"));
-        all.remove(&path("apps/a/y/z"));
-        assert_eq!(files(&all, "apps/a", &input), None);
-        all.insert(path("apps/a/y/z"), file.clone());
-        assert!(files(&all, "apps/a", &input).is_some());
-        all.insert(path("apps/a/y/z"), RecordedFile { untouched: None, ..file });
-        assert_eq!(files(&all, "apps/a", &input), None);
-        assert!(files(&all, "apps/b", &input).is_some());
+        let file = outputs[&path("apps/a/y/z")].clone();
+        outputs.insert(path("apps/a/y/zz"), file.clone());
+        assert_eq!(files(&outputs, "apps/a", &input), None);
+        outputs.remove(&path("apps/a/y/zz"));
+        outputs.remove(&path("apps/a/y/z"));
+        assert_eq!(files(&outputs, "apps/a", &input), None);
+        outputs.insert(path("apps/a/y/z"), file.clone());
+        assert!(files(&outputs, "apps/a", &input).is_some());
+        outputs.insert(path("apps/a/y/z"), RecordedFile { untouched: None, ..file });
+        assert_eq!(files(&outputs, "apps/a", &input), None);
+        assert!(files(&outputs, "apps/b", &input).is_some());
     }
 }

@@ -1,5 +1,5 @@
-//! The report on every field of the plan. A field that the backend's table omits is a defect of nself (NS901); a field that
-//! the backend cannot express needs a waiver with a reason (NS701).
+//! The report on every field of the plan. A field that the backend's table omits is a defect of nself (NS901); a field
+//! that the backend cannot express needs a waiver with a reason (NS701).
 
 use std::collections::BTreeMap;
 
@@ -21,14 +21,14 @@ pub enum Handling {
     Mapped(&'static str),
     /// Written into these files by a different backend.
     Elsewhere(&'static str),
-    /// Used for this decision.
+    /// Not written, but the basis of this decision.
     Decided(&'static str),
     /// Cannot be expressed, for this reason.
     Refused(&'static str),
 }
 
-/// A field of the plan, or a field of every entry of a record such as `services.*.image`, with its handling. The row covers
-/// everything below the field.
+/// A field of the plan, or a field of every entry of a record such as `services.*.image`, with its handling. The row
+/// covers everything below the field.
 pub type Row = (&'static str, Handling);
 
 /// The content of `fidelity.json`.
@@ -40,15 +40,16 @@ struct Report<'a> {
     waived: BTreeMap<String, String>,
 }
 
-/// Returns the bytes of the report, and a finding for each refused field that is set and not waived (NS701) and for each
-/// field that the table omits (NS901).
+/// Returns the bytes of the report, and a finding for each refused field that is set and not waived (NS701) and for
+/// each field that the table omits (NS901).
 pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut report = Report { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
-    let keyed = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);
-    let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(keyed).collect();
+    // The row of `services.*.image` has the key ("services", "image"), the row of `project` the key ("project", "").
+    let with_key = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);
+    let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(with_key).collect();
     // Entries with the same set of fields are checked once.
-    let mut entries_by_shape: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
+    let mut entries_by_presence: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
     for (name, part) in digests.parts() {
         let (record, entry) = name.split_once('.').unwrap_or((name, ""));
         match rows.get(&(record, "")) {
@@ -58,11 +59,11 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
                 }
             }
             None if entry.is_empty() => findings.push(omitted_field(target, name)),
-            None => entries_by_shape.entry((record, &part.shape)).or_default().push(entry),
+            None => entries_by_presence.entry((record, &part.field_presence)).or_default().push(entry),
         }
     }
-    for ((record, shape), entries) in entries_by_shape {
-        for (field, is_set) in shape.fields() {
+    for ((record, presence), entries) in entries_by_presence {
+        for (field, is_set) in presence.fields() {
             let Some((pattern, handling)) = rows.get(&(record, field)) else {
                 findings.push(omitted_field(target, &format!("{record}.*.{field}")));
                 continue;
@@ -89,23 +90,24 @@ fn omitted_field(target: &str, field: &str) -> Diagnostic {
         .message(format!("the fidelity table of the {target} backend has no row for `{field}`"))
 }
 
-/// Returns the reason of the waiver for a refused field, or NS701 if there is no waiver. `services.orders.autoscale`
-/// and `volumes.data.size` belong to a service, which can waive them; other fields cannot be refused.
+/// Returns the reason of the waiver for a refused field, or NS701 if there is no waiver. Only fields of services and of
+/// volumes, such as `services.orders.autoscale` and `volumes.data.size`, can be refused; the service, or the service
+/// that owns the volume, can waive them.
 fn waiver(target: &str, reason: &str, plan: &Plan, path: [&str; 3]) -> Option<Result<String, Diagnostic>> {
     let [record, entry, field] = path;
     let volume = plan.volumes.iter().find(|(volume, _)| record == "volumes" && volume.as_str() == entry);
     let owner = volume.map_or(entry, |(_, volume)| volume.owner.as_str());
     let (_, service) = plan.services.iter().find(|(service, _)| service.as_str() == owner)?;
-    let name = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
-    if let Some(reason) = service.waive.get(&name) {
+    let waiver_name = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
+    if let Some(reason) = service.waive.get(&waiver_name) {
         return Some(Ok(reason.to_string()));
     }
-    let place = match volume {
+    let field_path = match volume {
         Some(_) => service.origin.key("volumes").key(entry).key(field),
         None => service.origin.key(field),
     };
     let finding =
-        Diagnostic::error(Code::Unsupported, place).message(format!("{target} cannot express this: {reason}"));
-    let waive = format!("{}.\"{name}\" = \"…\"", service.waivers());
-    Some(Err(finding.hint(format!("accept it with a reason: `{waive}`, or remove the setting"))))
+        Diagnostic::error(Code::Unsupported, field_path).message(format!("{target} cannot express this: {reason}"));
+    let example = format!("{}.\"{waiver_name}\" = \"…\"", service.waivers());
+    Some(Err(finding.hint(format!("accept it with a reason: `{example}`, or remove the setting"))))
 }

@@ -20,15 +20,19 @@ impl FieldPresence {
     pub fn of(value: &impl Serialize) -> (Vec<u8>, FieldPresence) {
         let (mut text, mut top_level) = (Vec::with_capacity(2048), TopLevel::default());
         let written = value.serialize(&mut Serializer::with_formatter(&mut text, &mut top_level));
-        written
-            .map_or_else(|_| (b"null".to_vec(), FieldPresence::default()), |()| (text, FieldPresence(top_level.shape)))
+        match written {
+            Ok(()) => (text, FieldPresence(top_level.lines)),
+            Err(_) => (b"null".to_vec(), FieldPresence::default()),
+        }
     }
 }
 
 /// Writes JSON without blanks and records the fields of the outermost record.
 #[derive(Default)]
 struct TopLevel {
-    shape: String,
+    /// The text of the [`FieldPresence`] so far.
+    lines: String,
+    /// The number of open lists and records.
     depth: usize,
     /// Whether the innermost open list or record has items.
     has_items: bool,
@@ -36,6 +40,7 @@ struct TopLevel {
     is_set: bool,
     /// Whether the name of the current field is being written.
     is_name: bool,
+    /// The name of the current field.
     field: String,
 }
 
@@ -113,9 +118,9 @@ impl Formatter for &mut TopLevel {
 
     fn end_object_value<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
         if self.depth == 1 {
-            self.shape.push(if self.is_set { '+' } else { '-' });
-            self.shape.push_str(&self.field);
-            self.shape.push('\n');
+            self.lines.push(if self.is_set { '+' } else { '-' });
+            self.lines.push_str(&self.field);
+            self.lines.push('\n');
             self.field.clear();
         }
         Ok(())
@@ -134,10 +139,10 @@ mod tests {
             "a": null, "b": {}, "c": [], "d": false, "e": { "f": [] }, "g": [{}], "h": "", "i": [[]], "j": 0,
             "k": { "l": null }, "m": [null], "n": { "o": { "p": [] } },
         });
-        let (text, shape) = FieldPresence::of(&value);
+        let (text, presence) = FieldPresence::of(&value);
         assert_eq!(text, serde_json::to_vec(&value).unwrap());
-        let set: String = shape.fields().filter(|(_, set)| *set).map(|(name, _)| name).collect();
-        let unset: String = shape.fields().filter(|(_, set)| !set).map(|(name, _)| name).collect();
+        let set: String = presence.fields().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect();
+        let unset: String = presence.fields().filter(|(_, is_set)| !is_set).map(|(name, _)| name).collect();
         assert_eq!((set.as_str(), unset.as_str()), ("deghijkmn", "abc"));
         for other in [json!([{ "a": 1 }]), json!(null), json!("a")] {
             assert_eq!(FieldPresence::of(&other).1, FieldPresence::default());

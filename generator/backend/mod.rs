@@ -1,5 +1,6 @@
-//! The backends, and the order in which they run. The content backends write files from the plan alone; the platform
-//! backends mount and digest those files. No backend imports another.
+//! The backends, and the order in which they run. The content backends write files from parts of the plan alone, such
+//! as the configuration of nginx. The other backends, such as Compose and Kubernetes, run after them, since their files
+//! contain the content files or digests of them. No backend imports another.
 
 pub mod acme;
 pub mod backups;
@@ -36,7 +37,7 @@ pub struct Description {
     /// The paths that the backend may write, relative to an environment's folder. A path that ends with `/` is a folder
     /// with everything below it. No two backends share a path.
     pub paths: &'static [&'static str],
-    /// The parts of the plan from which the files are generated, as text for `nself why`.
+    /// The parts of the plan from which the files are generated, as a text that `nself why` prints.
     pub reads: &'static str,
     pub emit: Emit,
     /// Returns the fields of the stack from which the file with this path is generated, the likeliest first.
@@ -54,13 +55,13 @@ pub enum Emit {
     FromInput(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
 }
 
-/// The input of the platform backends.
+/// The input of the backends that run after the content backends.
 pub struct Input<'a> {
     pub plan: &'a Plan,
     /// Digests of the plan's parts.
     pub digests: &'a PlanDigests,
-    /// Files of the content backends.
-    pub mounted: &'a Artifacts,
+    /// Files of the content backends, which containers mount.
+    pub mounted_files: &'a Artifacts,
     /// Files of the last run.
     pub reusable: Reusable<'a>,
 }
@@ -120,9 +121,12 @@ impl Backend {
 
     /// Returns whether the backend may write this path below an environment's folder.
     fn owns(self, path: &str) -> bool {
-        self.description().paths.iter().any(|own| match path.strip_prefix(own) {
-            Some(rest) if own.ends_with('/') => rest.split('/').all(|part| !part.is_empty() && !part.starts_with('.')),
-            rest => rest == Some(""),
+        let is_visible = |part: &str| !part.is_empty() && !part.starts_with('.');
+        self.description().paths.iter().any(|described| {
+            if !described.ends_with('/') {
+                return path == *described;
+            }
+            path.strip_prefix(described).is_some_and(|below| below.split('/').all(is_visible))
         })
     }
 
@@ -140,25 +144,24 @@ impl Backend {
 /// # Errors
 /// All settings that a backend cannot express, and NS901 for a path outside of a backend's description.
 pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Result<Artifacts, Vec<Diagnostic>> {
-    let (mut mounted, mut artifact_sets, mut findings) = (Artifacts::default(), Vec::new(), Vec::new());
+    let (mut mounted_files, mut artifact_sets, mut findings) = (Artifacts::default(), Vec::new(), Vec::new());
     let as_list = |finding| vec![finding];
     for backend in Backend::ALL {
         let Description { paths, emit, .. } = backend.description();
         match emit {
             Emit::FromPlanParts { parts, emit } => {
                 let step_input = digests.step_input(backend.generator(), parts);
-                let emit = || emit(plan).map(|files| files.derived_from(&step_input));
-                match reusable
-                    .files(paths, &step_input)
-                    .map_or_else(emit, Ok)
-                    .and_then(|files| backend.check_paths(files))
-                {
-                    Ok(files) => mounted.merge(None, files).map_err(as_list)?,
+                let files = match reusable.files(paths, &step_input) {
+                    Some(reused) => Ok(reused),
+                    None => emit(plan).map(|files| files.derived_from(&step_input)),
+                };
+                match files.and_then(|files| backend.check_paths(files)) {
+                    Ok(files) => mounted_files.merge(None, files).map_err(as_list)?,
                     Err(finding) => findings.push(finding),
                 }
             }
             Emit::FromInput(emit) => {
-                let emitted = emit(&Input { plan, digests, mounted: &mounted, reusable });
+                let emitted = emit(&Input { plan, digests, mounted_files: &mounted_files, reusable });
                 match emitted.and_then(|files| backend.check_paths(files).map_err(as_list)) {
                     Ok(files) => artifact_sets.push(files),
                     Err(refused) => findings.extend(refused),
@@ -166,7 +169,7 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
             }
         }
     }
-    artifact_sets.push(mounted);
+    artifact_sets.push(mounted_files);
     if findings.is_empty() { Artifacts::collect(artifact_sets).map_err(as_list) } else { Err(findings) }
 }
 
@@ -181,7 +184,8 @@ fn content_files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-/// Returns the digest of the input of [`content_files`], so that the files need not be rendered to be compared.
+/// Returns the digest of the input of [`content_files`]. While it is unchanged, so are the files, which then need not
+/// be rendered.
 fn content_digest(digests: &PlanDigests) -> Digest {
     let inputs = Backend::ALL.iter().filter_map(|backend| match backend.description().emit {
         Emit::FromPlanParts { parts, .. } => Some(digests.step_input(backend.generator(), parts).input_digest()),
@@ -245,8 +249,8 @@ mod tests {
     /// Returns whether a file of one backend imports the backend `other`. `is_module_root` is true for the `mod.rs` of
     /// a backend, whose `super` is this module.
     fn imports(text: &str, is_module_root: bool, other: &str) -> bool {
-        let from = |before: &str| text.contains(&format!("{before}::{other}::"));
-        from("backend") || from("super::super") || is_module_root && from("super")
+        let imports_below = |module: &str| text.contains(&format!("{module}::{other}::"));
+        imports_below("backend") || imports_below("super::super") || is_module_root && imports_below("super")
     }
 
     #[test]
@@ -255,17 +259,14 @@ mod tests {
         let mut checked_files = 0;
         for entry in walkdir::WalkDir::new(&folder).min_depth(2) {
             let entry = entry.unwrap();
-            let inside = entry.path().strip_prefix(&folder).unwrap().to_path_buf();
-            let target = inside.iter().next().unwrap().to_str().unwrap();
-            if inside.extension().is_none_or(|kind| kind != "rs") {
+            let path = entry.path().strip_prefix(&folder).unwrap().to_path_buf();
+            let importer = path.iter().next().unwrap().to_str().unwrap();
+            if path.extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
             let text = std::fs::read_to_string(entry.path()).unwrap();
-            for other in Backend::ALL.iter().map(|backend| backend.name()).filter(|name| *name != target) {
-                assert!(
-                    !imports(&text, entry.depth() == 2 && inside.ends_with("mod.rs"), other),
-                    "{inside:?}: {other}"
-                );
+            for other in Backend::ALL.iter().map(|backend| backend.name()).filter(|name| *name != importer) {
+                assert!(!imports(&text, entry.depth() == 2 && path.ends_with("mod.rs"), other), "{path:?}: {other}");
             }
             checked_files += 1;
         }

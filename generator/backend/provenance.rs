@@ -1,6 +1,6 @@
-//! Finds the fields of the stack from which a generated file, or one line of it, may come. The description of each
-//! backend covers its files; this module finds the lines that enclose a line by their indentation, which all writers
-//! use.
+//! Finds the fields of the stack from which a generated file, or one line of it, may come. Each backend's description
+//! names the fields for its files. This module finds the lines that enclose a line, by the indentation that all writers
+//! of files use.
 
 use super::{Backend, Description};
 use crate::diagnostic::FieldPath;
@@ -14,9 +14,10 @@ pub struct GeneratedLine<'a> {
     pub path: &'a str,
     /// The line, then the lines that enclose it, innermost first; empty for the whole file.
     enclosing: Vec<&'a str>,
-    /// The innermost block that contains the line, for formats in which the name of a record is one of its fields.
+    /// The innermost block that contains the line, for formats in which a record's name is one of its fields, as in
+    /// `- name: PORT`.
     block: Vec<&'a str>,
-    /// The first lines of the list items that hold the line, innermost first.
+    /// The first lines of the list items that contain the line, innermost first.
     items: Vec<&'a str>,
 }
 
@@ -29,10 +30,12 @@ fn is_word_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
-/// Returns the first lines of the list items that hold the line `at`, innermost first.
-fn first_lines_of_items<'a>(lines: &[&'a str], at: usize) -> Vec<&'a str> {
+/// Returns the first lines of the list items that contain the line with this index, innermost first. The lines
+/// `- name: PORT` and `value: 1` below it belong to the item that begins with `- name: PORT`.
+fn first_lines_of_items<'a>(lines: &[&'a str], index: usize) -> Vec<&'a str> {
+    // The smallest indentation so far, and whether the item with this indentation was found.
     let (mut level, mut is_found, mut items) = (usize::MAX, false, Vec::new());
-    for line in lines[..=at].iter().rev().filter(|line| !line.trim().is_empty()) {
+    for line in lines[..=index].iter().rev().filter(|line| !line.trim().is_empty()) {
         if indentation(line) < level {
             (level, is_found) = (indentation(line), false);
         }
@@ -50,25 +53,27 @@ impl<'a> GeneratedLine<'a> {
         GeneratedLine { path, enclosing: Vec::new(), block: Vec::new(), items: Vec::new() }
     }
 
-    /// Returns the line with the number `at`, counted from 0, of a file with these lines.
-    pub fn new(path: &'a str, lines: &[&'a str], at: usize) -> Self {
-        let mut enclosing = vec![lines[at]];
-        let mut limit = indentation(lines[at]);
-        let mut start = at;
-        for (i, line) in lines[..at].iter().enumerate().rev() {
+    /// Returns the line with this index, counted from 0, of a file with these lines.
+    pub fn new(path: &'a str, lines: &[&'a str], index: usize) -> Self {
+        let line_indentation = indentation(lines[index]);
+        let mut enclosing = vec![lines[index]];
+        let mut innermost_indentation = line_indentation;
+        let mut block_start = index;
+        // A line above encloses the line if it is indented less than every enclosing line between them.
+        for (i, line) in lines[..index].iter().enumerate().rev() {
             let closes_block = line.trim_start().starts_with(['}', ']', ')']);
-            if !line.trim().is_empty() && indentation(line) < limit && !closes_block {
+            if !line.trim().is_empty() && indentation(line) < innermost_indentation && !closes_block {
                 if enclosing.len() == 1 {
-                    start = i;
+                    block_start = i;
                 }
-                limit = indentation(line);
+                innermost_indentation = indentation(line);
                 enclosing.push(line);
             }
         }
-        let inner = indentation(lines[at]);
-        let end = lines[at..].iter().position(|line| !line.trim().is_empty() && indentation(line) < inner);
-        let end = end.map_or(lines.len(), |end| at + end);
-        GeneratedLine { path, enclosing, block: lines[start..end].to_vec(), items: first_lines_of_items(lines, at) }
+        let ends_block = |line: &&str| !line.trim().is_empty() && indentation(line) < line_indentation;
+        let block_end = lines[index..].iter().position(ends_block).map_or(lines.len(), |length| index + length);
+        let block = lines[block_start..block_end].to_vec();
+        GeneratedLine { path, enclosing, block, items: first_lines_of_items(lines, index) }
     }
 
     /// Returns the text of the line; `None` for the whole file.
@@ -99,7 +104,7 @@ impl<'a> GeneratedLine<'a> {
         lines.any(|line| line.split(|c| !is_word_character(c) && c != '.').any(|part| part == word))
     }
 
-    /// Returns the words in the first lines of the list items that hold the line, innermost first.
+    /// Returns the words in the first lines of the list items that contain the line, innermost first.
     pub fn words_of_list_items(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.items.iter().flat_map(|line| line.split(|c| !is_word_character(c))).filter(|word| !word.is_empty())
     }
@@ -113,14 +118,14 @@ impl<'a> GeneratedLine<'a> {
 }
 
 impl Backend {
-    /// Returns the fields from which a line of one of the backend's files may come, the likeliest first. The last one is the
-    /// whole stack.
+    /// Returns the fields from which a line of one of the backend's files may come, the likeliest first. The last one
+    /// is the whole stack.
     pub fn provenance(self, plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
         let Description { line_fields, file_fields, .. } = self.description();
         let mut fields = Vec::new();
         if !line.enclosing.is_empty() {
             fields.extend(line_fields(plan, line));
-            fields.extend(by_name(plan, line));
+            fields.extend(service_or_database_field(plan, line));
         }
         fields.extend(file_fields(plan, line.path));
         fields.push(FieldPath::root());
@@ -128,11 +133,12 @@ impl Backend {
     }
 }
 
-/// Returns the first service or database that the line or an enclosing line names.
-fn by_name(plan: &Plan, line: &GeneratedLine) -> Option<FieldPath> {
+/// Returns the field of the first service or database that the line or an enclosing line names.
+fn service_or_database_field(plan: &Plan, line: &GeneratedLine) -> Option<FieldPath> {
     line.words().find_map(|word| {
-        let hyphens = word.replace('_', "-");
-        if let Some(service) = service(plan, word).or_else(|| service(plan, &hyphens)) {
+        // Names of roles and variables have `_` where the name of the service has `-`.
+        let with_hyphens = word.replace('_', "-");
+        if let Some(service) = service(plan, word).or_else(|| service(plan, &with_hyphens)) {
             return Some(service.origin.clone());
         }
         let database = plan.databases.iter().find(|(name, _)| name.as_str() == word && line.has_word(word));
@@ -150,16 +156,17 @@ pub fn field_of_service(plan: &Plan, name: &str) -> Vec<FieldPath> {
     service(plan, name).map(|service| service.origin.clone()).into_iter().collect()
 }
 
-/// A key of a service in a target's file, and the fields of the stack that contain its value, if they have other names.
+/// A key of a service in a platform's file, and the fields of the stack that contain its value. Only keys whose names
+/// differ from their fields are listed.
 pub type KeyFields = (&'static str, &'static [&'static str]);
 
-/// Returns the fields of the stack that contain the values of `keys` of a service in a target's file, the innermost first,
-/// then the field of the service.
+/// Returns the fields of the stack that contain the value at a path of keys below a service in a platform's file,
+/// innermost first, then the field of the service.
 pub fn fields_of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyFields]) -> Vec<FieldPath> {
     let Some(service) = service(plan, name) else { return Vec::new() };
     let Some(key) = keys.first() else { return vec![service.origin.clone()] };
     let same_name = [*key];
-    let names = table.iter().find(|(target, _)| target == key).map_or(same_name.as_slice(), |(_, names)| names);
+    let names = table.iter().find(|(file_key, _)| file_key == key).map_or(same_name.as_slice(), |(_, names)| names);
     let mut fields = Vec::new();
     let inherited = service.inherits_from();
     for origin in std::iter::once(&service.origin).chain(&inherited) {

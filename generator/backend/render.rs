@@ -1,5 +1,5 @@
-//! Text templates that are safe against injection: a template can only interpolate tokens of the target language, which are
-//! created from checked types, and whole numbers. Other text and undefined names are errors.
+//! Text templates that are safe against injection. A template can only interpolate whole numbers and tokens of its
+//! language, which are created from checked types. Other text and undefined names are errors.
 
 use std::fmt;
 
@@ -64,12 +64,13 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
-/// Returns a header name and all its spellings in which `_` replaces one or more `-`.
+/// Returns a header name, then all its spellings in which `_` replaces one or more `-`.
 pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value> {
     let dashes: Vec<usize> = name.match_indices('-').map(|(at, _)| at).collect();
-    (0..1_usize << dashes.len()).map(move |replaced| {
+    // Each number is one subset of the dashes: bit i is 1 if `_` replaces the dash with the index i.
+    (0..1_usize << dashes.len()).map(move |subset| {
         let mut spelling = name.to_owned();
-        for (_, at) in dashes.iter().enumerate().filter(|(i, _)| replaced >> i & 1 == 1) {
+        for (_, at) in dashes.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1) {
             spelling.replace_range(at..=at, "_");
         }
         token(Language::Nginx, spelling)
@@ -86,7 +87,7 @@ pub fn nginx_host_machine(port: u16) -> Value {
     token(Language::Nginx, format!("this_machine_{port}"))
 }
 
-/// Returns the part of the variable's name after `$http_` for a request header.
+/// Returns a request header's name as nginx spells it in a variable: `x_tenant` in `$http_x_tenant`.
 pub fn nginx_header_variable(name: &HeaderName) -> Value {
     token(Language::Nginx, name.as_str().to_ascii_lowercase().replace('-', "_"))
 }
@@ -99,7 +100,8 @@ pub fn nginx_path_pattern(path: &UrlPath) -> Value {
     token(Language::Nginx, segments.map(segment).collect())
 }
 
-/// Returns a header value in double quotes. Its type has no quotes, backslashes and `$`.
+/// Returns a header value in double quotes. A [`HeaderValue`] contains no quotes, backslashes or `$`, so nothing needs
+/// to be escaped.
 pub fn nginx_quoted(value: &HeaderValue) -> Value {
     token(Language::Nginx, format!("\"{value}\""))
 }
@@ -110,7 +112,7 @@ pub fn nginx_quoted_list(names: &[HeaderName]) -> Value {
     token(Language::Nginx, format!("\"{}\"", names.join(", ")))
 }
 
-/// Returns a variable that belongs to one location of a host.
+/// Returns a variable of one location of a host, such as `$cors_api_example_com_0`.
 pub fn nginx_variable(purpose: &'static str, host: &str, index: usize) -> Value {
     let name: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     token(Language::Nginx, format!("${purpose}_{name}_{index}"))
@@ -125,7 +127,7 @@ pub fn nginx_origin(origin: &Origin) -> Value {
     token(Language::Nginx, text)
 }
 
-/// Returns a regular expression, for use in quotes, for a path as clients write it, without a final slash.
+/// Returns a regular expression, for use in quotes, that matches a path as clients write it, without a final slash.
 pub fn nginx_raw_prefix(path: &UrlPath) -> Value {
     let path = path.as_str().trim_end_matches('/').replace('.', "\\.").replace('+', "\\+");
     token(Language::Nginx, path)
@@ -134,7 +136,7 @@ pub fn nginx_raw_prefix(path: &UrlPath) -> Value {
 /// Returns a host name, which may start with `*.`.
 ///
 /// # Errors
-/// NS901 for any other text; the plan has checked host names only.
+/// NS901 for any other text, which the plan cannot contain, because it checks its host names.
 pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
     match Host::new(name.strip_prefix("*.").unwrap_or(name)) {
         Ok(_) => Ok(token(Language::Nginx, name.to_owned())),
@@ -142,7 +144,7 @@ pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
     }
 }
 
-/// Types whose text has no double quotes, single quotes and backslashes.
+/// Types whose text has no double quotes, single quotes or backslashes.
 pub trait SqlName: fmt::Display {}
 impl SqlName for SqlIdent {}
 impl SqlName for ExtensionName {}
@@ -171,7 +173,7 @@ impl PsqlArgument for ContainerPath {}
 impl PsqlArgument for MigrationName {}
 impl PsqlArgument for Sum {}
 
-/// Types whose text has no blanks, quotes, `=`, `;` and `#`.
+/// Types whose text has no blanks, quotes, `=`, `;` or `#`.
 pub trait IniToken: fmt::Display {}
 impl IniToken for SqlIdent {}
 impl IniToken for SecretName {}
@@ -182,7 +184,7 @@ pub fn ini(value: &impl IniToken) -> Value {
     token(Language::Ini, value.to_string())
 }
 
-/// Returns a role or database in `pg_hba.conf`, in quotes, so that it cannot be a key word.
+/// Returns a role or database in `pg_hba.conf`. In quotes, PostgreSQL does not read it as a keyword such as `all`.
 pub fn hba_name(name: &SqlIdent) -> Value {
     token(Language::AccessRules, format!("\"{name}\""))
 }
@@ -191,7 +193,7 @@ pub fn hba_name(name: &SqlIdent) -> Value {
 pub fn hba_addresses(peers: &Peers) -> Option<Value> {
     match peers {
         Peers::None => None,
-        // All host names that end with the name of the network.
+        // The leading dot matches all host names that end with the name of the network.
         Peers::Network(network) => Some(token(Language::AccessRules, format!(".{network}"))),
         Peers::All => Some(token(Language::AccessRules, "all".into())),
     }
@@ -202,7 +204,7 @@ pub fn hba_connection(tls: bool) -> Value {
     token(Language::AccessRules, if tls { "hostssl" } else { "host" }.into())
 }
 
-/// Renders a template. Its view consists of tokens, numbers, flags and lists of them.
+/// Renders a template. The view may contain tokens, numbers, flags, and lists and records of them.
 ///
 /// # Errors
 /// NS901 if the template interpolates a value that is neither a token of its language nor a whole number.
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_tokens_of_other_languages_and_undefined_names_are_errors() {
+    fn unchecked_values_and_tokens_of_other_languages_and_undefined_names_are_errors() {
         for view in [
             context! { x => "a; } server {" },
             context! { x => sql_name(&SqlIdent::wrap("shop".into())) },

@@ -1,4 +1,5 @@
-//! Digests of the plan's parts. The files of a step are reused while the digests of the parts that it reads are unchanged.
+//! Digests of the plan's parts. The files of a step are reused while the digests of the parts that it reads are
+//! unchanged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,36 +60,40 @@ pub struct PlanPart {
     /// Whether the part is neither null nor an empty list or record.
     pub is_set: bool,
     /// The fields of a record, and whether each is set. Many parts have the same set of fields.
-    pub shape: FieldPresence,
+    pub field_presence: FieldPresence,
 }
 
 impl PlanPart {
     fn of(value: &impl Serialize) -> Arc<Self> {
-        let (text, shape) = FieldPresence::of(value);
+        let (text, field_presence) = FieldPresence::of(value);
         let is_set = !matches!(text.as_slice(), b"null" | b"[]" | b"{}");
-        Arc::new(PlanPart { digest: Digest::of(&text), is_set, shape })
+        Arc::new(PlanPart { digest: Digest::of(&text), is_set, field_presence })
     }
 }
 
 impl PlanDigests {
     pub fn of(plan: &Plan) -> Self {
-        PlanDigests::read(plan, |_, _| None)
+        PlanDigests::with_known_services(plan, |_, _| None)
     }
 
     /// Returns the digests of `plan`, which was derived from `before`; `self` has the digests of `before`. Services
     /// that both plans share are not digested again.
     #[must_use]
-    pub fn after(&self, before: &Plan, plan: &Plan) -> Self {
-        PlanDigests::read(plan, |name, service| {
+    pub fn of_derived_plan(&self, before: &Plan, plan: &Plan) -> Self {
+        PlanDigests::with_known_services(plan, |name, service| {
             let is_shared = before.services.get(name).is_some_and(|old| Arc::ptr_eq(old, service));
             is_shared.then(|| self.service(name)).flatten().map(|(_, part)| Arc::clone(part))
         })
     }
 
-    fn read(plan: &Plan, digested: impl Fn(&ServiceName, &Arc<Service>) -> Option<Arc<PlanPart>>) -> Self {
+    /// Digests the plan; `known_part` returns the part of a service that was digested before.
+    fn with_known_services(
+        plan: &Plan,
+        known_part: impl Fn(&ServiceName, &Arc<Service>) -> Option<Arc<PlanPart>>,
+    ) -> Self {
         let mut parts = parts_without_services(plan);
         parts.extend(plan.services.iter().map(|(name, service)| {
-            (service_part(name), digested(name, service).unwrap_or_else(|| PlanPart::of(service)))
+            (service_part(name), known_part(name, service).unwrap_or_else(|| PlanPart::of(service)))
         }));
         PlanDigests(parts)
     }
@@ -138,25 +143,25 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_changes_only_with_the_fields_that_it_names() {
+    fn a_step_input_changes_only_with_the_fields_that_it_reads() {
         use PlanField::{Connections, Ingress, Services};
         let parts = json!({ "ingress": { "x": 1 }, "connections": [1], "services.a": { "x": 1 }, "services.b": {} });
-        let all = |parts: &Value| {
+        let input_digests = |parts: &Value| {
             let fields: [&[PlanField]; 4] = [&[Ingress], &[Connections], &[Services], &[Ingress, Services]];
             fields.map(|fields| digests(parts).step_input(Generator::named("nginx"), fields).input_digest())
         };
-        let before = all(&parts);
+        let before = input_digests(&parts);
         for (part, value, changed) in [
             ("ingress", json!({ "x": 2 }), [true, false, false, true]),
             ("connections", json!([2]), [false, true, false, false]),
             ("services.a", json!({ "x": 2 }), [false, false, true, true]),
             ("services.c", json!({}), [false, false, true, true]),
         ] {
-            let mut other = parts.clone();
-            other[part] = value;
-            let after = all(&other);
+            let mut changed_parts = parts.clone();
+            changed_parts[part] = value;
+            let after = input_digests(&changed_parts);
             assert_eq!([0, 1, 2, 3].map(|i| before[i] != after[i]), changed, "{part}");
-            assert_ne!(digests(&parts).digest(), digests(&other).digest());
+            assert_ne!(digests(&parts).digest(), digests(&changed_parts).digest());
         }
     }
 }

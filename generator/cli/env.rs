@@ -49,7 +49,9 @@ enum Action {
 pub fn run(arguments: &Arguments) -> u8 {
     let format = if let Action::List { format, .. } = &arguments.action { *format } else { Format::Text };
     let outcome = match &arguments.action {
-        Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
+        Action::List { stack, format } => {
+            environments(stack).map(|environments| print_environments(&environments, *format))
+        }
         Action::Show { env, stack, format } => plans(stack, &[env]).map(|plans| {
             match format {
                 Format::Json => output::json_text(&settings_as_json(&plans, env)),
@@ -83,18 +85,18 @@ fn environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnost
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 
-fn list(all: &[Environment], format: Format) -> u8 {
+fn print_environments(environments: &[Environment], format: Format) -> u8 {
     let profile = |environment: &Environment| environment.stack.profile.map_or("", crate::stack::Profile::name);
     match format {
         Format::Json => {
-            let entries: Vec<Value> = all
+            let entries: Vec<Value> = environments
                 .iter()
                 .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": domain(env) }))
                 .collect();
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
-            for env in all {
+            for env in environments {
                 output::line(&format!("{:<12} {:<8} {}", env.name.to_string(), profile(env), domain(env)));
             }
         }
@@ -102,7 +104,8 @@ fn list(all: &[Environment], format: Format) -> u8 {
     SUCCESS
 }
 
-/// Returns the domain of the environment; a local one may have a different domain than the stack declares.
+/// Returns the domain of the environment, which for a local environment may differ from the domain that the stack
+/// declares.
 fn domain(environment: &Environment) -> Host {
     plan::resolve(&environment.name, &environment.stack, &ProjectFiles::default()).0.domain
 }
@@ -126,7 +129,7 @@ fn settings_as_json(plans: &[Planned], name: &str) -> String {
     String::from_utf8(writer::to_pretty(&resolved_settings(plans, name))).unwrap_or_default()
 }
 
-/// Appends a line with path and value for each value below a field.
+/// Appends a line with path and value, such as `services.orders.replicas = 2`, for each value below a field.
 fn push_fields(lines: &mut Lines, path: &FieldPath, value: &Value) {
     match value {
         Value::Object(entries) => entries.iter().for_each(|(key, value)| push_fields(lines, &path.key(key), value)),

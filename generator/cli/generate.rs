@@ -27,9 +27,9 @@ pub struct Arguments {
     watch: bool,
 }
 
-/// The pause between two runs of `--watch`. A run that finds no change takes about 1 % of it.
+/// The pause between two runs of `--watch`. A run that finds no change takes about 1 % of this time.
 const PAUSE: Duration = Duration::from_millis(300);
-/// The pause after a run with errors, since it evaluates the stack each time.
+/// The pause after a run with errors. It is longer, since the next run evaluates the stack again even without a change.
 const PAUSE_AFTER_ERRORS: Duration = Duration::from_secs(1);
 
 /// Arguments of `gen` and `check`.
@@ -77,7 +77,7 @@ fn watch(mode: Mode, arguments: &SharedArguments) -> ! {
                 match outcome {
                     Outcome::Unchanged(saved) if had_errors => _ = print_saved(arguments.format, &saved),
                     Outcome::Done(report) if had_errors || report.changes.differ() => {
-                        _ = print(arguments.format, false, &report);
+                        _ = print_report(arguments.format, false, &report);
                     }
                     _ => {}
                 }
@@ -105,7 +105,7 @@ fn run_in(mode: Mode, arguments: &SharedArguments) -> u8 {
     match pipeline::run(&arguments.request(), mode, saved_report) {
         Ok(Outcome::Unchanged(saved)) => print_saved(arguments.format, &saved),
         Ok(Outcome::Done(report)) => {
-            let code = print(arguments.format, mode == Mode::Check, &report);
+            let code = print_report(arguments.format, mode == Mode::Check, &report);
             // The process is about to exit, so skip dropping the plan: freeing it costs a fifth of planning time.
             std::mem::forget(report);
             code
@@ -130,8 +130,8 @@ fn print_saved(format: Format, saved: &str) -> u8 {
     SUCCESS
 }
 
-/// Returns the report that a later run prints if nothing changed. It contains the warnings and the files that nself did not
-/// write.
+/// Returns the report that a later run prints if nothing changed. It contains the warnings and the files that nself did
+/// not write.
 fn saved_report(report: &Report) -> String {
     let (changes, findings) = (&report.changes, &report.output.findings);
     let files = changes.manifest.files.keys().filter(|path| report.output.is_selected(path)).count();
@@ -151,7 +151,7 @@ fn saved_report(report: &Report) -> String {
     json!({ "result": result, "remarks": remarks.as_str(), "files": files }).to_string()
 }
 
-fn print(format: Format, is_check: bool, report: &Report) -> u8 {
+fn print_report(format: Format, is_check: bool, report: &Report) -> u8 {
     let changes = &report.changes;
     let differs = changes.differ();
     let findings: Vec<_> = report.findings().collect();

@@ -18,13 +18,13 @@ pub struct Arguments {
     #[arg(long, default_value = "local", value_name = "NAME")]
     env: String,
     #[arg(long, value_enum, default_value = "services")]
-    of: What,
+    of: Subject,
     #[arg(long, value_enum, default_value = "mermaid")]
-    format: Drawing,
+    format: GraphFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
+enum Subject {
     /// Connections between services, and the order of their start.
     Services,
     /// Generators, their files, and which files other files depend on.
@@ -32,22 +32,23 @@ enum What {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Drawing {
+enum GraphFormat {
     Mermaid,
     Dot,
     Json,
 }
 
-/// Nodes by name, each with its group, and arrows with labels.
 #[derive(Debug, Default)]
 struct Graph {
+    /// Name and group of each node.
     nodes: BTreeSet<(String, String)>,
+    /// Start, end and label of each arrow.
     arrows: BTreeSet<(String, String, String)>,
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
     match draw(arguments) {
-        Ok(text) if arguments.format == Drawing::Json => {
+        Ok(text) if arguments.format == GraphFormat::Json => {
             output::json_text(&text);
             SUCCESS
         }
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             SUCCESS
         }
         Err(findings) => {
-            let format = if arguments.format == Drawing::Json { Format::Json } else { Format::Text };
+            let format = if arguments.format == GraphFormat::Json { Format::Json } else { Format::Text };
             output::failure(format, &findings);
             ERROR
         }
@@ -67,7 +68,7 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
     let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let mut graph = Graph::default();
     match arguments.of {
-        What::Services => {
+        Subject::Services => {
             for plan in generated.plans.iter().map(|planned| &planned.plan) {
                 for (name, service) in &plan.services {
                     graph.nodes.insert((name.to_string(), service.zone.name().to_owned()));
@@ -81,7 +82,7 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
                 }
             }
         }
-        What::Derivations => {
+        Subject::Derivations => {
             for (path, artifact) in generated.artifacts.iter() {
                 let Some(backend) = Backend::of_output(path) else { continue };
                 graph.nodes.insert((backend.name().to_owned(), "generator".to_owned()));
@@ -92,9 +93,9 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
         }
     }
     Ok(match arguments.format {
-        Drawing::Mermaid => mermaid(&graph),
-        Drawing::Dot => dot(&graph),
-        Drawing::Json => {
+        GraphFormat::Mermaid => mermaid(&graph),
+        GraphFormat::Dot => dot(&graph),
+        GraphFormat::Json => {
             let nodes: Vec<Value> =
                 graph.nodes.iter().map(|(name, group)| json!({ "name": name, "group": group })).collect();
             let arrows: Vec<Value> = graph

@@ -60,9 +60,9 @@ fn build_image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         Some(base) => fetch_bases(arguments, &service, &base, &platforms).map_err(locate)?,
     };
     let layout = service.build(&layer, bases).map_err(locate)?;
-    let (folder, shown) = layout_folder(arguments, &project);
+    let (folder, displayed_path) = layout_folder(arguments, &project);
     layout.write(&folder).map_err(|error| vec![error.into()])?;
-    report(arguments, &shown, &service, (&layout, &layer), &platforms);
+    print_report(arguments, &displayed_path, &service, (&layout, &layer), &platforms);
     Ok(SUCCESS)
 }
 
@@ -96,7 +96,7 @@ fn fetch_bases(_: &Arguments, service: &ImageService, _: &ImageName, _: &[Platfo
         .message("this nself was built without the feature `registry`, so it cannot fetch base images"))
 }
 
-fn report(
+fn print_report(
     arguments: &Arguments,
     folder: &Path,
     service: &ImageService,

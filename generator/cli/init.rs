@@ -36,16 +36,16 @@ pub(super) fn template(name: &str) -> Result<String, String> {
 
 pub fn run(arguments: &Arguments) -> u8 {
     let folder = &arguments.folder;
-    let (files, next) = match &arguments.template {
+    let (files, next_step) = match &arguments.template {
         None => {
             let text = STARTER.replace(MARKER, &project_name(folder)).into_bytes();
-            let next =
+            let next_step =
                 "nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait";
-            (vec![("stack.ncl", text)], next.to_owned())
+            (vec![("stack.ncl", text)], next_step.to_owned())
         }
         Some(name) => {
             let files = templates::files(name).map(|(path, bytes)| (path, bytes.to_vec()));
-            (files.collect(), line_for_stack(folder, name))
+            (files.collect(), step_for_stack(folder, name))
         }
     };
     match write_files(folder, &files) {
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             for (path, _) in &files {
                 output::line(&folder.join(path).display().to_string());
             }
-            output::remark(&format!("next: {next}"));
+            output::remark(&format!("next: {next_step}"));
             SUCCESS
         }
         Err(findings) => {
@@ -63,10 +63,10 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
 }
 
-/// Returns the line that adds the service to the stack.
-fn line_for_stack(folder: &Path, template: &str) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let context = folder.strip_prefix(here).unwrap_or(folder).display().to_string();
+/// Returns the next step: the line that adds the service to the stack, or to move a folder that no stack can use.
+fn step_for_stack(folder: &Path, template: &str) -> String {
+    let working_folder = std::env::current_dir().unwrap_or_default();
+    let context = folder.strip_prefix(working_folder).unwrap_or(folder).display().to_string();
     if let Some(reason) = ProjectPath::refusal(&context) {
         return format!(
             "move the folder to a path that a stack can use, such as `services/orders` beside stack.ncl: {reason}"
@@ -97,19 +97,19 @@ pub(super) fn write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<()
 }
 
 fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
-    let place = Root::named(folder);
-    let open = place.open_or_create(0o755).map_err(|error| (folder.to_owned(), error))?;
+    let root = Root::named(folder);
+    let opened = root.open_or_create(0o755).map_err(|error| (folder.to_owned(), error))?;
     for (path, _) in files {
-        let at = |error| (folder.join(path), error);
-        if open.stat(path).map_err(at)?.is_some() {
+        let with_path = |error| (folder.join(path), error);
+        if opened.stat(path).map_err(with_path)?.is_some() {
             let reason = Reason::System(std::io::ErrorKind::AlreadyExists.into());
-            return Err(at(FileError { path: folder.join(path), scope: open.scope(), reason }));
+            return Err(with_path(FileError { path: folder.join(path), scope: opened.scope(), reason }));
         }
     }
     for (path, bytes) in files {
         let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
-        let created = parent.map_or(Ok(()), |parent| open.make_folder(parent, 0o755).map(drop));
-        created.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
+        let made_parent = parent.map_or(Ok(()), |parent| opened.make_folder(parent, 0o755).map(drop));
+        made_parent.and_then(|()| opened.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
     }
     Ok(())
 }

@@ -58,23 +58,23 @@ fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let project = arguments.stack.project();
     let old = Lock::read(&project).map_err(|finding| vec![finding])?;
     let images = stack_images(&arguments.stack)?;
-    let refresh = match arguments.update_all {
+    let images_to_update = match arguments.update_all {
         true => images.names(),
         false => lock::select(&images, &arguments.update)?,
     };
-    if arguments.check && refresh.is_empty() {
-        return Ok(report_check(arguments, &old, &images));
+    if arguments.check && images_to_update.is_empty() {
+        return Ok(print_check(arguments, &old, &images));
     }
     let resolve = |names: &BTreeSet<String>| arguments.registry.registry().resolve_all(names);
-    let new = lock::update(&old, &images, refresh, resolve)?;
+    let new = lock::update(&old, &images, images_to_update, resolve)?;
     let is_changed = !new.is_written(&project).map_err(|finding| vec![finding])?;
     if is_changed && !arguments.check {
         new.write(&project).map_err(|finding| vec![finding])?;
     }
-    Ok(report(arguments, &lock::changes(&old, &new), new.images.len(), is_changed))
+    Ok(print_report(arguments, &lock::changes(&old, &new), new.images.len(), is_changed))
 }
 
-/// Returns the images of all environments, as the stack names them.
+/// Returns the images of all environments, as the stack names them: without the digests of the lock.
 fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> {
     let request = Request { pins: Some(Lock::default()), ..stack.request(&[], None) };
     let generated = pipeline::generate(&request)?;
@@ -88,7 +88,7 @@ fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> 
     Ok(images)
 }
 
-fn report_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
+fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
     let findings = diagnostic::merge(images.differences(lock));
     match arguments.format {
         Format::Json => {
@@ -103,7 +103,7 @@ fn report_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 
     if findings.is_empty() { SUCCESS } else { DIFFERENCES }
 }
 
-fn report(arguments: &Arguments, changes: &[Change], images: usize, is_changed: bool) -> u8 {
+fn print_report(arguments: &Arguments, changes: &[Change], images: usize, is_changed: bool) -> u8 {
     let (status, remark) = match (is_changed, arguments.check) {
         (false, _) => ("same", "all pinned"),
         (true, true) => ("differs", "differs from the registries; run the same command without --check to update it"),

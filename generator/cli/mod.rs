@@ -66,7 +66,8 @@ enum Command {
     /// Write the files of a published release to a folder.
     #[cfg(feature = "registry")]
     Pull(pull::PullArguments),
-    /// Show the field of the stack from which a generated file or one line of it comes, or why the last run changed files.
+    /// Show the field of the stack from which a generated file or one line of it comes, or why the last run changed
+    /// files.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
     Verify(verify::Arguments),
@@ -99,7 +100,8 @@ const STACK_FILE: &str = "stack.ncl";
 /// Arguments about the stack and its evaluation.
 #[derive(Debug, Clone, Args)]
 struct StackArguments {
-    /// The stack file; by default, `stack.ncl` in this folder or the nearest one above it, up to the root of the repository.
+    /// The stack file; by default, `stack.ncl` in this folder or the nearest one above it, up to the root of the
+    /// repository.
     #[arg(default_value = STACK_FILE, hide_default_value = true)]
     stack: PathBuf,
     /// Also allow imports from this folder.
@@ -111,15 +113,16 @@ struct StackArguments {
 }
 
 impl StackArguments {
-    /// Returns the path of the stack file. Unless the command line names a file, it is in the working folder or above.
+    /// Returns the path of the stack file. If the command line does not name a file, it is in the working folder or in
+    /// the nearest folder above.
     fn path(&self) -> PathBuf {
         if self.stack.as_os_str() != STACK_FILE {
             return self.stack.clone();
         }
-        let here = std::env::current_dir().unwrap_or_default();
+        let working_folder = std::env::current_dir().unwrap_or_default();
         let is_file = |path: &Path| files::stat_target(path).is_ok_and(|stat| stat.is_file());
-        for (depth, folder) in here.ancestors().enumerate() {
-            // The way up is relative, so that messages show the paths that the user can type.
+        for (depth, folder) in working_folder.ancestors().enumerate() {
+            // The path is relative, such as `../stack.ncl`, so that messages show paths that the user can type.
             let path = std::iter::repeat_n("..", depth).chain([STACK_FILE]).collect::<PathBuf>();
             if is_file(&path) {
                 return path;
@@ -139,7 +142,7 @@ impl StackArguments {
         std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
     }
 
-    /// Returns a request for these environments, all if there are none. A child process evaluates the stack.
+    /// Returns a request for these environments, or for all if the list is empty. A child process evaluates the stack.
     fn request(&self, environments: &[String], out: Option<&Path>) -> Request {
         let limits = Limits { time: Duration::from_secs(self.time_limit), ..Limits::default() };
         let executable = std::env::current_exe().unwrap_or_else(|_| "nself".into());

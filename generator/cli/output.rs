@@ -49,8 +49,8 @@ pub fn failure(format: Format, findings: &[Diagnostic]) {
     }
 }
 
-/// Maximum number of findings that are printed; `--format json` has all.
-const FINDINGS: usize = 1_000;
+/// The maximum number of findings that are printed as text; `--format json` prints all.
+const MAX_FINDINGS: usize = 1_000;
 
 /// Prints findings in order, and their number.
 pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
@@ -58,7 +58,7 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     let mut lines = Lines::default();
     let (mut errors, mut warnings) = (0, 0);
     for finding in findings {
-        if errors + warnings < FINDINGS {
+        if errors + warnings < MAX_FINDINGS {
             lines.append(&render(finding, colour));
         }
         *if finding.is_error() { &mut errors } else { &mut warnings } += 1;
@@ -67,7 +67,7 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| words::count(*number, what));
     let counts: Vec<String> = counts.collect();
     if !counts.is_empty() {
-        let hidden = (errors + warnings).saturating_sub(FINDINGS);
+        let hidden = (errors + warnings).saturating_sub(MAX_FINDINGS);
         let hidden = if hidden > 0 { format!("; {hidden} of them not shown") } else { String::new() };
         lines.push(&[counts.join(", "), hidden].concat());
     }

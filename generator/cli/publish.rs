@@ -68,7 +68,7 @@ pub(super) fn exit_code(outcome: Outcome, format: Format) -> u8 {
     }
 }
 
-/// Returns the finding about a file that cannot be used as a key.
+/// Returns the finding about a file that cannot be read or written as a key.
 pub(super) fn key_error(path: &Path, error: &std::io::Error) -> Vec<Diagnostic> {
     vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))]
 }

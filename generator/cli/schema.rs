@@ -31,12 +31,12 @@ pub fn run(arguments: &Arguments) -> u8 {
     let schema = schemars::schema_for!(Stack).to_value();
     if let Some(name) = &arguments.name {
         match select(&schema, name) {
-            Ok((name, one)) => {
+            Ok((name, definition)) => {
                 match arguments.format {
-                    SchemaFormat::Json => output::json(&one),
+                    SchemaFormat::Json => output::json(&definition),
                     SchemaFormat::Text => {
                         let mut text = String::new();
-                        record(&name, &one, &mut text);
+                        append_type(&name, &definition, &mut text);
                         output::document(&text);
                     }
                 }
@@ -50,29 +50,31 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
     match arguments.format {
         SchemaFormat::Json => output::json(&schema),
-        SchemaFormat::Text => output::document(&text(&schema)),
+        SchemaFormat::Text => output::document(&schema_text(&schema)),
     }
     SUCCESS
 }
 
-/// Finds a type by its name, or by the name of a field that has it.
+/// Returns the name and definition of a type, which is found by its name or by the name of a field that has it.
 ///
 /// # Errors
 /// NS102 for a name that is neither.
 fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
-    let none = Map::new();
-    let definitions = schema["$defs"].as_object().unwrap_or(&none);
+    let empty = Map::new();
+    let definitions = schema["$defs"].as_object().unwrap_or(&empty);
     if name.eq_ignore_ascii_case("stack") {
         return Ok(("Stack".into(), schema.clone()));
     }
-    let types: BTreeMap<&str, &Value> = definitions.iter().map(|(name, one)| (name.as_str(), one)).collect();
-    let fields = std::iter::once(schema).chain(types.values().copied());
-    let fields = fields.flat_map(|one| one["properties"].as_object().into_iter().flatten());
-    let named = fields.filter_map(|(field, one)| Some((field.as_str(), type_name(one)?)));
-    let mut names: BTreeMap<&str, &str> = named.collect();
+    let types: BTreeMap<&str, &Value> =
+        definitions.iter().map(|(name, definition)| (name.as_str(), definition)).collect();
+    let records = std::iter::once(schema).chain(types.values().copied());
+    let fields = records.flat_map(|record| record["properties"].as_object().into_iter().flatten());
+    // The name of a type by each name under which it is found.
+    let mut names: BTreeMap<&str, &str> =
+        fields.filter_map(|(field, schema)| Some((field.as_str(), type_name(schema)?))).collect();
     names.extend(types.keys().map(|name| (*name, *name)));
-    let found = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, of)| *of);
-    let definition = found.and_then(|found| Some((found.to_owned(), (*types.get(found)?).clone())));
+    let found_type = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, type_name)| *type_name);
+    let definition = found_type.and_then(|found_type| Some((found_type.to_owned(), (*types.get(found_type)?).clone())));
     definition.ok_or_else(|| {
         Diagnostic::error(Code::UnknownField, FieldPath::root())
             .message(format!("the stack language has no type or field `{name}`"))
@@ -89,60 +91,65 @@ fn type_name(schema: &Value) -> Option<&str> {
     let alternatives = schema["anyOf"].as_array().into_iter().flatten();
     alternatives
         .chain([&schema["additionalProperties"], &schema["items"]])
-        .find_map(|below| if below.is_object() { type_name(below) } else { None })
+        .find_map(|inner| if inner.is_object() { type_name(inner) } else { None })
 }
 
-fn text(schema: &Value) -> String {
-    let mut out = String::new();
-    let none = Map::new();
-    let definitions = schema["$defs"].as_object().unwrap_or(&none);
-    record("Stack", schema, &mut out);
+/// Returns the description of all types.
+fn schema_text(schema: &Value) -> String {
+    let mut text = String::new();
+    let empty = Map::new();
+    let definitions = schema["$defs"].as_object().unwrap_or(&empty);
+    append_type("Stack", schema, &mut text);
     for (name, definition) in definitions {
-        record(name, definition, &mut out);
+        append_type(name, definition, &mut text);
     }
-    out
+    text
 }
 
 /// Appends a type: its description, then its fields or alternatives.
-fn record(name: &str, schema: &Value, out: &mut String) {
-    let about = schema["description"].as_str().or(schema["title"].as_str()).unwrap_or_default();
-    let _ = writeln!(out, "{name}: {}", about.replace('\n', " "));
+fn append_type(name: &str, schema: &Value, text: &mut String) {
+    let description = schema["description"].as_str().or(schema["title"].as_str()).unwrap_or_default();
+    let _ = writeln!(text, "{name}: {}", description.replace('\n', " "));
     for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-        let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
-        let _ = writeln!(out, "  {field:<24} {:<28} {about}", kind(schema));
+        let description = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
+        let _ = writeln!(text, "  {field:<24} {:<28} {description}", type_text(schema));
     }
     for alternative in schema["oneOf"].as_array().into_iter().flatten() {
-        let about = alternative["description"].as_str().unwrap_or_default().replace('\n', " ");
+        let description = alternative["description"].as_str().unwrap_or_default().replace('\n', " ");
+        // An alternative is one tag, a record with one field, or a list of tags.
         let tag = alternative["const"].as_str().map(str::to_owned);
-        let names =
-            tag.or_else(|| alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect()));
-        let plain = || {
+        let field = || -> Option<String> {
+            alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect())
+        };
+        let tags = || {
             alternative["enum"]
                 .as_array()
                 .map(|tags| tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "))
         };
-        let _ = writeln!(out, "  {:<24} {:<28} {about}", names.or_else(plain).unwrap_or_default(), "");
+        let _ =
+            writeln!(text, "  {:<24} {:<28} {description}", tag.or_else(field).or_else(tags).unwrap_or_default(), "");
     }
     let tags = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let tags: Vec<String> = tags.map(|tag| format!("'{tag}")).collect();
     if !tags.is_empty() {
-        let _ = writeln!(out, "  {}", tags.join(" | "));
+        let _ = writeln!(text, "  {}", tags.join(" | "));
     }
-    out.push('\n');
+    text.push('\n');
 }
 
-fn kind(schema: &Value) -> String {
+/// Returns the type of a field, such as `{ _ : Service }`, `Array string` or `Port | string`.
+fn type_text(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().unwrap_or(reference).to_owned();
     }
-    if let Some(any) = schema["anyOf"].as_array() {
-        return any.iter().map(kind).filter(|kind| kind != "null").collect::<Vec<_>>().join(" | ");
+    if let Some(alternatives) = schema["anyOf"].as_array() {
+        return alternatives.iter().map(type_text).filter(|name| name != "null").collect::<Vec<_>>().join(" | ");
     }
     if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
-        return format!("{{ _ : {} }}", kind(values));
+        return format!("{{ _ : {} }}", type_text(values));
     }
     if let Some(items) = schema.get("items") {
-        return format!("Array {}", kind(items));
+        return format!("Array {}", type_text(items));
     }
     match &schema["type"] {
         Value::String(name) => name.clone(),

@@ -62,31 +62,31 @@ impl OutputArguments {
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
-    let created = match &arguments.action {
+    let outcome = match &arguments.action {
         Action::Init { env, output } => init(output, env),
         Action::Kubernetes { env, output } => kubernetes(output, env),
         Action::Check { env, output } => check(output, env),
     };
-    created.unwrap_or_else(|findings| {
+    outcome.unwrap_or_else(|findings| {
         output::findings(&findings);
         ERROR
     })
 }
 
 fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
-    let created = secrets::init(&arguments.folder(environment)?)?;
-    output::findings(&created.findings);
-    created.created.iter().for_each(|name| output::line(&format!("created {name}")));
-    output::remark(&format!("{} created, {} existing", created.created.len(), created.existing.len()));
-    created.version_control_problem.iter().for_each(|remark| output::remark(remark));
-    for (name, description) in &created.required {
+    let outcome = secrets::init(&arguments.folder(environment)?)?;
+    output::findings(&outcome.findings);
+    outcome.created.iter().for_each(|name| output::line(&format!("created {name}")));
+    output::remark(&format!("{} created, {} existing", outcome.created.len(), outcome.existing.len()));
+    outcome.version_control_problem.iter().for_each(|problem| output::remark(problem));
+    for (name, description) in &outcome.required {
         let path = arguments.out.join(environment).join("secrets").join(name.as_str());
         output::remark(&format!("missing {name}: {description}; write it to {}", path.display()));
     }
-    Ok(if created.required.is_empty() { SUCCESS } else { DIFFERENCES })
+    Ok(if outcome.required.is_empty() { SUCCESS } else { DIFFERENCES })
 }
 
-/// Prints values for a different program. It refuses a terminal, where the values would stay visible.
+/// Prints the values for a different program. It refuses a terminal, on which the values would stay visible.
 fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
     let (text, remark) = secrets::manifests(&arguments.folder(environment)?)?;
     if terminal::are_terminals().0 {
@@ -104,14 +104,14 @@ fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<
 fn check(arguments: &OutputArguments, environments: &[String]) -> Result<u8, Vec<Diagnostic>> {
     let environments = match environments {
         [] => secrets::environments(&arguments.root()).map_err(|finding| vec![finding])?,
-        named => named.to_vec(),
+        selected => selected.to_vec(),
     };
     let folders: Result<Vec<SecretFolder>, _> = environments.iter().map(|name| arguments.folder(name)).collect();
-    let checked = secrets::check(&folders?).map_err(|finding| vec![finding])?;
-    output::findings(&checked.findings);
-    checked.version_control_problem.iter().for_each(|remark| output::remark(remark));
-    if checked.findings.is_empty() {
+    let outcome = secrets::check(&folders?).map_err(|finding| vec![finding])?;
+    output::findings(&outcome.findings);
+    outcome.version_control_problem.iter().for_each(|problem| output::remark(problem));
+    if outcome.findings.is_empty() {
         output::remark("no findings about secrets");
     }
-    Ok(if checked.findings.iter().any(Diagnostic::is_error) { DIFFERENCES } else { SUCCESS })
+    Ok(if outcome.findings.iter().any(Diagnostic::is_error) { DIFFERENCES } else { SUCCESS })
 }

@@ -8,8 +8,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 
 fn parse(words: &[&str]) -> Result<Command, clap::error::ErrorKind> {
-    let all = std::iter::once("nself").chain(words.iter().copied());
-    Cli::try_parse_from(all).map(|cli| cli.command).map_err(|error| error.kind())
+    let command_line = std::iter::once("nself").chain(words.iter().copied());
+    Cli::try_parse_from(command_line).map(|cli| cli.command).map_err(|error| error.kind())
 }
 
 #[test]
@@ -19,32 +19,32 @@ fn the_command_line_is_consistent() {
 
 #[test]
 fn every_command_has_a_help_text() {
-    fn missing(command: &clap::Command, out: &mut Vec<String>) {
-        for below in command.get_subcommands().filter(|one| !one.is_hide_set()) {
-            if below.get_about().is_none() {
-                out.push(format!("{} {}", command.get_name(), below.get_name()));
+    fn collect_without_help(command: &clap::Command, names: &mut Vec<String>) {
+        for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+            if subcommand.get_about().is_none() {
+                names.push(format!("{} {}", command.get_name(), subcommand.get_name()));
             }
-            missing(below, out);
+            collect_without_help(subcommand, names);
         }
     }
-    let mut out = Vec::new();
-    missing(&Cli::command(), &mut out);
-    assert_eq!(out, [] as [&str; 0]);
+    let mut names = Vec::new();
+    collect_without_help(&Cli::command(), &mut names);
+    assert_eq!(names, [] as [&str; 0]);
 }
 
-/// The arguments that all commands about a stack share.
+/// A command line with only the arguments that all commands about a stack share.
 #[derive(Parser)]
-struct Alone {
+struct StackCommandLine {
     #[command(flatten)]
     stack: StackArguments,
 }
 
 #[test]
 fn the_folder_of_the_stack_is_the_project() {
-    let project = |words: &[&str]| Alone::try_parse_from(words).map(|alone| alone.stack.project()).ok();
-    let here = std::env::current_dir().unwrap();
-    assert_eq!(project(&["nself"]), Some(here.clone()));
-    assert_eq!(project(&["nself", "shop/stack.ncl"]), Some(here.join("shop")));
+    let project = |words: &[&str]| StackCommandLine::try_parse_from(words).map(|line| line.stack.project()).ok();
+    let working_folder = std::env::current_dir().unwrap();
+    assert_eq!(project(&["nself"]), Some(working_folder.clone()));
+    assert_eq!(project(&["nself", "shop/stack.ncl"]), Some(working_folder.join("shop")));
     assert_eq!(project(&["nself", "/srv/stack.ncl"]), Some("/srv".into()));
 }
 

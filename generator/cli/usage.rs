@@ -1,5 +1,5 @@
-//! Help, versions and errors about arguments. An error repeats arguments of the user, so control characters in them are
-//! escaped first.
+//! Prints help, versions and errors about arguments. An error quotes arguments of the user, so control characters in
+//! them are escaped first.
 
 use clap::error::{ContextKind, ContextValue, Error};
 

@@ -89,18 +89,19 @@ pub fn gc(arguments: &GcArguments) -> u8 {
             return ERROR;
         }
     }
-    // The lock excludes runs that write. A run without the lock may find an object missing; it then writes the object again.
+    // The lock excludes runs that write. A run that only reads does not take it and may miss a deleted object; it then
+    // writes the object again.
     let lock = cache.lock();
     let generations = cache.generations();
     let deleted = generations.delete_all_but_latest(arguments.keep.max(1));
-    let wanted: BTreeSet<String> = generations
+    let used_objects: BTreeSet<String> = generations
         .all()
         .into_iter()
         .flat_map(|(_, generation)| generation.objects().map(|digest| digest.to_string()).collect::<Vec<_>>())
         .collect();
-    let swept = cache.objects().sweep(&|name| wanted.contains(name), arguments.grace);
+    let deleted_objects = cache.objects().sweep(&|name| used_objects.contains(name), arguments.grace);
     drop(lock);
-    match swept {
+    match deleted_objects {
         Ok((count, bytes)) => {
             output::remark(&format!("deleted {deleted} generations and {count} objects with {bytes} bytes"));
             SUCCESS

@@ -52,7 +52,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         Format::Json => output::json(&json!({
             "version": 1, "path": path, "line": line.as_ref().map(|(number, _)| number),
             "text": line.as_ref().map(|(_, text)| text), "field": field, "span": span, "generator": backend.name(),
-            "derivation": derivation, "reads": reads, "on_disk": on_disk.word(),
+            "derivation": derivation, "reads": reads, "on_disk": on_disk.name(),
         })),
         Format::Text => {
             output::line(&match &line {
@@ -80,7 +80,7 @@ fn rebuilt(arguments: &Arguments) -> u8 {
         return DIFFERENCES;
     };
     let empty = Generation::default();
-    let old = generations.len().checked_sub(2).map_or(&empty, |before| &generations[before].1);
+    let old = generations.len().checked_sub(2).map_or(&empty, |index| &generations[index].1);
     let GenerationChanges { files, same_bytes, inputs, generators, parts } = new.changes_from(old);
     match arguments.format {
         Format::Json => output::json(&json!({
@@ -96,8 +96,8 @@ fn rebuilt(arguments: &Arguments) -> u8 {
                 for (title, changes) in
                     [("input", &inputs), ("generator", &generators), ("part of the plan", &parts), ("file", &files)]
                 {
-                    for (name, how) in changes {
-                        lines.push(&format!("  {title} {how}: {name}"));
+                    for (name, change) in changes {
+                        lines.push(&format!("  {title} {change}: {name}"));
                     }
                 }
                 if same_bytes > 0 {

@@ -1,7 +1,7 @@
-//! Checks that SQL of the user is complete, and that this crate, psql and all versions of the server parse it in the same
-//! way. Ambiguous text is refused.
+//! Checks that SQL of the user is complete, and that this crate, psql and all versions of PostgreSQL parse it in the
+//! same way. Refuses ambiguous text.
 
-use super::lexer::{Token, TokenKind, content_of_literal, place, starts_word, tokens};
+use super::lexer::{Token, TokenKind, content_of_literal, place_in_words, starts_word, tokens};
 use crate::codes::Code;
 
 /// Maximum nesting of brackets and CASE. Parsers recurse once per level.
@@ -35,14 +35,18 @@ impl Fault {
 
     /// Returns the fault as one sentence about `text`.
     pub fn message(&self, text: &str) -> String {
-        if text.trim().is_empty() { self.what.clone() } else { format!("at {}: {}", place(text, self.at), self.what) }
+        if text.trim().is_empty() {
+            self.what.clone()
+        } else {
+            format!("at {}: {}", place_in_words(text, self.at), self.what)
+        }
     }
 }
 
-/// Returns the reason if a text is incomplete, contains more than its form allows, or is ambiguous between readers.
+/// Returns the reason if a text is incomplete, contains more than its form allows, or is ambiguous.
 pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
-    let control = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{feff}';
-    if let Some((at, sign)) = text.char_indices().find(|(_, c)| control(*c)) {
+    let is_control = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{feff}';
+    if let Some((at, sign)) = text.char_indices().find(|(_, c)| is_control(*c)) {
         return Some(Fault::new(at, format!("it contains the control character U+{:04X}", u32::from(sign))));
     }
     let tokens = match tokens(text) {
@@ -50,12 +54,12 @@ pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
         Err(open) => return Some(Fault::new(open.at, format!("the {} is not closed", open.what))),
     };
     first_ambiguity(&tokens)
-        .or_else(|| brackets(text, &tokens, form))
+        .or_else(|| bracket_fault(&tokens, form))
         .or_else(|| depth_fault(&tokens))
         .or_else(|| if form == TextForm::Statements { body_fault(&tokens) } else { None })
 }
 
-/// Returns the reason if a text is nested too deeply for a parser. There is no other check.
+/// Returns the reason if a text is nested too deeply for a parser. Nothing else is checked.
 pub fn nested_too_deep(text: &str) -> Option<Fault> {
     match tokens(text) {
         Ok(tokens) => depth_fault(&tokens).or_else(|| body_fault(&tokens)),
@@ -64,12 +68,12 @@ pub fn nested_too_deep(text: &str) -> Option<Fault> {
     }
 }
 
-/// Returns the word at which psql finds the end of BEGIN ATOMIC … END before its last word. psql counts the words BEGIN,
-/// CASE and END outside of brackets, also where they are names.
-pub fn early_end(text: &str) -> Option<Fault> {
+/// Returns a fault if psql would end a body BEGIN ATOMIC … END at a word other than the last one. psql counts the words
+/// BEGIN, CASE and END outside of brackets, also where they are names.
+pub fn psql_end_fault(text: &str) -> Option<Fault> {
     let tokens = tokens(text).unwrap_or_default();
     let (mut depth, mut brackets) = (0_usize, 0_usize);
-    let last = tokens.iter().rposition(|token| token.kind == TokenKind::Word);
+    let last_word = tokens.iter().rposition(|token| token.kind == TokenKind::Word);
     for (i, token) in tokens.iter().enumerate() {
         match (token.kind, token.text.to_ascii_lowercase().as_str()) {
             (TokenKind::Symbol, "(") => brackets += 1,
@@ -78,32 +82,34 @@ pub fn early_end(text: &str) -> Option<Fault> {
             (TokenKind::Word, "end") if brackets == 0 => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if (depth == 0) != (Some(i) >= last) {
+        let (is_closed, is_last) = (depth == 0, Some(i) >= last_word);
+        if is_closed != is_last {
             return Some(Fault::new(
                 token.at,
-                "psql reads another end of the body; put the names begin, case and end in quotes",
+                "psql ends the body at a different END; put the names begin, case and end in double quotes",
             ));
         }
     }
     None
 }
 
-fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
-    let mut brackets: Vec<&Token> = Vec::new();
-    let mut empty = true;
+/// Returns a fault if brackets do not match, or at the first token that the form does not allow.
+fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
+    let mut open_brackets: Vec<&Token> = Vec::new();
+    let mut is_empty = true;
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
             (TokenKind::Comment, _) if form == TextForm::ExpressionOrQuery => return fault("it contains a comment"),
             (TokenKind::Comment, _) => continue,
-            (TokenKind::Symbol, "(" | "[" | "{") => brackets.push(token),
+            (TokenKind::Symbol, "(" | "[" | "{") => open_brackets.push(token),
             (TokenKind::Symbol, close @ (")" | "]" | "}")) => {
                 let opening = match close {
                     ")" => "(",
                     "]" => "[",
                     _ => "{",
                 };
-                if brackets.pop().is_none_or(|open| open.text != opening) {
+                if open_brackets.pop().is_none_or(|open| open.text != opening) {
                     return fault("this bracket has no opening bracket");
                 }
             }
@@ -112,51 +118,51 @@ fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
             (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this character is not part of SQL"),
             _ => {}
         }
-        empty = false;
+        is_empty = false;
     }
-    if empty && (form == TextForm::ExpressionOrQuery || text.trim().is_empty()) {
-        return (form == TextForm::ExpressionOrQuery).then(|| Fault::new(0, "it is empty"));
+    if is_empty && form == TextForm::ExpressionOrQuery {
+        return Some(Fault::new(0, "it is empty"));
     }
-    brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
+    open_brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
 }
 
-/// Returns the first token that readers understand differently.
+/// Returns a fault at the first token that PostgreSQL, psql and the parser of this crate may read differently.
 fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
     let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
     significant.iter().enumerate().find_map(|(i, token)| {
-        let before = i.checked_sub(1).map(|before| significant[before]);
-        let after = significant.get(i + 1).copied();
-        let touches = |next: Option<&Token>| next.is_some_and(|next| next.at == token.at + token.text.len());
+        let previous = i.checked_sub(1).map(|previous| significant[previous]);
+        let following = significant.get(i + 1).copied();
+        let touches_following = following.is_some_and(|next| next.at == token.at + token.text.len());
         let reason = match (token.kind, token.text) {
-            // The server reads the second string with the quoting of the first one; other readers do not.
-            (TokenKind::Literal, _) if before.is_some_and(|before| before.kind == TokenKind::Literal) => {
+            // The server reads the second string with the quoting of the first one; psql and the parser do not.
+            (TokenKind::Literal, _) if previous.is_some_and(|previous| previous.kind == TokenKind::Literal) => {
                 "a string follows another string; join the two with `||`"
             }
             // Escapes hide the characters of the body, so its depth cannot be measured.
             (TokenKind::Literal, body)
-                if before.is_some_and(|before| before.text.eq_ignore_ascii_case("as"))
+                if previous.is_some_and(|previous| previous.text.eq_ignore_ascii_case("as"))
                     && !body.starts_with(['$', '\'']) =>
             {
                 "a function body has escapes; write it between `$$`"
             }
             (TokenKind::Quoted, name) if !name.starts_with('"') => "a name uses `U&`; write its characters",
             (TokenKind::Number, _)
-                if touches(after) && after.is_some_and(|next| starts_word(next.text.as_bytes()[0])) =>
+                if touches_following && following.is_some_and(|next| starts_word(next.text.as_bytes()[0])) =>
             {
                 "a number ends in letters; write it in decimal digits, with a blank after it"
             }
             (TokenKind::Number | TokenKind::Symbol, _)
-                if touches(after) && after.is_some_and(|next| next.text.starts_with('$')) =>
+                if touches_following && following.is_some_and(|next| next.text.starts_with('$')) =>
             {
                 "a `$` directly follows a different symbol; put a blank between the two"
             }
-            // psql replaces `:name` with the value of a variable.
+            // psql replaces `:name` with the value of a variable, but leaves the cast `::name`.
             (TokenKind::Symbol, ":")
-                if before.is_none_or(|b| b.text != ":" || b.at + 1 != token.at) && touches(after) =>
+                if touches_following && previous.is_none_or(|colon| colon.text != ":" || colon.at + 1 != token.at) =>
             {
-                let next = after.map_or(b' ', |next| next.text.as_bytes()[0]);
-                let variable = starts_word(next) || [b'\'', b'"', b'{'].contains(&next);
-                variable
+                let next_byte = following.map_or(b' ', |next| next.text.as_bytes()[0]);
+                let is_variable = starts_word(next_byte) || [b'\'', b'"', b'{'].contains(&next_byte);
+                is_variable
                     .then_some("psql takes `:` and the word after it for a variable; put a blank between the two")?
             }
             _ => return None,
@@ -173,33 +179,33 @@ struct Level {
     prefixes: usize,
 }
 
-/// Returns a fault if a parser could run out of stack on the tokens. Works without recursion.
+/// Returns a fault if a parser could run out of stack on the tokens. Does not recurse itself.
 fn depth_fault(tokens: &[Token]) -> Option<Fault> {
     let mut levels = vec![Level::default()];
-    let mut before: Option<&Token> = None;
+    let mut previous: Option<&Token> = None;
     for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
         let level = levels.last_mut()?;
         level.tokens += 1;
-        if is_prefix(token, before) {
+        if is_prefix(token, previous) {
             level.prefixes += 1;
         }
-        before = Some(token);
-        let is = |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
+        previous = Some(token);
+        let is_word = |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
         match token.text {
             "(" | "[" | "{" => levels.push(Level::default()),
             ")" | "]" | "}" => while levels.len() > 1 && levels.pop().is_some_and(|level| level.is_case) {},
             "," | ";" => (level.tokens, level.prefixes) = (0, 0),
-            _ if is("and") || is("or") => level.prefixes = 0,
-            _ if is("case") => levels.push(Level { is_case: true, ..Level::default() }),
-            _ if is("end") && level.is_case => drop(levels.pop()),
+            _ if is_word("and") || is_word("or") => level.prefixes = 0,
+            _ if is_word("case") => levels.push(Level { is_case: true, ..Level::default() }),
+            _ if is_word("end") && level.is_case => drop(levels.pop()),
             _ => {}
         }
-        let sum = |count: fn(&Level) -> usize| levels.iter().map(count).sum::<usize>();
+        let total = |count: fn(&Level) -> usize| levels.iter().map(count).sum::<usize>();
         let excess = if levels.len() > DEPTH {
             format!("brackets are nested deeper than {DEPTH} levels")
-        } else if sum(|level| level.tokens) > CHAIN {
+        } else if total(|level| level.tokens) > CHAIN {
             format!("more than {CHAIN} words and symbols without a comma between them")
-        } else if sum(|level| level.prefixes) > PREFIXES {
+        } else if total(|level| level.prefixes) > PREFIXES {
             format!("more than {PREFIXES} prefix operators before one operand")
         } else {
             continue;
@@ -209,22 +215,24 @@ fn depth_fault(tokens: &[Token]) -> Option<Fault> {
     None
 }
 
-/// Returns whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end in
-/// `+` or `-`.
-fn is_prefix(token: &Token, before: Option<&Token>) -> bool {
-    let sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);
-    let touches = before.is_some_and(|before| sign(before) && before.at + before.text.len() == token.at);
-    let operand = before.is_some_and(|before| before.kind != TokenKind::Symbol || ")]}".contains(before.text));
-    token.text.eq_ignore_ascii_case("not") || (sign(token) && !operand && (!touches || "+-".contains(token.text)))
+/// Returns whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end
+/// in `+` or `-`.
+fn is_prefix(token: &Token, previous: Option<&Token>) -> bool {
+    let is_sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);
+    let touches_sign = previous.is_some_and(|sign| is_sign(sign) && sign.at + sign.text.len() == token.at);
+    let follows_operand =
+        previous.is_some_and(|operand| operand.kind != TokenKind::Symbol || ")]}".contains(operand.text));
+    let starts_operator = !touches_sign || "+-".contains(token.text);
+    token.text.eq_ignore_ascii_case("not") || (is_sign(token) && !follows_operand && starts_operator)
 }
 
-/// Checks the depth of function bodies in statements, which servers parse too.
+/// Returns a fault if the body of a function in the statements is nested too deeply. The server parses bodies too.
 fn body_fault(tokens: &[Token]) -> Option<Fault> {
-    let mut waiting: Vec<(usize, String)> = inner(tokens);
-    while let Some((at, body)) = waiting.pop() {
+    let mut unchecked: Vec<(usize, String)> = function_bodies(tokens);
+    while let Some((at, body)) = unchecked.pop() {
         let fault = match super::lexer::tokens(&body) {
             Ok(tokens) => {
-                waiting.extend(inner(&tokens).into_iter().map(|(_, body)| (at, body)));
+                unchecked.extend(function_bodies(&tokens).into_iter().map(|(_, body)| (at, body)));
                 depth_fault(&tokens)
             }
             Err(_) => nested_too_deep(&body),
@@ -237,7 +245,7 @@ fn body_fault(tokens: &[Token]) -> Option<Fault> {
 }
 
 /// Returns the strings after AS, which are bodies of functions, with their byte offsets.
-fn inner(tokens: &[Token]) -> Vec<(usize, String)> {
+fn function_bodies(tokens: &[Token]) -> Vec<(usize, String)> {
     let bodies =
         tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == TokenKind::Literal);
     bodies.map(|pair| (pair[1].at, content_of_literal(pair[1].text).replace("''", "'"))).collect()
@@ -247,12 +255,12 @@ fn inner(tokens: &[Token]) -> Vec<(usize, String)> {
 mod tests {
     use super::*;
 
-    fn piece(text: &str) -> Option<Fault> {
+    fn expression_fault(text: &str) -> Option<Fault> {
         fault(text, TextForm::ExpressionOrQuery)
     }
 
     #[test]
-    fn complete_pieces_are_accepted() {
+    fn complete_expressions_are_accepted() {
         for text in [
             "a + (b[1:2])",
             "'it''s; )'",
@@ -263,17 +271,17 @@ mod tests {
             "$a$ $b$ $a$",
             "a[i : j]::text",
         ] {
-            assert_eq!(piece(text), None, "{text}");
+            assert_eq!(expression_fault(text), None, "{text}");
         }
         assert_eq!(fault("INSERT INTO t VALUES (1); -- done\n/* ( /* ; */ */ SELECT 1;", TextForm::Statements), None);
     }
 
     #[test]
-    fn incomplete_and_extended_pieces_are_refused() {
+    fn incomplete_and_extended_expressions_are_refused() {
         for text in
             ["", "a; DROP TABLE x", "a)", "(a", "'a", "\"a", "$$a", "a -- b", "a /* b", "a /* b */", "[1)", "a \\! id"]
         {
-            assert!(piece(text).is_some(), "{text}");
+            assert!(expression_fault(text).is_some(), "{text}");
         }
     }
 
@@ -298,14 +306,14 @@ mod tests {
             "a\0",
             "\u{feff}a",
         ] {
-            assert!(piece(text).is_some(), "{text:?}");
+            assert!(expression_fault(text).is_some(), "{text:?}");
         }
     }
 
     #[test]
     fn nesting_has_limits() {
         let nested = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
-        assert_eq!(piece(&nested(DEPTH - 1)), None);
+        assert_eq!(expression_fault(&nested(DEPTH - 1)), None);
         for text in [
             nested(DEPTH),
             nested(8000),
@@ -316,7 +324,7 @@ mod tests {
             format!("1{}", "+1".repeat(4000)),
             format!("x{}", "::int".repeat(4000)),
         ] {
-            assert!(piece(&text).is_some_and(|fault| fault.code == Code::TooDeep), "{}", &text[..40]);
+            assert!(expression_fault(&text).is_some_and(|fault| fault.code == Code::TooDeep), "{}", &text[..40]);
         }
         let body = format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT {} $$;", nested(300));
         assert!(fault(&body, TextForm::Statements).is_some_and(|fault| fault.code == Code::TooDeep && fault.at == 48));
@@ -328,7 +336,7 @@ mod tests {
         /// An accepted text can be put in brackets: the bracket after it is the closing one.
         #[test]
         fn accepted_texts_fit_in_brackets(text in "[a-z'\"$();\\[\\]\\\\/*e\n -]{0,24}") {
-            if piece(&text).is_none() {
+            if expression_fault(&text).is_none() {
                 let around = format!("({text})");
                 let all = tokens(&around).unwrap();
                 let last = all.last().unwrap();

@@ -7,11 +7,11 @@ use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, ServiceName};
 
-/// Condition of the isolation. A session without the setting can neither read nor write rows.
+/// Condition of the policy that separates tenants. A session without the setting can neither read nor write rows.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
 
-/// Returns the condition of the isolation. It exempts the role of Hasura, which cannot change a setting per request
-/// and filters by a session variable in every permission.
+/// Returns the condition of the policy that separates tenants. It exempts the role of Hasura: Hasura cannot change a
+/// setting per request, and instead filters by a session variable in every permission.
 fn tenant_check(served_by: Option<&ServiceName>) -> Expression {
     expression(&served_by.map_or_else(
         || TENANT_CHECK.to_owned(),
@@ -27,7 +27,8 @@ fn expression(text: &str) -> Expression {
     Expression::wrap(text.into())
 }
 
-/// Adds what the convention requires, and returns what contradicts it.
+/// Adds the columns, indexes and policies that the convention requires. Returns findings about definitions that
+/// contradict the convention.
 pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let convention = schema.convention;
@@ -83,10 +84,10 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
 /// Gives each partition the scope of its table, and refuses a different one.
 fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let scope_of = |name: &ObjectName| {
-        let next = |name: &&ObjectName| Some(&schema.tables.get(*name)?.partition_of.as_ref()?.table);
-        // A line of partitions is not longer than the number of tables.
-        let line = std::iter::successors(Some(name), next).take(schema.tables.len());
-        line.last().and_then(|whole| schema.tables.get(whole)?.scope)
+        let parent = |name: &&ObjectName| Some(&schema.tables.get(*name)?.partition_of.as_ref()?.table);
+        // The limit ends the search if partitions refer to each other in a circle.
+        let ancestors = std::iter::successors(Some(name), parent).take(schema.tables.len());
+        ancestors.last().and_then(|root_table| schema.tables.get(root_table)?.scope)
     };
     let partitions = schema.tables.iter().filter(|(_, table)| table.partition_of.is_some());
     let scopes: Vec<_> = partitions.map(|(name, table)| (name.clone(), table.scope, scope_of(name))).collect();
@@ -94,7 +95,7 @@ fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     for (name, declared, scope) in scopes {
         if declared.is_some() && declared != scope {
             let path = root.key("tables").key(name.as_str()).key("scope");
-            let message = format!("{name} has another scope than the table whose rows it holds");
+            let message = format!("the partition {name} has a different scope than its table");
             findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint("leave `scope` out"));
         }
         if let Some(table) = schema.tables.get_mut(&name) {
@@ -104,21 +105,23 @@ fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
+/// Adds a finding with a path, a message and a hint.
 type Refuse<'a> = dyn FnMut(FieldPath, String, &str) + 'a;
 
-/// Adds the convention's column; a column that the definition declares itself must be equal.
-fn add_column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, refuse: &mut Refuse) {
+/// Adds the convention's column, or refuses a declared column of this name that differs from it.
+fn add_column(table: &mut Table, key: &str, required: Column, path: &FieldPath, refuse: &mut Refuse) {
     match table.columns.get(key) {
         None => {
-            table.columns.insert(name(key), wanted);
+            table.columns.insert(name(key), required);
         }
         Some(declared) => {
-            let plain = Column { comment: None, renamed_from: None, backfill: None, using: None, ..declared.clone() };
-            if plain != wanted {
-                let default = wanted.default.map_or(String::new(), |default| format!(" with the default {default}"));
+            let without_hints =
+                Column { comment: None, renamed_from: None, backfill: None, using: None, ..declared.clone() };
+            if without_hints != required {
+                let default = required.default.map_or(String::new(), |default| format!(" with the default {default}"));
                 refuse(
                     path.key("columns").key(key),
-                    format!("`{key}` must be {}, NOT NULL{default}", wanted.kind),
+                    format!("`{key}` must be {}, NOT NULL{default}", required.kind),
                     "leave it out; the convention adds it",
                 );
             }
@@ -139,14 +142,16 @@ fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut 
 
 /// Adds an index that starts with the column, unless the table has one.
 fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
-    let first = |columns: &[SqlName]| columns.first().is_some_and(|column| column.as_str() == key);
-    let indexed = first(&table.primary_key)
-        || table.uniques.values().any(|unique| first(&unique.columns))
+    let starts_with_column = |columns: &[SqlName]| columns.first().is_some_and(|column| column.as_str() == key);
+    let has_index = starts_with_column(&table.primary_key)
+        || table.uniques.values().any(|unique| starts_with_column(&unique.columns))
         || table.indexes.values().any(|index| {
             let leading = index.columns.first().and_then(|column| column.column.as_ref());
-            index.predicate.is_none() && index.using == Method::Btree && leading.is_some_and(|it| it.as_str() == key)
+            index.predicate.is_none()
+                && index.using == Method::Btree
+                && leading.is_some_and(|name| name.as_str() == key)
         });
-    if !indexed {
+    if !has_index {
         let prefix = prefix(table_name.name(), 40);
         let column = IndexColumn { column: Some(name(key)), ..IndexColumn::default() };
         let index = Index { columns: vec![column], ..Index::default() };
@@ -182,23 +187,25 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
     }
     for (role, privileges) in &table.grants {
         // Policies do not apply to TRUNCATE and TRIGGER.
-        for bad in [TablePrivilege::Truncate, TablePrivilege::Trigger].iter().filter(|bad| privileges.contains(bad)) {
+        let unprotected = [TablePrivilege::Truncate, TablePrivilege::Trigger];
+        for privilege in unprotected.iter().filter(|privilege| privileges.contains(privilege)) {
             refuse(
                 path.key("grants").key(role.as_str()),
                 format!(
                     "row security does not apply to {0}, so `{role}` could change the rows of all tenants",
-                    bad.sql()
+                    privilege.sql()
                 ),
                 "remove the privilege from the grant; only the owner of the table can have it",
             );
         }
     }
     table.row_security = RowSecurity::Forced;
-    // Before the isolation is added: a table without a permissive policy would show no rows.
-    // A partition is read through its table, which has one.
+    // PostgreSQL shows no rows of a table that has only restrictive policies, so it needs a permissive one. A partition
+    // is read through its table, which has one.
     if !is_partition && !table.policies.values().any(|policy| !policy.restrictive) {
-        let all = Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };
-        table.policies.insert(name(ACCESS_POLICY), all);
+        let allow_all =
+            Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };
+        table.policies.insert(name(ACCESS_POLICY), allow_all);
     }
     table.policies.insert(
         name(TENANT_POLICY),
@@ -210,10 +217,10 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
 /// rights reads all of them.
 fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
-    let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
+    let tenant_tables = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
+    let tenant_tables: BTreeMap<&str, &ObjectName> = tenant_tables.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
-        let table = super::identifiers::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
+        let table = super::identifiers::words(view.query.as_str()).find_map(|word| tenant_tables.get(word.as_ref()));
         let Some(table) = table else { continue };
         let path = root.key("views").key(view_name.as_str());
         if view.materialized {

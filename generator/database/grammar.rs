@@ -7,8 +7,8 @@ use super::lexer;
 
 /// Comparisons. PostgreSQL does not accept two of them in a row without brackets.
 const COMPARISONS: [&str; 7] = ["<", ">", "=", "<=", ">=", "<>", "!="];
-/// Other operators that PostgreSQL does not accept twice in a row without brackets.
-const MATCHES: [&str; 12] = [
+/// Other operators that PostgreSQL does not accept twice in a row without brackets, as [`operator`] returns them.
+const MATCH_OPERATORS: [&str; 12] = [
     "like",
     "notlike",
     "ilike",
@@ -24,12 +24,13 @@ const MATCHES: [&str; 12] = [
 ];
 /// Operators that need two operands.
 const BINARY: [&str; 4] = ["*", "/", "%", "^"];
+/// Operators that may have ESCAPE.
 const LIKES: [&str; 6] = ["like", "notlike", "ilike", "notilike", "similarto", "notsimilarto"];
 /// Words that may follow IS and IS NOT in every version.
-const STATES: [&str; 11] =
+const WORDS_AFTER_IS: [&str; 11] =
     ["null", "true", "false", "unknown", "distinct", "document", "normalized", "nfc", "nfd", "nfkc", "nfkd"];
 /// Clauses of which a query has at most one each.
-const ONCE: [SyntaxKind; 4] =
+const UNIQUE_CLAUSES: [SyntaxKind; 4] =
     [SyntaxKind::LIMIT_CLAUSE, SyntaxKind::OFFSET_CLAUSE, SyntaxKind::FETCH_CLAUSE, SyntaxKind::ORDER_BY_CLAUSE];
 
 /// Returns the first expression that the server does not accept: its byte offset and the reason.
@@ -47,53 +48,57 @@ pub fn first_error(tree: &SyntaxNode) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Returns the operator of an expression in lower case, without blanks.
+/// Returns the operator of an expression in lower case, without blanks: `notlike` for `NOT LIKE`.
 fn operator(node: &SyntaxNode) -> String {
     let parts = node.children_with_tokens().filter(|part| !part.kind().is_trivia() && !Expr::can_cast(part.kind()));
     parts.map(|part| part.to_string().to_ascii_lowercase().replace(char::is_whitespace, "")).collect()
 }
 
+/// Returns an error for two comparisons in a row, and for an ESCAPE without LIKE.
 fn binary_error(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
-    let operands = || node.children().filter(|child| child.kind() == SyntaxKind::BIN_EXPR);
-    for group in [&COMPARISONS[..], &MATCHES[..]] {
+    let binary_operands = || node.children().filter(|child| child.kind() == SyntaxKind::BIN_EXPR);
+    for group in [&COMPARISONS[..], &MATCH_OPERATORS[..]] {
         if group.contains(&operator.as_str())
-            && operands().any(|child| group.contains(&self::operator(&child).as_str()))
+            && binary_operands().any(|child| group.contains(&self::operator(&child).as_str()))
         {
             return Some("comparisons in a row need brackets");
         }
     }
-    let near = node.children().chain(node.parent()).filter(|near| near.kind() == SyntaxKind::BIN_EXPR);
-    let escapes =
-        operator == "escape" && !near.map(|near| self::operator(&near)).any(|near| LIKES.contains(&near.as_str()));
-    escapes.then_some("ESCAPE belongs to LIKE")
+    let neighbours = node.children().chain(node.parent()).filter(|near| near.kind() == SyntaxKind::BIN_EXPR);
+    let has_like = neighbours.map(|near| self::operator(&near)).any(|near| LIKES.contains(&near.as_str()));
+    (operator == "escape" && !has_like).then_some("ESCAPE is only possible after LIKE, ILIKE or SIMILAR TO")
 }
 
-/// Returns the first IS that is not followed by one of its words. The tokens are checked, since the tree shows some of
-/// these words as operands.
+/// Returns an error at the first IS that none of [`WORDS_AFTER_IS`] follows. Checks the tokens, because the tree shows
+/// some of these words as operands.
 pub fn error_after_is(text: &str) -> Option<(usize, &'static str)> {
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let is = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    let found = (0..tokens.len()).find(|i| {
-        let name = i.checked_sub(1).is_some_and(|before| is(before, ".") || is(before, "as"));
-        let next = if is(i + 1, "not") { i + 2 } else { i + 1 };
-        is(*i, "is") && !name && !STATES.iter().any(|state| is(next, state))
+    let is_word = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+    let position = (0..tokens.len()).find(|i| {
+        // A column may have the name `is` after `.` or AS.
+        let is_name = i.checked_sub(1).is_some_and(|before| is_word(before, ".") || is_word(before, "as"));
+        let next = if is_word(i + 1, "not") { i + 2 } else { i + 1 };
+        is_word(*i, "is") && !is_name && !WORDS_AFTER_IS.iter().any(|word| is_word(next, word))
     });
-    found.map(|i| (tokens[i].at, "IS is followed by NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM"))
+    position.map(|i| (tokens[i].at, "IS needs NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM after it"))
 }
 
+/// Returns an error for a query with two clauses of the same kind.
 fn query_error(node: &SyntaxNode) -> Option<&'static str> {
-    let twice = ONCE.iter().any(|kind| node.children().filter(|child| child.kind() == *kind).count() > 1);
-    twice.then_some("a query has two clauses of the same kind")
+    let has_duplicate =
+        UNIQUE_CLAUSES.iter().any(|kind| node.children().filter(|child| child.kind() == *kind).count() > 1);
+    has_duplicate.then_some("a query has two clauses of the same kind")
 }
 
+/// Returns an error for a binary operator without its left operand.
 fn prefix_error(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
-    let between = COMPARISONS.iter().chain(&BINARY).any(|known| *known == operator);
-    between.then_some("this operator needs a value before and after it")
+    let is_binary = COMPARISONS.iter().chain(&BINARY).any(|binary| *binary == operator);
+    is_binary.then_some("this operator needs a value before and after it")
 }
 
-/// Checks what is before `[` or `.`: only columns and expressions in brackets have elements.
+/// Returns an error if `[` or `.` follows a value other than a name or an expression in brackets.
 fn index_error(node: &SyntaxNode) -> Option<&'static str> {
     use SyntaxKind::*;
     let base = node.children().next()?.kind();
@@ -104,6 +109,7 @@ fn index_error(node: &SyntaxNode) -> Option<&'static str> {
         .then_some("this value needs brackets before `[` or `.`")
 }
 
+/// Returns an error for a call of anything other than a name.
 fn call_error(node: &SyntaxNode) -> Option<&'static str> {
     let base = node.children().next()?.kind();
     (Expr::can_cast(base) && ![SyntaxKind::NAME_REF, SyntaxKind::FIELD_EXPR].contains(&base))

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use super::lexer::{Token, TokenKind, content_of_literal, tokens, unquoted_name};
 use super::model::SqlName;
 
-/// Types whose literals name objects.
-const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
+/// Types whose literals name objects, as in `'orders'::regclass`.
+const OBJECT_TYPES: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
 
 /// Functions of the server whose first argument names an object, as text or as one of those types (from `pg_proc`).
-const TAKES_NAME: [&str; 31] = [
+const FUNCTIONS_OF_NAMES: [&str; 31] = [
     "brin_desummarize_range",
     "brin_summarize_new_values",
     "brin_summarize_range",
@@ -47,16 +47,16 @@ const TAKES_NAME: [&str; 31] = [
 /// Returns every name that a text mentions, with repetitions: words in lower case, quoted names, and the names in
 /// strings that the server reads as names, as in `nextval('orders_seq')` and `'orders'::regclass`.
 pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let mut all = tokens(text).unwrap_or_default();
-    all.retain(|token| token.kind != TokenKind::Comment);
-    let mut names = Vec::with_capacity(all.len());
-    for (i, token) in all.iter().enumerate() {
+    let mut significant_tokens = tokens(text).unwrap_or_default();
+    significant_tokens.retain(|token| token.kind != TokenKind::Comment);
+    let mut names = Vec::with_capacity(significant_tokens.len());
+    for (i, token) in significant_tokens.iter().enumerate() {
         match token.kind {
-            TokenKind::Literal if means_name(&all, i) => {
-                let inner = tokens(content_of_literal(token.text)).unwrap_or_default();
-                names.extend(inner.iter().filter_map(name));
+            TokenKind::Literal if is_name_of_object(&significant_tokens, i) => {
+                let tokens_of_literal = tokens(content_of_literal(token.text)).unwrap_or_default();
+                names.extend(tokens_of_literal.iter().filter_map(name_of_token));
             }
-            _ => names.extend(name(token)),
+            _ => names.extend(name_of_token(token)),
         }
     }
     names.into_iter()
@@ -68,45 +68,45 @@ pub fn mentions(text: &str, columns: &BTreeSet<SqlName>) -> bool {
 }
 
 /// Returns the name that a token spells.
-fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
+fn name_of_token<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     match token.kind {
-        TokenKind::Word => Some(lower(token.text)),
+        TokenKind::Word => Some(lowercase(token.text)),
         TokenKind::Quoted => Some(unquoted_name(token.text)),
         TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => None,
     }
 }
 
 /// Returns whether the server reads the string at an index as the name of an object.
-fn means_name(all: &[Token], at: usize) -> bool {
-    let text = |i: usize| all.get(i).map_or("", |token| token.text);
-    let one_of = |known: &[&str], i: usize| known.iter().any(|known| known.eq_ignore_ascii_case(text(i)));
-    let kind = |i: usize| {
-        let qualified = text(i).eq_ignore_ascii_case("pg_catalog") && text(i + 1) == ".";
-        one_of(&NAMING, if qualified { i + 2 } else { i })
+fn is_name_of_object(tokens: &[Token], index: usize) -> bool {
+    let text = |i: usize| tokens.get(i).map_or("", |token| token.text);
+    let is_one_of = |names: &[&str], i: usize| names.iter().any(|name| name.eq_ignore_ascii_case(text(i)));
+    let is_object_type = |i: usize| {
+        let is_qualified = text(i).eq_ignore_ascii_case("pg_catalog") && text(i + 1) == ".";
+        is_one_of(&OBJECT_TYPES, if is_qualified { i + 2 } else { i })
     };
-    let before = |count: usize| at.checked_sub(count);
-    (text(at + 1) == ":" && text(at + 2) == ":" && kind(at + 3))
-        || (text(at + 1).eq_ignore_ascii_case("as") && kind(at + 2))
-        || before(1).is_some_and(|i| one_of(&NAMING, i))
-        || before(2).is_some_and(|i| text(i + 1) == "(" && one_of(&TAKES_NAME, i))
+    let index_before = |count: usize| index.checked_sub(count);
+    (text(index + 1) == ":" && text(index + 2) == ":" && is_object_type(index + 3))
+        || (text(index + 1).eq_ignore_ascii_case("as") && is_object_type(index + 2))
+        || index_before(1).is_some_and(|i| is_one_of(&OBJECT_TYPES, i))
+        || index_before(2).is_some_and(|i| text(i + 1) == "(" && is_one_of(&FUNCTIONS_OF_NAMES, i))
 }
 
-fn lower(word: &str) -> Cow<'_, str> {
+fn lowercase(word: &str) -> Cow<'_, str> {
     if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() }
 }
 
 /// Returns a text in which every name is replaced for which `rename` returns a new name.
 pub fn replace_names(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::new();
-    let mut copied = 0;
+    let mut copied_length = 0;
     for token in tokens(text).unwrap_or_default() {
-        if let Some(new) = name(&token).and_then(|name| rename(&name)) {
-            out.push_str(&text[copied..token.at]);
+        if let Some(new) = name_of_token(&token).and_then(|name| rename(&name)) {
+            out.push_str(&text[copied_length..token.at]);
             out.push_str(&new);
-            copied = token.at + token.text.len();
+            copied_length = token.at + token.text.len();
         }
     }
-    out.push_str(&text[copied..]);
+    out.push_str(&text[copied_length..]);
     out
 }
 
@@ -114,27 +114,27 @@ pub fn replace_names(text: &str, rename: impl Fn(&str) -> Option<String>) -> Str
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Vec<Cow<'_, str>> {
+    fn names_in(text: &str) -> Vec<Cow<'_, str>> {
         words(text).collect()
     }
 
     #[test]
     fn names_are_found_and_replaced() {
-        assert_eq!(found("Total - \"Odd\" /* note */"), ["total", "Odd"]);
+        assert_eq!(names_in("Total - \"Odd\" /* note */"), ["total", "Odd"]);
         let text = replace_names("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
         assert_eq!(text, "amount >= 0 AND note <> 'total'");
-        assert_eq!(found("\"a\"\"b\" + \"createdAt\" + CreatedAt"), ["a\"b", "createdAt", "createdat"]);
+        assert_eq!(names_in("\"a\"\"b\" + \"createdAt\" + CreatedAt"), ["a\"b", "createdAt", "createdat"]);
     }
 
     #[test]
     fn strings_are_names_where_the_server_reads_them_as_such() {
-        assert_eq!(found("nextval('audit.Orders_seq') + 1"), ["nextval", "audit", "orders_seq"]);
-        assert_eq!(found("pg_catalog.SETVAL ( 'x', 1)"), ["pg_catalog", "setval", "x"]);
-        assert_eq!(found("'\"Odd\".x'::regclass"), ["Odd", "x", "regclass"]);
-        assert_eq!(found("'f(t)' :: pg_catalog.regprocedure"), ["f", "t", "pg_catalog", "regprocedure"]);
-        assert_eq!(found("CAST($a$x$a$ AS regtype)"), ["cast", "x", "as", "regtype"]);
-        assert_eq!(found("regclass 'x'"), ["regclass", "x"]);
-        assert_eq!(found("$$x$$::regclass"), ["x", "regclass"]);
+        assert_eq!(names_in("nextval('audit.Orders_seq') + 1"), ["nextval", "audit", "orders_seq"]);
+        assert_eq!(names_in("pg_catalog.SETVAL ( 'x', 1)"), ["pg_catalog", "setval", "x"]);
+        assert_eq!(names_in("'\"Odd\".x'::regclass"), ["Odd", "x", "regclass"]);
+        assert_eq!(names_in("'f(t)' :: pg_catalog.regprocedure"), ["f", "t", "pg_catalog", "regprocedure"]);
+        assert_eq!(names_in("CAST($a$x$a$ AS regtype)"), ["cast", "x", "as", "regtype"]);
+        assert_eq!(names_in("regclass 'x'"), ["regclass", "x"]);
+        assert_eq!(names_in("$$x$$::regclass"), ["x", "regclass"]);
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
             ("$$orders$$", vec![]),
             ("''", vec![]),
         ] {
-            assert_eq!(found(text), words, "{text}");
+            assert_eq!(names_in(text), words, "{text}");
         }
     }
 

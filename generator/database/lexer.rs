@@ -1,9 +1,10 @@
 //! Tokens of SQL by the rules of PostgreSQL's own lexer (`scan.l`, shared with psql): quotes, comments, brackets.
-//! [`super::completeness`] refuses a text that versions of PostgreSQL, psql or the parser of this crate would split differently.
+//! [`super::completeness`] refuses a text that versions of PostgreSQL, psql or the parser of this crate would split
+//! differently.
 
 use std::borrow::Cow;
 
-/// A token; positions are bytes.
+/// A token. `at` is its byte offset in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<'a> {
     pub at: usize,
@@ -28,6 +29,7 @@ pub enum TokenKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclosed {
     pub at: usize,
+    /// Name of the unclosed part in messages, such as `string`.
     pub what: &'static str,
 }
 
@@ -54,7 +56,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
     let mut open_string: Option<Quoting> = None;
     let mut new_line = false;
     while i < bytes.len() {
-        let from = i;
+        let start = i;
         if is_blank(bytes[i]) {
             new_line |= is_line_end(bytes[i]);
             i += 1;
@@ -66,7 +68,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
             None => token(text, i)?,
         };
         i = end;
-        open_string = match (kind, &text[from..i]) {
+        open_string = match (kind, &text[start..i]) {
             // A line comment may separate the parts of a string; a block comment may not.
             (TokenKind::Comment, comment) if comment.starts_with("--") => open_string,
             (TokenKind::Literal, literal) => continued.or_else(|| quoting(literal)),
@@ -76,53 +78,55 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
         if kind != TokenKind::Comment {
             new_line = false;
         }
-        all.push(Token { at: from, kind, text: &text[from..i] });
+        all.push(Token { at: start, kind, text: &text[start..i] });
     }
     Ok(all)
 }
 
-/// Returns the kind of the token at a position, and its end.
-fn token(text: &str, from: usize) -> Result<(TokenKind, usize), Unclosed> {
+/// Returns the kind of the token that begins at `start`, and its end.
+fn token(text: &str, start: usize) -> Result<(TokenKind, usize), Unclosed> {
     let bytes = text.as_bytes();
-    let rest = &bytes[from..];
-    let quote = |prefix: usize, quoting| Ok((TokenKind::Literal, end_of_string(text, from, from + prefix, quoting)?));
+    let rest = &bytes[start..];
+    let string_literal = |prefix_length: usize, quoting| {
+        Ok((TokenKind::Literal, end_of_string(text, start, start + prefix_length, quoting)?))
+    };
     match rest {
-        [b'\'', ..] => quote(0, Quoting::Doubled),
-        [b'n' | b'N', b'\'', ..] => quote(1, Quoting::Doubled),
-        [b'e' | b'E', b'\'', ..] => quote(1, Quoting::Escapes),
-        [b'b' | b'B' | b'x' | b'X', b'\'', ..] => quote(1, Quoting::First),
-        [b'u' | b'U', b'&', b'\'', ..] => quote(2, Quoting::Doubled),
+        [b'\'', ..] => string_literal(0, Quoting::Doubled),
+        [b'n' | b'N', b'\'', ..] => string_literal(1, Quoting::Doubled),
+        [b'e' | b'E', b'\'', ..] => string_literal(1, Quoting::Escapes),
+        [b'b' | b'B' | b'x' | b'X', b'\'', ..] => string_literal(1, Quoting::First),
+        [b'u' | b'U', b'&', b'\'', ..] => string_literal(2, Quoting::Doubled),
         [b'u' | b'U', b'&', b'"', ..] => {
-            Ok((TokenKind::Quoted, end_of_quotes(text, from, from + 2, b'"', "double quote")?))
+            Ok((TokenKind::Quoted, end_of_quotes(text, start, start + 2, b'"', "double quote")?))
         }
-        [b'"', ..] => Ok((TokenKind::Quoted, end_of_quotes(text, from, from, b'"', "double quote")?)),
+        [b'"', ..] => Ok((TokenKind::Quoted, end_of_quotes(text, start, start, b'"', "double quote")?)),
         [b'-', b'-', ..] => {
             let end = rest.iter().position(|b| is_line_end(*b)).unwrap_or(rest.len());
-            Ok((TokenKind::Comment, from + end))
+            Ok((TokenKind::Comment, start + end))
         }
         [b'/', b'*', ..] => {
-            let end = end_of_comment(bytes, from).ok_or(Unclosed { at: from, what: "comment" })?;
+            let end = end_of_comment(bytes, start).ok_or(Unclosed { at: start, what: "comment" })?;
             Ok((TokenKind::Comment, end))
         }
-        [b'$', ..] => match dollar_tag(&text[from..]) {
+        [b'$', ..] => match dollar_tag(&text[start..]) {
             Some(tag) => {
-                let body = from + tag.len();
-                let end = text[body..].find(tag).ok_or(Unclosed { at: from, what: "dollar quote" })?;
+                let body = start + tag.len();
+                let end = text[body..].find(tag).ok_or(Unclosed { at: start, what: "dollar quote" })?;
                 Ok((TokenKind::Literal, body + end + tag.len()))
             }
-            None => Ok((TokenKind::Symbol, from + 1)),
+            None => Ok((TokenKind::Symbol, start + 1)),
         },
-        [b'.', b'.', ..] => Ok((TokenKind::Symbol, from + 2)),
-        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, from + length_of_number(rest))),
+        [b'.', b'.', ..] => Ok((TokenKind::Symbol, start + 2)),
+        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, start + length_of_number(rest))),
         [first, ..] if starts_word(*first) => {
             let end = rest.iter().position(|b| !starts_word(*b) && !b.is_ascii_digit() && *b != b'$');
-            Ok((TokenKind::Word, from + end.unwrap_or(rest.len())))
+            Ok((TokenKind::Word, start + end.unwrap_or(rest.len())))
         }
-        _ => Ok((TokenKind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
+        _ => Ok((TokenKind::Symbol, start + text[start..].chars().next().map_or(1, char::len_utf8))),
     }
 }
 
-/// Blanks of all versions of the server; from version 16 on, the vertical tab is also a blank.
+/// Returns whether every version of PostgreSQL treats the byte as a blank. The vertical tab is a blank only since 16.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
 }
@@ -148,8 +152,8 @@ pub fn content_of_literal(literal: &str) -> &str {
 
 /// Returns the name that a token in double quotes spells.
 pub fn unquoted_name(quoted: &str) -> Cow<'_, str> {
-    let inner = quoted.find('"').and_then(|open| quoted.get(open + 1..quoted.len() - 1)).unwrap_or_default();
-    if inner.contains('"') { inner.replace("\"\"", "\"").into() } else { inner.into() }
+    let content = quoted.find('"').and_then(|open| quoted.get(open + 1..quoted.len() - 1)).unwrap_or_default();
+    if content.contains('"') { content.replace("\"\"", "\"").into() } else { content.into() }
 }
 
 /// Returns the end of the name in double quotes that a text begins with.
@@ -185,15 +189,15 @@ fn length_of_number(rest: &[u8]) -> usize {
     end
 }
 
-/// Returns line and column of a byte, both from 1. Columns count characters.
+/// Returns the line and column of the byte at the offset `at`, both counted from 1. Columns count characters.
 pub fn position(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+    let text_before = text.get(..at).unwrap_or(text);
+    let line = text_before.matches('\n').count() + 1;
+    (line, text_before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
-/// Describes the position of a byte in a text that may have several lines.
-pub fn place(text: &str, at: usize) -> String {
+/// Returns the position of a byte for messages: `character 7`, or `line 2, character 7` after the first line.
+pub fn place_in_words(text: &str, at: usize) -> String {
     let (line, column) = position(text, at);
     if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") }
 }
@@ -233,7 +237,7 @@ fn end_of_string(text: &str, token_start: usize, at: usize, quoting: Quoting) ->
     Err(Unclosed { at: token_start, what: "string" })
 }
 
-/// Returns the end of a block comment, which may contain others; `None` if it is not closed.
+/// Returns the end of a block comment, which may contain further block comments; `None` if it is not closed.
 fn end_of_comment(bytes: &[u8], from: usize) -> Option<usize> {
     let (mut depth, mut i) = (0, from);
     loop {
@@ -250,8 +254,8 @@ fn end_of_comment(bytes: &[u8], from: usize) -> Option<usize> {
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 1;
     let name = &text.as_bytes()[1..end];
-    let good = name.iter().enumerate().all(|(i, b)| starts_word(*b) || (i > 0 && b.is_ascii_digit()));
-    good.then(|| &text[..=end])
+    let is_name = name.iter().enumerate().all(|(i, b)| starts_word(*b) || (i > 0 && b.is_ascii_digit()));
+    is_name.then(|| &text[..=end])
 }
 
 #[cfg(test)]

@@ -50,18 +50,22 @@ pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagno
 /// Adds default privileges to the grants of all tables, since the server applies them only to tables that are created
 /// later.
 fn grant_defaults(definition: &mut Schema) {
-    for (name_of_schema, schema) in &definition.schemas {
+    for (schema_name, schema) in &definition.schemas {
         for (role, privileges) in &schema.default_privileges {
-            let give = |grants: &mut Grants<TablePrivilege>| {
+            let add_privileges = |grants: &mut Grants<TablePrivilege>| {
                 grants.entry(role.clone()).or_default().extend(privileges.iter().copied());
             };
-            let inside = |name: &ObjectName| name.schema() == name_of_schema.as_str();
+            let is_in_schema = |name: &ObjectName| name.schema() == schema_name.as_str();
             definition
                 .tables
                 .iter_mut()
-                .filter(|(name, _)| inside(name))
-                .for_each(|(_, table)| give(&mut table.grants));
-            definition.views.iter_mut().filter(|(name, _)| inside(name)).for_each(|(_, view)| give(&mut view.grants));
+                .filter(|(name, _)| is_in_schema(name))
+                .for_each(|(_, table)| add_privileges(&mut table.grants));
+            definition
+                .views
+                .iter_mut()
+                .filter(|(name, _)| is_in_schema(name))
+                .for_each(|(_, view)| add_privileges(&mut view.grants));
         }
     }
 }

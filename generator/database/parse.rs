@@ -1,5 +1,5 @@
-//! Checks SQL of the user by its parse tree. nself writes a statement around the text. The tree must show that the text is
-//! one complete part of that statement and does not extend past it.
+//! Checks SQL of the user by its parse tree. nself writes a statement around the text. The tree must show that the text
+//! is one complete part of that statement and does not extend past it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,11 +13,11 @@ use super::grammar;
 use super::lexer::{self, TokenKind, starts_word};
 use crate::codes::Code;
 
-/// Texts up to this many bytes are parsed on the current stack. A parser takes up to 5 KiB of stack per level, and a
-/// text has at most one level per byte.
-const SHALLOW: usize = 256;
+/// Maximum length in bytes of a text that is parsed on the current stack. A parser takes up to 5 KiB of stack per
+/// level, and a text has at most one level per byte.
+const MAX_LENGTH_ON_CURRENT_STACK: usize = 256;
 /// Stack in bytes for texts within the limits of [`completeness`], with a reserve.
-const STACK: usize = 64 << 20;
+const PARSER_STACK: usize = 64 << 20;
 
 /// The slot of a text in a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,8 +68,8 @@ impl Slot {
     }
 }
 
-/// Returns the reason if a text is not complete or does not fill its slot, with the code of the finding. Each accepted text is
-/// parsed once per run.
+/// Returns the reason if a text is not complete or does not fill its slot, with the code of the finding. Each accepted
+/// text is parsed once per run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
     if let Some(fault) = completeness::fault(text, slot.form()) {
@@ -97,11 +97,11 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
 
 /// Runs a parser with a stack that suffices for the text.
 pub fn with_enough_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T {
-    if text.len() <= SHALLOW {
+    if text.len() <= MAX_LENGTH_ON_CURRENT_STACK {
         return parse();
     }
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
+        let thread = thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, parse);
         let parsed = thread.map(|thread| thread.join());
         match parsed {
             Ok(Ok(parsed)) => parsed,
@@ -113,11 +113,11 @@ pub fn with_enough_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) 
 
 /// Returns the reason if a text does not fill its slot, with the code of the finding.
 fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
-    let (before, after, plain) = slot.statement();
+    let (before, after, sample) = slot.statement();
     let parsed = SourceFile::parse(&format!("{before}{text}{after}"));
     if let Some(error) = parsed.errors().first() {
         let at = usize::from(error.range().start()).saturating_sub(before.len()).min(text.len());
-        return Some((Code::SqlSyntax, format!("at {}: {}", lexer::place(text, at), error.message())));
+        return Some((Code::SqlSyntax, format!("at {}: {}", lexer::place_in_words(text, at), error.message())));
     }
     let blanks = text.len() - text.trim_start().len();
     let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());
@@ -125,26 +125,27 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let error =
         grammar::first_error(&tree).map(|(at, reason)| (at.saturating_sub(before.len()).min(text.len()), reason));
     if let Some((at, reason)) = error.or_else(|| grammar::error_after_is(text)) {
-        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place(text, at))));
+        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place_in_words(text, at))));
     }
-    let plain_tree = SourceFile::parse(&format!("{before}{plain}{after}")).syntax_node();
-    let same_frame = frame(&tree, from, to) == frame(&plain_tree, before.len(), before.len() + plain.len());
-    let fits = tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
+    let sample_tree = SourceFile::parse(&format!("{before}{sample}{after}")).syntax_node();
+    let same_frame = frame(&tree, from, to) == frame(&sample_tree, before.len(), before.len() + sample.len());
+    // A result type such as `SETOF orders` may be several nodes.
+    let is_one_node =
+        slot == Slot::Returns || tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
     // A node that begins inside the text and ends outside means that the text adds an option to the statement.
     let crosses_border = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
         let (is_inside, encloses) = (from <= start && end <= to, start <= from && to <= end);
         start < to && from < end && !is_inside && !encloses
     });
-    let fills =
-        same_frame && !crosses_border && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
-    (!fills).then(|| (Code::NotOneExpression, "it is not exactly one expression, query, type or body".to_owned()))
+    let fills_slot = same_frame && !crosses_border && is_one_node && same_words(&tree, text, before.len());
+    (!fills_slot).then(|| (Code::NotOneExpression, "it is not exactly one expression, query, type or body".to_owned()))
 }
 
 fn range(node: &SyntaxNode) -> (usize, usize) {
     (node.text_range().start().into(), node.text_range().end().into())
 }
 
-/// Returns the kinds of all elements that are not inside a range.
+/// Returns the kinds of all elements outside a range, without blanks and comments.
 fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
     let outside = tree.descendants_with_tokens().filter(|element| {
         let range = element.text_range();

@@ -9,7 +9,7 @@ use super::model::Schema;
 use crate::artifact::{Digest, json};
 use crate::values::{Checked, ExtensionName};
 
-/// Maps kind and name, such as `tables/orders`, to the object.
+/// Maps the path of an object, its kind and name such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;
 
 /// Fields of a schema that map names to objects.
@@ -38,7 +38,7 @@ pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Itera
 }
 
 /// Decodes an object of a snapshot strictly: an unknown field is an error that names its path. The decoder of stacks
-/// does this; it is passed in because this folder does not depend on the reading of stacks.
+/// implements this trait, so that `database` does not depend on `source`.
 pub trait ObjectDecoder {
     /// Returns the decoded value.
     ///
@@ -86,16 +86,16 @@ fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
     Ok(())
 }
 
-/// Digests of the objects of a schema. Applying a change costs only what the change costs.
+/// Digests of the objects of a schema. [`Digests::apply`] hashes only the changed objects.
 #[derive(Debug, Clone, Default)]
 pub struct Digests(BTreeMap<String, Digest>);
 
 impl Digests {
-    pub fn of(objects: &Objects) -> Self {
-        Digests(objects.iter().map(|(path, object)| (path.clone(), Self::object(object))).collect())
+    pub fn of_objects(objects: &Objects) -> Self {
+        Digests(objects.iter().map(|(path, object)| (path.clone(), Self::digest_of_object(object))).collect())
     }
 
-    fn object(object: &Value) -> Digest {
+    fn digest_of_object(object: &Value) -> Digest {
         Digest::keyed("nself schema object v1", &json::canonical(object))
     }
 
@@ -103,10 +103,10 @@ impl Digests {
         for path in &delta.unset {
             self.0.remove(path);
         }
-        self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::object(object))));
+        self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::digest_of_object(object))));
     }
 
-    /// Returns the paths of objects that are different or on one side only.
+    /// Returns the paths of objects that differ, or that only one side has.
     pub fn differing<'a>(&'a self, other: &'a Digests) -> BTreeSet<&'a String> {
         let not_in = |one: &'a Digests, other: &'a Digests| {
             one.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
@@ -114,6 +114,7 @@ impl Digests {
         not_in(self, other).chain(not_in(other, self)).collect()
     }
 
+    /// Returns the digest of all objects together.
     pub fn root(&self) -> Digest {
         Digest::keyed("nself schema v2", &json::to_canonical(&self.0))
     }
@@ -123,7 +124,9 @@ impl Digests {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delta {
+    /// New and changed objects.
     pub set: Objects,
+    /// Paths of removed objects.
     pub unset: Vec<String>,
 }
 
@@ -171,7 +174,7 @@ mod tests {
         let second = objects(&other);
         let delta = Delta::between(&first, &second);
         assert_eq!(delta, Delta { set: Objects::new(), unset: vec!["extensions/citext".into(), "tables/b".into()] });
-        let (mut digests, after) = (Digests::of(&first), Digests::of(&second));
+        let (mut digests, after) = (Digests::of_objects(&first), Digests::of_objects(&second));
         assert_ne!(digests.root(), after.root());
         assert_eq!(digests.differing(&after).into_iter().collect::<Vec<_>>(), ["extensions/citext", "tables/b"]);
         digests.apply(&delta);

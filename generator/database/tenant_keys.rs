@@ -11,7 +11,7 @@ use crate::values::Checked;
 /// Completes the foreign keys of all tables, and returns a finding for each that cannot be completed.
 pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let of_tenants: BTreeSet<ObjectName> = schema
+    let tenant_tables: BTreeSet<ObjectName> = schema
         .tables
         .iter()
         .filter(|(_, table)| table.scope == Some(Scope::Tenant))
@@ -21,10 +21,11 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     for (name, table) in &mut schema.tables {
         let path = root.key("tables").key(name.as_str()).key("foreign_keys");
         for (key_name, key) in &mut table.foreign_keys {
-            if !of_tenants.contains(&key.references.table) {
+            if !tenant_tables.contains(&key.references.table) {
                 continue;
             }
-            let result = if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared(name, key)) };
+            let result =
+                if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared_table_error(name, key)) };
             match result {
                 Ok(()) => targets.push(key.references.clone()),
                 Err((message, hint)) => findings.push(
@@ -41,7 +42,8 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {
+/// Returns message and hint for a foreign key of a shared table that refers to rows of tenants.
+fn shared_table_error(name: &ObjectName, key: &ForeignKey) -> (String, String) {
     let table = &key.references.table;
     (
         format!("{name} is shared and refers to rows of {table}, which belong to one tenant each"),
@@ -51,13 +53,13 @@ fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {
 
 /// Adds the tenant's column as the first column on both sides, unless the key has it.
 fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
-    let place = |columns: &[SqlName]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
-    match (place(&key.columns), place(&key.references.columns)) {
+    let tenant_position = |columns: &[SqlName]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
+    match (tenant_position(&key.columns), tenant_position(&key.references.columns)) {
         (None, None) => {
             key.columns.insert(0, SqlName::wrap(TENANT_COLUMN.into()));
             key.references.columns.insert(0, SqlName::wrap(TENANT_COLUMN.into()));
         }
-        (Some(own), Some(other)) if own == other => {}
+        (Some(position), Some(referenced_position)) if position == referenced_position => {}
         _ => {
             return Err((
                 format!("`{TENANT_COLUMN}` must refer to `{TENANT_COLUMN}`"),
@@ -65,16 +67,17 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
             ));
         }
     }
-    let sets = |action: Action| matches!(action, Action::SetNull | Action::SetDefault);
-    let others: Vec<SqlName> = key.columns.iter().filter(|column| column.as_str() != TENANT_COLUMN).cloned().collect();
-    if sets(key.on_update) || (sets(key.on_delete) && others.is_empty()) {
+    let sets_columns = |action: Action| matches!(action, Action::SetNull | Action::SetDefault);
+    let other_columns: Vec<SqlName> =
+        key.columns.iter().filter(|column| column.as_str() != TENANT_COLUMN).cloned().collect();
+    if sets_columns(key.on_update) || (sets_columns(key.on_delete) && other_columns.is_empty()) {
         return Err((
             format!("the row would lose its `{TENANT_COLUMN}`"),
             "use 'cascade, 'restrict or 'no_action".into(),
         ));
     }
-    if sets(key.on_delete) && key.on_delete_columns.is_empty() {
-        key.on_delete_columns = others;
+    if sets_columns(key.on_delete) && key.on_delete_columns.is_empty() {
+        key.on_delete_columns = other_columns;
     }
     Ok(())
 }
@@ -93,10 +96,11 @@ fn add_unique(target: &Target, table: &mut Table) {
     if !has_columns || has_index || has_unique || is_referenced(&table.primary_key) {
         return;
     }
-    let start = prefix(target.table.name(), 24);
-    let columns: Vec<&str> = target.columns.iter().map(SqlName::as_str).collect();
-    let columns = columns.join("_");
-    let columns = prefix(&columns, 34);
+    // Together with `_` and `_key`, at most 63 bytes.
+    let table_part = prefix(target.table.name(), 24);
+    let column_names: Vec<&str> = target.columns.iter().map(SqlName::as_str).collect();
+    let joined_columns = column_names.join("_");
+    let column_part = prefix(&joined_columns, 34);
     let unique = Unique { columns: target.columns.clone(), ..Unique::default() };
-    table.uniques.insert(SqlName::wrap(format!("{start}_{columns}_key")), unique);
+    table.uniques.insert(SqlName::wrap(format!("{table_part}_{column_part}_key")), unique);
 }

@@ -1,5 +1,5 @@
-//! Files by their whole path, where symbolic links are followed: files that the operator named on the command line, the
-//! program itself, and inputs of an earlier run. They must be regular files within the limits, too.
+//! Access to files by their whole path, which follows symbolic links: for files that the operator named on the command
+//! line, the program itself, and inputs of an earlier run. These must also be regular files within the limits.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

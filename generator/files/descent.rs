@@ -1,5 +1,5 @@
-//! Opens a path below a folder without following symbolic links: by one system call if the kernel has it, otherwise folder
-//! by folder.
+//! Opens a path below a folder without following symbolic links: with one system call if the kernel has it, otherwise
+//! folder by folder.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// The flags for opening a folder.
 pub(super) const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Returns whether a path consists of names only, at least one: no `..` and no root.
+/// Returns whether a path consists of at least one name and nothing else: no `..`, no `.` at the start and no root.
 pub(super) fn is_below(path: &Path) -> bool {
     let mut parts = path.components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -26,39 +26,38 @@ pub(super) fn open(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -
         return Err(Errno::XDEV.into());
     }
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match at_once(folder, path, flags, mode) {
-        // Kernels before 5.6 and other systems do not have `openat2`, and a filter of system calls may refuse it. EAGAIN
-        // means that a folder of the path was renamed meanwhile.
+    match open_with_one_call(folder, path, flags, mode) {
+        // Kernels before 5.6 and other systems do not have `openat2`, and a filter of system calls may refuse it.
+        // EAGAIN means that a folder was renamed during the call.
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => step_by_step(folder, path, flags, mode),
         opened => opened.map_err(Into::into),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn at_once(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+fn open_with_one_call(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
     use rustix::fs::ResolveFlags;
-    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(folder, path, flags, mode, within)
+    let resolution = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(folder, path, flags, mode, resolution)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn at_once(_: BorrowedFd, _: &Path, _: OFlags, _: Mode) -> Result<OwnedFd, Errno> {
+fn open_with_one_call(_: BorrowedFd, _: &Path, _: OFlags, _: Mode) -> Result<OwnedFd, Errno> {
     Err(Errno::NOSYS)
 }
 
 /// Opens each folder of the path relative to the previous one.
 pub(super) fn step_by_step(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-    let mut above: Option<OwnedFd> = None;
+    let mut previous: Option<OwnedFd> = None;
     let mut parts = path.components().peekable();
     while let Some(part) = parts.next() {
         let Component::Normal(name) = part else { return Err(Errno::XDEV.into()) };
-        let at = above.as_ref().map_or(folder, AsFd::as_fd);
-        let opened = if parts.peek().is_some() {
-            rustix::fs::openat(at, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?
-        } else {
-            return Ok(rustix::fs::openat(at, name, flags | OFlags::NOFOLLOW, mode)?);
-        };
-        above = Some(opened);
+        let parent = previous.as_ref().map_or(folder, AsFd::as_fd);
+        if parts.peek().is_none() {
+            return Ok(rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW, mode)?);
+        }
+        let opened = rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
+        previous = Some(opened);
     }
     Err(Errno::NOENT.into())
 }

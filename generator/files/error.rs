@@ -25,7 +25,7 @@ pub enum Reason {
     NotAFile(EntryKind),
     /// The file is larger than the limit of its kind.
     TooLarge(FileKind),
-    /// The files of the kind are larger than its limit for all files together.
+    /// All files of this kind together are larger than the limit for them.
     TooLargeTogether(FileKind),
     /// The path leaves the folder, or it is empty.
     Outside,
@@ -66,7 +66,7 @@ impl Reason {
             Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", limit_text(kind.limit())),
             Reason::TooLargeTogether(kind) => {
                 let limit = limit_text(kind.limit_of_all());
-                format!("with it, all such files are larger than the {limit} that nself reads")
+                format!("together with the other files of its kind, it is larger than the {limit} that nself reads")
             }
             Reason::Outside => "the path leads out of its folder".to_owned(),
             Reason::System(error) => error.to_string(),
@@ -77,9 +77,9 @@ impl Reason {
 impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The path is shown relative to the current folder if it is inside.
-        let here = std::env::current_dir().unwrap_or_default();
-        let shown = self.path.strip_prefix(here).ok().filter(|shown| !shown.as_os_str().is_empty());
-        write!(f, "{}: {}", shown.unwrap_or(&self.path).display(), self.why())
+        let working_folder = std::env::current_dir().unwrap_or_default();
+        let relative = self.path.strip_prefix(working_folder).ok().filter(|path| !path.as_os_str().is_empty());
+        write!(f, "{}: {}", relative.unwrap_or(&self.path).display(), self.why())
     }
 }
 

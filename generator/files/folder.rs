@@ -1,4 +1,4 @@
-//! An open folder: reading files and metadata, without following symbolic links.
+//! An open folder: reads files and metadata below it, without following symbolic links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,10 +13,11 @@ use rustix::io::Errno;
 use super::descent::{self, FOLDER};
 use super::{EntryKind, FileError, FileKind, Reason, Scope, Stat};
 
-/// The flags for reading a file: nself must not wait for the writer of a pipe or become attached to a terminal.
+/// The flags for reading a file. With them, nself does not wait for the writer of a pipe and does not become attached
+/// to a terminal.
 pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// An open folder. Paths are relative to it and consist of names only.
+/// An open folder. The paths of its methods are relative to it and consist of names only.
 #[derive(Debug)]
 pub struct Folder {
     pub(super) handle: OwnedFd,
@@ -110,8 +111,8 @@ impl Folder {
         Ok(self.folder(parent)?.and_then(|folder| folder.stat_below_plain_folders(name)))
     }
 
-    /// Returns the metadata of the entry at `path` by one system call, for callers that know that all folders of the path
-    /// are plain folders: a symbolic link among them is followed, and a link at the end is not.
+    /// Returns the metadata of the entry at `path` with one system call. Callers must know that all folders of the path
+    /// are plain folders, because a symbolic link among them is followed. A link at the end is not followed.
     pub fn stat_below_plain_folders(&self, path: impl AsRef<Path>) -> Option<Stat> {
         let stat = rustix::fs::statat(&self.handle, path.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
         stat.ok().map(Stat::from)
@@ -152,33 +153,33 @@ impl Folder {
         Ok(entries)
     }
 
-    /// Lists all entries below the folder by their paths, each folder before its entries. Entries for which `is_omitted`
-    /// returns true are omitted, with everything below them.
+    /// Lists all entries below the folder by their paths, each folder before its entries. Entries for which
+    /// `is_omitted` returns true are omitted, with everything below them.
     ///
     /// # Errors
     /// The errors of [`Folder::list`].
     pub fn list_all(&self, is_omitted: &mut dyn FnMut(&Path) -> bool) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
-        let mut all = Vec::new();
-        self.list_into(Path::new(""), is_omitted, &mut all)?;
-        Ok(all)
+        let mut entries = Vec::new();
+        self.list_into(Path::new(""), is_omitted, &mut entries)?;
+        Ok(entries)
     }
 
     fn list_into(
         &self,
         parent: &Path,
         is_omitted: &mut dyn FnMut(&Path) -> bool,
-        all: &mut Vec<(PathBuf, EntryKind)>,
+        entries: &mut Vec<(PathBuf, EntryKind)>,
     ) -> Result<(), FileError> {
         for Entry { name, kind } in self.list()? {
             let path = parent.join(&name);
             if is_omitted(&path) {
                 continue;
             }
-            all.push((path.clone(), kind));
+            entries.push((path.clone(), kind));
             if kind == EntryKind::Folder
                 && let Some(folder) = self.folder(&name)?
             {
-                folder.list_into(&path, is_omitted, all)?;
+                folder.list_into(&path, is_omitted, entries)?;
             }
         }
         Ok(())
@@ -224,11 +225,11 @@ impl Folder {
         prefixes.reverse();
         for prefix in prefixes {
             let Some(Stat { kind, .. }) = self.stat_below_plain_folders(prefix) else { break };
-            if prefix != path && kind != EntryKind::Folder || prefix == path && expected == EntryKind::Folder {
-                return self.error(prefix, Reason::NotAFolder(kind));
-            }
-            if prefix == path {
+            if prefix == path && expected != EntryKind::Folder {
                 return self.error(prefix, Reason::NotAFile(kind));
+            }
+            if prefix == path || kind != EntryKind::Folder {
+                return self.error(prefix, Reason::NotAFolder(kind));
             }
         }
         self.error(path, Reason::System(error))
@@ -283,7 +284,7 @@ impl Stat {
 pub(super) fn read_up_to_limit(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
     stat.check_file(kind)?;
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size + 1).unwrap_or_default());
-    // The file may have grown since, and files of /proc have no size.
+    // The size is checked again: the file may have grown after `stat`, and files of /proc have the size 0.
     file.take(kind.limit() + 1).read_to_end(&mut bytes).map_err(Reason::System)?;
     if bytes.len() as u64 > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(bytes) }
 }

@@ -38,8 +38,8 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 impl FileKind {
-    /// Returns the maximum size of a file in bytes. The largest known files are a tenth of it: a manifest of 10,000
-    /// files has 3 MiB, the `compose.yaml` of 5,000 services 6 MiB.
+    /// Returns the maximum size of a file in bytes. It is about ten times the size of the largest known files: a
+    /// manifest of 10,000 files has 3 MiB, the `compose.yaml` of 5,000 services 6 MiB.
     pub fn limit(self) -> u64 {
         match self {
             FileKind::Secret => 256 * KIB,
@@ -53,7 +53,8 @@ impl FileKind {
         }
     }
 
-    /// Returns the maximum bytes of all files of the kind together, where a run keeps all of them in memory.
+    /// Returns the maximum size in bytes of all files of the kind together. Only kinds of which a run keeps all files
+    /// in memory have such a limit.
     pub fn limit_of_all(self) -> u64 {
         match self {
             FileKind::Snippet => 16 * MIB,

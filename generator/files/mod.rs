@@ -1,7 +1,7 @@
 //! The only module that opens files and folders: clippy refuses the functions of `std::fs` elsewhere (`clippy.toml`). A
-//! checkout is untrusted, and git stores symbolic links, so every path below a [`Root`] is opened relative to the handle of
-//! the root, and a link anywhere in the path is refused. Only regular files within the limit of their [`FileKind`] are read,
-//! so a pipe, a device or an endless file costs neither time nor memory.
+//! checkout is untrusted, and git stores symbolic links, so every path below a [`Root`] is opened relative to the
+//! handle of the root, and a link anywhere in the path is refused. Only regular files within the limit of their
+//! [`FileKind`] are read, so a pipe, a device or an endless file costs neither time nor memory.
 
 #![expect(clippy::disallowed_methods, reason = "all other modules use this one instead")]
 

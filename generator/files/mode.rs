@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::write::bits;
+use super::write::mode_bits;
 use super::{FileError, Folder, Reason};
 
 impl Folder {
@@ -11,8 +11,8 @@ impl Folder {
     /// # Errors
     /// The operating system refuses.
     pub fn set_own_mode(&self, mode: u32) -> Result<(), FileError> {
-        let set = rustix::fs::fchmod(&self.handle, bits(mode));
-        set.map_err(|error| self.error(Path::new(""), Reason::System(error.into())))
+        rustix::fs::fchmod(&self.handle, mode_bits(mode))
+            .map_err(|error| self.error(Path::new(""), Reason::System(error.into())))
     }
 
     /// Sets the mode of the regular file at `path`.
@@ -26,6 +26,6 @@ impl Folder {
         if !stat.is_file() {
             return Err(self.error(path, Reason::NotAFile(stat.kind)));
         }
-        rustix::fs::fchmod(&file, bits(mode)).map_err(|error| self.error(path, Reason::System(error.into())))
+        rustix::fs::fchmod(&file, mode_bits(mode)).map_err(|error| self.error(path, Reason::System(error.into())))
     }
 }

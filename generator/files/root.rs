@@ -1,4 +1,4 @@
-//! The folders below which no symbolic link is followed.
+//! Roots: the folders below which no symbolic link is followed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use super::descent::FOLDER;
 use super::stat::stat_target;
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 
-/// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused below
-/// it.
+/// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused
+/// below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     base: PathBuf,
     /// The path below `base`; empty for `base` itself.
-    below: PathBuf,
+    path_below: PathBuf,
+    /// `base` and `path_below` together.
     path: PathBuf,
     scope: Scope,
 }
@@ -28,9 +29,9 @@ const CACHE: &str = ".nself";
 
 impl Root {
     fn new(base: PathBuf, below: impl Into<PathBuf>, scope: Scope) -> Self {
-        let below = below.into();
-        let path = if below.as_os_str().is_empty() { base.clone() } else { base.join(&below) };
-        Root { base, below, path, scope }
+        let path_below = below.into();
+        let path = if path_below.as_os_str().is_empty() { base.clone() } else { base.join(&path_below) };
+        Root { base, path_below, path, scope }
     }
 
     /// Returns the folder of the stack.
@@ -48,14 +49,14 @@ impl Root {
         Root::new(absolute(project), CACHE, Scope::Cache)
     }
 
-    /// Returns a folder that nself writes. Inside the project, no part of its path may be a symbolic link; elsewhere, the
-    /// folder itself may not be one.
+    /// Returns a folder that nself writes. Inside the project, no part of its path may be a symbolic link; elsewhere,
+    /// the folder itself may not be one.
     pub fn inside(project: &Path, path: &Path, scope: Scope) -> Self {
         let (project, path) = (absolute(project), absolute(path));
         match path.strip_prefix(&project) {
             Ok(below) if descent::is_below(below) => {
-                let below = below.to_owned();
-                Root::new(project, below, scope)
+                let path_below = below.to_owned();
+                Root::new(project, path_below, scope)
             }
             _ => Root::at(&path, scope),
         }
@@ -73,17 +74,17 @@ impl Root {
     /// Returns a folder below this one.
     #[must_use]
     pub fn below(&self, path: impl AsRef<Path>) -> Self {
-        Root::new(self.base.clone(), self.below.join(path), self.scope)
+        Root::new(self.base.clone(), self.path_below.join(path), self.scope)
     }
 
     /// Returns the parent and the last name of the path, for a folder that is replaced as a whole.
     ///
     /// # Errors
-    /// The path has no last name.
+    /// The folder is `base` itself, whose parent is not below a root.
     pub fn split(&self) -> Result<(Root, OsString), FileError> {
         let outside = || FileError::new(&self.path, self.scope, Reason::Outside);
-        let name = self.below.file_name().ok_or_else(outside)?.to_owned();
-        let parent = self.below.parent().unwrap_or(Path::new(""));
+        let name = self.path_below.file_name().ok_or_else(outside)?.to_owned();
+        let parent = self.path_below.parent().unwrap_or(Path::new(""));
         Ok((Root::new(self.base.clone(), parent, self.scope), name))
     }
 
@@ -103,7 +104,7 @@ impl Root {
     /// A symbolic link or something other than a folder is in its place.
     pub fn open(&self) -> Result<Option<Folder>, FileError> {
         let Some(base) = self.open_base()? else { return Ok(None) };
-        if self.below.as_os_str().is_empty() { Ok(Some(base)) } else { base.folder(&self.below) }
+        if self.path_below.as_os_str().is_empty() { Ok(Some(base)) } else { base.folder(&self.path_below) }
     }
 
     fn open_base(&self) -> Result<Option<Folder>, FileError> {
@@ -131,7 +132,7 @@ impl Root {
                 self.open_base()?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))?
             }
         };
-        if self.below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.below, mode) }
+        if self.path_below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.path_below, mode) }
     }
 
     /// Opens the cache and creates it where it is missing, with a `.gitignore` that keeps it out of version control.

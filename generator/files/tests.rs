@@ -11,22 +11,22 @@ use super::*;
 use crate::diagnostic::{Code, Diagnostic};
 
 fn project() -> (tempfile::TempDir, Folder) {
-    let place = tempfile::tempdir().unwrap();
-    fs::create_dir_all(place.path().join("a/b")).unwrap();
-    fs::write(place.path().join("a/b/file"), "inside").unwrap();
-    let folder = Root::project(place.path()).open().unwrap().unwrap();
-    (place, folder)
+    let project_folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(project_folder.path().join("a/b")).unwrap();
+    fs::write(project_folder.path().join("a/b/file"), "inside").unwrap();
+    let folder = Root::project(project_folder.path()).open().unwrap().unwrap();
+    (project_folder, folder)
 }
 
 #[test]
 fn openat2_and_the_fallback_refuse_the_same_paths() {
-    let (place, folder) = project();
+    let (project_folder, folder) = project();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("file"), "outside").unwrap();
-    symlink(outside.path(), place.path().join("link")).unwrap();
-    symlink(outside.path().join("file"), place.path().join("a/link")).unwrap();
-    symlink("b", place.path().join("a/beside")).unwrap();
-    symlink("..", place.path().join("a/up")).unwrap();
+    symlink(outside.path(), project_folder.path().join("link")).unwrap();
+    symlink(outside.path().join("file"), project_folder.path().join("a/link")).unwrap();
+    symlink("b", project_folder.path().join("a/beside")).unwrap();
+    symlink("..", project_folder.path().join("a/up")).unwrap();
     let handle = folder.handle.as_fd();
     for (path, opens) in [
         ("a/b/file", true),
@@ -40,24 +40,24 @@ fn openat2_and_the_fallback_refuse_the_same_paths() {
         ("", false),
     ] {
         let path = Path::new(path);
-        let quick = descent::open(handle, path, READ, Mode::empty()).is_ok();
-        assert_eq!(quick, opens, "{path:?}");
-        let slow = descent::is_below(path) && descent::step_by_step(handle, path, READ, Mode::empty()).is_ok();
-        assert_eq!(slow, opens, "{path:?} step by step");
+        assert_eq!(descent::open(handle, path, READ, Mode::empty()).is_ok(), opens, "{path:?}");
+        let opens_step_by_step =
+            descent::is_below(path) && descent::step_by_step(handle, path, READ, Mode::empty()).is_ok();
+        assert_eq!(opens_step_by_step, opens, "{path:?} step by step");
     }
     assert!(descent::open(handle, Path::new("link"), FOLDER, Mode::empty()).is_err());
     assert!(descent::step_by_step(handle, Path::new("link"), FOLDER, Mode::empty()).is_err());
     // Control: the functions of the standard library follow each of the links.
-    for followed in ["link/file", "a/link", "a/beside/file", "a/up/a/b/file"] {
-        fs::read(place.path().join(followed)).unwrap();
+    for path in ["link/file", "a/link", "a/beside/file", "a/up/a/b/file"] {
+        fs::read(project_folder.path().join(path)).unwrap();
     }
 }
 
 #[test]
 fn a_refusal_names_the_link_or_file_that_caused_it() {
-    let (place, folder) = project();
-    symlink("/etc", place.path().join("a/link")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(place.path().join("a/pipe")).status().unwrap().success());
+    let (project_folder, folder) = project();
+    symlink("/etc", project_folder.path().join("a/link")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(project_folder.path().join("a/pipe")).status().unwrap().success());
     for (path, words) in [
         ("a/link/passwd", "a/link: it is a symbolic link, and a folder is expected"),
         ("a/link", "a/link: it is a symbolic link, and a regular file is expected"),
@@ -75,14 +75,14 @@ fn a_refusal_names_the_link_or_file_that_caused_it() {
 
 #[test]
 fn a_file_is_read_up_to_its_limit() {
-    let (place, folder) = project();
-    let sparse = fs::File::create(place.path().join("large")).unwrap();
+    let (project_folder, folder) = project();
+    let sparse = fs::File::create(project_folder.path().join("large")).unwrap();
     sparse.set_len(FileKind::Snippet.limit()).unwrap();
     assert_eq!(folder.read("large", FileKind::Snippet).unwrap().unwrap().len() as u64, FileKind::Snippet.limit());
     sparse.set_len(FileKind::Snippet.limit() + 1).unwrap();
     for error in [
         folder.read("large", FileKind::Snippet).unwrap_err(),
-        read_named(&place.path().join("large"), FileKind::Snippet).unwrap_err(),
+        read_named(&project_folder.path().join("large"), FileKind::Snippet).unwrap_err(),
     ] {
         assert!(error.to_string().ends_with("it is larger than the 1 MiB that nself reads"), "{error}");
         assert_eq!(Diagnostic::from(error).code, Code::FileTooLarge);
@@ -95,11 +95,11 @@ fn a_file_is_read_up_to_its_limit() {
 
 #[test]
 fn nothing_is_written_or_deleted_through_a_link() {
-    let (place, folder) = project();
+    let (project_folder, folder) = project();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("file"), "canary").unwrap();
-    symlink(outside.path(), place.path().join("link")).unwrap();
-    symlink(outside.path().join("file"), place.path().join("file")).unwrap();
+    symlink(outside.path(), project_folder.path().join("link")).unwrap();
+    symlink(outside.path().join("file"), project_folder.path().join("file")).unwrap();
     assert!(folder.write("link/file", b"x").is_err());
     assert!(folder.write("link/new/file", b"x").is_err());
     assert!(folder.write("file", b"x").is_err());
@@ -118,16 +118,16 @@ fn nothing_is_written_or_deleted_through_a_link() {
 
 #[test]
 fn a_written_file_has_its_mode_and_replaces_the_old_one_atomically() {
-    let (place, folder) = project();
+    let (project_folder, folder) = project();
     folder.write("x/y/file", b"one").unwrap();
     folder.write("x/y/file", b"two").unwrap();
-    assert_eq!(fs::read(place.path().join("x/y/file")).unwrap(), b"two");
+    assert_eq!(fs::read(project_folder.path().join("x/y/file")).unwrap(), b"two");
     assert_eq!(folder.stat("x/y/file").unwrap().unwrap().mode, 0o644);
     assert_eq!(folder.stat("x").unwrap().unwrap().mode, 0o755);
     assert_eq!(folder.make_folder("secret", 0o700).unwrap().own_stat().unwrap().mode, 0o700);
     assert_eq!(folder.folder("x/y").unwrap().unwrap().list().unwrap().len(), 1);
-    let all = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
-    let paths: Vec<&str> = all.iter().map(|(path, _)| path.to_str().unwrap()).collect();
+    let entries = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
+    let paths: Vec<&str> = entries.iter().map(|(path, _)| path.to_str().unwrap()).collect();
     assert_eq!(paths, ["a", "a/b", "a/b/file", "x", "x/y", "x/y/file"]);
     folder.remove_all("x").unwrap();
     assert!(folder.stat("x").unwrap().is_none());
@@ -135,18 +135,18 @@ fn a_written_file_has_its_mode_and_replaces_the_old_one_atomically() {
 
 #[test]
 fn an_output_folder_in_the_project_is_not_reached_through_a_link() {
-    let (place, _) = project();
+    let (project_folder, _) = project();
     let outside = tempfile::tempdir().unwrap();
-    symlink(outside.path(), place.path().join("build")).unwrap();
-    symlink(outside.path(), place.path().join("deploy")).unwrap();
-    let named = |path: &str| Root::output(place.path(), Some(&place.path().join(path)));
-    for refused in [Root::output(place.path(), None), named("deploy"), named("build/deploy")] {
+    symlink(outside.path(), project_folder.path().join("build")).unwrap();
+    symlink(outside.path(), project_folder.path().join("deploy")).unwrap();
+    let output_folder = |path: &str| Root::output(project_folder.path(), Some(&project_folder.path().join(path)));
+    for refused in [Root::output(project_folder.path(), None), output_folder("deploy"), output_folder("build/deploy")] {
         assert!(refused.open().is_err() && refused.write("x", b"x").is_err(), "{refused:?}");
     }
     // A path outside the project, which the operator names, may contain links.
     let link = outside.path().join("way");
     symlink(outside.path(), &link).unwrap();
-    Root::output(place.path(), Some(&link.join("new/deploy"))).write("x", b"x").unwrap();
+    Root::output(project_folder.path(), Some(&link.join("new/deploy"))).write("x", b"x").unwrap();
     assert!(outside.path().join("new/deploy/x").is_file());
-    assert!(Root::output(place.path(), Some(&link)).write("x", b"x").is_err());
+    assert!(Root::output(project_folder.path(), Some(&link)).write("x", b"x").is_err());
 }

@@ -38,21 +38,21 @@ impl Folder {
     pub fn make_folder(&self, path: impl AsRef<Path>, mode: u32) -> Result<Folder, FileError> {
         let mut folder: Option<Folder> = None;
         for part in path.as_ref().components() {
-            let above = folder.as_ref().unwrap_or(self);
+            let parent = folder.as_ref().unwrap_or(self);
             let Component::Normal(name) = part else { return Err(self.error(path.as_ref(), Reason::Outside)) };
             let name = Path::new(name);
-            let is_new = match rustix::fs::mkdirat(&above.handle, name, bits(mode)) {
+            let is_new = match rustix::fs::mkdirat(&parent.handle, name, mode_bits(mode)) {
                 Ok(()) => true,
                 Err(Errno::EXIST) => false,
-                Err(error) => return Err(above.refusal(name, EntryKind::Folder, error.into())),
+                Err(error) => return Err(parent.refusal(name, EntryKind::Folder, error.into())),
             };
-            let opened = descent::open(above.handle.as_fd(), name, FOLDER, Mode::empty());
-            let handle = opened.map_err(|error| above.refusal(name, EntryKind::Folder, error))?;
+            let opened = descent::open(parent.handle.as_fd(), name, FOLDER, Mode::empty());
+            let handle = opened.map_err(|error| parent.refusal(name, EntryKind::Folder, error))?;
             if is_new {
-                rustix::fs::fchmod(&handle, bits(mode))
-                    .map_err(|error| above.error(name, Reason::System(error.into())))?;
+                rustix::fs::fchmod(&handle, mode_bits(mode))
+                    .map_err(|error| parent.error(name, Reason::System(error.into())))?;
             }
-            folder = Some(Folder::new(handle, above.path().join(name), above.scope()));
+            folder = Some(Folder::new(handle, parent.path().join(name), parent.scope()));
         }
         folder.ok_or_else(|| self.error(path.as_ref(), Reason::Outside))
     }
@@ -61,15 +61,15 @@ impl Folder {
     ///
     /// # Errors
     /// The path exists already.
-    pub fn create_folder(&self, name: impl AsRef<Path>, mode: u32) -> Result<Folder, FileError> {
-        let name = name.as_ref();
-        let (above, last) = self.parent_of(name)?;
-        let created = rustix::fs::mkdirat(above.handle(self), last, bits(mode));
-        created.map_err(|error| self.error(name, Reason::System(error.into())))?;
-        let missing = || self.error(name, Reason::System(io::ErrorKind::NotFound.into()));
-        let folder = self.folder(name)?.ok_or_else(missing)?;
-        let set = rustix::fs::fchmod(&folder.handle, bits(mode));
-        set.map_err(|error| self.error(name, Reason::System(error.into())))?;
+    pub fn create_folder(&self, path: impl AsRef<Path>, mode: u32) -> Result<Folder, FileError> {
+        let path = path.as_ref();
+        let system_error = |error: Errno| self.error(path, Reason::System(error.into()));
+        let (parent, name) = self.parent_of(path)?;
+        rustix::fs::mkdirat(parent.handle(self), name, mode_bits(mode)).map_err(system_error)?;
+        let missing = || self.error(path, Reason::System(io::ErrorKind::NotFound.into()));
+        let folder = self.folder(path)?.ok_or_else(missing)?;
+        // The umask may have removed bits of the mode.
+        rustix::fs::fchmod(&folder.handle, mode_bits(mode)).map_err(system_error)?;
         Ok(folder)
     }
 
@@ -90,10 +90,9 @@ impl Folder {
     pub fn create_open(&self, path: impl AsRef<Path>, mode: u32) -> Result<File, FileError> {
         let path = path.as_ref();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let opened = descent::open(self.handle.as_fd(), path, flags, bits(mode));
+        let opened = descent::open(self.handle.as_fd(), path, flags, mode_bits(mode));
         let file = File::from(opened.map_err(|error| self.refusal(path, EntryKind::File, error))?);
-        let set = rustix::fs::fchmod(&file, bits(mode));
-        set.map_err(|error| self.error(path, Reason::System(error.into())))?;
+        rustix::fs::fchmod(&file, mode_bits(mode)).map_err(|error| self.error(path, Reason::System(error.into())))?;
         Ok(file)
     }
 
@@ -119,10 +118,10 @@ impl Folder {
     /// # Errors
     /// The operating system refuses, or a folder of a path is a symbolic link.
     pub fn rename(&self, from: impl AsRef<Path>, folder: &Folder, to: impl AsRef<Path>) -> Result<(), FileError> {
-        let (above, name) = self.parent_of(from.as_ref())?;
-        let (other_above, other_name) = folder.parent_of(to.as_ref())?;
-        let renamed = rustix::fs::renameat(above.handle(self), name, other_above.handle(folder), other_name);
-        renamed.map_err(|error| folder.error(to.as_ref(), Reason::System(error.into())))
+        let (parent, name) = self.parent_of(from.as_ref())?;
+        let (new_parent, new_name) = folder.parent_of(to.as_ref())?;
+        rustix::fs::renameat(parent.handle(self), name, new_parent.handle(folder), new_name)
+            .map_err(|error| folder.error(to.as_ref(), Reason::System(error.into())))
     }
 
     /// Deletes a file, or a symbolic link without its target.
@@ -142,9 +141,9 @@ impl Folder {
     }
 
     fn unlink(&self, path: &Path, flags: AtFlags) -> Result<(), FileError> {
-        let (above, name) = self.parent_of(path)?;
-        let removed = rustix::fs::unlinkat(above.handle(self), name, flags);
-        removed.map_err(|error| self.error(path, Reason::System(error.into())))
+        let (parent, name) = self.parent_of(path)?;
+        rustix::fs::unlinkat(parent.handle(self), name, flags)
+            .map_err(|error| self.error(path, Reason::System(error.into())))
     }
 
     /// Deletes the entry at `path`: a folder with all of its content, a symbolic link without its target.
@@ -166,7 +165,7 @@ impl Folder {
     }
 }
 
-pub(super) fn bits(mode: u32) -> Mode {
+pub(super) fn mode_bits(mode: u32) -> Mode {
     #[allow(clippy::unnecessary_cast)]
     Mode::from_raw_mode(mode as RawMode)
 }

@@ -1,7 +1,7 @@
-//! Configuration, manifest and index of an image. The configuration is copied from the base image, with the settings of
-//! the planned service applied.
+//! Writes the configuration, manifest and index of an image. The configuration is that of the base image, with the
+//! settings of the planned service applied.
 
-// Types of the image specification hold hash maps. The canonical JSON writer sorts their keys.
+// Types of the image specification contain hash maps. The canonical JSON writer sorts their keys.
 #![allow(clippy::disallowed_types)]
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,7 +26,7 @@ pub struct Base {
     pub config: ImageConfiguration,
 }
 
-/// The base of each platform, and the blobs of all bases.
+/// The base image of each platform, and the blobs of all base images.
 #[derive(Debug, Clone, Default)]
 pub struct BaseImages {
     /// The base is `None` for an image without one.
@@ -76,11 +76,11 @@ impl Descriptor {
             None => builder.build(),
             Some(platform) => {
                 let (os, architecture, variant) = split_platform(platform);
-                let mut built = PlatformBuilder::default().os(os).architecture(architecture);
+                let mut platform_builder = PlatformBuilder::default().os(os).architecture(architecture);
                 if let Some(variant) = variant {
-                    built = built.variant(variant);
+                    platform_builder = platform_builder.variant(variant);
                 }
-                builder.platform(built.build()?).build()
+                builder.platform(platform_builder.build()?).build()
             }
         }
     }
@@ -92,7 +92,7 @@ pub fn split_platform(platform: &Platform) -> (&str, &str, Option<&str>) {
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next())
 }
 
-/// Adds the blobs of one platform's image.
+/// Adds the blobs of one platform's image and returns the image.
 ///
 /// # Errors
 /// The base is not an image of the OCI specification.
@@ -151,12 +151,12 @@ fn configuration(
     image.set_author(None);
     let base_config = image.config().clone().unwrap_or_default();
     image.set_config(Some(container_config(base_config, content)));
-    let mut files: RootFs = image.rootfs().clone();
-    files.set_typ("layers".to_owned());
-    let mut diff_ids = files.diff_ids().clone();
+    let mut root_file_system: RootFs = image.rootfs().clone();
+    root_file_system.set_typ("layers".to_owned());
+    let mut diff_ids = root_file_system.diff_ids().clone();
     diff_ids.push(content.layer.diff_id.to_string());
-    files.set_diff_ids(diff_ids);
-    image.set_rootfs(files);
+    root_file_system.set_diff_ids(diff_ids);
+    image.set_rootfs(root_file_system);
     let mut history = image.history().clone().unwrap_or_default();
     history.push(HistoryBuilder::default().created(EPOCH).created_by("nself image").build()?);
     image.set_history(Some(history));
@@ -168,7 +168,7 @@ fn container_config(mut config: Config, ImageContent { service, annotations, .. 
     let words = |words: &[crate::values::Text]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     if let Some(entrypoint) = &service.entrypoint {
         config.set_entrypoint(Some(words(entrypoint)));
-        // The arguments of the base belong to the entry point of the base.
+        // The command of the base image has the arguments for the entrypoint that this one replaces.
         config.set_cmd(None);
     }
     if let Some(command) = &service.command {
@@ -211,8 +211,8 @@ fn healthcheck(service: &Service) -> Value {
     }
 }
 
-/// Returns the image and the bytes of `index.json`. With one platform, it is the platform's image; with several, an
-/// index over all platforms, which is added to the blobs.
+/// Returns the descriptor of the image and the bytes of `index.json`, which refers to it. With one platform, the image
+/// is the platform's image; with several, it is an index of the platforms' images, which is added to the blobs.
 ///
 /// # Errors
 /// A required field is missing, which checked values cannot cause.
@@ -223,17 +223,17 @@ pub fn write_index(
     reference: &str,
     annotations: &BTreeMap<String, String>,
 ) -> Result<(Descriptor, Vec<u8>), OciSpecError> {
-    let built: Result<Vec<_>, _> = images.iter().map(|image| image.descriptor.build(Some(&image.platform))).collect();
-    let inner = ImageIndexBuilder::default()
+    let entries: Result<Vec<_>, _> = images.iter().map(|image| image.descriptor.build(Some(&image.platform))).collect();
+    let platform_index = ImageIndexBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
-        .manifests(built?)
+        .manifests(entries?)
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
     let image = match images {
         [single] => single.descriptor.clone(),
         _ => {
-            let (digest, size) = blobs.add_json(&inner);
+            let (digest, size) = blobs.add_json(&platform_index);
             Descriptor { media_type: MediaType::ImageIndex, digest, size }
         }
     };
@@ -241,17 +241,16 @@ pub fn write_index(
         [single] => single.descriptor.build(Some(&single.platform))?,
         _ => image.build(None)?,
     };
-    // `org.opencontainers.image.ref.name` is the tag; containerd, and engines based on it, load the layout under the second
-    // name.
-    let name = HashMap::from([
+    // The first annotation is the tag. containerd, and engines based on it, load the image under the second name.
+    let names = HashMap::from([
         ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
         ("io.containerd.image.name".to_owned(), reference.to_owned()),
     ]);
-    entry.set_annotations(Some(name));
-    let outer = ImageIndexBuilder::default()
+    entry.set_annotations(Some(names));
+    let layout_index = ImageIndexBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
         .manifests(vec![entry])
         .build()?;
-    Ok((image, crate::artifact::json::to_canonical(&outer)))
+    Ok((image, crate::artifact::json::to_canonical(&layout_index)))
 }

@@ -1,5 +1,6 @@
-//! Packs a folder as a layer. The same files give the same bytes on every machine: entries are sorted, belong to root and are
-//! from 1970. gzip is used without compression, since the output of compressors depends on their versions.
+//! Packs a folder as a layer. The same files result in the same bytes on every machine: entries are sorted, belong to
+//! root and have the time 1970. gzip is used without compression, since the output of compressors depends on their
+//! versions.
 
 use std::io;
 use std::path::{Component, Path};
@@ -30,34 +31,36 @@ fn is_private(name: &str) -> bool {
 /// Packs a folder so that its files are under the absolute path `path` in the image.
 ///
 /// # Errors
-/// The folder cannot be read or is too large, holds a pipe, socket or device, or a link in it leads outside.
+/// The folder cannot be read, is too large, contains a pipe, socket or device, or contains a link that leads outside.
 pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
-    let inside = path.trim_matches('/');
+    let image_path = path.trim_matches('/');
     let mut archive = Builder::new(Vec::new());
     let mut files = Vec::new();
     let mut left_out = Vec::new();
-    for (end, _) in inside.match_indices('/').chain([(inside.len(), "")]).filter(|(end, _)| *end > 0) {
-        entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &inside[..end]), &[])?;
+    // The folder itself and the folders above it: `srv/` and `srv/app/` for `srv/app`.
+    let folder_ends = image_path.match_indices('/').map(|(end, _)| end).chain([image_path.len()]);
+    for end in folder_ends.filter(|end| *end > 0) {
+        add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
     }
-    let mut private = |path: &Path| {
+    let mut leaves_out = |path: &Path| {
         let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
         left_out.extend(is_private.then(|| path.to_string_lossy().into_owned()));
         is_private
     };
     // The layer is built in memory, so its size is limited.
     let mut total = Total::new(FileKind::ImageContent);
-    for (relative, kind) in folder.list_all(&mut private)? {
-        let shown = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
-        let name = [inside, shown].join("/").trim_start_matches('/').to_owned();
+    for (relative, kind) in folder.list_all(&mut leaves_out)? {
+        let relative_text = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
+        let name = [image_path, relative_text].join("/").trim_start_matches('/').to_owned();
         let removed = || refused_entry(&relative, "it was removed while the folder was packed");
         match kind {
-            EntryKind::Folder => entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
+            EntryKind::Folder => add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
             EntryKind::File => {
-                let executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
+                let is_executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
                 let bytes = read.map_err(|error| refused_entry(&relative, &error.why()))?.ok_or_else(removed)?;
                 total.add(folder, &relative, &bytes).map_err(|error| refused_entry(&relative, &error.why()))?;
-                entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
+                add_entry(&mut archive, EntryType::Regular, if is_executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
             }
             EntryKind::Link => {
@@ -65,7 +68,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
                 if !stays_inside(&relative, &target) {
                     return Err(refused_entry(&relative, "the link leads outside of the folder"));
                 }
-                let mut header = header(EntryType::Symlink, 0o777, 0);
+                let mut header = entry_header(EntryType::Symlink, 0o777, 0);
                 archive.append_link(&mut header, &name, &target)?;
             }
             _ => return Err(refused_entry(&relative, "it is not a file, folder or link")),
@@ -79,9 +82,9 @@ fn refused_entry(path: &Path, reason: &str) -> io::Error {
     io::Error::other(format!("{}: {reason}", path.display()))
 }
 
-/// Returns whether the target of a link is in the folder. `from` is the path of the link in the folder.
-fn stays_inside(from: &Path, target: &Path) -> bool {
-    let mut depth = from.components().count() - 1;
+/// Returns whether the target of a link is in the folder that is packed. `link` is the path of the link below it.
+fn stays_inside(link: &Path, target: &Path) -> bool {
+    let mut depth = link.components().count() - 1;
     for part in target.components() {
         match part {
             Component::Normal(_) => depth += 1,
@@ -93,7 +96,7 @@ fn stays_inside(from: &Path, target: &Path) -> bool {
     true
 }
 
-fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+fn entry_header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -104,18 +107,25 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-/// Adds an entry that belongs to root and is from 1970.
+/// Adds an entry that belongs to root and has the time 1970.
 ///
 /// # Errors
-/// The name cannot be written.
-pub fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, mode: u32, name: &str, bytes: &[u8]) -> io::Result<()> {
-    archive.append_data(&mut header(kind, mode, bytes.len() as u64), name, bytes)
+/// A name that a tar archive cannot contain.
+pub fn add_entry(
+    archive: &mut Builder<Vec<u8>>,
+    kind: EntryType,
+    mode: u32,
+    name: &str,
+    bytes: &[u8],
+) -> io::Result<()> {
+    archive.append_data(&mut entry_header(kind, mode, bytes.len() as u64), name, bytes)
 }
 
-/// Returns gzip (RFC 1952) of stored blocks (RFC 1951, section 3.2.4), whose bytes no compressor decides.
+/// Returns gzip data (RFC 1952) that consists of stored (uncompressed) blocks (RFC 1951, section 3.2.4).
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    // Method deflate, no flags, no time, no extra flags, unknown operating system.
+    // The header: two magic bytes, method deflate, no flags, no time, no extra flags, unknown operating system.
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    // A block begins with 1 if it is the last one, otherwise 0, then its length and the complement of the length.
     let mut chunks = bytes.chunks(usize::from(u16::MAX)).peekable();
     if chunks.peek().is_none() {
         out.extend([1, 0, 0, 255, 255]);
@@ -141,12 +151,12 @@ mod tests {
     use super::*;
     use crate::files::Root;
 
-    fn packed(folder: &Path) -> io::Result<Layer> {
+    fn pack_app(folder: &Path) -> io::Result<Layer> {
         pack(&Root::project(folder).open()?.unwrap(), "/app")
     }
 
     #[test]
-    fn the_same_files_give_the_same_bytes() {
+    fn the_same_files_result_in_the_same_bytes() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for (folder, names) in [(&one, ["a", "b/c", "d"]), (&two, ["d", "b/c", "a"])] {
             fs::create_dir(folder.path().join("b")).unwrap();
@@ -156,12 +166,12 @@ mod tests {
             symlink("b/c", folder.path().join("link")).unwrap();
         }
         fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o600)).unwrap();
-        let pack_of = |folder: &tempfile::TempDir| packed(folder.path()).unwrap();
-        assert_eq!(pack_of(&one).packed, pack_of(&two).packed);
-        assert_eq!(pack_of(&one).files.len(), 3);
-        // Control: a different executable bit gives different bytes.
+        let layer = |folder: &tempfile::TempDir| pack_app(folder.path()).unwrap();
+        assert_eq!(layer(&one).packed, layer(&two).packed);
+        assert_eq!(layer(&one).files.len(), 3);
+        // Control: a different executable bit results in different bytes.
         fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o700)).unwrap();
-        assert_ne!(pack_of(&one).packed, pack_of(&two).packed);
+        assert_ne!(layer(&one).packed, layer(&two).packed);
     }
 
     #[test]
@@ -171,12 +181,12 @@ mod tests {
         fs::create_dir(folder.path().join("secrets")).unwrap();
         fs::write(folder.path().join("secrets/key"), "canary").unwrap();
         fs::write(folder.path().join("main"), "x").unwrap();
-        let layer = packed(folder.path()).unwrap();
+        let layer = pack_app(folder.path()).unwrap();
         assert_eq!(layer.left_out, [".env", "secrets"]);
         assert!(!layer.packed.windows(6).any(|part| part == b"canary"));
-        for bad in ["/etc/passwd", "../x", "a/../../x"] {
-            symlink(bad, folder.path().join("link")).unwrap();
-            assert!(packed(folder.path()).is_err(), "{bad}");
+        for target in ["/etc/passwd", "../x", "a/../../x"] {
+            symlink(target, folder.path().join("link")).unwrap();
+            assert!(pack_app(folder.path()).is_err(), "{target}");
             fs::remove_file(folder.path().join("link")).unwrap();
         }
     }

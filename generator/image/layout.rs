@@ -1,4 +1,4 @@
-//! An OCI image layout: blobs, and the files beside them.
+//! An OCI image layout: a folder with the blobs of an image, and further files such as `index.json`.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ impl ImageLayout {
             reason: Reason::System(std::io::Error::other(reason)),
         };
         let temporary = format!(".{}", random_suffix().map_err(|error| failure(error.to_string()))?);
-        let write = || {
+        let write_and_rename = || {
             self.write_files(&parent.create_folder(&temporary, 0o755)?)?;
             match parent.stat(&name)? {
                 None => {}
@@ -53,7 +53,7 @@ impl ImageLayout {
             }
             parent.rename(&temporary, &parent, &name)
         };
-        write().inspect_err(|_| {
+        write_and_rename().inspect_err(|_| {
             let _ = parent.remove_all(&temporary);
         })
     }

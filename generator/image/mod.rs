@@ -1,5 +1,5 @@
-//! Images of services as values: layers, configurations, manifests and bills of materials. This module runs no program. Its
-//! output is the same on every machine: it contains no time, no compressed data and no order of a hash map.
+//! Images of services: layers, configurations, manifests and bills of materials. This module runs no program. Its
+//! output is the same on every machine: it does not depend on the time, on a compressor or on the order of a hash map.
 
 pub mod build;
 pub mod docker_manifest;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::artifact::{Sha256, json};
 
-/// The time of everything in an image.
+/// The time that all files and metadata of an image have.
 pub const EPOCH: &str = "1970-01-01T00:00:00Z";
 
 /// The media type of manifests.
@@ -31,8 +31,8 @@ impl Blobs {
         digest
     }
 
-    /// Adds a value as canonical JSON, and returns its digest and its size in bytes. The types of the image specification
-    /// hold hash maps; the canonical form sorts their keys.
+    /// Adds a value as canonical JSON, and returns its digest and its size in bytes. The types of the image
+    /// specification contain hash maps; the canonical form sorts their keys.
     pub fn add_json(&mut self, value: &impl serde::Serialize) -> (Sha256, u64) {
         let bytes = json::to_canonical(value);
         let size = bytes.len() as u64;

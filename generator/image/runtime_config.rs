@@ -1,6 +1,6 @@
-//! Writes `config.json` of the OCI runtime specification, for runtimes that are used without a container engine. `umoci unpack`
-//! or `skopeo` create the root file system; this file describes how to run it. The container has no network until the operator
-//! sets one up.
+//! Writes `config.json` of the OCI runtime specification, for runtimes that are used without a container engine. `umoci
+//! unpack` or `skopeo` create the root file system; this file describes how to run it. The container has no network
+//! until the operator sets one up.
 
 use oci_spec::image::ImageConfiguration;
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
             annotations.insert(key.into(), json!(names.join(",")));
         }
     }
+    // The processor time in microseconds for each period of 100 ms; the limit is in thousandths of a processor.
+    let cpu = json!({ "quota": u64::from(service.cpu_limit.0) * 100, "period": 100_000 });
     json!({
         "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": service.read_only },
@@ -76,15 +78,15 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
             "resources": {
                 "devices": [{ "allow": false, "access": "rwm" }],
                 "memory": { "limit": service.memory_limit.0, "reservation": service.memory_reservation.0 },
-                "cpu": { "quota": u64::from(service.cpu_limit.0) * 100, "period": 100_000 },
+                "cpu": cpu,
                 "pids": { "limit": service.pids_limit },
             },
         },
     })
 }
 
-/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets. A variable of the
-/// service replaces that of the image.
+/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets. `lines` are
+/// those of the image; a variable of the service replaces the image's variable of the same name.
 fn environment(service: &plan::Service, mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
     let mut secret_variables = Vec::new();
     for (variable, value) in &service.env {
@@ -100,31 +102,32 @@ fn environment(service: &plan::Service, mut lines: Vec<String>) -> (Vec<String>,
 }
 
 fn mounts(service: &plan::Service) -> Vec<Value> {
-    let fixed = MOUNTS
+    let fixed_mounts = MOUNTS
         .iter()
         .map(|(path, kind, options)| json!({ "destination": path, "type": kind, "source": kind, "options": options }));
     let shared_memory = tmpfs("/dev/shm", service.shm_size.unwrap_or(DEFAULT_SHARED_MEMORY), "mode=1777");
-    let declared = service.tmpfs.iter().map(|memory| {
-        let access = match &memory.owner {
+    let declared_mounts = service.tmpfs.iter().map(|mount| {
+        let access_options = match &mount.owner {
             None => "mode=1777".to_owned(),
             Some(user) => {
                 let (uid, gid) = user_ids(user.as_str());
                 format!("mode=0770,uid={uid},gid={gid}")
             }
         };
-        tmpfs(memory.path.as_str(), memory.limit(), &access)
+        tmpfs(mount.path.as_str(), mount.limit(), &access_options)
     });
-    fixed.chain([shared_memory]).chain(declared).collect()
+    fixed_mounts.chain([shared_memory]).chain(declared_mounts).collect()
 }
 
-/// Returns the numbers of user and group; the type of users only accepts numbers. The group is 0 if it is not given.
+/// Returns the numbers of user and group in `user:group`. The group is 0 if it is missing. The type of the field has
+/// checked that both are numbers.
 fn user_ids(user: &str) -> (u32, u32) {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     (uid.parse().unwrap_or_default(), gid.parse().unwrap_or_default())
 }
 
-fn tmpfs(path: &str, size: Memory, access: &str) -> Value {
+fn tmpfs(path: &str, size: Memory, access_options: &str) -> Value {
     let mut options = vec!["nosuid".to_owned(), "noexec".to_owned(), "nodev".to_owned(), format!("size={}", size.0)];
-    options.extend(access.split(',').map(str::to_owned));
+    options.extend(access_options.split(',').map(str::to_owned));
     json!({ "destination": path, "type": "tmpfs", "source": "tmpfs", "options": options })
 }

@@ -1,5 +1,5 @@
-//! Bills of materials of an image, in SPDX 2.3 and CycloneDX 1.5: its files with digests, its base, and the packages in its
-//! lock files.
+//! Bills of materials of an image, in SPDX 2.3 and CycloneDX 1.5: its files with digests, its base image, and the
+//! packages in its lock files.
 
 use std::fmt::Write;
 
@@ -44,7 +44,7 @@ impl<'a> Materials<'a> {
     /// Returns the document in SPDX 2.3.
     pub fn spdx(&self) -> Value {
         let version = |reference: &ImageName| reference.tag.clone().unwrap_or_default();
-        let mut parts = vec![json!({
+        let mut packages = vec![json!({
             "SPDXID": "SPDXRef-Image", "name": self.image.name(), "versionInfo": version(self.image),
             "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "primaryPackagePurpose": "CONTAINER",
             "checksums": [{ "algorithm": "SHA256", "checksumValue": self.layer.diff_id.hex() }],
@@ -52,7 +52,7 @@ impl<'a> Materials<'a> {
         let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Image")];
         if let Some(base) = self.base {
             let sums = base.digest.iter().map(|digest| json!({ "algorithm": "SHA256", "checksumValue": digest.hex() }));
-            parts.push(json!({
+            packages.push(json!({
                 "SPDXID": "SPDXRef-Base", "name": base.name(), "versionInfo": version(base),
                 "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "checksums": sums.collect::<Vec<_>>(),
             }));
@@ -61,7 +61,7 @@ impl<'a> Materials<'a> {
         for (i, package) in self.packages.iter().enumerate() {
             let id = format!("SPDXRef-Package-{i}");
             relations.push(relation("SPDXRef-Image", "CONTAINS", &id));
-            parts.push(json!({
+            packages.push(json!({
                 "SPDXID": id, "name": package.name, "versionInfo": package.version,
                 "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
                 "externalRefs": [{ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": package.url }],
@@ -88,27 +88,27 @@ impl<'a> Materials<'a> {
             "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": self.image.to_string(),
             "documentNamespace": format!("https://nself.org/spdx/{}", self.identity()),
             "creationInfo": { "created": EPOCH, "creators": [concat!("Tool: nself-", env!("CARGO_PKG_VERSION"))] },
-            "packages": parts, "files": files, "relationships": relations,
+            "packages": packages, "files": files, "relationships": relations,
         })
     }
 
     /// Returns the document in CycloneDX 1.5.
     pub fn cyclonedx(&self) -> Value {
-        let mut parts = Vec::new();
+        let mut components = Vec::new();
         if let Some(base) = self.base {
             let hashes = base.digest.iter().map(|digest| json!({ "alg": "SHA-256", "content": digest.hex() }));
-            parts.push(json!({
+            components.push(json!({
                 "type": "container", "bom-ref": base.to_string(), "name": base.name(),
                 "version": base.tag.clone().unwrap_or_default(), "hashes": hashes.collect::<Vec<_>>(),
             }));
         }
-        parts.extend(self.packages.iter().map(|package| {
+        components.extend(self.packages.iter().map(|package| {
             json!({
                 "type": "library", "bom-ref": package.url, "name": package.name, "version": package.version,
                 "purl": package.url,
             })
         }));
-        parts.extend(self.layer.files.iter().map(|(path, bytes)| {
+        components.extend(self.layer.files.iter().map(|(path, bytes)| {
             json!({
                 "type": "file", "bom-ref": path, "name": path,
                 "hashes": [{ "alg": "SHA-256", "content": Sha256::of(bytes).hex() }],
@@ -124,7 +124,7 @@ impl<'a> Materials<'a> {
                     "version": self.image.tag.clone().unwrap_or_default(),
                 },
             },
-            "components": parts,
+            "components": components,
         })
     }
 
@@ -132,6 +132,7 @@ impl<'a> Materials<'a> {
     fn serial(&self) -> String {
         let digest = self.identity();
         let hex = digest.as_str();
+        // The fixed digits are the version, 8, and the variant, 9.
         format!("urn:uuid:{}-{}-8{}-9{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
     }
 }
@@ -163,24 +164,26 @@ fn packages(path: &str, bytes: &[u8]) -> Vec<Package> {
         "package-lock.json" => {
             let lock: Value = serde_json::from_slice(bytes).unwrap_or_default();
             let entries = lock["packages"].as_object().into_iter().flatten();
-            let entries = entries.filter_map(|(at, entry)| {
-                let (_, name) = at.rsplit_once("node_modules/")?;
+            let entries = entries.filter_map(|(path, entry)| {
+                let (_, name) = path.rsplit_once("node_modules/")?;
                 Some(package("npm", name, entry["version"].as_str()?))
             });
             entries.collect()
         }
+        // Lines such as `fastapi[standard]==0.116.1 ; python_version > '3'`.
         "requirements.txt" => {
-            let lines = text();
-            let pins = lines.lines().filter_map(|line| {
+            let text = text();
+            let pins = text.lines().filter_map(|line| {
                 let pin = line.split([';', ' ', '#']).next()?;
                 let (name, version) = pin.split_once("==")?;
                 Some(package("pypi", &name.split('[').next()?.to_ascii_lowercase(), version.trim_end_matches('\\')))
             });
             pins.collect()
         }
+        // Lines such as `require connectrpc.com/connect v1.18.1`, or without `require` in a block.
         "go.mod" => {
-            let lines = text();
-            let modules = lines.lines().filter_map(|line| {
+            let text = text();
+            let modules = text.lines().filter_map(|line| {
                 let mut words = line.trim().trim_start_matches("require ").split_whitespace();
                 let (module, version) = (words.next()?, words.next()?);
                 (module.contains('.') && version.starts_with('v')).then(|| package("golang", module, version))

@@ -1,4 +1,5 @@
-//! The image of one service: from its `layout` in the plan, a folder of the project and base images to an OCI layout.
+//! Creates the image of one service as an OCI layout, from the service's `layout` in the plan, a folder of the project
+//! and base images.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use crate::plan::{Plan, Service};
 use crate::stack::Layout;
 use crate::values::{Checked, Platform, ServiceName};
 
-/// The folder of an image that receives the files, unless the layout sets `path`.
+/// The folder in the image for the files, unless the layout sets `path`.
 const DEFAULT_PATH: &str = "/app";
 /// The tag of an image whose name has none.
 const DEFAULT_TAG: &str = "latest";
@@ -80,6 +81,7 @@ impl<'a> ImageService<'a> {
         if !self.layout.platforms.is_empty() {
             return Ok(self.layout.platforms.clone());
         }
+        // The lock has entries by names without digests.
         let base = self.layout.base.as_ref().map(|base| ImageName { digest: None, ..ImageName::new(base) }.to_string());
         let pin = base.and_then(|base| lock.images.get(&base));
         let names = pin.into_iter().flat_map(|pin| pin.platforms.keys());

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::artifact::Sha256;
 use crate::values::ImageRef;
 
-/// The full name of an image. `redis:7.4` and `docker.io/library/redis:7.4` give the same one.
+/// The full name of an image. `redis:7.4` and `docker.io/library/redis:7.4` have the same full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageName {
     /// Host name of the registry, with an optional port.
@@ -23,7 +23,7 @@ impl ImageName {
         Self::parse(image.as_str())
     }
 
-    /// Parses a name. Unlike an [`ImageRef`], it may lack a tag.
+    /// Parses a name. Unlike an [`ImageRef`], the text may lack a tag.
     pub fn parse(text: &str) -> Self {
         let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
         // Docker's rule: the first part is a host if it has a dot or a port, or is `localhost`.

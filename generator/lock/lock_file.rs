@@ -55,7 +55,7 @@ struct StoredLock {
 /// Version of the file's format. A file of any other version is refused.
 const VERSION: u32 = 1;
 
-/// Returns the message of a JSON parser without the position at its end.
+/// Returns the message of a JSON parser without the position at its end, such as ` at line 3 column 5`.
 fn without_position(error: &serde_json::Error) -> String {
     let message = error.to_string();
     message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason).to_owned()

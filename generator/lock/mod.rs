@@ -1,6 +1,6 @@
-//! The file `nself.lock`: the digest of each image tag. It has one line for each image, sorted by name, so that git can
-//! merge the pins of two branches line by line. A digest of the whole file would conflict in every pull request, so there is
-//! none.
+//! The file `nself.lock`, which pins each image tag to a digest. It has one line for each image, sorted by name, so
+//! that git can merge the pins of two branches line by line. It has no digest of the whole file, which would conflict
+//! in every merge.
 //!
 //! The plan applies the pins. Generating files never contacts a registry; `nself lock` does.
 

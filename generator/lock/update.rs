@@ -10,13 +10,13 @@ use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::values::ImageRef;
 
-/// The images of a stack that a lock can pin, by full name: those with a tag and without a digest. Each has the position of
-/// a field that names it.
+/// The images of a stack that a lock can pin: those with a tag and without a digest. Maps the full name of each to a
+/// field that names it.
 #[derive(Debug, Default)]
 pub struct StackImages(BTreeMap<String, (FieldPath, Option<Span>)>);
 
 impl StackImages {
-    /// Adds an image, unless it has a digest. Of several positions of an image, the first is used.
+    /// Adds an image, unless it has a digest. If several fields name the image, the first one is stored.
     pub fn add(&mut self, image: &ImageRef, path: FieldPath, span: Option<Span>) {
         let name = ImageName::new(image);
         if name.digest.is_none() {
@@ -33,7 +33,7 @@ impl StackImages {
         self.0.len()
     }
 
-    /// Gives a finding about an image the position of the field that names it.
+    /// Returns a finding about an image with the position of the field that names the image.
     fn locate(&self, image: &str, finding: Diagnostic) -> Diagnostic {
         match self.0.get(image) {
             Some((path, span)) => Diagnostic { path: path.clone(), ..finding }.at(span.clone()),
@@ -43,15 +43,14 @@ impl StackImages {
 
     /// Returns a finding for each image without a pin and for each pin without an image.
     pub fn differences(&self, lock: &Lock) -> Vec<Diagnostic> {
-        let differs = |message: String| Diagnostic::error(Code::LockDiffers, FieldPath::root()).message(message);
+        let difference = |message: String| Diagnostic::error(Code::LockDiffers, FieldPath::root()).message(message);
         let missing = self.missing_images(lock).into_iter().map(|name| {
-            let finding = differs(format!("`{name}` is not in {FILE}"));
+            let finding = difference(format!("`{name}` is not in {FILE}"));
             self.locate(&name, finding.hint("`nself lock` gets its digest from the registry"))
         });
-        let unused =
-            lock.images.keys().filter(|name| !self.0.contains_key(*name)).map(|name| {
-                differs(format!("{FILE} has `{name}`, which no service uses")).hint("`nself lock` removes it")
-            });
+        let unused = lock.images.keys().filter(|name| !self.0.contains_key(*name)).map(|name| {
+            difference(format!("{FILE} has `{name}`, which no service uses")).hint("`nself lock` removes it")
+        });
         missing.chain(unused).collect()
     }
 
@@ -68,10 +67,10 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
     let mut selected = BTreeSet::new();
     let mut findings = Vec::new();
     for text in names {
-        let wanted = ImageName::parse(text);
-        let is_selected = |name: &str| match wanted.tag {
-            Some(_) => name == wanted.to_string(),
-            None => ImageName::parse(name).name() == wanted.name(),
+        let selector = ImageName::parse(text);
+        let is_selected = |name: &str| match selector.tag {
+            Some(_) => name == selector.to_string(),
+            None => ImageName::parse(name).name() == selector.name(),
         };
         let matches: Vec<String> = images.0.keys().filter(|name| is_selected(name)).cloned().collect();
         if matches.is_empty() {
@@ -87,8 +86,8 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
     if findings.is_empty() { Ok(selected) } else { Err(findings) }
 }
 
-/// Returns the lock for these images: pins of unused images are removed, and images without a pin, or in `refresh`, get one
-/// from `resolve`. Other pins stay unchanged.
+/// Returns the lock for these images. Pins of unused images are removed. `resolve` returns the pins of images that have
+/// none and of images in `refresh`. Other pins stay unchanged.
 ///
 /// # Errors
 /// The findings of `resolve`, at the fields that name the images.
@@ -124,7 +123,8 @@ pub struct Change {
     pub to: Option<Sha256>,
 }
 
-/// Returns the differences between two locks, sorted by image. If the digests are equal, the platforms differ.
+/// Returns the differences between two locks, sorted by image. If both digests of a change are equal, the platforms
+/// differ.
 pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
     let names: BTreeSet<&String> = old.images.keys().chain(new.images.keys()).collect();
     let changed = names.into_iter().filter_map(|name| {

@@ -1,5 +1,5 @@
-//! Takes over a server that has all objects already: writes its ledger as the runner would have left it. Before that, the
-//! migrations run in a temporary database, and the two catalogs must be equal.
+//! Adopts a server that already has all objects: writes the ledger that the runner would have written. Before that, the
+//! migrations run in a temporary database, whose catalog must equal that of the server.
 
 use super::definition::{Definition, Selection};
 use crate::database::ddl;
@@ -11,7 +11,7 @@ use crate::server::{Scratch, Server, is_pooler_refusal};
 use crate::values::SqlIdent;
 use crate::words;
 
-/// The ledger that was written.
+/// The result of adopting a server.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Baseline {
     pub database: SqlIdent,
@@ -21,15 +21,15 @@ pub struct Baseline {
     pub waiting: usize,
 }
 
-/// Maximum number of differences to list; more than this means a different database.
+/// Maximum number of differences to list. If there are more, the server probably has a different database.
 const MAX_DIFFERENCES: usize = 20;
 
-/// Writes the ledger of the server `url`. The migrations up to number `last` (all by default) run in a temporary database
-/// on the server `scratch_url`, which must have the same version.
+/// Writes the ledger of the server `url`. To compare, runs the migrations up to number `last` (all by default) in a
+/// temporary database on the server `scratch_url`, which must have the same version.
 ///
 /// # Errors
-/// NS107 for a `last` outside of the history, NS733 for differences between server and migrations, NS734 and NS736 for a
-/// server or session that cannot be used, NS804 with the message of psql.
+/// NS107 for a `last` outside of the history, NS733 for differences between server and migrations, NS734 and NS736 for
+/// a server or session that cannot be used, NS804 with the message of psql.
 pub fn baseline(
     selection: &Selection,
     url: &str,
@@ -43,7 +43,10 @@ pub fn baseline(
     if !(1..=total).contains(&count) {
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, definition.root())
-                .message(format!("`--to {count}` is not among the {} of the history", words::count(total, "migration")))
+                .message(format!(
+                    "`--to {count}` is outside of the history, which has {}",
+                    words::count(total, "migration")
+                ))
                 .expected(format!("a number from 1 to {total}")),
         ]);
     }
@@ -85,13 +88,13 @@ fn difference_findings(definition: &Definition, mut differences: Vec<String>) ->
     differences.into_iter().map(finding).collect()
 }
 
-/// Refuses a server that cannot be taken over: its version differs from that of the scratch server, its ledger has
+/// Refuses a server that cannot be adopted: its version differs from that of the scratch server, its ledger has
 /// migrations, or the database or its objects belong to a role that does not run the migrations.
 fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let version = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000;";
     let (server_version, scratch_version) = (server.query(version)?, scratch.query(version)?);
-    // Refuses a pooler, a standby and a session with more rights than the database's owner. It comes before all statements
-    // that read objects of the database, since those objects can run code.
+    // `@SESSION@` refuses a pooler, a standby and a session with more rights than the database's owner. It runs before
+    // all statements that read objects of the database, since these objects can run code.
     server.query(&ledger::insert_statements("@SESSION@"))?;
     check_session_role(server, definition)?;
     if server.query("SELECT pg_catalog.to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
@@ -111,6 +114,7 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     check_object_owners(server, definition)
 }
 
+/// Refuses a session whose role, which owns the database, does not run the migrations.
 fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let (role, owner) = (server.query("SELECT session_user;")?, definition.owner());
     if role.trim() == owner.as_str() {
@@ -123,6 +127,7 @@ fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Ve
     ])
 }
 
+/// Refuses objects that belong to other roles than the one that runs the migrations.
 fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let owner = definition.owner();
     let owners = server.query(include_str!("owners.sql"))?;
@@ -141,7 +146,8 @@ fn adoption_error(definition: &Definition, message: String) -> Diagnostic {
     Diagnostic::error(Code::NoAdoption, definition.root()).message(message)
 }
 
-/// Gives refusals of the ledger's own statements and of a pooler their code: they arrive as messages of psql.
+/// Returns the findings with the codes of refusals by the ledger's statements or by a pooler. These refusals arrive as
+/// messages of psql.
 fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let convert = |finding: Diagnostic| {
         if is_pooler_refusal(std::slice::from_ref(&finding)) {
@@ -167,13 +173,13 @@ fn read_facts(server: &Server) -> Result<CatalogFacts, Vec<Diagnostic>> {
     })
 }
 
-/// Runs the migrations in an empty database as the runner does: the user of the URL creates and drops extensions, and the
-/// database's owner runs everything else.
+/// Runs the migrations in an empty database as the runner does: the user of the URL creates and drops extensions, and
+/// the database's owner runs everything else.
 fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scratch) -> Result<(), Vec<Diagnostic>> {
     let session_settings =
         format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", settings.statements());
-    // Migrations that run as the owner. They are collected until the next change of an extension, because a single session
-    // for several migrations is faster.
+    // Migrations that run as the owner, collected until the next change of an extension: one session for several
+    // migrations is faster.
     let mut pending: Vec<(&str, RunIn)> = Vec::new();
     let run_pending = |pending: &mut Vec<(&str, RunIn)>| match pending.is_empty() {
         true => Ok(()),
@@ -181,16 +187,16 @@ fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scrat
     };
     for (migration, required) in history.migrations.iter().zip(history.required_extensions()) {
         let removed = migration.removed_extensions();
-        if !(required.is_empty() && removed.is_empty()) {
+        if !required.is_empty() || !removed.is_empty() {
             run_pending(&mut pending)?;
             let created = required.iter().map(ddl::create_extension);
             let dropped = removed.iter().map(|name| format!("DROP EXTENSION \"{name}\";"));
             scratch.admin.query(&created.chain(dropped).collect::<Vec<_>>().join("\n"))?;
         }
         if removed.is_empty() {
-            let alone =
+            let run_in =
                 if migration.plan.run == RunMode::Transaction { RunIn::Transaction } else { RunIn::NoTransaction };
-            pending.push((&migration.up, alone));
+            pending.push((&migration.up, run_in));
         }
     }
     run_pending(&mut pending)

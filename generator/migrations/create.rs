@@ -1,4 +1,4 @@
-//! Writes the migrations that the definitions need.
+//! Writes migrations for the changes of the definitions.
 
 use super::definition::Selection;
 use crate::database::history::{History, Migration};

@@ -43,21 +43,21 @@ impl Definition {
         path!("databases", self.name)
     }
 
-    /// Plans the change from an older schema to this definition. Also returns warnings about allowances
-    /// whose object does not exist.
+    /// Plans the change from an older schema to this definition. Also returns warnings about entries of `allow` whose
+    /// object does not exist.
     ///
     /// # Errors
     /// A change that cannot be planned, or a hazard that the definition does not allow.
     pub(super) fn plan(&self, old: &Schema) -> Result<(StepGroups, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let warnings = self.stale_allowances(old);
+        let warnings = self.unknown_allowances(old);
         match database::migrate::plan(old, &self.schema, &self.root()) {
             Ok(groups) => Ok((groups, warnings)),
             Err(findings) => Err(self.locate(findings).into_iter().chain(warnings).collect()),
         }
     }
 
-    /// Returns a warning for each allowance whose object is neither in the definition nor in the older schema.
-    pub(super) fn stale_allowances(&self, old: &Schema) -> Vec<Diagnostic> {
+    /// Returns a warning for each entry of `allow` whose object is neither in the definition nor in the older schema.
+    pub(super) fn unknown_allowances(&self, old: &Schema) -> Vec<Diagnostic> {
         self.locate(allow::unknown_objects(old, &self.schema, &self.root()))
     }
 
@@ -87,8 +87,8 @@ impl Selection {
     /// Reads the definitions of the selected databases, which must be the same in every environment.
     ///
     /// # Errors
-    /// The errors of reading the stack; NS710 for a definition that differs between environments, NS305 for a selected name
-    /// that the stack does not define.
+    /// The errors of reading the stack; NS710 for a definition that differs between environments, NS305 for a selected
+    /// name that the stack does not define.
     pub(super) fn definitions(&self) -> Result<Vec<Definition>, Vec<Diagnostic>> {
         let loaded = source::load(&self.request)?;
         let mut findings = loaded.findings;
@@ -96,7 +96,7 @@ impl Selection {
         for environment in loaded.environments {
             findings.extend(add_definitions(environment, &mut definitions));
         }
-        for name in self.databases.iter().filter(|name| !definitions.keys().any(|known| known.as_str() == *name)) {
+        for name in self.databases.iter().filter(|name| !definitions.keys().any(|defined| defined.as_str() == *name)) {
             findings.push(
                 Diagnostic::error(Code::UnknownDatabase, path!("databases", name))
                     .message(format!("the stack defines no database `{name}`")),

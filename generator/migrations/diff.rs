@@ -1,5 +1,5 @@
-//! Plans the migrations between two schemas: the written migrations and the definitions, or any two of a stack, a folder of
-//! migrations, a server and the empty schema.
+//! Plans the migrations between two schemas: from the written migrations to the definitions, or between any two of a
+//! stack, a folder of migrations, a server and the empty schema.
 
 use std::path::{Path, PathBuf};
 
@@ -94,8 +94,8 @@ pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff
     Ok(Diff { databases: vec![(new.name, history.migrations)], warnings })
 }
 
-/// Replaces `written` by the spelling that a server of the scratch URL prints, and copies hints and allowances, which no
-/// server keeps, to the schema of `server`.
+/// Replaces the SQL in `written` with the spelling that the server `scratch_url` prints. Copies hints and allowances,
+/// which servers do not store, to `server_schema`.
 fn reprint(
     written: &mut Schema,
     server_schema: &mut Schema,
@@ -119,13 +119,13 @@ fn reprint(
 struct DiffSchema {
     name: SqlIdent,
     schema: Schema,
-    /// Present for a stack: its hazards can be allowed, and findings have a position.
+    /// Present for a stack, which can allow hazards, and in which findings have a position.
     definition: Option<Definition>,
     /// Present for a server.
     server: Option<ServerSpelling>,
 }
 
-/// The properties by which a server reads and prints SQL.
+/// The settings of a server that determine how it reads SQL, and the rights that it adds.
 struct ServerSpelling {
     /// Settings by which the server reads text such as dates.
     settings: InputSettings,
@@ -135,26 +135,27 @@ struct ServerSpelling {
 
 impl DiffSchema {
     fn read(side: &Side) -> Result<Self, Vec<Diagnostic>> {
-        let plain = |name: SqlIdent, schema: Schema| DiffSchema { name, schema, definition: None, server: None };
+        let without_origin =
+            |name: SqlIdent, schema: Schema| DiffSchema { name, schema, definition: None, server: None };
         match side {
-            Side::Empty => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
+            Side::Empty => Ok(without_origin(SqlIdent::wrap("empty".into()), Schema::default())),
             Side::Migrations(selection) => {
-                let name = single(selection)?.name;
+                let name = single_definition(selection)?.name;
                 let schema = selection.history(&name)?.schema(&name, &JsonDecoder).map_err(|finding| vec![finding])?;
-                Ok(plain(name, schema))
+                Ok(without_origin(name, schema))
             }
             Side::Stack(selection) => {
-                let definition = single(selection)?;
-                let side = plain(definition.name.clone(), definition.schema.clone());
-                Ok(DiffSchema { definition: Some(definition), ..side })
+                let definition = single_definition(selection)?;
+                let schema = without_origin(definition.name.clone(), definition.schema.clone());
+                Ok(DiffSchema { definition: Some(definition), ..schema })
             }
-            Side::Folder(path) => read_folder(path).map(|(name, schema)| plain(name, schema)),
+            Side::Folder(path) => read_folder(path).map(|(name, schema)| without_origin(name, schema)),
             Side::Server(url) => {
                 let server = Server::new(url)?;
                 let Imported { schema, service_rights, .. } = server.schema_to_compare()?;
                 check_complete(&schema, |_| None)?;
                 let spelling = ServerSpelling { settings: server.input_settings()?, default_rights: service_rights };
-                Ok(DiffSchema { server: Some(spelling), ..plain(server.database_name(), schema) })
+                Ok(DiffSchema { server: Some(spelling), ..without_origin(server.database_name(), schema) })
             }
         }
     }
@@ -168,7 +169,7 @@ impl DiffSchema {
     }
 }
 
-fn single(selection: &Selection) -> Result<Definition, Vec<Diagnostic>> {
+fn single_definition(selection: &Selection) -> Result<Definition, Vec<Diagnostic>> {
     selection.single("--from and --to compare one database, but not exactly one is selected")
 }
 

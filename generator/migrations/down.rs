@@ -1,5 +1,5 @@
-//! Writes a script for psql that reverts migrations. Before each step the script checks that the server's ledger ends with
-//! the migration that the step reverts.
+//! Writes a script for psql that reverts migrations. Before each step the script checks that the server's ledger ends
+//! with the migration that the step reverts.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ DO $$ BEGIN
 END $$;
 ";
 
-/// Returns the script that reverts all migrations of the selected database after number `last`; 0 reverts all.
+/// Returns the script that reverts all migrations of the selected database after the number `last`; 0 reverts all.
 ///
 /// # Errors
 /// NS107 for a `last` outside of the history, NS725 for each migration that cannot be reverted without losing data.
@@ -49,16 +49,19 @@ fn script(
     if last > total {
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, FieldPath::root())
-                .message(format!("`--to {last}` is not among the {} of the history", words::count(total, "migration")))
+                .message(format!(
+                    "`--to {last}` is outside of the history, which has {}",
+                    words::count(total, "migration")
+                ))
                 .expected(format!("a number from 0 to {total}")),
         ]);
     }
     let sum = history.sum();
-    let reverted: Vec<(usize, &Migration, &SumLine)> = (1..)
+    let numbered: Vec<(usize, &Migration, &SumLine)> = (1..)
         .zip(history.migrations.iter().zip(&sum))
         .map(|(number, (migration, line))| (number, migration, line))
         .collect();
-    let reverted = reverted[last..].iter().rev();
+    let reverted = numbered[last..].iter().rev();
     let findings: Vec<Diagnostic> = reverted
         .clone()
         .filter(|(_, migration, _)| migration.down.is_none())
@@ -74,8 +77,8 @@ fn script(
     Ok(text)
 }
 
-/// Writes the statements that revert one migration. They are one transaction with the deletion of its row in the ledger,
-/// unless the migration builds an index, which PostgreSQL does outside of transactions.
+/// Writes the statements that revert one migration and delete its row in the ledger. They are one transaction, unless
+/// the migration builds an index, which PostgreSQL does outside of transactions.
 fn write_step(text: &mut String, number: usize, migration: &Migration, line: &SumLine) {
     let name = &migration.name;
     let in_transaction = migration.plan.run == RunMode::Transaction;
@@ -106,8 +109,8 @@ END $$;\n",
 END $$;\n"
         );
     }
-    // `nself.catalog` holds the digest of the catalog after this migration. If it is empty, the next run of the runner
-    // computes the digest again.
+    // `nself.catalog` contains the digest of the catalog after this migration. The runner computes the digest again if
+    // the table is empty.
     let _ = writeln!(
         text,
         "RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;"
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_migration_is_reverted_first_and_kept_ones_are_not() {
+    fn the_newest_migration_is_reverted_first_and_earlier_ones_are_kept() {
         let text = script(&history(), 1, finding).unwrap();
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
         assert!(place("reverting 0003_phone") < place("DROP TABLE phone;"));

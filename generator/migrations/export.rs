@@ -116,17 +116,19 @@ fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, Stri
     let (name, slug, number) = (&migration.name, migration.name.slug(), migration.name.number());
     let in_transaction = migration.plan.run == RunMode::Transaction;
     let (up, down) = (migration.up.clone(), migration.down.clone());
-    let pair = |up_path: String, down_path: String, header: &str| {
+    let up_and_down = |up_path: String, down_path: String, header: &str| {
         let down = down.as_ref().map(|down| (down_path, format!("{header}{down}")));
         std::iter::once((up_path, format!("{header}{up}"))).chain(down).collect()
     };
     match runner {
-        // golang-migrate sends a file as one query: PostgreSQL runs several statements in one transaction, and a single
-        // one without.
-        Runner::GolangMigrate => pair(format!("{number:06}_{slug}.up.sql"), format!("{number:06}_{slug}.down.sql"), ""),
+        // golang-migrate sends a file as one query. PostgreSQL runs a query of several statements in one transaction,
+        // and a single statement outside of one, so no option is needed.
+        Runner::GolangMigrate => {
+            up_and_down(format!("{number:06}_{slug}.up.sql"), format!("{number:06}_{slug}.down.sql"), "")
+        }
         Runner::Sqlx => {
             let header = if in_transaction { "" } else { "-- no-transaction\n" };
-            pair(format!("{name}.up.sql"), format!("{name}.down.sql"), header)
+            up_and_down(format!("{name}.up.sql"), format!("{name}.down.sql"), header)
         }
         Runner::Dbmate => {
             let option = if in_transaction { "" } else { " transaction:false" };
@@ -142,17 +144,17 @@ fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, Stri
             files
         }
         Runner::Refinery => vec![(format!("V{number}__{slug}.sql"), up)],
-        // An empty line ends the directives of a whole file.
+        // Atlas requires an empty line after directives for the whole file.
         Runner::Atlas => {
             let header = if in_transaction { "" } else { "-- atlas:txmode none\n\n" };
             vec![(format!("{name}.sql"), format!("{header}{up}"))]
         }
-        Runner::Hasura => pair(format!("{number}_{slug}/up.sql"), format!("{number}_{slug}/down.sql"), ""),
+        Runner::Hasura => up_and_down(format!("{number}_{slug}/up.sql"), format!("{number}_{slug}/down.sql"), ""),
     }
 }
 
-/// Returns Atlas's integrity file: each line is a digest of all names and files up to it, the first line one of all lines
-/// (package `sql/migrate` of Atlas, `NewHashFile` and `HashFile.Sum`).
+/// Returns Atlas's integrity file. Each line has a digest of all names and files up to its own; the first line has a
+/// digest of all other lines (package `sql/migrate` of Atlas, `NewHashFile` and `HashFile.Sum`).
 fn atlas_sum(files: &[(String, String)]) -> String {
     let (mut sum_of_lines, mut sum_of_files) = (Context::new(&SHA256), Context::new(&SHA256));
     let mut lines = String::new();

@@ -30,8 +30,8 @@ pub struct Imported {
 /// Imports a definition.
 ///
 /// # Errors
-/// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS804 if the
-/// file or the server cannot be read.
+/// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS804 if
+/// the file or the server cannot be read.
 pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
@@ -48,7 +48,8 @@ pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
     Ok(Imported { nickel: nickel::write(&schema), warnings })
 }
 
-/// Checks that a definition is valid, and returns warnings. `position` returns where a part of it was created.
+/// Checks that a definition is valid, and returns warnings. `position` returns the place at which a part of it was
+/// created.
 ///
 /// # Errors
 /// NS710 to NS712.

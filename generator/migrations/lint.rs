@@ -19,7 +19,7 @@ pub struct Hazard {
     pub why: String,
     /// The meaning of the hazard.
     pub what: &'static str,
-    /// Whether the definition has to allow the hazard.
+    /// Whether the definition must allow the hazard.
     pub reviewed: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Commands over the migrations of a project: write, check, compare, export and take over. Each is a function from plain
-//! data to plain data; `nself db` parses the arguments and prints the results.
+//! Commands over the migrations of a project: write, check, compare, export, and adopt a server. Each command is a
+//! function that neither parses arguments nor prints; `nself db` does both.
 
 mod baseline;
 mod create;

@@ -1,5 +1,5 @@
-//! Moves the migrations of this branch behind those that a different branch added. The migrations of the base stay
-//! unchanged; migrations that nself generated are generated again; hand-written ones keep their SQL.
+//! Puts the migrations of this branch after those that a different branch, the base, added. Migrations of the base stay
+//! unchanged. Migrations of this branch are generated again if nself generated them; hand-written ones keep their SQL.
 
 use super::create::{Created, NewMigrations};
 use super::definition::{Definition, Selection};
@@ -14,8 +14,8 @@ use crate::source::JsonDecoder;
 /// Rewrites the migrations of the selected databases so that the migrations of `base`, a git revision, come first.
 ///
 /// # Errors
-/// The errors of reading and planning; NS804 if git fails (with its message) or a file cannot be written. If the change of
-/// any database cannot be planned, no file is written.
+/// The errors of reading and planning; NS804 if git fails (with its message) or a file cannot be written. If the change
+/// of any database cannot be planned, no file is written.
 pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };
     let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
@@ -55,7 +55,7 @@ fn rebase_database(
         let number = rebased.migrations.len() + 1;
         renumbered.name = MigrationName::numbered(number, migration.name.slug()).map_err(malformed_name)?;
         // The effects of handwritten SQL are unknown, so the schema counts as unchanged.
-        renumbered.plan.from = snapshot::Digests::of(&rebased.snapshot).root();
+        renumbered.plan.from = snapshot::Digests::of_objects(&rebased.snapshot).root();
         renumbered.plan.to = renumbered.plan.from;
         rebased.migrations.push(renumbered);
     }
@@ -65,7 +65,9 @@ fn rebase_database(
 /// Returns the migrations of the branch that the base does not have.
 fn added_migrations<'a>(base: &History, branch: &'a History) -> Vec<&'a Migration> {
     let is_in_base = |migration: &Migration| {
-        base.migrations.iter().any(|known| known.name == migration.name && known.up == migration.up)
+        base.migrations
+            .iter()
+            .any(|base_migration| base_migration.name == migration.name && base_migration.up == migration.up)
     };
     branch.migrations.iter().filter(|migration| !is_in_base(migration)).collect()
 }

@@ -8,15 +8,15 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
 use crate::values::plugin_names::database_folder;
 
-/// A git revision, such as `origin/main`, of the repository that holds a project.
+/// A git revision, such as `origin/main`, of the repository that contains a project.
 pub struct Revision<'a> {
     pub project: PathBuf,
     pub name: &'a str,
 }
 
-/// Settings under which git runs no program that a checkout could name: it uses no repository inside of the checked-out
-/// files, and starts neither hooks nor a file system monitor.
-const GUARDS: [&str; 6] =
+/// Settings under which git runs no program that a checkout could name. git then uses no repository inside of the
+/// checked-out files, and starts neither hooks nor a file system monitor.
+const SAFE_SETTINGS: [&str; 6] =
     ["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
 
 impl Revision<'_> {
@@ -69,14 +69,14 @@ impl Revision<'_> {
             vec![
                 Diagnostic::error(Code::Io, FieldPath::root())
                     .message(format!("git {} failed: {reason}", arguments.join(" ")))
-                    .hint("--base takes a revision that exists in this repository, such as origin/main"),
+                    .hint("set --base to a revision that exists in this repository, such as origin/main"),
             ]
         })
     }
 }
 
 fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("git").args(GUARDS).args(arguments).current_dir(folder).output();
+    let output = Command::new("git").args(SAFE_SETTINGS).args(arguments).current_dir(folder).output();
     let output = output.map_err(|error| error.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -81,8 +81,8 @@ impl ServerStatus {
     }
 }
 
-/// Prints the table `nself.ledger` if it exists. COPY FROM a table reads only its rows: a view of that name would be code
-/// of its owner, run with the rights of this session, and COPY refuses views.
+/// Prints the table `nself.ledger` if it exists. COPY refuses views. A SELECT would accept a view of this name, which
+/// would run code of its owner with the rights of this session.
 const PRINT_LEDGER: &str = "BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -96,7 +96,7 @@ COMMIT;
 /// Reads names and digests of the applied migrations from the ledger of a server, in order.
 fn read_ledger(url: &str) -> Result<Vec<LedgerRow>, Vec<Diagnostic>> {
     let answer = match Server::new(url)?.query(PRINT_LEDGER) {
-        // The statements are one transaction, so they stay in one session of the server through a pooler, too.
+        // The statements are one transaction, so a pooler also runs them in one session of the server.
         Err(findings) if is_pooler_refusal(&findings) => Server::new(url)?.through_pooler().query(PRINT_LEDGER)?,
         answer => answer?,
     };
@@ -109,7 +109,8 @@ fn parse_ledger(answer: &str) -> Vec<LedgerRow> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Parses a row of the ledger; `None` for a migration that is not finished.
+/// Parses a row that COPY prints: number, name, digest and state, separated by tabs. `None` for an unfinished
+/// migration.
 fn parse_applied_row(line: &str) -> Option<(u32, LedgerRow)> {
     let mut columns = line.split('\t');
     let number = columns.next()?.parse().ok()?;

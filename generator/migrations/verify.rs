@@ -1,9 +1,9 @@
-//! Checks that migrations are unchanged since nself wrote them, that the history only grew, and that it leads to the
-//! definitions.
+//! Checks that migrations are unchanged since nself wrote them, that the history extends that of a base, and that it
+//! leads to the definitions.
 
 use super::definition::{Definition, Selection};
 use super::revision::Revision;
-use crate::database::history::{History, check_extends};
+use crate::database::history::{History, check_base_unchanged};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::JsonDecoder;
@@ -16,8 +16,8 @@ pub struct Verified {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Checks the migrations of the selected databases. With `base`, a git revision, also checks that the migrations of that
-/// revision are unchanged.
+/// Checks the migrations of the selected databases. With `base`, a git revision, also checks that the migrations of
+/// that revision are unchanged.
 ///
 /// # Errors
 /// NS730 to NS732 for each database whose migrations are changed, missing or damaged; NS804 with the message of git.
@@ -36,16 +36,16 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
         };
         verified.migrations += history.migrations.len();
         let last_schema = history.schema(name, &JsonDecoder).map_err(|finding| vec![finding])?;
-        verified.warnings.extend(definition.stale_allowances(&last_schema));
-        errors.extend(missing_migration(&definition, &history));
+        verified.warnings.extend(definition.unknown_allowances(&last_schema));
+        errors.extend(missing_migration_finding(&definition, &history));
         if let Some(base) = &base {
-            errors.extend(check_extends(name, &base.sum(name)?, &history.sum()));
+            errors.extend(check_base_unchanged(name, &base.sum(name)?, &history.sum()));
         }
     }
     if errors.is_empty() { Ok(verified) } else { Err(errors.into_iter().chain(verified.warnings).collect()) }
 }
 
-fn missing_migration(definition: &Definition, history: &History) -> Vec<Diagnostic> {
+fn missing_migration_finding(definition: &Definition, history: &History) -> Vec<Diagnostic> {
     if history.snapshot == snapshot::objects(&definition.schema) {
         return Vec::new();
     }

@@ -11,7 +11,7 @@ use crate::store::{Cache, Generation, Manifest, Outputs, StampWriter};
 /// Stores the changed outputs and the digests of their inputs. A cache that cannot be written is not an error.
 pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let (output, changes) = (&report.output, &report.changes);
-    // Unchanged outputs are stored already.
+    // Unchanged outputs are already in the cache.
     let outputs = changes
         .changes
         .iter()
@@ -19,8 +19,8 @@ pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let manifest = (&changes.digest, changes.text.as_slice());
     let derivations = derivations(cache, report).to_bytes();
     let derivations_digest = Digest::of(&derivations);
-    let lists = [manifest, (&derivations_digest, derivations.as_slice())];
-    if cache.objects().put(outputs.chain(lists)).is_err() {
+    let records = [manifest, (&derivations_digest, derivations.as_slice())];
+    if cache.objects().put(outputs.chain(records)).is_err() {
         return;
     }
     let inputs = output.inputs().filter_map(|path| {
@@ -49,13 +49,14 @@ fn derivations(cache: &Cache, report: &Report) -> Manifest {
 pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
     let Report { output, changes, out } = report;
     let mut folders = changes.folders.clone();
-    let mut changed = BTreeSet::new();
+    let mut changed_folders = BTreeSet::new();
     for change in changes.changes.iter().filter(|change| change.state.differs()) {
         let parents = Path::new(&change.path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-        changed.extend(parents.map(|folder| out.path().join(folder).into_os_string()));
+        changed_folders.extend(parents.map(|folder| out.path().join(folder).into_os_string()));
     }
-    for folder in &changed {
-        // A folder created by this run contains only generated files; a folder whose last file was deleted no longer exists.
+    for folder in &changed_folders {
+        // A folder that this run created contains only generated files. A folder whose last file was deleted no longer
+        // exists.
         if stat_path(Path::new(folder)).is_ok_and(|stat| stat.is_folder()) {
             folders.entry(folder.clone()).or_insert(true);
         } else {
@@ -68,7 +69,7 @@ pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
         digest: changes.digest,
         derivation: &|path| output.artifacts.get(path.as_str()).map(|artifact| artifact.derivation),
         folders,
-        changed,
+        changed: changed_folders,
     };
     writer.save(output.watches.iter().cloned(), outputs, output.previous.stamp.as_ref(), saved_report);
 }

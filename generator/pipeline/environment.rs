@@ -1,4 +1,4 @@
-//! Plans and renders environments. They do not depend on each other, so each has a thread.
+//! Plans and renders environments. They do not depend on each other, so they run in parallel.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::path;
 use crate::plan::{self, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
 
-/// An environment's plan, and where its fields were written.
+/// An environment's plan, and the places in the source of its fields.
 #[derive(Debug)]
 pub struct Planned {
     pub plan: Plan,
-    /// Digests of its parts, such as `local: services.orders`.
+    /// Digests of the plan's parts, by names such as `local: services.orders`.
     pub(super) parts: BTreeMap<String, Digest>,
     pub origins: Origins,
 }
@@ -38,21 +38,21 @@ pub struct Renderer<'a> {
     pub previous: &'a BTreeMap<ArtifactPath, RecordedFile>,
     /// The output folder.
     pub out: &'a Root,
-    /// Refuses images without a digest.
+    /// Whether to refuse images without a digest.
     pub frozen: bool,
-    /// Set if reading the stack or the project gave an error. Backends must not render such a plan.
+    /// Whether reading the stack or the project failed. Backends must not render such a plan.
     pub has_errors: bool,
 }
 
 impl Renderer<'_> {
-    /// Returns the results in the order of the environments.
+    /// Plans and renders all environments. Returns the results in the order of the environments.
     pub fn render_all(&self, environments: Vec<Environment>) -> Vec<Rendered> {
         parallel::each(environments, |environment| self.render(environment))
     }
 
     fn render(&self, environment: Environment) -> Rendered {
         let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
-        // Only the plan is needed from here on; freeing the stack early saves memory.
+        // Only the plan is needed from here on, so the memory of the stack is freed early.
         drop(environment.stack);
         if self.frozen {
             findings.extend(unpinned_images(&plan));
@@ -61,26 +61,34 @@ impl Renderer<'_> {
         let mut artifacts = Artifacts::default();
         let mut upgrade_warnings = Vec::new();
         if !self.has_errors {
-            let has_error = findings.iter().any(Diagnostic::is_error);
-            match backend::generate(&plan, &digests, Reusable::under(self.previous, environment.name.as_str())) {
+            let plan_has_error = findings.iter().any(Diagnostic::is_error);
+            let reusable = Reusable::of_environment(self.previous, environment.name.as_str());
+            match backend::generate(&plan, &digests, reusable) {
                 Ok(files) => {
                     upgrade_warnings = self.upgrade_warnings(&plan, &files);
                     artifacts = files;
                 }
-                // A wrong plan can break assumptions of a backend (NS901); the error in the plan is the cause.
-                Err(more) => {
-                    let is_reported =
-                        |finding: &Diagnostic| findings.iter().any(|one| one.is_error() && one.path == finding.path);
-                    let more = more.into_iter().filter(|finding| !has_error || finding.code != Code::Internal);
-                    let more: Vec<Diagnostic> = more.filter(|finding| !is_reported(finding)).collect();
-                    findings.extend(more);
+                Err(backend_findings) => {
+                    // An error in the plan can break assumptions of a backend. The backend's NS901 is then only a
+                    // consequence.
+                    let is_consequence = |finding: &Diagnostic| plan_has_error && finding.code == Code::Internal;
+                    let is_reported = |finding: &Diagnostic| {
+                        findings.iter().any(|reported| reported.is_error() && reported.path == finding.path)
+                    };
+                    let new_findings: Vec<Diagnostic> = backend_findings
+                        .into_iter()
+                        .filter(|finding| !is_consequence(finding) && !is_reported(finding))
+                        .collect();
+                    findings.extend(new_findings);
                 }
             }
         }
         findings.retain(|finding| {
-            !environment.broken.iter().any(|broken: &FieldPath| {
+            let follows_broken = environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
-            }) && !environment.refused.iter().any(|refused| follows(finding, refused))
+            });
+            let follows_value = || environment.refused.iter().any(|refused| follows_refused(finding, refused));
+            !follows_broken && !follows_value()
         });
         for finding in findings.iter_mut().chain(&mut upgrade_warnings) {
             environment.origins.locate(finding);
@@ -92,7 +100,7 @@ impl Renderer<'_> {
         Rendered { planned, artifacts, findings, upgrade_warnings }
     }
 
-    /// Returns warnings about changes that a running server or cluster would refuse.
+    /// Returns warnings about changes from the previous outputs that a running server or cluster would refuse.
     fn upgrade_warnings(&self, plan: &Plan, artifacts: &Artifacts) -> Vec<Diagnostic> {
         // A file that was not rendered is unchanged, so it has no warnings.
         let changed_file = |file: &str| {
@@ -124,9 +132,9 @@ const FOLLOW_UPS: [(Code, &str); 6] = [
     (Code::UnknownSecret, "secrets"),
 ];
 
-/// Returns whether a finding of the plan follows from a value that was refused: it is about that value, about a record that
-/// lacks it, or about something that the value would have declared.
-fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
+/// Returns whether a finding of the plan is only a consequence of a value that was refused: it is about that value,
+/// about a record that lacks it, or about something that the value would have declared.
+fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let lacks_field = match finding.code {
         Code::NoImage => matches!(refused.0.last(), Some(Segment::Key(field)) if field == "image" || field == "build"),
         Code::BadValue | Code::MissingField | Code::UnknownSecret => true,
@@ -135,16 +143,17 @@ fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
         return true;
     }
+    // For example `services`, `orders`, and `port` below it.
     let [section, Segment::Key(name), below @ ..] = refused.0.as_slice() else { return false };
-    let part = FieldPath(vec![section.clone(), Segment::Key(name.clone())]);
-    let places = std::iter::once(&finding.path).chain(finding.related.iter().map(|related| &related.path));
-    let is_about =
-        places.into_iter().any(|path| path.starts_with(&part)) || finding.message.contains(&format!("`{name}`"));
+    let entry = FieldPath(vec![section.clone(), Segment::Key(name.clone())]);
+    let mut paths = std::iter::once(&finding.path).chain(finding.related.iter().map(|related| &related.path));
+    let names_entry = finding.message.contains(&format!("`{name}`"));
+    let concerns_entry = names_entry || paths.any(|path| path.starts_with(&entry));
     match below.first() {
-        None => finding.message.contains(&format!("`{name}`")),
-        // A relay with a refused part is treated as missing.
-        Some(_) if finding.code == Code::MailRelay => part == path!("mail", "relay"),
-        Some(Segment::Key(field)) => is_about && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
+        None => names_entry,
+        // A relay with a refused field is treated as missing.
+        Some(_) if finding.code == Code::MailRelay => entry == path!("mail", "relay"),
+        Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
     }
 }

@@ -1,5 +1,5 @@
-//! The pipeline from a stack file to the generated files. [`generate`] is its first part, which all commands use; [`run`]
-//! also compares the result with the output folder, writes it and updates the cache. Nothing here prints.
+//! The pipeline from a stack file to the generated files. [`generate`] is its first part, which all commands use;
+//! [`run`] also compares the result with the output folder, writes it and updates the cache. Nothing here prints.
 
 mod cache;
 mod environment;
@@ -25,9 +25,9 @@ use crate::plan::{domains, machines};
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Evaluator};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
-use environment::{Rendered, Renderer};
+use environment::Renderer;
 
-/// Errors and warnings, each with the place in the stack that caused it.
+/// Errors and warnings, each with the place in the stack that caused it, if there is one.
 pub type Findings = Vec<Diagnostic>;
 
 /// A stack, and which of its environments to generate and how.
@@ -43,9 +43,9 @@ pub struct Request {
     pub environments: Vec<String>,
     /// The output folder; `deploy` beside the stack file by default.
     pub out: Option<PathBuf>,
-    /// Refuses images that are not pinned by a digest.
+    /// Whether to refuse images that are not pinned by a digest.
     pub frozen: bool,
-    /// Digests of images instead of those in nself.lock.
+    /// Digests of images that replace those in nself.lock.
     pub pins: Option<Lock>,
 }
 
@@ -93,8 +93,8 @@ impl Request {
         self.stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Returns a digest of the request. It is the file name of the stamp, the record of the last run of this request. It
-    /// includes the path of the program, so that different programs use different stamps.
+    /// Returns a digest of the request. It is the file name of the stamp, the record of the last run of this request.
+    /// It includes the path of the program, so that different programs use different stamps.
     fn digest(&self, out: &Root) -> Digest {
         let program = std::env::current_exe().ok();
         let text = format!(
@@ -119,12 +119,12 @@ pub struct Output {
     pub findings: Findings,
     /// Warnings about the change from the previous outputs. A later run does not repeat them.
     upgrade_warnings: Findings,
-    /// Every path that the next run has to compare.
+    /// The paths on which the result depends. If none of them changed, the next run need not generate the files.
     watches: Vec<Watch>,
     /// Names of the requested environments; `None` for all.
     selected: Option<BTreeSet<String>>,
     previous: PreviousOutputs,
-    /// The writers' lock. While it is held, no other run writes.
+    /// The lock of the runs that write. While this run holds it, no other run writes.
     writers_lock: Option<File>,
 }
 
@@ -156,7 +156,7 @@ impl Report {
 }
 
 /// Evaluates a stack, plans its environments and renders their files. It reads only files of the project and the
-/// library. It writes only the library's files in the cache `.nself`.
+/// library, and writes only the files of the library in the cache `.nself`.
 ///
 /// # Errors
 /// All findings, if at least one of them is an error.
@@ -170,7 +170,8 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let cache = Cache::new(&project);
     let loaded = source::load(&request.evaluation())?;
     let mut watches: Vec<Watch> = std::env::current_exe().ok().map(Watch::Program).into_iter().collect();
-    // The library is part of the program; its files in the cache are written by the first run.
+    // The library is part of the program, and the first run writes its files to the cache, so only the program is
+    // watched.
     let inputs = loaded.inputs.iter().filter(|input| !input.path.starts_with(cache.library()));
     watches.extend(
         inputs.map(
@@ -193,7 +194,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let selected: Option<BTreeSet<String>> =
         (!request.environments.is_empty()).then(|| request.environments.iter().cloned().collect());
     let has_errors = findings.iter().any(Diagnostic::is_error);
-    // Take the writers' lock now, so files found unchanged cannot change before they are compared.
+    // The lock is taken now, so that no other run changes files between the check for reuse and the comparison.
     let writers_lock = stamp.as_ref().and_then(|_| cache.lock());
     let stamp = if writers_lock.is_some() { stamp } else { None };
     let previous = stamp.map(|stamp| PreviousOutputs::from_stamp(&out, stamp)).unwrap_or_default();
@@ -201,17 +202,18 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
     let environments: Vec<Environment> = loaded.environments.into_iter().filter(is_selected).collect();
-    findings.extend(across_environments(&environments));
+    findings.extend(environment_conflicts(&environments));
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
     let (mut plans, mut upgrade_warnings) = (Vec::new(), Vec::new());
     for rendered in renderer.render_all(environments) {
-        let Rendered { planned, artifacts: files, findings: more, upgrade_warnings: warnings } = rendered;
-        artifacts.merge(Some(planned.plan.environment.as_str()), files).map_err(|finding| vec![finding])?;
-        findings.extend(more);
-        upgrade_warnings.extend(warnings);
-        plans.push(planned);
+        artifacts
+            .merge(Some(rendered.planned.plan.environment.as_str()), rendered.artifacts)
+            .map_err(|finding| vec![finding])?;
+        findings.extend(rendered.findings);
+        upgrade_warnings.extend(rendered.upgrade_warnings);
+        plans.push(rendered.planned);
     }
     let findings = diagnostic::merge(findings);
     if findings.iter().any(Diagnostic::is_error) {
@@ -222,12 +224,13 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
 }
 
 /// Returns findings about environments that share a domain or a port, at the field of one of them.
-fn across_environments(environments: &[Environment]) -> Findings {
+fn environment_conflicts(environments: &[Environment]) -> Findings {
     let declared = || environments.iter().map(|environment| (&environment.name, &environment.stack));
     let mut findings = domains::check_environments(declared());
     findings.extend(machines::check_environments(declared()));
     for finding in &mut findings {
-        let is_concerned = |one: &&Environment| finding.environments.iter().any(|name| *name == one.name.as_str());
+        let is_concerned =
+            |environment: &&Environment| finding.environments.iter().any(|name| *name == environment.name.as_str());
         if let Some(environment) = environments.iter().find(is_concerned) {
             environment.origins.locate(finding);
         }

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::FileKind;
 use crate::source::{Origins, is_distinct};
 
-/// A file in the output folder in comparison with the generated one.
+/// The result of comparing a file in the output folder with the generated file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileOnDisk {
     Same,
@@ -18,7 +18,7 @@ pub enum FileOnDisk {
 }
 
 impl FileOnDisk {
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             FileOnDisk::Same => "same",
             FileOnDisk::Differs => "differs",
@@ -63,11 +63,11 @@ pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<u
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
         let finding = Diagnostic::error(Code::Foreign, FieldPath::root())
-            .message(format!("`{path}` has no such line"))
-            .expected(format!("a number from 1 to {}", lines.len()));
+            .message(format!("`{path}` does not have this line"))
+            .expected(format!("the number of a line, from 1 to {}", lines.len()));
         return Err(vec![finding]);
     }
-    let (field, span) = deciding_field(output, (backend, &path), line.map(|line| (line - 1, lines.as_slice())));
+    let (field, span) = source_field(output, (backend, &path), line.map(|line| (line - 1, lines.as_slice())));
     let bytes = request.output_folder().read(&path, FileKind::Output).map_err(|error| vec![error.into()])?;
     let on_disk = match bytes {
         None => FileOnDisk::Missing,
@@ -84,7 +84,8 @@ fn not_generated(path: &str) -> Diagnostic {
         .hint("`nself graph --of derivations` lists the generated files")
 }
 
-/// Returns the path of a file below the output folder, whether it was given relative to that or to the current folder.
+/// Returns the path of a file relative to the output folder. `file` is relative to the output folder or to the current
+/// folder.
 fn path_below(file: &str, out: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.into());
     let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
@@ -94,8 +95,9 @@ fn path_below(file: &str, out: &Path) -> String {
     }
 }
 
-/// Returns the field from which a file, or one of its lines (index and all lines), comes, with the place of the field.
-fn deciding_field(
+/// Returns the field from which a file comes, with the place of the field in the source. With `line`, which is an index
+/// and all lines of the file, it returns the field from which this line comes.
+fn source_field(
     output: &Output,
     (backend, path): (Backend, &str),
     line: Option<(usize, &[&str])>,
@@ -113,28 +115,30 @@ fn deciding_field(
     (field, span)
 }
 
-/// Returns the first candidate that the stack sets, else the first candidate. If that is a record or a list, a field is
-/// more exact whose value is part of the line: a field of the same service, or a setting of the whole stack.
+/// Returns the first candidate that the stack sets, or else the first candidate. If this candidate is a record or a
+/// list, it returns instead a field whose value is part of the line, if there is one: a field of the same service, or a
+/// setting of the whole stack.
 fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> FieldPath {
-    let is_set = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
-    let candidate = is_set.or(candidates.first()).cloned().unwrap_or_default();
+    let set_candidate = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
+    let candidate = set_candidate.or(candidates.first()).cloned().unwrap_or_default();
     if origins.holds_scalar(&candidate) {
         return candidate;
     }
     let is_below = |path: &FieldPath| !candidate.0.is_empty() && path.0.starts_with(&candidate.0);
     let values = origins.values_in(line).into_iter().filter(|(path, value)| is_below(path) || is_distinct(path, value));
-    let (mut of_services, of_stack): (Vec<_>, Vec<_>) =
+    let (mut service_values, stack_values): (Vec<_>, Vec<_>) =
         values.partition(|(path, _)| path.0.first() == Some(&Segment::Key("services".into())));
-    // The name of the service is in many lines, and in its references to itself.
-    of_services.retain(|(path, value)| {
-        let is_name = path.0.get(1) == Some(&Segment::Key(value.clone()));
-        path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]) && !is_name
+    service_values.retain(|(path, value)| {
+        let is_of_same_service = path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]);
+        // Many lines contain the name of the service, so a value that equals it says nothing.
+        let is_service_name = path.0.get(1) == Some(&Segment::Key(value.clone()));
+        is_of_same_service && !is_service_name
     });
-    // A distinct value is likelier than a plain word, a field below the candidate likelier than another field, and one that
-    // is not nested, such as `port`, likelier than `env.PORT`.
-    of_services.sort_by_key(|(path, value)| (!is_distinct(path, value), !is_below(path), path.0.len()));
+    // The likeliest field has a distinct value rather than a plain word, is below the candidate, and is not nested:
+    // `port` is likelier than `env.PORT`.
+    service_values.sort_by_key(|(path, value)| (!is_distinct(path, value), !is_below(path), path.0.len()));
     // A number such as a port may belong to a service of the library.
-    let of_stack = of_stack.into_iter().filter(|(_, value)| !value.chars().all(|c| c.is_ascii_digit()));
-    let exact = of_services.into_iter().chain(of_stack).next();
-    exact.map_or(candidate, |(path, _)| path)
+    let stack_values = stack_values.into_iter().filter(|(_, value)| !value.chars().all(|c| c.is_ascii_digit()));
+    let exact_field = service_values.into_iter().chain(stack_values).next();
+    exact_field.map_or(candidate, |(path, _)| path)
 }

@@ -18,8 +18,8 @@ pub enum Mode {
 /// The result of a run.
 #[derive(Debug)]
 pub enum Outcome {
-    /// No input and no output changed since the last run, so nothing was evaluated. Holds the report of the last run, as
-    /// JSON that [`run`] got from `saved_report`.
+    /// No input and no output changed since the last run, so nothing was evaluated. Contains the report of the last
+    /// run, as JSON that [`run`] got from `saved_report`.
     Unchanged(String),
     Done(Box<Report>),
 }
@@ -37,7 +37,8 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
         Some(stamp) if stamp.is_fresh(&out) => return Ok(Outcome::Unchanged(stamp.output().to_owned())),
         stamp => stamp.filter(|_| mode != Mode::Check),
     };
-    // The stamp file is created before any input is read, so that a change during the run is younger than the stamp.
+    // The stamp file is created before any input is read. So an input that changes during the run is newer than the
+    // stamp, and the next run does not use the stamp.
     let stamp_writer = StampWriter::begin(&stamp_file);
     let output = generate_from(request, stamp).map_err(diagnostic::merge)?;
     let writers_lock = if mode == Mode::Check || output.writers_lock.is_some() { None } else { cache.lock() };

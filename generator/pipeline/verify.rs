@@ -1,5 +1,5 @@
-//! Verification: every generated file against the manifest, every object of the cache against its name, and on request
-//! everything against the stack. A difference is a finding and does not end the verification.
+//! Verification: compares every generated file with the manifest, every object of the cache with the digest that is its
+//! name and, on request, all files with the stack. A difference is a finding and does not end the verification.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::store::{self, Cache, Manifest, Objects};
 /// The steps of a verification after the comparison with the manifest.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VerifyOptions {
-    /// Derives the files again from the stack, and compares these, too.
+    /// Generates the files again from the stack, and compares them with the manifest.
     pub rebuild: bool,
     /// Restores files that differ from the manifest, and moves damaged objects to the quarantine.
     pub repair: bool,
@@ -30,7 +30,7 @@ pub struct Verification {
     /// Files that were restored.
     pub repaired: Vec<ArtifactPath>,
     pub findings: Findings,
-    /// Whether something remains that is not as recorded.
+    /// Whether a difference or a damaged object remains.
     pub differs: bool,
 }
 
@@ -46,9 +46,9 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     if manifest.files.is_empty() {
         return Err(vec![no_files(request)]);
     }
-    let derived = if options.rebuild { Some(derive(request, &out, &manifest)?) } else { None };
+    let regenerated = if options.rebuild { Some(regenerate(request, &out, &manifest)?) } else { None };
     let objects = cache.objects();
-    let source = CopySource { derived: derived.as_ref(), objects: &objects };
+    let source = CopySource { regenerated: regenerated.as_ref(), objects: &objects };
     let (mut findings, mut repaired) = (Vec::new(), Vec::new());
     for (path, digest) in &manifest.files {
         match verify_file(&out, (path, digest), options.repair.then_some(&source)) {
@@ -57,7 +57,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
             FileState::Different(finding) => findings.push(finding),
         }
     }
-    findings.extend(derived.iter().flat_map(|derived| compare(derived, &manifest)));
+    findings.extend(regenerated.iter().flat_map(|regenerated| compare(regenerated, &manifest)));
     let (intact, damaged) = objects.check_all();
     if options.repair {
         objects.quarantine(&damaged);
@@ -79,14 +79,15 @@ fn no_files(request: &Request) -> Diagnostic {
         .hint("run `nself gen` first, or name the output folder with --out")
 }
 
-/// A recorded file in comparison with the manifest.
+/// The result of comparing a file with the manifest.
 enum FileState {
+    /// The file has the recorded digest.
     Recorded,
     Repaired,
     Different(Diagnostic),
 }
 
-/// Compares a file with its digest. With a source of copies, the file is restored.
+/// Compares a file with its digest. With `repair`, a file that differs is restored from a copy.
 fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Option<&CopySource>) -> FileState {
     let difference = match store::read(out, path.as_str()) {
         Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return FileState::Recorded,
@@ -114,50 +115,52 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
 
 /// The sources of copies of recorded files.
 struct CopySource<'a> {
-    /// The files that were derived again.
-    derived: Option<&'a Artifacts>,
+    /// The files that were generated again.
+    regenerated: Option<&'a Artifacts>,
     objects: &'a Objects,
 }
 
 impl CopySource<'_> {
-    /// Returns bytes with this digest.
+    /// Returns the content of a file with this digest.
     fn copy(&self, path: &ArtifactPath, digest: &Digest) -> Option<Vec<u8>> {
-        let artifact = self.derived.and_then(|derived| derived.get(path.as_str()));
+        let artifact = self.regenerated.and_then(|regenerated| regenerated.get(path.as_str()));
         let bytes = artifact.and_then(|artifact| artifact.bytes()).map(<[u8]>::to_vec);
         bytes.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| self.objects.get(digest))
     }
 }
 
-/// Generates the environments of the manifest. Files contain the way back to the project, so a set that was pulled into
-/// a different folder is also derived for the default folder, where it was generated.
-fn derive(request: &Request, out: &Root, manifest: &Manifest) -> Result<Artifacts, Findings> {
+/// Generates the environments of the manifest again. Files contain the relative path to the project, so if the files
+/// for this output folder differ, they are also generated for the default folder: a release may have been generated
+/// there and then pulled into this folder.
+fn regenerate(request: &Request, out: &Root, manifest: &Manifest) -> Result<Artifacts, Findings> {
     let environments: BTreeSet<&str> = manifest.files.keys().map(ArtifactPath::top).collect();
     let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
-    let here = Request { environments, out: Some(out.path().to_owned()), ..request.clone() };
-    let artifacts = generate(&here)?.artifacts;
+    let for_this_folder = Request { environments, out: Some(out.path().to_owned()), ..request.clone() };
+    let artifacts = generate(&for_this_folder)?.artifacts;
     if request.out.is_some() && !compare(&artifacts, manifest).is_empty() {
-        let default_folder = generate(&Request { out: None, ..here })?.artifacts;
-        if compare(&default_folder, manifest).is_empty() {
-            return Ok(default_folder);
+        let for_default_folder = generate(&Request { out: None, ..for_this_folder })?.artifacts;
+        if compare(&for_default_folder, manifest).is_empty() {
+            return Ok(for_default_folder);
         }
     }
     Ok(artifacts)
 }
 
-/// Compares derived files with the manifest.
-fn compare(derived: &Artifacts, manifest: &Manifest) -> Findings {
-    let differs = |message: String| {
+/// Returns a finding for each difference between the files that were generated again and the manifest.
+fn compare(regenerated: &Artifacts, manifest: &Manifest) -> Findings {
+    let difference = |message: String| {
         Diagnostic::error(Code::NotReproduced, FieldPath::root())
             .message(message)
             .hint("the stack, the lock or nself itself changed since the files were generated: `nself check` shows the difference")
     };
-    let new = derived.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
-        None => Some(differs(format!("{path} is generated now but missing from the manifest"))),
+    let new_or_changed = regenerated.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
+        None => Some(difference(format!("{path} is generated now but missing from the manifest"))),
         Some(digest) if *digest != artifact.digest() => {
-            Some(differs(format!("{path} is generated with different content")))
+            Some(difference(format!("{path} is generated with different content")))
         }
         Some(_) => None,
     });
-    let missing = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());
-    new.chain(missing.map(|path| differs(format!("{path} is in the manifest but no longer generated")))).collect()
+    let missing = manifest.files.keys().filter(|path| regenerated.get(path.as_str()).is_none());
+    let missing = missing.map(|path| difference(format!("{path} is in the manifest but no longer generated")));
+    new_or_changed.chain(missing).collect()
 }

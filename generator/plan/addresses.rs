@@ -48,6 +48,7 @@ pub struct Addresses {
     domain: Host,
     /// The port of HTTPS in URLs, if it is not 443.
     https_port: Option<u16>,
+    /// Further domains, which lead to this machine; only in the profile `local`.
     aliases: Vec<&'static str>,
     routes: Vec<Address>,
     /// Host names and path of each frontend's route, also if a different server serves the frontend.
@@ -67,8 +68,8 @@ impl Addresses {
         let mut findings = Vec::new();
         for (name, member) in roster {
             for (key, route) in member.service.all_routes() {
-                let short = member.service.route.is_some() && key.as_str() == "main";
-                let path = match short {
+                let is_short_form = member.service.route.is_some() && key.as_str() == "main";
+                let path = match is_short_form {
                     true => member.path.key("route"),
                     false => member.path.key("routes").key(key.as_str()),
                 };
@@ -93,6 +94,7 @@ impl Addresses {
         Planned::part(addresses, findings)
     }
 
+    /// Adds a route with its host names. Returns a finding if they are unclear or too long.
     fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
         let Some(hosts) = self.hosts(route) else { return Some(unclear_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
@@ -111,7 +113,7 @@ impl Addresses {
                 "@" => domains.map(str::to_owned).collect(),
                 label => domains.map(|domain| format!("{label}.{domain}")).collect(),
             },
-            // In local a full host name does not resolve to this machine, so it becomes one label.
+            // In the profile `local`, a full host name does not lead to this machine, so it becomes one label of the domain.
             (None, Some(host)) if !self.aliases.is_empty() => {
                 let label = host.as_str().replace('.', "-");
                 domains.map(|domain| format!("{label}.{domain}")).collect()
@@ -147,10 +149,10 @@ impl Addresses {
         &self.routes
     }
 
-    /// Returns the host name by which a browser reaches the service.
-    pub fn public(&self, service: &ServiceName) -> Option<&str> {
-        let mut own = self.routes.iter().filter(|address| &address.owner == service);
-        own.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
+    /// Returns the host name under which browsers reach the service, without a leading `*.`.
+    pub fn public_host(&self, service: &ServiceName) -> Option<&str> {
+        let mut routes = self.routes.iter().filter(|address| &address.owner == service);
+        routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }
 
     /// Returns the address by which other services reach a service.
@@ -202,23 +204,22 @@ fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnost
     }
 }
 
-/// Returns the number of a port by its name; without a name, of `http` or of the only port.
+/// Returns the number of the port with this name; without a name, the port `http` or the only port.
 ///
 /// # Errors
 /// NS306 at `path`.
 pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
     let ports: BTreeMap<PortName, u16> = service.all_ports();
-    let found = match name {
+    let only_port = ports.values().next().filter(|_| ports.len() == 1);
+    let number = match name {
         Some(name) => ports.get(name),
-        None => {
-            ports.get(&PortName::wrap("http".into())).or(if ports.len() == 1 { ports.values().next() } else { None })
-        }
+        None => ports.get(&PortName::wrap("http".into())).or(only_port),
     };
-    found.copied().ok_or_else(|| {
+    number.copied().ok_or_else(|| {
         let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
-        let wanted = name.as_ref().map_or("http", PortName::as_str);
+        let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
-            .message(format!("the service has no port `{wanted}`"))
+            .message(format!("the service has no port `{wanted_name}`"))
             .expected(if names.is_empty() {
                 "a service with ports".into()
             } else {
@@ -262,8 +263,8 @@ pub fn is_private(host: &str) -> bool {
         || PRIVATE_SUFFIXES.iter().any(|suffix| labels_below(host, suffix).is_some())
 }
 
-/// Returns the host address of a published port: as declared, else every address for the proxy of a server and the
-/// loopback address for the rest.
+/// Returns the host address of a published port: as declared, else every address for the edge outside of the profile
+/// `local`, and the loopback address in all other cases.
 pub fn published_address(is_proxy: bool, profile: Profile, publish: &Publish) -> IpAddr {
     let default = if is_proxy && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
     publish.address.unwrap_or(default.into())

@@ -23,7 +23,7 @@ pub fn assemble(
 ) -> BTreeMap<ServiceName, Service> {
     let services = roster.iter().map(|(name, planned)| {
         let mut service = Service::new(name, planned, inputs.profile);
-        for (addition, _) in wirings.of(name) {
+        for (addition, _) in wirings.of_service(name) {
             match addition {
                 Addition::SecretFile(secret) if !secrets.contains_key(secret) => {}
                 addition => service.add(addition),
@@ -36,14 +36,16 @@ pub fn assemble(
     services.collect()
 }
 
-/// Default limits, if neither the user nor the catalogue sets one.
-const MEMORY: Memory = Memory(512 << 20);
-const CPUS: Cpus = Cpus(1000);
-const PIDS: u32 = 128;
+/// Default memory limit, in bytes, if neither the user nor the catalogue sets one.
+const DEFAULT_MEMORY: Memory = Memory(512 << 20);
+/// Default CPU limit in thousandths of a processor.
+const DEFAULT_CPUS: Cpus = Cpus(1000);
+/// Default limit of processes and threads.
+const DEFAULT_PIDS: u32 = 128;
 
 /// Returns the memory limit of a service: as declared, or the default.
 pub fn memory_limit(service: &stack::Service) -> Memory {
-    service.limits.memory.unwrap_or(MEMORY)
+    service.limits.memory.unwrap_or(DEFAULT_MEMORY)
 }
 
 impl Service {
@@ -51,7 +53,7 @@ impl Service {
     fn new(name: &ServiceName, planned: &PlannedService, profile: Profile) -> Self {
         let declared = &planned.service;
         let memory_limit = memory_limit(declared);
-        let cpu_limit = declared.limits.cpus.unwrap_or(CPUS);
+        let cpu_limit = declared.limits.cpus.unwrap_or(DEFAULT_CPUS);
         let ports = declared.all_ports();
         Service {
             origin: planned.path.clone(),
@@ -84,7 +86,7 @@ impl Service {
             depends_on: declared.depends_on.clone(),
             memory_limit,
             cpu_limit,
-            pids_limit: declared.limits.pids.unwrap_or(PIDS),
+            pids_limit: declared.limits.pids.unwrap_or(DEFAULT_PIDS),
             memory_reservation: declared.reservations.memory.unwrap_or(Memory((memory_limit.0 / 2).min(256 << 20))),
             cpu_reservation: declared.reservations.cpus.unwrap_or(Cpus((cpu_limit.0 / 4).clamp(1, 250))),
             replicas: declared.replicas.unwrap_or(1),
@@ -113,6 +115,7 @@ impl Service {
         }
     }
 
+    /// Applies one addition of an aspect.
     fn add(&mut self, addition: &Addition) {
         match addition {
             Addition::Variable(name, value) => {
@@ -129,7 +132,7 @@ impl Service {
             Addition::Dependency(to, condition) => {
                 self.depends_on.entry(to.clone()).or_insert(*condition);
             }
-            // `connections::plan` reads them.
+            // `connections::plan` collects these for the whole stack.
             Addition::Connection { .. } => {}
             Addition::Outside(server) => {
                 self.outside.insert(server.clone());
@@ -171,6 +174,7 @@ impl Service {
     }
 }
 
+/// Returns the published ports of a service. A name without a port is reported elsewhere.
 fn publish(
     declared: &stack::Service,
     is_proxy: bool,
@@ -187,8 +191,8 @@ fn publish(
 
 /// Returns the ports that are published for UDP.
 fn udp_ports(declared: &stack::Service) -> BTreeSet<PortName> {
-    let udp = declared.publish.iter().filter(|(_, publish)| publish.protocol == Protocol::Udp);
-    udp.map(|(port, _)| port.clone()).collect()
+    let published_for_udp = declared.publish.iter().filter(|(_, publish)| publish.protocol == Protocol::Udp);
+    published_for_udp.map(|(port, _)| port.clone()).collect()
 }
 
 /// Returns the ports of gRPC routes and of a gRPC health check.
@@ -200,6 +204,7 @@ fn h2c_ports(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> BTre
     names.filter_map(|name| ports.get(&name).copied()).collect()
 }
 
+/// Returns the health check of a service, with all defaults filled in.
 fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
     let health = declared.health.clone().unwrap_or_default();
     let port = |name: &Option<PortName>| {

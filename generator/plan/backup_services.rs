@@ -1,5 +1,5 @@
-//! Completes the services of backups, which the library declares, by the database server and by the target: image, user,
-//! schedule, folders and access to the internet.
+//! Completes the backup services that the library declares. Image and user come from the database server; schedule, folders
+//! and access to the internet come from the stack's `backups`.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use super::service_names::{
 use crate::stack::{BackupTarget, HostMount, Stack, Volume};
 use crate::values::{Checked, ContainerPath, ServiceName, Text, VolumeName};
 
-/// The services that run the server's image and read the target.
+/// The services that run the server's image and access the target. The first one owns the target's volume.
 pub const CLIENTS: [&str; 5] = [BACKUP_LOG, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE];
 /// The folder of a target in the containers.
 pub const FOLDER: &str = "/backups";
 /// The volume of a target that is a folder of the stack.
 const VOLUME: &str = "backups";
 
-/// Returns whether the services of the library run in the environment.
-pub fn are_on(roster: &Roster) -> bool {
+/// Returns whether the library's backup services run in the environment.
+pub fn backups_are_on(roster: &Roster) -> bool {
     let name = service_name(BACKUP_LOG);
     roster.get(&name).is_some_and(|member| member.service.catalogue == Some(name.clone()))
 }
@@ -26,14 +26,15 @@ pub fn are_on(roster: &Roster) -> bool {
 /// Returns the services that connect to the server to copy it or its log.
 pub fn replication_clients(roster: &Roster) -> Vec<ServiceName> {
     let replica = [REPLICA].map(service_name).into_iter().filter(|name| roster.contains_key(name));
-    let backups = [BACKUP_LOG, BACKUP].map(service_name).into_iter().filter(|_| are_on(roster));
+    let backups = [BACKUP_LOG, BACKUP].map(service_name).into_iter().filter(|_| backups_are_on(roster));
     replica.chain(backups).collect()
 }
 
-/// Completes the services of backups in the roster. They run the image and the user of the server, whose programs copy it.
+/// Completes the backup services in the roster. They run the server's image as the server's user, because that image
+/// contains the programs that copy the server.
 pub fn complete(stack: &Stack, roster: &mut Roster) {
     let Some(server) = roster.get(&service_name(DATABASE)).map(|planned| planned.service.clone()) else { return };
-    if !are_on(roster) {
+    if !backups_are_on(roster) {
         return;
     }
     let target = &stack.backups.target;
@@ -54,9 +55,9 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
     if let (Some(backup), Some(schedule)) = (backup, &stack.backups.schedule) {
         backup.schedule = Some(schedule.clone());
     }
-    let owner = roster.get_mut(&service_name(BACKUP_LOG)).map(|planned| &mut planned.service);
-    if let (Some(owner), Some(volume)) = (owner, volume(target)) {
-        owner.volumes.insert(VolumeName::wrap(VOLUME.to_owned()), volume);
+    let log_receiver = roster.get_mut(&service_name(BACKUP_LOG)).map(|planned| &mut planned.service);
+    if let (Some(log_receiver), Some(volume)) = (log_receiver, volume(target)) {
+        log_receiver.volumes.insert(VolumeName::wrap(VOLUME.to_owned()), volume);
     }
 }
 

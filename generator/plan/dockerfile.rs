@@ -55,6 +55,7 @@ pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, 
     replaced.map(|(name, image)| (short_name(name), format!("docker-image://{image}"))).collect()
 }
 
+/// Returns the short form of an image's name, such as `node:22-slim` for `docker.io/library/node:22-slim`.
 fn short_name(name: &str) -> String {
     let reference = ImageName::parse(name);
     let repository = match reference.host.as_str() {

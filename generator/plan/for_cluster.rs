@@ -13,12 +13,12 @@ use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Replacement, TlsMode};
 use crate::values::{Checked, Cidr, Host, ServiceName, VolumeName};
 
-/// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
-/// certificates. Unless clients reach nginx on ports of the nodes, TLS is terminated in front of it.
+/// Returns the plan for a cluster, without the services that the cluster replaces: fsGroup sets the owners of volumes, and
+/// cert-manager obtains certificates. Unless clients reach nginx on node ports, TLS ends in front of it.
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
-    let by_cluster = plan.services.iter().filter(|(_, service)| service.on_clusters.replaced_by.is_some());
-    let mut replaced: BTreeSet<ServiceName> = by_cluster.map(|(name, _)| name.clone()).collect();
+    let replaced_services = plan.services.iter().filter(|(_, service)| service.on_clusters.replaced_by.is_some());
+    let mut replaced: BTreeSet<ServiceName> = replaced_services.map(|(name, _)| name.clone()).collect();
     replaced.extend([ACME, VOLUME_OWNER, BACKUP_TOOLS].map(service_name));
     let tools = plan.services.get(&service_name(BACKUP_TOOLS)).and_then(|tools| programs(tools));
     let stays = |name: &ServiceName| !replaced.contains(name);
@@ -32,9 +32,9 @@ pub fn cluster(plan: &Plan) -> Plan {
     start_edge_last(&mut plan);
     plan.start_order.retain(|wave| !wave.is_empty());
     let volumes = &plan.volumes;
+    // Unchanged services are shared between the plans, so their digests are computed once.
     for service in plan.services.values_mut() {
         let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
-        // Unchanged services are shared between the plans, so their digests are computed once.
         let uses_tools =
             |(_, volume): &&(Programs, VolumeName)| service.volumes.iter().any(|mount| mount.volume == *volume);
         if let Some((programs, _)) = tools.as_ref().filter(uses_tools) {
@@ -52,7 +52,7 @@ pub fn cluster(plan: &Plan) -> Plan {
         }
     }
     if let Some(access) = &mut plan.access {
-        // Addresses of pods have no names; policies decide which pods reach the server.
+        // Addresses of pods have no host names. Network policies limit which pods reach the server.
         for peers in [&mut access.superuser_from, &mut access.replication_from] {
             if matches!(peers, Peers::Network(_)) {
                 *peers = Peers::All;
@@ -85,7 +85,7 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
     Some((programs, mount.volume.clone()))
 }
 
-/// Returns the monitoring without jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
+/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
 /// same metrics.
 fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
     let replacement = |name: &ServiceName| plan.services.get(name)?.on_clusters.replaced_by;
@@ -123,10 +123,15 @@ fn start_edge_last(plan: &mut Plan) {
 /// Returns the cluster's name server, and the domain of services in the namespace.
 fn name_server(cluster: &Cluster) -> NameServer {
     let dns = &cluster.settings.dns;
-    let or = |setting: &Option<Host>, default: &str| setting.as_ref().map_or(default.to_owned(), ToString::to_string);
-    let domain = or(&dns.domain, "cluster.local");
+    let setting_or =
+        |setting: &Option<Host>, default: &str| setting.as_ref().map_or(default.to_owned(), ToString::to_string);
+    let domain = setting_or(&dns.domain, "cluster.local");
     NameServer {
-        host: format!("{}.{}.svc.{domain}", or(&dns.service, "kube-dns"), or(&dns.namespace, "kube-system")),
+        host: format!(
+            "{}.{}.svc.{domain}",
+            setting_or(&dns.service, "kube-dns"),
+            setting_or(&dns.namespace, "kube-system")
+        ),
         service_domain: format!("{}.svc.{domain}", cluster.namespace),
         ip_families: cluster.settings.ip_families.unwrap_or(IpFamilies::Ipv4),
     }

@@ -18,6 +18,7 @@ impl Check {
     }
 }
 
+/// Returns the command of a GET request to the container's port. It fails unless the answer is a success.
 fn http_command(port: u16, path: &UrlPath, tool: HttpTool) -> Vec<String> {
     let url = format!("http://127.0.0.1:{port}{path}");
     match tool {

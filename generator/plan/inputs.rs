@@ -10,15 +10,15 @@ use crate::values::{EnvironmentName, SqlIdent};
 /// Files of the project that the planner uses. The caller has read them.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFiles {
-    /// Contents of hand-written nginx files by name.
+    /// Contents of the hand-written nginx files in `nginx/conf.d` by name.
     pub conf_d: BTreeMap<String, String>,
     /// Contents of Dockerfiles by path in the project; `None` for a file that does not exist.
     pub dockerfiles: BTreeMap<String, Option<String>>,
     /// Files of the project that services use, by path.
     pub service_files: BTreeMap<String, SourceFile>,
-    /// Digests of images.
+    /// The lock file, with the digests of images.
     pub lock: Lock,
-    /// Migrations of the databases that the stack defines.
+    /// Migration files of the databases that the stack defines.
     pub databases: BTreeMap<SqlIdent, HistoryFiles>,
     /// Relative path from an environment's folder to the project, such as `../..`.
     pub project_folder: String,

@@ -7,12 +7,12 @@ use crate::values::{Checked, EnvironmentName, Host, ProjectName};
 
 /// Ranges of private networks (RFC 1918, RFC 6598).
 pub const PRIVATE: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];
-/// The same for IPv6 (RFC 4193).
+/// The range of private networks for IPv6 (RFC 4193).
 pub const PRIVATE_V6: &str = "fc00::/7";
-/// Addresses of one link (RFC 3927, RFC 4291).
+/// Link-local addresses (RFC 3927, RFC 4291).
 const LINK_LOCAL: &str = "169.254.0.0/16";
 const LINK_LOCAL_V6: &str = "fe80::/10";
-/// Azure's virtual machines also reach a metadata service at this public address.
+/// The public address of the metadata service for Azure's virtual machines.
 const AZURE_WIRE_SERVER: &str = "168.63.129.16/32";
 /// Metadata services at private addresses: Alibaba's, and Amazon's for IPv6.
 const PRIVATE_METADATA: &str = "100.100.100.200/32";
@@ -36,14 +36,14 @@ pub fn metadata_services() -> (Vec<&'static str>, Vec<&'static str>) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
-    /// Services that the edge forwards to.
+    /// The edge and the services to which it forwards.
     Edge,
     App,
     Data,
     Monitoring,
-    /// The database server and the jobs that work as its superuser.
+    /// The database server and the jobs that connect as its superuser.
     Maintenance,
-    /// The database server and its replica.
+    /// The database server, its replica and the backup services that copy it.
     Replication,
 }
 

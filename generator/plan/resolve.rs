@@ -16,7 +16,7 @@ use super::model::{
     Backups, Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler,
     Replication, ServerAccess, namespace,
 };
-use super::roster::{Roster, at_services, roster, tls_mode};
+use super::roster::{Roster, report_at_services, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{backup_services, rules, start_order};
@@ -55,9 +55,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
-    let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
+    let migrations = database_endpoints::select_waiter_urls(migrated.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
-    outcome.collect(backups::guard(&roster));
+    outcome.collect(backups::start_guard(&roster));
     let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
@@ -78,7 +78,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &plan));
-    (plan, join_excluded_services(at_services(outcome.findings, &roster)))
+    (plan, join_excluded_services(report_at_services(outcome.findings, &roster)))
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the

@@ -52,6 +52,7 @@ impl PlannedService {
     }
 }
 
+/// The services of an environment by name. An entry is called a member.
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
 
 /// Returns the plugin to which a service or one of its processes belongs; `None` for services of the stack.
@@ -88,10 +89,10 @@ pub fn includes(stack: &Stack, profile: Profile, frontend: &stack::Frontend) -> 
 pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     let mut roster = Roster::new();
     let mut findings = Vec::new();
-    let acme = tls_mode(stack, profile) == TlsMode::Acme;
+    let uses_acme = tls_mode(stack, profile) == TlsMode::Acme;
     let plugins = plugin_services(stack);
     for (name, service) in &stack.services {
-        if service.runs_in(profile) && (name.as_str() != ACME || acme) {
+        if service.runs_in(profile) && (name.as_str() != ACME || uses_acme) {
             let category = match plugins.get(name) {
                 Some(plugin) => Category::Plugin((*plugin).clone()),
                 None if service.catalogue.is_some() => Category::Catalogue,
@@ -115,7 +116,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     }
     for (name, endpoint) in &stack.graphql_endpoints {
         if endpoint.enabled.unwrap_or(true) {
-            findings.extend(match copy(stack, name, endpoint) {
+            findings.extend(match endpoint_service(stack, name, endpoint) {
                 Some((copy, planned)) => insert(&mut roster, &copy, planned),
                 None => Some(
                     Diagnostic::error(Code::UnknownDependency, path!("graphql_endpoints", name, "copy_of"))
@@ -125,7 +126,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
             });
         }
     }
-    place_data(&mut roster);
+    move_data_volume(&mut roster);
     run_replica_like_primary(&mut roster);
     if stack.database_server.external.is_some() {
         leave_out_server(&mut roster);
@@ -156,13 +157,14 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut processes = Vec::new();
     for (service, member) in roster.iter() {
-        let named = member.service.processes.iter().map(|(process, declared)| {
+        let processes_in_profile = member.service.processes.iter().map(|(process, declared)| {
             let name = Process::service_name(service, process);
             (name, member.path.key("processes").key(process.as_str()), declared)
         });
-        let named: Vec<_> = named.filter(|(_, _, declared)| declared.runs_in(profile)).collect();
-        let siblings: Vec<ServiceName> = named.iter().map(|(name, _, _)| service_name(name)).collect();
-        for ((name, path, declared), full_name) in named.into_iter().zip(&siblings) {
+        let processes_in_profile: Vec<_> =
+            processes_in_profile.filter(|(_, _, declared)| declared.runs_in(profile)).collect();
+        let siblings: Vec<ServiceName> = processes_in_profile.iter().map(|(name, _, _)| service_name(name)).collect();
+        for ((name, path, declared), full_name) in processes_in_profile.into_iter().zip(&siblings) {
             if let Some(reason) = ServiceName::refusal(&name) {
                 findings.push(
                     Diagnostic::error(Code::BadName, path)
@@ -182,8 +184,8 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
     findings
 }
 
-/// Moves findings about settings that processes inherit to their services, so that each appears once.
-pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
+/// Moves a finding about a setting that a process inherits to the service of the process, so that it appears once.
+pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
     let processes: Vec<(&FieldPath, &FieldPath, &Process)> = roster
         .values()
         .filter_map(|member| {
@@ -193,28 +195,28 @@ pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic
             Some((&member.path, &service.path, declared))
         })
         .collect();
-    let mut moved: Vec<Diagnostic> = Vec::new();
+    let mut relocated: Vec<Diagnostic> = Vec::new();
     for mut finding in findings {
         let process = processes.iter().find(|(path, _, _)| finding.path.starts_with(path));
         if let Some((path, service, declared)) = process {
-            let below = &finding.path.0[path.0.len()..];
-            if !below.is_empty() && !sets(declared, below) {
-                finding.path = FieldPath(service.0.iter().chain(below).cloned().collect());
+            let field = &finding.path.0[path.0.len()..];
+            if !field.is_empty() && !replaces(declared, field) {
+                finding.path = FieldPath(service.0.iter().chain(field).cloned().collect());
                 let is_same = |one: &Diagnostic| {
                     (one.code, &one.path) == (finding.code, &finding.path) && one.message == finding.message
                 };
-                if moved.iter().any(is_same) {
+                if relocated.iter().any(is_same) {
                     continue;
                 }
             }
         }
-        moved.push(finding);
+        relocated.push(finding);
     }
-    moved
+    relocated
 }
 
 /// Returns whether a process replaces a field of its service.
-fn sets(process: &Process, field: &[Segment]) -> bool {
+fn replaces(process: &Process, field: &[Segment]) -> bool {
     match field {
         [Segment::Key(env), Segment::Key(variable), ..] if env == "env" => {
             process.env.keys().any(|name| name.as_str() == variable)
@@ -227,12 +229,15 @@ fn sets(process: &Process, field: &[Segment]) -> bool {
     }
 }
 
-/// The folder of the volume of PostgreSQL before 18, and since.
-const VOLUME: (&str, &str) = ("/var/lib/postgresql/data", "/var/lib/postgresql");
+/// The folder of the volume in images of PostgreSQL up to version 17.
+const OLD_VOLUME: &str = "/var/lib/postgresql/data";
+/// The same since version 18.
+const NEW_VOLUME: &str = "/var/lib/postgresql";
 
-/// Moves the volume of PostgreSQL 18 and later to the folder that its image has. The data folder keeps its place inside
-/// the volume, so that the server refuses the data of an older version instead of beginning with an empty folder.
-fn place_data(roster: &mut Roster) {
+/// Moves the volume of PostgreSQL 18 and later to the folder that its image uses. The path of the data folder
+/// inside the volume stays the same, so that the server refuses the data of an older version instead of creating an empty
+/// database.
+fn move_data_volume(roster: &mut Roster) {
     let image = roster.get(&service_name(DATABASE)).and_then(|member| member.service.image.clone());
     let Some(version) = image.and_then(|image| ServerImage::of(image.as_str())?.major) else { return };
     if version < 18 {
@@ -241,19 +246,19 @@ fn place_data(roster: &mut Roster) {
     let data_folder = VariableName::wrap("PGDATA".into());
     for name in [DATABASE, REPLICA].map(service_name) {
         let Some(service) = roster.get_mut(&name).map(|member| &mut member.service) else { continue };
-        let Some(volume) = service.volumes.values_mut().find(|volume| volume.path.as_str() == VOLUME.0) else {
+        let Some(volume) = service.volumes.values_mut().find(|volume| volume.path.as_str() == OLD_VOLUME) else {
             continue;
         };
-        volume.path = ContainerPath::wrap(VOLUME.1.into());
+        volume.path = ContainerPath::wrap(NEW_VOLUME.into());
         if let Some(EnvValue::Text(folder)) = service.env.get_mut(&data_folder)
-            && let Some(inside) = folder.as_str().strip_prefix(VOLUME.0)
+            && let Some(inside) = folder.as_str().strip_prefix(OLD_VOLUME)
         {
-            *folder = Text::wrap(format!("{}{inside}", VOLUME.1));
+            *folder = Text::wrap(format!("{NEW_VOLUME}{inside}"));
         }
     }
 }
 
-/// Copies image, user and command of the primary to a replica that does not set them, since it reads the same files.
+/// Copies image, user and command of the primary to a replica that does not set them, since it reads the same data files.
 fn run_replica_like_primary(roster: &mut Roster) {
     let Some(primary) = roster.get(&service_name(DATABASE)).map(|planned| planned.service.clone()) else { return };
     let Some(replica) = roster.get_mut(&service_name(REPLICA)).map(|planned| &mut planned.service) else { return };
@@ -261,19 +266,20 @@ fn run_replica_like_primary(roster: &mut Roster) {
         (replica.image, replica.build, replica.layout) = (primary.image, primary.build, primary.layout);
     }
     replica.user = replica.user.take().or(primary.user);
-    let owned = replica.tmpfs.iter_mut().filter(|tmpfs| tmpfs.owner.is_some());
-    owned.for_each(|tmpfs| tmpfs.owner.clone_from(&replica.user));
+    let owned_folders = replica.tmpfs.iter_mut().filter(|tmpfs| tmpfs.owner.is_some());
+    owned_folders.for_each(|tmpfs| tmpfs.owner.clone_from(&replica.user));
     // Settings in the primary's command apply to the replica as well.
     replica.command = replica.command.take().or(primary.command);
 }
 
+/// Adds a service to the roster. Returns a finding if its name is taken.
 fn insert(roster: &mut Roster, name: &ServiceName, planned: PlannedService) -> Option<Diagnostic> {
     if let Some(first) = roster.get(name) {
         return Some(
             Diagnostic::error(Code::NameTaken, planned.path)
                 .message(format!("the container name `{name}` is taken"))
                 .hint("rename one of the two")
-                .related(first.path.clone(), "the other one"),
+                .related(first.path.clone(), "the other service"),
         );
     }
     roster.insert(name.clone(), planned);
@@ -282,7 +288,11 @@ fn insert(roster: &mut Roster, name: &ServiceName, planned: PlannedService) -> O
 
 /// Returns the service of a GraphQL endpoint: image and settings of the original, with a name, route, metadata database
 /// and role of the copy.
-fn copy(stack: &Stack, name: &ServiceName, endpoint: &stack::GraphqlEndpoint) -> Option<(ServiceName, PlannedService)> {
+fn endpoint_service(
+    stack: &Stack,
+    name: &ServiceName,
+    endpoint: &stack::GraphqlEndpoint,
+) -> Option<(ServiceName, PlannedService)> {
     let original = endpoint.copy_of.clone().unwrap_or_else(|| service_name("hasura"));
     let mut service = stack.services.get(&original)?.clone();
     service.routes.clear();
@@ -293,7 +303,8 @@ fn copy(stack: &Stack, name: &ServiceName, endpoint: &stack::GraphqlEndpoint) ->
     for (variable, value) in &endpoint.env {
         service.env.insert(variable.clone(), value.clone());
     }
-    // The copy reaches the main database with the role of the original. Of each named database it gets a second one.
+    // The copy reaches the main database with the role of the original. For each named database it gets a
+    // second database.
     let suffix = name.as_str().replace('-', "_");
     service.databases.retain(|_, uses| uses.name.is_some());
     for uses in service.databases.values_mut() {

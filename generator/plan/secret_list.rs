@@ -33,7 +33,7 @@ pub struct SecretEntry {
     pub used_by: BTreeSet<ServiceName>,
 }
 
-/// The way in which the value of a secret is created.
+/// The rule by which the value of a secret is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Recipe {
@@ -46,31 +46,31 @@ pub enum Recipe {
     /// PEM chain for these hosts, issued by the project's local authority.
     LocalCertificate {
         hosts: Vec<String>,
-        /// Domains to which the authority is limited, so that it stays while hosts below them change. Without any, it is
-        /// limited to the hosts.
+        /// Domains to which the authority is limited, so that the same authority can sign other hosts below them later.
+        /// If empty, the authority is limited to the hosts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         domains: Vec<String>,
     },
-    /// PEM key of such a chain.
+    /// PEM key of a local certificate.
     LocalKey { certificate: SecretName },
-    /// PEM certificate of the authority that issued such a chain.
+    /// PEM certificate of the authority that issued a local certificate.
     LocalAuthority { certificate: SecretName },
 }
 
 /// Recipes of secrets that nself adds to the stack's secrets.
 pub type Recipes = BTreeMap<SecretName, Recipe>;
 
-/// The secret with the password for the mail catcher, which accepts any.
+/// The secret with the password for the mail catcher, which accepts any password.
 pub const CATCHER_PASSWORD: &str = "mail_password";
 /// The key under which a cluster's Secret holds its value.
 pub const SECRET_KEY: &str = "value";
 
-/// A secret's name in a cluster.
+/// Returns a secret's name in a cluster.
 pub fn secret_name(name: &SecretName) -> String {
     name.as_str().replace('_', "-")
 }
 
-/// The variable that carries a secret: its name in upper case.
+/// Returns the variable with the value of a secret: the secret's name in upper case.
 pub fn variable(name: &SecretName) -> String {
     name.as_str().to_ascii_uppercase()
 }

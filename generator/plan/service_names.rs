@@ -6,15 +6,15 @@ use crate::values::{Checked, ServiceName};
 pub const PROXY_SERVICE: &str = "nginx";
 /// The database server.
 pub const DATABASE: &str = "postgres";
-/// The pooler in front of it.
+/// The connection pooler in front of the database server.
 pub const POOLER: &str = "pgbouncer";
 /// The mail server that keeps all mail in its inbox.
 pub const MAIL_CATCHER: &str = "mail";
 /// The streaming replica of the database server.
 pub const REPLICA: &str = "postgres-replica";
-/// The client of the certificate authority, present when certificates come from one.
+/// The client of a public certificate authority (ACME). It runs only in environments with `tls.mode = 'acme`.
 pub const ACME: &str = "acme";
-/// The one-shot that sets the owner of data volumes.
+/// The job that sets the owner of data volumes.
 pub const VOLUME_OWNER: &str = "volume-owner";
 
 /// Receives the log of the database server and stores it.
@@ -27,8 +27,9 @@ pub const BACKUP_LIST: &str = "backup-list";
 pub const BACKUP_VERIFY: &str = "backup-verify";
 /// Restores a backup in place of the server's data.
 pub const BACKUP_RESTORE: &str = "backup-restore";
-/// The one-shot that copies the programs of backups into a volume.
+/// The job that copies the programs of backups into a volume.
 pub const BACKUP_TOOLS: &str = "backup-tools";
+
 /// Returns one of the constants above as a service name.
 pub fn service_name(text: &str) -> ServiceName {
     ServiceName::wrap(text.to_owned())

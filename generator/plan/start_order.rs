@@ -20,58 +20,60 @@ pub fn plan(
         .map(|(name, service)| (name, service.depends_on.keys().filter(|to| services.contains_key(*to)).collect()))
         .collect();
     let mut dependents: BTreeMap<&ServiceName, Vec<&ServiceName>> = BTreeMap::new();
-    for (name, on) in &waiting {
-        on.iter().for_each(|to| dependents.entry(to).or_default().push(name));
+    for (name, dependencies) in &waiting {
+        dependencies.iter().for_each(|to| dependents.entry(to).or_default().push(name));
     }
     let is_of_plugin = |name: &ServiceName| services.get(name).is_some_and(|service| service.plugin.is_some());
     let mut waves = Vec::new();
-    let ready = waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| *name);
-    let (mut of_plugins, mut ready): (Vec<&ServiceName>, Vec<&ServiceName>) =
+    let ready = waiting.iter().filter(|(_, dependencies)| dependencies.is_empty()).map(|(name, _)| *name);
+    let (mut ready_of_plugins, mut ready): (Vec<&ServiceName>, Vec<&ServiceName>) =
         ready.partition(|name| is_of_plugin(name));
     while !ready.is_empty() {
-        // Names within a wave are in order.
+        // The names of a wave are sorted.
         ready.sort();
         let mut next = Vec::new();
         for name in &ready {
             waiting.remove(name);
             for dependent in dependents.get(name).into_iter().flatten() {
-                if let Some(on) = waiting.get_mut(dependent) {
-                    on.remove(name);
-                    next.extend(on.is_empty().then_some(*dependent));
+                if let Some(dependencies) = waiting.get_mut(dependent) {
+                    dependencies.remove(name);
+                    next.extend(dependencies.is_empty().then_some(*dependent));
                 }
             }
         }
         waves.push(ready.into_iter().cloned().collect());
-        let (others, own) = next.into_iter().partition(|name| is_of_plugin(name));
-        of_plugins.extend::<Vec<_>>(others);
-        ready = own;
+        let (next_of_plugins, next_of_stack) = next.into_iter().partition(|name| is_of_plugin(name));
+        ready_of_plugins.extend::<Vec<_>>(next_of_plugins);
+        ready = next_of_stack;
         if ready.is_empty() {
-            ready = std::mem::take(&mut of_plugins);
+            ready = std::mem::take(&mut ready_of_plugins);
         }
     }
     let findings = if waiting.is_empty() { Vec::new() } else { vec![cycle(roster, wirings, &waiting)] };
     Planned::part(waves, findings)
 }
 
-/// Most services of a cycle that a message names.
+/// Maximum number of services of a cycle that a message names.
 const NAMED_SERVICES: usize = 20;
 
 /// Returns the finding for a cycle: follows the first dependency of each service until a service repeats.
 fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceName>>) -> Diagnostic {
     let mut trail: Vec<&ServiceName> = Vec::new();
-    let mut places: BTreeMap<&ServiceName, usize> = BTreeMap::new();
-    let mut at = waiting.keys().next().copied();
-    while let Some(name) = at {
-        if let Some(start) = places.get(name) {
+    let mut positions: BTreeMap<&ServiceName, usize> = BTreeMap::new();
+    let mut current = waiting.keys().next().copied();
+    while let Some(name) = current {
+        if let Some(start) = positions.get(name) {
             trail.drain(..*start);
             break;
         }
-        places.insert(name, trail.len());
+        positions.insert(name, trail.len());
         trail.push(name);
-        at = waiting.get(name).and_then(|on| on.iter().find(|to| waiting.contains_key(**to)).copied());
+        current = waiting
+            .get(name)
+            .and_then(|dependencies| dependencies.iter().find(|to| waiting.contains_key(**to)).copied());
     }
-    // A dependency that an aspect added is at the field that caused it.
-    let place = |i: usize| {
+    // A dependency that an aspect added is reported at the field that caused it.
+    let dependency_path = |i: usize| {
         let next = trail[(i + 1) % trail.len()];
         let member = &roster[trail[i]];
         let wired = || wirings.dependencies(trail[i]).find(|(to, _)| *to == next).map(|(_, cause)| cause.clone());
@@ -80,15 +82,16 @@ fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BT
         if declared { field } else { wired().unwrap_or(field) }
     };
     let mut names: Vec<&str> = trail.iter().chain(trail.first()).map(|name| name.as_str()).collect();
-    let more = trail.len().saturating_sub(NAMED_SERVICES);
-    let others = format!("… {more} more …");
-    if more > 0 {
-        names.splice(NAMED_SERVICES..NAMED_SERVICES + more, [others.as_str()]);
+    let omitted = trail.len().saturating_sub(NAMED_SERVICES);
+    let omission = format!("… {omitted} more …");
+    if omitted > 0 {
+        names.splice(NAMED_SERVICES..NAMED_SERVICES + omitted, [omission.as_str()]);
     }
-    let finding = Diagnostic::error(Code::DependencyCycle, place(0))
+    let finding = Diagnostic::error(Code::DependencyCycle, dependency_path(0))
         .message(format!("services wait for each other: {}", names.join(" -> ")))
         .hint("if one of them connects to the other only after its start, move it from `depends_on` to `connects_to`");
-    let shown = if more > 0 { NAMED_SERVICES - 1 } else { trail.len() };
-    (1..shown)
-        .fold(finding, |finding, i| finding.related(place(i), format!("`{}` waits for `{}`", names[i], names[i + 1])))
+    let named_count = if omitted > 0 { NAMED_SERVICES - 1 } else { trail.len() };
+    (1..named_count).fold(finding, |finding, i| {
+        finding.related(dependency_path(i), format!("`{}` waits for `{}`", names[i], names[i + 1]))
+    })
 }

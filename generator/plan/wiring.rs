@@ -110,14 +110,14 @@ impl Wirings {
     }
 
     /// Returns a service's additions with their causes.
-    pub fn of(&self, service: &ServiceName) -> impl Iterator<Item = &(Addition, FieldPath)> {
+    pub fn of_service(&self, service: &ServiceName) -> impl Iterator<Item = &(Addition, FieldPath)> {
         self.0.get(service).into_iter().flatten()
     }
 
     /// Returns the variables that a service has after all wirings so far.
     pub fn variables(&self, service: &ServiceName) -> BTreeMap<&VariableName, &Value> {
         let mut variables = BTreeMap::new();
-        for (addition, _) in self.of(service) {
+        for (addition, _) in self.of_service(service) {
             match addition {
                 Addition::Variable(name, value) => {
                     variables.insert(name, value);
@@ -133,7 +133,7 @@ impl Wirings {
 
     /// Returns the services for which a service waits because of an aspect, with the causes.
     pub fn dependencies(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, &FieldPath)> {
-        self.of(service).filter_map(|(addition, cause)| match addition {
+        self.of_service(service).filter_map(|(addition, cause)| match addition {
             Addition::Dependency(to, _) => Some((to, cause)),
             _ => None,
         })
@@ -141,7 +141,7 @@ impl Wirings {
 
     /// Returns the connections of a service that aspects added.
     pub fn connections(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, u16)> {
-        self.of(service).filter_map(|(addition, _)| match addition {
+        self.of_service(service).filter_map(|(addition, _)| match addition {
             Addition::Connection { to, port } => Some((to, *port)),
             _ => None,
         })
@@ -178,12 +178,12 @@ pub struct SecretUsers {
 
 impl SecretUsers {
     /// Returns whether any service uses the secret.
-    pub fn contain(&self, secret: &SecretName) -> bool {
+    pub fn use_secret(&self, secret: &SecretName) -> bool {
         self.files.contains_key(secret) || self.variables.contains_key(secret)
     }
 
     /// Returns the services that use the secret.
-    pub fn of<'a>(&'a self, secret: &SecretName) -> impl Iterator<Item = &'a ServiceName> + use<'a> {
+    pub fn of_secret<'a>(&'a self, secret: &SecretName) -> impl Iterator<Item = &'a ServiceName> + use<'a> {
         self.files.get(secret).into_iter().chain(self.variables.get(secret)).flatten()
     }
 }

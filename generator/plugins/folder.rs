@@ -1,4 +1,5 @@
-//! The files of a plugin. Links, pipes and devices are refused, since a container could get any file through a link.
+//! The files of a plugin. Links, pipes and devices are refused, since a container could get any file of the machine
+//! through a link.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,15 +20,15 @@ const OMITTED: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git"];
 /// Reads the files of a plugin; `None` if there is no folder.
 ///
 /// # Errors
-/// NS757 for an entry that is no regular file, for a name that other systems cannot have, and for a folder without
-/// `plugin.ncl`; NS804, NS813.
+/// NS757 for an entry that is neither a regular file nor a folder, for a name that is not allowed on all systems, and
+/// for a folder without `plugin.ncl`; NS804 if a file cannot be read, NS813 if it is too large.
 pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
-    let Some(open) = folder.open().map_err(file_error)? else { return Ok(None) };
+    let Some(opened) = folder.open().map_err(file_error)? else { return Ok(None) };
     let mut is_omitted =
         |path: &Path| path.file_name().is_some_and(|name| OMITTED.iter().any(|omitted| name == *omitted));
     let mut files = PluginFiles::new();
     let mut total = Total::new(FileKind::ImageContent);
-    for (path, kind) in open.list_all(&mut is_omitted).map_err(file_error)? {
+    for (path, kind) in opened.list_all(&mut is_omitted).map_err(file_error)? {
         let name = path.to_string_lossy().into_owned();
         let refused = |reason: &str| {
             let message = format!("{}: {reason}", folder.path().join(&path).display());
@@ -39,19 +40,19 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
             _ => return Err(refused("it is neither a file nor a folder")),
         }
         ArtifactPath::new(name.as_str()).map_err(|reason| refused(&reason.to_string()))?;
-        if let Some(bytes) = open.read(&path, FileKind::ImageContent).map_err(file_error)? {
-            total.add(&open, &path, &bytes).map_err(file_error)?;
+        if let Some(bytes) = opened.read(&path, FileKind::ImageContent).map_err(file_error)? {
+            total.add(&opened, &path, &bytes).map_err(file_error)?;
             files.insert(name, bytes);
         }
     }
     match files.contains_key(FILE) {
         true => Ok(Some(files)),
-        false => Err(vec![without_definition(&folder.path().display().to_string())]),
+        false => Err(vec![missing_definition(&folder.path().display().to_string())]),
     }
 }
 
 /// Returns the finding for a folder or artifact without the file that a stack imports.
-pub fn without_definition(name: &str) -> Diagnostic {
+pub fn missing_definition(name: &str) -> Diagnostic {
     error(Code::PluginFolder, format!("{name} has no {FILE}")).hint("`nself plugin new NAME` writes a plugin")
 }
 
@@ -69,19 +70,20 @@ pub fn digest(files: &PluginFiles) -> Sha256 {
 /// Writes a plugin into a project, and pins it. An earlier version is replaced if it was not edited.
 ///
 /// # Errors
-/// NS757 without `plugin.ncl`, NS758 for a folder that differs from the pin, NS804, NS806.
+/// NS757 without `plugin.ncl`, NS758 for a folder that differs from the pin, NS804 if a file cannot be written, NS806
+/// if nself.lock cannot be used.
 pub fn add(project: &Path, name: &str, files: &PluginFiles, source: String) -> Result<PluginPin, Vec<Diagnostic>> {
     if !files.contains_key(FILE) {
-        return Err(vec![without_definition(&source)]);
+        return Err(vec![missing_definition(&source)]);
     }
     let mut lock = Lock::read(project).map_err(|finding| vec![finding])?;
     let root = Root::project(project).below(plugin_names::folder(name));
     let new_pin = PluginPin { source, digest: digest(files) };
     if let Some(existing) = read(&root)? {
-        let found = digest(&existing);
-        let is_unchanged = lock.plugins.get(name).is_some_and(|pin| pin.digest == found);
-        if !is_unchanged && found != new_pin.digest {
-            return Err(vec![edited(name)]);
+        let existing_digest = digest(&existing);
+        let is_unchanged = lock.plugins.get(name).is_some_and(|pin| pin.digest == existing_digest);
+        if !is_unchanged && existing_digest != new_pin.digest {
+            return Err(vec![edited_plugin(name)]);
         }
         let folder = root.open_or_create(0o755).map_err(file_error)?;
         delete(&folder, existing.keys().filter(|path| !files.contains_key(*path)))?;
@@ -95,10 +97,11 @@ pub fn add(project: &Path, name: &str, files: &PluginFiles, source: String) -> R
     Ok(new_pin)
 }
 
-/// Deletes the folder of a plugin and its pin.
+/// Deletes the files of a plugin and its pin, and returns the number of files.
 ///
 /// # Errors
-/// NS757 if there is no folder, NS758 if it differs from the pin, NS804, NS806.
+/// NS757 if there is no folder, NS758 if it differs from the pin, NS804 if a file cannot be deleted, NS806 if
+/// nself.lock cannot be used.
 pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
     let mut lock = Lock::read(project).map_err(|finding| vec![finding])?;
     let root = Root::project(project).below(plugin_names::folder(name));
@@ -106,14 +109,14 @@ pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
         return Err(vec![error(Code::PluginFolder, format!("{} does not exist", root.path().display()))]);
     };
     if lock.plugins.get(name).is_none_or(|pin| pin.digest != digest(&files)) {
-        return Err(vec![edited(name)]);
+        return Err(vec![edited_plugin(name)]);
     }
     if let Some(folder) = root.open().map_err(file_error)? {
         delete(&folder, files.keys())?;
     }
-    let above = Root::project(project).below(plugin_names::FOLDER).open().map_err(file_error)?;
-    // The folder stays if it has files that belong to no plugin, such as node_modules.
-    let _ = above.map(|above| above.remove_folder(name));
+    let plugins_folder = Root::project(project).below(plugin_names::FOLDER).open().map_err(file_error)?;
+    // If the folder still contains files that do not belong to the plugin, such as node_modules, it stays.
+    let _ = plugins_folder.map(|plugins_folder| plugins_folder.remove_folder(name));
     lock.plugins.remove(name);
     lock.write(project).map_err(|finding| vec![finding])?;
     Ok(files.len())
@@ -130,11 +133,12 @@ fn delete<'a>(folder: &Folder, paths: impl Iterator<Item = &'a String>) -> Resul
     Ok(())
 }
 
-fn edited(name: &str) -> Diagnostic {
+/// Returns the finding for a plugin whose files nself must not replace or delete.
+fn edited_plugin(name: &str) -> Diagnostic {
     let folder = plugin_names::folder(name);
-    error(Code::PluginChanged, format!("{folder} differs from what nself.lock records, or was never added"))
+    error(Code::PluginChanged, format!("{folder} differs from its digest in nself.lock, or has no entry there"))
         .expected("the files that `nself plugin add` wrote")
-        .hint(format!("move your changes elsewhere, or delete {folder} yourself"))
+        .hint(format!("move your changes out of {folder}, or delete the folder yourself"))
 }
 
 #[cfg(test)]
@@ -171,10 +175,10 @@ mod tests {
         let project = project.path();
         add(project, "links", &files(&[(FILE, "{}")]), "a".to_owned()).unwrap();
         fs::write(project.join("plugins/links/plugin.ncl"), "{ edited = 1 }").unwrap();
-        let refused = |findings: Vec<Diagnostic>| findings[0].code;
-        assert_eq!(refused(remove(project, "links").unwrap_err()), Code::PluginChanged);
+        let code = |findings: Vec<Diagnostic>| findings[0].code;
+        assert_eq!(code(remove(project, "links").unwrap_err()), Code::PluginChanged);
         let other = files(&[(FILE, "{ }")]);
-        assert_eq!(refused(add(project, "links", &other, "b".to_owned()).unwrap_err()), Code::PluginChanged);
+        assert_eq!(code(add(project, "links", &other, "b".to_owned()).unwrap_err()), Code::PluginChanged);
         assert_eq!(fs::read_to_string(project.join("plugins/links/plugin.ncl")).unwrap(), "{ edited = 1 }");
     }
 

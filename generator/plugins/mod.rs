@@ -1,5 +1,5 @@
-//! Folders of plugins in a project: reads, adds and removes them, and compares them with the lock. The parts of a plugin are
-//! merged into the stack by `source`; here a plugin is a folder of files.
+//! Folders of plugins in a project: reads, adds and removes them, and compares them with the lock. The parts of a
+//! plugin are merged into the stack by `source`; here a plugin is a folder of files.
 
 mod folder;
 mod status;

@@ -11,7 +11,7 @@ use crate::files::{EntryKind, Root};
 use crate::lock::Lock;
 use crate::values::plugin_names;
 
-/// The folder of a plugin, compared with its pin.
+/// The result of comparing the folder of a plugin with its pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -36,7 +36,7 @@ pub struct PluginState {
 /// Returns the plugins that have a folder or a pin, by name.
 ///
 /// # Errors
-/// NS757, NS804, NS806.
+/// NS757 for a folder that is not a plugin, NS804 if a file cannot be read, NS806 if nself.lock cannot be used.
 pub fn status(project: &Path) -> Result<BTreeMap<String, PluginState>, Vec<Diagnostic>> {
     let lock = Lock::read(project).map_err(|finding| vec![finding])?;
     let root = Root::project(project).below(plugin_names::FOLDER);

@@ -1,5 +1,5 @@
-//! Reads the files of the project beside the stack file: hand-written nginx files, nself.lock, Dockerfiles and migrations.
-//! Every path that was read is recorded, so that the next run can detect changes.
+//! Reads the files of the project beside the stack file: hand-written nginx files, nself.lock, Dockerfiles and
+//! migrations. Every path that was read is recorded, so that the next run can detect changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -16,15 +16,16 @@ use crate::stack::{Service, Stack};
 use crate::store::Watch;
 use crate::values::{Checked, ProjectPath, SqlIdent};
 
-/// Reads the project of a stack, and collects the paths that it read and its findings.
+/// Reads the project of a stack, and collects findings and the paths that were read.
 pub struct ProjectReader<'a> {
     /// The folder of the stack file.
     pub project: &'a Path,
     /// The output folder.
     pub out: &'a Path,
-    /// Replaces nself.lock, if any.
+    /// The lock that replaces nself.lock, if there is one.
     pub lock: Option<&'a Lock>,
-    /// Refuses Dockerfiles that cannot be read, because their base images cannot be checked.
+    /// Whether images must be pinned. Then a Dockerfile that cannot be read is refused, because its base images cannot
+    /// be checked.
     pub frozen: bool,
     pub watches: Vec<Watch>,
     pub findings: Vec<Diagnostic>,
@@ -54,8 +55,8 @@ impl ProjectReader<'_> {
         let stacks = environments.iter().map(|environment| &environment.stack);
         let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
         // A path that was refused while decoding must not be opened.
-        let usable = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
-        let builds = builds.filter(|build| usable(&build.context) && build.dockerfile.iter().all(usable));
+        let is_allowed = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
+        let builds = builds.filter(|build| is_allowed(&build.context) && build.dockerfile.iter().all(is_allowed));
         let names: BTreeSet<String> = builds.map(dockerfile::path).collect();
         let mut files = BTreeMap::new();
         for name in names {
@@ -69,7 +70,8 @@ impl ProjectReader<'_> {
                     files.insert(name.clone(), None);
                 }
                 Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => self.findings.push(error.into()),
-                // A link or a folder: nself does not read it, and the image builder may accept or refuse it.
+                // A link or a folder, which the image builder may accept. nself does not read it, so it cannot check
+                // its base images.
                 Err(error) if self.frozen => self.findings.push(unchecked_base_images(&name, &error.why())),
                 Err(_) => {}
             }
@@ -122,8 +124,8 @@ impl ProjectReader<'_> {
         }
     }
 
-    /// Returns the finding about the source of one mount, if any. A link in its path could give the container any file of
-    /// the machine.
+    /// Returns the finding about the source of one mount, if any. A link in its path could give the container any file
+    /// of the machine.
     fn mount_finding(&mut self, source: &str, field: FieldPath) -> Option<Diagnostic> {
         let mut path = self.project.to_owned();
         for part in Path::new(source).components() {
@@ -153,12 +155,12 @@ impl ProjectReader<'_> {
         None
     }
 
-    /// Returns the lock that was passed in, or reads nself.lock.
+    /// Returns the lock that replaces nself.lock, or else reads nself.lock.
     fn read_lock(&mut self) -> Lock {
         let path = self.project.join(lock::FILE);
-        let read = self.lock.cloned().map_or_else(|| Lock::read(self.project), Ok);
+        let lock = self.lock.cloned().map_or_else(|| Lock::read(self.project), Ok);
         self.watches.push(if stat_path(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
-        read.unwrap_or_else(|finding| {
+        lock.unwrap_or_else(|finding| {
             self.findings.push(finding);
             Lock::default()
         })
@@ -200,7 +202,8 @@ impl ProjectReader<'_> {
                     self.findings.push(error.into());
                     continue;
                 }
-                read => read.ok().flatten(),
+                // All other errors are reported below.
+                result => result.ok().flatten(),
             };
             if let Some(Err(error)) = bytes.as_ref().map(|bytes| total.add(folder, &entry.name, bytes)) {
                 self.findings.push(error.into());
@@ -269,18 +272,18 @@ fn unusable_snippet(name: &str) -> Diagnostic {
     let file = format!("{}/{name}", nginx_snippets::FOLDER);
     Diagnostic::error(Code::ConfD, FieldPath::root())
         .message(format!("{file} cannot be used"))
-        .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
+        .expected("a UTF-8 file without a byte order mark, with a name of letters, digits, `.`, `_` and `-` that ends in .conf")
         .at(Some(Span { file, line: 1, column: 1 }))
 }
 
-/// Returns the relative path from an environment's folder to the project's, such as `../..`.
+/// Returns the relative path from an environment's folder to the project's folder, such as `../..`.
 fn path_to_project(out: &Path, project: &Path) -> String {
-    let from: Vec<Component> = out.components().collect();
-    let to: Vec<Component> = project.components().collect();
-    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    // The environment's folder is inside the output folder, which takes one more step.
-    let mut steps = vec!["..".to_owned(); from.len() - common + 1];
-    steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    let out_parts: Vec<Component> = out.components().collect();
+    let project_parts: Vec<Component> = project.components().collect();
+    let common = out_parts.iter().zip(&project_parts).take_while(|(a, b)| a == b).count();
+    // One more `..`, because the environment's folder is inside the output folder.
+    let mut steps = vec!["..".to_owned(); out_parts.len() - common + 1];
+    steps.extend(project_parts[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
     steps.join("/")
 }
 

@@ -1,5 +1,5 @@
-//! Reads and writes the folder of a database, `db/<name>/` or `plugins/<name>/db/`: its migrations, its schema snapshots
-//! and the sum file that seals them. Links, pipes and devices in it are refused.
+//! Reads and writes the folder of a database, `db/<name>/` or `plugins/<name>/db/`: its migrations, its schema
+//! snapshots and the sum file that seals them. Links, pipes and devices in it are refused.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,8 @@ pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Resul
     }
     for path in removed_paths {
         folder.remove_file(path).map_err(file_error)?;
-        // Deletes the folder of a removed migration. If it contains other files, the call fails and the folder stays.
+        // Deletes the folder of a removed migration. If the folder contains other files, this fails and the folder
+        // stays.
         let _ = Path::new(path).parent().map(|parent| folder.remove_folder(parent));
         changed_paths.push(path.clone());
     }

@@ -1,4 +1,5 @@
-//! Reads credentials from Docker's configuration, and parses the challenges of registries. Credentials are never printed.
+//! Reads credentials from Docker's configuration, and parses the challenges of registries. Credentials are never
+//! printed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -53,26 +54,26 @@ impl Credentials {
         let text = read_named(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
         let config: Value = serde_json::from_slice(&text)
             .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
-        let names = docker_config_keys(host);
-        for name in &names {
-            if let Some(helper) = config["credHelpers"][name].as_str() {
-                return credentials_from_helper(helper, name);
+        let keys = docker_config_keys(host);
+        for key in &keys {
+            if let Some(helper) = config["credHelpers"][key].as_str() {
+                return credentials_from_helper(helper, key);
             }
         }
-        for name in &names {
-            let credentials = credentials_of_entry(&config["auths"][name]);
+        for key in &keys {
+            let credentials = credentials_of_entry(&config["auths"][key]);
             if let Some(credentials) = credentials.map_err(|reason| format!("{}: {reason}", path.display()))? {
                 return Ok(Some(credentials));
             }
         }
         match config["credsStore"].as_str() {
-            Some(helper) => names.iter().find_map(|name| credentials_from_helper(helper, name).transpose()).transpose(),
+            Some(helper) => keys.iter().find_map(|key| credentials_from_helper(helper, key).transpose()).transpose(),
             None => Ok(None),
         }
     }
 }
 
-/// Returns the keys under which Docker's configuration may have a host.
+/// Returns the keys under which Docker's configuration may have the credentials of a host.
 fn docker_config_keys(host: &str) -> Vec<String> {
     if host == DEFAULT_HOST {
         return vec!["https://index.docker.io/v1/".into(), "docker.io".into(), "index.docker.io".into()];
@@ -97,8 +98,9 @@ fn credentials_of_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     })
 }
 
-/// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the host.
-fn credentials_from_helper(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
+/// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the
+/// host.
+fn credentials_from_helper(helper: &str, key: &str) -> Result<Option<Credentials>, String> {
     use std::io::Write;
     if helper.is_empty() || !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         return Err("the name of a credential helper in docker's configuration is malformed".to_owned());
@@ -108,7 +110,7 @@ fn credentials_from_helper(helper: &str, name: &str) -> Result<Option<Credential
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        let _ = stdin.write_all(name.as_bytes());
+        let _ = stdin.write_all(key.as_bytes());
     }
     let output = child.wait_with_output().map_err(|error| format!("{program}: {error}"))?;
     if !output.status.success() {
@@ -132,7 +134,7 @@ pub enum Challenge {
 impl Challenge {
     /// Parses the header; `None` for a malformed one and for other kinds of authentication.
     pub fn parse(header: &str) -> Option<Self> {
-        let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+        let (scheme, parameters) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         if scheme.eq_ignore_ascii_case("basic") {
             return Some(Challenge::Basic);
         }
@@ -140,12 +142,12 @@ impl Challenge {
             return None;
         }
         let (mut realm, mut service, mut scope) = (None, None, None);
-        let mut rest = rest.trim_start();
-        while let Some((key, after)) = rest.split_once('=') {
-            let (value, after) = match after.strip_prefix('"') {
+        let mut remaining = parameters.trim_start();
+        while let Some((key, after_key)) = remaining.split_once('=') {
+            let (value, after_value) = match after_key.strip_prefix('"') {
                 // A comma inside quotes is a part of the value: `scope="repository:a:pull,push"`.
                 Some(quoted) => quoted.split_once('"')?,
-                None => after.split_once(',').map_or((after, ""), |(value, _)| (value, &after[value.len()..])),
+                None => after_key.split_at(after_key.find(',').unwrap_or(after_key.len())),
             };
             match key.trim().to_ascii_lowercase().as_str() {
                 "realm" => realm = Some(value.to_owned()),
@@ -153,7 +155,7 @@ impl Challenge {
                 "scope" => scope = Some(value.to_owned()),
                 _ => {}
             }
-            rest = after.trim_start_matches([',', ' ']);
+            remaining = after_value.trim_start_matches([',', ' ']);
         }
         Some(Challenge::Bearer { realm: realm?, service, scope })
     }

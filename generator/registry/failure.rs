@@ -29,7 +29,7 @@ impl Failure {
             Code::RegistryNotFound => "check the name; private repositories need `docker login HOST`",
             Code::RegistryUnreachable => "nothing was written; try again later",
             Code::Image => "set `platforms` of the layout to platforms of the base image",
-            _ => "nself does not use this content",
+            _ => "nself did not use this content; check the registry, or the mirror that `--mirror` names",
         };
         Diagnostic::error(self.code, path).message(self.message.clone()).hint(hint)
     }
@@ -52,7 +52,7 @@ impl Failure {
     pub(super) fn from_transport(error: &ureq::Error, host: &str, subject: &str) -> Self {
         let message = format!("{host}: {error}, while requesting {subject}");
         match error {
-            // The registry sent more than it announced.
+            // The answer is larger than the limit of the request.
             ureq::Error::BodyExceedsLimit(_) => Failure::new(Code::RegistryContent, message),
             ureq::Error::RequireHttpsOnly(_) => {
                 let message = format!("{host} redirects the request for {subject} to an address without TLS");
@@ -63,7 +63,7 @@ impl Failure {
     }
 }
 
-/// Longest text of a registry that a message repeats, in characters.
+/// The maximum number of characters of a registry's own message that nself repeats.
 const MAX_MESSAGE: usize = 200;
 
 /// Returns the first error of a registry's answer, in parentheses; empty if the body has none.
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_decides_the_code_and_whether_to_try_again() {
+    fn the_code_and_further_attempts_depend_on_the_status() {
         let body = br#"{"errors": [{"code": "DENIED", "message": "no access"}]}"#;
         for (status, code, is_transient) in [
             (401, Code::RegistryRefused, false),

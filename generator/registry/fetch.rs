@@ -9,9 +9,9 @@ use crate::artifact::Sha256;
 use crate::codes::Code;
 use crate::lock::ImageName;
 
-/// Maximum size of a manifest in bytes, as most registries limit it.
+/// The maximum size of a manifest in bytes. Most registries have the same limit.
 const MANIFEST_LIMIT: u64 = 4 << 20;
-/// Maximum size of a blob, in bytes: blobs are held in memory.
+/// The maximum size of a blob in bytes. nself keeps whole blobs in memory.
 const BLOB_LIMIT: u64 = 1 << 30;
 
 /// A manifest or index, with the bytes that the registry sent.

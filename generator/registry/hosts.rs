@@ -1,11 +1,11 @@
-//! Mirrors, and hosts without TLS.
+//! The options for connections to registries: mirrors, and hosts without TLS.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Options for connections to registries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostSettings {
-    /// Mirrors to try before a host, in order: host to `host[/prefix]`.
+    /// The mirrors of each host, as `host[/prefix]`. They are tried before the host, in this order.
     pub mirrors: BTreeMap<String, Vec<String>>,
     /// Hosts to contact by plain HTTP.
     pub plain_http: BTreeSet<String>,
@@ -32,7 +32,7 @@ impl HostSettings {
         if is_address(host) && is_address(mirror) && !mirror.contains("//") {
             Ok((host.to_owned(), mirror.trim_end_matches('/').to_owned()))
         } else {
-            Err("host and mirror are written without https://".to_owned())
+            Err("expected HOST=MIRROR, without https:// and blanks".to_owned())
         }
     }
 }
@@ -43,12 +43,12 @@ mod tests {
 
     #[test]
     fn mirrors_are_hosts_with_a_prefix() {
-        let parsed = |text: &str| HostSettings::parse_mirror(text);
-        assert_eq!(parsed("docker.io=mirror:5000/hub/"), Ok(("docker.io".to_owned(), "mirror:5000/hub".to_owned())));
+        let parse = |text: &str| HostSettings::parse_mirror(text);
+        assert_eq!(parse("docker.io=mirror:5000/hub/"), Ok(("docker.io".to_owned(), "mirror:5000/hub".to_owned())));
         for malformed in ["docker.io", "docker.io=https://mirror", "=mirror", "docker.io=", "docker.io=a b"] {
-            assert!(parsed(malformed).is_err(), "{malformed}");
+            assert!(parse(malformed).is_err(), "{malformed}");
         }
-        let mirrors = ["docker.io=a", "docker.io=b"].map(|text| parsed(text).unwrap());
+        let mirrors = ["docker.io=a", "docker.io=b"].map(|text| parse(text).unwrap());
         let settings = HostSettings::new(&mirrors, &["localhost:5000".to_owned()]);
         assert_eq!(settings.mirrors["docker.io"], ["a", "b"]);
         assert!(settings.plain_http.contains("localhost:5000"));

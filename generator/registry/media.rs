@@ -1,4 +1,4 @@
-//! Media types of the protocol.
+//! The media types of manifests and of indexes, in the spelling of OCI and of Docker.
 
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub use crate::image::IMAGE_MANIFEST;

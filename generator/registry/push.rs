@@ -12,7 +12,7 @@ use crate::lock::ImageName;
 
 /// Media type of the empty configuration `{}` (OCI image specification, guidance for artifacts).
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-/// Maximum size of an answer, in bytes.
+/// The maximum size of an answer in bytes.
 const ANSWER_LIMIT: u64 = 4 << 20;
 
 /// A manifest that refers to a different manifest, such as an attestation.
@@ -43,18 +43,18 @@ impl Registry {
         let digest = Sha256::of(bytes);
         let (repository, name) = (Repository::of(image), &image.repository);
         let subject = format!("{} blob {digest}", image.name());
-        let exists = write_request("HEAD", format!("/v2/{name}/blobs/{digest}"), subject.clone());
-        match self.send(&repository, &exists) {
+        let head = write_request("HEAD", format!("/v2/{name}/blobs/{digest}"), subject.clone());
+        match self.send(&repository, &head) {
             Ok(_) => return Ok(digest),
             Err(failure) if failure.code == Code::RegistryNotFound => {}
             Err(failure) => return Err(failure),
         }
-        let start = RegistryRequest {
+        let start_upload = RegistryRequest {
             headers: vec![("content-length", "0".to_owned())],
             body: Some(b""),
             ..write_request("POST", format!("/v2/{name}/blobs/uploads/"), subject.clone())
         };
-        let response = self.send(&repository, &start)?;
+        let response = self.send(&repository, &start_upload)?;
         let path = upload_path(image, response.header("location").unwrap_or_default())?;
         let separator = if path.contains('?') { '&' } else { '?' };
         let upload = RegistryRequest {
@@ -66,8 +66,8 @@ impl Registry {
         Ok(digest)
     }
 
-    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry keeps track of its
-    /// `subject`, the manifest to which it refers.
+    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry tracks referrers:
+    /// whether it lists this manifest among those that refer to its `subject`.
     ///
     /// # Errors
     /// NS821 to NS824.
@@ -96,8 +96,9 @@ impl Registry {
         }
     }
 
-    /// Stores content that refers to the manifest `subject`, and returns the digest of the content's own manifest. If the
-    /// registry does not track referrers, it is listed under the fallback tag.
+    /// Stores content that refers to the manifest `subject`, such as an attestation, and returns the digest of the
+    /// content's own manifest. If the registry does not track referrers, nself lists this manifest under the fallback
+    /// tag.
     ///
     /// # Errors
     /// NS821 to NS824.
@@ -187,8 +188,8 @@ fn upload_path(image: &ImageName, location: &str) -> Result<String, Failure> {
     if location.starts_with('/') && !location.starts_with("//") {
         return Ok(location.to_owned());
     }
-    let rest = ["https://", "http://"].iter().find_map(|scheme| location.strip_prefix(scheme));
-    let path = rest.and_then(|rest| rest.strip_prefix(image.host.as_str()));
+    let address = ["https://", "http://"].iter().find_map(|scheme| location.strip_prefix(scheme));
+    let path = address.and_then(|address| address.strip_prefix(image.host.as_str()));
     path.filter(|path| path.starts_with('/')).map(str::to_owned).ok_or_else(|| {
         let message = format!("{}: the registry redirects the upload to a different host", image.name());
         Failure::new(Code::RegistryContent, message)

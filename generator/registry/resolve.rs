@@ -14,7 +14,8 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::lock::{ImageName, Pin};
 
-/// Number of simultaneous requests. Registries answer slowly, so requests wait much longer than they work.
+/// The number of simultaneous requests. A request mostly waits for the registry, so it may exceed the number of
+/// processors.
 const CONNECTIONS: usize = 6;
 
 #[derive(Deserialize)]
@@ -50,7 +51,8 @@ struct Blob {
 }
 
 impl Platform {
-    /// Returns the name, such as `linux/arm64/v8`; `None` for other systems, and for attestations, which have no platform.
+    /// Returns the name, such as `linux/arm64/v8`; `None` for other systems, and for attestations, whose architecture
+    /// is `unknown`.
     fn name(&self) -> Option<String> {
         let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         let parts: Vec<&str> = [&self.os, &self.architecture, &self.variant]
@@ -58,11 +60,8 @@ impl Platform {
             .map(String::as_str)
             .filter(|part| !part.is_empty())
             .collect();
-        (self.os == "linux"
-            && self.architecture != "unknown"
-            && parts.len() > 1
-            && parts.iter().all(|part| is_plain(part)))
-        .then(|| parts.join("/"))
+        let has_platform = parts.len() > 1 && parts.iter().all(|part| is_plain(part));
+        (self.os == "linux" && self.architecture != "unknown" && has_platform).then(|| parts.join("/"))
     }
 }
 
@@ -97,8 +96,8 @@ impl Registry {
             for _ in 0..CONNECTIONS.min(names.len()) {
                 scope.spawn(|| {
                     loop {
-                        let next = queue.lock().ok().and_then(|mut queue| queue.next());
-                        let Some(name) = next else { break };
+                        let next_name = queue.lock().ok().and_then(|mut queue| queue.next());
+                        let Some(name) = next_name else { break };
                         let answer = self.resolve(&ImageName::parse(name));
                         let answer = answer.map_err(|failure| failure.finding(FieldPath::root()));
                         if let Ok(mut answers) = answers.lock() {

@@ -17,11 +17,11 @@ use crate::lock::{DEFAULT_HOST, ImageName};
 
 /// The server of Docker Hub, whose host in image names is [`DEFAULT_HOST`].
 const DEFAULT_SERVER: &str = "registry-1.docker.io";
-/// Number of times that a request is sent if its failures are transient.
-const ATTEMPTS: u32 = 4;
-/// Longest wait between attempts, in seconds. If a registry demands more, the run fails.
+/// The maximum number of attempts to send a request whose failures are transient.
+const MAX_ATTEMPTS: u32 = 4;
+/// The maximum wait between attempts in seconds. If a registry demands a longer one, the request fails.
 const MAX_WAIT: u64 = 20;
-/// Maximum size of an answer with a token, in bytes.
+/// The maximum size of an answer with a token, in bytes.
 const TOKEN_LIMIT: u64 = 1 << 20;
 
 /// A client for all registries of a run. It reuses connections and access tokens.
@@ -56,7 +56,7 @@ pub(super) struct RegistryRequest<'a> {
     pub(super) subject: String,
     /// Whether the request needs the right to write.
     pub(super) is_write: bool,
-    /// Maximum size of the answer, in bytes.
+    /// The maximum size of the answer in bytes.
     pub(super) limit: u64,
 }
 
@@ -94,12 +94,12 @@ impl Registry {
         let roots = if system_certificates.is_empty() {
             RootCerts::WebPki
         } else {
-            let certificates = system_certificates.iter().map(|one| Certificate::from_der(one).to_owned());
+            let certificates = system_certificates.iter().map(|der| Certificate::from_der(der).to_owned());
             RootCerts::from(certificates.collect::<Vec<_>>())
         };
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            // If a host of the run has no TLS, its redirects lead to plain addresses, too.
+            // A host without TLS may redirect to an address without TLS.
             .https_only(hosts.plain_http.is_empty())
             .max_redirects(4)
             .timeout_connect(Some(Duration::from_secs(10)))
@@ -111,7 +111,7 @@ impl Registry {
         Registry { agent: config.into(), hosts, tokens: Mutex::default() }
     }
 
-    /// Requests content from the mirrors of an image's host, then from the host, until one answer passes `check`.
+    /// Requests content from the mirrors of an image's host, then from the host itself, until an answer passes `check`.
     pub(super) fn read<'a, T>(
         &self,
         image: &ImageName,
@@ -139,7 +139,7 @@ impl Registry {
         })
     }
 
-    /// Sends a request, again after transient failures, and returns the first successful answer.
+    /// Sends a request, and sends it again after transient failures. Returns the first successful answer.
     pub(super) fn send(&self, repository: &Repository, request: &RegistryRequest) -> Result<RegistryResponse, Failure> {
         let mut attempt = 0;
         loop {
@@ -148,8 +148,9 @@ impl Registry {
                 Err(failure) => failure,
             };
             attempt += 1;
+            // 0.4, 0.8 and 1.6 seconds, unless the registry demands a different wait.
             let wait = failure.retry_after.map_or(Duration::from_millis(200 << attempt), Duration::from_secs);
-            if !failure.is_transient || attempt == ATTEMPTS || wait.as_secs() > MAX_WAIT {
+            if !failure.is_transient || attempt == MAX_ATTEMPTS || wait.as_secs() > MAX_WAIT {
                 return Err(failure);
             }
             std::thread::sleep(wait);
@@ -187,9 +188,9 @@ impl Registry {
         let host = &repository.host;
         let credentials = Credentials::of(host).map_err(refused_request)?;
         let Challenge::Bearer { realm, service, scope } = challenge else {
-            let message =
+            let no_password =
                 || refused_request(format!("{host} requires a password for {}, but none is stored", request.subject));
-            return credentials.as_ref().and_then(Credentials::basic).ok_or_else(message);
+            return credentials.as_ref().and_then(Credentials::basic).ok_or_else(no_password);
         };
         if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
             return Err(refused_request(format!("{host} requests credentials without TLS")));

@@ -2,16 +2,18 @@
 
 use crate::lock::ImageName;
 
-/// Parses `oci://HOST/REPOSITORY`, with `:TAG` or `@sha256:…`.
+/// Parses `oci://HOST/REPOSITORY`, optionally with `:TAG` or `@sha256:…`.
 ///
 /// # Errors
-/// The text has a different form.
+/// A message if the text has a different form.
 pub fn parse(text: &str) -> Result<ImageName, String> {
     let name = text.strip_prefix("oci://").ok_or("the address does not start with oci://")?;
-    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:@-[]".contains(c)) && name.contains('/');
+    let has_only_allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:@-[]".contains(c));
     let address = ImageName::parse(name);
     let has_empty_part = address.repository.split('/').any(str::is_empty);
-    if !is_plain || has_empty_part || name.contains('@') && address.digest.is_none() {
+    // The parser ignores text after `@` that is not a digest.
+    let has_invalid_digest = name.contains('@') && address.digest.is_none();
+    if !has_only_allowed || !name.contains('/') || has_empty_part || has_invalid_digest {
         return Err("expected oci://HOST/REPOSITORY:TAG or oci://HOST/REPOSITORY@sha256:…".to_owned());
     }
     Ok(address)

@@ -11,7 +11,7 @@ use super::ReleaseFiles;
 use crate::artifact::{ArtifactPath, Sha256};
 use crate::backend::Backend;
 use crate::image::IMAGE_MANIFEST;
-use crate::image::layer::{entry, gzip};
+use crate::image::layer::{add_entry, gzip};
 use crate::image::{Blobs, EPOCH};
 
 /// Flux's media types, <https://fluxcd.io/flux/cheatsheets/oci-artifacts/>.
@@ -21,17 +21,18 @@ pub const CONTENT: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
 /// Returns configuration, layer and manifest, and the digest of the manifest.
 ///
 /// # Errors
-/// A path cannot be written in a tar archive.
+/// A path that a tar archive cannot contain.
 pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
     let mut archive = Builder::new(Vec::new());
     let mut folders = BTreeSet::new();
     for (path, bytes) in files {
+        // Each folder of the path is an entry before its first file: `a/` and `a/b/` for `a/b/c`.
         for (end, _) in path.match_indices('/') {
             if folders.insert(&path[..end]) {
-                entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &path[..end]), &[])?;
+                add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &path[..end]), &[])?;
             }
         }
-        entry(&mut archive, EntryType::Regular, 0o644, path, bytes)?;
+        add_entry(&mut archive, EntryType::Regular, 0o644, path, bytes)?;
     }
     let layer = gzip(&archive.into_inner()?);
     let mut blobs = Blobs::default();
@@ -51,7 +52,8 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
     Ok((blobs, digest))
 }
 
-/// Hidden files that nself generates, with their only content. Any other content could make git commit secrets.
+/// Hidden files that nself generates, with the only content that they can have. A `.gitignore` with other content could
+/// let git commit secrets.
 const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
 
 /// Returns whether nself can generate a file of this path with this content.
@@ -62,17 +64,18 @@ pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
         && !HIDDEN.iter().any(has_other_content)
 }
 
-/// Maximum size of the unpacked files, in bytes.
-const LIMIT: u64 = 256 << 20;
+/// The maximum size of all unpacked files, in bytes.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Returns the files of a layer.
 ///
 /// # Errors
-/// It is not an archive that nself wrote, is too large, holds a link or device, or a path that leads outside of the folder.
+/// A layer that nself did not write, that is too large, or that contains a link, a device or a path that leads outside
+/// of the folder.
 pub fn unpack(layer: &[u8]) -> io::Result<ReleaseFiles> {
     let tar = unpack_stored(layer).ok_or_else(|| io::Error::other("the layer was not written by nself"))?;
     let mut files = ReleaseFiles::new();
-    let mut total = 0;
+    let mut total_bytes = 0;
     for entry in Archive::new(tar.as_slice()).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.to_string_lossy().into_owned();
@@ -81,9 +84,9 @@ pub fn unpack(layer: &[u8]) -> io::Result<ReleaseFiles> {
             EntryType::Regular => {
                 ArtifactPath::new(path.as_str()).map_err(io::Error::other)?;
                 let mut bytes = Vec::new();
-                entry.by_ref().take(LIMIT + 1).read_to_end(&mut bytes)?;
-                total += bytes.len() as u64;
-                if total > LIMIT || files.insert(path.clone(), bytes).is_some() {
+                entry.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+                total_bytes += bytes.len() as u64;
+                if total_bytes > MAX_BYTES || files.insert(path.clone(), bytes).is_some() {
                     return Err(io::Error::other(format!("{path} occurs twice, or the files are too large")));
                 }
             }
@@ -93,24 +96,26 @@ pub fn unpack(layer: &[u8]) -> io::Result<ReleaseFiles> {
     Ok(files)
 }
 
-/// Returns the content of gzip data of stored blocks; `None` for any other data.
+/// Returns the content of gzip data that consists of stored (uncompressed) blocks, as `image::layer::gzip` writes it;
+/// `None` for any other data. A block begins with 1 if it is the last one, otherwise 0, then its length and the
+/// complement of the length (RFC 1951). A checksum and the size end the data (RFC 1952).
 fn unpack_stored(packed: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = packed.strip_prefix(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
-    let mut out = Vec::new();
+    let mut remaining = packed.strip_prefix(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+    let mut content = Vec::new();
     loop {
-        let (head, after) = rest.split_first_chunk::<5>()?;
-        let length = u16::from_le_bytes([head[1], head[2]]);
-        if head[0] > 1 || length != !u16::from_le_bytes([head[3], head[4]]) {
+        let (header, blocks) = remaining.split_first_chunk::<5>()?;
+        let length = u16::from_le_bytes([header[1], header[2]]);
+        if header[0] > 1 || length != !u16::from_le_bytes([header[3], header[4]]) {
             return None;
         }
-        let (chunk, after) = after.split_at_checked(usize::from(length))?;
-        out.extend(chunk);
-        rest = after;
-        if head[0] == 1 {
+        let (block, following) = blocks.split_at_checked(usize::from(length))?;
+        content.extend(block);
+        remaining = following;
+        if header[0] == 1 {
             break;
         }
     }
-    (rest.get(..4)? == crc32fast::hash(&out).to_le_bytes() && rest.len() == 8).then_some(out)
+    (remaining.get(..4)? == crc32fast::hash(&content).to_le_bytes() && remaining.len() == 8).then_some(content)
 }
 
 #[cfg(test)]
@@ -154,15 +159,15 @@ mod tests {
             let mut header = tar::Header::new_ustar();
             header.set_entry_type(kind);
             header.set_size(0);
-            // Written past the builder, which refuses such names itself.
+            // The name is written into the header, because the builder refuses such names.
             header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
             header.set_cksum();
             archive.append(&header, std::io::empty()).unwrap();
             unpack(&gzip(&archive.into_inner().unwrap()))
         };
         assert!(hostile("good", EntryType::Regular).is_ok());
-        for bad in ["../x", "/etc/x", "a/../../x", "a b"] {
-            assert!(hostile(bad, EntryType::Regular).is_err(), "{bad}");
+        for path in ["../x", "/etc/x", "a/../../x", "a b"] {
+            assert!(hostile(path, EntryType::Regular).is_err(), "{path}");
         }
         assert!(hostile("good", EntryType::Symlink).is_err());
         assert!(hostile("good", EntryType::Fifo).is_err());

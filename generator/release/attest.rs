@@ -1,5 +1,5 @@
-//! Signs a release: compares its files with those that a stack generates, and stores a signed statement about them beside
-//! the release.
+//! Signs a release: compares its files with those that a stack generates, and stores a signed statement about them
+//! beside the release.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::lock::ImageName;
 use crate::registry::{Registry, Subject};
 use crate::store::{MANIFEST, Manifest};
 
-/// Maximum number of paths in the finding about files that differ.
+/// The maximum number of paths in the finding about files that differ.
 const MAX_PATHS: usize = 5;
 
 /// The files that a stack generates.
@@ -23,14 +23,15 @@ const MAX_PATHS: usize = 5;
 pub struct GeneratedFiles {
     /// The files, with their manifest.
     pub files: ReleaseFiles,
-    /// Digests of the files of the project that were read, by path.
+    /// Digests of the project's files that the generation read, by path.
     pub inputs: BTreeMap<String, Sha256>,
     /// Name of the project.
     pub project: String,
 }
 
 impl GeneratedFiles {
-    /// `inputs` are the files that were read, `folder` is the folder of the project.
+    /// Collects the files and their manifest. `inputs` are the files that the generation read, `folder` is the folder
+    /// of the project.
     pub fn new(artifacts: &Artifacts, inputs: &[PathBuf], folder: &Path, project: String) -> Self {
         let mut manifest = Manifest::default();
         let mut files = ReleaseFiles::new();
@@ -60,7 +61,7 @@ pub struct Attested {
 /// Signs a release and stores the statement in the registry. `serial` is the serial number of the release.
 ///
 /// # Errors
-/// NS812 if the stack generates different files, NS821 to NS824.
+/// NS812 if the stack generates different files, NS821 to NS824 if the registry fails or refuses the statement.
 pub fn attest(
     registry: &Registry,
     address: &ImageName,
@@ -68,12 +69,12 @@ pub fn attest(
     generated: &GeneratedFiles,
     (key, serial): (&SigningKey, Option<u64>),
 ) -> Result<Attested, Vec<Diagnostic>> {
-    let different = different_paths(&fetched.files, &generated.files);
-    if !different.is_empty() {
-        let message = format!("the stack generates different files than {address}: {}", different.join(", "));
+    let differing_paths = differing_paths(&fetched.files, &generated.files);
+    if !differing_paths.is_empty() {
+        let message = format!("the stack generates different files than {address}: {}", differing_paths.join(", "));
         return Err(vec![
             release_error(Code::Release, message)
-                .hint("publish what the stack generates now, or attest with the stack of the release"),
+                .hint("publish the files that the stack generates now, or attest with the stack of the release"),
         ]);
     }
     let release = Release {
@@ -93,7 +94,7 @@ pub fn attest(
 }
 
 /// Returns up to [`MAX_PATHS`] paths whose contents differ or which only one side has.
-fn different_paths(release: &ReleaseFiles, generated: &ReleaseFiles) -> Vec<String> {
+fn differing_paths(release: &ReleaseFiles, generated: &ReleaseFiles) -> Vec<String> {
     let changed = release.iter().filter(|(path, bytes)| generated.get(*path) != Some(bytes)).map(|(path, _)| path);
     let missing = generated.keys().filter(|path| !release.contains_key(*path));
     changed.chain(missing).take(MAX_PATHS).cloned().collect()
@@ -109,7 +110,7 @@ mod tests {
             entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
         };
         let release = files(&[("a", "1"), ("b", "2"), ("c", "3")]);
-        assert!(different_paths(&release, &release).is_empty());
-        assert_eq!(different_paths(&release, &files(&[("a", "1"), ("b", "x"), ("d", "4")])), ["b", "c", "d"]);
+        assert!(differing_paths(&release, &release).is_empty());
+        assert_eq!(differing_paths(&release, &files(&[("a", "1"), ("b", "x"), ("d", "4")])), ["b", "c", "d"]);
     }
 }

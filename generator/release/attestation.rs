@@ -1,5 +1,5 @@
-//! Signed statements about the sources of a release: in-toto statements in DSSE envelopes, signed with ed25519. A statement
-//! contains no time, so it has the same bytes on every machine.
+//! Signed statements about the sources of a release: in-toto statements in DSSE envelopes, signed with ed25519. A
+//! statement contains no time, so it has the same bytes on every machine.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,10 +25,10 @@ pub const PAYLOAD: &str = "application/vnd.in-toto+json";
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// Type of the statement's content.
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
-/// Type of the process that the content describes.
-const RENDERED: &str = "https://nself.org/render/v2";
+/// Type of the process that generated the release.
+const BUILD_TYPE: &str = "https://nself.org/render/v2";
 
-/// SubjectPublicKeyInfo of ed25519 (RFC 8410), up to the key.
+/// The bytes of a SubjectPublicKeyInfo (RFC 8410) before an ed25519 key.
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// Returns the statement that a release is the artifact `digest` with these files, generated from these inputs.
@@ -38,18 +38,19 @@ pub fn statement(
     files: &BTreeMap<String, Sha256>,
     inputs: &BTreeMap<String, Sha256>,
 ) -> Vec<u8> {
-    let whole = json!({ "name": release.repository, "digest": { "sha256": digest.hex() } });
-    let parts = files.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
+    let artifact_subject = json!({ "name": release.repository, "digest": { "sha256": digest.hex() } });
+    let file_subjects =
+        files.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
     let inputs = inputs.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
     let generators: BTreeMap<&str, &str> =
         Backend::ALL.iter().map(|backend| (backend.name(), backend.generator().source_digest())).collect();
     writer::to_canonical(&json!({
         "_type": STATEMENT,
-        "subject": std::iter::once(whole).chain(parts).collect::<Vec<_>>(),
+        "subject": std::iter::once(artifact_subject).chain(file_subjects).collect::<Vec<_>>(),
         "predicateType": PROVENANCE,
         "predicate": {
             "buildDefinition": {
-                "buildType": RENDERED,
+                "buildType": BUILD_TYPE,
                 "externalParameters": release,
                 "internalParameters": { "generators": generators },
                 "resolvedDependencies": inputs.collect::<Vec<_>>(),
@@ -59,8 +60,8 @@ pub fn statement(
     }))
 }
 
-/// Returns the signed bytes: type and payload with their lengths, so that neither can be mistaken for the other (DSSE,
-/// "Pre-Authentication Encoding").
+/// Returns the bytes that are signed: type and payload, each after its length, so that no bytes of one can pass for
+/// bytes of the other (DSSE, "Pre-Authentication Encoding").
 fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
     [format!("DSSEv1 {} {PAYLOAD} {} ", PAYLOAD.len(), payload.len()).as_bytes(), payload].concat()
 }
@@ -69,7 +70,8 @@ fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
 pub struct SigningKey(Ed25519KeyPair);
 
 impl SigningKey {
-    /// Creates a key pair: the private key in a file that only its owner can read, and the public key beside it with `.pub`.
+    /// Creates a key pair: the private key in a file that only its owner can read, and the public key beside it, with
+    /// `.pub` appended to the name.
     ///
     /// # Errors
     /// Either file exists or cannot be written.
@@ -78,11 +80,11 @@ impl SigningKey {
             .map_err(|_| io::Error::other("the system provides no random numbers"))?;
         let pair =
             Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|error| io::Error::other(error.to_string()))?;
-        let public = [SPKI.as_slice(), pair.public_key().as_ref()].concat();
+        let public_der = [SPKI.as_slice(), pair.public_key().as_ref()].concat();
         let mut public_path = path.as_os_str().to_owned();
         public_path.push(".pub");
         create_named(path, encode_pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
-        Ok(create_named(Path::new(&public_path), encode_pem("PUBLIC KEY", &public).as_bytes(), 0o644)?)
+        Ok(create_named(Path::new(&public_path), encode_pem("PUBLIC KEY", &public_der).as_bytes(), 0o644)?)
     }
 
     /// Reads a key in PEM.
@@ -90,19 +92,20 @@ impl SigningKey {
     /// # Errors
     /// The file cannot be read or is not an ed25519 key. The error does not repeat its content.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let der = decode_pem("PRIVATE KEY", &read(path)?)?;
-        // Keys that openssl writes lack the public half.
+        let der = decode_pem("PRIVATE KEY", &read_key_text(path)?)?;
+        // Private keys that openssl writes do not contain the public key, so it cannot be compared.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
         pair.map(SigningKey).map_err(|_| io::Error::other("it is not an ed25519 key"))
     }
 
     /// Returns the signed envelope of a payload.
     pub fn seal(&self, payload: &[u8]) -> Vec<u8> {
-        let id = Sha256::of(self.0.public_key().as_ref());
+        let key_id = Sha256::of(self.0.public_key().as_ref());
+        let signature = self.0.sign(&pre_authentication_encoding(payload));
         writer::to_canonical(&json!({
             "payloadType": PAYLOAD,
             "payload": STANDARD.encode(payload),
-            "signatures": [{ "keyid": id.hex(), "sig": STANDARD.encode(self.0.sign(&pre_authentication_encoding(payload)).as_ref()) }],
+            "signatures": [{ "keyid": key_id.hex(), "sig": STANDARD.encode(signature.as_ref()) }],
         }))
     }
 }
@@ -117,7 +120,7 @@ impl PublicKey {
     /// # Errors
     /// The file cannot be read or is not an ed25519 key.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let der = decode_pem("PUBLIC KEY", &read(path)?)?;
+        let der = decode_pem("PUBLIC KEY", &read_key_text(path)?)?;
         let key = der.strip_prefix(SPKI.as_slice()).filter(|key| key.len() == 32);
         key.map(|key| PublicKey(key.to_owned())).ok_or_else(|| io::Error::other("it is not an ed25519 key"))
     }
@@ -138,9 +141,9 @@ impl PublicKey {
 
 /// Returns the release of a statement about this artifact and exactly these files; `None` for any other statement.
 pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> Option<Release> {
-    let kind = (statement["_type"].as_str()?, statement["predicateType"].as_str()?);
+    let types = (statement["_type"].as_str()?, statement["predicateType"].as_str()?);
     let build = &statement["predicate"]["buildDefinition"];
-    if kind != (STATEMENT, PROVENANCE) || build["buildType"] != RENDERED || !covers(statement, digest, files) {
+    if types != (STATEMENT, PROVENANCE) || build["buildType"] != BUILD_TYPE || !covers(statement, digest, files) {
         return None;
     }
     Release::deserialize(&build["externalParameters"]).ok()
@@ -149,17 +152,17 @@ pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha2
 /// Returns whether the subjects of a statement are this artifact and exactly these files.
 fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> bool {
     let subjects = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let named: Vec<(&str, &str)> = subjects
+    let names_and_digests: Vec<(&str, &str)> = subjects
         .iter()
         .filter_map(|subject| Some((subject["name"].as_str()?, subject["digest"]["sha256"].as_str()?)))
         .collect();
-    let Some(((_, whole), parts)) = named.split_first() else { return false };
-    *whole == digest.hex()
-        && parts.len() == files.len()
-        && parts.iter().all(|(name, hex)| files.get(*name).is_some_and(|digest| digest.hex() == *hex))
+    let Some(((_, artifact_digest), named_files)) = names_and_digests.split_first() else { return false };
+    *artifact_digest == digest.hex()
+        && named_files.len() == files.len()
+        && named_files.iter().all(|(name, hex)| files.get(*name).is_some_and(|digest| digest.hex() == *hex))
 }
 
-fn read(path: &Path) -> io::Result<String> {
+fn read_key_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read_named(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is not text"))
 }
 
@@ -174,9 +177,9 @@ fn encode_pem(label: &str, der: &[u8]) -> String {
 }
 
 fn decode_pem(label: &str, text: &str) -> io::Result<Vec<u8>> {
-    let inner = text.split_once(&format!("-----BEGIN {label}-----")).and_then(|(_, rest)| rest.split_once("-----END "));
-    let inner = inner.map(|(inner, _)| inner.split_whitespace().collect::<String>());
-    let der = inner.and_then(|inner| STANDARD.decode(inner).ok());
+    let after_begin = text.split_once(&format!("-----BEGIN {label}-----")).map(|(_, after)| after);
+    let base64 = after_begin.and_then(|text| text.split_once("-----END ")).map(|(base64, _)| base64);
+    let der = base64.and_then(|base64| STANDARD.decode(base64.split_whitespace().collect::<String>()).ok());
     der.ok_or_else(|| io::Error::other(format!("it has no PEM block `{}`", label)))
 }
 
@@ -187,31 +190,32 @@ mod tests {
     #[test]
     fn only_the_signed_statement_is_accepted() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        SigningKey::create(&at("one")).unwrap();
-        SigningKey::create(&at("two")).unwrap();
-        assert!(SigningKey::create(&at("one")).is_err(), "a key is never overwritten");
+        let path = |name: &str| folder.path().join(name);
+        SigningKey::create(&path("one")).unwrap();
+        SigningKey::create(&path("two")).unwrap();
+        assert!(SigningKey::create(&path("one")).is_err(), "a key is never overwritten");
         let files = BTreeMap::from([("a".to_owned(), Sha256::of(b"a"))]);
         let digest = Sha256::of(b"whole");
-        let of = |tag: &str| Release {
+        let release_with_tag = |tag: &str| Release {
             repository: "example.com/acme/shop".to_owned(),
             tag: Some(tag.to_owned()),
             project: "shop".to_owned(),
             environments: std::collections::BTreeSet::from(["prod".to_owned()]),
             serial: Some(7),
         };
-        let text = statement(&of("x"), &digest, &files, &BTreeMap::new());
-        assert_eq!(text, statement(&of("x"), &digest, &files, &BTreeMap::new()));
-        let envelope = SigningKey::read(&at("one")).unwrap().seal(&text);
-        let (one, two) = (PublicKey::read(&at("one.pub")).unwrap(), PublicKey::read(&at("two.pub")).unwrap());
+        let text = statement(&release_with_tag("x"), &digest, &files, &BTreeMap::new());
+        assert_eq!(text, statement(&release_with_tag("x"), &digest, &files, &BTreeMap::new()));
+        let envelope = SigningKey::read(&path("one")).unwrap().seal(&text);
+        let (one, two) = (PublicKey::read(&path("one.pub")).unwrap(), PublicKey::read(&path("two.pub")).unwrap());
         let opened = one.open(&envelope).unwrap();
-        assert_eq!(release(&opened, &digest, &files), Some(of("x")));
+        assert_eq!(release(&opened, &digest, &files), Some(release_with_tag("x")));
         assert!(two.open(&envelope).is_none(), "a different key");
         let text = String::from_utf8(envelope.clone()).unwrap();
-        let changed = |from: &str, to: &str| one.open(text.replace(from, to).as_bytes());
-        assert!(changed(PAYLOAD, "text/plain").is_none());
+        let opened_after_change = |from: &str, to: &str| one.open(text.replace(from, to).as_bytes());
+        assert!(opened_after_change(PAYLOAD, "text/plain").is_none());
         let mut parsed: Value = serde_json::from_slice(&envelope).unwrap();
-        parsed["payload"] = STANDARD.encode(statement(&of("y"), &digest, &files, &BTreeMap::new())).into();
+        let other_statement = statement(&release_with_tag("y"), &digest, &files, &BTreeMap::new());
+        parsed["payload"] = STANDARD.encode(other_statement).into();
         assert!(one.open(parsed.to_string().as_bytes()).is_none(), "a changed statement");
         assert_eq!(release(&opened, &Sha256::of(b"other"), &files), None);
         assert_eq!(release(&opened, &digest, &BTreeMap::new()), None, "one file is missing");

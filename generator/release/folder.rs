@@ -1,5 +1,5 @@
-//! The folder of a pulled release: reads its record, checks a new release, and writes it over the earlier one. nself replaces
-//! only files that an earlier pull wrote.
+//! The folder of a pulled release: reads its record, checks a new release, and writes it over the earlier one. nself
+//! replaces only files that an earlier pull wrote.
 
 use super::record::PullRecord;
 use super::{ReleaseFiles, archive, release_error};
@@ -34,10 +34,12 @@ impl PullRecord {
     }
 }
 
-/// Checks that a release holds exactly the files of its manifest, and only files that nself generates. Returns the manifest.
+/// Checks that a release contains exactly the files of its manifest, and only files that nself generates. Returns the
+/// manifest.
 ///
 /// # Errors
-/// NS827 for each file that nself never generates, NS812 for files that differ from the manifest, NS805.
+/// NS827 for each file that nself never generates, NS812 for files that differ from the manifest, NS805 for a manifest
+/// that cannot be used.
 pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
     let missing = || vec![release_error(Code::Release, format!("the release has no {MANIFEST}"))];
     let manifest = files.get(MANIFEST).ok_or_else(missing)?;
@@ -61,15 +63,15 @@ fn check_path(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
     (path != MANIFEST && !archive::is_generated(path, bytes)).then(|| {
         release_error(
             Code::ReleasePath,
-            format!("the release has `{path}`, which `nself gen` never writes with this content"),
+            format!("the release contains `{path}`, which `nself gen` never writes with this content"),
         )
         .expected("generated files in a folder for each environment")
         .hint("do not use this release; find out who published it")
     })
 }
 
-/// Writes a checked release to a folder and deletes files of an earlier pull that it no longer has. The manifest is written
-/// last.
+/// Writes a checked release to a folder and deletes files of an earlier pull that the release no longer has. The
+/// manifest is written last.
 ///
 /// # Errors
 /// NS802 for each file that no earlier pull wrote; nothing is written then. NS804 if a file cannot be written.
@@ -79,7 +81,7 @@ pub fn write(target: &Root, files: &ReleaseFiles, record: &PullRecord) -> Result
     if !foreign.is_empty() {
         return Err(foreign);
     }
-    let write = || -> Result<(), FileError> {
+    let write_all = || -> Result<(), FileError> {
         let folder = target.open_or_create(0o755)?;
         for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
             folder.write(path, bytes)?;
@@ -88,7 +90,7 @@ pub fn write(target: &Root, files: &ReleaseFiles, record: &PullRecord) -> Result
         folder.write(RECORD, &json::to_pretty(record))?;
         folder.write(MANIFEST, files.get(MANIFEST).map(Vec::as_slice).unwrap_or_default())
     };
-    write().map_err(|error| vec![error.into()])
+    write_all().map_err(|error| vec![error.into()])
 }
 
 /// Deletes files of an earlier pull that the release no longer has, unless they were edited.
@@ -154,19 +156,19 @@ mod tests {
     }
 
     #[test]
-    fn a_release_holds_exactly_the_files_of_its_manifest() {
-        let good = release(&[("prod/compose.yaml", "a"), ("prod/health.json", "b")]);
-        assert_eq!(check_files(&good).unwrap().files.len(), 2);
-        let changed = |change: &dyn Fn(&mut ReleaseFiles)| {
-            let mut files = good.clone();
+    fn a_release_contains_exactly_the_files_of_its_manifest() {
+        let valid = release(&[("prod/compose.yaml", "a"), ("prod/health.json", "b")]);
+        assert_eq!(check_files(&valid).unwrap().files.len(), 2);
+        let code_after = |change: &dyn Fn(&mut ReleaseFiles)| {
+            let mut files = valid.clone();
             change(&mut files);
             code(check_files(&files))
         };
-        assert_eq!(changed(&|files| drop(files.remove(MANIFEST))), Code::Release);
-        assert_eq!(changed(&|files| drop(files.remove("prod/health.json"))), Code::Release);
-        assert_eq!(changed(&|files| drop(files.insert("prod/compose.yaml".into(), b"x".to_vec()))), Code::Release);
-        assert_eq!(changed(&|files| drop(files.insert("local/compose.yaml".into(), b"a".to_vec()))), Code::Release);
-        assert_eq!(changed(&|files| drop(files.insert("prod/.env".into(), b"a".to_vec()))), Code::ReleasePath);
+        assert_eq!(code_after(&|files| drop(files.remove(MANIFEST))), Code::Release);
+        assert_eq!(code_after(&|files| drop(files.remove("prod/health.json"))), Code::Release);
+        assert_eq!(code_after(&|files| drop(files.insert("prod/compose.yaml".into(), b"x".to_vec()))), Code::Release);
+        assert_eq!(code_after(&|files| drop(files.insert("local/compose.yaml".into(), b"a".to_vec()))), Code::Release);
+        assert_eq!(code_after(&|files| drop(files.insert("prod/.env".into(), b"a".to_vec()))), Code::ReleasePath);
     }
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
         let first = release(&[("prod/compose.yaml", "1"), ("prod/health.json", "1"), ("prod/secrets.json", "1")]);
         write(&target, &first, &record).unwrap();
         assert_eq!(PullRecord::read(&target).unwrap(), Some(record.clone()));
-        // One of the files that the next release lacks was edited: it stays.
+        // The next release has only one of the files. Of the others, the edited one is kept.
         fs::write(temporary.path().join("prod/secrets.json"), "edited").unwrap();
         write(&target, &release(&[("prod/compose.yaml", "2")]), &record).unwrap();
         assert_eq!(fs::read(temporary.path().join("prod/compose.yaml")).unwrap(), b"2");

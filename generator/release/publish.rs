@@ -18,8 +18,8 @@ pub struct Published {
     pub sbom: Sha256,
 }
 
-/// Reads the files that the manifest of an output folder records, and their manifest. With `environments`, only files of
-/// these.
+/// Reads the files that the manifest of an output folder records, and returns them with their manifest. If
+/// `environments` is not empty, only files of these environments.
 ///
 /// # Errors
 /// NS812 if no file is recorded or a file was changed, NS805 for a manifest that cannot be used.
@@ -54,15 +54,15 @@ pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles
     Ok(files)
 }
 
-/// Writes files and their bill of materials to a registry. The tag is written last, so nothing can be pulled by it before
-/// everything is stored.
+/// Writes files and their bill of materials to a registry. The tag is written last, so that the release cannot be
+/// pulled by its tag before it is complete.
 ///
 /// # Errors
-/// NS821 to NS824; NS812 if a path cannot be part of an archive.
+/// NS821 to NS824 if the registry fails or refuses the release; NS812 if a path cannot be part of an archive.
 pub fn publish(registry: &Registry, address: &ImageName, files: &ReleaseFiles) -> Result<Published, Vec<Diagnostic>> {
     let title = address.repository.rsplit('/').next().unwrap_or_default();
     let packed = archive::pack(title, files);
-    let (blobs, digest) = packed.map_err(|reason| vec![release_error(Code::Release, reason.to_string())])?;
+    let (blobs, digest) = packed.map_err(|error| vec![release_error(Code::Release, error.to_string())])?;
     let push = || -> Result<Published, Failure> {
         for (_, bytes) in blobs.0.iter().filter(|(blob, _)| **blob != digest) {
             registry.push_blob(address, bytes)?;
@@ -70,9 +70,9 @@ pub fn publish(registry: &Registry, address: &ImageName, files: &ReleaseFiles) -
         // The manifest of the image is one of its blobs.
         let image_manifest = &blobs.0[&digest];
         registry.push_manifest(address, None, media::IMAGE_MANIFEST, image_manifest)?;
-        let bill = json::to_canonical(&sbom::spdx(title, &digest, files));
+        let bill_of_materials = json::to_canonical(&sbom::spdx(title, &digest, files));
         let subject = Subject { digest: &digest, size: image_manifest.len() };
-        let sbom = registry.push_referrer(address, subject, sbom::SPDX, &bill)?;
+        let sbom = registry.push_referrer(address, subject, sbom::SPDX, &bill_of_materials)?;
         let tag = address.tag.clone().unwrap_or_else(|| "latest".to_owned());
         registry.push_manifest(address, Some(&tag), media::IMAGE_MANIFEST, image_manifest)?;
         Ok(Published { digest: digest.clone(), tag, sbom })

@@ -1,5 +1,5 @@
-//! Pulls a release into a folder. With trusted keys, it accepts only a release that one of these keys signed for the wanted
-//! address, and that is newer than the installed one.
+//! Pulls a release into a folder. With trusted keys, it accepts only a release that one of these keys signed for the
+//! address of the pull, and that is newer than the installed one.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::lock::ImageName;
 use crate::registry::{Failure, Registry};
 use crate::store::Manifest;
 
-/// Maximum number of attestations of a release that are read.
+/// The maximum number of attestations of a release that are read.
 const MAX_ATTESTATIONS: usize = 100;
 
 /// A release to pull, and the conditions that it must meet.
@@ -26,7 +26,7 @@ pub struct PullRequest {
     pub environments: BTreeSet<String>,
     /// One of these keys must have signed the release; empty to accept a release without a signature.
     pub trusted_keys: Vec<PublicKey>,
-    /// Accept an older release, or one whose order is unknown.
+    /// Whether to accept a release that is older than the installed one, or whose order is unknown.
     pub allow_downgrade: bool,
 }
 
@@ -40,11 +40,11 @@ pub struct Pulled {
     pub files: usize,
 }
 
-/// Pulls a release into a folder, which must be empty or hold an unchanged earlier pull.
+/// Pulls a release into a folder, which must be empty or contain an unchanged earlier pull.
 ///
 /// # Errors
-/// NS812, NS825, NS826 and NS827 for a release that is refused; NS802 for files that no earlier pull wrote; NS821 to NS824.
-/// Nothing is written then.
+/// NS812, NS825, NS826 and NS827 for a release that is refused; NS802 for files that no earlier pull wrote; NS821 to
+/// NS824 if the registry fails. Nothing is written then.
 pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result<Pulled, Vec<Diagnostic>> {
     let installed = PullRecord::read(target).map_err(|finding| vec![finding])?;
     let fetched = fetch(registry, &request.address)?;
@@ -54,8 +54,8 @@ pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result
         false => Some(attested_release(registry, request, &fetched)?),
     };
     let record = PullRecord { version: 1, digest: fetched.digest.clone(), release };
-    let is_first = Manifest::read(target).map_err(|finding| vec![finding])?.files.is_empty();
-    if !request.allow_downgrade && !is_first {
+    let is_first_pull = Manifest::read(target).map_err(|finding| vec![finding])?.files.is_empty();
+    if !request.allow_downgrade && !is_first_pull {
         record.check_replaces(installed.as_ref()).map_err(|finding| vec![finding])?;
     }
     let manifest = folder::check_files(&fetched.files)?;
@@ -76,7 +76,7 @@ pub struct Fetched {
 /// Reads a release from a registry, and checks all digests.
 ///
 /// # Errors
-/// NS812 if the artifact is not a release, NS821 to NS824.
+/// NS812 if the artifact is not a release, NS821 to NS824 if the registry fails.
 pub fn fetch(registry: &Registry, address: &ImageName) -> Result<Fetched, Vec<Diagnostic>> {
     let manifest = registry.manifest(address).map_err(registry_findings)?;
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
@@ -88,7 +88,7 @@ pub fn fetch(registry: &Registry, address: &ImageName) -> Result<Fetched, Vec<Di
     let not_a_release = || vec![release_error(Code::Release, format!("{address} is not a release of generated files"))];
     let layer = registry.blob(address, &layer.ok_or_else(not_a_release)?).map_err(registry_findings)?;
     let files = archive::unpack(&layer);
-    let files = files.map_err(|reason| vec![release_error(Code::Release, format!("{address}: {reason}"))])?;
+    let files = files.map_err(|error| vec![release_error(Code::Release, format!("{address}: {error}"))])?;
     Ok(Fetched { digest: manifest.digest, size: manifest.bytes.len(), files })
 }
 
@@ -101,16 +101,16 @@ fn registry_findings(failure: Failure) -> Vec<Diagnostic> {
 }
 
 fn check_environments(request: &PullRequest, files: &ReleaseFiles) -> Result<(), Diagnostic> {
-    let found = environments(files);
-    if request.environments.is_empty() || found == request.environments {
+    let contained = environments(files);
+    if request.environments.is_empty() || contained == request.environments {
         return Ok(());
     }
     let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let message = format!("{} has the environments {}", request.address, list(&found));
+    let message = format!("{} has the environments {}", request.address, list(&contained));
     Err(release_error(Code::Release, message).expected(format!("exactly {}", list(&request.environments))))
 }
 
-/// Returns the release for which a trusted key signed exactly these files, under the wanted address.
+/// Returns the release in a statement that a trusted key signed about exactly these files, for the address of the pull.
 fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetched) -> Result<Release, Vec<Diagnostic>> {
     let wanted = Wanted {
         repository: request.address.name(),
@@ -134,7 +134,7 @@ fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetche
     let name = format!("{}@{}", wanted.repository, fetched.digest);
     Err(vec![match mismatch {
         Some(reason) => {
-            release_error(Code::ReleaseMismatch, format!("{name} is attested for something else: {reason}"))
+            release_error(Code::ReleaseMismatch, format!("no statement about {name} fits this pull: {reason}"))
                 .expected("a statement for the address of the pull")
                 .hint("pull it under the address for which it was attested, or run `nself attest` for this address")
         }

@@ -1,5 +1,5 @@
-//! The identity of a release: where it was published, which environments it has, and which of two releases is newer. A signed
-//! statement contains it, and `pull` stores it beside the files.
+//! The identity of a release: where it was published, which environments it has, and which of two releases is newer. A
+//! signed statement contains it, and `pull` stores it beside the files.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use crate::diagnostic::{Code, Diagnostic};
 pub struct Release {
     /// Host and repository.
     pub repository: String,
-    /// The tag for which it was signed; `None` if only its digest was given.
+    /// The tag for which it was signed; `None` if the address had only a digest.
     pub tag: Option<String>,
     /// Name of the stack's project.
     pub project: String,
@@ -49,7 +49,7 @@ pub struct Wanted {
 }
 
 impl Release {
-    /// Returns the reason if the release is not the wanted one.
+    /// Returns the reason why the release is not the wanted one; `None` if it is.
     pub fn mismatch(&self, wanted: &Wanted) -> Option<String> {
         if self.repository != wanted.repository {
             return Some(format!("it was signed for the repository {}", self.repository));
@@ -66,7 +66,7 @@ impl Release {
         None
     }
 
-    /// Returns the reason if the release cannot replace `installed`, regardless of which is newer.
+    /// Returns the reason why the release cannot replace `installed`, whichever is newer; `None` if it can.
     pub fn discontinuity(&self, installed: &Release) -> Option<String> {
         if self.project != installed.project {
             return Some(format!(
@@ -102,8 +102,8 @@ impl Release {
 }
 
 impl PullRecord {
-    /// Checks that this release may replace the installed one: it must be signed for the same project and environments, and be
-    /// newer. The same release may be pulled again.
+    /// Checks that this release may replace the installed one: it must be signed for the same project and environments,
+    /// and be newer. The same release may be pulled again.
     ///
     /// # Errors
     /// NS825 for a different project or environments, NS826 if it is not newer or the order is unknown.
@@ -159,29 +159,29 @@ mod tests {
     }
 
     #[test]
-    fn a_release_matches_what_is_wanted_or_gives_the_reason() {
-        let one = release("1.4.0", None);
+    fn a_release_matches_the_wanted_one_or_returns_the_reason() {
+        let signed = release("1.4.0", None);
         let wanted = |repository: &str, tag: Option<&str>, environments: &[&str]| Wanted {
             repository: repository.to_owned(),
             tag: tag.map(str::to_owned),
             environments: environments.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let here = "example.com/acme/shop";
-        assert_eq!(one.mismatch(&wanted(here, Some("1.4.0"), &[])), None);
-        assert_eq!(one.mismatch(&wanted(here, None, &["prod"])), None);
+        let repository = "example.com/acme/shop";
+        assert_eq!(signed.mismatch(&wanted(repository, Some("1.4.0"), &[])), None);
+        assert_eq!(signed.mismatch(&wanted(repository, None, &["prod"])), None);
         for (other, word) in [
             (wanted("example.com/acme/other", Some("1.4.0"), &[]), "repository"),
-            (wanted(here, Some("1.5.0"), &[]), "tag"),
-            (wanted(here, None, &["staging"]), "environments"),
-            (wanted(here, None, &["prod", "staging"]), "environments"),
+            (wanted(repository, Some("1.5.0"), &[]), "tag"),
+            (wanted(repository, None, &["staging"]), "environments"),
+            (wanted(repository, None, &["prod", "staging"]), "environments"),
         ] {
-            assert!(one.mismatch(&other).is_some_and(|why| why.contains(word)), "{other:?}");
+            assert!(signed.mismatch(&other).is_some_and(|reason| reason.contains(word)), "{other:?}");
         }
-        let untagged = Release { tag: None, ..one.clone() };
-        assert!(untagged.mismatch(&wanted(here, Some("1.4.0"), &[])).is_some());
-        assert!(one.discontinuity(&Release { project: "other".into(), ..one.clone() }).is_some());
-        assert!(one.discontinuity(&Release { environments: BTreeSet::new(), ..one.clone() }).is_some());
-        assert_eq!(one.discontinuity(&one), None);
+        let untagged = Release { tag: None, ..signed.clone() };
+        assert!(untagged.mismatch(&wanted(repository, Some("1.4.0"), &[])).is_some());
+        assert!(signed.discontinuity(&Release { project: "other".into(), ..signed.clone() }).is_some());
+        assert!(signed.discontinuity(&Release { environments: BTreeSet::new(), ..signed.clone() }).is_some());
+        assert_eq!(signed.discontinuity(&signed), None);
     }
 
     #[test]
@@ -229,11 +229,12 @@ mod tests {
             (installed.clone(), Some(&record(None, "old")), Code::ReleaseOrder, "was not attested"),
             (installed.clone(), None, Code::ReleaseOrder, "was not attested"),
         ] {
-            let found = refusal(&new, old);
-            assert!(found.as_ref().is_some_and(|(it, why)| *it == code && why.contains(words)), "{found:?}");
+            let refused = refusal(&new, old);
+            let is_expected = |(found_code, message): &(Code, String)| *found_code == code && message.contains(words);
+            assert!(refused.as_ref().is_some_and(is_expected), "{refused:?}");
         }
         let other = Release { project: "other".into(), ..release("9.0.0", None) };
-        let found = refusal(&record(Some(other), "new"), Some(&installed));
-        assert_eq!(found.map(|(code, _)| code), Some(Code::ReleaseMismatch));
+        let refused = refusal(&record(Some(other), "new"), Some(&installed));
+        assert_eq!(refused.map(|(code, _)| code), Some(Code::ReleaseMismatch));
     }
 }

@@ -1,5 +1,5 @@
-//! The bill of materials of a release, in SPDX 2.3: its files, and the images that its Compose files run. It is the same on
-//! every machine.
+//! The bill of materials of a release, in SPDX 2.3: its files, and the images that its Compose files run. It is the
+//! same on every machine.
 
 use std::collections::BTreeSet;
 
@@ -54,11 +54,11 @@ pub fn spdx(title: &str, digest: &Sha256, files: &ReleaseFiles) -> Value {
     })
 }
 
-/// Returns the images in the files `compose.yaml`. nself's own writer wrote them: each image is one line, and its name is in
+/// Returns the images in all `compose.yaml`. nself wrote these files, so each image is on one line, and its name is in
 /// quotes where a YAML reader could misread it.
 fn images(files: &ReleaseFiles) -> BTreeSet<ImageName> {
-    let composed = files.iter().filter(|(path, _)| path.ends_with("/compose.yaml"));
-    let lines = composed.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap_or_default().lines());
+    let compose_files = files.iter().filter(|(path, _)| path.ends_with("/compose.yaml"));
+    let lines = compose_files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap_or_default().lines());
     let names = lines.filter_map(|line| line.strip_prefix("    image: "));
     names.map(|name| ImageName::parse(name.trim_matches('"'))).collect()
 }

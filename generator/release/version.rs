@@ -1,20 +1,21 @@
-//! Versions in tags.
+//! The versions in tags of releases.
 
-/// A version such as `1.4.0`, `v2` or `1.4.0-rc.2`, in the order of Semantic Versioning 2.0.0, section 11.
+/// A version such as `1.4.0`, `v2` or `1.4.0-rc.2`. Its order is that of Semantic Versioning 2.0.0, section 11, so the
+/// order of fields and variants in these types matters.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     numbers: [u64; 3],
-    /// A release candidate or the like comes before the version without a stage.
     stage: Stage,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    Before(Vec<Identifier>),
+    /// Such as `rc.2` or `beta`, before the release.
+    PreRelease(Vec<Identifier>),
     Release,
 }
 
-/// A part of a stage. Numbers come before words.
+/// A part of a pre-release, such as `rc` or `2`. Numbers come before words.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Identifier {
     Number(u64),
@@ -25,21 +26,25 @@ impl Version {
     /// Parses a tag; `None` if it is not a version.
     pub(super) fn parse(tag: &str) -> Option<Self> {
         let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
-        let (core, stage) = match tag.strip_prefix('v').unwrap_or(tag).split_once('-') {
-            Some((core, stage)) => (core, Some(stage)),
-            None => (tag.strip_prefix('v').unwrap_or(tag), None),
+        let version = tag.strip_prefix('v').unwrap_or(tag);
+        let (core, pre_release) = match version.split_once('-') {
+            Some((core, pre_release)) => (core, Some(pre_release)),
+            None => (version, None),
         };
         let mut numbers = [0; 3];
         let parts: Vec<&str> = core.split('.').collect();
         if parts.len() > numbers.len() {
             return None;
         }
-        for (place, part) in parts.iter().enumerate() {
-            numbers[place] = number(part)?;
+        for (i, part) in parts.iter().enumerate() {
+            numbers[i] = number(part)?;
         }
         let identifier =
             |text: &str| number(text).map_or_else(|| Identifier::Word(text.to_owned()), Identifier::Number);
-        let stage = stage.map_or(Stage::Release, |stage| Stage::Before(stage.split('.').map(identifier).collect()));
+        let stage = match pre_release {
+            Some(pre_release) => Stage::PreRelease(pre_release.split('.').map(identifier).collect()),
+            None => Stage::Release,
+        };
         Some(Version { numbers, stage })
     }
 }

@@ -1,7 +1,7 @@
-//! Issues certificates for local names. They are signed by an authority of the project, whose name constraints permit only the
-//! domains of the stack. The edge's authority stays, since a person imports it into a browser: its key is in a file that no
-//! container gets, and signs a new certificate when the hosts change. Other authorities sign one certificate, and their
-//! keys are dropped.
+//! Issues certificates for local names. An authority of the project signs them; its name constraints permit only the
+//! domains of the stack. The edge's authority is kept, because users import it into their browsers: its key is in a
+//! file that no container may read, and signs a new certificate when the hosts change. Every other authority signs one
+//! certificate, and its key is not stored.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
@@ -18,12 +18,12 @@ use crate::values::{Checked, SecretName, labels_below};
 
 /// Validity in days. Browsers accept at most 825 days from an authority that the user added.
 const VALID_DAYS: i64 = 800;
-/// Days before the present at which the validity begins, for clocks that are behind.
+/// Number of days by which the validity begins in the past, for clocks that are behind.
 const CLOCK_MARGIN_DAYS: i64 = 1;
 /// A certificate is renewed this many days before its end.
 const RENEWAL_DAYS: i64 = 30;
 
-/// Issues each certificate that is missing, is for different hosts, or ends within [`RENEWAL_DAYS`].
+/// Issues each certificate that is missing, is for different hosts, or expires within [`RENEWAL_DAYS`].
 pub fn renew(folder: &SecretFolder, created: &mut CreatedSecrets) -> Result<(), Diagnostic> {
     for (name, entry) in &folder.list.secrets {
         if let Recipe::LocalCertificate { hosts, domains } = &entry.recipe
@@ -43,7 +43,8 @@ pub fn renew(folder: &SecretFolder, created: &mut CreatedSecrets) -> Result<(), 
     Ok(())
 }
 
-/// Returns a finding for each certificate that exists and is not for the hosts of the stack, or ends soon.
+/// Returns a finding for each existing certificate that is for different hosts than those of the stack, or expires
+/// soon.
 pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
     let mut findings = Vec::new();
     for (name, entry) in &folder.list.secrets {
@@ -69,26 +70,29 @@ struct CertificateFiles {
     certificate: SecretName,
     key: SecretName,
     authority: SecretName,
-    /// Whether the authority is a secret of the stack, which containers get. Its key is dropped then.
-    lists_authority: bool,
-    /// End of the validity and hosts of the certificate, so that the certificate need not be parsed.
+    /// Whether the authority's certificate is a secret of the stack, which containers read. Its key is then not stored.
+    is_authority_listed: bool,
+    /// The file with the end of the validity and the hosts of the certificate, so that the certificate need not be
+    /// parsed.
     issued: SecretName,
 }
 
 impl CertificateFiles {
     /// Finds the files that belong to a certificate; `None` if the stack has no secret for its key.
     fn find(folder: &SecretFolder, certificate: &SecretName) -> Option<Self> {
-        let find = |matches: &dyn Fn(&Recipe) -> bool| {
+        let find_by_recipe = |matches: &dyn Fn(&Recipe) -> bool| {
             let mut entries = folder.list.secrets.iter();
             entries.find(|(_, entry)| matches(&entry.recipe)).map(|(name, _)| name.clone())
         };
-        let key = find(&|recipe| matches!(recipe, Recipe::LocalKey { certificate: of } if of == certificate))?;
-        let authority =
-            find(&|recipe| matches!(recipe, Recipe::LocalAuthority { certificate: of } if of == certificate));
+        let key =
+            find_by_recipe(&|recipe| matches!(recipe, Recipe::LocalKey { certificate: name } if name == certificate))?;
+        let authority = find_by_recipe(
+            &|recipe| matches!(recipe, Recipe::LocalAuthority { certificate: name } if name == certificate),
+        );
         Some(CertificateFiles {
             certificate: certificate.clone(),
             key,
-            lists_authority: authority.is_some(),
+            is_authority_listed: authority.is_some(),
             authority: authority.unwrap_or_else(|| SecretName::wrap(AUTHORITY.into())),
             issued: SecretName::wrap(format!("{certificate}_issued")),
         })
@@ -96,12 +100,12 @@ impl CertificateFiles {
 
     /// Returns the names of the stack's secrets among the files.
     fn names(&self) -> Vec<SecretName> {
-        let authority = self.lists_authority.then(|| self.authority.clone());
+        let authority = self.is_authority_listed.then(|| self.authority.clone());
         [Some(self.certificate.clone()), Some(self.key.clone()), authority].into_iter().flatten().collect()
     }
 
-    /// Returns the name of a file about the authority.
-    fn of_authority(&self, suffix: &str) -> SecretName {
+    /// Returns the name of a further file of the authority, such as `authority_key` for the suffix `key`.
+    fn authority_file(&self, suffix: &str) -> SecretName {
         SecretName::wrap(format!("{}_{suffix}", self.authority))
     }
 
@@ -114,15 +118,15 @@ impl CertificateFiles {
         }
         let Some(issued) = folder.read(&self.issued)? else { return Ok(false) };
         let (end, issued_hosts) = parse_issued(&issued);
-        Ok(ends_later(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
+        Ok(ends_after_renewal(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
-    /// Issues the certificate. Returns whether it was signed by the existing authority.
+    /// Issues the certificate. Returns whether the existing authority signed it.
     fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<bool, Diagnostic> {
         let now = OffsetDateTime::now_utc();
         let validity =
             Validity { start: now - Duration::days(CLOCK_MARGIN_DAYS), end: now + Duration::days(VALID_DAYS) };
-        let failed = |error: rcgen::Error| {
+        let creation_error = |error: rcgen::Error| {
             Diagnostic::error(Code::Internal, FieldPath::root())
                 .message(format!("the certificate cannot be created: {error}"))
         };
@@ -132,12 +136,13 @@ impl CertificateFiles {
         let authority = match existing {
             Some(authority) => authority,
             None => {
-                let authority = Authority::create(project, permitted(hosts, domains), validity).map_err(failed)?;
+                let authority =
+                    Authority::create(project, permitted_names(hosts, domains), validity).map_err(creation_error)?;
                 self.write_authority(folder, &authority)?;
                 authority
             }
         };
-        let leaf = authority.sign(project, hosts, validity).map_err(failed)?;
+        let leaf = authority.sign(project, hosts, validity).map_err(creation_error)?;
         folder.write(&self.certificate, &(leaf.chain + &authority.certificate))?;
         folder.write(&self.key, &leaf.key)?;
         let end = validity.end.unix_timestamp().min(authority.end);
@@ -152,41 +157,42 @@ impl CertificateFiles {
         hosts: &[String],
         domains: &[String],
     ) -> Result<Option<Authority>, Diagnostic> {
-        if self.lists_authority {
+        if self.is_authority_listed {
             return Ok(None);
         }
-        let files = [self.authority.clone(), self.of_authority("key"), self.of_authority("issued")];
+        let files = [self.authority.clone(), self.authority_file("key"), self.authority_file("issued")];
         let [certificate, key, issued] = files.map(|name| folder.read(&name));
         let (Some(certificate), Some(key), Some(issued)) = (certificate?, key?, issued?) else { return Ok(None) };
         let (end, limits) = parse_issued(&issued);
         let limits: Vec<String> = limits.map(str::to_owned).collect();
-        let is_usable = ends_later(end) && permitted(hosts, domains).iter().all(|name| limits.contains(name));
+        let is_usable =
+            ends_after_renewal(end) && permitted_names(hosts, domains).iter().all(|name| limits.contains(name));
         Ok(is_usable.then(|| Authority { certificate: certificate + "\n", key, limits, end }))
     }
 
     fn write_authority(&self, folder: &SecretFolder, authority: &Authority) -> Result<(), Diagnostic> {
         folder.write(&self.authority, &authority.certificate)?;
-        if self.lists_authority {
+        if self.is_authority_listed {
             return Ok(());
         }
-        folder.write_private(&self.of_authority("key"), &authority.key)?;
-        folder.write(&self.of_authority("issued"), &format!("{}\n{}", authority.end, authority.limits.join("\n")))
+        folder.write_private(&self.authority_file("key"), &authority.key)?;
+        folder.write(&self.authority_file("issued"), &format!("{}\n{}", authority.end, authority.limits.join("\n")))
     }
 }
 
-/// Returns the end of the validity, and the names, that a file about an issued certificate contains.
+/// Parses a file about an issued certificate: the end of the validity in seconds since 1970, then one name per line.
 fn parse_issued(text: &str) -> (i64, std::str::Lines<'_>) {
     let mut lines = text.lines();
     (lines.next().and_then(|line| line.parse().ok()).unwrap_or_default(), lines)
 }
 
-/// Returns whether a validity ends after the time of renewal.
-fn ends_later(end: i64) -> bool {
+/// Returns whether a validity ends after more than [`RENEWAL_DAYS`].
+fn ends_after_renewal(end: i64) -> bool {
     end > (OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS)).unix_timestamp()
 }
 
 /// Returns the names to which the authority is limited: the domains, and the hosts that are not below them.
-fn permitted(hosts: &[String], domains: &[String]) -> Vec<String> {
+fn permitted_names(hosts: &[String], domains: &[String]) -> Vec<String> {
     let is_below = |host: &str| domains.iter().any(|domain| labels_below(host, domain).is_some());
     let hosts = hosts.iter().map(|host| host.trim_start_matches("*.")).filter(|host| !is_below(host));
     domains.iter().cloned().chain(hosts.map(str::to_owned)).collect()
@@ -198,13 +204,13 @@ struct Validity {
     end: OffsetDateTime,
 }
 
-/// An authority, with its texts in PEM.
+/// An authority, with its certificate and key in PEM.
 struct Authority {
     certificate: String,
     key: String,
     /// The names for which it may sign.
     limits: Vec<String>,
-    /// The end of its validity.
+    /// The end of its validity, in seconds since 1970.
     end: i64,
 }
 
@@ -225,15 +231,15 @@ impl Authority {
         Ok(Authority { certificate, key: key.serialize_pem(), limits, end: validity.end.unix_timestamp() })
     }
 
-    /// Signs a certificate for these hosts, which ends with the authority at the latest.
+    /// Signs a certificate for these hosts. It expires with the authority at the latest.
     fn sign(&self, project: &str, hosts: &[String], validity: Validity) -> Result<Leaf, rcgen::Error> {
         let mut params = CertificateParams::new(hosts.to_vec())?;
         params.distinguished_name = distinguished_name(format!("{project} local"));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let last = OffsetDateTime::from_unix_timestamp(self.end).unwrap_or(validity.end);
-        (params.not_before, params.not_after) = (validity.start, validity.end.min(last));
+        let authority_end = OffsetDateTime::from_unix_timestamp(self.end).unwrap_or(validity.end);
+        (params.not_before, params.not_after) = (validity.start, validity.end.min(authority_end));
         let key = KeyPair::generate()?;
         let issuer = Issuer::new(authority_parameters(project)?, KeyPair::from_pem(&self.key)?);
         Ok(Leaf { chain: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
@@ -247,7 +253,7 @@ fn distinguished_name(common: String) -> DistinguishedName {
     name
 }
 
-/// Returns the parameters of an authority that are the same each time: its name and what its key may do.
+/// Returns the parameters that are the same for all authorities of a project: the name and the usages of the key.
 fn authority_parameters(project: &str) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.distinguished_name = distinguished_name(format!("{project} local authority"));

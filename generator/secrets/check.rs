@@ -1,5 +1,5 @@
-//! Checks existing secrets: missing, too short, well-known, tracked by git, open to other users, or shared between
-//! environments. Findings name secrets and never repeat values.
+//! Checks the secrets of environments. Reports values that are missing, too short, well known, tracked by git,
+//! accessible to other users, or the same in several environments. Findings name secrets and never repeat values.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ const WELL_KNOWN: [&str; 22] = [
     "secretpgpassword",
     "test",
 ];
-/// Minimum length of a secret that a person chose, in characters, unless the stack declares `min_length`.
+/// Minimum length of a secret in characters, unless the stack declares `min_length`.
 const MIN_LENGTH: usize = 16;
 /// Minimum number of different characters in a secret.
 const MIN_DIFFERENT: usize = 5;
@@ -51,11 +51,11 @@ pub struct CheckedSecrets {
     pub version_control_problem: Option<String>,
 }
 
-/// Values by their digest, with the folder and name of the first secret that has each.
+/// Maps the digest of a value to the folder and name of the first secret that has the value.
 type KnownValues<'a> = BTreeMap<Digest, (&'a SecretFolder, &'a SecretName)>;
 
-/// Checks the secrets of each environment, and compares environments with each other. In the local profile, weak values are
-/// warnings. Also corrects the modes of files.
+/// Checks the secrets of each environment, and compares environments with each other. In the local profile, weak values
+/// are warnings. Also corrects the modes of files.
 ///
 /// # Errors
 /// A file cannot be read or its mode cannot be set.
@@ -101,15 +101,16 @@ fn check_value<'a>(
     let Some(value) = folder.read(name)? else {
         return Ok(vec![
             Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
-                .message(format!("`{name}` has no value"))
-                .hint(match supplied(folder, &entry.recipe) {
+                .message(format!("the secret `{name}` has no value"))
+                .hint(match required_from_operator(folder, &entry.recipe) {
                     Some(what) => format!("write the {what} to {}", folder.value_path(name)),
                     None => format!("run `nself secrets init --env {environment}`"),
                 }),
         ]);
     };
     let mut findings = Vec::new();
-    // A provider issues host and user names as it likes, and the same ones for all environments.
+    // The provider chooses host and user names, often the same ones for all environments, so they may be weak and
+    // shared.
     let is_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
     if is_name {
         return Ok(too_short(name, &value, entry.min_length).into_iter().collect());
@@ -119,7 +120,7 @@ fn check_value<'a>(
             Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
             _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
         };
-        let hint = match supplied(folder, &entry.recipe) {
+        let hint = match required_from_operator(folder, &entry.recipe) {
             Some(_) => format!("get a different value from its provider and write it to {}", folder.value_path(name)),
             None => format!("delete {} and run `nself secrets init --env {environment}`", folder.value_path(name)),
         };
@@ -138,24 +139,24 @@ fn check_value<'a>(
     Ok(findings)
 }
 
-/// Returns a description of the value that the operator has to supply; `None` for a value that `secrets init` creates.
-fn supplied<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Option<&'a str> {
+/// Returns the description of a value that the operator must provide; `None` for a value that `secrets init` creates.
+fn required_from_operator<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Option<&'a str> {
     match recipe {
         Recipe::External { what } if folder.list.profile != Profile::Local => Some(what.as_str()),
         _ => None,
     }
 }
 
-/// Returns the finding for a name that is shorter than its consumer accepts.
+/// Returns a finding if a host or user name is shorter than `min_length`.
 fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
-    let min_length = min_length.filter(|fewest| value.chars().count() < usize::from(*fewest))?;
+    let min_length = min_length.filter(|minimum| value.chars().count() < usize::from(*minimum))?;
     let finding = Diagnostic::error(Code::WeakSecret, path!("secrets", name))
         .message(format!("`{name}` has fewer than {min_length} characters"))
         .hint("use the value that the provider issued, or correct `min_length` in the stack");
     Some(finding)
 }
 
-/// Returns the reason if a value can be guessed, as the end of a sentence about the value.
+/// Returns the reason if a value can be guessed, as a predicate for a sentence about the value.
 fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<String> {
     let lower_case = value.to_ascii_lowercase();
     let names = [folder.list.project.as_str(), folder.list.environment.as_str()];
@@ -170,8 +171,8 @@ fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<S
     if value.chars().count() < min_length {
         return Some(format!("has fewer than {min_length} characters"));
     }
-    let mut different: Vec<char> = value.chars().collect();
-    different.sort_unstable();
-    different.dedup();
-    (different.len() < MIN_DIFFERENT.min(min_length)).then(|| "repeats a few characters".into())
+    let mut characters: Vec<char> = value.chars().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    (characters.len() < MIN_DIFFERENT.min(min_length)).then(|| "repeats a few characters".into())
 }

@@ -1,4 +1,4 @@
-//! Creates missing secrets, and composes those that contain others.
+//! Creates missing secrets, and composes secrets from other secrets.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,14 +12,16 @@ use crate::stack::secret::Encoding;
 use crate::stack::{Profile, TemplatePart};
 use crate::values::SecretName;
 
-/// Length of the value that replaces an external secret in the local profile: 43 characters have 256 bits.
+/// Length of the value that replaces an external secret in the local profile: 43 random characters have 256 bits of
+/// entropy.
 const LOCAL_LENGTH: u16 = 43;
 
-/// Creates the missing values of an environment and writes its `.env`. Existing values are not changed, except composed ones
-/// whose parts changed, and certificates that end soon.
+/// Creates the missing values of an environment and writes its `.env`. Does not change existing values, except composed
+/// values whose parts changed, and certificates that expire soon.
 ///
 /// # Errors
-/// NS509 for values that git tracks, NS106 for values that an environment file cannot hold, NS804 if a file operation fails.
+/// NS509 for values that git tracks, NS106 for values that an environment file cannot hold, NS804 if a file operation
+/// fails.
 pub fn init(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagnostic>> {
     let mut created = CreatedSecrets { version_control_problem: folder.refuse_tracked()?, ..CreatedSecrets::default() };
     let values = create_values(folder, &mut created).map_err(|finding| vec![finding])?;
@@ -27,7 +29,7 @@ pub fn init(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagnostic>> {
     Ok(created)
 }
 
-/// Returns all values that are text, by name.
+/// Creates missing values, and returns the values of all secrets except certificates, by name.
 fn create_values(
     folder: &SecretFolder,
     created: &mut CreatedSecrets,
@@ -47,7 +49,7 @@ fn create_values(
         } else if let Some(description) = description {
             created.required.push((name.clone(), description.to_string()));
         } else {
-            let value = random(length)?;
+            let value = random_text(length)?;
             folder.write(name, &value)?;
             values.insert(name.clone(), value);
             created.created.push(name.clone());
@@ -56,7 +58,7 @@ fn create_values(
     for (name, entry) in &folder.list.secrets {
         let Recipe::Template { parts } = &entry.recipe else { continue };
         let Some(value) = compose(parts, &values) else { continue };
-        // Reading drops one line break at the end.
+        // `read` removes one line break at the end.
         if folder.read(name)?.as_deref() == Some(value.strip_suffix('\n').unwrap_or(&value)) {
             created.existing.push(name.clone());
         } else {
@@ -103,7 +105,7 @@ fn percent_encode(value: &str, out: &mut String) {
 }
 
 /// Returns random characters of `[A-Za-z0-9]`, each with the same probability.
-fn random(length: u16) -> Result<String, Diagnostic> {
+fn random_text(length: u16) -> Result<String, Diagnostic> {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::new();
     while text.len() < usize::from(length) {
@@ -112,7 +114,7 @@ fn random(length: u16) -> Result<String, Diagnostic> {
             Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("the system provides no random numbers: {error}"))
         })?;
-        // 248 = 4 × 62. Without this limit, the first characters of the alphabet would be more likely.
+        // 248 is 4 × 62. If larger bytes were used too, the first characters of the alphabet would be more likely.
         let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
         text.extend(letters.take(usize::from(length) - text.len()));
     }
@@ -126,13 +128,13 @@ mod tests {
 
     #[test]
     fn random_text_has_its_length_and_alphabet_and_never_repeats() {
-        let (a, b) = (random(43).unwrap(), random(43).unwrap());
+        let (a, b) = (random_text(43).unwrap(), random_text(43).unwrap());
         assert_ne!(a, b);
         assert_eq!(a.len(), 43);
         assert!(a.chars().all(|c| c.is_ascii_alphanumeric()));
     }
 
-    /// Defect 10 of the incumbent: a password with `@ : / #` broke the URL.
+    /// A password with `@ : / #` must not change the meaning of the URL that contains it.
     #[test]
     fn a_password_with_reserved_characters_survives_the_url() {
         let name = SecretName::wrap("pw".into());

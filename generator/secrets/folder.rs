@@ -23,6 +23,7 @@ pub(super) const VALUE_MODE: u32 = 0o444;
 pub(super) const ENVIRONMENT_FILE_MODE: u32 = 0o600;
 /// Name of the authority's certificate, which a person imports into a browser or passes to `curl --cacert`.
 pub(super) const AUTHORITY: &str = "authority";
+
 /// Returns the names of the environments in an output folder.
 ///
 /// # Errors
@@ -39,18 +40,18 @@ pub struct SecretFolder {
     /// The folder of the environment, `<output>/<environment>`.
     pub(super) environment: files::Folder,
     /// Its path in messages.
-    pub(super) shown_path: PathBuf,
+    pub(super) path_in_messages: PathBuf,
     pub list: SecretList,
 }
 
 impl SecretFolder {
-    /// Reads the list of secrets of an environment. `shown_output` is the path of the output folder in messages.
+    /// Reads the list of secrets of an environment. `output_in_messages` is the path of the output folder in messages.
     ///
     /// # Errors
     /// NS804 if the list is missing, NS805 if nself did not write it, NS803 if there is a link on its path.
-    pub fn open(output: &Root, shown_output: &Path, name: &str) -> Result<Self, Diagnostic> {
-        let shown_path = shown_output.join(name);
-        let list_path = shown_path.join(SECRET_LIST);
+    pub fn open(output: &Root, output_in_messages: &Path, name: &str) -> Result<Self, Diagnostic> {
+        let path_in_messages = output_in_messages.join(name);
+        let list_path = path_in_messages.join(SECRET_LIST);
         let missing = || {
             Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("{} does not exist", list_path.display()))
@@ -64,19 +65,19 @@ impl SecretFolder {
                 .message(format!("{} is damaged: {reason}", list_path.display()))
                 .hint("restore it with `nself gen`")
         })?;
-        Ok(SecretFolder { environment, shown_path, list })
+        Ok(SecretFolder { environment, path_in_messages, list })
     }
 
-    /// Refuses values that git tracks, since everyone who reads the repository knows them. If the tracked files cannot be
-    /// determined, returns a sentence with the reason.
+    /// Refuses values that git tracks, since everyone who can read the repository knows them. Returns the reason as a
+    /// sentence if nself cannot find out which files git tracks.
     ///
     /// # Errors
     /// NS509 for each tracked value.
     pub fn refuse_tracked(&self) -> Result<Option<String>, Vec<Diagnostic>> {
-        let reason = match Tracking::of(self.environment.path()) {
+        let reason = match Tracking::of_folder(self.environment.path()) {
             Tracking::Known(paths) => {
-                let values = paths.iter().filter(|path| holds_value(path));
-                let findings: Vec<Diagnostic> = values.map(|path| self.tracked_value(path)).collect();
+                let values = paths.iter().filter(|path| contains_values(path));
+                let findings: Vec<Diagnostic> = values.map(|path| self.tracked_value_finding(path)).collect();
                 return if findings.is_empty() { Ok(None) } else { Err(findings) };
             }
             Tracking::NoRepository => "the folder is not in a git repository".to_owned(),
@@ -85,14 +86,14 @@ impl SecretFolder {
         Ok(Some(format!("nself cannot find out whether git tracks values: {reason}")))
     }
 
-    fn tracked_value(&self, path: &Path) -> Diagnostic {
-        let path = self.shown_path.join(path).display().to_string();
+    fn tracked_value_finding(&self, path: &Path) -> Diagnostic {
+        let path = self.path_in_messages.join(path).display().to_string();
         let mut finding = Diagnostic::error(Code::SecretTracked, FieldPath::root())
             .message(format!("git tracks {path}, so everyone who can read the repository knows the value"))
             .expected("a value that is only on this machine")
             .hint(format!(
                 "run `git rm --cached -- '{path}'`, delete the file, and create a new value with `nself secrets init --env {}`; \
-                 the old value stays in the history, so replace it also where it is used",
+                 the old value stays in the history of git, so replace it also where it is used",
                 self.list.environment
             ));
         finding.environments = vec![self.list.environment.to_string()];
@@ -109,7 +110,7 @@ impl SecretFolder {
         let Some(secrets) = self.secrets()? else { return Ok(None) };
         let Some(bytes) = secrets.read(name.as_str(), FileKind::Secret)? else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| {
-            let path = self.shown_path.join(SECRETS).join(name.as_str());
+            let path = self.path_in_messages.join(SECRETS).join(name.as_str());
             Diagnostic::error(Code::BadValue, FieldPath::root())
                 .message(format!("{} is not UTF-8 text", path.display()))
                 .hint("encode binary values as base64 before you write them to the file")
@@ -119,7 +120,7 @@ impl SecretFolder {
 
     /// Returns the path of a value in messages.
     pub(super) fn value_path(&self, name: &SecretName) -> String {
-        self.shown_path.join(SECRETS).join(name.as_str()).display().to_string()
+        self.path_in_messages.join(SECRETS).join(name.as_str()).display().to_string()
     }
 
     /// Writes a value for containers.
@@ -127,7 +128,7 @@ impl SecretFolder {
         self.write_with_mode(name, value, VALUE_MODE)
     }
 
-    /// Writes a value that no container gets.
+    /// Writes a value that no container may read.
     pub(super) fn write_private(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
         self.write_with_mode(name, value, ENVIRONMENT_FILE_MODE)
     }
@@ -145,7 +146,7 @@ fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
     if list.environment.as_str() != environment {
         return Err(format!("it belongs to the environment {}", list.environment));
     }
-    // Names of variables are written to `.env`, so any other text is refused.
+    // nself writes the names of variables to `.env`, so it refuses a name that it would not generate itself.
     let has_other_variable = |(name, entry): &(&SecretName, &SecretEntry)| {
         entry.variable.as_ref().is_some_and(|variable| *variable != secret_list::variable(name))
     };
@@ -155,8 +156,9 @@ fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
     }
 }
 
-/// Returns whether a file in the folder of an environment holds values. Files such as `.gitkeep` hold none.
-fn holds_value(path: &Path) -> bool {
+/// Returns whether a file in the folder of an environment contains values of secrets. Files such as `.gitkeep` do not.
+fn contains_values(path: &Path) -> bool {
     let is_git_file = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".git"));
-    path.starts_with(SECRETS) && !is_git_file || path.as_os_str() == ENVIRONMENT_FILE
+    let is_value = path.starts_with(SECRETS) && !is_git_file;
+    is_value || path.as_os_str() == ENVIRONMENT_FILE
 }

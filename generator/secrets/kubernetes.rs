@@ -1,4 +1,4 @@
-//! Returns secrets as Kubernetes objects, to be sent through a pipe. They are never written to a file.
+//! Returns secrets as Kubernetes objects, which the command line prints to a pipe. nself never writes them to a file.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,13 @@ struct Metadata<'a> {
     labels: BTreeMap<&'a str, &'a str>,
 }
 
-/// Returns a Secret for each value that a service uses, as YAML documents. The second value is the remark of
+/// Returns a Secret for each value that a service uses, as YAML documents, and the result of
 /// [`SecretFolder::refuse_tracked`].
 ///
 /// # Errors
 /// NS304 for each missing value, NS509 for each value that git tracks.
 pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
-    let remark = folder.refuse_tracked()?;
+    let version_control_problem = folder.refuse_tracked()?;
     let list = &folder.list;
     let namespace = plan::namespace(&list.project, &list.environment);
     let mut documents = Vec::new();
@@ -60,5 +60,5 @@ pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<
         };
         documents.push(yaml::to_yaml(&secret).map_err(|finding| vec![finding])?);
     }
-    if findings.is_empty() { Ok((documents.join("---\n"), remark)) } else { Err(findings) }
+    if findings.is_empty() { Ok((documents.join("---\n"), version_control_problem)) } else { Err(findings) }
 }

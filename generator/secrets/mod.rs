@@ -1,7 +1,7 @@
 //! Creates and checks the values of secrets and local certificates; no other module reads them. Values are files in
-//! `<environment>/secrets/`, with `.env` beside it. The module works from the generated `secrets.json`, so a server needs no
-//! stack file. The folder may come from an untrusted checkout: links are not followed, modes are corrected on each run, and a
-//! value that git tracks is refused.
+//! `<environment>/secrets/`, with `.env` beside it. The module reads the list of secrets from the generated
+//! `secrets.json`, so a server needs no stack file. The folder may come from an untrusted checkout: links are not
+//! followed, modes are corrected on each run, and a value that git tracks is refused.
 
 mod certificate;
 mod check;

@@ -1,29 +1,28 @@
-//! Sets the modes of secrets. Containers read the files as other users through their mounts, so the files are readable by
-//! everyone, and the folder keeps other users of the machine out.
+//! Sets the modes of secrets. Containers run as other users and read the files through mounts, so everyone may read the
+//! files. The mode of their folder prevents that other users of the machine reach them.
 
 use super::folder::{AUTHORITY, ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, FOLDER_MODE, SecretFolder, VALUE_MODE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// The bits of a mode for other users of the machine.
+/// The bits of a mode that allow anything to other users of the machine.
 const OTHERS: u32 = 0o077;
-/// The bits of a mode that let other users write.
+/// The bits of a mode that allow other users to write.
 const OTHERS_WRITE: u32 = 0o022;
-
-/// The bit of a mode that lets containers read, which run as other users.
+/// The bit of a mode that allows containers, which run as other users, to read.
 const OTHERS_READ: u32 = 0o004;
 
-/// Corrects the modes of existing files. Returns findings about files that other users could read or write before, and
-/// about those that containers could not read.
+/// Corrects the modes of existing files. Returns findings about files that other users could read or write, and about
+/// files that containers could not read.
 ///
 /// # Errors
 /// A file is not a regular file, or belongs to a different user.
 pub fn repair(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
-    let (mut open, mut unreadable) = (Vec::new(), Vec::new());
+    let (mut accessible, mut unreadable) = (Vec::new(), Vec::new());
     if let Some(secrets) = folder.secrets()? {
         let mode = secrets.own_stat().map(|stat| stat.mode & 0o7777);
         if mode != Some(FOLDER_MODE) {
             secrets.set_own_mode(FOLDER_MODE)?;
-            open.extend(mode.filter(|mode| mode & OTHERS != 0).map(|mode| format!("secrets/ ({mode:04o})")));
+            accessible.extend(mode.filter(|mode| mode & OTHERS != 0).map(|mode| format!("secrets/ ({mode:04o})")));
         }
         let authority = [AUTHORITY.to_owned()];
         let names = folder.list.secrets.keys().map(ToString::to_string).chain(authority);
@@ -36,29 +35,29 @@ pub fn repair(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
                 }
                 // A file that other users could only read was still protected by its folder.
                 if stat.mode & OTHERS_WRITE != 0 {
-                    open.push(format!("secrets/{name} ({:04o})", stat.mode & 0o7777));
+                    accessible.push(format!("secrets/{name} ({:04o})", stat.mode & 0o7777));
                 }
             }
         }
     }
     if let Some(stat) = folder.environment.stat(ENVIRONMENT_FILE)?.filter(|stat| stat.mode & OTHERS != 0) {
         folder.environment.set_mode(ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE)?;
-        open.push(format!(".env ({:04o})", stat.mode & 0o7777));
+        accessible.push(format!(".env ({:04o})", stat.mode & 0o7777));
     }
-    let folder_path = folder.shown_path.display();
+    let folder_path = folder.path_in_messages.display();
     let unreadable = (!unreadable.is_empty()).then(|| {
         Diagnostic::warning(Code::SecretUnreadable, FieldPath::root())
             .message(format!("containers could not read {} in {folder_path}", unreadable.join(", ")))
             .expected("0444 for the files of secrets/; the modes are correct now")
             .hint("start the containers that use them again")
     });
-    let open = (!open.is_empty()).then(|| {
+    let accessible = (!accessible.is_empty()).then(|| {
         Diagnostic::warning(Code::SecretOpen, FieldPath::root())
-            .message(format!("other users of this machine could access {} in {folder_path}", open.join(", ")))
+            .message(format!("other users of this machine could access {} in {folder_path}", accessible.join(", ")))
             .expected("0700 for secrets/, 0444 for its files, 0600 for .env; the modes are correct now")
             .hint("if other people use this machine, delete the values and run `nself secrets init` to create new ones")
     });
-    let findings = open.into_iter().chain(unreadable).map(|mut finding| {
+    let findings = accessible.into_iter().chain(unreadable).map(|mut finding| {
         finding.environments = vec![folder.list.environment.to_string()];
         finding
     });

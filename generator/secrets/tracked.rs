@@ -1,5 +1,5 @@
-//! Finds the files that git tracks, by reading the index of each repository that contains a folder. It does not run git, because
-//! the configuration of an untrusted repository can name programs, and it changes nothing.
+//! Finds the files that git tracks, by reading the index of each repository that contains a folder. It does not run
+//! git, because the configuration of an untrusted repository can name programs, and it changes nothing.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -20,8 +20,9 @@ pub enum Tracking {
 }
 
 impl Tracking {
-    /// Reads the index of every repository that contains the folder: an outer repository can track files of an inner one.
-    pub fn of(folder: &Path) -> Tracking {
+    /// Reads the index of every repository that contains the folder: an outer repository can track files of an inner
+    /// one.
+    pub fn of_folder(folder: &Path) -> Tracking {
         let Ok(folder) = files::real_path(folder) else { return Tracking::NoRepository };
         let mut tracked = BTreeSet::new();
         let mut repositories = 0;
@@ -38,7 +39,8 @@ impl Tracking {
     }
 }
 
-/// Returns the index of the repository with this root: `None` if there is no repository, empty if no file was added to it.
+/// Returns the index of the repository with this root. `None` if there is no repository; empty if the repository has no
+/// index yet.
 fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     let git = root.join(".git");
     let folder = match files::stat_target(&git).ok()? {
@@ -58,13 +60,13 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     })
 }
 
-/// Returns the paths of an index that are in a folder, relative to it. Digests have 20 bytes (SHA-1) or 32 bytes (SHA-256);
-/// the index can be read with one of the two.
+/// Returns the paths of an index that are in a folder, relative to the folder. The digests of an index have 20 bytes
+/// (SHA-1) or 32 bytes (SHA-256); only the right length can parse it.
 fn paths_in_folder(index: &[u8], folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if index.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let entries = [20, 32].into_iter().find_map(|digest| Reader { index, digest }.entries());
+    let entries = [20, 32].into_iter().find_map(|digest_length| IndexReader { index, digest_length }.entries());
     let (entries, is_whole) = entries.ok_or("its format is unknown")?;
     if !is_whole {
         return Err("it is a split index; `git update-index --no-split-index` joins it".into());
@@ -72,7 +74,7 @@ fn paths_in_folder(index: &[u8], folder: &Path) -> Result<BTreeSet<PathBuf>, Str
     let mut paths = BTreeSet::new();
     for name in entries {
         let path = Path::new(OsStr::from_bytes(&name));
-        // In a sparse checkout, an entry can be a folder, and represents all files in it.
+        // In a sparse checkout, an entry can be a folder that represents all files in it.
         if name.ends_with(b"/") && folder.starts_with(path) {
             return Err(format!("{} is not checked out", path.display()));
         }
@@ -84,26 +86,27 @@ fn paths_in_folder(index: &[u8], folder: &Path) -> Result<BTreeSet<PathBuf>, Str
 }
 
 /// Reads the format of `gitformat-index(5)`, versions 2 to 4.
-struct Reader<'a> {
+struct IndexReader<'a> {
     index: &'a [u8],
     /// Length of a digest in bytes.
-    digest: usize,
+    digest_length: usize,
 }
 
-impl Reader<'_> {
-    /// Returns the paths of all entries, and whether they are the whole index; `None` for a different format.
+impl IndexReader<'_> {
+    /// Returns the paths of all entries, and whether these are all entries of the index, which is not so in a split
+    /// index; `None` for an unknown format.
     fn entries(&self) -> Option<(Vec<Vec<u8>>, bool)> {
         let number = |at: usize| Some(u32::from_be_bytes(*self.index.get(at..)?.first_chunk()?));
         let (version, count) = (number(4)?, usize::try_from(number(8)?).ok()?);
         if self.index.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
             return None;
         }
-        // Limits the memory for a wrong count: an entry is longer than its digest.
-        let mut paths: Vec<Vec<u8>> = Vec::with_capacity(count.min(self.index.len() / self.digest));
+        // A wrong count must not allocate more memory: each entry is longer than its digest.
+        let mut paths: Vec<Vec<u8>> = Vec::with_capacity(count.min(self.index.len() / self.digest_length));
         let mut at = 12;
         for _ in 0..count {
-            let last = paths.last().map(Vec::as_slice).unwrap_or_default();
-            let (path, next) = self.entry(at, version, last)?;
+            let previous_path = paths.last().map(Vec::as_slice).unwrap_or_default();
+            let (path, next) = self.entry(at, version, previous_path)?;
             paths.push(path);
             at = next;
         }
@@ -113,40 +116,43 @@ impl Reader<'_> {
         is_complete.then_some((paths, is_whole))
     }
 
-    /// Returns the path of one entry, and the start of the next one. Times, numbers, a digest and flags precede the path.
-    fn entry(&self, start: usize, version: u32, last: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let flags_at = start + 40 + self.digest;
+    /// Returns the path of one entry, and the start of the next one. 40 bytes of times and numbers, a digest and flags
+    /// precede the path.
+    fn entry(&self, start: usize, version: u32, previous_path: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let flags_at = start + 40 + self.digest_length;
         let flags = u16::from_be_bytes(*self.index.get(flags_at..)?.first_chunk()?);
+        // The bit 0x4000 announces two more bytes of flags.
         let mut at = flags_at + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
         let mut path = Vec::new();
         if version == 4 {
             // The number of bytes to remove from the end of the previous path.
-            let (cut, length) = variable_length(self.index.get(at..)?)?;
-            path.extend_from_slice(last.get(..last.len().checked_sub(cut)?)?);
+            let (removed, length) = variable_length(self.index.get(at..)?)?;
+            path.extend_from_slice(previous_path.get(..previous_path.len().checked_sub(removed)?)?);
             at += length;
         }
         let rest = self.index.get(at..)?;
         let length = rest.iter().position(|byte| *byte == 0)?;
         path.extend_from_slice(&rest[..length]);
-        // The flags hold the length of the path, or 0xfff for a longer one.
+        // The flags contain the length of the path, or 0xfff for a longer path.
         let recorded = usize::from(flags & 0xfff);
-        let fits = if recorded == 0xfff { path.len() >= recorded } else { path.len() == recorded };
+        let has_recorded_length = if recorded == 0xfff { path.len() >= recorded } else { path.len() == recorded };
         let end = at + length;
+        // Before version 4, each entry is padded with zeros to a multiple of 8 bytes.
         let next = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };
-        fits.then_some((path, next))
+        has_recorded_length.then_some((path, next))
     }
 
-    /// Reads the extensions after the entries, and returns whether none of them links to a shared index; `None` if they do not
-    /// end with the file.
+    /// Reads the extensions after the entries, and returns whether none of them links to a shared index; `None` if they
+    /// do not end with the file.
     fn is_whole(&self, mut at: usize) -> Option<bool> {
-        let end = self.index.len().checked_sub(self.digest)?;
-        let mut whole = true;
+        let end = self.index.len().checked_sub(self.digest_length)?;
+        let mut is_whole = true;
         while at < end {
-            whole &= self.index.get(at..at + 4)? != b"link";
+            is_whole &= self.index.get(at..at + 4)? != b"link";
             let length = u32::from_be_bytes(*self.index.get(at + 4..)?.first_chunk()?);
             at = at.checked_add(8)?.checked_add(usize::try_from(length).ok()?)?;
         }
-        (at == end).then_some(whole)
+        (at == end).then_some(is_whole)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Temporary databases. SQL of the project runs in one, as a role without other rights; database and role are dropped
-//! afterwards.
+//! Temporary databases. SQL of the project runs in such a database, as a role without other rights; database and role
+//! are dropped afterwards.
 
 use super::session::{Server, ServerResult, failure};
 use crate::database::ddl;
@@ -12,8 +12,8 @@ use crate::files::random_suffix;
 
 /// A temporary database with two kinds of sessions.
 pub struct Scratch {
-    /// Runs SQL of the project, in sessions of the database's owner: a role that was created for it and has no other
-    /// rights.
+    /// Sessions of the database's owner, a role that was created for it and has no other rights. SQL of the project
+    /// runs here.
     pub owner: Server,
     /// Sessions of the user of the URL. Only nself's own statements run here.
     pub admin: Server,
@@ -30,7 +30,8 @@ impl Server {
         let rights = self.query(
             "SELECT pg_catalog.concat_ws(' ', rolsuper, rolcreaterole) FROM pg_catalog.pg_roles WHERE rolname = current_user;",
         )?;
-        // A user that may not create roles has no rights that SQL of the project could abuse, and owns the database.
+        // A user that may not create roles has no rights that SQL of the project could abuse, so it owns the database
+        // itself. The answer is such as `t f`: whether the user is a superuser, and whether it may create roles.
         let creates_role = rights.contains("true") || rights.split_whitespace().any(|right| right == "t");
         let mut owner_url = self.url.with_database(creates_role.then_some(name.as_str()), &name);
         if creates_role {
@@ -53,8 +54,8 @@ impl Server {
     }
 
     /// Returns a schema in this server's spelling: creates it in a temporary database and reads it back. `settings` are
-    /// the settings of the server with which the schema will be compared, so that both read text such as dates in the
-    /// same way. Hints and allowances, which no server keeps, are copied from `schema`.
+    /// the settings of the server with which the schema will be compared, so that both servers read text such as dates
+    /// in the same way. Hints and allowances, which servers do not store, are copied from `schema`.
     ///
     /// # Errors
     /// The errors of [`Server::schema`] and of planning the schema.
@@ -80,9 +81,9 @@ fn random_text() -> ServerResult<String> {
     random_suffix().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
 }
 
-/// Returns statements that create a role which may log in and has no other rights.
+/// Returns the statements that create a role that may log in and has no other rights.
 fn create_role(name: &str, password: &str, by_superuser: bool) -> String {
-    // Keeps the password out of the server's log. Only a superuser may change these settings.
+    // These settings keep the password out of the server's log. Only a superuser may change them.
     let log_settings =
         "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n";
     // A user that is not a superuser can give a database only to a role of which it is a member.

@@ -13,11 +13,11 @@ use crate::values::SqlIdent;
 /// A result, or the findings that explain the failure.
 pub type ServerResult<T> = Result<T, Vec<Diagnostic>>;
 
-/// A database on a server, and how sessions with it start.
+/// A database on a server, and the settings with which its sessions start.
 pub struct Server {
     pub(super) url: ServerUrl,
     pub(super) session: SessionStart,
-    /// Whether the server accepts a session without event triggers. Filled by the first session.
+    /// Whether the server accepts a session without event triggers. The first session finds it out.
     accepts_no_event_triggers: OnceCell<bool>,
 }
 
@@ -34,9 +34,9 @@ pub(super) enum SessionStart {
 
 /// A search path without schemas in which a role could have placed objects.
 const SEARCH_PATH: &str = "-c search_path=pg_catalog,pg_temp";
-/// Turns event triggers off, which are code of other users and run on logins and schema changes. Servers before 17 do not
-/// know the setting; they have no login triggers. Only a superuser may set it; a session of any other role has no rights
-/// that a trigger could abuse.
+/// Turns event triggers off, which are code of other users that runs on logins and schema changes. Servers before 17 do
+/// not know the setting, but have no login triggers either. Only a superuser may set it; sessions of other roles have
+/// no rights that a trigger could abuse.
 const NO_EVENT_TRIGGERS: &str = "-c event_triggers=off";
 /// The answer of a pooler to settings at the start of a session.
 const POOLER_REFUSAL: &str = "unsupported startup parameter";
@@ -47,6 +47,8 @@ pub fn is_pooler_refusal(findings: &[Diagnostic]) -> bool {
 }
 
 impl Server {
+    /// Returns the server of a URL.
+    ///
     /// # Errors
     /// NS106 if the text is not the URL of a PostgreSQL server.
     pub fn new(url: &str) -> ServerResult<Server> {
@@ -75,18 +77,20 @@ impl Server {
         Server::with_session(self.url, SessionStart::ThroughPooler)
     }
 
-    /// Runs statements through psql, each in its own transaction, and returns what psql prints: a line for each row, its
-    /// columns separated by a space.
+    /// Runs statements through psql, each in its own transaction, and returns what psql prints: a line for each row,
+    /// its columns separated by a space.
     ///
     /// # Errors
     /// NS804 with the message of psql.
     pub fn query(&self, statements: &str) -> ServerResult<String> {
+        // No start-up file, no question for a password, only rows with their columns separated by a space, an end at
+        // the first error, and the statements from stdin.
         let arguments = ["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"];
         let search_path = match self.session {
             SessionStart::ThroughPooler => "",
             _ => "SET search_path = pg_catalog, pg_temp;\n",
         };
-        self.output("psql", &arguments, &format!("{search_path}{statements}"), "")
+        self.run_program("psql", &arguments, &format!("{search_path}{statements}"), "")
     }
 
     /// Returns the settings by which sessions of the server read text such as dates.
@@ -113,11 +117,11 @@ impl Server {
         self.dump(&settings::options())
     }
 
-    /// `session_settings` are those that pg_dump does not set itself.
+    /// Reads the schema with pg_dump. `session_settings` are the settings that pg_dump does not set itself.
     fn dump(&self, session_settings: &str) -> ServerResult<Imported> {
         let arguments =
             ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
-        let dump = self.output("pg_dump", &arguments, "", session_settings)?;
+        let dump = self.run_program("pg_dump", &arguments, "", session_settings)?;
         sql::read(&dump).map_err(|unsupported| {
             let findings = unsupported
                 .into_iter()
@@ -126,14 +130,14 @@ impl Server {
         })
     }
 
-    /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value
-    /// counts, so the options of the user come first.
-    fn session_options(&self, no_event_triggers: bool, more: &str) -> String {
+    /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value counts, so the
+    /// user's options come first.
+    fn session_options(&self, no_event_triggers: bool, more_options: &str) -> String {
         let user_options = self.url.options.clone().or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
         let pooler_guard = if self.session == SessionStart::RefusedByPoolers { "-c nself.session=1" } else { "" };
         let search_path = if self.session == SessionStart::ThroughPooler { "" } else { SEARCH_PATH };
         let event_triggers = if no_event_triggers { NO_EVENT_TRIGGERS } else { "" };
-        let options = [user_options.as_str(), pooler_guard, search_path, event_triggers, more];
+        let options = [user_options.as_str(), pooler_guard, search_path, event_triggers, more_options];
         options.into_iter().filter(|option| !option.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
@@ -151,14 +155,14 @@ impl Server {
         }
         let mut child = command.spawn()?;
         if let Some(mut pipe) = child.stdin.take() {
-            // Writing fails if the program exited early; its own message gives the reason.
+            // Writing fails if the program exited early. Its own message then names the reason.
             let _ = pipe.write_all(input.as_bytes());
         }
         child.wait_with_output()
     }
 
-    /// Returns whether a session without event triggers can start. A trigger on logins runs before a statement of the
-    /// session could turn it off, so the setting has to come with the start.
+    /// Returns whether a session can start without event triggers. A trigger on logins runs before the first statement
+    /// of a session, so no statement can turn it off: the setting must be part of the start.
     fn can_turn_off_event_triggers(&self) -> bool {
         *self.accepts_no_event_triggers.get_or_init(|| {
             let options = self.session_options(true, "");
@@ -168,7 +172,7 @@ impl Server {
     }
 
     /// Runs a program and returns its output. `more_options` are added to the options of the session.
-    fn output(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
+    fn run_program(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
         let no_event_triggers = self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
         let options = self.session_options(no_event_triggers, more_options);
         let output = self

@@ -1,4 +1,4 @@
-//! The URL of a PostgreSQL server. The password is separated from the rest, which may appear in arguments of programs.
+//! The URL of a PostgreSQL server. It is stored without its password, so that it may appear in arguments of programs.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
@@ -9,7 +9,7 @@ pub struct ServerUrl {
     /// The URL without password and options of the session.
     pub text: String,
     pub password: Option<String>,
-    /// Value of the URL's `options`: settings that the user sends when a session starts.
+    /// The value of the URL's `options`: settings that the user adds to the start of a session.
     pub options: Option<String>,
 }
 
@@ -17,7 +17,8 @@ impl ServerUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// NS106 if it is not the URL of a PostgreSQL server. The finding never repeats the URL, which may hold a password.
+    /// NS106 if it is not the URL of a PostgreSQL server. The finding never quotes the URL, which may contain a
+    /// password.
     pub fn parse(url: &str) -> Result<Self, Diagnostic> {
         let Some((scheme, rest)) =
             url.split_once("://").filter(|(scheme, _)| ["postgres", "postgresql"].contains(scheme))
@@ -25,11 +26,14 @@ impl ServerUrl {
             return Err(malformed_url("does not start with postgresql://"));
         };
         let (before_query, query) = split_query(rest);
-        let (user_info, place) =
-            before_query.rsplit_once('@').map_or((None, before_query), |(user_info, place)| (Some(user_info), place));
+        let (user_info, host_and_path) = match before_query.rsplit_once('@') {
+            Some((user_info, host_and_path)) => (Some(user_info), host_and_path),
+            None => (None, before_query),
+        };
+        // If a password contains `/`, `@` or `?` without encoding, parts of it would look like other parts of the URL.
         if user_info.is_some_and(|text| text.contains(['/', '@'])) || query.is_some_and(|query| query.contains('@')) {
             return Err(malformed_url(
-                "has a character in its user or password that must be written as %40, %2F or %3F",
+                "has `@`, `/` or `?` in its user or password, which must be written as %40, %2F and %3F",
             ));
         }
         let (user, mut password) = match user_info.and_then(|text| text.split_once(':')) {
@@ -42,14 +46,16 @@ impl ServerUrl {
                 Some(("password", value)) => password = Some(value),
                 Some(("options", value)) => options = Some(value),
                 Some((key, _)) if key.contains("password") || key.contains('%') => {
-                    return Err(malformed_url("has an option that may be a secret; nself hides only `password`"));
+                    return Err(malformed_url(
+                        "has an option that may contain a secret; nself hides only the value of `password`",
+                    ));
                 }
                 _ => public_pairs.push(pair),
             }
         }
         let user = user.map_or(String::new(), |user| format!("{user}@"));
         Ok(ServerUrl {
-            text: format!("{scheme}://{user}{place}{}", join_query(&public_pairs)),
+            text: format!("{scheme}://{user}{host_and_path}{}", join_query(&public_pairs)),
             password: password.map(decode_value).transpose()?,
             options: options.map(decode_value).transpose()?,
         })
@@ -58,8 +64,8 @@ impl ServerUrl {
     /// Returns the name of the database, or `database` if a definition could not have that name.
     pub fn database_name(&self) -> SqlIdent {
         let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
-        let (place, _) = split_query(rest);
-        let name = place.split_once('/').map_or("", |(_, name)| name);
+        let (before_query, _) = split_query(rest);
+        let name = before_query.split_once('/').map_or("", |(_, name)| name);
         SqlIdent::new(name).unwrap_or_else(|_| SqlIdent::wrap("database".into()))
     }
 
@@ -68,15 +74,15 @@ impl ServerUrl {
     pub fn with_database(&self, user: Option<&str>, database: &str) -> Self {
         let (scheme, rest) = self.text.split_once("://").unwrap_or_default();
         let (before_query, query) = split_query(rest);
-        let mut place = before_query.split('/').next().unwrap_or_default().to_owned();
+        let mut authority = before_query.split('/').next().unwrap_or_default().to_owned();
         let mut pairs: Vec<&str> = query.map_or(Vec::new(), |query| query.split('&').collect());
         pairs.retain(|pair| !pair.starts_with("dbname="));
         if let Some(user) = user {
-            let host = place.rsplit_once('@').map_or(place.as_str(), |(_, host)| host);
-            place = format!("{user}@{host}");
+            let host = authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+            authority = format!("{user}@{host}");
             pairs.retain(|pair| !pair.starts_with("user="));
         }
-        ServerUrl { text: format!("{scheme}://{place}/{database}{}", join_query(&pairs)), ..self.clone() }
+        ServerUrl { text: format!("{scheme}://{authority}/{database}{}", join_query(&pairs)), ..self.clone() }
     }
 }
 
@@ -101,14 +107,14 @@ fn decode_value(text: &str) -> Result<String, Diagnostic> {
 /// Decodes `%40` to `@`; `None` for a malformed sequence.
 fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
+    let mut remaining = text.bytes();
+    while let Some(byte) = remaining.next() {
         if byte != b'%' {
             bytes.push(byte);
             continue;
         }
         let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        let (high, low) = (digit(remaining.next())?, digit(remaining.next())?);
         bytes.push(u8::try_from(high * 16 + low).ok()?);
     }
     String::from_utf8(bytes).ok()

@@ -1,5 +1,6 @@
-//! Bundles: parts of a stack that the library has, such as the services of monitoring. A bundle is one more layer, below
-//! all layers of the user, in environments that include it. Plugins are bundles of the project (`plugins.rs`).
+//! Bundles: parts of a stack that the library provides, such as the services of monitoring. In environments that
+//! include it, a bundle is one more layer, below all layers of the user. Plugins are bundles of the project
+//! (`plugins.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,27 +10,29 @@ use super::program::Program;
 
 /// The setting that includes a bundle.
 const ENABLED: &str = "enabled";
-/// The field of a stack with the library's bundles: the import path of each by its name, until it is evaluated.
+/// The field of a stack with the library's bundles. Maps the name of each to its import path, which is replaced by the
+/// bundle when that is evaluated.
 pub const FIELD: &str = "nself_bundles";
 /// The field of a bundle with its layer.
 const LAYER: &str = "layer";
 /// The field of a bundle with further layers by size.
 const SIZES: &str = "sizes";
-/// Fields of which every service that runs has one.
+/// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that a stack needs, each with its file: an environment may include it, or a service has settings
-/// but no source, so that it may be a service of a bundle.
+/// Returns the bundles that must be evaluated, each with its file: those that an environment may include, or all if a
+/// service has no source, since that service may change a service of a bundle.
 pub fn to_evaluate(program: &Program, stack: &Node) -> Vec<(String, PathBuf)> {
     let environments = stack.get("environments").into_iter().flat_map(|entry| fields(&entry.node));
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.map(|(_, entry)| &entry.node)).collect();
     let services = || layers.iter().filter_map(|layer| layer.get("services")).flat_map(|entry| fields(&entry.node));
-    let sources = services().filter(|(_, service)| has_source(&service.node));
-    let with_source: BTreeSet<&String> = sources.map(|(name, _)| name).collect();
+    let services_with_source = services().filter(|(_, service)| has_source(&service.node));
+    let with_source: BTreeSet<&String> = services_with_source.map(|(name, _)| name).collect();
     let has_override = services().any(|(name, _)| !with_source.contains(name));
-    let enabled = |bundle: &str| layers.iter().filter_map(|layer| layer.get(bundle)).any(|entry| enables(&entry.node));
+    let is_enabled =
+        |bundle: &str| layers.iter().filter_map(|layer| layer.get(bundle)).any(|entry| enables(&entry.node));
     let bundles = stack.get(FIELD).into_iter().flat_map(|entry| fields(&entry.node));
-    let needed = bundles.filter(|(name, _)| has_override || enabled(name));
+    let needed = bundles.filter(|(name, _)| has_override || is_enabled(name));
     needed.filter_map(|(name, path)| Some((name.clone(), program.library.join(text(&path.node)?)))).collect()
 }
 
@@ -37,7 +40,7 @@ fn text(node: &Node) -> Option<&str> {
     if let Value::Text(text) = &node.value { Some(text) } else { None }
 }
 
-/// Replaces the import path of a bundle by its value.
+/// Replaces the import path of a bundle with the bundle.
 pub fn insert(stack: &mut Node, name: String, bundle: Node) {
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(bundles)) = stack.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
@@ -54,7 +57,7 @@ pub fn has_source(service: &Node) -> bool {
 }
 
 /// Returns the bundles by name.
-pub fn of(bundles: &Node) -> impl Iterator<Item = (&str, &Node)> {
+pub fn by_name(bundles: &Node) -> impl Iterator<Item = (&str, &Node)> {
     fields(bundles).map(|(name, entry)| (name.as_str(), &entry.node))
 }
 
@@ -63,29 +66,29 @@ fn fields(node: &Node) -> impl Iterator<Item = (&String, &Entry)> {
     fields.into_iter().flatten()
 }
 
-/// An environment's settings about bundles, read before the layers are merged.
-pub struct Settings<'a> {
-    /// The common settings and the environment's, in the order in which they are merged.
+/// The settings of one environment about bundles, read before the layers are merged.
+pub struct BundleSettings<'a> {
+    /// The common settings, then the environment's layer.
     layers: [&'a Node; 2],
 }
 
-impl<'a> Settings<'a> {
+impl<'a> BundleSettings<'a> {
     pub fn read(layers: [&'a Node; 2]) -> Self {
-        Settings { layers }
+        BundleSettings { layers }
     }
 
-    /// Returns a field of a bundle's settings: the environment's own, or the common one.
+    /// Returns a field of a bundle's settings: the one in the environment's layer, or else the common one.
     fn setting(&self, bundle: &str, field: &str) -> Option<&'a Value> {
-        let own = self.layers.iter().rev().filter_map(|layer| layer.get(bundle)?.node.get(field));
-        own.map(|entry| &entry.node.value).next()
+        let values = self.layers.iter().rev().filter_map(|layer| layer.get(bundle)?.node.get(field));
+        values.map(|entry| &entry.node.value).next()
     }
 
-    /// Tells whether the environment includes a bundle: as it sets `enabled`.
-    pub fn include(&self, bundle: &str) -> bool {
+    /// Returns whether the environment includes a bundle, which is so if `enabled` is true.
+    pub fn includes(&self, bundle: &str) -> bool {
         matches!(self.setting(bundle, ENABLED), Some(Value::Bool(true)))
     }
 
-    /// Returns the layers of a bundle with this name, the most specific first.
+    /// Returns the layers of a bundle with this name: the layer for its size, then the layer for all sizes.
     pub fn layers<'b>(&self, name: &str, bundle: &'b Node) -> impl Iterator<Item = &'b Node> + use<'b> {
         let size = match self.setting(name, "size") {
             Some(Value::Text(size)) => size,
@@ -96,15 +99,15 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Adds the fields of a bundle's layer that the stack does not set; the stack removes one with `null`.
+/// Adds the fields of a bundle's layer that the stack does not set. A field that the stack sets to `null` is removed.
 pub fn complete(stack: &mut Node, layer: &Node) {
     let (Value::Record(stack), Value::Record(layer)) = (&mut stack.value, &layer.value) else { return };
     for (key, entry) in layer {
         match stack.get_mut(key) {
-            Some(set) if set.node.value == Value::Null => {
+            Some(declared) if declared.node.value == Value::Null => {
                 stack.remove(key);
             }
-            Some(set) => complete(&mut set.node, &entry.node),
+            Some(declared) => complete(&mut declared.node, &entry.node),
             None => {
                 stack.insert(key.clone(), entry.clone());
             }

@@ -5,17 +5,18 @@ use super::node::{Mark, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::credential_formats;
 
-/// Returns a finding for each text or key of the stack that has the format of a known credential, including layers and
-/// disabled parts.
+/// Returns a finding for each text or key of the stack that has the format of a known credential. Searches the layers
+/// of all environments and disabled parts too.
 pub fn check(root: &Node) -> Vec<KeyedFinding> {
-    let mut search = CredentialSearch { steps: Vec::new(), found: Vec::new() };
+    let mut search = CredentialSearch { steps: Vec::new(), findings: Vec::new() };
     search.search_node(root);
-    search.found
+    search.findings
 }
 
+/// A search through the tree of a stack. `steps` is the path of the current node.
 struct CredentialSearch<'a> {
     steps: Vec<Step<'a>>,
-    found: Vec<KeyedFinding>,
+    findings: Vec<KeyedFinding>,
 }
 
 impl<'a> CredentialSearch<'a> {
@@ -27,7 +28,7 @@ impl<'a> CredentialSearch<'a> {
                 } else {
                     credential_formats::find(text)
                 };
-                self.found.extend(format.map(|format| self.report(format, None)));
+                self.findings.extend(format.map(|format| self.report(format, None)));
             }
             Value::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
@@ -36,8 +37,8 @@ impl<'a> CredentialSearch<'a> {
             }
             Value::Record(fields) => {
                 for (key, entry) in fields {
-                    // The path would show the key.
-                    self.found.extend(credential_formats::find(key).map(|format| self.report(format, entry.key)));
+                    // The finding is about the record, since a path to the field would show the key.
+                    self.findings.extend(credential_formats::find(key).map(|format| self.report(format, entry.key)));
                     self.visit_child(Step::Key(key), &entry.node);
                 }
             }
@@ -53,11 +54,7 @@ impl<'a> CredentialSearch<'a> {
 
     /// Returns whether the current text is an explanation that only people read.
     fn is_explanation(&self) -> bool {
-        let keys = self.steps.iter().rev().take(2).enumerate();
-        keys.into_iter().any(|(above, step)| match step {
-            Step::Key(key) => (above == 0 && ["external", "comment"].contains(key)) || (above == 1 && *key == "waive"),
-            Step::Index(_) => false,
-        })
+        matches!(self.steps.as_slice(), [.., Step::Key("external" | "comment")] | [.., Step::Key("waive"), _])
     }
 
     fn report(&self, format: &str, key_mark: Option<Mark>) -> KeyedFinding {
@@ -74,17 +71,17 @@ impl<'a> CredentialSearch<'a> {
 
     /// Returns the advice for using a secret in the current field.
     fn hint(&self) -> &'static str {
-        let inside =
+        let is_inside =
             |fields: &[&str]| self.steps.iter().any(|step| matches!(step, Step::Key(key) if fields.contains(key)));
-        if inside(&["databases"]) && !inside(&["services"]) {
+        if is_inside(&["databases"]) && !is_inside(&["services"]) {
             "rows and functions are the same in all environments: let a service that has the secret write the value"
-        } else if inside(&["env", "extra_env"]) {
+        } else if is_inside(&["env", "extra_env"]) {
             "`nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; `nself.database_url \"main\"` for a database of the stack"
-        } else if inside(&["template"]) {
+        } else if is_inside(&["template"]) {
             "a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
-        } else if inside(&["external"]) {
+        } else if is_inside(&["external"]) {
             "describe the secret; put its value into `deploy/<environment>/secrets/`, which git ignores"
-        } else if inside(&["build"]) {
+        } else if is_inside(&["build"]) {
             "build arguments stay in the image: pass the secret to the running service, `env.NAME = nself.secret \"name\"`"
         } else {
             "`secret_files = [\"name\"]` mounts it below /run/secrets, with `secrets.name = nself.external \"what it is\"`"
@@ -109,8 +106,8 @@ mod tests {
             "environments": {"prod": {"services": {"a": {"env": {"A": {"join": ["x", token]}}}}}},
             "secrets": {"url": {"external": "such as postgres://user:password@host/name"}},
         }));
-        let found = check(&node);
-        let paths: Vec<String> = found.iter().map(|found| found.finding.path.to_string()).collect();
+        let findings = check(&node);
+        let paths: Vec<String> = findings.iter().map(|keyed| keyed.finding.path.to_string()).collect();
         assert_eq!(
             paths,
             [
@@ -121,6 +118,6 @@ mod tests {
                 "services.a.env.URL",
             ]
         );
-        assert!(!format!("{found:?}").contains("ghp_"), "{found:?}");
+        assert!(!format!("{findings:?}").contains("ghp_"), "{findings:?}");
     }
 }

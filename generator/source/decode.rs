@@ -16,7 +16,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::checked;
 use crate::words;
 
-/// A finding, with the position of the key if it concerns the key rather than the value.
+/// A finding. `key_mark` is the place of the key if the finding concerns the key rather than the value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyedFinding {
     pub finding: Diagnostic,
@@ -27,9 +27,9 @@ pub struct KeyedFinding {
 pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>) {
     let findings = Findings::default();
     let value = checked::collect_refusals(|| Decoder { node, place: None, findings: &findings }.decode_fitting());
-    let mut found = findings.provisional.into_inner();
-    found.extend(findings.final_findings.into_inner());
-    (value, found)
+    let mut all_findings = findings.provisional.into_inner();
+    all_findings.extend(findings.final_findings.into_inner());
+    (value, all_findings)
 }
 
 /// Decodes JSON that nself wrote.
@@ -37,14 +37,14 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>
 /// # Errors
 /// The first finding, as text with its path.
 pub fn decode_json<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, String> {
-    let (value, found) = decode(&value.into());
-    match found.into_iter().next() {
+    let (value, findings) = decode(&value.into());
+    match findings.into_iter().next() {
         Some(KeyedFinding { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
         None => value.ok_or_else(String::new),
     }
 }
 
-/// [`decode_json`] for the objects of a database's snapshot.
+/// Decodes the objects of a database's snapshot with [`decode_json`].
 pub struct JsonDecoder;
 
 impl ObjectDecoder for JsonDecoder {
@@ -76,13 +76,15 @@ impl Findings {
     }
 }
 
-/// A path as a linked list of steps, the last one first. The list lives on the call stack, since most paths are never used.
+/// A path as a linked list of steps, the last one first. The list lives on the call stack, since most paths are never
+/// used.
 #[derive(Clone, Copy)]
 struct Place<'p> {
     parent: Option<&'p Place<'p>>,
     step: Step<'p>,
 }
 
+/// One step of a path.
 #[derive(Clone, Copy)]
 pub(super) enum Step<'p> {
     Key(&'p str),
@@ -108,7 +110,7 @@ const MAX_SHOWN_KEY: usize = 64;
 
 impl<'a> Decoder<'a, '_> {
     /// Calls `work` with the decoder of a child of this node.
-    pub(super) fn child<T>(&self, step: Step, node: &'a Node, work: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
+    pub(super) fn with_child<T>(&self, step: Step, node: &'a Node, work: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
         let place = Place { parent: self.place, step };
         work(Decoder { node, place: Some(&place), findings: self.findings })
     }
@@ -128,28 +130,28 @@ impl<'a> Decoder<'a, '_> {
     /// Returns whether decoding skips the child at this step.
     pub(super) fn skips(&self, step: Step) -> bool {
         let skipped = self.findings.skipped.borrow();
-        !skipped.is_empty() && self.child(step, self.node, |decoder| skipped.contains(&decoder.path()))
+        !skipped.is_empty() && self.with_child(step, self.node, |decoder| skipped.contains(&decoder.path()))
     }
 
-    /// Decodes this node. serde stops at a type mismatch. The mismatch is then reported and its field skipped, and this node
-    /// is decoded again, until no mismatch is left. Returns `None` if the node itself does not fit; decoding then skips it.
+    /// Decodes this node. serde stops at a type mismatch: the mismatch is then reported, its field is skipped, and this
+    /// node is decoded again, until no mismatch is left. Returns `None` if the node itself does not fit, and skips it.
     pub(super) fn decode_fitting<T: Deserialize<'a>>(&self) -> Option<T> {
-        let before = self.findings.provisional_count();
+        let count_before = self.findings.provisional_count();
         loop {
             let mismatch = match self.decode_at(None, |decoder| T::deserialize(decoder)) {
                 Ok(value) => return Some(value),
                 Err(mismatch) => mismatch,
             };
-            match self.report_and_skip(mismatch, before) {
+            match self.report_and_skip(mismatch, count_before) {
                 Retry::Again => {}
                 Retry::GiveUp => return None,
             }
         }
     }
 
-    /// Reports a mismatch and skips its field. `before` is the number of provisional findings before this node.
-    fn report_and_skip(&self, mismatch: TypeMismatch, before: usize) -> Retry {
-        let here = self.path();
+    /// Reports a mismatch and skips its field. `count_before` is the number of provisional findings before this node.
+    fn report_and_skip(&self, mismatch: TypeMismatch, count_before: usize) -> Retry {
+        let node_path = self.path();
         let path = mismatch.path.unwrap_or_default();
         let mut skipped = self.findings.skipped.borrow_mut();
         // Do not report again: a skipped field that is now missing, or a field that failed before.
@@ -160,15 +162,15 @@ impl<'a> Decoder<'a, '_> {
             let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
             self.findings.final_findings.borrow_mut().push(KeyedFinding { finding, key_mark: None });
         }
-        let is_below = path != here && path.starts_with(&here);
+        let is_below = path != node_path && path.starts_with(&node_path);
         // A field that is skipped already would fail in the same way again.
         let is_new = is_below && skipped.insert(path);
         if !is_new {
-            skipped.insert(here);
-            self.findings.make_final_since(before);
+            skipped.insert(node_path);
+            self.findings.make_final_since(count_before);
             return Retry::GiveUp;
         }
-        self.findings.provisional.borrow_mut().truncate(before);
+        self.findings.provisional.borrow_mut().truncate(count_before);
         Retry::Again
     }
 
@@ -179,12 +181,12 @@ impl<'a> Decoder<'a, '_> {
         decode: impl FnOnce(Self) -> Result<T, TypeMismatch>,
     ) -> Result<T, TypeMismatch> {
         let value = decode(*self);
-        self.report(checked::take_refusals(), key_mark);
+        self.report_refusals(checked::take_refusals(), key_mark);
         value.map_err(|mismatch| self.with_path(mismatch))
     }
 
-    fn report(&self, refused: Vec<checked::Refusal>, key_mark: Option<Mark>) {
-        for refusal in refused {
+    fn report_refusals(&self, refusals: Vec<checked::Refusal>, key_mark: Option<Mark>) {
+        for refusal in refusals {
             let finding =
                 Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
             self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark });
@@ -197,7 +199,7 @@ impl<'a> Decoder<'a, '_> {
 
     /// Returns the mismatch between the type of this node and the expected type.
     fn wrong_type(&self, expected: &dyn de::Expected) -> TypeMismatch {
-        let found = match &self.node.value {
+        let actual = match &self.node.value {
             Value::Null | Value::Broken => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
             Value::Integer(value) => Unexpected::Signed(*value),
@@ -206,10 +208,10 @@ impl<'a> Decoder<'a, '_> {
             Value::Array(_) => Unexpected::Seq,
             Value::Record(_) => Unexpected::Map,
         };
-        de::Error::invalid_type(found, expected)
+        de::Error::invalid_type(actual, expected)
     }
 
-    fn scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {
+    fn visit_scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Null | Value::Broken => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
@@ -220,18 +222,18 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
-    fn unknown(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
-        let shown = match key.char_indices().nth(MAX_SHOWN_KEY) {
+    fn report_unknown_field(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
+        let shown_key = match key.char_indices().nth(MAX_SHOWN_KEY) {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
         let near = words::nearest(key, fields.iter().copied());
-        let known = fields.join(", ");
+        let field_names = fields.join(", ");
         let hint = near
             .map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"));
         let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
-            .message(format!("there is no field `{shown}` here"))
-            .expected(format!("one of {known}"))
+            .message(format!("there is no field `{shown_key}` here"))
+            .expected(format!("one of {field_names}"))
             .hint(hint);
         self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark: mark });
     }
@@ -242,7 +244,7 @@ impl<'a> Decoder<'a, '_> {
 macro_rules! scalars {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
-            self.scalar(visitor)
+            self.visit_scalar(visitor)
         }
     )*};
 }
@@ -254,7 +256,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         match &self.node.value {
             Value::Array(_) => self.deserialize_seq(visitor),
             Value::Record(_) => self.deserialize_map(visitor),
-            _ => self.scalar(visitor),
+            _ => self.visit_scalar(visitor),
         }
     }
 
@@ -287,20 +289,20 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        known: &'static [&'static str],
+        field_names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, TypeMismatch> {
-        static NONE: BTreeMap<String, Entry> = BTreeMap::new();
+        static NO_FIELDS: BTreeMap<String, Entry> = BTreeMap::new();
         let fields = match &self.node.value {
             Value::Record(fields) => fields,
-            // The evaluation of the record failed, which was reported. All fields get their defaults.
-            Value::Null | Value::Broken => &NONE,
+            // The evaluation of the record failed and was reported. All fields get their defaults.
+            Value::Null | Value::Broken => &NO_FIELDS,
             _ => return Err(self.wrong_type(&visitor)),
         };
-        for (key, entry) in fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            self.unknown(key, entry.key, known);
+        for (key, entry) in fields.iter().filter(|(key, _)| !field_names.contains(&key.as_str())) {
+            self.report_unknown_field(key, entry.key, field_names);
         }
-        visitor.visit_map(Entries::new(self, fields, Some(known)))
+        visitor.visit_map(Entries::new(self, fields, Some(field_names)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

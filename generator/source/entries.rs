@@ -17,8 +17,8 @@ use super::type_mismatch::TypeMismatch;
 pub struct Entries<'a, 'p> {
     decoder: Decoder<'a, 'p>,
     fields: btree_map::Iter<'a, String, Entry>,
-    /// The fields of a struct; other fields and fields without a value are not read. `None` for a map.
-    known: Option<&'static [&'static str]>,
+    /// The names of a struct's fields; other fields and fields without a value are not read. `None` for a map.
+    field_names: Option<&'static [&'static str]>,
     /// The last key that was read, with its value.
     current: Option<(&'a str, &'a Node)>,
 }
@@ -27,19 +27,19 @@ impl<'a, 'p> Entries<'a, 'p> {
     pub fn new(
         decoder: Decoder<'a, 'p>,
         fields: &'a BTreeMap<String, Entry>,
-        known: Option<&'static [&'static str]>,
+        field_names: Option<&'static [&'static str]>,
     ) -> Self {
-        Entries { decoder, fields: fields.iter(), known, current: None }
+        Entries { decoder, fields: fields.iter(), field_names, current: None }
     }
 
     /// Moves to the next field to read.
     fn advance(&mut self) -> Option<(&'a str, &'a Entry)> {
-        let (decoder, known) = (self.decoder, self.known);
-        let mut read = self.fields.by_ref().filter(|(key, entry)| {
-            known.is_none_or(|known| !entry.node.value.is_nothing() && known.contains(&key.as_str()))
+        let (decoder, field_names) = (self.decoder, self.field_names);
+        let mut fields_to_read = self.fields.by_ref().filter(|(key, entry)| {
+            field_names.is_none_or(|names| !entry.node.value.is_nothing() && names.contains(&key.as_str()))
                 && !decoder.skips(Step::Key(key))
         });
-        let (key, entry) = read.next()?;
+        let (key, entry) = fields_to_read.next()?;
         self.current = Some((key, &entry.node));
         Some((key, entry))
     }
@@ -76,29 +76,29 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, TypeMismatch> {
         let Some((key, entry)) = self.advance() else { return Ok(None) };
         let read = |decoder: Decoder<'de, '_>| decoder.decode_at(entry.key, |_| seed.deserialize(Key(key)));
-        self.decoder.child(Step::Key(key), &entry.node, read).map(Some)
+        self.decoder.with_child(Step::Key(key), &entry.node, read).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TypeMismatch> {
         let Some((key, node)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        self.decoder.child(Step::Key(key), node, |decoder| decoder.decode_at(None, |decoder| seed.deserialize(decoder)))
+        self.decoder
+            .with_child(Step::Key(key), node, |decoder| decoder.decode_at(None, |decoder| seed.deserialize(decoder)))
     }
 
     /// Reads a whole entry, so that an entry that does not fit can be skipped.
     fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, TypeMismatch> {
         let findings = self.decoder.findings;
         loop {
-            let before = findings.provisional_count();
+            let count_before = findings.provisional_count();
             let Some(key) = self.next_key()? else { return Ok(None) };
-            let value = self
-                .current
-                .take()
-                .and_then(|(name, node)| self.decoder.child(Step::Key(name), node, |decoder| decoder.decode_fitting()));
+            let value = self.current.take().and_then(|(name, node)| {
+                self.decoder.with_child(Step::Key(name), node, |decoder| decoder.decode_fitting())
+            });
             if let Some(value) = value {
                 return Ok(Some((key, value)));
             }
             // The entry is not read again, so the findings about its key are final.
-            findings.make_final_since(before);
+            findings.make_final_since(count_before);
         }
     }
 }
@@ -121,13 +121,15 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, TypeMismatch> {
         let Some((step, node)) = self.next() else { return Ok(None) };
-        self.decoder.child(step, node, |decoder| decoder.decode_at(None, |decoder| seed.deserialize(decoder))).map(Some)
+        self.decoder
+            .with_child(step, node, |decoder| decoder.decode_at(None, |decoder| seed.deserialize(decoder)))
+            .map(Some)
     }
 
     /// Reads the next item that fits, as [`MapAccess::next_entry`] does for entries.
     fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, TypeMismatch> {
         while let Some((step, node)) = self.next() {
-            if let Some(value) = self.decoder.child(step, node, |decoder| decoder.decode_fitting()) {
+            if let Some(value) = self.decoder.with_child(step, node, |decoder| decoder.decode_fitting()) {
                 return Ok(Some(value));
             }
         }
@@ -135,7 +137,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
     }
 }
 
-/// `{ secret = "name" }`: a variant with its content.
+/// A variant with its content, such as `{ secret = "name" }`.
 pub struct Variant<'a, 'p> {
     pub decoder: Decoder<'a, 'p>,
     pub fields: &'a BTreeMap<String, Entry>,
@@ -155,7 +157,7 @@ impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), TypeMismatch> {
         let Some((name, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
         let read = |decoder: Decoder<'de, '_>| decoder.decode_at(entry.key, |_| seed.deserialize(Key(name)));
-        let value = self.decoder.child(Step::Key(name), &entry.node, read)?;
+        let value = self.decoder.with_child(Step::Key(name), &entry.node, read)?;
         Ok((value, Content { decoder: self.decoder, name, node: &entry.node }))
     }
 }
@@ -168,14 +170,14 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, TypeMismatch> {
-        self.decoder.child(Step::Key(self.name), self.node, |decoder| {
+        self.decoder.with_child(Step::Key(self.name), self.node, |decoder| {
             decoder.decode_at(None, |decoder| seed.deserialize(decoder))
         })
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, TypeMismatch> {
         let read = |decoder: Decoder<'de, '_>| de::Deserializer::deserialize_any(decoder, visitor);
-        self.decoder.child(Step::Key(self.name), self.node, read)
+        self.decoder.with_child(Step::Key(self.name), self.node, read)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -184,6 +186,6 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
         visitor: V,
     ) -> Result<V::Value, TypeMismatch> {
         let read = |decoder: Decoder<'de, '_>| de::Deserializer::deserialize_struct(decoder, "", fields, visitor);
-        self.decoder.child(Step::Key(self.name), self.node, read)
+        self.decoder.with_child(Step::Key(self.name), self.node, read)
     }
 }

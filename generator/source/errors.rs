@@ -1,13 +1,13 @@
-//! Findings about errors of the Nickel evaluator: at a place in the user's files if the error has one, in plain words,
-//! with the code, the expectation and the fix that the contract's notes give.
+//! Turns errors of the Nickel evaluator into findings in plain words, at a place in the user's files if the error has
+//! one. The notes of the library's contracts set the code, the expectation and the hint of a finding.
 
 use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
 use nickel_lang_core::files::Files;
 
 use super::explain;
-use super::imports::Outside;
+use super::imports::OutsideImport;
 use super::node::{Finding, Mark};
-use super::reading::Refused;
+use super::reading::RefusedFile;
 use super::source_map::SourceMap;
 use crate::codes::Code;
 use crate::files::Reason;
@@ -66,12 +66,12 @@ pub fn too_large() -> Finding {
     }
 }
 
-/// Returns a finding about an import outside the project. It names only the last part of the path.
-pub fn import_outside(import: &Outside) -> Finding {
-    let Outside { place, name } = import;
+/// Returns a finding about an import outside the project. The message shows only the file's name without its folders.
+pub fn import_outside(import: &OutsideImport) -> Finding {
+    let OutsideImport { place, name } = import;
     let (message, hint) = match place {
         Some(_) => (format!("the import of `{name}` points outside the project"), "copy the file into the project"),
-        None => (format!("`{name}` is a link to a file outside its folder"), "replace the link by the stack file"),
+        None => (format!("`{name}` is a link to a file outside its folder"), "replace the link with the stack file"),
     };
     Finding {
         hint: format!("{hint}, or allow its folder with --allow-import DIR"),
@@ -80,14 +80,14 @@ pub fn import_outside(import: &Outside) -> Finding {
 }
 
 /// Returns a finding about a file that may not be read, before it is read.
-pub fn refused_file(refused: &Refused) -> Finding {
-    let Refused { import, reason } = refused;
+pub fn refused_file(refused: &RefusedFile) -> Finding {
+    let RefusedFile { import, reason } = refused;
     match reason {
         None => import_outside(import),
         Some(reason) => {
             let (code, hint) = match reason {
                 Reason::TooLarge(_) => (Code::FileTooLarge, "split the file, or import less"),
-                _ => (Code::NotPlain, "replace the link by the file"),
+                _ => (Code::NotPlain, "replace the link with the file"),
             };
             let message = format!("the import of `{}`: {}", import.name, reason.in_words());
             Finding { hint: hint.to_owned(), ..without_place(code, message) }
@@ -95,7 +95,7 @@ pub fn refused_file(refused: &Refused) -> Finding {
     }
 }
 
-/// Removes the folders of this machine from the texts of findings, and limits their length.
+/// Removes absolute folders from the texts of findings, and limits their length.
 pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     for finding in findings {
         let related = finding.related.iter_mut().map(|(_, message)| message);
@@ -105,19 +105,20 @@ pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     }
 }
 
-/// The maximum number of characters of a program's text in a message.
-const SHOWN: usize = 500;
+/// Maximum number of characters of a text in a finding. A program can make its own texts arbitrarily long.
+const MAX_TEXT_LENGTH: usize = 500;
 
 fn with_bounded_length(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_TEXT_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-/// Returns one finding per diagnostic that Nickel would print. Notes such as `code: NS107` set its parts.
+/// Returns one finding per diagnostic that Nickel would print. The library's contracts add notes to a diagnostic, such
+/// as `code: NS107`, which replace parts of the finding.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
-    let code = code(&error);
+    let code = code_of(&error);
     let advice = explain::advice_for(&error);
     let value_kind = blamed_kind(&error);
     let mut files = files.clone();
@@ -128,10 +129,8 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
             break;
         }
         let mut finding = without_place(code, message_text(&diagnostic.message));
-        if let Some(advice) = &advice {
-            finding.message.clone_from(&advice.message);
-            finding.expected.clone_from(&advice.expected);
-            finding.hint.clone_from(&advice.hint);
+        if let Some(explain::Advice { message, expected, hint }) = &advice {
+            finding = Finding { message: message.clone(), expected: expected.clone(), hint: hint.clone(), ..finding };
         }
         let mut marks: Vec<(Mark, &str)> = Vec::new();
         for label in &diagnostic.labels {
@@ -141,15 +140,16 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
                 continue;
             };
             if label.message == "expected type" && places.is_library(mark) {
-                finding.expected = readable(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
+                finding.expected =
+                    contract_in_words(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
             }
             marks.push((mark, label.message.as_str()));
         }
-        let first = marks.iter().position(|(mark, _)| places.is_user(*mark));
+        let first_in_user_file = marks.iter().position(|(mark, _)| places.is_user(*mark));
         // If no place is in a file of the user, the path of the field locates the finding.
-        finding.mark = first.map(|first| marks[first].0);
+        finding.mark = first_in_user_file.map(|i| marks[i].0);
         for (i, (mark, message)) in marks.iter().enumerate() {
-            if Some(i) == first {
+            if Some(i) == first_in_user_file {
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
                     finding.message = format!("{}: {}", finding.message, message_text(message));
                 }
@@ -166,12 +166,11 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
             let label = diagnostic.labels.first();
             let source = label.map(|label| files.source(label.file_id)).unwrap_or_default();
             let at = label.map(|label| label.range.start).unwrap_or_default();
-            let (message, hint) = explain::syntax(source, at, &finding.message);
-            finding.message = message.map_or(finding.message, str::to_owned);
-            finding.hint = hint.into();
+            let (message, hint) = explain::syntax_advice(source, at, &finding.message);
+            finding = Finding { message: message.map_or(finding.message, str::to_owned), hint: hint.into(), ..finding };
         }
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
-            note(&mut finding, line.trim());
+            apply_note(&mut finding, line.trim());
         }
         findings.push(finding);
     }
@@ -185,8 +184,7 @@ fn blamed_kind(error: &Error) -> Option<&'static str> {
     explain::kind(evaluated_arg.as_ref()?)
 }
 
-/// Completes the message of a built-in contract, which only has a few words: adds the type of the value and the
-/// expected type.
+/// Completes the short message of one of Nickel's own contracts with the type of the value and the expected type.
 fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
@@ -202,7 +200,7 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     finding.hint = explain::conversion_hint(kind.unwrap_or_default(), &finding.expected).into();
 }
 
-fn code(error: &Error) -> Code {
+fn code_of(error: &Error) -> Code {
     match error {
         Error::ParseErrors(_) => Code::Syntax,
         Error::ImportError(error) if matches!(**error, ImportErrorKind::ParseErrors(..)) => Code::Syntax,
@@ -216,7 +214,8 @@ fn code(error: &Error) -> Code {
     }
 }
 
-fn note(finding: &mut Finding, line: &str) {
+/// Sets the part of a finding that a note names: `code: …`, `expected: …` or `hint: …`.
+fn apply_note(finding: &mut Finding, line: &str) {
     let line = line.trim_start_matches("- ").trim();
     if let Some(code) = line.strip_prefix("code: ") {
         code.clone_into(&mut finding.code);
@@ -227,20 +226,20 @@ fn note(finding: &mut Finding, line: &str) {
     }
 }
 
-/// Returns a message without Nickel's words around it; empty for a contract without a message.
+/// Returns a message of Nickel without its standard words; empty for a contract without a message.
 fn message_text(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
-    let first = lines.next().unwrap_or_default();
-    if first.starts_with("contract broken by") {
+    let first_line = lines.next().unwrap_or_default();
+    if first_line.starts_with("contract broken by") {
         let notes: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         return notes.join(" ");
     }
-    // The finding has the place already.
-    first.split(" when parsing ").next().unwrap_or(first).to_owned()
+    // The rest of the line is the place, which the finding has already.
+    first_line.split(" when parsing ").next().unwrap_or(first_line).to_owned()
 }
 
-/// Returns a contract's name in ordinary words; empty for an unknown contract.
-fn readable(contract: &str) -> String {
+/// Returns the name of a contract in words for messages; empty for an unknown contract.
+fn contract_in_words(contract: &str) -> String {
     match contract {
         "String" => "text".into(),
         "Number" => "a number".into(),

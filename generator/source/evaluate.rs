@@ -1,5 +1,5 @@
-//! Runs a Nickel program and evaluates its value field by field. A failure does not end the evaluation, so one run reports
-//! every broken contract. No other module runs nickel-lang-core's evaluator.
+//! Runs a Nickel program and evaluates its value field by field. A failure does not end the evaluation, so one run
+//! reports every broken contract. No other module runs nickel-lang-core's evaluator.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,12 +42,12 @@ pub fn evaluate(program: &Program) -> Document {
     }
     let mut context: Context = VmContext::new(cache, std::io::sink(), NullReporter {});
     let (mut document, places) = evaluate_file(program, &mut context, main);
-    let imports = Imports::of(program, &context.import_resolver);
+    let imports = Imports::of_program(program, &context.import_resolver);
     document.inputs = imports.inputs;
     if let Some(outside) = imports.outside {
         let files = &context.import_resolver.sources.files;
-        let shown = only_finding(program, files, outside.place, errors::import_outside(&outside));
-        return Document { inputs: document.inputs, ..shown };
+        let refusal = only_finding(program, files, outside.place, errors::import_outside(&outside));
+        return Document { inputs: document.inputs, ..refusal };
     }
     if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
         document.findings.push(errors::not_a_stack());
@@ -57,7 +57,7 @@ pub fn evaluate(program: &Program) -> Document {
     document
 }
 
-/// Returns a document with one finding and without any content of the files that were read.
+/// Returns a document with one finding. The document has no content of the files that were read.
 fn only_finding(program: &Program, files: &Files, place: Option<(FileId, u32)>, finding: Finding) -> Document {
     let mut places = SourceMap::new(program);
     let mark = place.and_then(|(file, byte)| places.mark(files, file, byte));
@@ -93,12 +93,12 @@ struct Evaluation {
 }
 
 impl Evaluation {
-    /// Evaluates a value with everything in it. `path` is the path of the value.
+    /// Evaluates a value and all values in it. `path` is the path of the value.
     fn evaluate_node(&mut self, machine: &mut Machine, value: NickelValue, path: &mut Vec<String>) -> Node {
-        let written = pending_mark(value.pos_idx());
+        let declared_mark = pending_mark(value.pos_idx());
         if path.len() >= self.depth {
             let message = format!("records and arrays are nested deeper than {} levels", self.depth);
-            let finding = Finding { mark: written, ..errors::without_place(Code::EvaluationLimit, message) };
+            let finding = Finding { mark: declared_mark, ..errors::without_place(Code::EvaluationLimit, message) };
             return self.record_broken(path, finding);
         }
         let value = match machine.eval(value) {
@@ -106,18 +106,18 @@ impl Evaluation {
             Err(error) => {
                 machine.reset();
                 self.record_failure(machine, Error::EvalError(error), path);
-                return Node { value: Value::Broken, mark: written };
+                return Node { value: Value::Broken, mark: declared_mark };
             }
         };
-        let mark = pending_mark(value.pos_idx()).or(written);
+        let mark = pending_mark(value.pos_idx()).or(declared_mark);
         match self.convert(machine, (&value, mark), path) {
             Ok(value) => Node { value, mark },
             Err(finding) => self.record_broken(path, Finding { mark, ..finding }),
         }
     }
 
-    /// Evaluates a bundle of the library. No file of the library imports it, because to read and evaluate it takes longer
-    /// than a small stack does.
+    /// Evaluates a bundle of the library. No file of the library imports bundles, because reading and evaluating one
+    /// takes longer than evaluating a small stack.
     fn evaluate_bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Option<Node> {
         match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
             Ok(id) => self.evaluate_source(context, id, vec![bundles::FIELD.to_owned(), name.to_owned()]),
@@ -249,7 +249,8 @@ impl Evaluation {
         self.places.mark(&machine.import_resolver().sources.files, span.src_id, span.start.0)
     }
 
-    /// Replaces the pending marks of a tree. The machine borrows the table of positions until it is dropped.
+    /// Replaces the pending marks of a tree with places. They are pending because the machine borrows the table of
+    /// positions until it is dropped.
     fn resolve_marks(&mut self, context: &Context, node: &mut Node) {
         node.mark = node.mark.and_then(|mark| place_in_source(context, &mut self.places, mark));
         match &mut node.value {
@@ -260,7 +261,8 @@ impl Evaluation {
     }
 }
 
-/// The file of a pending mark, whose second number is an index into the table of positions.
+/// The file number of a pending mark. Its second number is not a line, but an index into the evaluator's table of
+/// positions, from which [`place_in_source`] finds the place.
 const PENDING: u32 = u32::MAX;
 
 fn pending_mark(index: PosIdx) -> Option<Mark> {
@@ -275,10 +277,12 @@ fn place_in_source(context: &Context, places: &mut SourceMap, mark: Mark) -> Opt
     places.mark(&context.import_resolver.sources.files, span.src_id, span.start.0)
 }
 
-/// Returns the nearest float of an exact number, which Nickel writes as a fraction such as `1/3`; `None` if it is larger
-/// than a float can be.
+/// Returns the float that is nearest to an exact number, which Nickel writes as a fraction such as `1/3`; `None` if the
+/// number is too large for a float.
 fn approximate(number: &str) -> Option<f64> {
     let parse = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
-    let float = number.split_once('/').map_or_else(|| parse(number), |(top, bottom)| parse(top) / parse(bottom));
+    let float = number
+        .split_once('/')
+        .map_or_else(|| parse(number), |(numerator, denominator)| parse(numerator) / parse(denominator));
     float.is_finite().then_some(float)
 }

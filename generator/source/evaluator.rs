@@ -1,5 +1,5 @@
 //! Evaluates a program in a child process with limits of time and memory. A program that does not end, needs too much
-//! memory or overflows the stack gives a finding.
+//! memory or overflows the stack causes a finding.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -32,14 +32,14 @@ impl Default for Limits {
 }
 
 /// Stack size of the evaluating thread in bytes. Nickel's recursion depth grows with the nesting of a program.
-const STACK: usize = 512 << 20;
-/// Maximum size of the document in bytes. A stack of 5,000 services needs a tenth of it.
-const OUTPUT: u64 = 64 << 20;
+const STACK_SIZE: usize = 512 << 20;
+/// Maximum size of the child's document in bytes. A stack of 5,000 services needs a tenth of it.
+const MAX_OUTPUT: u64 = 64 << 20;
 
 /// Runs the evaluation in this process, on a thread with a large stack.
 pub fn in_process(program: &Program) -> Document {
-    let run = |program: Program| move || evaluate(&program);
-    let thread = std::thread::Builder::new().stack_size(STACK).spawn(run(program.clone()));
+    let evaluation = |program: Program| move || evaluate(&program);
+    let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(evaluation(program.clone()));
     thread
         .ok()
         .and_then(|thread| thread.join().ok())
@@ -62,21 +62,21 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
         Ok(child) => child,
         Err(error) => return document_with_error(Code::Io, format!("the evaluator cannot be started: {error}")),
     };
-    let (done, waiting) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     if let Some(mut stdout) = child.stdout.take() {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            let read = stdout.by_ref().take(OUTPUT + 1).read_to_end(&mut bytes);
-            let _ = done.send(read.map(|_| bytes));
+            let read = stdout.by_ref().take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
+            let _ = sender.send(read.map(|_| bytes));
         });
     }
-    let answer = waiting.recv_timeout(limits.time);
+    let output = receiver.recv_timeout(limits.time);
     let _ = child.kill();
     let status = child.wait();
-    match (answer, status) {
+    match (output, status) {
         (Err(_), _) => stopped_evaluation(&format!("it took longer than {} s", limits.time.as_secs())),
-        (Ok(Ok(bytes)), _) if bytes.len() as u64 > OUTPUT => {
-            stopped_evaluation(&format!("its value is larger than {} MiB", OUTPUT >> 20))
+        (Ok(Ok(bytes)), _) if bytes.len() as u64 > MAX_OUTPUT => {
+            stopped_evaluation(&format!("its value is larger than {} MiB", MAX_OUTPUT >> 20))
         }
         (Ok(Ok(bytes)), Ok(_)) if !bytes.is_empty() => serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| document_with_error(Code::Internal, "the evaluator's output is damaged".into())),
@@ -85,12 +85,12 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
             "it needs more than {} MiB of memory, or nests too deeply",
             limits.memory >> 20
         )),
-        _ => document_with_error(Code::Internal, "the evaluator gave no output".into()),
+        _ => document_with_error(Code::Internal, "the evaluator's output cannot be read".into()),
     }
 }
 
-fn stopped_evaluation(why: &str) -> Document {
-    document_with_error(Code::EvaluationLimit, format!("the evaluation was stopped: {why}"))
+fn stopped_evaluation(reason: &str) -> Document {
+    document_with_error(Code::EvaluationLimit, format!("the evaluation was stopped: {reason}"))
 }
 
 fn document_with_error(code: Code, message: String) -> Document {
@@ -111,6 +111,6 @@ pub fn child(arguments: &[OsString]) -> ExitCode {
         depth: usize::try_from(depth).unwrap_or(usize::MAX),
     };
     let document = in_process(&program);
-    let written = serde_json::to_string(&document).is_ok_and(|text| terminal::send(&text).is_ok());
-    ExitCode::from(u8::from(!written))
+    let is_sent = serde_json::to_string(&document).is_ok_and(|text| terminal::send(&text).is_ok());
+    ExitCode::from(u8::from(!is_sent))
 }

@@ -46,7 +46,9 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
                     hint: words::suggestion(id.label(), names),
                 })
             }
-            EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => Some(merge(left_arg, right_arg)),
+            EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => {
+                Some(advice_for_merge(left_arg, right_arg))
+            }
             EvalErrorKind::NotAFunc(function, argument, _) => Some(advice_for_application(function, argument)),
             _ => None,
         },
@@ -60,7 +62,7 @@ fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
     names
 }
 
-fn merge(left: &NickelValue, right: &NickelValue) -> Advice {
+fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
     match (kind(left), kind(right)) {
         (Some(left), Some(right)) if left != right => Advice {
             message: format!("this is {left}, but {right} is needed"),
@@ -76,20 +78,20 @@ fn merge(left: &NickelValue, right: &NickelValue) -> Advice {
 }
 
 fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Advice {
-    let found = kind(function).unwrap_or("this");
-    let hint = match (found, kind(argument)) {
+    let function_kind = kind(function).unwrap_or("this");
+    let hint = match (function_kind, kind(argument)) {
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
         _ => "a `,` may be missing between the two values",
     };
-    Advice { message: format!("{found} is not a function"), hint: hint.into(), ..Advice::default() }
+    Advice { message: format!("{function_kind} is not a function"), hint: hint.into(), ..Advice::default() }
 }
 
-/// Returns the label of a further place of an error; `None` if the place does not help.
+/// Returns the label for a second place of an error, from Nickel's label; `None` if the place does not help.
 pub fn related_message(message: &str) -> Option<&str> {
     match message {
         "with this expression" => Some("the other value"),
-        "originally merged here" | "when combining the definitions of this field" | "applied here" => None,
-        "" => None,
+        // These labels do not tell which value is meant.
+        "" | "originally merged here" | "when combining the definitions of this field" | "applied here" => None,
         _ => Some(message),
     }
 }
@@ -111,7 +113,7 @@ pub fn kind(value: &NickelValue) -> Option<&'static str> {
     }
 }
 
-/// Returns the advice for turning a value of the type `found` into one of the type `expected`; empty if unknown.
+/// Returns the hint for converting a value of the type `found` to the type `expected`; empty if there is none.
 pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
     match (found, expected) {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
@@ -124,15 +126,15 @@ pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
             "remove the quotes"
         }
         ("text", expected) if expected.starts_with("an array") => "put it into brackets: `[\"…\"]`",
-        ("an array", "a record") => "give each a name: `{ name = … }`",
-        ("a function", _) => "it takes arguments: `nself.secret \"name\"`",
+        ("an array", "a record") => "give each item a name: `{ name = … }`",
+        ("a function", _) => "give the function its arguments, as in `nself.secret \"name\"`",
         _ => "",
     }
 }
 
-/// Returns a better message than Nickel's for a syntax error, if there is one, and the fix, from the text at the place
-/// of the error.
-pub fn syntax(source: &str, at: usize, message: &str) -> (Option<&'static str>, &'static str) {
+/// Returns the message for a syntax error, if there is a better one than Nickel's, and the hint. `at` is the byte
+/// offset of the error in the source.
+pub fn syntax_advice(source: &str, at: usize, message: &str) -> (Option<&'static str>, &'static str) {
     if source.starts_with('\u{FEFF}') {
         return (Some("the file begins with a byte order mark"), "save it as UTF-8 without one");
     }

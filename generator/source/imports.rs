@@ -15,13 +15,13 @@ use crate::files::real_path;
 pub struct Imports {
     /// Files that were read, and paths without a file, sorted.
     pub inputs: Vec<Input>,
-    /// The first import of a file outside the project, the library and the allowed folders.
-    pub outside: Option<Outside>,
+    /// The first import that is not allowed.
+    pub outside: Option<OutsideImport>,
 }
 
-/// An import that is not allowed.
+/// An import of a file outside the project, the library and the allowed folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outside {
+pub struct OutsideImport {
     /// The importing file and the byte at which its import begins; `None` for the stack itself.
     pub place: Option<(FileId, u32)>,
     /// The file's name without its folders.
@@ -29,9 +29,10 @@ pub struct Outside {
 }
 
 impl Imports {
-    pub fn of(program: &Program, cache: &CacheHub) -> Self {
-        let allowed: Vec<PathBuf> = allowed(program).into_iter().filter(|folder| *folder != program.library).collect();
-        let inside =
+    pub fn of_program(program: &Program, cache: &CacheHub) -> Self {
+        let allowed: Vec<PathBuf> =
+            allowed_folders(program).into_iter().filter(|folder| *folder != program.library).collect();
+        let is_inside =
             |path: &Path| real_path(path).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
 
         let mut inputs = Vec::new();
@@ -41,15 +42,17 @@ impl Imports {
                 // The folder of the importing file is searched before the library, so a file that is created there
                 // changes the result.
                 Some(name) => {
-                    let importing =
+                    let project_importers =
                         importers(cache, id).filter_map(|(importer, _)| Some((importer, path_of(cache, importer)?)));
-                    let others = importing.filter(|(id, path)| library_path(program, cache, *id, path).is_none());
+                    let project_importers =
+                        project_importers.filter(|(id, path)| library_path(program, cache, *id, path).is_none());
                     inputs.extend(
-                        others.filter_map(|(_, path)| Some(Input { path: path.parent()?.join(name), exists: false })),
+                        project_importers
+                            .filter_map(|(_, path)| Some(Input { path: path.parent()?.join(name), exists: false })),
                     );
                 }
                 None => {
-                    if !inside(path) {
+                    if !is_inside(path) {
                         outside.push(id);
                     }
                     inputs.push(Input { path: path.to_owned(), exists: true });
@@ -64,14 +67,14 @@ impl Imports {
 
 /// Returns the real paths of the folders whose files a program may read: the project, the library and the allowed
 /// folders.
-pub fn allowed(program: &Program) -> Vec<PathBuf> {
+pub fn allowed_folders(program: &Program) -> Vec<PathBuf> {
     let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
     let folders = [&project, &program.library].into_iter().chain(&program.allow_imports);
     folders.filter_map(|folder| real_path(folder).ok()).collect()
 }
 
 /// Returns whether a file belongs to the library.
-pub fn is_own(program: &Program, cache: &CacheHub, id: FileId) -> bool {
+pub fn is_library_file(program: &Program, cache: &CacheHub, id: FileId) -> bool {
     path_of(cache, id).is_some_and(|path| library_path(program, cache, id, path).is_some())
 }
 
@@ -83,7 +86,7 @@ fn library_path<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a P
 
 /// Returns the first import of a file outside the project. A file that only other outside files import is not named,
 /// since that would reveal their content.
-fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outside> {
+fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<OutsideImport> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let from_inside = |id: &FileId| {
         let places = importers(cache, *id).filter(|(importer, _)| !outside.contains(importer));
@@ -93,10 +96,10 @@ fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Opt
     match (placed, outside) {
         (_, []) => None,
         (Some((place, id)), _) => {
-            Some(Outside { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
+            Some(OutsideImport { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
         }
         // No file of the project imports it, so it is the stack file.
-        (None, _) => Some(Outside { place: None, name: name(&program.stack) }),
+        (None, _) => Some(OutsideImport { place: None, name: name(&program.stack) }),
     }
 }
 

@@ -16,7 +16,7 @@ const MARKER: &str = "nself_stack";
 
 /// Maximum memory for the trees of all environments together, in bytes. A stack of 5,000 services with three
 /// environments takes a quarter of it.
-const MEMORY: usize = 256 << 20;
+const MAX_MEMORY: usize = 256 << 20;
 
 /// Returns the environments of a document, each as one merged tree.
 pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
@@ -25,7 +25,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let mut common = fields.clone();
     let declared = common.remove("environments");
     common.remove(MARKER);
-    let bundles = common.remove(bundles::FIELD);
+    let bundle_field = common.remove(bundles::FIELD);
     let common = Node { value: Value::Record(common), mark: root.mark };
 
     let mut overlays: BTreeMap<String, Node> =
@@ -33,7 +33,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
         overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
     }
-    if let Some(finding) = oversize(&common, &overlays, MEMORY) {
+    if let Some(finding) = oversize_finding(&common, &overlays, MAX_MEMORY) {
         return (BTreeMap::new(), vec![finding]);
     }
     let mut environments = BTreeMap::new();
@@ -44,20 +44,21 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
             continue;
         }
         let mut merged = common.clone();
-        let settings = bundles::Settings::read([&common, &overlay]);
-        let bundles = bundles.iter().flat_map(|entry| bundles::of(&entry.node));
-        let (included, others): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.include(bundle));
-        let included: Vec<&Node> =
-            included.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
-        let others: Vec<&Node> = others.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
+        let settings = bundles::BundleSettings::read([&common, &overlay]);
+        let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
+        let (included, excluded): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.includes(bundle));
+        let layers = |(name, bundle)| settings.layers(name, bundle);
+        let included_layers: Vec<&Node> = included.into_iter().flat_map(layers).collect();
+        let excluded_layers: Vec<&Node> = excluded.into_iter().flat_map(layers).collect();
         let plugins = plugins::layers(&common, &overlay, merge);
-        let (plugins, other_plugins): (Vec<_>, Vec<_>) = plugins.into_iter().partition(|plugin| plugin.is_included);
-        included.into_iter().for_each(|layer| bundles::complete(&mut merged, layer));
+        let (plugins, excluded_plugins): (Vec<_>, Vec<_>) = plugins.into_iter().partition(|plugin| plugin.is_included);
+        included_layers.into_iter().for_each(|layer| bundles::complete(&mut merged, layer));
         findings.extend(plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
         merge(&mut merged, overlay);
-        let other_plugins = other_plugins.iter().map(|plugin| &plugin.layer);
-        others.into_iter().chain(other_plugins).for_each(|layer| bundles::remove_overrides(&mut merged, layer));
-        plugins::reduce(&mut merged);
+        let plugin_layers = excluded_plugins.iter().map(|plugin| &plugin.layer);
+        let excluded_layers = excluded_layers.into_iter().chain(plugin_layers);
+        excluded_layers.for_each(|layer| bundles::remove_overrides(&mut merged, layer));
+        plugins::replace_parts_by_names(&mut merged);
         if merged.get("profile").is_none() {
             if BUILT_IN.contains(&name.as_str()) {
                 if let Value::Record(fields) = &mut merged.value {
@@ -65,24 +66,27 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
                     fields.insert("profile".into(), Entry { key: None, node });
                 }
             } else {
-                findings.push(without_profile(&name));
+                findings.push(missing_profile_finding(&name));
                 continue;
             }
         }
         environments.insert(name, merged);
     }
     if environments.is_empty() && findings.is_empty() {
-        findings.push(
-            Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
-                .message("all environments have `enabled = false`")
-                .expected("at least one enabled environment"),
-        );
+        findings.push(all_disabled_finding());
     }
     (environments, findings)
 }
 
-/// Returns the finding for an environment without a profile; its name may be that of a built-in one, misspelt or in full.
-fn without_profile(name: &str) -> Diagnostic {
+fn all_disabled_finding() -> Diagnostic {
+    Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
+        .message("all environments have `enabled = false`")
+        .expected("at least one enabled environment")
+}
+
+/// Returns the finding for an environment without a profile. The hint names the built-in environment that may be meant,
+/// such as `prod` for `production`.
+fn missing_profile_finding(name: &str) -> Diagnostic {
     let finding = Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
         .message(format!("the environment `{name}` has no profile"))
         .expected("`profile = 'local`, 'staging or 'prod");
@@ -94,17 +98,17 @@ fn without_profile(name: &str) -> Diagnostic {
 }
 
 /// Returns a finding if the environments, each of which copies the common part, need more memory than `limit`.
-fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> Option<Diagnostic> {
+fn oversize_finding(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> Option<Diagnostic> {
     let common = common.memory();
-    let all =
-        overlays.values().fold(0_usize, |all, overlay| all.saturating_add(common).saturating_add(overlay.memory()));
-    (all > limit).then(|| {
+    let total =
+        overlays.values().fold(0_usize, |total, overlay| total.saturating_add(common).saturating_add(overlay.memory()));
+    (total > limit).then(|| {
         let mebibytes = |bytes: usize| (bytes >> 20).max(1);
         Diagnostic::error(Code::EvaluationLimit, path!("environments"))
             .message(format!(
                 "{} environments would take {} MiB of memory, since each copies the common part of {} MiB",
                 overlays.len(),
-                mebibytes(all),
+                mebibytes(total),
                 mebibytes(common)
             ))
             .expected(format!("at most {} MiB for all of them", mebibytes(limit)))
@@ -123,6 +127,7 @@ pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
     finding.expected(expected).hint(hint)
 }
 
+/// Merges an environment's layer into the common settings.
 fn merge(base: &mut Node, overlay: Node) {
     match (&mut base.value, overlay.value) {
         (Value::Record(base), Value::Record(overlay)) => {
@@ -132,10 +137,10 @@ fn merge(base: &mut Node, overlay: Node) {
                         base.remove(&key);
                     }
                     Some(old) => {
-                        // A merged record keeps the place of the common one.
-                        let gets_fields =
+                        // A merged record keeps the place of its key in the common settings.
+                        let are_records =
                             matches!((&old.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
-                        if !gets_fields {
+                        if !are_records {
                             old.key = entry.key.or(old.key);
                         }
                         merge(&mut old.node, entry.node);
@@ -149,14 +154,14 @@ fn merge(base: &mut Node, overlay: Node) {
         }
         // A layer that failed changes nothing, so that it causes no further finding.
         (_, Value::Null | Value::Broken) => {}
-        (value, new) => {
-            *value = without_nulls(Node { value: new, mark: None }).value;
+        (value, new_value) => {
+            *value = without_nulls(Node { value: new_value, mark: None }).value;
             base.mark = overlay.mark;
         }
     }
 }
 
-/// Returns the value of a key that only the layer has, without its `null` fields.
+/// Returns the node of a key that only the layer has, without its `null` fields.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
         let remaining = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
@@ -270,7 +275,7 @@ mod tests {
         let text = |bytes: usize| node(serde_json::json!({ "text": "x".repeat(bytes) }));
         let refused = |number: usize, common: usize, layer: usize| {
             let layers = (0..number).map(|i| (format!("e{i}"), text(layer))).collect();
-            oversize(&text(common), &layers, 1 << 20)
+            oversize_finding(&text(common), &layers, 1 << 20)
         };
         assert_eq!(refused(100, 10_000, 0), None);
         assert_eq!(refused(100, 0, 10_000), None);

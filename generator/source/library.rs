@@ -18,26 +18,26 @@ pub struct Library {
 
 impl Drop for Library {
     fn drop(&mut self) {
-        if let Some((above, name)) = &self.temporary {
-            let _ = above.remove_all(name);
+        if let Some((parent, name)) = &self.temporary {
+            let _ = parent.remove_all(name);
         }
     }
 }
 
 /// Returns the digest of the embedded library.
 pub fn digest() -> Digest {
-    let mut all = Vec::new();
+    let mut content = Vec::new();
     for (path, bytes) in FILES {
-        all.extend_from_slice(path.as_bytes());
-        all.push(0);
-        all.extend_from_slice(bytes);
-        all.push(0);
+        content.extend_from_slice(path.as_bytes());
+        content.push(0);
+        content.extend_from_slice(bytes);
+        content.push(0);
     }
-    Digest::of(&all)
+    Digest::of(&content)
 }
 
-/// Returns whether a file that was read below the library's folder has exactly the embedded bytes. The cache is in the
-/// project, so an untrusted checkout can contain other files or links there.
+/// Returns whether a file has exactly the embedded bytes of the library's file with this path. `inside` is its path in
+/// the library's folder. The cache is in the project, so an untrusted checkout can contain other files or links there.
 pub fn holds(inside: &Path, content: &str) -> bool {
     FILES.iter().any(|(path, bytes)| inside == Path::new("nself").join(path) && content.as_bytes() == *bytes)
 }
@@ -55,16 +55,16 @@ pub fn materialise(cache: &Root) -> io::Result<Library> {
     {
         return Ok(Library { folder: library_folder.path().join(name), temporary: None });
     }
-    let above = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
-    let private = format!("nself-{}", random_suffix()?);
+    let temp_folder = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
+    let private_name = format!("nself-{}", random_suffix()?);
     // Fails if the path exists: no other user may own the folder.
-    let library_folder = above.create_folder(&private, 0o700)?;
-    let library = Library { folder: library_folder.path().join("lib"), temporary: Some((above, private)) };
+    let library_folder = temp_folder.create_folder(&private_name, 0o700)?;
+    let library = Library { folder: library_folder.path().join("lib"), temporary: Some((temp_folder, private_name)) };
     write_library(&library_folder, "lib")?;
     Ok(library)
 }
 
-/// Returns whether the folder has every file with the embedded bytes and no links.
+/// Returns whether the folder `name` has every file of the library with the embedded bytes, and no links.
 fn is_complete(library_folder: &Folder, name: &str) -> bool {
     let Ok(Some(folder)) = library_folder.folder(name) else { return false };
     let content = |path: &str| folder.read(Path::new("nself").join(path), FileKind::Input);
@@ -161,8 +161,8 @@ mod tests {
     fn only_its_owner_can_read_the_private_folder() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let library = materialise(&file.path().join("cache")).unwrap();
-        let (above, name) = library.temporary.as_ref().unwrap();
-        assert_eq!(fs::metadata(above.path().join(name)).unwrap().permissions().mode() & 0o777, 0o700);
+        let (parent, name) = library.temporary.as_ref().unwrap();
+        assert_eq!(fs::metadata(parent.path().join(name)).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Reads a stack file into typed stacks, one for each environment, with the place of every field and all findings. Only
-//! this module uses Nickel; other modules use `Stack` and `Origins`.
+//! Reads a stack file into one typed stack per environment, with the place of every field, and all findings. Only this
+//! module uses Nickel; other modules use `Stack` and `Origins`.
 
 mod bundles;
 mod credentials;
@@ -38,7 +38,7 @@ use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
 use decode::KeyedFinding;
-use node::Document;
+use node::{Document, Node};
 use path_set::PathSet;
 use program::Program;
 
@@ -102,34 +102,32 @@ fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
 /// # Errors
 /// All findings, if no environment could be decoded.
 pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
-    let io = |error: std::io::Error| {
+    let library_error = |error: std::io::Error| {
         vec![
             Diagnostic::error(Code::StackUnreadable, FieldPath::root())
                 .message(format!("the files of the library cannot be written: {error}")),
         ]
     };
-    let unreadable = |error: std::io::Error| {
-        let shown = request.stack.display();
+    let stack_error = |error: std::io::Error| {
+        let path = request.stack.display();
         let hint = match error.kind() {
             std::io::ErrorKind::IsADirectory => {
                 format!("name the file: `{}`", request.stack.join("stack.ncl").display())
             }
-            std::io::ErrorKind::Other => "replace the link by the stack file".to_owned(),
-            _ => "`nself init` writes a stack".to_owned(),
+            std::io::ErrorKind::Other => "replace the link with the stack file".to_owned(),
+            _ => "correct the path, or write a stack with `nself init`".to_owned(),
         };
-        vec![
-            Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{shown}: {error}")).hint(hint),
-        ]
+        vec![Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{path}: {error}")).hint(hint)]
     };
-    let stack = path_with_resolved_folder(&request.stack).map_err(unreadable)?;
-    let library = library::materialise(&Root::at(&request.cache, Scope::Cache)).map_err(io)?;
-    let folder = files::real_path(&library.folder).map_err(io)?;
+    let stack = path_with_resolved_folder(&request.stack).map_err(stack_error)?;
+    let library = library::materialise(&Root::at(&request.cache, Scope::Cache)).map_err(library_error)?;
+    let library_folder = files::real_path(&library.folder).map_err(library_error)?;
     let depth = match &request.evaluator {
         Evaluator::InProcess => Limits::default().depth,
         Evaluator::Child { limits, .. } => limits.depth,
     }
-    .min(wire::DEPTH - 1);
-    let program = Program { stack, library: folder, allow_imports: request.allow_imports.clone(), depth };
+    .min(wire::MAX_DEPTH - 1);
+    let program = Program { stack, library: library_folder, allow_imports: request.allow_imports.clone(), depth };
     let document = match &request.evaluator {
         Evaluator::InProcess => evaluator::in_process(&program),
         Evaluator::Child { executable, limits } => evaluator::in_child(executable, &program, *limits),
@@ -138,11 +136,11 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
     read(document, name)
 }
 
-/// Returns findings about credentials that are written into the stack.
-fn written_credentials(whole: &Origins) -> impl Iterator<Item = Diagnostic> {
-    credentials::check(&whole.root).into_iter().map(|KeyedFinding { mut finding, key_mark }| {
-        finding.span = whole.user_span(key_mark);
-        whole.locate(&mut finding);
+/// Returns findings about credentials in plain text in the stack.
+fn plain_credentials(document_origins: &Origins) -> impl Iterator<Item = Diagnostic> {
+    credentials::check(&document_origins.root).into_iter().map(|KeyedFinding { mut finding, key_mark }| {
+        finding.span = document_origins.user_span(key_mark);
+        document_origins.locate(&mut finding);
         finding
     })
 }
@@ -153,55 +151,51 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let inputs = std::mem::take(&mut document.inputs);
     let broken: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
     let is_stack = root.get("nself_stack").is_some();
-    let (trees, undecided) = if is_stack { layers::environments(&root) } else { Default::default() };
+    let (trees, layer_findings) = if is_stack { layers::environments(&root) } else { Default::default() };
     let document = Arc::new(document);
-    let whole = Origins { document: Arc::clone(&document), root: Arc::new(root) };
+    let document_origins = Origins { document: Arc::clone(&document), root: Arc::new(root) };
     let mut findings = document.diagnostics();
-    findings.extend(undecided);
-    let evaluated: Vec<FieldPath> = findings.iter().map(|finding| finding.path.clone()).collect();
+    findings.extend(layer_findings);
+    let failed_paths: Vec<FieldPath> = findings.iter().map(|finding| finding.path.clone()).collect();
     for finding in &mut findings {
-        whole.locate(finding);
+        document_origins.locate(finding);
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
     if is_stack {
-        findings.extend(written_credentials(&whole));
+        findings.extend(plain_credentials(&document_origins));
     }
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
     for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
-        let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| merged(path, &name)).collect();
-        let bad_names: BTreeSet<&str> = mismatches.iter().filter_map(|found| bad_name(&found.finding)).collect();
-        let bad_names: BTreeSet<String> = bad_names.into_iter().map(str::to_owned).collect();
-        let broken: PathSet = broken.iter().filter_map(|path| merged(path, &name)).collect();
+        let mut refused: Vec<FieldPath> =
+            failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
+        let refused_names: BTreeSet<String> =
+            mismatches.iter().filter_map(|mismatch| refused_name(&mismatch.finding)).map(str::to_owned).collect();
+        let broken_here: PathSet = broken.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         for KeyedFinding { mut finding, key_mark } in mismatches {
-            let missing = finding.code == Code::MissingField && broken.contains_child_of(&finding.path);
-            if missing || broken.cover(&finding.path) {
+            let is_consequence = finding.code == Code::MissingField && broken_here.contains_child_of(&finding.path);
+            if is_consequence || broken_here.covers(&finding.path) {
                 continue;
             }
             // A reference to a refused name needs no finding, because the name will change.
-            if origins.text(&finding.path).is_some_and(|text| bad_names.contains(text)) {
+            if origins.text(&finding.path).is_some_and(|text| refused_names.contains(text)) {
                 continue;
             }
-            if let (Code::UnknownField, [Segment::Key(name)]) = (finding.code, finding.path.0.as_slice())
-                && whole.root.get(name).is_some()
-            {
-                let name = name.clone();
-                finding = layers::with_environments(finding, &name);
-            }
+            finding = complete_expected_fields(finding, &document_origins.root);
             finding.span = origins.user_span(key_mark);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
             refused.push(finding.path.clone());
             findings.push(finding);
         }
-        let broken = broken.into_vec();
+        let broken = broken_here.into_vec();
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken, refused }),
             (Err(reason), _) => {
                 let mut finding = Diagnostic::error(Code::BadName, path!("environments", name)).message(reason);
-                whole.locate(&mut finding);
+                document_origins.locate(&mut finding);
                 findings.push(finding);
             }
             (_, None) => {}
@@ -211,19 +205,30 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     if environments.is_empty() { Err(findings) } else { Ok(Loaded { environments, inputs, findings }) }
 }
 
-/// Returns the name of a service or other part of the stack that the finding refuses.
-fn bad_name(finding: &Diagnostic) -> Option<&str> {
+/// Adds `environments` to the expected fields if a finding is about an unknown field at the top of the stack file.
+fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
+    match (finding.code, finding.path.0.as_slice()) {
+        (Code::UnknownField, [Segment::Key(field)]) if root.get(field).is_some() => {
+            let field = field.clone();
+            layers::with_environments(finding, &field)
+        }
+        _ => finding,
+    }
+}
+
+/// Returns the name that a finding refuses: that of a service, or of another entry of a field such as `volumes`.
+fn refused_name(finding: &Diagnostic) -> Option<&str> {
     match finding.path.0.as_slice() {
         [_, Segment::Key(name)] if finding.code == Code::BadName => Some(name),
         _ => None,
     }
 }
 
-/// Returns the path in the merged stack of an environment for a path in the document; `None` for a field of a different
-/// environment's layer.
-fn merged(path: &FieldPath, environment: &str) -> Option<FieldPath> {
+/// Returns the path in an environment's merged stack for a path in the document: `environments.prod.domain` is `domain`
+/// in prod. `None` for a field in the layer of a different environment.
+fn path_in_environment(path: &FieldPath, environment: &str) -> Option<FieldPath> {
     let path = match path.0.as_slice() {
-        [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {
+        [Segment::Key(field), Segment::Key(name), rest @ ..] if field == "environments" => {
             (name == environment).then(|| FieldPath(rest.to_vec()))
         }
         _ => Some(path.clone()),

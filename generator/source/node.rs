@@ -49,7 +49,7 @@ pub struct File {
     pub user: bool,
 }
 
-/// A path on which the result depends: a file that was read, or a path without a file that was looked up.
+/// A path on which the result depends: a file that was read, or a path at which no file was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Input {
     pub path: std::path::PathBuf,
@@ -64,7 +64,7 @@ pub struct Document {
     pub inputs: Vec<Input>,
     /// Findings, with their places.
     pub findings: Vec<Finding>,
-    /// Fields without a value, since their evaluation failed.
+    /// Paths of the fields whose evaluation failed.
     pub broken: Vec<Vec<String>>,
 }
 
@@ -93,7 +93,7 @@ impl Document {
 
     /// Returns the findings, with a span if their place is in a file of the user.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        let located = self.findings.iter().map(|finding| {
+        let diagnostics = self.findings.iter().map(|finding| {
             let code = finding.code.parse().unwrap_or(crate::codes::Code::Evaluation);
             let mut diagnostic = Diagnostic::error(code, field_path(&finding.path))
                 .message(&finding.message)
@@ -110,11 +110,11 @@ impl Document {
             }
             diagnostic
         });
-        located.collect()
+        diagnostics.collect()
     }
 }
 
-/// Returns the path for serialized steps, in which an index is written as `#3`.
+/// Returns the path for serialized steps such as `["services", "#3"]`, in which `#3` is an index.
 pub fn field_path(steps: &[String]) -> FieldPath {
     let segment = |step: &String| match step.strip_prefix('#').and_then(|index| index.parse().ok()) {
         Some(index) => Segment::Index(index),

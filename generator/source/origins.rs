@@ -14,23 +14,23 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Returns the best place for a field: its value or key in a file of the user, else its nearest ancestor in a file
-    /// of the user, else its place in the library.
+    /// Returns the best place for a field: its value or key in a file of the user; otherwise its nearest ancestor in a
+    /// file of the user; otherwise its place in the library.
     pub fn span(&self, path: &FieldPath) -> Option<Span> {
-        let mut best = None;
-        let mut library = None;
-        let mut note = |mark: Option<Mark>| {
+        let mut in_user_file = None;
+        let mut in_library = None;
+        let mut remember = |mark: Option<Mark>| {
             if let Some(mark) = mark {
-                if self.document.is_user(mark) { best = Some(mark) } else { library = Some(mark) }
+                if self.document.is_user(mark) { in_user_file = Some(mark) } else { in_library = Some(mark) }
             }
         };
         let mut node = &*self.root;
-        note(node.mark);
+        remember(node.mark);
         for segment in &path.0 {
             match (segment, &node.value) {
                 (Segment::Key(key), Value::Record(fields)) => {
                     let Some(entry) = fields.get(key) else { break };
-                    note(entry.key);
+                    remember(entry.key);
                     node = &entry.node;
                 }
                 (Segment::Index(index), Value::Array(items)) => {
@@ -47,9 +47,9 @@ impl Origins {
                 }
                 _ => break,
             }
-            note(node.mark);
+            remember(node.mark);
         }
-        best.or(library).and_then(|mark| self.document.span(mark))
+        in_user_file.or(in_library).and_then(|mark| self.document.span(mark))
     }
 
     /// Returns whether the environment has a value for the field, in a file of the user or in the library.
@@ -62,23 +62,25 @@ impl Origins {
         self.node(path).is_some_and(|node| !matches!(node.value, Value::Record(_) | Value::Array(_)))
     }
 
-    /// Returns the texts and numbers of the user's files that are part of a line, each with its field, the longest first.
+    /// Returns the texts and numbers in the user's files that occur in a line of output, each with its field, the
+    /// longest first.
     pub fn values_in(&self, line: &str) -> Vec<(FieldPath, String)> {
-        let mut found = Vec::new();
+        let mut values = Vec::new();
         self.collect_values(&self.root, &mut FieldPath::root(), &mut |path, value| {
-            // A plain word such as `ping` is not in `ping-api`; the project's name is in `shop-local`.
+            // The plain word `ping` does not occur in `ping-api`, but the project's name `shop` does in `shop-local`.
             let is_part = match is_distinct(path, &value) {
                 true => contains_word(line, &value) || contains_word(line, &value.replace('-', "_")),
                 false => contains_plain_word(line, &value),
             };
             if is_part {
-                found.push((path.clone(), value));
+                values.push((path.clone(), value));
             }
         });
-        found.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        found
+        values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        values
     }
 
+    /// Calls `take` for each text and number below a node that is in a file of the user.
     fn collect_values(&self, node: &Node, path: &mut FieldPath, take: &mut impl FnMut(&FieldPath, String)) {
         let is_user = || node.mark.is_some_and(|mark| self.document.is_user(mark));
         match &node.value {
@@ -96,6 +98,7 @@ impl Origins {
                     path.0.pop();
                 }
             }
+            // Single letters and digits would occur in almost every line.
             Value::Text(text) if text.len() > 1 && is_user() => take(path, text.clone()),
             Value::Integer(number) if *number > 9 && is_user() => take(path, number.to_string()),
             _ => {}
@@ -110,6 +113,7 @@ impl Origins {
         }
     }
 
+    /// Returns the node of a field.
     fn node(&self, path: &FieldPath) -> Option<&Node> {
         path.0.iter().try_fold(&*self.root, |node, segment| match (segment, &node.value) {
             (Segment::Key(key), Value::Record(fields)) => fields.get(key).map(|entry| &entry.node),
@@ -136,8 +140,8 @@ impl Origins {
     }
 }
 
-/// Returns whether a value in a line is more than a coincidence: a plain word may be there for a different reason, unless
-/// it is the project's name.
+/// Returns whether a value in a line of output is probably that of the field: it is the project's name, or has
+/// characters other than letters. A plain word may be in the line by coincidence.
 pub fn is_distinct(path: &FieldPath, value: &str) -> bool {
     *path == path!("project") || !value.chars().all(char::is_alphabetic)
 }
@@ -146,15 +150,15 @@ fn contains_plain_word(line: &str, value: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').any(|word| word == value)
 }
 
-/// Returns whether a line contains a value that is not part of a longer word or number.
+/// Returns whether a line contains a value as a whole word or number, as `8001` in `127.0.0.1:8001`.
 fn contains_word(line: &str, value: &str) -> bool {
-    let joins = |left: Option<char>, right: Option<char>| {
+    let are_one_word = |left: Option<char>, right: Option<char>| {
         left.is_some_and(char::is_alphanumeric) && right.is_some_and(char::is_alphanumeric)
     };
     line.match_indices(value).any(|(at, _)| {
         let (before, after) = (&line[..at], &line[at + value.len()..]);
-        !joins(before.chars().next_back(), value.chars().next())
-            && !joins(value.chars().next_back(), after.chars().next())
+        !are_one_word(before.chars().next_back(), value.chars().next())
+            && !are_one_word(value.chars().next_back(), after.chars().next())
     })
 }
 

@@ -1,10 +1,10 @@
-//! A set of field paths that finds ancestors and children of a path without a search through all paths.
+//! A set of field paths that can find ancestors and children of a path without a search through all paths.
 
 use std::collections::BTreeSet;
 
 use crate::diagnostic::FieldPath;
 
-/// Sorted paths. A path is directly before all paths below it.
+/// A sorted set of field paths, in which each path directly precedes all paths below it.
 #[derive(Debug, Clone, Default)]
 pub struct PathSet(BTreeSet<FieldPath>);
 
@@ -23,14 +23,14 @@ impl PathSet {
     }
 
     /// Returns whether the set contains the path or an ancestor of it.
-    pub fn cover(&self, path: &FieldPath) -> bool {
+    pub fn covers(&self, path: &FieldPath) -> bool {
         !self.0.is_empty() && (0..=path.0.len()).any(|steps| self.0.contains(&FieldPath(path.0[..steps].to_vec())))
     }
 
     /// Returns whether the set contains a direct child of the path.
     pub fn contains_child_of(&self, path: &FieldPath) -> bool {
-        let below = self.0.range(path.clone()..).take_while(|field| field.starts_with(path));
-        below.into_iter().any(|field| field.0.len() == path.0.len() + 1)
+        let descendants = self.0.range(path.clone()..).take_while(|field| field.starts_with(path));
+        descendants.into_iter().any(|field| field.0.len() == path.0.len() + 1)
     }
 
     pub fn into_vec(self) -> Vec<FieldPath> {
@@ -50,12 +50,12 @@ mod tests {
     use crate::path;
 
     #[test]
-    fn a_path_covers_only_paths_below_it() {
+    fn a_path_covers_only_itself_and_paths_below_it() {
         let fields: PathSet = [path!("services", "orders"), path!("a", "b", "c")].into_iter().collect();
-        assert!(fields.cover(&path!("services", "orders")));
-        assert!(fields.cover(&path!("services", "orders", "port")));
-        assert!(!fields.cover(&path!("services", "orders-2")));
-        assert!(!fields.cover(&path!("services")));
+        assert!(fields.covers(&path!("services", "orders")));
+        assert!(fields.covers(&path!("services", "orders", "port")));
+        assert!(!fields.covers(&path!("services", "orders-2")));
+        assert!(!fields.covers(&path!("services")));
         assert!(fields.contains_child_of(&path!("services")));
         assert!(fields.contains_child_of(&path!("a", "b")));
         assert!(!fields.contains_child_of(&path!("a")));

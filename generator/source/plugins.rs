@@ -1,6 +1,6 @@
-//! Plugins: bundles that the stack itself declares. The services, the database, the secrets and the hooks of a plugin are
-//! one more layer, below all layers of the user, in environments that include it. In the merged stack the plugin has only
-//! their names, so that every field of a service has one path.
+//! Plugins: bundles that the stack itself declares. In environments that include a plugin, its services, database,
+//! secrets and hooks are one more layer, below all layers of the user. In the merged stack the plugin has only their
+//! names, so that every field of a service has exactly one path.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<
     let Value::Record(plugins) = plugins.value else { return Vec::new() };
     let layers = plugins.into_iter().map(|(name, Entry { node, .. })| PluginLayer {
         is_included: is_included(&node),
-        layer: layer(&name, &node),
+        layer: layer_of_plugin(&name, &node),
         name,
     });
     layers.collect()
@@ -45,18 +45,18 @@ fn is_included(plugin: &Node) -> bool {
 }
 
 /// Returns the fields that a plugin adds to a stack.
-fn layer(name: &str, plugin: &Node) -> Node {
+fn layer_of_plugin(name: &str, plugin: &Node) -> Node {
     let mut fields = BTreeMap::new();
     let mut add = |field: &str, key, value: Value| {
         let node = Node { value, mark: plugin.mark };
         fields.insert(field.to_owned(), Entry { key, node });
     };
-    let mut services = record(plugin.get("services"));
+    let mut services = fields_of_record(plugin.get("services"));
     for (field, job) in hooks(plugin) {
-        services.insert(Hooks::service_name(name, field), once(job));
+        services.insert(Hooks::service_name(name, field), run_once(job));
     }
     add("services", None, Value::Record(services));
-    add("secrets", None, Value::Record(record(plugin.get("secrets"))));
+    add("secrets", None, Value::Record(fields_of_record(plugin.get("secrets"))));
     if let Some(database) = plugin.get("database").filter(|entry| !entry.node.value.is_nothing()) {
         let databases = BTreeMap::from([(plugin_names::database(name), database.clone())]);
         add("databases", database.key, Value::Record(databases));
@@ -64,7 +64,7 @@ fn layer(name: &str, plugin: &Node) -> Node {
     Node { value: Value::Record(fields), mark: plugin.mark }
 }
 
-fn record(entry: Option<&Entry>) -> BTreeMap<String, Entry> {
+fn fields_of_record(entry: Option<&Entry>) -> BTreeMap<String, Entry> {
     match entry.map(|entry| &entry.node.value) {
         Some(Value::Record(fields)) => fields.clone(),
         _ => BTreeMap::new(),
@@ -78,7 +78,7 @@ fn hooks(plugin: &Node) -> impl Iterator<Item = (&'static str, &Entry)> {
 }
 
 /// Returns a hook as a service that runs once.
-fn once(hook: &Entry) -> Entry {
+fn run_once(hook: &Entry) -> Entry {
     let mut job = hook.clone();
     if let Value::Record(fields) = &mut job.node.value {
         let node = Node { value: Value::Text("once".to_owned()), mark: hook.node.mark };
@@ -88,8 +88,9 @@ fn once(hook: &Entry) -> Entry {
 }
 
 impl PluginLayer {
-    /// Adds the plugin to the common part of a stack. A service that the stack declares too is left out, since the fields
-    /// of both would be mixed; an environment's layer, which is merged later, may replace the image of a plugin.
+    /// Adds the plugin to the common part of a stack. A service that the stack also declares is reported and left out,
+    /// since the fields of both would be mixed. An environment's layer, which is merged later, may replace the image of
+    /// a plugin's service.
     pub fn add_to(mut self, stack: &mut Node) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         if let Value::Record(fields) = &mut self.layer.value
@@ -97,8 +98,8 @@ impl PluginLayer {
         {
             let declared = stack.get("services").map(|entry| &entry.node);
             services.retain(|service, _| {
-                let other = declared.and_then(|declared| declared.get(service));
-                let is_taken = other.is_some_and(|other| bundles::has_source(&other.node));
+                let stack_service = declared.and_then(|declared| declared.get(service));
+                let is_taken = stack_service.is_some_and(|stack_service| bundles::has_source(&stack_service.node));
                 findings.extend(is_taken.then(|| name_taken(&self.name, service)));
                 !is_taken
             });
@@ -111,12 +112,12 @@ impl PluginLayer {
 fn name_taken(plugin: &str, service: &str) -> Diagnostic {
     Diagnostic::error(Code::NameTaken, path!(FIELD, plugin, "services", service))
         .message(format!("the plugin `{plugin}` and the stack both have a service `{service}`"))
-        .hint("rename one of the two; in the layer of an environment, fields of the plugin's service can be replaced")
+        .hint("rename one of the two; only the layer of an environment can replace fields of the plugin's service")
         .related(path!("services", service), "the service of the stack")
 }
 
 /// Replaces the parts of each plugin in a merged stack by their names.
-pub fn reduce(stack: &mut Node) {
+pub fn replace_parts_by_names(stack: &mut Node) {
     let Value::Record(fields) = &mut stack.value else { return };
     let Some(Value::Record(plugins)) = fields.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
     for (name, plugin) in plugins {
@@ -128,25 +129,25 @@ pub fn reduce(stack: &mut Node) {
         for (field, entry) in fields {
             let node = &mut entry.node;
             match field.as_str() {
-                "services" => names::<ServiceName>(node),
-                "secrets" => names::<SecretName>(node),
+                "services" => replace_by_keys::<ServiceName>(node),
+                "secrets" => replace_by_keys::<SecretName>(node),
                 "database" if !node.value.is_nothing() => node.value = Value::Text(plugin_names::database(name)),
-                "hooks" => reduce_hooks(name, node),
+                "hooks" => replace_hooks_by_names(name, node),
                 _ => {}
             }
         }
     }
 }
 
-/// Replaces a record by the list of its keys. A key that is no valid name has its own finding where it was merged.
-fn names<T: Checked>(node: &mut Node) {
+/// Replaces a record with the list of its keys. Leaves out invalid names, which are reported where they were merged.
+fn replace_by_keys<T: Checked>(node: &mut Node) {
     let Value::Record(fields) = &node.value else { return };
     let names = fields.iter().filter(|(name, _)| T::refusal(name).is_none());
     let names = names.map(|(name, entry)| Node { value: Value::Text(name.clone()), mark: entry.key });
     node.value = Value::Array(names.collect());
 }
 
-fn reduce_hooks(plugin: &str, hooks: &mut Node) {
+fn replace_hooks_by_names(plugin: &str, hooks: &mut Node) {
     let Value::Record(hooks) = &mut hooks.value else { return };
     for field in Hooks::FIELDS {
         if let Some(hook) = hooks.get_mut(field).filter(|hook| matches!(hook.node.value, Value::Record(_))) {
@@ -160,14 +161,14 @@ pub fn merged_path(path: FieldPath) -> FieldPath {
     let [Segment::Key(plugins), Segment::Key(name), Segment::Key(field), rest @ ..] = path.0.as_slice() else {
         return path;
     };
-    let (start, rest) = match (field.as_str(), rest) {
+    let (merged_field, rest) = match (field.as_str(), rest) {
         _ if plugins != FIELD => return path,
         ("services" | "secrets", rest) => (path!(field), rest),
         ("database", rest) => (path!("databases", plugin_names::database(name)), rest),
         ("hooks", [Segment::Key(hook), rest @ ..]) => (path!("services", Hooks::service_name(name, hook)), rest),
         _ => return path,
     };
-    FieldPath(start.0.into_iter().chain(rest.iter().cloned()).collect())
+    FieldPath(merged_field.0.into_iter().chain(rest.iter().cloned()).collect())
 }
 
 #[cfg(test)]

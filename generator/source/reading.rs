@@ -9,24 +9,24 @@ use nickel_lang_core::cache::{CacheHub, InputFormat};
 use nickel_lang_core::files::FileId;
 use nickel_lang_core::traverse::TraverseAlloc;
 
-use super::imports::{Outside, allowed, is_own, path_of};
+use super::imports::{OutsideImport, allowed_folders, is_library_file, path_of};
 use super::program::Program;
 use crate::files::{FileKind, Reason, real_path, stat_target};
 
 /// A file that the program may not read.
-pub struct Refused {
-    /// The import of the file; without a place, the file is the stack itself.
-    pub import: Outside,
-    /// The reason to refuse a file of the project.
+pub struct RefusedFile {
+    /// The import of the file. Without a place, the file is the stack itself.
+    pub import: OutsideImport,
+    /// Why a file inside the project is refused; `None` for a file outside of it.
     pub reason: Option<Reason>,
 }
 
-/// Finds the first file that the stack or one of its imports may not read.
-pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<Refused> {
-    let allowed = allowed(program);
+/// Returns the first file that the stack or one of its imports may not read.
+pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<RefusedFile> {
+    let allowed = allowed_folders(program);
     let mut visited = BTreeSet::from([stack]);
-    let mut waiting = vec![stack];
-    while let Some(id) = waiting.pop() {
+    let mut unvisited = vec![stack];
+    while let Some(id) = unvisited.pop() {
         // A file that does not parse imports nothing, and the evaluation reports it.
         if cache.parse_to_ast(id).is_err() {
             continue;
@@ -34,24 +34,25 @@ pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId
         let Some(folder) = path_of(cache, id).and_then(Path::parent).map(Path::to_owned) else { continue };
         for (path, format, byte) in imports(cache, id) {
             // The evaluator searches in the same order: beside the importing file, then in the library.
-            for at in [folder.join(&path), program.library.join(&path)] {
-                let Ok(stat) = stat_target(&at) else { continue };
+            for candidate in [folder.join(&path), program.library.join(&path)] {
+                let Ok(stat) = stat_target(&candidate) else { continue };
                 if stat.is_folder() {
                     continue;
                 }
                 let reason = stat.check_file(FileKind::Stack).err();
-                let is_inside = real_path(&at).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+                let is_inside =
+                    real_path(&candidate).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
                 if reason.is_some() || !is_inside {
-                    let name = at.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    let import = Outside { place: Some((id, byte)), name };
-                    return Some(Refused { import, reason: if is_inside { reason } else { None } });
+                    let name = candidate.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    let import = OutsideImport { place: Some((id, byte)), name };
+                    return Some(RefusedFile { import, reason: if is_inside { reason } else { None } });
                 }
                 if format == InputFormat::Nickel
-                    && let Ok(file) = cache.sources.get_or_add_file(&at, format)
+                    && let Ok(file) = cache.sources.get_or_add_file(&candidate, format)
                 {
                     let file = file.inner();
-                    if visited.insert(file) && !is_own(program, cache, file) {
-                        waiting.push(file);
+                    if visited.insert(file) && !is_library_file(program, cache, file) {
+                        unvisited.push(file);
                     }
                 }
                 break;
@@ -64,7 +65,7 @@ pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId
 /// Returns the imports of a parsed file in the order of the text, each with the byte at which it begins.
 fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
     let mut imports = Vec::new();
-    let mut take = |ast: &Ast| {
+    let mut collect_import = |ast: &Ast| {
         if let Node::Import(Import::Path { path, format }) = &ast.node {
             let byte = ast.pos.into_opt().map_or(0, |span| span.start.0);
             imports.push((PathBuf::from(path), *format, byte));
@@ -72,7 +73,7 @@ fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
         None::<()>
     };
     if let Some(ast) = cache.asts.get(id) {
-        let _ = ast.find_map(&mut take);
+        let _ = ast.find_map(&mut collect_import);
     }
     imports.sort_by_key(|(_, _, byte)| *byte);
     imports

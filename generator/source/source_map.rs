@@ -1,4 +1,4 @@
-//! Maps byte offsets to lines and columns, and files to the names that users know.
+//! Maps byte offsets to lines and columns, and files to their names in messages.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use nickel_lang_core::files::{FileId, Files};
 use super::node::{File, Mark};
 use super::program::Program;
 
-/// The files of all places so far. There are few, so a lookup compares all of them.
+/// The files of all places so far. They are few, so a lookup compares each of them.
 pub struct SourceMap {
     project: PathBuf,
     library: PathBuf,
@@ -20,7 +20,7 @@ struct MappedFile {
     id: FileId,
     file: File,
     /// Byte offsets at which lines start.
-    lines: Vec<u32>,
+    line_starts: Vec<u32>,
 }
 
 impl SourceMap {
@@ -40,24 +40,24 @@ impl SourceMap {
             return None;
         }
         let index = self.files.iter().position(|file| file.id == id).unwrap_or_else(|| {
-            self.files.push(self.read(files, id));
+            self.files.push(self.map_file(files, id));
             self.files.len() - 1
         });
-        let lines = &self.files[index].lines;
-        let line = lines.partition_point(|start| *start <= byte).max(1);
-        let start = lines[line - 1] as usize;
-        let before = files.source(id).get(start..byte as usize).unwrap_or_default();
-        let column = before.chars().count() + 1;
+        let line_starts = &self.files[index].line_starts;
+        let line = line_starts.partition_point(|start| *start <= byte).max(1);
+        let start = line_starts[line - 1] as usize;
+        let text_before = files.source(id).get(start..byte as usize).unwrap_or_default();
+        let column = text_before.chars().count() + 1;
         Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
     }
 
-    fn read(&self, files: &Files, id: FileId) -> MappedFile {
+    fn map_file(&self, files: &Files, id: FileId) -> MappedFile {
         let source = files.source(id);
         let starts = source.bytes().zip(1_u32..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
         let path = Path::new(files.name(id));
         let file = match (path.strip_prefix(&self.library), path.strip_prefix(&self.project)) {
-            (Ok(inside), _) => File { shown: slashes(inside), user: false },
-            (_, Ok(inside)) => File { shown: slashes(inside), user: true },
+            (Ok(inside), _) => File { shown: with_slashes(inside), user: false },
+            (_, Ok(inside)) => File { shown: with_slashes(inside), user: true },
             // Sources that Nickel creates have no file.
             _ if !path.is_absolute() => File { shown: String::new(), user: false },
             _ => File {
@@ -65,7 +65,7 @@ impl SourceMap {
                 user: true,
             },
         };
-        MappedFile { id, file, lines: std::iter::once(0).chain(starts).collect() }
+        MappedFile { id, file, line_starts: std::iter::once(0).chain(starts).collect() }
     }
 
     /// Returns whether a place is in a file of the user.
@@ -95,6 +95,6 @@ impl SourceMap {
     }
 }
 
-fn slashes(path: &Path) -> String {
+fn with_slashes(path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

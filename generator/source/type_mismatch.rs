@@ -38,17 +38,26 @@ impl de::Error for TypeMismatch {
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        let expected = range(&expected.to_string());
+        let expected = expected_in_words(&expected.to_string());
         let hint = match &found {
             // The hint to remove quotes is correct only if the text is valid without them.
-            de::Unexpected::Str(text) if !fits(text, &expected) && !expected.starts_with("an array") => "",
-            _ => explain::conversion_hint(kind(&found), &expected),
+            de::Unexpected::Str(text) if !fits_without_quotes(text, &expected) && !expected.starts_with("an array") => {
+                ""
+            }
+            _ => explain::conversion_hint(kind_in_words(&found), &expected),
         };
-        TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, format!("this is {}", kind(&found)), expected) }
+        TypeMismatch {
+            hint,
+            ..TypeMismatch::new(Code::WrongType, format!("this is {}", kind_in_words(&found)), expected)
+        }
     }
 
     fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        TypeMismatch::new(Code::OutOfRange, "the value is out of range".into(), range(&expected.to_string()))
+        TypeMismatch::new(
+            Code::OutOfRange,
+            "the value is out of range".into(),
+            expected_in_words(&expected.to_string()),
+        )
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -62,7 +71,7 @@ impl de::Error for TypeMismatch {
 }
 
 /// Returns whether a text would have the expected type without its quotes.
-fn fits(text: &str, expected: &str) -> bool {
+fn fits_without_quotes(text: &str, expected: &str) -> bool {
     match expected {
         "true or false" => matches!(text, "true" | "false"),
         expected if expected.starts_with("a whole number") => text.parse::<i64>().is_ok(),
@@ -71,7 +80,7 @@ fn fits(text: &str, expected: &str) -> bool {
 }
 
 /// Returns the type of a value in words. The value itself may be a credential, so it is not shown.
-fn kind(found: &de::Unexpected) -> &'static str {
+fn kind_in_words(found: &de::Unexpected) -> &'static str {
     match found {
         de::Unexpected::Bool(_) => "true or false",
         de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a number",
@@ -85,7 +94,7 @@ fn kind(found: &de::Unexpected) -> &'static str {
 }
 
 /// Returns serde's description of an expected type in terms of the stack.
-fn range(expected: &str) -> String {
+fn expected_in_words(expected: &str) -> String {
     match expected {
         "a string" | "string" => "text".into(),
         "a boolean" => "true or false".into(),

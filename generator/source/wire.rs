@@ -1,5 +1,5 @@
-//! Serializes trees as flat lists: each node is followed by its children. A reader of nested JSON stops at 128 levels
-//! and buffers each of them; a list has only one level.
+//! Serializes trees as flat lists, in which each node is followed by its children. A reader of nested JSON stops at 128
+//! levels and buffers each of them; a list has only one level.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ enum TreeItem<'a> {
 }
 
 /// Maximum depth of a tree. Reading needs stack space for each level.
-pub const DEPTH: usize = 512;
+pub const MAX_DEPTH: usize = 512;
 /// Maximum capacity that is allocated in advance, since the count comes from an untrusted process.
 const MAX_PREALLOCATED: usize = 1024;
 
@@ -75,13 +75,13 @@ fn write<L: SerializeSeq>(node: &Node, list: &mut L) -> Result<(), L::Error> {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Reader)
+        deserializer.deserialize_seq(TreeVisitor)
     }
 }
 
-struct Reader;
+struct TreeVisitor;
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for TreeVisitor {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -89,12 +89,13 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
-        read(&mut list, DEPTH)
+        read(&mut list, MAX_DEPTH)
     }
 }
 
+/// Reads one node with all nodes below it. `depth` is the number of levels that the node may have.
 fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::Error> {
-    let Some(inner) = depth.checked_sub(1) else { return Err(A::Error::custom("the tree is too deep")) };
+    let Some(depth_below) = depth.checked_sub(1) else { return Err(A::Error::custom("the tree is too deep")) };
     let ends_early = || A::Error::custom("the tree ends early");
     let (value, mark) = match list.next_element()?.ok_or_else(ends_early)? {
         TreeItem::Null(mark) => (Value::Null, mark),
@@ -106,7 +107,7 @@ fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::E
         TreeItem::Array(count, mark) => {
             let mut items = Vec::with_capacity(count.min(MAX_PREALLOCATED));
             for _ in 0..count {
-                items.push(read(list, inner)?);
+                items.push(read(list, depth_below)?);
             }
             (Value::Array(items), mark)
         }
@@ -114,7 +115,7 @@ fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::E
             let mut fields = BTreeMap::new();
             for _ in 0..count {
                 let Some(TreeItem::Key(name, key)) = list.next_element()? else { return Err(ends_early()) };
-                let node = read(list, inner)?;
+                let node = read(list, depth_below)?;
                 fields.insert(name.into_owned(), Entry { key, node });
             }
             (Value::Record(fields), mark)
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn a_tree_survives_serialization() {
         let mut tree = Node { value: Value::Text("quoted \" and \n and \u{1F600}".into()), mark: Some(Mark(0, 3, 4)) };
-        for _ in 0..DEPTH / 2 - 1 {
+        for _ in 0..MAX_DEPTH / 2 - 1 {
             let fields = [("b", node(Value::Float(0.1 + 0.2))), ("a", tree), ("c", node(Value::Integer(i64::MIN)))];
             let entry = |(key, node): (&str, Node)| (key.to_owned(), Entry { key: Some(Mark(1, 2, 3)), node });
             let record = node(Value::Record(fields.into_iter().map(entry).collect()));
@@ -156,7 +157,7 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Node>(text).is_err(), "{text}");
         }
-        let deep = vec![r#"{"a":[1,null]}"#; DEPTH + 1].join(",");
+        let deep = vec![r#"{"a":[1,null]}"#; MAX_DEPTH + 1].join(",");
         assert!(serde_json::from_str::<Node>(&format!("[{deep}]")).unwrap_err().to_string().contains("too deep"));
     }
 }

@@ -10,7 +10,7 @@ use crate::values::{BucketName, ContainerPath, Duration, Memory, ObjectPath, Reg
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Backups {
-    /// Whether the services of backups run.
+    /// Whether the backup services run.
     pub enabled: Option<bool>,
     /// Times of base backups, in UTC; 01:15 each night by default.
     pub schedule: Option<Schedule>,
@@ -29,7 +29,7 @@ pub struct Retention {
     /// Number of the newest backups that are kept at any age; 7 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub count: Option<u16>,
-    /// Age up to which further backups are kept; none by default.
+    /// Age up to which older backups are kept as well; by default, only their number counts.
     pub age: Option<Duration>,
 }
 

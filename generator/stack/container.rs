@@ -13,7 +13,7 @@ use crate::values::{AnnotationName, Cpus, Memory, Text, ranged};
 pub struct Publish {
     #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
-    /// Address of the host; by default, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
+    /// Address of the host; by default, 0.0.0.0 for nginx in profiles other than `local`, and otherwise the loopback
     /// address.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
@@ -108,7 +108,7 @@ pub struct Reservations {
     pub cpus: Option<Cpus>,
 }
 
-/// Number of replicas by load, on targets that support it.
+/// The number of replicas, which follows the load on targets that support it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscale {
@@ -119,8 +119,8 @@ pub struct Autoscale {
     /// Target load in percent of the reserved processors; 80 by default.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Target use in percent of the reserved memory. By default the use of memory does not matter, since most programs
-    /// never release memory.
+    /// Target use in percent of the reserved memory. By default, the use of memory has no influence, because most
+    /// programs never release memory.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }

@@ -37,7 +37,7 @@ pub struct RateLimit {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// `local` in the local profile, `acme` elsewhere, by default.
+    /// `local` in the profile `local`, otherwise `acme`, by default.
     pub mode: Option<TlsMode>,
     /// Contact of the certificate authority's account.
     pub email: Option<Email>,

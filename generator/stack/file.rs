@@ -44,6 +44,7 @@ impl ServiceFile {
     }
 }
 
+/// Calls `visit` with every reference in a value, at any depth.
 fn references_in(value: &Value, visit: &mut impl FnMut(&EnvReference)) {
     if let Some(reference) = reference(value) {
         return reference.for_each_reference(visit);

@@ -17,7 +17,7 @@ use crate::values::ranged;
 pub struct Kubernetes {
     /// Whether manifests are generated for this environment.
     pub enabled: bool,
-    /// The way of requests to the edge; `gateway` by default.
+    /// The entry of the cluster through which requests reach the edge; `gateway` by default.
     pub edge: ClusterEdge,
     /// Class of the Gateway; required by the edge `gateway`.
     pub gateway_class: Option<Host>,
@@ -29,8 +29,8 @@ pub struct Kubernetes {
     /// Whether load balancers and Services in front of the gateway keep the client's address
     /// (`externalTrafficPolicy: Local`). Internal routes require it.
     pub preserves_client_address: bool,
-    /// Time for which a stopping pod still answers requests, until no node sends it any; 5s by default. Requires kubelets from
-    /// 1.30; set 0s for older ones.
+    /// Time for which a stopping pod still answers requests, because nodes do not stop sending them at once; 5s by
+    /// default. Requires kubelets from 1.30; set 0s for older ones.
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
@@ -78,7 +78,7 @@ impl Kubernetes {
     }
 }
 
-/// The way of requests to the edge.
+/// The entry of the cluster through which requests reach the edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterEdge {
@@ -91,7 +91,7 @@ pub enum ClusterEdge {
     NodePort,
 }
 
-/// Ports of every node, on which the edge is reached.
+/// Ports of every node, on which the edge accepts connections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodePorts {

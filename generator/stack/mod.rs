@@ -1,5 +1,5 @@
 //! Types of the stack: the settings of one environment, after its layers are merged. They are plain data, independent of
-//! Compose, Kubernetes and nginx. Positions in source files are kept apart, in `Origins`.
+//! Compose, Kubernetes and nginx. `Origins` has the positions of the fields in source files.
 
 mod backups;
 mod container;
@@ -91,7 +91,8 @@ pub struct Stack {
     /// Core (postgres, hasura, auth, nginx), optional and custom services by name.
     #[serde(default)]
     pub services: BTreeMap<ServiceName, Service>,
-    /// Browser applications. In local the edge forwards to their dev servers, so they have no containers.
+    /// Browser applications. In the profile `local`, the edge forwards to their dev servers, so they have no
+    /// containers.
     #[serde(default)]
     pub frontends: BTreeMap<ServiceName, Frontend>,
     /// Whether frontends are part of this environment. Default: true in the profiles `local` and `staging`, false in `prod`.

@@ -72,7 +72,7 @@ pub struct Alert {
 pub struct AlertTest {
     pub fires: BTreeMap<Series, SeriesValues>,
     pub quiet: BTreeMap<Series, SeriesValues>,
-    /// Time of the check; 30m by default.
+    /// Time from the start of the series to the check; 30m by default.
     #[serde(default)]
     pub after: Option<Duration>,
 }
@@ -125,7 +125,8 @@ pub enum PanelKind {
 pub struct Monitoring {
     /// Whether the monitoring services run.
     pub enabled: Option<bool>,
-    /// The reason why servers have no monitoring in the stack, such as monitoring from outside. Turns off the warning NS704.
+    /// The reason why the stack needs no monitoring services, such as monitoring from outside. Turns off the warning
+    /// NS704.
     pub waive: Option<Text>,
     /// Limits of the monitoring services, and the time for which they keep data.
     pub size: BundleSize,
@@ -147,7 +148,7 @@ pub enum BundleSize {
     Large,
 }
 
-/// A receiver of alerts with its ways of delivery.
+/// A receiver of alerts: one or more of Slack, PagerDuty, a webhook and e-mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Receiver {
@@ -208,7 +209,7 @@ impl Receiver {
         self.severities.is_empty() || self.severities.contains(&severity)
     }
 
-    /// Returns the secrets of all ways of delivery, each with the way and its field.
+    /// Returns all secrets, each with the field of the receiver that contains it, and its own field: `slack` and `url`.
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &SecretReference)> {
         let slack = self.slack.iter().map(|slack| ("slack", "url", &slack.url));
         let pagerduty = self.pagerduty.iter().map(|pagerduty| ("pagerduty", "key", &pagerduty.key));

@@ -60,7 +60,7 @@ pub struct Tmpfs {
     pub path: ContainerPath,
     #[serde(default)]
     pub size: Option<Memory>,
-    /// Owner of the folder; every user may write by default.
+    /// Owner of the folder; by default, every user may write to it.
     #[serde(default)]
     pub owner: Option<UserId>,
 }

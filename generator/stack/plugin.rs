@@ -1,5 +1,5 @@
 //! Plugins: bundles of services in folders of the project. `source` merges the services, the database and the secrets of a
-//! plugin into the stack as a layer below the user's, so here are only their names.
+//! plugin into the stack, as a layer below that of the user. These types therefore only have their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,17 +54,17 @@ impl Plugin {
 }
 
 impl Hooks {
-    /// Names of the fields.
+    /// The names of the fields.
     pub const FIELDS: [&str; 2] = ["before_start", "after_migrate"];
 
-    /// Returns the jobs with their fields.
+    /// Returns the jobs, each with the name of its field.
     pub fn jobs(&self) -> impl Iterator<Item = (&'static str, &ServiceName)> {
         let [before_start, after_migrate] = Hooks::FIELDS;
         let jobs = [(before_start, &self.before_start), (after_migrate, &self.after_migrate)];
         jobs.into_iter().filter_map(|(field, job)| Some((field, job.as_ref()?)))
     }
 
-    /// Returns the name of the job of a field among the services.
+    /// Returns the service name of the job in a field, such as `notify-before-start`.
     pub fn service_name(plugin: &str, field: &str) -> String {
         format!("{plugin}-{}", field.replace('_', "-"))
     }

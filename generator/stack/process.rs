@@ -63,8 +63,8 @@ impl Process {
         profile.includes(self.enabled, self.only.as_deref())
     }
 
-    /// Returns the process as a service with the settings of `service`, some of them replaced. `siblings` are the names
-    /// of the service's processes; a job among them does not wait for the others.
+    /// Returns the process as a service: with the settings of `service`, of which it replaces some. `siblings` are the names of
+    /// all processes of the service. A process that is a job does not wait for them.
     pub fn as_service(&self, service: &Service, name: &ServiceName, siblings: &[ServiceName]) -> Service {
         let is_job = self.run != Run::Always;
         let mut depends_on = service.depends_on.clone();
@@ -72,6 +72,7 @@ impl Process {
         depends_on.extend(self.depends_on.clone());
         let mut env = service.env.clone();
         env.extend(self.env.clone());
+        // Reservations of the service may be above limits of the process, so they are inherited only together with limits.
         let reservations = match &self.limits {
             Some(_) => self.reservations.clone().unwrap_or_default(),
             None => self.reservations.clone().unwrap_or_else(|| service.reservations.clone()),

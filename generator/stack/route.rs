@@ -45,9 +45,10 @@ pub struct Route {
     pub basic_auth: Option<SecretName>,
     /// Headers of requests to the service, in place of those of the client.
     pub request_headers: BTreeMap<HeaderName, HeaderValue>,
-    /// Headers of all answers, in place of those of the service.
+    /// Headers of all responses, in place of those of the service.
     pub response_headers: BTreeMap<HeaderName, HeaderValue>,
-    /// Web pages of other origins that may read answers. By default, the edge does not change the headers of the service.
+    /// Web pages of other origins that may read responses. By default, the edge does not change the headers of the
+    /// service.
     pub cors: Option<Cors>,
 }
 
@@ -75,7 +76,7 @@ pub struct Cors {
     /// Request headers that pages may set.
     #[serde(default)]
     pub headers: Vec<HeaderName>,
-    /// Answer headers that pages may read.
+    /// Response headers that pages may read.
     #[serde(default)]
     pub exposed_headers: Vec<HeaderName>,
     /// Whether pages may send cookies; false by default.
@@ -117,11 +118,12 @@ pub enum RouteKind {
 #[serde(rename_all = "lowercase")]
 pub enum RouteAccess {
     Public,
-    /// Only `edge.internal_addresses`, and in local this machine, if nginx is published on a loopback address.
+    /// Only `edge.internal_addresses`, and in the profile `local` also this machine, if nginx is published on a
+    /// loopback address.
     Internal,
 }
 
-/// A browser application. In local the edge forwards to its dev server on the host.
+/// A browser application. In the profile `local`, the edge forwards to its dev server on the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Frontend {
@@ -135,7 +137,7 @@ pub struct Frontend {
     /// Whether the frontend is part of this environment; overrides `include_frontends`.
     #[serde(default)]
     pub include: Option<bool>,
-    /// The container that serves the application outside local.
+    /// The container that serves the application in profiles other than `local`.
     #[serde(default)]
     pub container: Option<Box<Service>>,
 }

@@ -1,4 +1,4 @@
-//! Declarations of secrets. They describe how a value is created, and never contain one.
+//! Declarations of secrets. A declaration describes how a value is created, and never contains the value.
 
 use std::fmt;
 use std::marker::PhantomData;

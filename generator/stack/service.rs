@@ -100,11 +100,11 @@ pub struct Service {
     pub zone: Option<Zone>,
     /// Whether the service may open connections to the internet.
     pub egress: bool,
-    /// Databases that the service uses, by names that its variables refer to.
+    /// Databases that the service uses. The names are those to which its variables refer.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
     /// Requests of Hasura that the service answers.
     pub hasura: Option<Handlers>,
-    /// Time that the service gets to end after the stop signal.
+    /// Time between the stop signal and the forced end of the service.
     pub stop_grace: Option<Duration>,
     pub stop_signal: Option<Signal>,
     /// Size of /dev/shm.
@@ -214,8 +214,9 @@ impl Service {
     }
 }
 
+/// Decodes dependencies: a list of names, to wait until all are healthy, or a record of conditions by name.
 pub(super) fn service_dependencies<'de, D: serde::Deserializer<'de>>(
-    d: D,
+    deserializer: D,
 ) -> Result<BTreeMap<ServiceName, Condition>, D::Error> {
     struct NamesOrConditions;
     impl<'de> serde::de::Visitor<'de> for NamesOrConditions {
@@ -226,20 +227,20 @@ pub(super) fn service_dependencies<'de, D: serde::Deserializer<'de>>(
         }
 
         fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut all = BTreeMap::new();
+            let mut conditions = BTreeMap::new();
             while let Some(name) = seq.next_element()? {
-                all.insert(name, Condition::Healthy);
+                conditions.insert(name, Condition::Healthy);
             }
-            Ok(all)
+            Ok(conditions)
         }
 
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut all = BTreeMap::new();
+            let mut conditions = BTreeMap::new();
             while let Some((name, condition)) = map.next_entry()? {
-                all.insert(name, condition);
+                conditions.insert(name, condition);
             }
-            Ok(all)
+            Ok(conditions)
         }
     }
-    d.deserialize_any(NamesOrConditions)
+    deserializer.deserialize_any(NamesOrConditions)
 }

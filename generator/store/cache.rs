@@ -20,8 +20,8 @@ impl Cache {
     }
 
     /// Waits for the writers' lock and holds it until the returned file is dropped; the system releases it when the
-    /// process ends. The folder itself is locked, so no file of the project is opened. `None` if the cache cannot be used:
-    /// each file is then still replaced by one rename.
+    /// process ends. The folder itself is locked, so no file of the project is opened. `None` if the cache cannot be
+    /// used; even without the lock, each file is replaced in one step.
     pub fn lock(&self) -> Option<File> {
         self.0.create_cache().ok()?.lock().ok()
     }

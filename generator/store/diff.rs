@@ -10,26 +10,26 @@ use crate::terminal::Lines;
 use crate::words;
 
 /// The maximum number of shown lines in the diff of one text.
-const SHOWN: usize = 2_000;
+const MAX_LINES_PER_TEXT: usize = 2_000;
 /// The maximum number of shown lines in all diffs of a run.
-const SHOWN_OF_ALL: usize = 20_000;
+const MAX_LINES_PER_RUN: usize = 20_000;
 /// The maximum number of lines of a text that is compared.
-const COMPARED: usize = 1_000_000;
+const MAX_COMPARED_LINES: usize = 1_000_000;
 /// The maximum number of shown characters of a line.
-const WIDTH: usize = 2_000;
+const MAX_LINE_WIDTH: usize = 2_000;
 /// The maximum number of lines on both sides of a part that is compared line by line: the time grows with its square.
-const PART: usize = 1_000;
+const MAX_PART: usize = 1_000;
 /// The maximum depth of divisions.
-const ROUNDS: u8 = 3;
+const MAX_DIVISIONS: u8 = 3;
 /// The number of unchanged lines that are shown before and after a change.
-const AROUND: usize = 3;
+const CONTEXT_LINES: usize = 3;
 
 /// The number of lines that may still be shown in all diffs of a run.
 pub struct Budget(usize);
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget(SHOWN_OF_ALL)
+        Budget(MAX_LINES_PER_RUN)
     }
 }
 
@@ -41,8 +41,8 @@ pub enum OldSide {
     Counted,
 }
 
-/// Returns the line that replaces hidden lines of the old side.
-pub fn hidden(lines: usize) -> String {
+/// Returns the line that replaces hidden lines of the old side, with their number.
+pub fn hidden_lines(lines: usize) -> String {
     format!("-[{} of the file on disk, not shown]", words::count(lines, "line"))
 }
 
@@ -54,24 +54,24 @@ pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget
     }
     lines.push(&format!("--- {}", old.0));
     lines.push(&format!("+++ {}", new.0));
-    let (before, after) = (old.1.split_inclusive('\n').count(), new.1.split_inclusive('\n').count());
-    if before.max(after) > COMPARED {
-        lines.push(&format!("# too long to compare: {before} lines before, {after} lines after"));
+    let (old_count, new_count) = (old.1.split_inclusive('\n').count(), new.1.split_inclusive('\n').count());
+    if old_count.max(new_count) > MAX_COMPARED_LINES {
+        lines.push(&format!("# too long to compare: {old_count} lines before, {new_count} lines after"));
         return lines;
     }
     let sides = [old.1, new.1].map(|text| text.split_inclusive('\n').collect::<Vec<&str>>());
     let mut numbers = BTreeMap::new();
-    let [a, b] = [&sides[0], &sides[1]].map(|side| number(side, &mut numbers));
+    let [old_lines, new_lines] = [&sides[0], &sides[1]].map(|side| number_lines(side, &mut numbers));
     drop(numbers);
-    let mut comparison = Comparison { old: &a, new: &b, operations: Vec::new() };
-    comparison.part((0, a.len()), (0, b.len()), ROUNDS);
-    let mut limit = SHOWN.min(budget.0);
-    let all = limit;
+    let mut comparison = Comparison { old: &old_lines, new: &new_lines, operations: Vec::new() };
+    comparison.compare_parts((0, old_lines.len()), (0, new_lines.len()), MAX_DIVISIONS);
+    let initial_limit = MAX_LINES_PER_TEXT.min(budget.0);
+    let mut limit = initial_limit;
     let mut omitted = 0;
-    for group in group_diff_ops(comparison.operations, AROUND) {
-        omitted += show(&group, [&sides[0], &sides[1]], old_side, &mut limit, &mut lines);
+    for group in group_diff_ops(comparison.operations, CONTEXT_LINES) {
+        omitted += push_hunk(&group, [&sides[0], &sides[1]], old_side, &mut limit, &mut lines);
     }
-    budget.0 -= all - limit;
+    budget.0 -= initial_limit - limit;
     if omitted > 0 {
         lines.push(&format!("# {} of this difference not shown", words::count(omitted, "more line")));
     }
@@ -79,7 +79,7 @@ pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget
 }
 
 /// Returns a number for each line; equal lines have equal numbers.
-fn number<'a>(lines: &[&'a str], numbers: &mut BTreeMap<&'a str, u32>) -> Vec<u32> {
+fn number_lines<'a>(lines: &[&'a str], numbers: &mut BTreeMap<&'a str, u32>) -> Vec<u32> {
     let mut numbered = Vec::with_capacity(lines.len());
     for line in lines {
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
@@ -99,24 +99,24 @@ struct Comparison<'a> {
 type Span = (usize, usize);
 
 impl Comparison<'_> {
-    /// Compares two parts; `rounds` is the number of divisions that are still allowed.
-    fn part(&mut self, old: Span, new: Span, rounds: u8) {
+    /// Compares two parts. `rounds` is the number of divisions that are still allowed.
+    fn compare_parts(&mut self, old: Span, new: Span, rounds: u8) {
         let (a, b) = (&self.old[old.0..old.1], &self.new[new.0..new.1]);
-        let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-        let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(a, b)| a == b).count();
-        self.equal(old.0, new.0, start);
-        self.middle((old.0 + start, old.1 - end), (new.0 + start, new.1 - end), rounds);
-        self.equal(old.1 - end, new.1 - end, end);
+        let prefix = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
+        self.push_equal(old.0, new.0, prefix);
+        self.compare_different((old.0 + prefix, old.1 - suffix), (new.0 + prefix, new.1 - suffix), rounds);
+        self.push_equal(old.1 - suffix, new.1 - suffix, suffix);
     }
 
     /// Compares two parts whose first lines differ and whose last lines differ.
-    fn middle(&mut self, old: Span, new: Span, rounds: u8) {
+    fn compare_different(&mut self, old: Span, new: Span, rounds: u8) {
         let (old_len, new_len) = (old.1 - old.0, new.1 - new.0);
         let (old_index, new_index) = (old.0, new.0);
         if old_len + new_len == 0 {
             return;
         }
-        if old_len + new_len <= PART {
+        if old_len + new_len <= MAX_PART {
             let operations = capture_diff_slices(Algorithm::Myers, &self.old[old.0..old.1], &self.new[new.0..new.1]);
             operations.into_iter().for_each(|operation| self.push(shift(operation, old_index, new_index)));
             return;
@@ -126,17 +126,17 @@ impl Comparison<'_> {
             self.push(DiffOp::Replace { old_index, old_len, new_index, new_len });
             return;
         }
-        let mut from = (old.0, new.0);
+        let (mut old_start, mut new_start) = (old_index, new_index);
         for (a, b) in anchors {
-            let at = (old_index + a, new_index + b);
-            self.part((from.0, at.0), (from.1, at.1), rounds - 1);
-            self.equal(at.0, at.1, 1);
-            from = (at.0 + 1, at.1 + 1);
+            let (old_anchor, new_anchor) = (old_index + a, new_index + b);
+            self.compare_parts((old_start, old_anchor), (new_start, new_anchor), rounds - 1);
+            self.push_equal(old_anchor, new_anchor, 1);
+            (old_start, new_start) = (old_anchor + 1, new_anchor + 1);
         }
-        self.part((from.0, old.1), (from.1, new.1), rounds - 1);
+        self.compare_parts((old_start, old.1), (new_start, new.1), rounds - 1);
     }
 
-    fn equal(&mut self, old_index: usize, new_index: usize, len: usize) {
+    fn push_equal(&mut self, old_index: usize, new_index: usize, len: usize) {
         if len > 0 {
             self.push(DiffOp::Equal { old_index, new_index, len });
         }
@@ -172,45 +172,45 @@ fn shift(operation: DiffOp, old: usize, new: usize) -> DiffOp {
     }
 }
 
-/// Returns lines that occur once on both sides: the longest sequence that is in the same order on both.
+/// Returns the positions of lines that occur once on each side: the longest sequence that has the same order on both.
 fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
     // For each side, the number of occurrences and the last position.
     let mut lines: BTreeMap<u32, [(usize, usize); 2]> = BTreeMap::new();
     for (side, numbers) in [old, new].into_iter().enumerate() {
-        for (at, line) in numbers.iter().enumerate() {
-            let (count, place) = &mut lines.entry(*line).or_default()[side];
-            (*count, *place) = (*count + 1, at);
+        for (position, line) in numbers.iter().enumerate() {
+            let (count, last_position) = &mut lines.entry(*line).or_default()[side];
+            (*count, *last_position) = (*count + 1, position);
         }
     }
-    let once = old.iter().filter_map(|line| match lines[line] {
+    let unique_lines = old.iter().filter_map(|line| match lines[line] {
         [(1, a), (1, b)] => Some((a, b)),
         _ => None,
     });
-    let once: Vec<(usize, usize)> = once.collect();
+    let unique_lines: Vec<(usize, usize)> = unique_lines.collect();
     // Patience sorting: the top card of each pile, and for each card the top of the previous pile when it was placed.
     let mut tops: Vec<usize> = Vec::new();
-    let mut before: Vec<Option<usize>> = Vec::with_capacity(once.len());
-    for (card, (_, b)) in once.iter().enumerate() {
-        let pile = tops.partition_point(|top| once[*top].1 < *b);
-        before.push(pile.checked_sub(1).map(|below| tops[below]));
+    let mut predecessors: Vec<Option<usize>> = Vec::with_capacity(unique_lines.len());
+    for (card, (_, b)) in unique_lines.iter().enumerate() {
+        let pile = tops.partition_point(|top| unique_lines[*top].1 < *b);
+        predecessors.push(pile.checked_sub(1).map(|below| tops[below]));
         if pile == tops.len() {
             tops.push(card);
         } else {
             tops[pile] = card;
         }
     }
-    let mut rising = Vec::with_capacity(tops.len());
+    let mut sequence = Vec::with_capacity(tops.len());
     let mut card = tops.last().copied();
-    while let Some(at) = card {
-        rising.push(once[at]);
-        card = before[at];
+    while let Some(position) = card {
+        sequence.push(unique_lines[position]);
+        card = predecessors[position];
     }
-    rising.reverse();
-    rising
+    sequence.reverse();
+    sequence
 }
 
-/// Adds one hunk up to the limit and returns the number of omitted changed lines.
-fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut usize, lines: &mut Lines) -> usize {
+/// Adds the lines of one hunk up to the limit, and returns the number of changed lines that were omitted.
+fn push_hunk(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut usize, lines: &mut Lines) -> usize {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return 0 };
     let range = |start: usize, end: usize| match end - start {
         1 => format!("{}", start + 1),
@@ -227,20 +227,20 @@ fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut us
     let mut omitted = 0;
     for operation in group {
         let (old, new) = (operation.old_range(), operation.new_range());
-        let shown = match operation {
+        let signed_lines = match operation {
             DiffOp::Equal { .. } => [(' ', &sides[0][old]), (' ', &[][..])],
             _ => [('-', &sides[0][old]), ('+', &sides[1][new])],
         };
-        for (sign, part) in shown {
+        for (sign, part) in signed_lines {
             let is_counted = sign == '-' && old_side == OldSide::Counted && !part.is_empty();
-            let room = if is_counted { 1 } else { part.len() }.min(*limit);
-            *limit -= room;
-            if is_counted && room == 1 {
-                lines.push(&hidden(part.len()));
+            let shown_count = if is_counted { 1 } else { part.len() }.min(*limit);
+            *limit -= shown_count;
+            if is_counted && shown_count == 1 {
+                lines.push(&hidden_lines(part.len()));
                 continue;
             }
-            part[..room].iter().for_each(|line| push_line(lines, sign, line));
-            omitted += if sign == ' ' { 0 } else { part.len() - room };
+            part[..shown_count].iter().for_each(|line| push_line(lines, sign, line));
+            omitted += if sign == ' ' { 0 } else { part.len() - shown_count };
         }
     }
     omitted
@@ -248,10 +248,10 @@ fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut us
 
 fn push_line(lines: &mut Lines, sign: char, line: &str) {
     let text = line.strip_suffix('\n').unwrap_or(line);
-    match text.char_indices().nth(WIDTH) {
+    match text.char_indices().nth(MAX_LINE_WIDTH) {
         Some((end, _)) => {
-            let rest = words::count(text[end..].chars().count(), "more character");
-            lines.push(&format!("{sign}{} [{rest}]", &text[..end]));
+            let omitted = words::count(text[end..].chars().count(), "more character");
+            lines.push(&format!("{sign}{} [{omitted}]", &text[..end]));
         }
         None => lines.push(&format!("{sign}{text}")),
     }
@@ -318,8 +318,8 @@ mod tests {
 
     #[test]
     fn applying_a_diff_gives_the_new_text() {
-        let text = |lines: usize, of: &dyn Fn(usize) -> usize| -> String {
-            (0..lines).map(|line| format!("line {}\n", of(line))).collect()
+        let text = |lines: usize, line_number: &dyn Fn(usize) -> usize| -> String {
+            (0..lines).map(|line| format!("line {}\n", line_number(line))).collect()
         };
         let cases = [
             (text(5_000, &|i| i), text(5_000, &|i| if i % 700 == 5 { i + 90_000 } else { i })),
@@ -337,15 +337,15 @@ mod tests {
     fn a_diff_has_a_maximum_length() {
         let (old, new) = ("a\nb\n".repeat(5_000), "b\nc\nb\n".repeat(5_000));
         let shown = diff(&old, &new);
-        assert!(shown.lines().count() <= SHOWN + 5, "{}", shown.lines().count());
+        assert!(shown.lines().count() <= MAX_LINES_PER_TEXT + 5, "{}", shown.lines().count());
         assert!(shown.ends_with(" more lines of this difference not shown\n"), "{}", shown.len());
         let mut budget = Budget::default();
         let total: usize = (0..20)
             .map(|_| text_diff(("a", &old), ("b", &new), OldSide::Shown, &mut budget).as_str().lines().count())
             .sum();
-        assert!(total <= SHOWN_OF_ALL + 20 * 5, "{total}");
+        assert!(total <= MAX_LINES_PER_RUN + 20 * 5, "{total}");
         let wide = diff("", &"x".repeat(1_000_000));
         assert!(wide.len() < 3_000 && wide.contains("[998000 more characters]"));
-        assert!(diff("", &"\n".repeat(COMPARED + 1)).contains("too long to compare"));
+        assert!(diff("", &"\n".repeat(MAX_COMPARED_LINES + 1)).contains("too long to compare"));
     }
 }

@@ -1,5 +1,5 @@
-//! Fingerprints of paths: equal times and inode numbers prove cheaply that a path is unchanged; if they differ, or are too
-//! recent to be trusted, the content decides.
+//! Fingerprints of paths. Equal times and inode numbers prove cheaply that a path is unchanged. If they differ, or are
+//! too recent to be trusted, the content is compared.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -46,15 +46,15 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Takes a fingerprint; `None` if the path is not as the watch expects it. The content is read before the metadata:
-    /// a later edit then also changes the times.
+    /// Returns the current fingerprint; `None` if the path does not have the property that the watch expects. Reads the
+    /// content before the metadata: an edit in between then also changes the times.
     pub fn now(watch: Watch) -> Option<Self> {
         let digest = content_digest(&watch)?;
         let stat = stat(&watch)?;
         Some(Fingerprint { watch, stat, digest })
     }
 
-    /// Returns whether the path is unchanged, for a record that was written at the time `written_at`.
+    /// Returns whether the path is unchanged since the fingerprint was recorded at the time `written_at`.
     pub fn unchanged_since(&self, written_at: i64) -> bool {
         match stat(&self.watch) {
             Some(now) if self.stat.unchanged_since(now, written_at) => true,

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{EntryKind, Folder, is_temporary};
 
-/// Folders by their paths, with one property each. The keys are strings, since comparing paths is much slower.
+/// Maps the path of a folder to a property, such as whether nself wrote everything in it. The keys are strings, since
+/// comparing paths is much slower.
 pub type Folders = BTreeMap<OsString, bool>;
 
 /// The result of a scan.
 #[derive(Debug, Default)]
 pub(super) struct FolderScan {
-    /// Files in the folders of environments that neither nself nor the operator is known to have written.
+    /// Files in the folders of environments that are neither outputs nor private files of the operator.
     pub foreign_files: Vec<String>,
     /// Folders of the environments, and whether nself wrote everything in them.
     pub folders: Folders,
@@ -21,8 +22,8 @@ pub(super) struct FolderScan {
 }
 
 impl FolderScan {
-    /// Scans the folders of these environments. Folders that are `known` to be unchanged and to hold outputs only are
-    /// skipped.
+    /// Scans the folders of these environments. Skips folders that `known` maps to true: they are unchanged and contain
+    /// only outputs.
     pub fn of_folder(
         out: &Folder,
         environments: &BTreeSet<&str>,
@@ -34,25 +35,31 @@ impl FolderScan {
         let stale_temp_files = top_files.filter(|entry| entry.kind == EntryKind::File && is_temporary(&entry.name));
         scan.stale_temp_files.extend(stale_temp_files.map(|entry| PathBuf::from(entry.name)));
         for environment in environments {
-            let top = out.path().join(environment);
-            let inside = |folder: &OsString| Path::new(folder).starts_with(&top);
-            let begins = |folder: &OsString| folder.as_encoded_bytes().starts_with(top.as_os_str().as_encoded_bytes());
-            let below = known.range(top.clone().into_os_string()..).take_while(|(folder, _)| begins(folder));
-            let below = below.filter(|(folder, _)| inside(folder));
-            let (unchanged, changed): (Vec<_>, Vec<_>) = below
+            let environment_folder = out.path().join(environment);
+            // In the order of strings, `prod-2` is between `prod` and `prod/nginx`.
+            let has_prefix = |folder: &OsString| {
+                folder.as_encoded_bytes().starts_with(environment_folder.as_os_str().as_encoded_bytes())
+            };
+            let is_inside = |folder: &OsString| Path::new(folder).starts_with(&environment_folder);
+            let candidates =
+                known.range(environment_folder.clone().into_os_string()..).take_while(|(folder, _)| has_prefix(folder));
+            let (unchanged, changed): (Vec<_>, Vec<_>) = candidates
+                .filter(|(folder, _)| is_inside(folder))
                 .map(|(folder, is_unchanged)| (folder.clone(), *is_unchanged))
                 .partition(|(_, is_unchanged)| *is_unchanged);
             scan.folders.extend(unchanged);
-            let first = (!known.contains_key(top.as_os_str())).then(|| top.clone());
-            for root in first.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
-                let Ok(at) = root.strip_prefix(out.path()) else { continue };
-                match out.folder(at) {
+            // The environment's folder itself, unless the stamp recorded it.
+            let unknown_folder =
+                (!known.contains_key(environment_folder.as_os_str())).then(|| environment_folder.clone());
+            for root in unknown_folder.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
+                let Ok(relative_path) = root.strip_prefix(out.path()) else { continue };
+                match out.folder(relative_path) {
                     Ok(Some(folder)) => {
-                        scan.scan_folder(&folder, at, &Scope { environment, known, is_output: &is_output })
+                        scan.scan_folder(&folder, relative_path, &Scope { environment, known, is_output: &is_output })
                     }
                     Ok(None) => {}
                     // A symbolic link or a file in place of a folder.
-                    Err(_) => scan.foreign_files.push(at.to_string_lossy().into_owned()),
+                    Err(_) => scan.foreign_files.push(relative_path.to_string_lossy().into_owned()),
                 }
             }
         }
@@ -60,14 +67,14 @@ impl FolderScan {
         scan
     }
 
-    /// Scans a folder and those below it; `at` is its path below the output folder.
-    fn scan_folder(&mut self, folder: &Folder, at: &Path, scope: &Scope) {
+    /// Scans a folder and the folders in it. `relative_path` is its path below the output folder.
+    fn scan_folder(&mut self, folder: &Folder, relative_path: &Path, scope: &Scope) {
         let mut is_clean = true;
         for entry in folder.list().unwrap_or_default() {
-            if at == Path::new(scope.environment) && is_private(&entry.name) {
+            if relative_path == Path::new(scope.environment) && is_private(&entry.name) {
                 continue;
             }
-            let path = at.join(&entry.name);
+            let path = relative_path.join(&entry.name);
             if entry.kind == EntryKind::Folder {
                 if !scope.known.contains_key(folder.path().join(&entry.name).as_os_str())
                     && let Ok(Some(inner)) = folder.folder(&entry.name)
@@ -77,11 +84,11 @@ impl FolderScan {
                 continue;
             }
             let is_stale = entry.kind == EntryKind::File && is_temporary(&entry.name);
-            let shown = path.to_string_lossy().into_owned();
+            let path_text = path.to_string_lossy().into_owned();
             if is_stale {
                 self.stale_temp_files.push(path);
-            } else if !(scope.is_output)(&shown) {
-                self.foreign_files.push(shown);
+            } else if !(scope.is_output)(&path_text) {
+                self.foreign_files.push(path_text);
             } else {
                 continue;
             }
@@ -94,12 +101,12 @@ impl FolderScan {
 /// The scope of a scan of one environment.
 struct Scope<'a> {
     environment: &'a str,
-    /// Folders that the stamp recorded; they are scanned from their own path or skipped.
+    /// Folders that the stamp recorded. [`FolderScan::of_folder`] scans or skips them itself.
     known: &'a Folders,
     is_output: &'a dyn Fn(&str) -> bool,
 }
 
-/// Returns whether an entry of an environment's folder belongs to the operator: values of secrets, data of services.
+/// Returns whether an entry of an environment's folder belongs to the operator: values of secrets or data of services.
 fn is_private(name: &OsStr) -> bool {
     [".env", "secrets", "data"].iter().any(|private| name == *private)
 }

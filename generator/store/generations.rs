@@ -1,5 +1,6 @@
-//! Records of earlier runs in the cache: one small file for each run that changed a file. The manifest and the derivations
-//! of the run are objects. `why --rebuilt` compares two records, and `gc` keeps the objects that a record names.
+//! Records of earlier runs in the cache: one small file for each run that changed a file. The manifest and the
+//! derivations of the run are objects. `why --rebuilt` compares two records, and `gc` keeps the objects that a record
+//! names.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use crate::files::{FileKind, Folder, Root, random_suffix};
 /// different folder.
 const FOLDER: &str = "generations3";
 /// The maximum number of records; older ones are deleted.
-const MOST: usize = 64;
+const MAX_RECORDS: usize = 64;
 
 /// One run that changed something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ impl Generation {
         parts: BTreeMap<String, Digest>,
     ) -> Self {
         let generators = Backend::ALL.iter().map(|backend| backend.generator());
-        let generators = generators.map(|it| (it.name().to_owned(), it.source_digest().to_owned())).collect();
+        let generators =
+            generators.map(|generator| (generator.name().to_owned(), generator.source_digest().to_owned())).collect();
         Generation { manifest, derivations_object, inputs, parts, generators, ..Generation::default() }
     }
 
@@ -127,9 +129,9 @@ impl Generations {
         let text = self.folder()?.read(name_of(number), FileKind::CacheRecord).ok()??;
         let mut generation: Generation = serde_json::from_slice(&text).ok()?;
         let objects = Objects::new(self.cache.clone());
-        let list = |digest| Some(Manifest::parse(&objects.get(digest)?).ok()?.files);
-        generation.files = list(&generation.manifest)?;
-        generation.derivations = list(&generation.derivations_object)?;
+        let files_of_manifest = |digest| Some(Manifest::parse(&objects.get(digest)?).ok()?.files);
+        generation.files = files_of_manifest(&generation.manifest)?;
+        generation.derivations = files_of_manifest(&generation.derivations_object)?;
         Some(generation)
     }
 
@@ -156,27 +158,28 @@ impl Generations {
         // Maps are sorted, so equal records have equal bytes.
         let text = serde_json::to_vec(generation)?;
         let folder = self.cache.create_cache()?.make_folder(FOLDER, 0o755)?;
-        let last = self.numbers().last().copied();
-        let latest = last.and_then(|last| folder.read(name_of(last), FileKind::CacheRecord).ok().flatten());
-        if latest.is_some_and(|latest| latest == text) {
+        let latest_number = self.numbers().last().copied();
+        let latest_text = latest_number
+            .and_then(|latest_number| folder.read(name_of(latest_number), FileKind::CacheRecord).ok().flatten());
+        if latest_text.is_some_and(|latest_text| latest_text == text) {
             return Ok(());
         }
         let temporary = format!(".{}", random_suffix()?);
-        let name = name_of(last.map_or(1, |last| last + 1));
+        let name = name_of(latest_number.map_or(1, |latest_number| latest_number + 1));
         let written = folder.create(&temporary, &text, 0o644).and_then(|()| folder.rename(&temporary, &folder, name));
         written.inspect_err(|_| {
             let _ = folder.remove_file(&temporary);
         })?;
-        self.delete_all_but_latest(MOST);
+        self.delete_all_but_latest(MAX_RECORDS);
         Ok(())
     }
 
     /// Deletes all but the latest `count` records and returns the number of deleted ones.
     pub fn delete_all_but_latest(&self, count: usize) -> usize {
         let numbers = self.numbers();
-        let old = &numbers[..numbers.len().saturating_sub(count)];
+        let outdated = &numbers[..numbers.len().saturating_sub(count)];
         let Some(folder) = self.folder() else { return 0 };
-        old.iter().filter(|number| folder.remove_file(name_of(**number)).is_ok()).count()
+        outdated.iter().filter(|number| folder.remove_file(name_of(**number)).is_ok()).count()
     }
 }
 

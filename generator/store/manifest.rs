@@ -13,8 +13,8 @@ use crate::backend::Backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
-/// The first line of the manifest while files are being written. Until it is removed, each file may have its old or its new
-/// content.
+/// The first line of the manifest while files are being written. Until it is removed, each file may have its old or its
+/// new content.
 const WRITING: &str = "# nself is writing";
 
 /// The files that nself wrote, by their path below the output folder.
@@ -40,18 +40,18 @@ impl Manifest {
     /// Reads a manifest from its bytes. Conflict markers of version control are skipped.
     ///
     /// # Errors
-    /// NS805 if the manifest is damaged or names a file that nself never generates. Everyone who can commit can edit the
-    /// manifest, and nself replaces and deletes the files in it.
+    /// NS805 if the manifest is damaged or names a file that nself never generates. Everyone who can commit can edit
+    /// the manifest, and nself replaces and deletes the files in it.
     pub fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
         let text = canonical(text);
-        let text = std::str::from_utf8(&text).map_err(|_| damaged("it is not UTF-8 text"))?;
+        let text = std::str::from_utf8(&text).map_err(|_| damaged_manifest("it is not UTF-8 text"))?;
         let mut manifest = Manifest::default();
         for (i, line) in text.lines().enumerate() {
             if line == WRITING {
                 manifest.is_unfinished = true;
             } else if !is_conflict_mark(line) {
                 let (digest, path) =
-                    parse_line(line).map_err(|reason| damaged(&format!("line {}: {reason}", i + 1)))?;
+                    parse_line(line).map_err(|reason| damaged_manifest(&format!("line {}: {reason}", i + 1)))?;
                 if Backend::of_output(&path).is_none() {
                     return Err(not_generated(i + 1, &path));
                 }
@@ -102,7 +102,7 @@ impl Manifest {
         text.into_bytes()
     }
 
-    /// Returns the bytes of the manifest while a run replaces the files of `old` by those of `self`.
+    /// Returns the bytes of the manifest while a run replaces the files of `old` with those of `self`.
     pub(super) fn to_bytes_while_writing<'a>(
         &self,
         old: impl Iterator<Item = (&'a ArtifactPath, &'a Digest)>,
@@ -134,16 +134,16 @@ pub(super) fn canonical(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'\r') {
         return Cow::Borrowed(text);
     }
-    let mut without = Vec::with_capacity(text.len());
+    let mut converted = Vec::with_capacity(text.len());
     for (i, byte) in text.iter().enumerate() {
         if !(*byte == b'\r' && text.get(i + 1) == Some(&b'\n')) {
-            without.push(*byte);
+            converted.push(*byte);
         }
     }
-    Cow::Owned(without)
+    Cow::Owned(converted)
 }
 
-fn damaged(reason: &str) -> Diagnostic {
+fn damaged_manifest(reason: &str) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}: {reason}"))
         .hint("restore it from version control; without the manifest, nself does not overwrite files that differ from the generated ones")

@@ -1,5 +1,6 @@
-//! The output folder and the cache: comparing, writing and deleting generated files, and the records of earlier runs.
-//! The manifest names the files that nself owns; all other files stay unchanged.
+//! The output folder and the cache: compares, writes and deletes generated files, and keeps the records of earlier
+//! runs. The manifest names the files that nself wrote; all other files stay unchanged. A stamp records the inputs and
+//! outputs of a run, so that a run after which nothing changed can be skipped.
 
 mod cache;
 mod change;

@@ -1,6 +1,6 @@
-//! Objects: files in the cache that are named by the digest of their content. `verify --repair` restores outputs from them.
-//! Every read checks the digest; an object with a wrong digest is moved to the quarantine and counts as missing. `gen`
-//! never reads objects, so an object that came with a checkout cannot become an output.
+//! Objects: files in the cache that are named by the digest of their content. `verify --repair` restores outputs from
+//! them. Every read checks the digest; an object with a wrong digest is moved to the quarantine and counts as missing.
+//! `gen` never reads objects, so an object that came with a checkout cannot become an output.
 
 use std::io;
 
@@ -27,15 +27,15 @@ impl Objects {
         self.cache.open().ok()??.folder(FOLDER).ok()?
     }
 
-    /// Writes bytes under their digests. Existing objects are checked, so that a damaged one is replaced.
+    /// Writes each object unless it exists. Checks existing objects, so that a damaged one is replaced.
     ///
     /// # Errors
     /// The cache cannot be written; no object is left incomplete.
-    pub fn put<'a>(&self, all: impl IntoIterator<Item = (&'a Digest, &'a [u8])>) -> io::Result<()> {
+    pub fn put<'a>(&self, objects: impl IntoIterator<Item = (&'a Digest, &'a [u8])>) -> io::Result<()> {
         let folder = self.cache.create_cache()?.make_folder(FOLDER, 0o755)?;
         let temporary = format!(".{}", random_suffix()?);
-        for (digest, bytes) in all {
-            if self.get_from(&folder, digest).is_none() {
+        for (digest, bytes) in objects {
+            if self.read_object(&folder, digest).is_none() {
                 let written = folder.create(&temporary, bytes, 0o444);
                 let renamed = written.and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
                 renamed.inspect_err(|_| {
@@ -48,10 +48,10 @@ impl Objects {
 
     /// Returns the bytes of a digest; `None` if the object is missing or damaged.
     pub fn get(&self, digest: &Digest) -> Option<Vec<u8>> {
-        self.get_from(&self.folder()?, digest)
+        self.read_object(&self.folder()?, digest)
     }
 
-    fn get_from(&self, folder: &Folder, digest: &Digest) -> Option<Vec<u8>> {
+    fn read_object(&self, folder: &Folder, digest: &Digest) -> Option<Vec<u8>> {
         match folder.read(digest.as_str(), FileKind::Output) {
             Ok(None) => None,
             Ok(Some(bytes)) if Digest::of(&bytes) == *digest => Some(bytes),
@@ -64,9 +64,9 @@ impl Objects {
 
     /// Checks all objects and returns the number of intact ones and the names of the damaged ones.
     pub fn check_all(&self) -> (usize, Vec<String>) {
-        let mut bad = Vec::new();
-        let mut good = 0;
-        let Some(folder) = self.folder() else { return (good, bad) };
+        let mut damaged = Vec::new();
+        let mut intact_count = 0;
+        let Some(folder) = self.folder() else { return (intact_count, damaged) };
         for entry in folder.list().unwrap_or_default() {
             let name = entry.name.to_string_lossy().into_owned();
             // Temporary files begin with a dot.
@@ -75,9 +75,9 @@ impl Objects {
             }
             let bytes = folder.read(&entry.name, FileKind::Output).ok().flatten();
             let is_intact = bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == name);
-            if is_intact { good += 1 } else { bad.push(name) }
+            if is_intact { intact_count += 1 } else { damaged.push(name) }
         }
-        (good, bad)
+        (intact_count, damaged)
     }
 
     /// Moves damaged objects to the quarantine. An object that cannot be moved stays and is still never used.
@@ -89,39 +89,41 @@ impl Objects {
 
     fn move_to_quarantine(&self, folder: &Folder, name: &str) {
         let move_object = || -> io::Result<()> {
-            let place = self.cache.create_cache()?.make_folder(QUARANTINE, 0o755)?;
-            Ok(folder.rename(name, &place, format!("{name}.{}", random_suffix()?))?)
+            let quarantine = self.cache.create_cache()?.make_folder(QUARANTINE, 0o755)?;
+            Ok(folder.rename(name, &quarantine, format!("{name}.{}", random_suffix()?))?)
         };
         let _ = move_object();
     }
 
-    /// Deletes objects that `keep` refuses and that are older than `grace` seconds by the clock of the file system; younger
-    /// ones may belong to a run that has not recorded them yet. Returns the number of deleted objects and their bytes.
+    /// Deletes objects for which `keep` returns false and that are older than `grace` seconds by the clock of the file
+    /// system. Younger ones may belong to a run that has not recorded them yet. Returns the number of deleted objects
+    /// and their size in bytes.
     ///
     /// # Errors
     /// The cache cannot be used: a symbolic link in place of one of its folders is not followed.
     pub fn sweep(&self, keep: &dyn Fn(&str) -> bool, grace: u64) -> Result<(usize, u64), FileError> {
         let cache = self.cache.create_cache()?;
-        let grace = i64::try_from(grace).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
-        let limit = now(&cache)?.saturating_sub(grace);
-        let is_old = |stat: &Stat| stat.modified <= limit;
-        let mut swept = (0, 0);
+        let grace_nanoseconds = i64::try_from(grace).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+        let newest_deleted = file_system_time(&cache)?.saturating_sub(grace_nanoseconds);
+        let is_old = |stat: &Stat| stat.modified <= newest_deleted;
+        let (mut deleted_count, mut deleted_bytes) = (0, 0);
         for name in [FOLDER, QUARANTINE] {
             let Some(folder) = cache.folder(name)? else { continue };
             for entry in folder.list()? {
                 let Some(stat) = folder.stat(&entry.name)? else { continue };
-                let is_wanted = name == FOLDER && keep(&entry.name.to_string_lossy());
-                if !is_wanted && is_old(&stat) && folder.remove_file(&entry.name).is_ok() {
-                    swept = (swept.0 + 1, swept.1 + stat.size);
+                let is_kept = name == FOLDER && keep(&entry.name.to_string_lossy());
+                if !is_kept && is_old(&stat) && folder.remove_file(&entry.name).is_ok() {
+                    deleted_count += 1;
+                    deleted_bytes += stat.size;
                 }
             }
         }
-        Ok(swept)
+        Ok((deleted_count, deleted_bytes))
     }
 }
 
 /// Returns the time of the file system in nanoseconds since 1970: the modification time of a new file.
-fn now(cache: &Folder) -> Result<i64, FileError> {
+fn file_system_time(cache: &Folder) -> Result<i64, FileError> {
     let name = format!(".{}", random_suffix().unwrap_or_default());
     cache.create(&name, b"", 0o644)?;
     let time = cache.stat(&name)?.map_or(i64::MIN, |stat| stat.modified);

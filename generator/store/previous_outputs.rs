@@ -10,23 +10,23 @@ use crate::artifact::{ArtifactPath, Digest, RecordedFile};
 use crate::diagnostic::Diagnostic;
 use crate::files::{FileKind, Root};
 
-/// The outputs of the last run. It is valid as long as the writers' lock is held.
+/// The files that the last run wrote, and which of them are unchanged. Valid as long as the writers' lock is held.
 #[derive(Debug, Default)]
 pub struct PreviousOutputs {
-    /// Every file of the manifest; a stamp adds which of them are unchanged.
+    /// Every file of the manifest. Only a stamp says which of them are unchanged.
     pub outputs: BTreeMap<ArtifactPath, RecordedFile>,
     /// The digest of the manifest.
     pub(super) manifest: Option<Digest>,
     /// Set if the run that wrote the manifest did not finish.
     pub(super) is_unfinished: bool,
-    /// Folders of outputs, and whether they are unchanged and hold nothing else.
+    /// Folders of outputs, and whether they are unchanged and contain only outputs.
     pub(super) folders: Folders,
     /// The stamp that proves which files are unchanged.
     pub stamp: Option<Stamp>,
 }
 
 impl PreviousOutputs {
-    /// Returns the files of the manifest; every file has to be read to know whether it changed.
+    /// Returns the files of the manifest. Each must be read to find out whether it changed.
     pub(super) fn from_manifest(out: &Root) -> Result<Self, Diagnostic> {
         let Some(text) = read(out, MANIFEST)? else { return Ok(PreviousOutputs::default()) };
         let Manifest { files, mut alternatives, is_unfinished } = Manifest::parse(&text)?;
@@ -43,7 +43,7 @@ impl PreviousOutputs {
     pub fn from_stamp(out: &Root, mut stamp: Stamp) -> Self {
         let Ok(Some(folder)) = out.open() else { return PreviousOutputs::default() };
         let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
-        match manifest.and_then(|manifest| stamp.take_unchanged(&folder, &manifest)) {
+        match manifest.and_then(|manifest| stamp.retain_unchanged(&folder, &manifest)) {
             Some((outputs, folders)) => {
                 PreviousOutputs { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) }
             }

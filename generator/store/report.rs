@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::change::{Change, State};
-use super::diff::{Budget, OldSide, hidden, text_diff};
+use super::diff::{Budget, OldSide, hidden_lines, text_diff};
 use crate::terminal::Lines;
 
-/// Returns a unified diff of all files that differ. Only generated lines are shown: the new side, and the old side if the
-/// file is as the manifest records it. Other lines may contain a value that an operator pasted, and logs of CI are public,
-/// so those lines are counted and never shown. The lines of a stale file are counted too: only the manifest, which comes
-/// with the checkout, names their author.
+/// Returns a unified diff of all files that differ. Shows only generated lines: the new side, and the old side if the
+/// file is as the manifest records it. Other lines may contain a value that an operator pasted, and logs of CI are
+/// public, so these lines are only counted. Lines of a stale file are counted too, because only the manifest, which
+/// comes with the checkout, says that nself wrote the file.
 pub fn diff(changes: &[Change]) -> Lines {
     let mut lines = Lines::default();
     let mut budget = Budget::default();
@@ -20,14 +20,14 @@ pub fn diff(changes: &[Change]) -> Lines {
         };
         let (old, new) = (text(&change.old), text(&change.new));
         if change.new.is_none() {
-            lines.push(&hidden(old.lines().count()));
+            lines.push(&hidden_lines(old.lines().count()));
             continue;
         }
-        let from = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
-        let is_generated = matches!(change.state, State::New | State::Missing | State::Changed);
-        let old_side = if is_generated { OldSide::Shown } else { OldSide::Counted };
-        let to = format!("b/{}", change.path);
-        lines.append(&text_diff((&from, &old), (&to, &new), old_side, &mut budget));
+        let old_name = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
+        let is_old_generated = matches!(change.state, State::New | State::Missing | State::Changed);
+        let old_side = if is_old_generated { OldSide::Shown } else { OldSide::Counted };
+        let new_name = format!("b/{}", change.path);
+        lines.append(&text_diff((&old_name, &old), (&new_name, &new), old_side, &mut budget));
     }
     lines
 }
@@ -47,20 +47,20 @@ pub fn is_converted(change: &Change) -> bool {
     old != new && old.contains(&b'\r') && String::from_utf8_lossy(old).replace("\r\n", "\n").as_bytes() == new
 }
 
-/// The cause of different line endings, and the remedy.
-pub const CONVERTED: &str =
+/// The cause of Windows line endings and the remedy, for messages.
+pub const LINE_ENDS_CONVERTED: &str =
     "git converts line endings (`core.autocrlf`): `deploy/** -text` in .gitattributes prevents that";
 
-/// Returns a line if the line ends of any file were converted.
+/// Returns a warning if the line endings of any file were converted.
 pub fn line_end_warning(changes: &[Change]) -> Lines {
     match changes.iter().filter(|change| is_converted(change)).count() {
         0 => Lines::default(),
-        count => Lines::line(&format!("hand-edited: {count} only by Windows line endings; {CONVERTED}")),
+        count => Lines::line(&format!("hand-edited: {count} only by Windows line endings; {LINE_ENDS_CONVERTED}")),
     }
 }
 
 /// Returns every file that is not the same, with its state.
 pub fn states(changes: &[Change]) -> Value {
-    let listed = changes.iter().filter(|change| change.state != State::Same);
-    Value::Array(listed.map(|change| json!({ "path": change.path, "state": change.state.name() })).collect())
+    let changed = changes.iter().filter(|change| change.state != State::Same);
+    Value::Array(changed.map(|change| json!({ "path": change.path, "state": change.state.name() })).collect())
 }

@@ -1,4 +1,5 @@
-//! The stamp of a warm run: if no input and no output changed since the last run, nothing is evaluated.
+//! Stamps record the inputs, the outputs and the printed text of a run. If nothing changed since, the next run is warm:
+//! it evaluates nothing and prints the text again.
 //!
 //! A stamp is trusted only on the file system where it was written: it contains the inode and birth time of the stamp's
 //! file, so a stamp that comes with a checkout is ignored.
@@ -74,10 +75,11 @@ impl Stamp {
         self.content.fingerprints.iter().filter(|fingerprint| is_output_folder(fingerprint, &self.content.out))
     }
 
-    /// Returns every recorded output and whether it is unchanged, and every folder of outputs and whether it is
-    /// unchanged and has no other files. Compares only metadata, of plain files in plain folders. Returns `None` if the
-    /// manifest differs. Removes records of changed files and folders from the stamp.
-    pub(super) fn take_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
+    /// Returns every recorded output with whether it is unchanged, and every folder of outputs with whether it is
+    /// unchanged and has no other files. Compares only metadata. A file that is a symbolic link, or below one, counts
+    /// as changed. Returns `None` if the manifest differs. Removes the records of changed files and folders from the
+    /// stamp.
+    pub(super) fn retain_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
         let out = folder.path();
         let content = &mut self.content;
         let manifest_path = Watch::File(out.join(MANIFEST));
@@ -93,17 +95,19 @@ impl Stamp {
                 return true;
             }
             let path = fingerprint.watch.path();
-            let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain_folders.stat(below));
+            let now =
+                path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|relative| plain_folders.stat(relative));
             let is_unchanged = now.is_some_and(|now| fingerprint.stat.unchanged_since(now, written_at));
             let is_clean = is_unchanged && matches!(fingerprint.watch, Watch::Clean(_));
             folders.insert(path.as_os_str().to_owned(), is_clean);
             is_unchanged
         });
         let recorded = content.outputs.iter_mut().map(|StampOutput { path, digest, written }| {
-            let above = path.as_str().rsplit_once('/').map_or("", |(above, _)| above);
-            *written = written.filter(|then| {
+            let parent = path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+            *written = written.filter(|recorded| {
                 let now = FileStat::of_file(folder, path.as_str());
-                now.is_some_and(|now| then.stat.unchanged_since(now, written_at)) && plain_folders.stat(above).is_some()
+                now.is_some_and(|now| recorded.stat.unchanged_since(now, written_at))
+                    && plain_folders.stat(parent).is_some()
             });
             let untouched = written.map(|written| KeptFile { derivation: written.derivation, size: written.stat.size });
             (path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), untouched })
@@ -131,10 +135,10 @@ impl PlainFolders<'_> {
         if let Some(stat) = self.stats.get(folder) {
             return *stat;
         }
-        let above = folder.rsplit_once('/').map(|(above, _)| above).or((!folder.is_empty()).then_some(""));
-        let is_below_plain = above.is_none_or(|above| self.stat(above).is_some());
+        let parent = folder.rsplit_once('/').map(|(parent, _)| parent).or((!folder.is_empty()).then_some(""));
+        let is_parent_plain = parent.is_none_or(|parent| self.stat(parent).is_some());
         let stat = if folder.is_empty() { self.out.own_stat() } else { self.out.stat_below_plain_folders(folder) };
-        let stat = stat.filter(|stat| is_below_plain && stat.is_folder()).map(|stat| FileStat::of(&stat));
+        let stat = stat.filter(|stat| is_parent_plain && stat.is_folder()).map(|stat| FileStat::of(&stat));
         self.stats.insert(folder.to_owned(), stat);
         stat
     }
@@ -145,8 +149,8 @@ pub(super) fn modified(metadata: &Metadata) -> i64 {
     metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
-/// Returns the inode and the birth time of a file, which its author cannot choose; `None` on file systems without birth
-/// times, on which no stamps are written.
+/// Returns the inode and the birth time of a file. A program that writes a file cannot choose them. `None` on file
+/// systems without birth times, on which no stamps are written.
 pub(super) fn identity(metadata: &Metadata) -> Option<String> {
     let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", metadata.ino(), born.as_nanos()))
@@ -189,7 +193,7 @@ mod tests {
     }
 
     /// Saves the stamp of a run with these inputs and without outputs.
-    fn save(place: &Place, recorder: StampWriter, inputs: Vec<Watch>) {
+    fn save(place: &Place, writer: StampWriter, inputs: Vec<Watch>) {
         let manifest = Manifest::default();
         place.out.write(MANIFEST, &manifest.to_bytes()).unwrap();
         let digest = Digest::of(&manifest.to_bytes());
@@ -201,7 +205,7 @@ mod tests {
             folders: Folders::new(),
             changed: BTreeSet::new(),
         };
-        recorder.save(inputs, outputs, None, "two\nlines");
+        writer.save(inputs, outputs, None, "two\nlines");
     }
 
     fn record(place: &Place, inputs: Vec<Watch>) {
@@ -237,17 +241,17 @@ mod tests {
         let (file, stamp) = (folder.path().join("a"), place(folder.path()));
         fs::write(&file, "one").unwrap();
         tick();
-        let recorder = StampWriter::begin(&stamp.file).unwrap();
+        let writer = StampWriter::begin(&stamp.file).unwrap();
         fs::write(&file, "two").unwrap();
-        save(&stamp, recorder, vec![Watch::File(file.clone())]);
+        save(&stamp, writer, vec![Watch::File(file.clone())]);
         assert!(!stamp.path.exists());
         // A file moved into place has an old modification time; its change time is new.
-        let recorder = StampWriter::begin(&stamp.file).unwrap();
+        let writer = StampWriter::begin(&stamp.file).unwrap();
         tick();
         fs::rename(&file, folder.path().join("b")).unwrap();
-        save(&stamp, recorder, vec![Watch::File(folder.path().join("b"))]);
+        save(&stamp, writer, vec![Watch::File(folder.path().join("b"))]);
         assert!(!stamp.path.exists());
-        // Known-bad control: without the edit, the same calls leave a stamp.
+        // Without an edit, the same calls leave a stamp.
         tick();
         record(&stamp, vec![Watch::File(folder.path().join("b"))]);
         assert!(stamp.path.exists());

@@ -1,4 +1,16 @@
-//! The text format of a stamp: one line for each path that the run depended on, and one for each output.
+//! The text format of a stamp. METADATA is size, modification time, change time and inode.
+//!
+//! ```text
+//! nself stamp 5
+//! IDENTITY                                   inode and birth time of the stamp's file
+//! LENGTH                                     of the printed text, in bytes
+//! PRINTED TEXT
+//! OUTPUT FOLDER
+//! f METADATA DIGEST PATH                     a watched path; the letter is its kind
+//! o METADATA DERIVATION DIGEST PATH          an output of this run
+//! r DIGEST PATH                              any other file of the manifest
+//! end
+//! ```
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -8,8 +20,8 @@ use crate::artifact::{ArtifactPath, Digest};
 
 /// The first line. Its number is the version of the format; stamps of other versions are ignored.
 const HEADER: &str = "nself stamp 5";
-/// Stands for the derivation of the output in the line above.
-const SAME: &str = "=";
+/// Replaces the derivation of an output if it is that of the output in the line above.
+const SAME_DERIVATION: &str = "=";
 
 /// The content of a stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +43,7 @@ pub(super) struct StampContent {
 pub(super) struct StampOutput {
     pub path: ArtifactPath,
     pub digest: Digest,
-    /// `None` for a file of an environment that the run did not select, and for a file that was touched since.
+    /// `None` for a file of an environment that the run did not select, and for a file whose metadata changed since.
     pub written: Option<WrittenOutput>,
 }
 
@@ -58,16 +70,16 @@ pub(super) fn write(content: &StampContent) -> Option<String> {
         };
         writeln!(text, "{kind} {stat} {digest} {}", one_line(path)?).ok()?;
     }
-    let mut last = None;
+    let mut last_derivation = None;
     for StampOutput { path, digest, written } in outputs {
         let Some(WrittenOutput { stat, derivation }) = written else {
             text.extend(["r ", digest.as_str(), " ", path.as_str(), "\n"]);
             continue;
         };
         // Outputs of one step are adjacent.
-        let step = if last == Some(derivation) { SAME } else { derivation.as_str() };
+        let step = if last_derivation == Some(derivation) { SAME_DERIVATION } else { derivation.as_str() };
         writeln!(text, "o {stat} {step} {digest} {path}").ok()?;
-        last = Some(derivation);
+        last_derivation = Some(derivation);
     }
     text.push_str("end\n");
     Some(text)
@@ -81,7 +93,7 @@ pub(super) fn parse(text: &str) -> Option<StampContent> {
     let length: usize = length.parse().ok()?;
     let printed = rest.get(..length)?.to_owned();
     let (out, rest) = rest.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
-    let (mut fingerprints, mut outputs, mut last) = (Vec::new(), Vec::new(), None);
+    let (mut fingerprints, mut outputs, mut last_derivation) = (Vec::new(), Vec::new(), None);
     for line in rest.strip_suffix("end\n")?.lines() {
         let (kind, rest) = line.split_once(' ')?;
         match kind {
@@ -89,10 +101,10 @@ pub(super) fn parse(text: &str) -> Option<StampContent> {
                 let mut fields = rest.splitn(7, ' ');
                 let stat = FileStat::parse(&mut fields)?;
                 let derivation = match fields.next()? {
-                    SAME => last?,
+                    SAME_DERIVATION => last_derivation?,
                     digest => digest.parse().ok()?,
                 };
-                last = Some(derivation);
+                last_derivation = Some(derivation);
                 outputs.push(parse_output(&mut fields, Some(WrittenOutput { stat, derivation }))?);
             }
             "r" => outputs.push(parse_output(&mut rest.splitn(2, ' '), None)?),
@@ -102,6 +114,7 @@ pub(super) fn parse(text: &str) -> Option<StampContent> {
     Some(StampContent { printed, identity: identity.to_owned(), fingerprints, out: PathBuf::from(out), outputs })
 }
 
+/// Returns a path as text; `None` if it contains a line break or is not UTF-8.
 fn one_line(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| !path.contains('\n'))
 }
@@ -153,7 +166,11 @@ mod tests {
     fn a_stamp_survives_the_round_trip() {
         let text = write(&content()).unwrap();
         assert_eq!(parse(&text), Some(content()));
-        assert_eq!(text.matches(&format!(" {SAME} ")).count(), 1, "the second output has the same derivation: {text}");
+        assert_eq!(
+            text.matches(&format!(" {SAME_DERIVATION} ")).count(),
+            1,
+            "the second output has the same derivation: {text}"
+        );
     }
 
     #[test]

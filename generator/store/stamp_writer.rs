@@ -23,7 +23,9 @@ pub struct StampWriter {
     name: String,
     temporary: String,
     file: File,
-    began: i64,
+    /// Creation time of the file, in nanoseconds since 1970.
+    began_at: i64,
+    /// Inode and birth time of the file.
     identity: String,
 }
 
@@ -43,29 +45,30 @@ pub struct Outputs<'a> {
 
 impl StampWriter {
     /// Creates the file of the stamp; `None` if the cache cannot be written, which only makes the next run slower.
-    pub fn begin(place: &StampFile) -> Option<Self> {
-        let folder = place.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
+    pub fn begin(stamp_file: &StampFile) -> Option<Self> {
+        let folder = stamp_file.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
         let temporary = format!(".{}", random_suffix().ok()?);
         let file = folder.create_open(&temporary, 0o644).ok()?;
         let metadata = file.metadata().ok();
-        let Some((began, identity)) = metadata.and_then(|it| Some((modified(&it), identity(&it)?))) else {
+        let times = metadata.and_then(|metadata| Some((modified(&metadata), identity(&metadata)?)));
+        let Some((began_at, identity)) = times else {
             let _ = folder.remove_file(&temporary);
             return None;
         };
-        Some(StampWriter { folder, name: place.name.clone(), temporary, file, began, identity })
+        Some(StampWriter { folder, name: stamp_file.name.clone(), temporary, file, began_at, identity })
     }
 
     /// Saves the text that the run printed, so that a warm run can print it again as long as no input and no output
-    /// changes. The stamp is discarded if an input changed during the run or an output differs from the manifest.
-    /// Metadata of unchanged outputs and folders is taken from the stamp `before`.
+    /// changes. Discards the stamp if an input changed during the run or an output differs from the manifest. Copies
+    /// the metadata of unchanged outputs and folders from the stamp of the previous run.
     pub fn save(
         mut self,
         inputs: impl IntoIterator<Item = Watch>,
         outputs: Outputs,
-        before: Option<&Stamp>,
+        previous: Option<&Stamp>,
         printed: &str,
     ) {
-        if let Some(content) = self.content(inputs, outputs, before, printed)
+        if let Some(content) = self.stamp_content(inputs, outputs, previous, printed)
             && let Some(text) = stamp_format::write(&content)
             && self.file.write_all(text.as_bytes()).is_ok()
         {
@@ -73,21 +76,22 @@ impl StampWriter {
         }
     }
 
-    fn content(
+    /// Returns the content of the stamp; `None` if the stamp must be discarded.
+    fn stamp_content(
         &self,
         inputs: impl IntoIterator<Item = Watch>,
         outputs: Outputs,
-        before: Option<&Stamp>,
+        previous: Option<&Stamp>,
         printed: &str,
     ) -> Option<StampContent> {
         let inputs = inputs
             .into_iter()
-            .map(|watch| Fingerprint::now(watch).filter(|fingerprint| fingerprint.stat.is_before(self.began)));
+            .map(|watch| Fingerprint::now(watch).filter(|fingerprint| fingerprint.stat.is_before(self.began_at)));
         let out = outputs.out.open().ok()??;
         let manifest = Fingerprint::now(Watch::File(out.path().join(MANIFEST)));
         let manifest = manifest.filter(|fingerprint| fingerprint.digest == outputs.digest.as_str());
-        let files = recorded_outputs(&outputs, before, &out).collect::<Option<_>>()?;
-        let folders = folder_fingerprints(outputs.folders, &outputs.changed, before);
+        let files = recorded_outputs(&outputs, previous, &out).collect::<Option<_>>()?;
+        let folders = folder_fingerprints(outputs.folders, &outputs.changed, previous);
         Some(StampContent {
             printed: printed.to_owned(),
             identity: self.identity.clone(),
@@ -98,18 +102,19 @@ impl StampWriter {
     }
 }
 
-/// Returns a fingerprint of each folder of outputs, from the stamp `before` where the folder did not change.
+/// Returns a fingerprint of each folder of outputs: the one in the previous stamp if the folder did not change.
 fn folder_fingerprints(
     folders: Folders,
     changed: &BTreeSet<OsString>,
-    before: Option<&Stamp>,
+    previous: Option<&Stamp>,
 ) -> impl Iterator<Item = Option<Fingerprint>> {
-    let old = before.into_iter().flat_map(Stamp::folders).map(|old| (old.watch.path().as_os_str(), old));
-    let old: BTreeMap<&OsStr, &Fingerprint> = old.filter(|(path, _)| !changed.contains(*path)).collect();
+    let recorded =
+        previous.into_iter().flat_map(Stamp::folders).map(|folder| (folder.watch.path().as_os_str(), folder));
+    let unchanged: BTreeMap<&OsStr, &Fingerprint> = recorded.filter(|(path, _)| !changed.contains(*path)).collect();
     folders.into_iter().map(move |(path, is_clean)| {
-        let same = old.get(path.as_os_str()).map(|old| (old.stat, old.digest.clone()));
+        let recorded = unchanged.get(path.as_os_str()).map(|folder| (folder.stat, folder.digest.clone()));
         let watch = if is_clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };
-        match same {
+        match recorded {
             Some((stat, digest)) => Some(Fingerprint { watch, stat, digest }),
             None => Fingerprint::now(watch),
         }
@@ -119,23 +124,25 @@ fn folder_fingerprints(
 /// Returns each file of the manifest; `None` for a file of this run that differs from its record.
 fn recorded_outputs<'a>(
     outputs: &'a Outputs,
-    before: Option<&'a Stamp>,
+    previous: Option<&'a Stamp>,
     out: &'a Folder,
 ) -> impl Iterator<Item = Option<StampOutput>> {
-    let mut old = before.into_iter().flat_map(|stamp| &stamp.content.outputs).peekable();
+    let mut previous_outputs = previous.into_iter().flat_map(|stamp| &stamp.content.outputs).peekable();
     outputs.manifest.files.iter().map(move |(path, digest)| {
-        let recorded = |written| StampOutput { path: path.clone(), digest: *digest, written };
-        let Some(derivation) = (outputs.derivation)(path) else { return Some(recorded(None)) };
-        while old.next_if(|old| old.path < *path).is_some() {}
-        let same = old.peek().filter(|old| old.path == *path && old.digest == *digest);
-        let look = || {
+        let output = |written| StampOutput { path: path.clone(), digest: *digest, written };
+        let Some(derivation) = (outputs.derivation)(path) else { return Some(output(None)) };
+        // Both lists are sorted by path.
+        while previous_outputs.next_if(|output| output.path < *path).is_some() {}
+        let previous_output = previous_outputs.peek().filter(|output| output.path == *path && output.digest == *digest);
+        let read_stat = || {
             // The content is read before the metadata: a later edit then also changes the times.
             let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
             (Digest::of(&bytes) == *digest).then(|| FileStat::of_file(out, path.as_str()))?
         };
-        // A file that changed since `before` has different times, so its old metadata cannot match later.
-        let stat = same.and_then(|old| old.written).map(|written| written.stat).or_else(look)?;
-        Some(recorded(Some(WrittenOutput { stat, derivation })))
+        // The old metadata is safe to copy: if the file changed since, its times differ, so the copy cannot match
+        // later.
+        let stat = previous_output.and_then(|output| output.written).map(|written| written.stat).or_else(read_stat)?;
+        Some(output(Some(WrittenOutput { stat, derivation })))
     })
 }
 

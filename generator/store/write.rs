@@ -1,24 +1,24 @@
-//! Applies a comparison: writes each file by a temporary file and a rename, and the manifest last. If a run is killed, the
-//! next one recognises the files by their bytes and deletes the temporary files.
+//! Applies a comparison: writes each file as a temporary file that is renamed, and writes the manifest last. If a run
+//! is killed, the next run recognises the files by their bytes and deletes the temporary files.
 
 use std::collections::BTreeSet;
 
 use super::change::{Change, State};
 use super::compare::Changes;
 use super::output_file::{ATTRIBUTES, MANIFEST};
-use super::report::{CONVERTED, is_converted};
+use super::report::{LINE_ENDS_CONVERTED, is_converted};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder};
 
-/// Tells git to merge the manifest by the union of both sides and to keep its line endings. The file is written once and then
-/// belongs to the user.
-const MERGE: &str = "/nself.manifest -text merge=union\n";
+/// Content of `.gitattributes`: git merges the manifest by the union of both sides and keeps its line endings. The file
+/// is written only if it does not exist, so that the user can change it.
+const GIT_ATTRIBUTES: &str = "/nself.manifest -text merge=union\n";
 
 /// Writes new and changed files and deletes stale ones; with `force`, it also replaces hand-edited and foreign files.
 ///
 /// # Errors
-/// NS801 and NS802 for files that nself may not overwrite, before anything is written; NS801, even with `force`, for a file
-/// that changed since the comparison, since that edit was not shown; NS803, NS804.
+/// NS801 and NS802 for files that nself may not overwrite, before anything is written; NS801, even with `force`, for a
+/// file that changed since the comparison, since that edit was not shown; NS803, NS804.
 pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     if !force {
         let refused: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal).collect();
@@ -31,30 +31,30 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     for path in &changes.stale_temp_files {
         out.remove_file(path).map_err(as_list)?;
     }
-    if !changes.text_while_writing.is_empty() {
-        // Until the last file is written, the manifest has the old and the new digest of every file, so that the next run
-        // recognises the files of a run that was killed.
-        out.write(MANIFEST, &changes.text_while_writing).map_err(as_list)?;
+    if !changes.manifest_while_writing.is_empty() {
+        // Until the last file is written, the manifest has the old and the new digest of every file, so that the next
+        // run recognises the files of a run that was killed.
+        out.write(MANIFEST, &changes.manifest_while_writing).map_err(as_list)?;
     }
-    let mut emptied = BTreeSet::new();
+    let mut folders_of_deleted = BTreeSet::new();
     for change in changes.changes.iter().filter(|change| change.state.differs()) {
-        unchanged(&out, change).map_err(|finding| vec![finding])?;
+        check_unchanged(&out, change).map_err(|finding| vec![finding])?;
         if let Some(bytes) = &change.new {
             out.write(&change.path, bytes).map_err(as_list)?;
         } else {
             out.remove_file(&change.path).map_err(as_list)?;
-            emptied.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
+            folders_of_deleted.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
         }
     }
-    // Deepest first; a folder that is not empty stays.
-    for folder in emptied.iter().rev() {
+    // Deepest folder first. A folder that is not empty cannot be removed and stays.
+    for folder in folders_of_deleted.iter().rev() {
         let _ = out.remove_folder(folder);
     }
-    if !changes.manifest_is_current || !changes.text_while_writing.is_empty() {
+    if !changes.manifest_is_current || !changes.manifest_while_writing.is_empty() {
         out.write(MANIFEST, &changes.text).map_err(as_list)?;
     }
     if out.stat(ATTRIBUTES).map_err(as_list)?.is_none() {
-        out.write(ATTRIBUTES, MERGE.as_bytes()).map_err(as_list)?;
+        out.write(ATTRIBUTES, GIT_ATTRIBUTES.as_bytes()).map_err(as_list)?;
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ fn refusal(change: &Change) -> Option<Diagnostic> {
         State::HandEdited if is_converted(change) => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
                 .message(format!("{} has Windows line endings", change.path))
-                .hint(format!("{CONVERTED}; `nself gen --force` writes the file again")),
+                .hint(format!("{LINE_ENDS_CONVERTED}; `nself gen --force` writes the file again")),
         ),
         State::HandEdited => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
@@ -81,11 +81,11 @@ fn refusal(change: &Change) -> Option<Diagnostic> {
 }
 
 /// Checks that a file is unchanged since the comparison.
-fn unchanged(out: &Folder, change: &Change) -> Result<(), Diagnostic> {
+fn check_unchanged(out: &Folder, change: &Change) -> Result<(), Diagnostic> {
     if out.read(&change.path, FileKind::Output)? == change.old {
         return Ok(());
     }
     Err(Diagnostic::error(Code::HandEdited, FieldPath::root())
         .message(format!("{} was edited while nself was running", change.path))
-        .hint("`nself check` shows the edit; then run nself again"))
+        .hint("look at the edit with `nself check`, then run nself again"))
 }

@@ -28,16 +28,15 @@ fn stack_with_orders(fields: &Value) -> Value {
 }
 
 #[test]
-fn a_stack_gives_the_same_bytes_every_time() {
-    let all = || {
-        let generated = files(&stack_with_orders(&json!({})));
+fn the_files_of_a_stack_have_the_same_bytes_every_time() {
+    let digests = |fields: &Value| {
+        let generated = files(&stack_with_orders(fields));
         generated.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>()
     };
-    let first = all();
-    assert!(first.len() > 8 && first == all());
-    // A different stack must give different bytes.
-    let other = files(&stack_with_orders(&json!({ "env": { "LEVEL": "debug" } })));
-    assert_ne!(first, other.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>());
+    let first = digests(&json!({}));
+    assert!(first.len() > 8 && first == digests(&json!({})));
+    // Control: the files of a different stack have different bytes.
+    assert_ne!(first, digests(&json!({ "env": { "LEVEL": "debug" } })));
 }
 
 #[test]
@@ -101,17 +100,17 @@ fn each_kubernetes_file_has_exactly_one_object() {
 }
 
 #[test]
-fn a_line_leads_back_to_the_field_that_decided_it() {
+fn a_line_leads_back_to_the_field_from_which_it_comes() {
     let stack = stack_with_orders(&json!({ "env": { "LEVEL": "info" } }));
     let generated = files(&stack);
     let (plan, _) = plan(&stack);
     let fields = |path: &str, words: &str| {
         let text = text(&generated, path);
         let lines: Vec<&str> = text.lines().collect();
-        let at = lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
+        let index = lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
         let output = ArtifactPath::new(format!("prod/{path}")).unwrap();
         let backend = Backend::of_output(&output).unwrap();
-        let fields = backend.provenance(&plan, &GeneratedLine::new(path, &lines, at));
+        let fields = backend.provenance(&plan, &GeneratedLine::new(path, &lines, index));
         fields.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(fields("compose.yaml", "LEVEL:")[0], "services.orders.env.LEVEL");
@@ -140,14 +139,15 @@ fn a_job_ends_on_both_platforms() {
         stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
         stack
     };
-    let text = |run: &str| {
+    let texts = |run: &str| {
         let generated = files(&stack(run));
-        let all = generated.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
-        all.collect::<Vec<_>>()
+        let texts = generated.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
+        texts.collect::<Vec<_>>()
     };
-    let job = |texts: &[String]| texts.iter().any(|text| text.contains("kind: Job") && text.contains("name: buckets"));
-    assert!(job(&text("once")) && !job(&text("always")));
-    let compose = |run: &str| {
+    let has_job =
+        |texts: &[String]| texts.iter().any(|text| text.contains("kind: Job") && text.contains("name: buckets"));
+    assert!(has_job(&texts("once")) && !has_job(&texts("always")));
+    let restart_line = |run: &str| {
         let generated = files(&stack(run));
         let (_, file) = generated.iter().find(|(path, _)| path.as_str() == "compose.yaml").unwrap();
         let text = String::from_utf8_lossy(file.bytes().unwrap()).into_owned();
@@ -158,5 +158,6 @@ fn a_job_ends_on_both_platforms() {
             .trim()
             .to_owned()
     };
-    assert_eq!((compose("once"), compose("always")), ("restart: \"no\"".into(), "restart: unless-stopped".into()));
+    assert_eq!(restart_line("once"), "restart: \"no\"");
+    assert_eq!(restart_line("always"), "restart: unless-stopped");
 }

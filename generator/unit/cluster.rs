@@ -23,7 +23,7 @@ fn stack_with_orders(fields: &Value) -> Value {
     stack(&json!({ "orders": service }))
 }
 
-/// Returns the stack of one service on a cluster.
+/// Returns the stack with a service `orders`, on a cluster.
 fn on_cluster(fields: &Value) -> Value {
     let mut stack = stack_with_orders(fields);
     for name in ["nginx", "postgres"] {
@@ -36,7 +36,7 @@ fn on_cluster(fields: &Value) -> Value {
     stack
 }
 
-/// Returns the deployment of the service, each line without its indentation.
+/// Returns the lines of the deployment of `orders`, each without its indentation.
 fn deployment(stack: &Value) -> Vec<String> {
     let text = text(&files(stack), "kubernetes/apps/orders/deployment-orders.yaml");
     text.lines().map(|line| line.trim().to_owned()).collect()
@@ -51,10 +51,11 @@ fn a_reachable_pod_serves_until_no_node_sends_requests() {
     let plain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
     assert!(contains(&plain, &["preStop:", "sleep:", "seconds: 5"]), "{plain:#?}");
     assert!(contains(&plain, &["terminationGracePeriodSeconds: 25"]), "{plain:#?}");
-    let mut old = on_cluster(&json!({ "stop_grace": "20s" }));
-    old["kubernetes"]["drain"] = json!("0s");
-    let old = deployment(&old);
-    assert!(!contains(&old, &["preStop:"]) && contains(&old, &["terminationGracePeriodSeconds: 20"]), "{old:#?}");
+    let mut without_drain = on_cluster(&json!({ "stop_grace": "20s" }));
+    without_drain["kubernetes"]["drain"] = json!("0s");
+    let without_drain = deployment(&without_drain);
+    assert!(!contains(&without_drain, &["preStop:"]), "{without_drain:#?}");
+    assert!(contains(&without_drain, &["terminationGracePeriodSeconds: 20"]), "{without_drain:#?}");
     let worker = json!({ "port": null, "route": null, "health": { "none": "it has no port" }, "stop_grace": "20s" });
     let worker = deployment(&on_cluster(&worker));
     assert!(!contains(&worker, &["preStop:"]) && contains(&worker, &["terminationGracePeriodSeconds: 20"]));
@@ -64,16 +65,16 @@ fn a_reachable_pod_serves_until_no_node_sends_requests() {
 fn a_pod_is_checked_each_second_until_it_has_started() {
     let health = json!({ "http": { "path": "/healthz" }, "interval": "10s", "retries": 3, "start_period": "40s" });
     let plain = deployment(&on_cluster(&json!({ "health": health })));
-    let at = |lines: &[String], probe: &str| {
+    let probe_fields = |lines: &[String], probe: &str| {
         let start = lines.iter().position(|line| line == probe).unwrap();
         lines[start..start + 8].join(" ")
     };
-    let startup = at(&plain, "startupProbe:");
+    let startup = probe_fields(&plain, "startupProbe:");
     assert!(startup.contains("periodSeconds: 1 ") && startup.contains("failureThreshold: 70"), "{startup}");
-    assert!(at(&plain, "readinessProbe:").contains("periodSeconds: 10 "));
+    assert!(probe_fields(&plain, "readinessProbe:").contains("periodSeconds: 10 "));
     let mut slow = health.clone();
     slow["start_interval"] = json!("3s");
-    let slow = at(&deployment(&on_cluster(&json!({ "health": slow }))), "startupProbe:");
+    let slow = probe_fields(&deployment(&on_cluster(&json!({ "health": slow }))), "startupProbe:");
     assert!(slow.contains("periodSeconds: 3 ") && slow.contains("failureThreshold: 24"), "{slow}");
 }
 
@@ -90,10 +91,12 @@ fn cluster_with_settings(settings: &Value) -> Value {
 fn the_kustomization_lists_neither_namespace_nor_shared_claims() {
     let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
     let generated = files(&on_cluster(&json!({ "volumes": volumes })));
-    let all = text(&generated, "kubernetes/kustomization.yaml");
-    assert!(all.contains("policies") && all.contains("apps/orders") && !all.contains("namespace"), "{all}");
-    let apart = text(&generated, "kubernetes/namespace/kustomization.yaml");
-    assert!(apart.contains("namespace-shop-prod.yaml") && apart.contains("persistentvolumeclaim-data.yaml"), "{apart}");
+    let main = text(&generated, "kubernetes/kustomization.yaml");
+    assert!(main.contains("policies") && main.contains("apps/orders") && !main.contains("namespace"), "{main}");
+    let separate = text(&generated, "kubernetes/namespace/kustomization.yaml");
+    for file in ["namespace-shop-prod.yaml", "persistentvolumeclaim-data.yaml"] {
+        assert!(separate.contains(file), "{separate}");
+    }
     for object in ["namespace-shop-prod", "persistentvolumeclaim-data"] {
         let object = text(&generated, &format!("kubernetes/namespace/{object}.yaml"));
         assert!(object.contains("Prune=false,Delete=false"), "{object}");
@@ -136,15 +139,16 @@ fn a_class_of_local_folders_shares_volumes_on_one_node_only() {
 #[test]
 fn a_container_without_a_user_is_a_finding() {
     let mut stack = on_cluster(&json!({}));
-    let found = |stack: &Value| {
+    let unknown_users = |stack: &Value| {
         let (_, findings) = plan(stack);
-        findings.iter().filter(|one| one.code == Code::UnknownUser).map(|one| one.path.to_string()).collect::<Vec<_>>()
+        let findings = findings.iter().filter(|finding| finding.code == Code::UnknownUser);
+        findings.map(|finding| finding.path.to_string()).collect::<Vec<_>>()
     };
-    assert!(found(&stack).is_empty());
+    assert!(unknown_users(&stack).is_empty());
     stack["services"]["orders"]["user"] = Value::Null;
-    assert_eq!(found(&stack), ["services.orders"]);
+    assert_eq!(unknown_users(&stack), ["services.orders"]);
     stack["kubernetes"] = json!({});
-    assert!(found(&stack).is_empty());
+    assert!(unknown_users(&stack).is_empty());
 }
 
 #[test]
@@ -271,20 +275,20 @@ fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
 }
 
 #[test]
-fn warnings_name_lost_volumes_and_objects_that_left_the_kustomization() {
+fn warnings_name_lost_volumes_and_objects_that_the_kustomization_no_longer_lists() {
     let (plan, _) = plan(&on_cluster(&json!({})));
     let new = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
     let old = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } }, "redis": { "redis-data": { "shared": false } } } }"#;
     let found = upgrade_warnings(&plan, old, new);
     assert_eq!(
-        found.iter().map(|one| (one.code, one.path.to_string())).collect::<Vec<_>>(),
+        found.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
         [(Code::LostVolume, "services.redis".to_owned())]
     );
     assert!(upgrade_warnings(&plan, new, new).is_empty());
-    let first = br#"{ "version": 1, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
-    let found = upgrade_warnings(&plan, first, new);
+    let version_1 = br#"{ "version": 1, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
+    let found = upgrade_warnings(&plan, version_1, new);
     assert_eq!(
-        found.iter().map(|one| (one.code, one.path.to_string())).collect::<Vec<_>>(),
+        found.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
         [(Code::LostVolume, "kubernetes".to_owned())]
     );
 }

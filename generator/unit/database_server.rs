@@ -87,32 +87,32 @@ fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
 }
 
 #[test]
-fn what_does_not_apply_to_an_external_server_is_refused() {
-    let refused = |change: &dyn Fn(&mut Value)| {
+fn settings_that_do_not_apply_to_an_external_server_are_refused() {
+    let errors_after = |change: &dyn Fn(&mut Value)| {
         let mut stack = external(&reachable());
         change(&mut stack);
         errors(&stack)
     };
     let at = |path: &str| vec![(Code::ExternalServer, path.to_owned())];
-    assert_eq!(refused(&|_| ()), []);
-    assert_eq!(refused(&|stack| stack["database_server"]["tls"] = json!(true)), at("database_server.tls"));
+    assert_eq!(errors_after(&|_| ()), []);
+    assert_eq!(errors_after(&|stack| stack["database_server"]["tls"] = json!(true)), at("database_server.tls"));
     assert_eq!(
-        refused(&|stack| stack["database_server"]["settings"] = json!({ "work_mem": "9MB" })),
+        errors_after(&|stack| stack["database_server"]["settings"] = json!({ "work_mem": "9MB" })),
         at("database_server.settings.work_mem")
     );
     assert_eq!(
-        refused(&|stack| stack["database_server"]["external"]["addresses"] = json!([])),
+        errors_after(&|stack| stack["database_server"]["external"]["addresses"] = json!([])),
         at("database_server.external.addresses")
     );
     assert_eq!(
-        refused(&|stack| stack["database_server"]["external"]["addresses"] = json!(["0.0.0.0/0"])),
+        errors_after(&|stack| stack["database_server"]["external"]["addresses"] = json!(["0.0.0.0/0"])),
         at("database_server.external.addresses[0]")
     );
-    assert_eq!(refused(&|stack| stack["kubernetes"]["enabled"] = json!(false)), []);
+    assert_eq!(errors_after(&|stack| stack["kubernetes"]["enabled"] = json!(false)), []);
     let replica = json!({ "image": "docker.io/library/postgres:16-alpine", "user": "70:70", "ports": { "pg": 5432 } });
-    let replica = refused(&|stack| stack["services"]["postgres-replica"] = replica.clone());
+    let replica = errors_after(&|stack| stack["services"]["postgres-replica"] = replica.clone());
     assert!(replica.contains(&(Code::DatabaseEndpoint, "services.postgres-replica".to_owned())), "{replica:?}");
-    let admin = refused(&|stack| stack["database_server"]["external"]["admin"] = json!("orders"));
+    let admin = errors_after(&|stack| stack["database_server"]["external"]["admin"] = json!("orders"));
     assert_eq!(admin, [(Code::DatabaseTaken, "services.orders".to_owned())]);
 }
 
@@ -152,7 +152,7 @@ fn a_database_that_is_no_longer_used_is_a_warning() {
 
 #[test]
 fn the_volume_is_where_the_image_of_the_version_has_it() {
-    let place = |image: &str| {
+    let volume_and_data = |image: &str| {
         let mut stack = stack(&json!({}));
         stack["services"]["postgres"]["image"] = json!(image);
         stack["services"]["postgres"]["env"] = json!({ "PGDATA": "/var/lib/postgresql/data/pgdata" });
@@ -161,10 +161,11 @@ fn the_volume_is_where_the_image_of_the_version_has_it() {
         let crate::plan::Value::Text(data) = &server.env["PGDATA"] else { panic!("PGDATA is text") };
         (server.volumes[0].path.to_string(), data.clone())
     };
-    let place_of = |volume: &str, data: &str| (volume.to_owned(), data.to_owned());
-    assert_eq!(place("postgres:17-alpine"), place_of("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata"));
-    assert_eq!(place("postgres:18.1-alpine"), place_of("/var/lib/postgresql", "/var/lib/postgresql/pgdata"));
-    assert_eq!(place("a/postgres:main"), place_of("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata"));
+    let owned = |volume: &str, data: &str| (volume.to_owned(), data.to_owned());
+    let below_data = owned("/var/lib/postgresql/data", "/var/lib/postgresql/data/pgdata");
+    assert_eq!(volume_and_data("postgres:17-alpine"), below_data);
+    assert_eq!(volume_and_data("postgres:18.1-alpine"), owned("/var/lib/postgresql", "/var/lib/postgresql/pgdata"));
+    assert_eq!(volume_and_data("a/postgres:main"), below_data);
 }
 
 #[test]

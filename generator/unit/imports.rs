@@ -24,7 +24,7 @@ impl Sources {
     /// Reads files by their paths below the crate's root, such as `store/mod.rs`.
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let texts: BTreeMap<Module, String> =
-            files.into_iter().map(|(path, text)| (module(path), code(text))).collect();
+            files.into_iter().map(|(path, text)| (module(path), code_only(text))).collect();
         let file = |(module, text): (&Module, &String)| (module.clone(), File::read(module, text, &texts));
         Sources { modules: texts.iter().map(file).collect() }
     }
@@ -39,14 +39,15 @@ impl Sources {
 
     /// Returns the module that defines the item with this path; a re-export is followed up to `steps` times.
     fn definition(&self, mut path: Module, steps: usize) -> Module {
-        let mut rest = Vec::new();
+        // The parts of the path below the innermost module, in reverse order.
+        let mut parts_below = Vec::new();
         while !self.modules.contains_key(&path) {
-            rest.extend(path.pop());
+            parts_below.extend(path.pop());
         }
-        let alias = rest.last().and_then(|name| self.modules[&path].aliases.get(name));
+        let alias = parts_below.last().and_then(|name| self.modules[&path].aliases.get(name));
         match alias {
             Some(target) if steps > 0 && *target != path => {
-                let below = rest.iter().rev().skip(1).cloned();
+                let below = parts_below.iter().rev().skip(1).cloned();
                 self.definition(target.iter().cloned().chain(below).collect(), steps - 1)
             }
             _ => path,
@@ -59,16 +60,16 @@ impl File {
         let mut file = File::default();
         let mut scanner = Scanner { words: words(text), at: 0 };
         while scanner.at < scanner.words.len() {
-            let statement_begins = scanner.at;
+            let statement_start = scanner.at;
             let is_use = scanner.take("use");
             let first = scanner.word();
             let is_child = || modules.contains_key(&[module.as_slice(), &[first.to_owned()]].concat());
             let is_path = scanner.peek(1) == "::" && !matches!(scanner.before(), "::" | "$");
             if !(is_path && (matches!(first, "crate" | "super" | "self") || is_child())) {
-                scanner.at = statement_begins + 1;
+                scanner.at = statement_start + 1;
                 continue;
             }
-            let is_public = is_use && matches!(scanner.words[statement_begins.saturating_sub(1)], "pub" | ")");
+            let is_public = is_use && matches!(scanner.words[statement_start.saturating_sub(1)], "pub" | ")");
             for (path, name) in scanner.tree(Vec::new()) {
                 let path = absolute(module, &path);
                 if is_use {
@@ -90,7 +91,7 @@ fn module(path: &str) -> Module {
     if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-/// Returns an absolute path for one that a module names.
+/// Returns the absolute path of a path that a module uses.
 fn absolute(module: &Module, path: &[String]) -> Module {
     let supers = path.iter().take_while(|part| *part == "super").count();
     match path[0].as_str() {
@@ -101,9 +102,10 @@ fn absolute(module: &Module, path: &[String]) -> Module {
     }
 }
 
-/// The words and characters of a file.
+/// Reads the words of a file one after the other.
 struct Scanner<'a> {
     words: Vec<&'a str>,
+    /// The index of the next word.
     at: usize,
 }
 
@@ -120,6 +122,7 @@ impl<'a> Scanner<'a> {
         self.at.checked_sub(1).map_or("", |before| self.words[before])
     }
 
+    /// Skips the next word if it is this one, and returns whether it is.
     fn take(&mut self, word: &str) -> bool {
         let is_next = self.word() == word;
         self.at += usize::from(is_next);
@@ -157,32 +160,32 @@ impl<'a> Scanner<'a> {
 /// Splits code into words, `::` and single characters.
 fn words(code: &str) -> Vec<&str> {
     let mut words = Vec::new();
-    let mut rest = code.trim_start();
-    while let Some(first) = rest.chars().next() {
+    let mut remaining = code.trim_start();
+    while let Some(first) = remaining.chars().next() {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let end = match rest.find(|c| !is_word(c)).unwrap_or(rest.len()) {
-            0 if rest.starts_with("::") => 2,
+        let end = match remaining.find(|c| !is_word(c)).unwrap_or(remaining.len()) {
+            0 if remaining.starts_with("::") => 2,
             0 => first.len_utf8(),
             end => end,
         };
-        words.push(&rest[..end]);
-        rest = rest[end..].trim_start();
+        words.push(&remaining[..end]);
+        remaining = remaining[end..].trim_start();
     }
     words
 }
 
 /// Returns the text without comments, literals and items for tests.
-fn code(text: &str) -> String {
+fn code_only(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let skipped = literal(rest);
+    let mut remaining = text;
+    while let Some(first) = remaining.chars().next() {
+        let skipped = literal_length(remaining);
         if skipped > 0 {
             code.push(' ');
         } else {
             code.push(first);
         }
-        rest = &rest[skipped.max(first.len_utf8())..];
+        remaining = &remaining[skipped.max(first.len_utf8())..];
     }
     const TEST: &str = "#[cfg(test)]";
     while let Some(start) = code.find(TEST) {
@@ -198,16 +201,17 @@ fn code(text: &str) -> String {
 }
 
 /// Returns the length of the comment or literal with which the text begins; 0 if it begins with code.
-fn literal(text: &str) -> usize {
-    let after = |open: usize, close: &str| text[open..].find(close).map_or(text.len(), |at| open + at + close.len());
+fn literal_length(text: &str) -> usize {
+    // Returns the length of a literal whose content begins at `open` and ends with `close`.
+    let length = |open: usize, close: &str| text[open..].find(close).map_or(text.len(), |at| open + at + close.len());
     if text.starts_with("//") {
         return text.find('\n').unwrap_or(text.len());
     }
     if text.starts_with("r\"") {
-        return after(2, "\"");
+        return length(2, "\"");
     }
     if text.starts_with("r#\"") {
-        return after(3, "\"#");
+        return length(3, "\"#");
     }
     if let Some(inner) = text.strip_prefix('"') {
         let mut escaped = false;
@@ -221,7 +225,7 @@ fn literal(text: &str) -> usize {
     // A lifetime has no quote at its end.
     let mut chars = text.strip_prefix('\'').unwrap_or_default().char_indices();
     match (chars.next(), chars.next()) {
-        (Some((_, '\\')), Some(_)) => after(3, "'"),
+        (Some((_, '\\')), Some(_)) => length(3, "'"),
         (Some(_), Some((end, '\''))) => end + 2,
         _ => 0,
     }
@@ -246,11 +250,11 @@ mod tests {
             ("e.rs", "fn f() { crate::a::Item } #[cfg(test)]\nmod tests { use crate::a::c; }"),
         ];
         let all = imports(&files);
-        let of =
+        let imported_by =
             |from: &str| all.iter().filter(|(file, _)| file == from).map(|(_, to)| to.as_str()).collect::<Vec<_>>();
-        assert_eq!(of("a"), ["a::c", "a::b", "a::c"]);
-        assert_eq!(of("a::b"), ["e", "e", "a::c", "e"]);
-        assert_eq!(of("a::c"), ["a::b"], "a re-export leads to its definition");
-        assert_eq!(of("e"), ["a::b"], "code for tests is exempt");
+        assert_eq!(imported_by("a"), ["a::c", "a::b", "a::c"]);
+        assert_eq!(imported_by("a::b"), ["e", "e", "a::c", "e"]);
+        assert_eq!(imported_by("a::c"), ["a::b"], "a re-export leads to its definition");
+        assert_eq!(imported_by("e"), ["a::b"], "code for tests is exempt");
     }
 }

@@ -1,5 +1,5 @@
-//! The layers of the crate: the modules that each module may import, and the rule that the files of a folder do not import
-//! each other in circles. Both are checked against the sources.
+//! The layers of the crate: the modules that each module may import, and the rule that the files of a folder do not
+//! import each other in circles. Both are checked against the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,8 +90,8 @@ fn crate_sources() -> Sources {
     Sources::read(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
 }
 
-/// Returns each import that the layers do not allow, as a file and a module at the top.
-fn forbidden(sources: &Sources) -> BTreeSet<(String, String)> {
+/// Returns each import that the layers do not allow, as a file and a top-level module.
+fn forbidden_imports(sources: &Sources) -> BTreeSet<(String, String)> {
     let allows = |from: &str, to: &str| {
         let layer = LAYERS.iter().find(|(module, _)| *module == from).map(|(_, allowed)| *allowed);
         match layer {
@@ -100,11 +100,11 @@ fn forbidden(sources: &Sources) -> BTreeSet<(String, String)> {
             None => matches!(from, "cli" | "unit") && to != "unit" || BASE.contains(&from) && BASE.contains(&to),
         }
     };
-    let tops = sources.imports().filter_map(|(from, to)| {
+    let forbidden = sources.imports().filter_map(|(from, to)| {
         let (from_top, to_top) = (from.first()?, to.first()?);
         (from_top != to_top && !allows(from_top, to_top)).then(|| (from.join("/"), to_top.clone()))
     });
-    tops.collect()
+    forbidden.collect()
 }
 
 /// Returns the sets of files and folders of one folder that import each other, with the folder.
@@ -119,17 +119,18 @@ fn circles(sources: &Sources) -> BTreeSet<(String, BTreeSet<String>)> {
     let mut circles = BTreeSet::new();
     for (folder, imports) in folders {
         let reachable_from = |start: &String| {
-            let (mut reachable, mut next) = (BTreeSet::new(), vec![start]);
-            while let Some(entry) = next.pop() {
-                next.extend(imports.get(entry).into_iter().flatten().filter(|to| reachable.insert((*to).clone())));
+            let (mut reachable, mut to_visit) = (BTreeSet::new(), vec![start]);
+            while let Some(entry) = to_visit.pop() {
+                let imported = imports.get(entry).into_iter().flatten();
+                to_visit.extend(imported.filter(|imported| reachable.insert((*imported).clone())));
             }
             reachable
         };
         let reachable: BTreeMap<&String, BTreeSet<String>> =
             imports.keys().map(|entry| (entry, reachable_from(entry))).collect();
         for (entry, targets) in &reachable {
-            let returns = |to: &&String| reachable.get(to).is_some_and(|back| back.contains(*entry));
-            let circle: BTreeSet<String> = targets.iter().filter(returns).cloned().collect();
+            let leads_back = |target: &&String| reachable.get(target).is_some_and(|back| back.contains(*entry));
+            let circle: BTreeSet<String> = targets.iter().filter(leads_back).cloned().collect();
             if !circle.is_empty() {
                 circles.insert((folder.join("/"), circle));
             }
@@ -142,7 +143,7 @@ fn circles(sources: &Sources) -> BTreeSet<(String, BTreeSet<String>)> {
 fn modules_import_lower_layers_only() {
     let sources = crate_sources();
     let exceptions = EXCEPTIONS.iter().map(|(file, module)| ((*file).to_owned(), (*module).to_owned())).collect();
-    assert_eq!(forbidden(&sources), exceptions, "left: the imports of the crate; right: EXCEPTIONS");
+    assert_eq!(forbidden_imports(&sources), exceptions, "left: the imports of the crate; right: EXCEPTIONS");
 }
 
 #[test]
@@ -166,7 +167,7 @@ fn forbidden_imports_and_circles_are_found() {
         ("store/b.rs", "use super::a::f;"),
         ("unknown.rs", "use crate::words::count;"),
     ]);
-    let found = forbidden(&sources);
+    let found = forbidden_imports(&sources);
     let found: Vec<(&str, &str)> = found.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
     assert_eq!(found, [("store/a", "source"), ("unknown", "words"), ("words", "cli")]);
     let found = circles(&sources);

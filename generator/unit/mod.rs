@@ -25,7 +25,7 @@ use crate::values::{Checked, EnvironmentName};
 
 /// Returns a stack with nginx, PostgreSQL and these services, in the profile of production.
 fn stack(services: &Value) -> Value {
-    let mut all = json!({
+    let mut all_services = json!({
         "nginx": {
             "catalogue": "nginx", "image": "docker.io/library/nginx:1.28-alpine", "zone": "edge", "egress": true,
             "ports": { "http": 8080, "https": 8443 },
@@ -40,9 +40,9 @@ fn stack(services: &Value) -> Value {
         },
     });
     for (name, service) in services.as_object().unwrap() {
-        all[name] = service.clone();
+        all_services[name] = service.clone();
     }
-    json!({ "project": "shop", "domain": "shop.example.com", "profile": "prod", "services": all })
+    json!({ "project": "shop", "domain": "shop.example.com", "profile": "prod", "services": all_services })
 }
 
 /// Plans the stack as the environment `prod`.
@@ -55,7 +55,8 @@ fn plan(stack: &Value) -> (Plan, Vec<Diagnostic>) {
 /// Returns the code and path of every error, in order.
 fn errors(stack: &Value) -> Vec<(Code, String)> {
     let (_, findings) = plan(stack);
-    findings.iter().filter(|one| one.is_error()).map(|one| (one.code, one.path.to_string())).collect()
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    errors.map(|finding| (finding.code, finding.path.to_string())).collect()
 }
 
 /// Generates the files of a stack without errors.
@@ -67,6 +68,6 @@ fn files(stack: &Value) -> Artifacts {
 
 /// Generates the files of a plan without reuse.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
-    let none = BTreeMap::new();
-    backend::generate(plan, &PlanDigests::of(plan), Reusable::under(&none, "prod"))
+    let no_outputs = BTreeMap::new();
+    backend::generate(plan, &PlanDigests::of(plan), Reusable::of_environment(&no_outputs, "prod"))
 }

@@ -19,9 +19,10 @@ fn a_valid_stack_has_no_errors() {
 }
 
 #[test]
-fn services_start_after_what_they_depend_on() {
+fn services_start_after_their_dependencies() {
     let (plan, _) = plan(&stack_with_orders(&json!({ "depends_on": ["postgres"] })));
-    let wave = |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|one| one.as_str() == name));
+    let wave =
+        |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|service| service.as_str() == name));
     assert!(wave("postgres").is_some() && wave("postgres") < wave("orders"), "{:?}", plan.start_order);
 }
 
@@ -38,7 +39,8 @@ fn plugins_are_in_the_last_waves() {
             stack["plugins"] = json!({ "links": { "services": ["links", "links-web"] } });
         }
         let (plan, _) = plan(&stack);
-        let wave = |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|one| one.as_str() == name));
+        let wave =
+            |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|service| service.as_str() == name));
         ["postgres", "orders", "links", "links-web"].map(|name| wave(name).unwrap())
     };
     assert_eq!(waves(false), [0, 1, 0, 1]);
@@ -62,11 +64,11 @@ fn a_dependency_must_exist_and_have_a_health_check() {
         errors(&stack_with_orders(&json!({ "depends_on": ["postgress"] }))),
         [(Code::UnknownDependency, "services.orders.depends_on.postgress".to_owned())]
     );
-    let blind = stack(&json!({
-        "blind": { "image": "a/blind:1" },
-        "orders": { "image": "a/orders:1", "depends_on": ["blind"] },
+    let without_check = stack(&json!({
+        "unchecked": { "image": "a/unchecked:1" },
+        "orders": { "image": "a/orders:1", "depends_on": ["unchecked"] },
     }));
-    assert_eq!(errors(&blind).iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::NoHealth]);
+    assert_eq!(errors(&without_check).iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::NoHealth]);
 }
 
 #[test]
@@ -110,9 +112,9 @@ fn a_credential_in_a_variable_is_refused() {
 
 #[test]
 fn only_nginx_publishes_ports_without_a_reason() {
-    let publish = |more: &Value| {
+    let publish = |fields: &Value| {
         let mut port = json!({ "port": 8001 });
-        port.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        port.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         errors(&stack_with_orders(&json!({ "publish": { "http": port } })))
     };
     let refused = [(Code::PublicPort, "services.orders.publish.http".to_owned())];

@@ -14,8 +14,8 @@ impl AddressRange {
     pub fn read(text: &str) -> Option<Self> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let first: IpAddr = address.parse().ok()?;
-        let most = if first.is_ipv4() { 32 } else { 128 };
-        Some(AddressRange { first, bits: bits.map_or(Some(most), |bits| bits.parse().ok())? })
+        let max_bits = if first.is_ipv4() { 32 } else { 128 };
+        Some(AddressRange { first, bits: bits.map_or(Some(max_bits), |bits| bits.parse().ok())? })
     }
 
     /// Returns whether the range contains every address of its family.

@@ -22,7 +22,7 @@ pub trait Checked: Sized {
         Self::CODE
     }
     /// Returns a placeholder for a refused value, so that decoding continues and reports further errors.
-    fn stand_in(text: &str) -> Self {
+    fn placeholder(text: &str) -> Self {
         Self::wrap(text.to_owned())
     }
 
@@ -47,12 +47,14 @@ pub struct Refusal {
 }
 
 thread_local! {
+    /// The texts that were refused while [`collect_refusals`] runs; `None` at other times.
     static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
 }
 
 /// Runs `decode` and collects refused texts for [`take_refusals`], instead of ending with the first one. The value may be used
 /// only if no text was refused.
 pub fn collect_refusals<T>(decode: impl FnOnce() -> T) -> T {
+    // An outer call may be collecting as well.
     let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
     let value = decode();
     REFUSED.with(|refused| *refused.borrow_mut() = outer);
@@ -71,13 +73,13 @@ pub(crate) fn check_text<T: Checked>(text: String) -> Result<T, String> {
         Some(list) => {
             let expected = format!("{}, such as `{}`", T::WHAT, T::EXAMPLE);
             list.push(Refusal { code: T::code(&text), expected, reason });
-            Ok(T::stand_in(&text))
+            Ok(T::placeholder(&text))
         }
         None => Err(reason),
     })
 }
 
-/// Implements decoding with a check, and the JSON schema, of a checked type.
+/// Implements decoding with a check, and the JSON schema, for a checked type.
 macro_rules! impl_decoding {
     ($name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {
@@ -100,8 +102,8 @@ macro_rules! impl_decoding {
 
 pub(crate) use impl_decoding;
 
-/// Declares a checked text type: its description, an example, the check, and optionally the code, a normal form and the
-/// choice of the code by text.
+/// Declares a checked text type with its description, an example and the check. Optional further arguments are the code of a
+/// refusal, a function that returns the normal form of a text, and a function that selects the code by the text.
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr) => {
         $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, BadValue }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
-use super::text::{absolute_path_refusal, alphabet_refusal, dot_part_refusal, lower_digit};
+use super::text::{absolute_path_refusal, alphabet_refusal, dot_part_refusal, is_lower_or_digit};
 use super::web::host_refusal;
 use crate::codes::Code;
 
@@ -18,8 +18,8 @@ checked! {
     ProjectPath, expected: "a relative path inside the project", example: "services/orders",
     refusal: |t| {
         let t = t.strip_prefix("./").unwrap_or(t);
-        let rest = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
-        alphabet_refusal(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', rest).or_else(|| dot_part_refusal(t))
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
+        alphabet_refusal(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', allowed).or_else(|| dot_part_refusal(t))
     }
 }
 checked! {
@@ -29,7 +29,7 @@ checked! {
 checked! {
     /// A registry, optionally with the folder of the images.
     Registry, expected: "a registry with an optional folder", example: "ghcr.io/acme",
-    refusal: |t| alphabet_refusal(t, 200, "a-z, 0-9 and `._/:-`", lower_digit, |c| lower_digit(c) || "._/:-".contains(c)).or_else(|| dot_part_refusal(t))
+    refusal: |t| alphabet_refusal(t, 200, "a-z, 0-9 and `._/:-`", is_lower_or_digit, |c| is_lower_or_digit(c) || "._/:-".contains(c)).or_else(|| dot_part_refusal(t))
         .or_else(|| t.ends_with('/').then(|| "it ends with `/`".to_owned()))
 }
 checked! {
@@ -39,7 +39,7 @@ checked! {
         .or_else(|| (t == "latest").then(|| "`latest` can name a different image every day".to_owned()))
 }
 checked! {
-    /// A value that only the controller of one cluster can decrypt (base64).
+    /// A value in base64 that only the Sealed Secrets controller of one cluster can decrypt.
     Sealed, expected: "a value encrypted by `kubeseal --raw`", example: "AgBy3i4OJSWK",
     refusal: |t| alphabet_refusal(t, 16_384, "base64 digits", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "+/=".contains(c))
 }
@@ -63,7 +63,7 @@ checked! {
         .then(|| "it is not 40 or 64 lower-case hexadecimal digits".to_owned())
 }
 checked! {
-    /// Minute, hour, day of month, month, day of week, in UTC, as cron takes them.
+    /// A schedule in the format of cron, in UTC: minute, hour, day of month, month and day of week.
     Schedule, expected: "a cron schedule of five fields", example: "15 3 * * *",
     refusal: |t| schedule_refusal(t)
 }
@@ -71,20 +71,24 @@ checked! {
     /// An operating system and processor for which images are built.
     Platform, expected: "a Linux platform", example: "linux/amd64",
     refusal: |t| match t.strip_prefix("linux/") {
-        Some(rest) => alphabet_refusal(rest, 40, "a-z, 0-9 and `/`", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
+        Some(processor) => alphabet_refusal(processor, 40, "a-z, 0-9 and `/`", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
         None => Some("it does not start with linux/".into()),
     }
 }
 checked! {
     /// `uid:gid`, both numeric.
     UserId, expected: "a numeric user and group", example: "10001:10001",
-    refusal: |t| match t.split_once(':') {
-        Some((u, g)) if u.parse::<u32>().is_ok_and(|n| n.to_string() == u) && g.parse::<u32>().is_ok_and(|n| n.to_string() == g) => None,
-        _ => Some("it is not UID:GID, two numbers with a colon".into()),
+    refusal: |t| {
+        // The comparison refuses leading zeros and signs.
+        let is_id = |text: &str| text.parse::<u32>().is_ok_and(|id| id.to_string() == text);
+        match t.split_once(':') {
+            Some((user, group)) if is_id(user) && is_id(group) => None,
+            _ => Some("it is not UID:GID, two numbers with a colon".into()),
+        }
     }
 }
 impl UserId {
-    /// Returns user and group.
+    /// Returns the numbers of user and group.
     pub fn ids(&self) -> (u32, u32) {
         let (user, group) = self.as_str().split_once(':').unwrap_or_default();
         (user.parse().unwrap_or(u32::MAX), group.parse().unwrap_or(u32::MAX))
@@ -102,7 +106,8 @@ checked! {
         .or_else(|| alphabet_refusal(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
 }
 
-/// Checks a cron schedule: each field is a list of `*`, numbers and ranges, with an optional step.
+/// Returns why a cron schedule is refused. Each field is a list of `*`, numbers and ranges, each with an optional step, such as
+/// `1-5` or `*/15`.
 fn schedule_refusal(text: &str) -> Option<String> {
     const FIELDS: [(&str, u8, u8); 5] =
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
@@ -111,25 +116,31 @@ fn schedule_refusal(text: &str) -> Option<String> {
         return Some(format!("the number of its fields is {}; five are needed", fields.len()));
     }
     for (field, (name, min, max)) in fields.iter().zip(FIELDS) {
-        let number = |n: &str| n.parse::<u8>().ok().filter(|v| v.to_string() == n && (min..=max).contains(v));
-        let range = |part: &str| match part.split_once('-') {
+        // The comparison refuses leading zeros and signs.
+        let number = |text: &str| {
+            text.parse::<u8>().ok().filter(|number| number.to_string() == text && (min..=max).contains(number))
+        };
+        let is_range = |part: &str| match part.split_once('-') {
             Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
             None => part == "*" || number(part).is_some(),
         };
-        let item = |item: &str| match item.split_once('/') {
-            Some((part, step)) => range(part) && step.parse::<u8>().is_ok_and(|n| n > 0 && n.to_string() == step),
-            None => range(item),
+        let is_item = |item: &str| match item.split_once('/') {
+            Some((part, step)) => {
+                is_range(part) && step.parse::<u8>().is_ok_and(|number| number > 0 && number.to_string() == step)
+            }
+            None => is_range(item),
         };
-        if !field.split(',').all(item) {
+        if !field.split(',').all(is_item) {
             return Some(format!("the {name} `{field}` is not a list of numbers from {min} to {max}, ranges or `*`"));
         }
     }
     None
 }
 
+/// Returns why an image reference is refused.
 fn image_refusal(text: &str) -> Option<String> {
-    let rest = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
-    let refused = alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), rest);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
+    let refused = alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), allowed);
     if refused.is_some() {
         return refused;
     }
@@ -143,12 +154,14 @@ fn image_refusal(text: &str) -> Option<String> {
             return Some("the digest is not sha256: and 64 hexadecimal digits".into());
         }
     }
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let repository = name.strip_suffix(last).unwrap_or_default().to_owned() + last.split(':').next().unwrap_or(last);
+    // Only the last part can have a tag: a colon before it begins the port of the registry.
+    let last_part = name.rsplit('/').next().unwrap_or(name);
+    let repository =
+        name.strip_suffix(last_part).unwrap_or_default().to_owned() + last_part.split(':').next().unwrap_or(last_part);
     if repository.split('/').any(str::is_empty) || repository.chars().any(|c| c.is_ascii_uppercase()) {
         return Some("the name has an empty or upper-case part".into());
     }
-    match last.split_once(':') {
+    match last_part.split_once(':') {
         Some((_, "latest")) => Some("`latest` can name a different image every day".into()),
         Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => Some("the tag is invalid".into()),
         None if digest.is_none() => Some("it has no tag; without one, every pull may get a different image".into()),

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 /// The format of a token: a prefix, followed by bytes of an alphabet.
 struct Format {
-    /// Describes the token, for messages.
-    what: &'static str,
+    /// A description of the token for messages, such as "a GitHub token".
+    description: &'static str,
     prefixes: &'static [&'static str],
     alphabet: fn(u8) -> bool,
     /// Number of bytes after the prefix.
@@ -16,29 +16,29 @@ struct Format {
 }
 
 const fn format(
-    what: &'static str,
+    description: &'static str,
     prefixes: &'static [&'static str],
     alphabet: fn(u8) -> bool,
     length: RangeInclusive<usize>,
     is_random: fn(&[u8]) -> bool,
 ) -> Format {
-    Format { what, prefixes, alphabet, length, is_random }
+    Format { description, prefixes, alphabet, length, is_random }
 }
 
 /// Formats of tokens. The lower bound of a length is the shortest token that was issued; a single length is documented by
 /// the issuer.
 const FORMATS: [Format; 11] = [
-    format("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], alphanumeric, 36..=255, varied),
-    format("a GitHub token", &["github_pat_"], url_safe, 60..=255, mixed),
-    format("a GitLab token", &["glpat-"], |b| url_safe(b) || b == b'.', 20..=255, mixed),
-    format("an AWS access key id", &["AKIA", "ASIA"], upper, 16..=16, varied),
-    format("a Google API key", &["AIza"], url_safe, 35..=35, mixed),
-    format("a Slack token", &["xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"], dashed, 24..=255, numbered),
-    format("a Stripe live key", &["sk_live_", "rk_live_"], alphanumeric, 16..=255, varied),
-    format("an npm token", &["npm_"], alphanumeric, 36..=36, varied),
-    format("an Anthropic API key", &["sk-ant-"], url_safe, 32..=255, mixed),
-    format("an OpenAI API key", &["sk-proj-", "sk-svcacct-", "sk-admin-"], url_safe, 32..=255, mixed),
-    format("an OpenAI API key", &["sk-"], alphanumeric, 40..=64, mixed),
+    format("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], alphanumeric, 36..=255, is_varied),
+    format("a GitHub token", &["github_pat_"], url_safe, 60..=255, is_mixed),
+    format("a GitLab token", &["glpat-"], |b| url_safe(b) || b == b'.', 20..=255, is_mixed),
+    format("an AWS access key id", &["AKIA", "ASIA"], upper_or_digit, 16..=16, is_varied),
+    format("a Google API key", &["AIza"], url_safe, 35..=35, is_mixed),
+    format("a Slack token", &["xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"], dashed, 24..=255, has_digit),
+    format("a Stripe live key", &["sk_live_", "rk_live_"], alphanumeric, 16..=255, is_varied),
+    format("an npm token", &["npm_"], alphanumeric, 36..=36, is_varied),
+    format("an Anthropic API key", &["sk-ant-"], url_safe, 32..=255, is_mixed),
+    format("an OpenAI API key", &["sk-proj-", "sk-svcacct-", "sk-admin-"], url_safe, 32..=255, is_mixed),
+    format("an OpenAI API key", &["sk-"], alphanumeric, 40..=64, is_mixed),
 ];
 
 const KEY: &str = "a private key";
@@ -47,80 +47,84 @@ const URL: &str = "a URL with a password";
 
 /// Returns a description of the first credential in a text.
 pub fn find(text: &str) -> Option<&'static str> {
-    all(text).next().map(|(_, what)| what)
+    all(text).next().map(|(_, description)| description)
 }
 
 /// Finds the same credentials as [`find`], but accepts `user:password@` in URLs, for text that explains how to write a URL.
 pub fn find_in_prose(text: &str) -> Option<&'static str> {
     let has_sample = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
-    all(text).map(|(_, what)| what).find(|what| *what != URL || !has_sample(text))
+    all(text).map(|(_, description)| description).find(|description| *description != URL || !has_sample(text))
 }
 
 /// Returns all credentials in a text, each with the index of its first byte and a description.
 pub fn all(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
     let bytes = text.as_bytes();
-    // Only a few bytes can start a credential, so most of a text is compared once.
-    let may_start = |at: &usize| match bytes[*at] {
-        b'g' | b'A' | b'x' | b's' | b'r' | b'n' | b'e' => *at == 0 || !bytes[at - 1].is_ascii_alphanumeric(),
+    // Only a few bytes can start a credential: the first letters of `FORMATS` and of a JWT, which do not follow a letter or
+    // digit, and the first bytes of a private key and of `://`. All other bytes are skipped at once.
+    let may_start = |start: &usize| match bytes[*start] {
+        b'g' | b'A' | b'x' | b's' | b'r' | b'n' | b'e' => *start == 0 || !bytes[start - 1].is_ascii_alphanumeric(),
         b'-' | b':' => true,
         _ => false,
     };
-    (0..bytes.len()).filter(may_start).filter_map(move |at| Some((at, credential_at_start(text.get(at..)?)?)))
+    (0..bytes.len()).filter(may_start).filter_map(move |start| Some((start, credential_at_start(text.get(start..)?)?)))
 }
 
 /// Returns a description of the credential with which a text starts.
 fn credential_at_start(text: &str) -> Option<&'static str> {
     match text.as_bytes()[0] {
-        b'-' => private_key(text).then_some(KEY),
-        b':' => url_password(text).then_some(URL),
-        b'e' => signed_token(text).then_some(JWT),
-        _ => FORMATS.iter().find(|format| format.matches(text)).map(|format| format.what),
+        b'-' => is_private_key(text).then_some(KEY),
+        b':' => has_url_password(text).then_some(URL),
+        b'e' => is_signed_token(text).then_some(JWT),
+        _ => FORMATS.iter().find(|format| format.matches(text)).map(|format| format.description),
     }
 }
 
 impl Format {
     /// Returns whether a text starts with a token of this format.
     fn matches(&self, text: &str) -> bool {
-        self.prefixes.iter().filter_map(|prefix| text.strip_prefix(prefix)).any(|rest| {
-            let (token, after) = rest.split_at(prefix_length(rest.as_bytes(), self.alphabet));
-            let ends = after.bytes().next().is_none_or(|next| !next.is_ascii_alphanumeric());
-            ends && self.length.contains(&token.len()) && (self.is_random)(token.as_bytes())
+        self.prefixes.iter().filter_map(|prefix| text.strip_prefix(prefix)).any(|after_prefix| {
+            let length = prefix_length(after_prefix.as_bytes(), self.alphabet);
+            let (token, after) = after_prefix.split_at(length);
+            let is_complete = after.bytes().next().is_none_or(|next| !next.is_ascii_alphanumeric());
+            is_complete && self.length.contains(&token.len()) && (self.is_random)(token.as_bytes())
         })
     }
 }
 
 /// Returns whether a text starts with a PEM block of a private key that contains data.
-fn private_key(text: &str) -> bool {
+fn is_private_key(text: &str) -> bool {
     let Some((kind, block)) = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----")) else {
         return false;
     };
     // Line ends may be written as `\n`. Old formats have headers before the data.
     let mut lines = block.split(['\n', '\r']).flat_map(|line| line.split("\\n")).map(str::trim);
-    let data = |line: &str| {
+    let is_data = |line: &str| {
         let length = prefix_length(line.as_bytes(), |b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
-        length >= 16 && length == line.len() && varied(line.as_bytes())
+        length >= 16 && length == line.len() && is_varied(line.as_bytes())
     };
-    kind.len() <= 40 && kind.contains("PRIVATE KEY") && lines.any(data)
+    kind.len() <= 40 && kind.contains("PRIVATE KEY") && lines.any(is_data)
 }
 
 /// Returns whether a text starts with a JWT: header, content and signature in base64url. The first two are JSON objects,
 /// which start with `{"`.
-fn signed_token(text: &str) -> bool {
+fn is_signed_token(text: &str) -> bool {
     let length = prefix_length(text.as_bytes(), |b| url_safe(b) || b == b'.');
     let mut parts = text[..length].split('.');
-    let mut json = || parts.next().is_some_and(|part| part.starts_with("eyJ") && part.len() >= 12);
-    json() && json() && parts.next().is_some_and(|signature| signature.len() >= 20 && varied(signature.as_bytes()))
+    let mut is_json_object = || parts.next().is_some_and(|part| part.starts_with("eyJ") && part.len() >= 12);
+    is_json_object()
+        && is_json_object()
+        && parts.next().is_some_and(|signature| signature.len() >= 20 && is_varied(signature.as_bytes()))
 }
 
 /// Returns whether a text starts with `://user:password@host`.
-fn url_password(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("://") else { return false };
-    let ends = |c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\".contains(c);
+fn has_url_password(text: &str) -> bool {
+    let Some(after_scheme) = text.strip_prefix("://") else { return false };
+    let ends_authority = |c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\".contains(c);
     // `<` ends the authority, so that a placeholder in angle brackets is not a password.
-    let end = rest.find(ends).unwrap_or(rest.len());
-    let Some((user, host)) = rest[..end].rsplit_once('@') else { return false };
+    let authority_end = after_scheme.find(ends_authority).unwrap_or(after_scheme.len());
+    let Some((user, host)) = after_scheme[..authority_end].rsplit_once('@') else { return false };
     let Some((_, password)) = user.split_once(':') else { return false };
-    // `docker://name:tag@sha256:…` is an image.
+    // The digest of an image is not a host: `docker://name:tag@sha256:…`.
     !host.is_empty() && !host.starts_with("sha256:") && !host.starts_with("sha512:") && !is_placeholder(password)
 }
 
@@ -141,11 +145,13 @@ fn prefix_length(bytes: &[u8], alphabet: impl Fn(u8) -> bool) -> usize {
     bytes.iter().position(|b| !alphabet(*b)).unwrap_or(bytes.len())
 }
 
+// The alphabets of tokens.
+
 fn alphanumeric(b: u8) -> bool {
     b.is_ascii_alphanumeric()
 }
 
-fn upper(b: u8) -> bool {
+fn upper_or_digit(b: u8) -> bool {
     b.is_ascii_uppercase() || b.is_ascii_digit()
 }
 
@@ -157,22 +163,22 @@ fn url_safe(b: u8) -> bool {
     dashed(b) || b == b'_'
 }
 
-/// Returns whether bytes have at least eight different values, and are not an example of AWS's documentation.
-fn varied(token: &[u8]) -> bool {
+/// Returns whether a token has at least eight different bytes, and is not an example of AWS's documentation.
+fn is_varied(token: &[u8]) -> bool {
     let mut occurs = [false; 256];
     token.iter().for_each(|b| occurs[usize::from(*b)] = true);
-    let example = |word: &[u8]| word.eq_ignore_ascii_case(b"EXAMPLE");
-    occurs.iter().filter(|occurs| **occurs).count() >= 8 && !token.windows(7).any(example)
+    let is_example = |word: &[u8]| word.eq_ignore_ascii_case(b"EXAMPLE");
+    occurs.iter().filter(|occurs| **occurs).count() >= 8 && !token.windows(7).any(is_example)
 }
 
-/// Like [`varied`], with a digit.
-fn numbered(token: &[u8]) -> bool {
-    varied(token) && token.iter().any(u8::is_ascii_digit)
+/// Returns whether a token is varied and contains a digit.
+fn has_digit(token: &[u8]) -> bool {
+    is_varied(token) && token.iter().any(u8::is_ascii_digit)
 }
 
-/// Like [`numbered`], with small and capital letters, unlike words joined by hyphens.
-fn mixed(token: &[u8]) -> bool {
-    numbered(token) && token.iter().any(u8::is_ascii_uppercase) && token.iter().any(u8::is_ascii_lowercase)
+/// Returns whether a token is varied and contains a digit, small and capital letters, unlike words joined by hyphens.
+fn is_mixed(token: &[u8]) -> bool {
+    has_digit(token) && token.iter().any(u8::is_ascii_uppercase) && token.iter().any(u8::is_ascii_lowercase)
 }
 
 #[cfg(test)]
@@ -180,33 +186,33 @@ mod tests {
     use super::*;
 
     /// Letters and digits in mixed order, joined from parts, so that secret scanners do not report this file.
-    fn some(length: usize) -> String {
+    fn random_text(length: usize) -> String {
         "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8".chars().cycle().take(length).collect()
     }
 
     #[test]
     fn every_format_is_found_at_any_position() {
         let key = format!("-----BEGIN RSA {} KEY-----", "PRIVATE");
-        let jwt = format!("eyJ{}.eyJ{}.{}", some(17), some(40), some(43));
-        let slack = format!("{}-123456789012-1234567890123-{}", "xoxb", some(24));
+        let jwt = format!("eyJ{}.eyJ{}.{}", random_text(17), random_text(40), random_text(43));
+        let slack = format!("{}-123456789012-1234567890123-{}", "xoxb", random_text(24));
         for (what, secret) in [
-            ("a GitHub token", format!("ghp_{}", some(36))),
-            ("a GitHub token", format!("ghs_{}", some(36))),
-            ("a GitHub token", format!("github_pat_{}_{}", some(22), some(59))),
-            ("a GitLab token", format!("glpat-{}", some(20))),
-            ("an AWS access key id", format!("AKIA{}", some(16).to_uppercase())),
-            ("an AWS access key id", format!("ASIA{}", some(16).to_uppercase())),
-            ("a Google API key", format!("AIza{}", some(35))),
+            ("a GitHub token", format!("ghp_{}", random_text(36))),
+            ("a GitHub token", format!("ghs_{}", random_text(36))),
+            ("a GitHub token", format!("github_pat_{}_{}", random_text(22), random_text(59))),
+            ("a GitLab token", format!("glpat-{}", random_text(20))),
+            ("an AWS access key id", format!("AKIA{}", random_text(16).to_uppercase())),
+            ("an AWS access key id", format!("ASIA{}", random_text(16).to_uppercase())),
+            ("a Google API key", format!("AIza{}", random_text(35))),
             ("a Slack token", slack),
-            ("a Stripe live key", format!("sk_live_{}", some(24))),
-            ("a Stripe live key", format!("rk_live_{}", some(99))),
-            ("an npm token", format!("npm_{}", some(36))),
-            ("an Anthropic API key", format!("sk-ant-api03-{}-_{}", some(60), some(30))),
-            ("an OpenAI API key", format!("sk-proj-{}_T3BlbkFJ-{}", some(60), some(60))),
-            ("an OpenAI API key", format!("sk-{}T3BlbkFJ{}", some(20), some(20))),
-            (KEY, format!("{key}\n{}\n", some(64))),
-            (KEY, format!("{key}\\n{}\\n", some(64))),
-            (KEY, format!("{key}\nProc-Type: 4,ENCRYPTED\n\n{}\n", some(64))),
+            ("a Stripe live key", format!("sk_live_{}", random_text(24))),
+            ("a Stripe live key", format!("rk_live_{}", random_text(99))),
+            ("an npm token", format!("npm_{}", random_text(36))),
+            ("an Anthropic API key", format!("sk-ant-api03-{}-_{}", random_text(60), random_text(30))),
+            ("an OpenAI API key", format!("sk-proj-{}_T3BlbkFJ-{}", random_text(60), random_text(60))),
+            ("an OpenAI API key", format!("sk-{}T3BlbkFJ{}", random_text(20), random_text(20))),
+            (KEY, format!("{key}\n{}\n", random_text(64))),
+            (KEY, format!("{key}\\n{}\\n", random_text(64))),
+            (KEY, format!("{key}\nProc-Type: 4,ENCRYPTED\n\n{}\n", random_text(64))),
             (JWT, jwt),
             (URL, "postgres://user:pa@ss@db/x".to_owned()),
             (URL, "redis://:tulip@cache".to_owned()),
@@ -218,25 +224,25 @@ mod tests {
                 assert_eq!(find(&text), Some(what), "{text}");
             }
         }
-        let two = format!("ghp_{0} and npm_{0}", some(36));
+        let two = format!("ghp_{0} and npm_{0}", random_text(36));
         assert_eq!(all(&two).collect::<Vec<_>>(), [(0, "a GitHub token"), (45, "an npm token")]);
     }
 
     #[test]
     fn text_that_resembles_a_format_is_not_a_credential() {
-        let long = some(200);
+        let long = random_text(200);
         let key = format!("-----BEGIN {} KEY-----", "PRIVATE");
         for text in [
             "",
             "ghp_",
             "ghp_your_token_goes_here_and_nowhere_else",
             &format!("ghp_{}", "x".repeat(36)),
-            &format!("gho_{}", some(12)),
+            &format!("gho_{}", random_text(12)),
             &format!("AKIA{}{}", "IOSFODNN7", "EXAMPLE"),
-            &format!("AKIA{}", some(40).to_uppercase()),
-            &format!("xAKIA{}", some(16).to_uppercase()),
+            &format!("AKIA{}", random_text(40).to_uppercase()),
+            &format!("xAKIA{}", random_text(16).to_uppercase()),
             "xoxb-your-bot-token-goes-here-please",
-            &format!("sk_test_{}", some(24)),
+            &format!("sk_test_{}", random_text(24)),
             "sk_live_your_key_here",
             "npm_config_registry=https://registry.example.com",
             "sk-",

@@ -29,7 +29,8 @@ const CREDENTIALS: [&str; 23] = [
 ];
 /// Words that name a credential also as the end of a longer word: `PGPASSWORD`, `clientsecret`.
 const CREDENTIAL_SUFFIXES: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
-/// Words after the name of a credential that select one of several, or its encoding.
+/// Words after the name of a credential that select one of several, or its encoding. Digits separate words, so `B` is the
+/// rest of `B64`.
 const QUALIFIERS: [&str; 26] = [
     "B",
     "BASE",
@@ -88,10 +89,10 @@ pub fn is_credential(name: &str) -> bool {
         end -= 1;
     }
     let Some(last) = end.checked_sub(1).map(|last| words[last].as_str()) else { return false };
-    let before = |others: &[&str]| end > 1 && others.contains(&words[end - 2].as_str());
+    let follows = |others: &[&str]| end > 1 && others.contains(&words[end - 2].as_str());
     match last {
-        "KEY" | "KEYS" => !before(&PUBLIC_KEYS),
-        "TOKENS" => !before(&COUNTS),
+        "KEY" | "KEYS" => !follows(&PUBLIC_KEYS),
+        "TOKENS" => !follows(&COUNTS),
         last => CREDENTIALS.contains(&last) || CREDENTIAL_SUFFIXES.iter().any(|word| last.ends_with(word)),
     }
 }
@@ -100,11 +101,11 @@ pub fn is_credential(name: &str) -> bool {
 /// file path.
 pub fn is_harmless(text: &str) -> bool {
     const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "enabled", "disabled"];
-    const FILES: [&str; 8] = [".pem", ".key", ".crt", ".json", ".p8", ".p12", ".pub", ".txt"];
+    const EXTENSIONS: [&str; 8] = [".pem", ".key", ".crt", ".json", ".p8", ".p12", ".pub", ".txt"];
     let is_file = || {
         text.starts_with('/')
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
-            && FILES.iter().any(|end| text.ends_with(end))
+            && EXTENSIONS.iter().any(|extension| text.ends_with(extension))
     };
     text.is_empty() || SWITCHES.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_file()
 }
@@ -114,13 +115,14 @@ pub fn is_harmless(text: &str) -> bool {
 fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];
-    for (at, letter) in letters.iter().enumerate() {
-        let before = at.checked_sub(1).map(|before| letters[before]);
-        let after = letters.get(at + 1);
-        let starts = letter.is_ascii_uppercase()
-            && (before.is_some_and(|c| c.is_ascii_lowercase())
-                || before.is_some_and(|c| c.is_ascii_uppercase()) && after.is_some_and(char::is_ascii_lowercase));
-        if starts || !letter.is_ascii_alphabetic() {
+    for (i, letter) in letters.iter().enumerate() {
+        let before = i.checked_sub(1).map(|before| letters[before]);
+        let after = letters.get(i + 1);
+        let follows_small_letter = before.is_some_and(|c| c.is_ascii_lowercase());
+        let follows_capitals =
+            before.is_some_and(|c| c.is_ascii_uppercase()) && after.is_some_and(char::is_ascii_lowercase);
+        let starts_word = letter.is_ascii_uppercase() && (follows_small_letter || follows_capitals);
+        if starts_word || !letter.is_ascii_alphabetic() {
             words.push(String::new());
         }
         if let (true, Some(word)) = (letter.is_ascii_alphabetic(), words.last_mut()) {
@@ -156,8 +158,8 @@ mod tests {
         let (credentials, others): (Vec<&str>, Vec<&str>) =
             (credentials.split_whitespace().collect(), others.split_whitespace().collect());
         assert!(credentials.len() >= 60 && others.len() >= 50, "{} {}", credentials.len(), others.len());
-        let wrong = |names: &[&str], is: bool| -> Vec<String> {
-            names.iter().filter(|name| is_credential(name) != is).map(|name| (*name).to_owned()).collect()
+        let wrong = |names: &[&str], expected: bool| -> Vec<String> {
+            names.iter().filter(|name| is_credential(name) != expected).map(|name| (*name).to_owned()).collect()
         };
         assert_eq!((wrong(&credentials, true), wrong(&others, false)), (Vec::new(), Vec::new()));
     }

@@ -5,12 +5,13 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
-use super::text::{alphabet_refusal, lower, lower_digit};
+use super::text::{alphabet_refusal, is_lower, is_lower_or_digit};
 use crate::codes::Code;
 
+/// Returns why a name is refused that has to be a DNS label.
 fn name_refusal(text: &str, max: usize) -> Option<String> {
-    let form = "a-z, 0-9 and `-`, and begin with a letter";
-    alphabet_refusal(text, max, form, lower, |c| lower_digit(c) || c == '-').or_else(|| {
+    let alphabet = "a-z, 0-9 and `-`, and begin with a letter";
+    alphabet_refusal(text, max, alphabet, is_lower, |c| is_lower_or_digit(c) || c == '-').or_else(|| {
         if text.ends_with('-') {
             Some("it ends with `-`".into())
         } else if text.contains("--") {
@@ -28,11 +29,11 @@ checked! {
     ProjectName, expected: "a project name of lower-case letters, digits and single hyphens", example: "shop", refusal: |t| name_refusal(t, 30), BadName
 }
 checked! {
-    /// A service, frontend, endpoint or plugin: container and DNS name on every target (RFC 1123 label).
+    /// A service, frontend, endpoint or plugin. It is a container name and a DNS name on every target (RFC 1123 label).
     ServiceName, expected: "a name of lower-case letters, digits and single hyphens", example: "orders", refusal: |t| name_refusal(t, 40), BadName
 }
 checked! {
-    /// An environment: folder name below the output folder.
+    /// An environment. It names a folder below the output folder.
     EnvironmentName, expected: "an environment name of lower-case letters, digits and single hyphens", example: "staging", refusal: |t| name_refusal(t, 30), BadName
 }
 checked! {
@@ -44,24 +45,24 @@ checked! {
     VolumeName, expected: "a volume name of lower-case letters, digits and single hyphens", example: "data", refusal: |t| name_refusal(t, 40), BadName
 }
 checked! {
-    /// A secret: file name below `secrets/` and, upper-cased, the variable that carries it.
+    /// A secret. It names the file below `secrets/` and, in upper case, the variable that contains the value.
     SecretName, expected: "a secret name of lower-case letters, digits and underscores", example: "postgres_password",
-    refusal: |t| alphabet_refusal(t, 60, "a-z, 0-9 and `_`, and begin with a letter", lower, |c| lower_digit(c) || c == '_'), BadName
+    refusal: |t| alphabet_refusal(t, 60, "a-z, 0-9 and `_`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_'), BadName
 }
 checked! {
     /// A PostgreSQL identifier that means the same with and without quotes. The prefix `pg_` is reserved by the server.
     SqlIdent, expected: "an SQL name of lower-case letters, digits and underscores", example: "shop",
-    refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9 and `_`, and begin with a letter or `_`", |c| lower(c) || c == '_', |c| lower_digit(c) || c == '_')
+    refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9 and `_`, and begin with a letter or `_`", |c| is_lower(c) || c == '_', |c| is_lower_or_digit(c) || c == '_')
         .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` belong to PostgreSQL".into())), BadName
 }
 checked! {
-    /// A PostgreSQL extension (`uuid-ossp` has a hyphen; always quoted).
+    /// A PostgreSQL extension. SQL always quotes the name, because some names, such as `uuid-ossp`, have a hyphen.
     ExtensionName, expected: "the name of a PostgreSQL extension", example: "pgcrypto",
-    refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `-`, and begin with a letter", lower, |c| lower_digit(c) || c == '_' || c == '-')
+    refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `-`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '-')
 }
-/// Settings of PostgreSQL about the files of the server and the ways in which clients reach it. The generated files
-/// depend on their values.
-const OWN_SETTINGS: [&str; 9] = [
+/// Settings of PostgreSQL that a stack cannot set, because other generated files depend on their values: the server's files,
+/// and the address and encryption that clients use.
+const RESERVED_SETTINGS: [&str; 9] = [
     "config_file",
     "data_directory",
     "hba_file",
@@ -75,8 +76,8 @@ const OWN_SETTINGS: [&str; 9] = [
 checked! {
     /// A setting of PostgreSQL; settings of extensions have a dot.
     SettingName, expected: "the name of a PostgreSQL setting", example: "work_mem",
-    refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `.`, and begin with a letter", lower, |c| lower_digit(c) || c == '_' || c == '.')
-        .or_else(|| OWN_SETTINGS.contains(&t).then(|| "nself sets it, as other generated files depend on it".into()))
+    refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `.`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '.')
+        .or_else(|| RESERVED_SETTINGS.contains(&t).then(|| "nself sets it, because other generated files depend on it".into()))
 }
 checked! {
     /// The name of an environment variable: a POSIX name, possibly with dots, which some programs use.

@@ -1,11 +1,12 @@
-//! Names of the parts of a plugin, which follow from its own name: its folder, its database, and the prefixes of all others.
+//! Names of the parts of a plugin, which are derived from the plugin's name: its folder, its database, and the prefixes of all
+//! other names.
 
 use super::{Checked, ServiceName, SqlIdent};
 
 /// The folder of all plugins in a project.
 pub const FOLDER: &str = "plugins";
-/// The beginning of the names of all databases of plugins.
-const DATABASE: &str = "np_";
+/// The prefix of the names of all plugin databases.
+const DATABASE_PREFIX: &str = "np_";
 
 /// Returns the folder of a plugin in the project.
 pub fn folder(plugin: &str) -> String {
@@ -14,18 +15,18 @@ pub fn folder(plugin: &str) -> String {
 
 /// Returns the name of a plugin's database, which is also the prefix of its tables and secrets.
 pub fn database(plugin: &str) -> String {
-    format!("{DATABASE}{}", plugin.replace('-', "_"))
+    format!("{DATABASE_PREFIX}{}", plugin.replace('-', "_"))
 }
 
 /// Returns the plugin whose database has this name; `None` for any other database.
-pub fn of_database(database: &SqlIdent) -> Option<ServiceName> {
-    let name = database.as_str().strip_prefix(DATABASE)?.replace('_', "-");
+pub fn plugin_of_database(database: &SqlIdent) -> Option<ServiceName> {
+    let name = database.as_str().strip_prefix(DATABASE_PREFIX)?.replace('_', "-");
     ServiceName::new(&name).ok()
 }
 
 /// Returns the folder of a database's migrations in the project.
 pub fn database_folder(database: &SqlIdent) -> String {
-    match of_database(database) {
+    match plugin_of_database(database) {
         Some(plugin) => format!("{}/db", folder(plugin.as_str())),
         None => format!("db/{database}"),
     }
@@ -33,13 +34,14 @@ pub fn database_folder(database: &SqlIdent) -> String {
 
 /// Returns whether a service or alias of the plugin may have this name.
 pub fn fits_service(plugin: &str, name: &str) -> bool {
-    name.strip_prefix(plugin).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    name.strip_prefix(plugin).is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('-'))
 }
 
-/// Returns whether a table or secret of the plugin may have this name. A table may also be in the schema of the prefix.
+/// Returns whether a table or secret of the plugin may have this name: `np_<plugin>_…`, or `np_<plugin>.…` for a table in the
+/// schema of the plugin.
 pub fn fits_part(plugin: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(database(plugin).as_str());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '.']))
+    let suffix = name.strip_prefix(database(plugin).as_str());
+    suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(['_', '.']))
 }
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ mod tests {
     #[test]
     fn the_name_of_a_database_identifies_its_plugin_and_folder() {
         let ident = |name: &str| SqlIdent::new(name).unwrap();
-        let plugin = |name: &str| of_database(&ident(name)).map(|name| name.to_string());
+        let plugin = |name: &str| plugin_of_database(&ident(name)).map(|name| name.to_string());
         assert_eq!(plugin(&database("my-links")).as_deref(), Some("my-links"));
         assert_eq!(plugin("np_"), None);
         assert_eq!(plugin("shop"), None);

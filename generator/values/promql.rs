@@ -35,47 +35,50 @@ checked! {
         |c| c.is_ascii_alphanumeric() || "+-._ ".contains(c))
 }
 
-/// The most bytes of an expression.
-const LONGEST: usize = 4096;
+/// The maximum length of an expression in bytes.
+const MAX_BYTES: usize = 4096;
 
+/// Returns why an expression is refused.
 fn expression_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
     }
-    invisible_character_refusal(text, LONGEST).or_else(|| bracket_refusal(text))
+    invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text))
 }
 
-/// Returns the first quote or bracket that is not closed, as a reason. A comment ends with its line.
+/// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment begins
+/// with `#` and ends with its line.
 fn bracket_refusal(text: &str) -> Option<String> {
-    let mut open = Vec::new();
+    // The closing brackets of all open brackets.
+    let mut closing = Vec::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         match c {
             '"' | '\'' | '`' => {
-                let mut ends = false;
+                let mut is_closed = false;
                 while let Some(inner) = chars.next() {
                     if inner == '\\' && c != '`' {
                         chars.next();
                     } else if inner == c {
-                        ends = true;
+                        is_closed = true;
                         break;
                     }
                 }
-                if !ends {
-                    return Some(format!("the quote {c} does not close"));
+                if !is_closed {
+                    return Some(format!("the quote {c} is not closed"));
                 }
             }
             '#' => {
                 chars.by_ref().find(|c| *c == '\n');
             }
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' if open.pop() != Some(c) => return Some(format!("`{c}` closes no bracket")),
+            '(' => closing.push(')'),
+            '[' => closing.push(']'),
+            '{' => closing.push('}'),
+            ')' | ']' | '}' if closing.pop() != Some(c) => return Some(format!("`{c}` closes no bracket")),
             _ => {}
         }
     }
-    open.pop().map(|c| format!("a bracket is not closed by `{c}`"))
+    closing.pop().map(|c| format!("a bracket is not closed by `{c}`"))
 }
 
 #[cfg(test)]

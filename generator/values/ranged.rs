@@ -39,16 +39,16 @@ impl<K: Ord + DeserializeOwned, T: Positive> Positive for BTreeMap<K, T> {
 ///
 /// # Errors
 /// A number is zero or does not fit its type.
-pub fn positive<'de, D: Deserializer<'de>, T: Positive>(reader: D) -> Result<T, D::Error> {
-    T::NonZero::deserialize(reader).map(T::from_non_zero)
+pub fn positive<'de, D: Deserializer<'de>, T: Positive>(deserializer: D) -> Result<T, D::Error> {
+    T::NonZero::deserialize(deserializer).map(T::from_non_zero)
 }
 
 /// A whole number from 1 to 100.
 struct Percent(u8);
 
 impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        match u8::deserialize(reader)? {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
             percent @ 1..=100 => Ok(Percent(percent)),
             other => Err(D::Error::invalid_value(Unexpected::Unsigned(other.into()), &"a whole number from 1 to 100")),
         }
@@ -59,6 +59,6 @@ impl<'de> Deserialize<'de> for Percent {
 ///
 /// # Errors
 /// The number is not from 1 to 100.
-pub fn percent<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u8>, D::Error> {
-    Ok(Option::<Percent>::deserialize(reader)?.map(|percent| percent.0))
+pub fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    Ok(Option::<Percent>::deserialize(deserializer)?.map(|percent| percent.0))
 }

@@ -6,8 +6,9 @@ use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, impl_decoding};
 
+/// Declares a quantity with its number type, description, example, parser and formatter.
 macro_rules! quantity {
-    ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $show:path) => {
+    ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $format:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub $number);
@@ -21,14 +22,14 @@ macro_rules! quantity {
             fn wrap(text: String) -> Self {
                 $name($parse(&text).unwrap_or_default())
             }
-            fn stand_in(_: &str) -> Self {
+            fn placeholder(_: &str) -> Self {
                 Self::wrap($example.to_owned())
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&$show(self.0))
+                f.write_str(&$format(self.0))
             }
         }
 
@@ -43,29 +44,31 @@ macro_rules! quantity {
 }
 
 quantity! {
-    /// Bytes, written with a binary unit: `256MiB`, `2GiB` (also `512KiB`). `MB` is refused: is it 10^6 or 2^20?
-    Memory(u64), "an amount of memory in KiB, MiB or GiB", "256MiB", parse_memory, show_memory
+    /// Bytes, written with a binary unit: `256MiB`, `2GiB` (also `512KiB`). `MB` is refused, because it can mean 10^6
+    /// or 2^20 bytes.
+    Memory(u64), "an amount of memory in KiB, MiB or GiB", "256MiB", parse_memory, format_memory
 }
 quantity! {
     /// Thousandths of a processor, written as a decimal number: `0.5`, `2`.
-    Cpus(u32), "a number of processors with at most three decimals", "0.5", parse_cpus, show_cpus
+    Cpus(u32), "a number of processors with at most three decimals", "0.5", parse_cpus, format_cpus
 }
 quantity! {
     /// Milliseconds, written `500ms`, `10s`, `5m`, `1h`.
-    Duration(u64), "a time in ms, s, m or h", "10s", parse_duration, show_duration
+    Duration(u64), "a time in ms, s, m or h", "10s", parse_duration, format_duration
 }
 
 impl Duration {
-    /// Returns whole seconds, rounded up.
+    /// Returns the time in whole seconds, rounded up.
     pub fn seconds(self) -> u64 {
         self.0.div_ceil(1000)
     }
 }
 
+/// Parses a whole number of at most 12 digits, without a sign and leading zeros.
 fn number(text: &str) -> Result<u64, String> {
-    let digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
+    let has_only_digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
-        Ok(number) if digits && (text == "0" || !text.starts_with('0')) => Ok(number),
+        Ok(number) if has_only_digits && (text == "0" || !text.starts_with('0')) => Ok(number),
         _ => Err("it does not start with a plain number".into()),
     }
 }
@@ -81,17 +84,17 @@ fn parse_memory(text: &str) -> Result<u64, String> {
     }
 }
 
-fn show_memory(bytes: u64) -> String {
+fn format_memory(bytes: u64) -> String {
     let (unit, size) = MEMORY_UNITS.iter().find(|(_, size)| bytes.is_multiple_of(*size)).unwrap_or(&("KiB", 1 << 10));
     format!("{}{unit}", bytes / size)
 }
 
 fn parse_cpus(text: &str) -> Result<u32, String> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    if part.is_empty() || part.len() > 3 || !part.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("it has no or more than three decimals".into());
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    if decimals.is_empty() || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("it has no decimals after the point, or more than three".into());
     }
-    let millis = number(whole)? * 1000 + format!("{part:0<3}").parse::<u64>().unwrap_or_default();
+    let millis = number(whole)? * 1000 + format!("{decimals:0<3}").parse::<u64>().unwrap_or_default();
     match u32::try_from(millis) {
         Ok(0) => Err("it is zero".into()),
         Ok(millis) if millis <= 1_024_000 => Ok(millis),
@@ -99,10 +102,10 @@ fn parse_cpus(text: &str) -> Result<u32, String> {
     }
 }
 
-fn show_cpus(millis: u32) -> String {
+fn format_cpus(millis: u32) -> String {
     let text = format!("{}.{:03}", millis / 1000, millis % 1000);
-    let short = text.trim_end_matches('0');
-    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+    let without_zeros = text.trim_end_matches('0');
+    if without_zeros.ends_with('.') { format!("{without_zeros}0") } else { without_zeros.to_owned() }
 }
 
 const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
@@ -116,7 +119,7 @@ fn parse_duration(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "it is longer than a year".into())
 }
 
-fn show_duration(millis: u64) -> String {
+fn format_duration(millis: u64) -> String {
     let (unit, size) =
         TIME_UNITS.iter().rev().find(|(_, size)| millis > 0 && millis.is_multiple_of(*size)).unwrap_or(&("s", 1000));
     format!("{}{unit}", millis / size)

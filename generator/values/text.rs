@@ -1,4 +1,4 @@
-//! Checked text types of a stack: names, hosts, paths and images, each with its alphabet.
+//! Checks that several text types share, and the type of free text.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use super::checked::{Checked, checked};
 use crate::codes::Code;
 use crate::words;
 
-/// Returns a refusal unless the length is from 1 to `max`, `first` accepts the first character and `rest` every other one.
+/// Returns the reason why a text is refused; `None` if it has 1 to `max` bytes, `first` accepts its first character and `rest`
+/// all others. `alphabet` describes the allowed characters, for the message.
 pub(crate) fn alphabet_refusal(
     text: &str,
     max: usize,
@@ -25,43 +26,47 @@ pub(crate) fn alphabet_refusal(
     for (i, c) in text.chars().enumerate() {
         let is_allowed = if i == 0 { first(c) } else { rest(c) };
         if !is_allowed {
-            return Some(format!("{} at character {} is not allowed; use {alphabet}", show(c), i + 1));
+            return Some(format!("{} at character {} is not allowed; use {alphabet}", describe_character(c), i + 1));
         }
     }
     None
 }
 
-/// Formats a character for a message, other than visible ASCII by number, so that it cannot change the output.
-pub(crate) fn show(c: char) -> String {
+/// Formats a character for a message. A character other than visible ASCII is written as its number, such as `U+202E`, so that
+/// it cannot change the output.
+pub(crate) fn describe_character(c: char) -> String {
     if c.is_ascii_graphic() { format!("`{c}`") } else { format!("U+{:04X}", c as u32) }
 }
 
-pub(super) fn lower(c: char) -> bool {
+pub(super) fn is_lower(c: char) -> bool {
     c.is_ascii_lowercase()
 }
 
-pub(super) fn lower_digit(c: char) -> bool {
+pub(super) fn is_lower_or_digit(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
+/// Returns the reason to refuse a text that has more than `max` bytes or an invisible character.
 pub(crate) fn invisible_character_refusal(text: &str, max: usize) -> Option<String> {
     if text.len() > max {
         return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
     }
     text.chars()
         .find(|&c| (c.is_control() && c != '\n' && c != '\t') || words::is_mark(c))
-        .map(|c| format!("it contains the invisible character {}", show(c)))
+        .map(|c| format!("it contains the invisible character {}", describe_character(c)))
 }
 
+/// Returns the reason to refuse a text that is not an absolute path.
 pub(super) fn absolute_path_refusal(text: &str) -> Option<String> {
     if !text.starts_with('/') {
         return Some("it does not start with `/`".into());
     }
-    let form = "letters, digits and `._~/@+-`";
-    let rest = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
-    alphabet_refusal(text, 512, form, |c| c == '/', rest).or_else(|| dot_part_refusal(&text[1..]))
+    let alphabet = "letters, digits and `._~/@+-`";
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
+    alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(&text[1..]))
 }
 
+/// Returns the reason to refuse a path with a part `.` or `..`, or with an empty part.
 pub(super) fn dot_part_refusal(text: &str) -> Option<String> {
     text.split('/')
         .any(|part| part == ".." || part == ".")
@@ -82,36 +87,36 @@ mod tests {
 
     #[test]
     fn every_example_is_accepted_and_hostile_text_is_not() {
-        fn probe<T: Checked + fmt::Debug>() {
+        fn check_type<T: Checked + fmt::Debug>() {
             assert!(T::new(T::EXAMPLE).is_ok(), "{}", T::EXAMPLE);
             for hostile in ["", "a\nb", "a;b", "$(id)", "${X}", "{{ x }}", "a\"b", "a'b", "../x", "a\u{0}", "\u{202E}a"]
             {
                 assert!(T::new(hostile).is_err(), "{} accepts {hostile:?}", T::WHAT);
             }
         }
-        probe::<ProjectName>();
-        probe::<ServiceName>();
-        probe::<SecretName>();
-        probe::<SqlIdent>();
-        probe::<VariableName>();
-        probe::<Host>();
-        probe::<Subdomain>();
-        probe::<ContainerPath>();
-        probe::<UrlPath>();
-        probe::<HeaderName>();
-        probe::<Origin>();
-        probe::<WebAddress>();
-        probe::<ProjectPath>();
-        probe::<ImageRef>();
-        probe::<Platform>();
-        probe::<UserId>();
-        probe::<Cidr>();
-        probe::<Email>();
-        probe::<Capability>();
-        probe::<Signal>();
-        probe::<Registry>();
-        probe::<Tag>();
-        probe::<Schedule>();
+        check_type::<ProjectName>();
+        check_type::<ServiceName>();
+        check_type::<SecretName>();
+        check_type::<SqlIdent>();
+        check_type::<VariableName>();
+        check_type::<Host>();
+        check_type::<Subdomain>();
+        check_type::<ContainerPath>();
+        check_type::<UrlPath>();
+        check_type::<HeaderName>();
+        check_type::<Origin>();
+        check_type::<WebAddress>();
+        check_type::<ProjectPath>();
+        check_type::<ImageRef>();
+        check_type::<Platform>();
+        check_type::<UserId>();
+        check_type::<Cidr>();
+        check_type::<Email>();
+        check_type::<Capability>();
+        check_type::<Signal>();
+        check_type::<Registry>();
+        check_type::<Tag>();
+        check_type::<Schedule>();
     }
 
     #[test]

@@ -6,19 +6,20 @@ use serde::{Serialize, Serializer};
 
 use super::address_range::AddressRange;
 use super::checked::{Checked, checked};
-use super::text::{absolute_path_refusal, alphabet_refusal, lower_digit};
+use super::text::{absolute_path_refusal, alphabet_refusal, is_lower_or_digit};
 use crate::codes::Code;
 
+/// Returns why a host name is refused.
 pub(super) fn host_refusal(text: &str) -> Option<String> {
     if text.len() > 253 {
-        return Some(format!("it has {} characters, a DNS name at most 253", text.len()));
+        return Some(format!("it has {} characters, but a DNS name has at most 253", text.len()));
     }
     for label in text.split('.') {
         if label.is_empty() {
             return Some("it has an empty label".into());
         }
-        let form = "a-z, 0-9, and `-` between them";
-        let refused = alphabet_refusal(label, 63, form, lower_digit, |c| lower_digit(c) || c == '-');
+        let alphabet = "a-z, 0-9, and `-` between them";
+        let refused = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');
         if refused.is_some() {
             return refused;
         }
@@ -29,12 +30,20 @@ pub(super) fn host_refusal(text: &str) -> Option<String> {
     None
 }
 
+/// Returns why a name of GraphQL is refused.
 fn graphql_name_refusal(text: &str) -> Option<String> {
-    let form = "letters, digits and `_`, and do not begin with a digit";
-    alphabet_refusal(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
-        .or_else(|| text.starts_with("__").then(|| "GraphQL reserves names that start with `__`".into()))
+    let alphabet = "letters, digits and `_`, and do not begin with a digit";
+    alphabet_refusal(
+        text,
+        63,
+        alphabet,
+        |c| c.is_ascii_alphabetic() || c == '_',
+        |c| c.is_ascii_alphanumeric() || c == '_',
+    )
+    .or_else(|| text.starts_with("__").then(|| "GraphQL reserves names that start with `__`".into()))
 }
 
+/// Returns whether a header value may contain a character.
 fn header_char(c: char) -> bool {
     c.is_ascii_graphic() && !['"', '\\', '$'].contains(&c)
 }
@@ -53,17 +62,18 @@ checked! {
     }
 }
 checked! {
-    /// The path part of a URL as nginx locations and health checks take it.
+    /// The path of a URL, for nginx locations and health checks.
     UrlPath, expected: "a URL path that starts with `/`", example: "/healthz",
     refusal: |t| absolute_path_refusal(t)
 }
 checked! {
-    /// The name of a request header, as nginx takes it: others are dropped.
+    /// The name of a request header. nginx drops headers with other characters in their names.
     HeaderName, expected: "a header name of letters, digits and `-`", example: "X-Admin-Secret",
     refusal: |t| alphabet_refusal(t, 64, "letters, digits and `-`, and begin with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
 }
 checked! {
-    /// The value of a header that the edge sets: visible ASCII and inner blanks, without what nginx expands or ends.
+    /// The value of a header that the edge sets: visible ASCII with blanks between, without the characters that have a
+    /// meaning in nginx.
     HeaderValue, expected: "a header value of visible ASCII without `\"`, `\\` and `$`", example: "noindex",
     refusal: |t| alphabet_refusal(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
         .or_else(|| t.ends_with(' ').then(|| "it ends with a blank".to_owned()))
@@ -100,7 +110,7 @@ checked! {
     refusal: |t| graphql_name_refusal(t), BadName
 }
 checked! {
-    /// A type of GraphQL: a name, in brackets for a list, with `!` if it is never null.
+    /// A type of GraphQL: a name, or a name in brackets for a list; `!` at the end means that it is never null.
     GraphqlType, expected: "a GraphQL type", example: "[OrderLine!]!",
     refusal: |t| {
         let t = t.strip_suffix('!').unwrap_or(t);
@@ -118,7 +128,7 @@ impl GraphqlType {
     }
 }
 impl Cidr {
-    /// Returns the range with its number of bits, which a single address omits.
+    /// Returns the range with its number of bits: `10.0.0.1` as `10.0.0.1/32`.
     pub fn with_bits(&self) -> String {
         match self.as_str() {
             range if range.contains('/') => range.to_owned(),
@@ -127,7 +137,7 @@ impl Cidr {
     }
 }
 checked! {
-    /// An address range in CIDR form.
+    /// An address range in CIDR alphabet.
     Cidr, expected: "an address range", example: "10.0.0.0/8",
     refusal: |t| {
         let (address, bits) = match t.split_once('/') {
@@ -137,10 +147,10 @@ checked! {
         match address.parse::<std::net::IpAddr>() {
             Err(_) => Some("it is not an IP address with an optional /bits".into()),
             Ok(ip) => {
-                let most = if ip.is_ipv4() { 32 } else { 128 };
+                let max_bits = if ip.is_ipv4() { 32 } else { 128 };
                 match bits {
-                    Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= most && n.to_string() == bits) =>
-                        Some(format!("the number of bits is not between 0 and {most}")),
+                    Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= max_bits && n.to_string() == bits) =>
+                        Some(format!("the number of bits is not between 0 and {max_bits}")),
                     _ => AddressRange::read(t).and_then(|range| range.refuse_bits_after_prefix(t)),
                 }
             }
@@ -148,7 +158,7 @@ checked! {
     }
 }
 checked! {
-    /// An e-mail address as certificate authorities take it.
+    /// An e-mail address, for the account at a certificate authority.
     Email, expected: "an e-mail address", example: "ops@example.com",
     refusal: |t| match t.split_once('@') {
         Some((user, domain)) if host_refusal(domain).is_none() && domain.contains('.') =>

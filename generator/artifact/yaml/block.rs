@@ -4,31 +4,31 @@ use std::fmt;
 
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
-use super::scalar::{float, indent, scalar};
+use super::scalar::{float_text, write_indent, write_scalar};
 
 /// The maximum length of a plain key in bytes; longer keys are written as `? key`. YAML 1.1 and 1.2 allow 1024
 /// characters, and libyaml counts bytes.
-const LONGEST_KEY: usize = 1024;
+const MAX_KEY_BYTES: usize = 1024;
 
-/// A kind of value that this writer does not support.
+/// The name of a kind of value that this writer does not support, for a message.
 #[derive(Debug)]
-pub struct Refused(pub String);
+pub struct Unsupported(pub String);
 
-impl fmt::Display for Refused {
+impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Unsupported {}
 
-impl ser::Error for Refused {
+impl ser::Error for Unsupported {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Refused(message.to_string())
+        Unsupported(message.to_string())
     }
 }
 
-/// The character before a value.
+/// The character that precedes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -49,11 +49,12 @@ impl<'a> Block<'a> {
         Block { out, before: Before::Nothing, depth: 0 }
     }
 
-    fn line(self, text: &str) -> Result<(), Refused> {
-        self.written(|out| out.push_str(text))
+    fn write_line(self, text: &str) -> Result<(), Unsupported> {
+        self.write_line_with(|out| out.push_str(text))
     }
 
-    fn written(self, write: impl FnOnce(&mut String)) -> Result<(), Refused> {
+    /// Writes the blank after a colon, the text of `write`, and the end of the line.
+    fn write_line_with(self, write: impl FnOnce(&mut String)) -> Result<(), Unsupported> {
         if self.before == Before::Colon {
             self.out.push(' ');
         }
@@ -63,75 +64,83 @@ impl<'a> Block<'a> {
     }
 
     fn items(self) -> Items<'a> {
-        Items { block: self, any: false }
+        Items { block: self, has_items: false }
     }
 }
 
 macro_rules! plain {
     ($($method:ident: $kind:ty),*) => {
-        $(fn $method(self, value: $kind) -> Result<(), Refused> {
-            self.line(&value.to_string())
+        $(fn $method(self, value: $kind) -> Result<(), Unsupported> {
+            self.write_line(&value.to_string())
         })*
     };
 }
 
 impl<'a> Serializer for Block<'a> {
     type Ok = ();
-    type Error = Refused;
+    type Error = Unsupported;
     type SerializeSeq = Items<'a>;
     type SerializeTuple = Items<'a>;
-    type SerializeTupleStruct = Impossible<(), Refused>;
-    type SerializeTupleVariant = Impossible<(), Refused>;
+    type SerializeTupleStruct = Impossible<(), Unsupported>;
+    type SerializeTupleVariant = Impossible<(), Unsupported>;
     type SerializeMap = Items<'a>;
     type SerializeStruct = Items<'a>;
-    type SerializeStructVariant = Impossible<(), Refused>;
+    type SerializeStructVariant = Impossible<(), Unsupported>;
 
     plain! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
     }
 
-    fn serialize_f32(self, value: f32) -> Result<(), Refused> {
-        if value.is_finite() { self.line(&float(value.to_string())) } else { Err(Refused(value.to_string())) }
+    fn serialize_f32(self, value: f32) -> Result<(), Unsupported> {
+        if value.is_finite() {
+            self.write_line(&float_text(value.to_string()))
+        } else {
+            Err(Unsupported(value.to_string()))
+        }
     }
 
-    fn serialize_f64(self, value: f64) -> Result<(), Refused> {
-        if value.is_finite() { self.line(&float(value.to_string())) } else { Err(Refused(value.to_string())) }
+    fn serialize_f64(self, value: f64) -> Result<(), Unsupported> {
+        if value.is_finite() {
+            self.write_line(&float_text(value.to_string()))
+        } else {
+            Err(Unsupported(value.to_string()))
+        }
     }
 
-    fn serialize_char(self, value: char) -> Result<(), Refused> {
+    fn serialize_char(self, value: char) -> Result<(), Unsupported> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
-    fn serialize_str(self, value: &str) -> Result<(), Refused> {
-        self.written(|out| scalar(value, out))
+    fn serialize_str(self, value: &str) -> Result<(), Unsupported> {
+        self.write_line_with(|out| write_scalar(value, out))
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<(), Refused> {
-        Err(Refused("bytes".into()))
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Unsupported> {
+        Err(Unsupported("bytes".into()))
     }
 
-    fn serialize_none(self) -> Result<(), Refused> {
-        self.line("null")
+    fn serialize_none(self) -> Result<(), Unsupported> {
+        self.write_line("null")
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Unsupported> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<(), Refused> {
+    fn serialize_unit(self) -> Result<(), Unsupported> {
         self.serialize_none()
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Refused> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Unsupported> {
         self.serialize_none()
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Refused> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Unsupported> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Refused> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Unsupported> {
         value.serialize(self)
     }
 
@@ -141,20 +150,20 @@ impl<'a> Serializer for Block<'a> {
         _: u32,
         variant: &'static str,
         _: &T,
-    ) -> Result<(), Refused> {
-        Err(Refused(format!("the variant {variant}")))
+    ) -> Result<(), Unsupported> {
+        Err(Unsupported(format!("the variant {variant}")))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'a>, Refused> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'a>, Unsupported> {
         Ok(self.items())
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Items<'a>, Refused> {
+    fn serialize_tuple(self, _: usize) -> Result<Items<'a>, Unsupported> {
         Ok(self.items())
     }
 
-    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Refused> {
-        Err(Refused(name.into()))
+    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Unsupported> {
+        Err(Unsupported(name.into()))
     }
 
     fn serialize_tuple_variant(
@@ -163,15 +172,15 @@ impl<'a> Serializer for Block<'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Refused> {
-        Err(Refused(format!("the variant {variant}")))
+    ) -> Result<Self::SerializeTupleVariant, Unsupported> {
+        Err(Unsupported(format!("the variant {variant}")))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Items<'a>, Refused> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Items<'a>, Unsupported> {
         Ok(self.items())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Items<'a>, Refused> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Items<'a>, Unsupported> {
         Ok(self.items())
     }
 
@@ -181,28 +190,29 @@ impl<'a> Serializer for Block<'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, Refused> {
-        Err(Refused(format!("the variant {variant}")))
+    ) -> Result<Self::SerializeStructVariant, Unsupported> {
+        Err(Unsupported(format!("the variant {variant}")))
     }
 }
 
-/// A list or record. Its first line is written with its first item, since an empty one is written as `[]` or `{}`.
+/// A list or record. Nothing is written before its first item, since an empty list or record is `[]` or `{}`.
 pub struct Items<'a> {
     block: Block<'a>,
-    any: bool,
+    /// Whether an item was written.
+    has_items: bool,
 }
 
 impl Items<'_> {
     /// Begins an item on its own line; the first item after a dash is on the line of the dash.
     fn begin(&mut self) {
         let Block { out, before, depth } = &mut self.block;
-        if !self.any && *before == Before::Colon {
+        if !self.has_items && *before == Before::Colon {
             out.push('\n');
         }
-        if self.any || *before == Before::Colon {
-            indent(*depth, out);
+        if self.has_items || *before == Before::Colon {
+            write_indent(*depth, out);
         }
-        self.any = true;
+        self.has_items = true;
     }
 
     fn item(&mut self, before: Before) -> Block<'_> {
@@ -212,80 +222,80 @@ impl Items<'_> {
     fn key(&mut self, key: &str) {
         self.begin();
         let Block { out, depth, .. } = &mut self.block;
-        let start = out.len();
-        scalar(key, out);
-        if out.len() - start > LONGEST_KEY {
-            out.insert_str(start, "? ");
+        let key_start = out.len();
+        write_scalar(key, out);
+        if out.len() - key_start > MAX_KEY_BYTES {
+            out.insert_str(key_start, "? ");
             out.push('\n');
-            indent(*depth, out);
+            write_indent(*depth, out);
         }
         out.push(':');
     }
 
-    fn close(self, empty: &str) -> Result<(), Refused> {
-        if self.any { Ok(()) } else { self.block.line(empty) }
+    fn close(self, empty: &str) -> Result<(), Unsupported> {
+        if self.has_items { Ok(()) } else { self.block.write_line(empty) }
     }
 }
 
 impl SerializeSeq for Items<'_> {
     type Ok = ();
-    type Error = Refused;
+    type Error = Unsupported;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
         self.begin();
         self.block.out.push_str("- ");
         value.serialize(self.item(Before::Dash))
     }
 
-    fn end(self) -> Result<(), Refused> {
+    fn end(self) -> Result<(), Unsupported> {
         self.close("[]")
     }
 }
 
 impl ser::SerializeTuple for Items<'_> {
     type Ok = ();
-    type Error = Refused;
+    type Error = Unsupported;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
         SerializeSeq::serialize_element(self, value)
     }
 
-    fn end(self) -> Result<(), Refused> {
+    fn end(self) -> Result<(), Unsupported> {
         SerializeSeq::end(self)
     }
 }
 
 impl SerializeMap for Items<'_> {
     type Ok = ();
-    type Error = Refused;
+    type Error = Unsupported;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Unsupported> {
         match serde_json::to_value(key) {
             Ok(serde_json::Value::String(key)) => self.key(&key),
-            _ => return Err(Refused("a key that is not text".into())),
+            _ => return Err(Unsupported("a key that is not text".into())),
         }
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
         value.serialize(self.item(Before::Colon))
     }
 
-    fn end(self) -> Result<(), Refused> {
+    fn end(self) -> Result<(), Unsupported> {
         self.close("{}")
     }
 }
 
 impl SerializeStruct for Items<'_> {
     type Ok = ();
-    type Error = Refused;
+    type Error = Unsupported;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Refused> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Unsupported> {
         self.key(key);
         value.serialize(self.item(Before::Colon))
     }
 
-    fn end(self) -> Result<(), Refused> {
+    fn end(self) -> Result<(), Unsupported> {
         self.close("{}")
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::words;
 
-pub fn indent(depth: usize, out: &mut String) {
+pub fn write_indent(depth: usize, out: &mut String) {
     for _ in 0..depth {
         out.push_str("  ");
     }
 }
 
 /// Returns the text of a float with a decimal point, which Rust omits for whole numbers.
-pub fn float(mut text: String) -> String {
+pub fn float_text(mut text: String) -> String {
     if !text.contains('.') {
         text.push_str(".0");
     }
@@ -20,12 +20,12 @@ pub fn float(mut text: String) -> String {
 const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
 /// Writes text without quotes if every reader takes it for text, otherwise in double quotes.
-pub fn scalar(text: &str, out: &mut String) {
-    let safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(safe)
+pub fn write_scalar(text: &str, out: &mut String) {
+    let is_safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
+    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(is_safe)
         && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
-    if plain {
+    if is_plain {
         out.push_str(text);
         return;
     }
@@ -39,7 +39,7 @@ pub fn scalar(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             ' '..='~' => out.push(c),
             '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            // Invisible marks are written by number, so that a diff shows them.
+            // Invisible marks are written as numbers, so that a diff shows them.
             _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             _ => out.push(c),
         }
@@ -66,9 +66,9 @@ mod tests {
             ("ä", "\"ä\""),
         ] {
             let mut out = String::new();
-            scalar(text, &mut out);
+            write_scalar(text, &mut out);
             assert_eq!(out, written, "{text:?}");
         }
-        assert_eq!((float("1".to_owned()), float("1.5".to_owned())), ("1.0".to_owned(), "1.5".to_owned()));
+        assert_eq!((float_text("1".to_owned()), float_text("1.5".to_owned())), ("1.0".to_owned(), "1.5".to_owned()));
     }
 }

@@ -14,7 +14,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-/// The scripts of the services and jobs by name. Some are parts that others read.
+/// The scripts of the services and jobs, by file name; some are only included by other scripts.
 const SCRIPTS: [(&str, &str); 9] = [
     ("backup.sh", include_str!("scripts/backup.sh")),
     ("common.sh", include_str!("scripts/common.sh")),
@@ -26,7 +26,7 @@ const SCRIPTS: [(&str, &str); 9] = [
     ("segment.sh", include_str!("scripts/segment.sh")),
     ("verify.sh", include_str!("scripts/verify.sh")),
 ];
-/// The script in front of the entrypoint of the database server.
+/// The script that the database server's container runs before its entrypoint.
 const GUARD: &str = include_str!("guard.sh");
 
 /// Writes `backups/scripts/` and `backups/server/` if the environment has backups.

@@ -1,5 +1,5 @@
-//! Writes `docker-bake.json`, which lists the images that an environment builds. Run `docker buildx bake` in the project's
-//! folder. Compose and the cluster use the same names of images. Base images are pinned by `nself.lock`.
+//! Writes `docker-bake.json`, which lists the images that an environment builds. Run `docker buildx bake` in the
+//! project's folder. Compose and the cluster use the same names of images. Base images are pinned by `nself.lock`.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The Compose backend: one project for each environment, whose services start in the order of their dependencies and wait
-//! for health checks. It only translates: every decision is in the plan.
+//! The Compose backend: one project for each environment, whose services start in the order of their dependencies and
+//! wait for health checks. It only translates: every decision is in the plan.
 
 mod fidelity;
 mod health;
@@ -45,19 +45,19 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     findings.extend(refused);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
-        let service = findings.value(service::service(plan, name, planned, input.mounted));
+        let service = findings.value(service::service(plan, name, planned, input.mounted_files));
         services.insert(name.to_string(), service);
     }
     let services = findings.into_result(services)?;
     let as_list = |finding| vec![finding];
     let mut artifacts = Artifacts::default();
-    artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(as_list)?).map_err(as_list)?;
+    artifacts.add(FILE, yaml::to_yaml(&compose_file(plan, services)).map_err(as_list)?).map_err(as_list)?;
     artifacts.add("fidelity.json", report).map_err(as_list)?;
-    let mounted: Vec<_> = input.mounted.iter().map(|(path, file)| (path, &file.derivation)).collect();
-    Ok(artifacts.derived_from(&StepInput::of(Backend::Compose.generator(), &(input.digests.digest(), mounted))))
+    let derivations: Vec<_> = input.mounted_files.iter().map(|(path, file)| (path, &file.derivation)).collect();
+    Ok(artifacts.derived_from(&StepInput::of(Backend::Compose.generator(), &(input.digests.digest(), derivations))))
 }
 
-fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
+fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     File {
         name: (plan.compat != Some(Compat::V1)).then(|| format!("{}-{}", plan.project, plan.environment)),
         services,
@@ -87,11 +87,12 @@ const KEY_FIELDS: &[KeyFields] = &[
 
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
-        ["services", service, "deploy", "resources", kind, leaf @ ..] => {
+        // The keys are those of the stack: `deploy.resources.limits.memory` comes from `limits.memory`.
+        ["services", service, "deploy", "resources", kind, resource @ ..] => {
             let service = field_of_service(plan, service).into_iter();
             let fields = service.flat_map(|origin| {
-                let base = origin.key(*kind);
-                leaf.first().map(|leaf| base.key(*leaf)).into_iter().chain([base, origin])
+                let amounts = origin.key(*kind);
+                resource.first().map(|resource| amounts.key(*resource)).into_iter().chain([amounts, origin])
             });
             fields.collect()
         }

@@ -166,7 +166,7 @@ pub struct Build {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dependency {
     pub condition: &'static str,
-    /// Whether `up` fails with the dependency, and does not start services that come later; true by default.
+    /// Whether `up` fails if the dependency fails, and does not start the services after it; true by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

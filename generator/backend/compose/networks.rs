@@ -7,20 +7,21 @@ use crate::plan::{self, Plan};
 use crate::stack::Compat;
 use crate::values::ServiceName;
 
-/// Returns the networks of the project: an internal one for each zone in use, and one for each service that may reach the
-/// internet.
+/// Returns the networks of the project: an internal one for each zone in use, one for each service that may reach the
+/// internet, one for each other service that publishes ports, and the existing networks that services join.
 pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
-    let used: BTreeSet<plan::Network> =
+    let used_networks: BTreeSet<plan::Network> =
         plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
     let mut networks: BTreeMap<String, Network> =
-        used.into_iter().map(|network| (network.name().to_owned(), internal_network(plan, network))).collect();
+        used_networks.into_iter().map(|network| (network.name().to_owned(), internal_network(plan, network))).collect();
     for (name, _) in plan.services.iter().filter(|(_, service)| service.reaches_outside()) {
         // Docker isolates bridges from each other; podman does so only with this option.
         let isolate = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
         let driver_opts = isolate.into_iter().collect();
         networks.insert(egress_network(name), bridge(driver_opts));
     }
-    for (name, _) in plan.services.iter().filter(|(_, service)| !service.reaches_outside() && has_published(service)) {
+    for (name, _) in plan.services.iter().filter(|(_, service)| !service.reaches_outside() && publishes_ports(service))
+    {
         // Without masquerading, answers to clients leave the host, but connections that the container opens do not.
         // Podman does not have the option.
         let option = match plan.compat {
@@ -29,8 +30,8 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
         };
         networks.insert(published_network(name), bridge(BTreeMap::from([option])));
     }
-    let outside = plan.services.values().flat_map(|service| &service.external_networks);
-    networks.extend(outside.map(|name| {
+    let external_names = plan.services.values().flat_map(|service| &service.external_networks);
+    networks.extend(external_names.map(|name| {
         (external_network(name), Network { name: Some(name.to_string()), external: true, ..Network::default() })
     }));
     networks
@@ -40,8 +41,9 @@ fn bridge(driver_opts: BTreeMap<&'static str, &'static str>) -> Network {
     Network { driver: Some("bridge"), driver_opts, ..Network::default() }
 }
 
-/// Returns whether the service publishes ports. The engine publishes no ports of internal networks.
-pub fn has_published(service: &plan::Service) -> bool {
+/// Returns whether the service publishes ports. It then needs a network that is not internal, since the engine
+/// publishes no ports of internal networks.
+pub fn publishes_ports(service: &plan::Service) -> bool {
     !service.publish.is_empty()
 }
 
@@ -64,8 +66,8 @@ fn internal_network(plan: &Plan, network: plan::Network) -> Network {
 }
 
 /// Returns the name of the network through which a service reaches the internet. No other service joins it, because
-/// services in a shared network could reach each other. If the bridge dropped that traffic, names would still resolve
-/// to unreachable addresses.
+/// services in a shared network could reach each other. A shared network that drops their traffic is no alternative:
+/// their names would still resolve, to addresses that do not answer.
 pub fn egress_network(service: &ServiceName) -> String {
     format!("egress-{service}")
 }

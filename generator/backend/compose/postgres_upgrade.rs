@@ -1,4 +1,4 @@
-//! Warnings for a new image of PostgreSQL that cannot use the data of the old image. nself does not know whether a
+//! Warnings about a new image of PostgreSQL that cannot use the data of the old image. nself does not know whether a
 //! volume contains data, so it prints each warning once, with the steps to take before the upgrade.
 
 use super::Plan;
@@ -9,8 +9,8 @@ use crate::plan::{Service, Value};
 
 /// Returns the image of a service in a generated `compose.yaml`.
 fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
-    let (_, below) = file.split_once(&format!("\n  {service}:\n"))?;
-    let mut lines = below.lines().take_while(|line| line.starts_with("    "));
+    let (_, after_name) = file.split_once(&format!("\n  {service}:\n"))?;
+    let mut lines = after_name.lines().take_while(|line| line.starts_with("    "));
     lines.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
 }
 
@@ -31,8 +31,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
                 .message(format!("PostgreSQL {new} cannot use the data of PostgreSQL {old}, which the last generation ran"))
                 .expected(format!("a data folder of PostgreSQL {new}, or an empty one"))
                 .hint(format!(
-                    "where there is data, first, with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
-                     docs/databases.md lists the steps before and after it"
+                    "if the volume has data, first dump it with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
+                     docs/databases.md lists the steps before and after the dump"
                 )),
         ],
         _ if before.musl != after.musl => vec![
@@ -40,7 +40,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
                 .message("this image uses a different collation library than the last generation: text indexes would be corrupt")
                 .expected("old and new image both based on Alpine, or both not")
                 .hint(format!(
-                    "where there is data, before anything else uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
+                    "if the volume has data, rebuild its indexes before any service uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
                 )),
         ],
         _ => Vec::new(),

@@ -50,27 +50,27 @@ const KEYS: &[(&str, Kind)] = &[
 ];
 
 /// Keys that docker-compose 1.29 does not support.
-const NEW: &[&str] = &["annotations", "attach", "develop", "gpus", "pull_policy"];
+const UNKNOWN_TO_OLDER_COMPOSE: &[&str] = &["annotations", "attach", "develop", "gpus", "pull_policy"];
 
-/// Returns the raw keys of a service.
+/// Returns the raw keys of a service with their values.
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type, NS705 for a key that the selected
 /// implementation of Compose does not support.
-pub fn merge(
+pub fn checked(
     name: &ServiceName,
     planned: &plan::Service,
     for_older_compose: bool,
 ) -> Result<BTreeMap<String, Raw>, Vec<Diagnostic>> {
     let refusals = planned.compose.iter().filter_map(|(key, value)| {
         let path = planned.origin.key("compose").key(key);
-        let unknown_to_old = || {
-            (for_older_compose && NEW.contains(&key.as_str())).then(|| {
+        let unknown_to_older_compose = || {
+            (for_older_compose && UNKNOWN_TO_OLDER_COMPOSE.contains(&key.as_str())).then(|| {
                 Diagnostic::error(Code::Compat, path.clone())
                     .message(format!("docker-compose 1.29 and podman do not support `{key}`"))
             })
         };
-        TARGET.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_old)
+        TARGET.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_older_compose)
     });
     let refusals: Vec<Diagnostic> = refusals.collect();
     let values = || planned.compose.iter().map(|(key, value)| (key.clone(), Raw::from(value))).collect();

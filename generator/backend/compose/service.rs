@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{
     Amount, Bind, Build, Dependency, Deploy, Logging, Membership, Memberships, Mount, Port, Resources, Scalar, Service,
 };
-use super::networks::{egress_network, external_network, has_published, published_network};
+use super::networks::{egress_network, external_network, published_network, publishes_ports};
 use super::{health, raw_keys};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
@@ -25,10 +25,10 @@ pub fn service(
     plan: &Plan,
     name: &ServiceName,
     planned: &plan::Service,
-    mounted: &Artifacts,
+    mounted_files: &Artifacts,
 ) -> Result<Service, Vec<Diagnostic>> {
     let for_older_compose = plan.compat.is_some();
-    let compose_keys = raw_keys::merge(name, planned, for_older_compose)?;
+    let compose_keys = raw_keys::checked(name, planned, for_older_compose)?;
     let networks = networks(plan, name, planned);
     let service = Service {
         image: image(plan, name, planned),
@@ -50,7 +50,7 @@ pub fn service(
         restart: if planned.runs_to_completion() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
         logging: logging(plan, planned),
-        labels: labels(planned, mounted),
+        labels: labels(planned, mounted_files),
         user: planned.user.as_ref().map(ToString::to_string),
         cap_add: planned.capabilities.iter().map(ToString::to_string).collect(),
         cap_drop: ["ALL"],
@@ -68,8 +68,8 @@ pub fn service(
     Ok(service)
 }
 
-/// Returns the logging settings of the container. The collector of logs learns the name of the service from a label
-/// in each line.
+/// Returns the logging settings of the container. If Alloy collects the logs, a label of each line tells it the name of
+/// the service.
 fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     if let Some(declared) = &planned.logging {
         let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
@@ -83,7 +83,8 @@ fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     logging
 }
 
-/// Returns a service with only its limits set. Older implementations of Compose read separate keys instead of `deploy`.
+/// Returns a Compose service in which only limits, reservations and the number of replicas are set. Older
+/// implementations of Compose read separate keys instead of `deploy`.
 fn resources(planned: &plan::Service, for_older_compose: bool) -> Service {
     if for_older_compose {
         return Service {
@@ -146,8 +147,8 @@ fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     scheduled.into_iter().chain(planned.on_request.then_some("request")).collect()
 }
 
-/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that fails,
-/// and services that come later would not start.
+/// Returns the dependencies of a service. Within a plugin they are not required: `up` stops at a required one that
+/// fails, and services that come later would not start.
 fn dependencies(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> BTreeMap<String, Dependency> {
     let is_plugin = |to: &ServiceName| plan.services.get(to).is_some_and(|service| service.plugin.is_some());
     let dependencies = planned.depends_on.iter().map(|(to, condition)| {
@@ -207,20 +208,21 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
     }
 }
 
-/// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
-/// A job without connections and without access to the internet has no network.
+/// Returns the networks of a service: those of its connections, its own network if it may reach the internet or
+/// publishes ports, and networks outside of the stack that it joins. A job that connects to nothing has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    let needs_none = !planned.reaches_outside() && planned.external_networks.is_empty();
-    if planned.one_shot && needs_none && !plan.connections.iter().any(|connection| connection.from == *name) {
+    let connects_to_services = plan.connections.iter().any(|connection| connection.from == *name);
+    let connects_outside = planned.reaches_outside() || !planned.external_networks.is_empty();
+    if planned.one_shot && !connects_to_services && !connects_outside {
         return Memberships::default();
     }
-    let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let outside = planned
+    let internal_names = planned.networks.iter().map(|network| network.name().to_owned());
+    let own_name = planned
         .reaches_outside()
         .then(|| egress_network(name))
-        .or_else(|| has_published(planned).then(|| published_network(name)));
-    let external = planned.external_networks.iter().map(external_network);
-    let names = inside.chain(outside).chain(external);
+        .or_else(|| publishes_ports(planned).then(|| published_network(name)));
+    let external_names = planned.external_networks.iter().map(external_network);
+    let names = internal_names.chain(own_name).chain(external_names);
     if planned.aliases.is_empty() {
         return Memberships::Names(names.collect());
     }
@@ -235,19 +237,19 @@ fn extra_hosts(planned: &plan::Service) -> Vec<String> {
     host.into_iter().chain(fixed).collect()
 }
 
-/// Returns the labels of the stack, and the digest of the mounted files.
-fn labels(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {
-    let mut labels = config_label(planned, mounted);
+/// Returns the label with the digest of the mounted files, and the labels that the stack declares.
+fn labels(planned: &plan::Service, mounted_files: &Artifacts) -> BTreeMap<String, Scalar> {
+    let mut labels = config_label(planned, mounted_files);
     labels.extend(planned.labels.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))));
     labels
 }
 
-fn config_label(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {
+fn config_label(planned: &plan::Service, mounted_files: &Artifacts) -> BTreeMap<String, Scalar> {
     let mut mounts = planned.config.iter().filter(|mount| !mount.reloads).peekable();
     if mounts.peek().is_none() {
         return BTreeMap::new();
     }
-    let files = mounts.flat_map(|mount| mounted.at(&mount.source));
+    let files = mounts.flat_map(|mount| mounted_files.files_at(&mount.source));
     let digests: BTreeMap<&str, Digest> = files.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])

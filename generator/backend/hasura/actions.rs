@@ -1,5 +1,5 @@
-//! Actions with their types: Hasura's command line reads signatures from a file in GraphQL's schema language, and everything
-//! else from a YAML file that names the same actions and types.
+//! Actions with their types. Hasura's command line reads signatures from a file in GraphQL's schema language, and
+//! everything else from a YAML file that names the same actions and types.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,15 @@ pub struct Actions<'a> {
 
 #[derive(Default, Serialize)]
 struct CustomTypes<'a> {
-    enums: Vec<Named<'a>>,
-    input_objects: Vec<Named<'a>>,
-    objects: Vec<Named<'a>>,
-    scalars: Vec<Named<'a>>,
+    enums: Vec<NamedType<'a>>,
+    input_objects: Vec<NamedType<'a>>,
+    objects: Vec<NamedType<'a>>,
+    scalars: Vec<NamedType<'a>>,
 }
 
+/// A custom type. Its fields or values are in `actions.graphql`.
 #[derive(Serialize)]
-struct Named<'a> {
+struct NamedType<'a> {
     name: &'a GraphqlName,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a Text>,
@@ -42,7 +43,7 @@ impl<'a> Actions<'a> {
                 ActionType::Object(_) => (&mut custom_types.objects, None),
                 ActionType::Scalar(description) => (&mut custom_types.scalars, Some(description)),
             };
-            list.push(Named { name, description });
+            list.push(NamedType { name, description });
         }
         Actions { actions: metadata.actions.iter().map(|action| &action.metadata).collect(), custom_types }
     }
@@ -50,18 +51,19 @@ impl<'a> Actions<'a> {
 
 /// Returns the contents of `actions.graphql`. Every name in it was checked before.
 pub fn graphql(metadata: &HasuraMetadata) -> String {
-    let of_kind = |query: bool| {
-        let actions = metadata.actions.iter().filter(move |action| (action.kind == ActionKind::Query) == query);
-        actions.map(signature).collect::<Vec<_>>()
-    };
-    let mut blocks: Vec<String> = [("Query", of_kind(true)), ("Mutation", of_kind(false))]
+    let (queries, mutations): (Vec<&PlannedAction>, Vec<&PlannedAction>) =
+        metadata.actions.iter().partition(|action| action.kind == ActionKind::Query);
+    let mut blocks: Vec<String> = [("Query", queries), ("Mutation", mutations)]
         .into_iter()
         .filter(|(_, actions)| !actions.is_empty())
-        .map(|(name, actions)| format!("type {name} {{\n{}}}\n", actions.concat()))
+        .map(|(name, actions)| {
+            let signatures: String = actions.into_iter().map(signature).collect();
+            format!("type {name} {{\n{signatures}}}\n")
+        })
         .collect();
     let declaration = |(name, declared): (&GraphqlName, &ActionType)| match declared {
-        ActionType::Object(object) => format!("type {name} {{\n{}}}\n", fields(object)),
-        ActionType::Input(object) => format!("input {name} {{\n{}}}\n", fields(object)),
+        ActionType::Object(object) => format!("type {name} {{\n{}}}\n", field_lines(object)),
+        ActionType::Input(object) => format!("input {name} {{\n{}}}\n", field_lines(object)),
         ActionType::Enum(values) => {
             format!("enum {name} {{\n{}}}\n", values.iter().map(|value| format!("  {value}\n")).collect::<String>())
         }
@@ -77,6 +79,6 @@ fn signature(action: &PlannedAction) -> String {
     format!("  {}{arguments}: {}\n", action.metadata.name, action.returns)
 }
 
-fn fields(fields: &BTreeMap<GraphqlName, GraphqlType>) -> String {
+fn field_lines(fields: &BTreeMap<GraphqlName, GraphqlType>) -> String {
     fields.iter().map(|(name, kind)| format!("  {name}: {kind}\n")).collect()
 }

@@ -23,6 +23,7 @@ pub const DESCRIPTION: Description = Description {
 
 /// Returns the definition of the database that the file belongs to, and the Hasura service that serves it.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    // Such as `hasura/<service>/databases/<database>/tables/public_orders.yaml`.
     let mut parts = path.split('/').skip(1);
     let service = parts.next().map(|service| field_of_service(plan, service));
     let database = parts.skip_while(|part| *part != "databases").nth(1);
@@ -98,12 +99,12 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
             let tables: Vec<String> = source.tables.iter().map(|table| include(&table.table)).collect();
             add(&format!("{}/tables.yaml", folder("tables")), yaml::to_yaml(&tables)?)?;
             for table in &source.tables {
-                add(&format!("{}/{}", folder("tables"), file(&table.table)), yaml::to_yaml(table)?)?;
+                add(&format!("{}/{}", folder("tables"), file_name(&table.table)), yaml::to_yaml(table)?)?;
             }
             let functions: Vec<String> = source.functions.iter().map(|function| include(&function.function)).collect();
             add(&format!("{}/functions.yaml", folder("functions")), yaml::to_yaml(&functions)?)?;
             for function in &source.functions {
-                add(&format!("{}/{}", folder("functions"), file(&function.function)), yaml::to_yaml(function)?)?;
+                add(&format!("{}/{}", folder("functions"), file_name(&function.function)), yaml::to_yaml(function)?)?;
             }
         }
     }
@@ -126,12 +127,13 @@ fn database(source: &HasuraSource) -> Database<'_> {
     }
 }
 
-fn file(name: &QualifiedName) -> String {
+/// Returns the name of the file of a table or function, such as `public_orders.yaml`.
+fn file_name(name: &QualifiedName) -> String {
     format!("{}_{}.yaml", part_of_file(&name.schema), part_of_file(&name.name))
 }
 
-/// Returns a name as a part of a file name: every byte other than a-z, 0-9 and `_` becomes `-` and two hexadecimal digits.
-/// Upper case is replaced too, because some file systems do not distinguish it.
+/// Returns a name as a part of a file name: every byte other than a-z, 0-9 and `_` becomes `-` and two hexadecimal
+/// digits. Upper case is replaced too, because some file systems do not distinguish it.
 fn part_of_file(name: &str) -> String {
     let mut out = String::new();
     for byte in name.bytes() {
@@ -144,5 +146,5 @@ fn part_of_file(name: &str) -> String {
 }
 
 fn include(name: &QualifiedName) -> String {
-    format!("!include {}", file(name))
+    format!("!include {}", file_name(name))
 }

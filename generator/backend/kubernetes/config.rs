@@ -12,12 +12,12 @@ use crate::plan::Service;
 use crate::values::ServiceName;
 
 /// The maximum size of a ConfigMap's files in bytes. The API server accepts objects of at most 1 MiB.
-const LARGEST: usize = 768 << 10;
+const MAX_BYTES: usize = 768 << 10;
 
 /// A ConfigMap and the files of its keys.
 pub struct ConfigMap {
     pub name: String,
-    /// The only file, if a file is mounted instead of a folder.
+    /// The key of the only file, if a file is mounted instead of a folder.
     pub file: Option<String>,
     pub items: BTreeMap<String, ConfigFile>,
 }
@@ -54,12 +54,12 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
     let mut configs = Vec::new();
     let mut items = BTreeMap::new();
     let mut size = 0;
-    for (path, artifact) in files.under(source) {
+    for (path, artifact) in files.files_under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
         let text = text(&path, artifact)?;
         // A key cannot contain `/`; paths of artifacts never contain two dots in a row.
         let key = path.replace('/', "..");
-        if size > 0 && size + text.len() > LARGEST {
+        if size > 0 && size + text.len() > MAX_BYTES {
             configs.push(config_map(service, source, std::mem::take(&mut items)));
             size = 0;
         }
@@ -72,30 +72,31 @@ fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result
     Ok(configs)
 }
 
-/// Returns the ConfigMap of a folder. Several services may mount the same folder, so the name contains the service, unless
-/// the folder is named after it.
+/// Returns the ConfigMap of a folder. Several services may mount the same folder, so the name contains the service,
+/// unless the folder is named after it.
 fn config_map(service: &ServiceName, source: &str, items: BTreeMap<String, ConfigFile>) -> ConfigMap {
     let digest = Digest::of(&json::to_canonical(&items));
     let name = source.replace('_', "-");
     let mut parts = name.split('/');
-    let last = parts.clone().next_back().unwrap_or_default();
-    let is_of_service = parts.any(|part| part == service.as_str()) || service.as_str().ends_with(last);
-    let owner = if is_of_service { String::new() } else { format!("{service}-") };
-    let name = format!("{owner}{}-{}", name.replace('/', "-"), &digest.as_str()[..10]);
+    let last_part = parts.clone().next_back().unwrap_or_default();
+    let is_named_after_service = parts.any(|part| part == service.as_str()) || service.as_str().ends_with(last_part);
+    let prefix = if is_named_after_service { String::new() } else { format!("{service}-") };
+    let name = format!("{prefix}{}-{}", name.replace('/', "-"), &digest.as_str()[..10]);
     ConfigMap { name, file: None, items }
 }
 
 /// The key of a ConfigMap with one file.
 const FILE_KEY: &str = "file";
-/// The longest part of a name that comes from a file's name; names have at most 253 characters.
-const LONGEST: usize = 100;
+/// The maximum number of characters of a file's name in the name of its ConfigMap. Names of objects have at most 253
+/// characters.
+const MAX_FILE_NAME: usize = 100;
 
 /// Returns the ConfigMap of one file. The name starts with the service, because its further processes mount the same
 /// file. File names may contain characters that are not allowed in names of objects.
 fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMap {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let file_name = source.rsplit('/').next().unwrap_or(source);
-    let file_name: String = file_name.chars().map(allowed).take(LONGEST).collect();
+    let file_name: String = file_name.chars().map(allowed).take(MAX_FILE_NAME).collect();
     let items = BTreeMap::from([(FILE_KEY.to_owned(), ConfigFile { path: FILE_KEY.to_owned(), text })]);
     let digest = Digest::of(&json::to_canonical(&(source, &items)));
     let name = format!("{service}-{file_name}-{}", &digest.as_str()[..10]);
@@ -135,7 +136,7 @@ mod tests {
     fn services_with_the_same_folder_have_different_config_maps() {
         let mut files = Artifacts::default();
         files.add("backups/scripts/list.sh", "list").unwrap();
-        let name = |of: &str| config_maps(&service(of), "backups/scripts", &files).unwrap()[0].name.clone();
+        let name = |owner: &str| config_maps(&service(owner), "backups/scripts", &files).unwrap()[0].name.clone();
         assert!(name("backup-list").starts_with("backup-list-backups-scripts-"));
         assert_ne!(name("backup-list"), name("backup"));
     }

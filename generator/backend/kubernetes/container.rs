@@ -31,6 +31,7 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     }
 }
 
+/// Returns the security settings of a container that has only the capabilities `add`.
 pub fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
     ContainerSecurity {
         allow_privilege_escalation: false,

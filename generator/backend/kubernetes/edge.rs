@@ -12,19 +12,20 @@ use crate::stack::{ClusterEdge, Profile, TlsMode};
 
 const GATEWAY: &str = "gateway.networking.k8s.io/v1";
 const CERTIFICATES: &str = "cert-manager.io/v1";
-/// The name of the gateway, of the first certificate and of its secret; further certificates have a number appended.
+/// The name of the Gateway, of the Ingress and of the issuer.
 const EDGE: &str = "edge";
+/// The name of the first certificate and of its secret; further ones have a number appended, as in `edge-tls-2`.
 const CERTIFICATE: &str = "edge-tls";
 /// The maximum number of hosts of an HTTPRoute (Gateway API v1).
-const HOSTS: usize = 16;
+const MAX_HOSTS_OF_ROUTE: usize = 16;
 /// The maximum number of hosts of a certificate (Let's Encrypt).
-const NAMES: usize = 100;
+const MAX_HOSTS_OF_CERTIFICATE: usize = 100;
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 /// Returns the objects of the edge; empty if clients reach nginx on ports of the nodes.
 ///
 /// # Errors
-/// NS701 for a certificate authority that cannot reach the edge, NS104 if the gateway class is not set.
+/// NS701 if the certificate authority cannot reach the edge, NS104 if the gateway class is not set.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
     let settings = &cluster.settings;
     match settings.edge {
@@ -44,8 +45,8 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
         }
         _ => {}
     }
-    let secure = cluster.tls != TlsMode::Proxy;
-    let certificates = if secure { certificates(cluster) } else { Vec::new() };
+    let terminates_tls = cluster.tls != TlsMode::Proxy;
+    let certificates = if terminates_tls { certificates(cluster) } else { Vec::new() };
     let secrets: Vec<String> = certificates.iter().map(|(name, _)| name.clone()).collect();
     let mut objects = match settings.edge {
         ClusterEdge::Ingress => vec![ingress(cluster, &secrets)],
@@ -83,19 +84,20 @@ fn hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
 }
 
 fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
-    let same = json!({ "namespaces": { "from": "Same" } });
-    let mut listeners = vec![json!({ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": same })];
+    let same_namespace = json!({ "namespaces": { "from": "Same" } });
+    let mut listeners =
+        vec![json!({ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": same_namespace })];
     if !secrets.is_empty() {
         let references: Vec<Value> = secrets.iter().map(|name| json!({ "name": name })).collect();
         listeners.push(json!({
-            "name": "https", "port": 443, "protocol": "HTTPS", "allowedRoutes": same,
+            "name": "https", "port": 443, "protocol": "HTTPS", "allowedRoutes": same_namespace,
             "tls": { "mode": "Terminate", "certificateRefs": references },
         }));
     }
     let class = &cluster.settings.gateway_class;
     let spec = json!({ "gatewayClassName": class, "listeners": listeners });
     let mut objects = vec![with_edge_annotations(cluster, edge_object(cluster, GATEWAY, "Gateway", EDGE, spec))];
-    let section = if secrets.is_empty() { "http" } else { "https" };
+    let listener = if secrets.is_empty() { "http" } else { "https" };
     if !secrets.is_empty() {
         let redirect =
             json!({ "type": "RequestRedirect", "requestRedirect": { "scheme": "https", "statusCode": 301 } });
@@ -107,24 +109,24 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     let (grpc, other): (Vec<&Site>, Vec<&Site>) = cluster.plan.ingress.sites.values().partition(|site| site.has_grpc());
     for (name, sites) in [("sites", other), ("grpc", grpc)] {
         let hosts: Vec<&String> = sites.iter().flat_map(|site| &site.hosts).collect();
-        for (i, hosts) in hosts.chunks(HOSTS).enumerate() {
+        for (i, hosts) in hosts.chunks(MAX_HOSTS_OF_ROUTE).enumerate() {
             // nginx limits the time of requests and keeps websockets open, so the gateway sets no timeout.
             let rule = json!({
                 "backendRefs": [{ "name": cluster.plan.ingress.service, "port": backend_port(cluster, sites[0]) }],
                 "timeouts": { "request": "0s" },
             });
             let spec = json!({
-                "parentRefs": [{ "name": EDGE, "sectionName": section }], "hostnames": hosts, "rules": [rule],
+                "parentRefs": [{ "name": EDGE, "sectionName": listener }], "hostnames": hosts, "rules": [rule],
             });
-            objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &with_number(name, i), spec));
+            objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &numbered_name(name, i), spec));
         }
     }
     objects
 }
 
-/// Returns the name of the object with the index `i`: `sites`, `sites-2`, ….
-fn with_number(name: &str, i: usize) -> String {
-    if i == 0 { name.to_owned() } else { format!("{name}-{}", i + 1) }
+/// Returns the name of the object with this index: `sites`, `sites-2`, ….
+fn numbered_name(name: &str, index: usize) -> String {
+    if index == 0 { name.to_owned() } else { format!("{name}-{}", index + 1) }
 }
 
 fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
@@ -139,9 +141,9 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
     if let Some(class) = &cluster.settings.ingress_class {
         spec["ingressClassName"] = json!(class);
     }
-    let names = certificate_hosts(cluster);
-    let tls = names.chunks(NAMES).zip(secrets).map(|(h, name)| json!({ "hosts": h, "secretName": name }));
-    let tls: Vec<Value> = tls.collect();
+    let hosts = certificate_hosts(cluster);
+    let tls = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).zip(secrets);
+    let tls: Vec<Value> = tls.map(|(hosts, secret)| json!({ "hosts": hosts, "secretName": secret })).collect();
     if !tls.is_empty() {
         spec["tls"] = json!(tls);
     }
@@ -149,10 +151,10 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
 }
 
 /// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt, whose HTTP challenge cannot validate
-/// them.
+/// them. An issuer that the stack names may be able to.
 fn certificate_hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
-    let own_authority = cluster.tls == TlsMode::Acme && cluster.settings.issuer.is_none();
-    hosts(cluster).into_iter().filter(|host| !own_authority || !host.starts_with('*')).collect()
+    let uses_http_challenge = cluster.tls == TlsMode::Acme && cluster.settings.issuer.is_none();
+    hosts(cluster).into_iter().filter(|host| !(uses_http_challenge && host.starts_with('*'))).collect()
 }
 
 /// Returns the certificates with the names of their secrets.
@@ -161,9 +163,9 @@ fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
         Some(issuer) => json!({ "group": "cert-manager.io", "kind": "ClusterIssuer", "name": issuer }),
         None => json!({ "group": "cert-manager.io", "kind": "Issuer", "name": EDGE }),
     };
-    let names = certificate_hosts(cluster);
-    let certificates = names.chunks(NAMES).enumerate().map(|(i, hosts)| {
-        let name = with_number(CERTIFICATE, i);
+    let hosts = certificate_hosts(cluster);
+    let certificates = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).enumerate().map(|(i, hosts)| {
+        let name = numbered_name(CERTIFICATE, i);
         let spec = json!({
             "secretName": name, "dnsNames": hosts, "issuerRef": issuer,
             "privateKey": { "algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always" },

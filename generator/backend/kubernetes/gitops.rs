@@ -13,24 +13,23 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let folder = gitops.path.as_ref().map_or("deploy", |path| path.as_str());
     let folder = format!("{}/{}/kubernetes", folder.trim_start_matches("./"), cluster.plan.environment);
     match gitops.tool {
-        GitopsTool::Argocd => vec![application(cluster, gitops, &folder)],
-        GitopsTool::Flux => flux(cluster, gitops, &folder),
+        GitopsTool::Argocd => vec![argo_application(cluster, gitops, &folder)],
+        GitopsTool::Flux => flux_objects(cluster, gitops, &folder),
     }
 }
 
-fn object(
+fn gitops_object(
     cluster: &Cluster,
     (api_version, kind): (&'static str, &'static str),
-    place: [&str; 2],
+    [namespace, name]: [&str; 2],
     spec: Value,
 ) -> Object {
-    let [namespace, name] = place;
     let metadata = Metadata { namespace: Some(namespace.to_owned()), ..cluster.common_metadata(name) };
     Object::spec(api_version, kind, metadata, Spec::Other(spec))
 }
 
 /// Returns the Application of Argo CD. There is only one, since waves order only objects of the same Application.
-fn application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
+fn argo_application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
     let branch = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
     let tag = gitops.tag.as_ref().map(|tag| tag.as_str());
     let revision = gitops.commit.as_ref().map(|commit| commit.as_str()).or(tag).unwrap_or(branch);
@@ -44,12 +43,12 @@ fn application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
             "syncOptions": ["ServerSideApply=true"],
         },
     });
-    object(cluster, ("argoproj.io/v1alpha1", "Application"), ["argocd", cluster.namespace], spec)
+    gitops_object(cluster, ("argoproj.io/v1alpha1", "Application"), ["argocd", cluster.namespace], spec)
 }
 
 /// Returns the objects of Flux. The namespace and shared claims outlive the applications, so they have a separate
 /// Kustomization that never deletes objects.
-fn flux(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object> {
+fn flux_objects(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object> {
     let name = cluster.namespace;
     let reference = match (&gitops.commit, &gitops.tag) {
         (Some(commit), _) => json!({ "commit": commit }),
@@ -63,13 +62,18 @@ fn flux(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object> {
             "sourceRef": { "kind": "GitRepository", "name": name },
         })
     };
-    let first = format!("{name}-namespace");
+    let namespace_name = format!("{name}-namespace");
     let mut applications = kustomization(&format!("./{folder}"), true);
-    applications["dependsOn"] = json!([{ "name": first }]);
+    applications["dependsOn"] = json!([{ "name": namespace_name }]);
     let kind = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
     vec![
-        object(cluster, ("source.toolkit.fluxcd.io/v1", "GitRepository"), ["flux-system", name], repository),
-        object(cluster, kind, ["flux-system", &first], kustomization(&format!("./{folder}/namespace"), false)),
-        object(cluster, kind, ["flux-system", name], applications),
+        gitops_object(cluster, ("source.toolkit.fluxcd.io/v1", "GitRepository"), ["flux-system", name], repository),
+        gitops_object(
+            cluster,
+            kind,
+            ["flux-system", &namespace_name],
+            kustomization(&format!("./{folder}/namespace"), false),
+        ),
+        gitops_object(cluster, kind, ["flux-system", name], applications),
     ]
 }

@@ -37,8 +37,8 @@ pub struct Probes {
 }
 
 impl Probes {
-    /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health check;
-    /// liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
+    /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health
+    /// check; liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
     pub fn new(health: &Health, service: &Service) -> Self {
         let Some((action, alive)) = probe_actions(health, service) else { return Probes::default() };
         let start_interval = at_least_one_second(health.start_interval);

@@ -1,5 +1,5 @@
 //! The Kubernetes backend: a namespace for each environment, a folder for each application, a file for each object. It
-//! only translates: every decision is in the plan, as [`crate::plan::cluster`] adapts it to clusters.
+//! only translates the plan that [`crate::plan::cluster`] has adapted to clusters; every decision is in that plan.
 
 mod cluster;
 mod config;
@@ -67,6 +67,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
         let volume = part.strip_prefix("persistentvolumeclaim-")?;
         plan.volumes.iter().find(|(name, _)| name.as_str() == volume).map(|(_, volume)| volume.owner.as_str())
     };
+    // Such as `kubernetes/apps/orders/deployment-orders.yaml`.
     let mut fields = path.split(['/', '.']).map(|part| field_of_service(plan, owner(part).unwrap_or(part)));
     let fields = fields.find(|fields| !fields.is_empty());
     fields.unwrap_or_else(|| vec![path!("kubernetes")])
@@ -82,8 +83,8 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     service.map_or_else(Vec::new, |service| fields_of_service_keys(plan, service, &keys, KEY_FIELDS))
 }
 
-/// Writes the manifests, each application in a separate step, and `fidelity.json`, the report on each field of the plan.
-/// Folders of services are reused if their part of the plan is unchanged.
+/// Writes the manifests, each application in a separate step, and `fidelity.json`, the report on each field of the
+/// plan. Folders of services are reused if their part of the plan is unchanged.
 ///
 /// # Errors
 /// Settings that Kubernetes cannot express and that no waiver accepts (NS701), unusable raw keys (NS702), missing
@@ -93,7 +94,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
         return Ok(Artifacts::default());
     }
     let plan = &plan::cluster(input.plan);
-    let digests = &input.digests.after(input.plan, plan);
+    let digests = &input.digests.of_derived_plan(input.plan, plan);
     debug_assert_eq!(digests.digest(), PlanDigests::of(plan).digest(), "a shared service differs between the plans");
     let mut findings = Findings::default();
     let (report, refused) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
@@ -109,8 +110,9 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let shared_volumes: BTreeSet<_> = shared_volumes.map(|(_, mount)| &mount.volume).collect();
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared_volumes) else { return Ok(Artifacts::default()) };
     let mut writer = Writer::default();
-    writer.apart("namespace", namespace::objects(&cluster))?;
-    writer.folder("policies", network::common(&cluster).into_iter().chain(quota::objects(&cluster)).collect())?;
+    writer.unlisted_folder("namespace", namespace::objects(&cluster))?;
+    let policies = network::namespace_policies(&cluster).into_iter().chain(quota::objects(&cluster));
+    writer.folder("policies", policies.collect())?;
     writer.folder("secrets", findings.value(secrets::objects(&cluster)))?;
     writer.folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
     findings.value(applications(&cluster, input, digests, &mut writer));
@@ -122,8 +124,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     writer.finish(report, &StepInput::from_digest(Backend::Kubernetes.generator(), digests.digest()))
 }
 
-/// Writes a folder for each service, from a plan that is reduced to the part for the service. So an object cannot depend on
-/// a field that its derivation omits.
+/// Writes a folder for each service, from a plan that is reduced to the service's part. So no object can depend on a
+/// field that its derivation omits.
 fn applications(
     cluster: &Cluster,
     input: &Input,
@@ -136,10 +138,10 @@ fn applications(
     let mut mounted_files = None;
     for (name, service) in &cluster.plan.services {
         let folder = format!("apps/{name}");
-        let part = slices.of(name, service);
-        let step_input = part.step_input();
+        let slice = slices.slice(name, service);
+        let step_input = slice.step_input();
         if let Some(reused) = input.reusable.files(&[&format!("kubernetes/{folder}/")], &step_input) {
-            writer.join(&folder, reused);
+            writer.add_folder(&folder, reused);
             continue;
         }
         if !service.config.is_empty() && mounted_files.is_none() {
@@ -149,11 +151,11 @@ fn applications(
             .as_ref()
             .map_or_else(|| Ok(BTreeMap::new()), |files| config::config_maps_of_service(name, service, files));
         let configs = configs.map_err(|finding| vec![finding])?;
-        let reduced_plan = slices.plan(&part, name);
-        if let Some(reduced) = Cluster::new(&reduced_plan, configs, part.shared_volumes())
+        let reduced_plan = slices.reduced_plan(&slice, name);
+        if let Some(reduced_cluster) = Cluster::new(&reduced_plan, configs, slice.shared_volumes())
             && let Some((name, service)) = reduced_plan.services.get_key_value(name)
         {
-            writer.write_step(&folder, findings.value(application(&reduced, name, service)), &step_input)?;
+            writer.write_step(&folder, findings.value(application(&reduced_cluster, name, service)), &step_input)?;
         }
     }
     findings.into_result(())
@@ -193,7 +195,8 @@ fn refused_by_pod_security(service: &plan::Service) -> Vec<Diagnostic> {
             .message("the cluster refuses containers that run as root")
             .expected("a user other than 0")
     });
-    let refused = service.capabilities.iter().enumerate().filter(|(_, it)| it.as_str() != "NET_BIND_SERVICE");
+    let declared = service.capabilities.iter().enumerate();
+    let refused = declared.filter(|(_, capability)| capability.as_str() != "NET_BIND_SERVICE");
     let capabilities = refused.map(|(i, capability)| {
         Diagnostic::error(Code::Unsupported, service.origin.key("capabilities").index(i))
             .message(format!("the cluster refuses containers with the capability {capability}"))

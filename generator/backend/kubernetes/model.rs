@@ -84,7 +84,7 @@ pub enum Spec {
     Policy(Policy),
     Autoscaler(Autoscaler),
     Disruption(Disruption),
-    /// Objects of the edge and of third-party APIs, each of which has one writer.
+    /// An object of a kind that only one function writes, such as a Gateway, an ExternalSecret or a ResourceQuota.
     Other(Value),
 }
 

@@ -12,8 +12,8 @@ use crate::values::{Memory, VolumeName};
 /// The Kubernetes version whose Pod Security rules apply. It is pinned, so that an upgrade of the cluster does not
 /// change the rules.
 const POD_SECURITY_VERSION: &str = "v1.34";
-/// The size of a volume for which the stack sets none.
-pub const VOLUME: Memory = Memory(10 << 30);
+/// The size of a volume for which the stack sets none: 10 GiB.
+pub const DEFAULT_VOLUME_SIZE: Memory = Memory(10 << 30);
 /// Annotations that make Argo CD and Flux keep an object in the cluster after its file was deleted.
 const KEEP: [(&str, &str); 2] = [
     ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
@@ -24,20 +24,20 @@ const KEEP: [(&str, &str); 2] = [
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let metadata = Metadata { name: cluster.namespace.to_owned(), labels: labels(cluster), ..Metadata::default() };
     let namespace = Object { api_version: "v1", kind: "Namespace", metadata, body: Body::Bare {} };
-    let mode = |volume: &VolumeName| {
+    let access_mode = |volume: &VolumeName| {
         let mounts = cluster.plan.services.values().flat_map(|service| &service.volumes);
-        // The volume of a job belongs to that job alone.
-        let is_single = mounts.filter(|mount| mount.volume == *volume).count() == 1;
+        // A job needs a claim of this kind also for a volume that only this job mounts.
+        let has_one_mount = mounts.filter(|mount| mount.volume == *volume).count() == 1;
         match cluster.settings.shared_volumes {
-            SharedVolumes::Many if !is_single => "ReadWriteMany",
+            SharedVolumes::Many if !has_one_mount => "ReadWriteMany",
             _ => "ReadWriteOnce",
         }
     };
-    let shared = cluster.plan.volumes.iter().filter(|(name, _)| cluster.is_shared(name));
-    let claims = shared.filter_map(|(name, volume)| {
+    let shared_volumes = cluster.plan.volumes.iter().filter(|(name, _)| cluster.is_shared(name));
+    let claims = shared_volumes.filter_map(|(name, volume)| {
         let owner = cluster.plan.services.get(&volume.owner)?;
         let metadata = Metadata { name: name.to_string(), ..cluster.metadata(&volume.owner, owner.zone) };
-        let spec = Spec::Claim(claim(cluster, volume.size, mode(name)));
+        let spec = Spec::Claim(claim(cluster, volume.size, access_mode(name)));
         Some(Object::spec("v1", "PersistentVolumeClaim", metadata, spec))
     });
     let mut objects: Vec<Object> = std::iter::once(namespace).chain(claims).collect();
@@ -62,10 +62,10 @@ pub fn labels(cluster: &Cluster) -> super::model::Labels {
 }
 
 /// Returns a volume claim with the storage class of the cluster.
-pub fn claim(cluster: &Cluster, size: Option<Memory>, mode: &'static str) -> Claim {
+pub fn claim(cluster: &Cluster, size: Option<Memory>, access_mode: &'static str) -> Claim {
     Claim {
-        access_modes: [mode],
+        access_modes: [access_mode],
         storage_class_name: cluster.settings.storage_class.as_ref().map(ToString::to_string),
-        resources: json!({ "requests": { "storage": quantity(size.unwrap_or(VOLUME)) } }),
+        resources: json!({ "requests": { "storage": quantity(size.unwrap_or(DEFAULT_VOLUME_SIZE)) } }),
     }
 }

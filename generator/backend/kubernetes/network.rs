@@ -1,5 +1,6 @@
-//! Addresses of services, and network policies. All traffic is refused except DNS, a pair of policies for each connection
-//! of the plan, requests to nginx, and the internet for services that may reach it.
+//! Addresses of services, and network policies. Only this traffic is allowed: DNS, the connections of the plan (a pair
+//! of policies for each), requests to nginx and to published ports, and traffic to the internet for services that may
+//! reach it.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::ServiceName;
 
 /// Returns the name of the headless Service by which a StatefulSet's pods find each other.
-pub fn peers(name: &ServiceName) -> String {
+pub fn peers_service_name(name: &ServiceName) -> String {
     format!("{name}-peers")
 }
 
@@ -33,8 +34,8 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
     Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
 }
 
-/// The port of the edge's Service for gRPC. It leads to nginx's port for HTTP. A gateway uses HTTP/2 on it, so
-/// websockets need the other port.
+/// The name and number of the port for gRPC in nginx's Service. Like the port `http`, it leads to nginx's port for
+/// HTTP, but a gateway speaks HTTP/2 on it. Websockets need HTTP/1.1, so they use `http`.
 pub const H2C: (&str, u16) = ("h2c", 8082);
 
 /// Returns the Service, with the same name and ports as in Compose, so that URLs are the same; for a StatefulSet also
@@ -56,10 +57,10 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         ports: client_ports(cluster, name, service),
     };
     let metadata = cluster.metadata(name, service.zone);
-    let mut annotated = metadata.clone();
+    let mut annotated_metadata = metadata.clone();
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
-    annotated.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
-    let mut objects = vec![Object::spec("v1", "Service", annotated, Spec::Service(address.clone()))];
+    annotated_metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
+    let mut objects = vec![Object::spec("v1", "Service", annotated_metadata, Spec::Service(address.clone()))];
     objects.extend(metrics_service(cluster, name, service));
     objects.extend(service.aliases.iter().map(|alias| {
         let ports = address.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
@@ -78,7 +79,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
             ports: service.ports.iter().map(|(name, port)| service_port(service, name.as_str(), *port)).collect(),
             ..address
         };
-        let metadata = Metadata { name: peers(name), ..metadata };
+        let metadata = Metadata { name: peers_service_name(name), ..metadata };
         objects.push(Object::spec("v1", "Service", metadata, Spec::Service(headless)));
     }
     objects
@@ -105,7 +106,7 @@ fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -
         ip_family_policy,
         ip_families,
         publish_not_ready_addresses: false,
-        // This keeps the addresses of the clients.
+        // With `Cluster`, the nodes would replace the addresses of the clients.
         external_traffic_policy: Some("Local"),
         selector: selector(name),
         ports: ports.collect(),
@@ -151,7 +152,7 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     if *name != cluster.plan.ingress.service {
         return ports.collect();
     }
-    let mut all = Vec::new();
+    let mut client_ports = Vec::new();
     for mut port in ports.filter(|port| port.name != "health") {
         if cluster.settings.edge == ClusterEdge::NodePort {
             let nodes = &cluster.settings.node_ports;
@@ -160,18 +161,18 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
                 .find_map(|(name, number)| (port.name == name).then_some(number));
         }
         let h2c = port.app_protocol.take();
-        let second = h2c.map(|_| ServicePort { name: H2C.0.into(), port: H2C.1, app_protocol: h2c, ..port.clone() });
-        all.push(port);
-        all.extend(second);
+        let h2c_port = h2c.map(|_| ServicePort { name: H2C.0.into(), port: H2C.1, app_protocol: h2c, ..port.clone() });
+        client_ports.push(port);
+        client_ports.extend(h2c_port);
     }
-    all
+    client_ports
 }
 
-fn ports(port: u16) -> Value {
+fn tcp_ports(port: u16) -> Value {
     json!([{ "port": port, "protocol": "TCP" }])
 }
 
-fn pods(name: &ServiceName) -> Value {
+fn pods_of_service(name: &ServiceName) -> Value {
     json!([{ "podSelector": { "matchLabels": selector(name) } }])
 }
 
@@ -200,33 +201,34 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     let mut objects = Vec::new();
     for Connection { from, to, port } in &cluster.plan.connections {
         if to == name {
-            let rule = json!({ "from": pods(from), "ports": ports(*port) });
+            let rule = json!({ "from": pods_of_service(from), "ports": tcp_ports(*port) });
             objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
         }
         if from == name {
-            let rule = json!({ "to": pods(to), "ports": ports(*port) });
+            let rule = json!({ "to": pods_of_service(to), "ports": tcp_ports(*port) });
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
-    // A rule without addresses would open all of them.
-    let outside = service.outside.iter().filter(|server| !server.addresses.is_empty());
-    for (index, server) in (1..).zip(outside) {
+    // A rule with an empty list of addresses would allow all addresses.
+    let outside_servers = service.outside.iter().filter(|server| !server.addresses.is_empty());
+    for (index, server) in (1..).zip(outside_servers) {
         let to: Vec<Value> =
             server.addresses.iter().map(|address| json!({ "ipBlock": { "cidr": address.with_bits() } })).collect();
-        let rule = json!({ "to": to, "ports": ports(server.port) });
+        let rule = json!({ "to": to, "ports": tcp_ports(server.port) });
         objects.push(policy(&format!("to-outside-{index}"), Direction::Egress, rule));
     }
-    if let Some(rule) = api_servers(service) {
+    if let Some(rule) = api_server_rule(service) {
         objects.push(policy("to-api", Direction::Egress, rule));
     }
-    let public = service.public_ports().filter(|_| *name != cluster.plan.ingress.service);
-    let public =
-        public.map(|publish| json!({ "port": publish.container_port, "protocol": protocol(publish.protocol) }));
-    let public: Vec<Value> = public.collect();
-    if !public.is_empty() {
-        objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public })));
+    let is_edge = *name == cluster.plan.ingress.service;
+    let public_ports = service.public_ports().filter(|_| !is_edge);
+    let public_ports =
+        public_ports.map(|publish| json!({ "port": publish.container_port, "protocol": protocol(publish.protocol) }));
+    let public_ports: Vec<Value> = public_ports.collect();
+    if !public_ports.is_empty() {
+        objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public_ports })));
     }
-    if *name == cluster.plan.ingress.service {
+    if is_edge {
         let ports = cluster.client_ports().into_iter().map(|port| json!({ "port": port, "protocol": "TCP" }));
         let mut rule = json!({ "ports": ports.collect::<Vec<_>>() });
         if let Some(namespace) = &cluster.settings.edge_namespace {
@@ -235,44 +237,46 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         }
         objects.push(policy("from-outside", Direction::Ingress, rule));
     } else if service.egress {
-        let (inside, inside_v6) = not_the_internet();
+        let (private, private_v6) = not_the_internet();
         let rule = json!({ "to": [
-            { "ipBlock": { "cidr": "0.0.0.0/0", "except": inside } },
-            { "ipBlock": { "cidr": "::/0", "except": inside_v6 } },
+            { "ipBlock": { "cidr": "0.0.0.0/0", "except": private } },
+            { "ipBlock": { "cidr": "::/0", "except": private_v6 } },
         ] });
         objects.push(policy("to-internet", Direction::Egress, rule));
     }
     objects
 }
 
-/// Returns the rule for a service that reads the cluster's API, on the usual ports of API servers, and of kubelets. Their
-/// addresses are those of nodes, which no selector matches; metadata services stay closed.
-fn api_servers(service: &Service) -> Option<Value> {
+/// Returns the rule for a service that reads the cluster's API: it opens the usual ports of API servers and, for
+/// metrics of nodes, that of kubelets. Both listen on addresses of nodes, which no selector matches, so the rule allows
+/// all addresses except those of metadata services.
+fn api_server_rule(service: &Service) -> Option<Value> {
     let reads = &service.on_clusters.reads;
     let kubelets = reads.contains(&ClusterRight::Nodes).then_some(10_250);
     let ports = [443, 6443].into_iter().chain(kubelets);
     let ports: Vec<Value> = ports.map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
     let (metadata, metadata_v6) = metadata_services();
-    let nodes = json!([
+    let addresses = json!([
         { "ipBlock": { "cidr": "0.0.0.0/0", "except": metadata } },
         { "ipBlock": { "cidr": "::/0", "except": metadata_v6 } },
     ]);
-    (!reads.is_empty()).then(|| json!({ "to": nodes, "ports": ports }))
+    (!reads.is_empty()).then(|| json!({ "to": addresses, "ports": ports }))
 }
 
-/// Returns the objects for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.
-pub fn common(cluster: &Cluster) -> Vec<Object> {
+/// Returns the policies for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.
+pub fn namespace_policies(cluster: &Cluster) -> Vec<Object> {
     let policy = |name: &str, policy_types: Vec<&'static str>, egress: Vec<Value>| {
         let policy = Policy { pod_selector: json!({}), policy_types, ingress: Vec::new(), egress };
         Object::spec("networking.k8s.io/v1", "NetworkPolicy", cluster.common_metadata(name), Spec::Policy(policy))
     };
     let deny = policy("default-deny", vec!["Ingress", "Egress"], Vec::new());
-    vec![deny, policy("dns", vec!["Egress"], vec![name_servers(cluster)])]
+    vec![deny, policy("dns", vec!["Egress"], vec![name_server_rule(cluster)])]
 }
 
-/// Returns the rule for DNS queries to the cluster's and the nodes' name servers. Most clusters apply a rule to the
-/// port on which the pods listen, others to the port of the Service.
-fn name_servers(cluster: &Cluster) -> Value {
+/// Returns the rule for DNS queries to the cluster's and the nodes' name servers. Most clusters compare the ports of a
+/// rule with the port on which the name server's pods listen, others with the port of their Service, so the rule has
+/// both.
+fn name_server_rule(cluster: &Cluster) -> Value {
     let dns = &cluster.settings.dns;
     let namespace = dns.namespace.as_ref().map_or("kube-system", |namespace| namespace.as_str());
     let mut to = vec![json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } })];

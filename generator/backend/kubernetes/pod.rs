@@ -19,12 +19,13 @@ use crate::values::{ServiceName, Text, UserId};
 /// Returns the pod of a service.
 ///
 /// # Errors
-/// NS307 for an image without a registry, NS701 for a dependency that a pod cannot wait for, NS702 for raw keys.
+/// NS307 for a built image without a registry, NS701 for a dependency that a pod cannot wait for, NS702 for a raw key
+/// that is not allowed.
 pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<Pod, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let image = findings.value(image(cluster, name, service).map_err(Some));
     let init_containers = findings.value(wait::containers(cluster, name, service));
-    let raw = findings.value(super::raw_keys::merge(cluster.settings, name, service));
+    let raw = findings.value(super::raw_keys::checked(cluster.settings, name, service));
     let (mounts, volumes) = volumes(cluster, service);
     let runs_to_completion = service.runs_to_completion();
     let replicated = service.replicas > 1 || service.autoscale.is_some();
@@ -94,8 +95,8 @@ fn container(
         name: name.to_string(),
         image,
         image_pull_policy: "IfNotPresent",
-        command: service.entrypoint.as_deref().map(words),
-        args: service.command.as_deref().map(words),
+        command: service.entrypoint.as_deref().map(expanded),
+        args: service.command.as_deref().map(expanded),
         working_dir: service.working_dir.as_ref().map(ToString::to_string),
         ports: ports.collect(),
         env: service.env.iter().map(|(name, value)| variable(name.as_str(), value)).collect(),
@@ -109,7 +110,7 @@ fn container(
     }
 }
 
-fn words(words: &[Text]) -> Vec<Expanded> {
+fn expanded(words: &[Text]) -> Vec<Expanded> {
     words.iter().map(|word| Expanded(word.to_string())).collect()
 }
 
@@ -145,8 +146,8 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let path = mount.path.to_string();
         mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
         // The name that a StatefulSet gives the claim of its first pod.
-        let own = mount.stopped_owner.as_ref().map(|owner| format!("{name}-{owner}-0"));
-        if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(own) {
+        let claim_of_owner = mount.stopped_owner.as_ref().map(|owner| format!("{name}-{owner}-0"));
+        if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(claim_of_owner) {
             volumes.push(Volume::Claim { name, persistent_volume_claim: ClaimName { claim_name } });
         }
     }

@@ -31,11 +31,11 @@ const KEYS: &[(&str, Kind)] = &[
     ("tolerations", Kind::List),
 ];
 
-/// Returns the raw keys of a service, with the raw keys that the cluster's settings have for all pods.
+/// Returns the raw keys of a service, and those that the cluster's settings set for all pods.
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type.
-pub fn merge(
+pub fn checked(
     settings: &Kubernetes,
     name: &ServiceName,
     service: &Service,

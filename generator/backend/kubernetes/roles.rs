@@ -10,32 +10,32 @@ use crate::values::ServiceName;
 
 const API: &str = "rbac.authorization.k8s.io/v1";
 
-/// Returns roles and role bindings for a service's account. The roles allow it to read the logs of the namespace's pods, or
-/// the metrics of nodes.
+/// Returns roles and role bindings for a service's account. The roles allow it to read the logs of the namespace's
+/// pods, or the metrics of nodes.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
-    let account = json!([{ "kind": "ServiceAccount", "name": name, "namespace": cluster.namespace }]);
+    let subjects = json!([{ "kind": "ServiceAccount", "name": name, "namespace": cluster.namespace }]);
     let metadata = cluster.metadata(name, service.zone);
     let mut objects = Vec::new();
     for right in &service.on_clusters.reads {
         let (metadata, role, binding, rules) = match right {
-            ClusterRight::Logs => (metadata.clone(), "Role", "RoleBinding", logs()),
+            ClusterRight::Logs => (metadata.clone(), "Role", "RoleBinding", log_rules()),
             ClusterRight::Nodes => {
                 // Names of objects outside of namespaces must differ between environments.
                 let full_name = format!("{}-{name}", cluster.namespace);
                 let metadata = Metadata { name: full_name, namespace: None, ..metadata.clone() };
-                (metadata, "ClusterRole", "ClusterRoleBinding", nodes())
+                (metadata, "ClusterRole", "ClusterRoleBinding", node_rules())
             }
         };
         let role_ref = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": metadata.name });
-        let body = Body::Binding { role_ref, subjects: account.clone() };
-        let rules = Body::Rules { rules };
-        objects.push(Object { api_version: API, kind: role, metadata: metadata.clone(), body: rules });
-        objects.push(Object { api_version: API, kind: binding, metadata, body });
+        let role_body = Body::Rules { rules };
+        let binding_body = Body::Binding { role_ref, subjects: subjects.clone() };
+        objects.push(Object { api_version: API, kind: role, metadata: metadata.clone(), body: role_body });
+        objects.push(Object { api_version: API, kind: binding, metadata, body: binding_body });
     }
     objects
 }
 
-fn logs() -> Value {
+fn log_rules() -> Value {
     json!([
         { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"] },
         { "apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"] },
@@ -44,7 +44,7 @@ fn logs() -> Value {
 
 /// Returns rights to list nodes and to read their metrics. They do not include `nodes/proxy`, which would also allow a
 /// service to run commands in pods.
-fn nodes() -> Value {
+fn node_rules() -> Value {
     json!([
         { "apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"] },
         { "apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"] },

@@ -1,4 +1,5 @@
-//! Secrets from a store or sealed for this cluster. No file contains the value of a secret in plain text.
+//! The objects from which a cluster creates secrets: references to a secret store, or values that are encrypted for
+//! this cluster. No file contains the value of a secret in plain text.
 
 use serde_json::json;
 
@@ -32,7 +33,8 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
         match cluster.settings.secrets {
             SecretSource::Manual => {}
             SecretSource::External => {
-                let Ok(object) = external(cluster, secret, &name).map_err(|finding| findings.extend([finding])) else {
+                let object = external_secret(cluster, secret, &name).map_err(|finding| findings.extend([finding]));
+                let Ok(object) = object else {
                     // One finding for the missing store is enough.
                     break;
                 };
@@ -46,7 +48,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
     findings.into_result(objects)
 }
 
-fn external(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
+fn external_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
     let store = cluster.settings.secret_store.as_ref().ok_or_else(|| {
         Diagnostic::error(Code::MissingField, path!("kubernetes", "secrets"))
             .message("`kubernetes.secret_store` is not set")

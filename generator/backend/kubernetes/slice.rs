@@ -1,5 +1,5 @@
-//! The part of the plan from which the objects of one service are generated. The objects are written from a plan that is reduced to
-//! this part, so every value in them is in the part's digest.
+//! The part of the plan from which the objects of one service are generated. The objects are written from a plan that
+//! is reduced to this part, so the part's digest covers every value in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,21 +14,23 @@ use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 /// The plan, indexed by service.
 pub struct ServiceSlices<'a> {
     plan: &'a Plan,
-    fields: &'a PlanDigests,
-    /// The plan without the parts that belong to single services.
-    head: Plan,
-    head_digest: Digest,
+    digests: &'a PlanDigests,
+    /// The parts of the plan that all services share; the other parts are empty.
+    shared_plan: Plan,
+    shared_digest: Digest,
     connections: BTreeMap<&'a ServiceName, BTreeSet<&'a Connection>>,
     volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
-    shared: &'a BTreeSet<&'a VolumeName>,
+    shared_volumes: &'a BTreeSet<&'a VolumeName>,
+    /// The index of each service's wave in the start order.
     waves: BTreeMap<&'a ServiceName, usize>,
     /// The digest of the input of all mounted files.
-    mounted: &'a Digest,
+    mounted_digest: &'a Digest,
 }
 
-/// The part of one service. Its serialization is the input of the service's derivation.
+/// The part of the plan for one service. Its serialization is the input of the service's derivation.
 #[derive(Serialize)]
 pub struct ServiceSlice<'a> {
+    /// The digest of the parts of the plan that all services share.
     head: &'a Digest,
     #[serde(skip)]
     services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
@@ -48,9 +50,9 @@ pub struct ServiceSlice<'a> {
 impl<'a> ServiceSlices<'a> {
     pub fn new(
         plan: &'a Plan,
-        fields: &'a PlanDigests,
-        shared: &'a BTreeSet<&'a VolumeName>,
-        mounted: &'a Digest,
+        digests: &'a PlanDigests,
+        shared_volumes: &'a BTreeSet<&'a VolumeName>,
+        mounted_digest: &'a Digest,
     ) -> Self {
         let mut connections: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for connection in &plan.connections {
@@ -61,57 +63,68 @@ impl<'a> ServiceSlices<'a> {
         for (name, volume) in &plan.volumes {
             volumes.entry(&volume.owner).or_default().insert(name, volume);
         }
-        let head = head(plan);
-        let head_digest = Digest::of_value(&head);
+        let shared_plan = shared_plan(plan);
+        let shared_digest = Digest::of_value(&shared_plan);
         // Objects contain the start order only as waves.
         let has_waves = plan.kubernetes.as_ref().is_some_and(|cluster| cluster.settings.has_waves());
         let waves = plan.start_order.iter().enumerate().filter(|_| has_waves);
         let waves = waves.flat_map(|(index, wave)| wave.iter().map(move |name| (name, index))).collect();
-        ServiceSlices { plan, fields, head, head_digest, connections, volumes, shared, waves, mounted }
+        ServiceSlices {
+            plan,
+            digests,
+            shared_plan,
+            shared_digest,
+            connections,
+            volumes,
+            shared_volumes,
+            waves,
+            mounted_digest,
+        }
     }
 
     /// Returns the part of a service.
-    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> ServiceSlice<'a> {
+    pub fn slice(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> ServiceSlice<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         // The other services that use the secret do not change this service's objects.
-        let alone =
+        let without_users =
             |secret: &Secret| Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
         let setup = self.plan.setup.as_ref().filter(|setup| service.depends_on.contains_key(&setup.job));
         let setup = setup.map(|setup| {
             services.extend(self.plan.services.get_key_value(&setup.job));
             let urls = setup.waiters.get(name).cloned().unwrap_or_default();
-            let own = urls.keys().filter_map(|url| self.plan.secrets.get_key_value(url));
-            secrets.extend(own.map(|(url, secret)| (url, alone(secret))));
+            let url_secrets = urls.keys().filter_map(|url| self.plan.secrets.get_key_value(url));
+            secrets.extend(url_secrets.map(|(url, secret)| (url, without_users(secret))));
             DatabaseSetup { waiters: BTreeMap::from([(name.clone(), urls)]), ..setup.clone() }
         });
-        for (database, all) in self.plan.migrations.iter().filter(|(_, all)| service.depends_on.contains_key(&all.job))
-        {
+        let waits_for = |migrations: &Migrations| service.depends_on.contains_key(&migrations.job);
+        for (database, all) in self.plan.migrations.iter().filter(|(_, migrations)| waits_for(migrations)) {
             services.extend(self.plan.services.get_key_value(&all.job));
             let waiter = all.waiters.get_key_value(name);
             for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
-                secrets.insert(url, alone(secret));
+                secrets.insert(url, without_users(secret));
             }
-            let part = Migrations {
+            // The pods wait only for the last migration.
+            let reduced = Migrations {
                 job: all.job.clone(),
                 owner: all.owner.clone(),
                 waiters: waiter.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
                 steps: all.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
             };
-            migrations.insert(database, part);
+            migrations.insert(database, reduced);
         }
         let volumes = self.volumes.get(name).cloned().unwrap_or_default();
-        let used = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
-        let digest = |name: &&ServiceName| self.fields.service(name).map(|(field, part)| (field, &part.digest));
+        let used_volumes = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
+        let digest = |name: &&ServiceName| self.digests.service(name).map(|(name, part)| (name, &part.digest));
         ServiceSlice {
-            head: &self.head_digest,
+            head: &self.shared_digest,
             digests: services.keys().filter_map(digest).collect(),
             connections: self.connections.get(name).cloned().unwrap_or_default(),
             wave: self.waves.get(name).copied(),
-            shared: used.filter(|volume| self.shared.contains(volume)).collect(),
-            mounted: (!service.config.is_empty()).then_some(self.mounted),
+            shared: used_volumes.filter(|volume| self.shared_volumes.contains(volume)).collect(),
+            mounted: (!service.config.is_empty()).then_some(self.mounted_digest),
             services,
             volumes,
             migrations,
@@ -120,21 +133,22 @@ impl<'a> ServiceSlices<'a> {
         }
     }
 
-    /// Returns the plan that is reduced to a part.
-    pub fn plan(&self, part: &ServiceSlice, name: &ServiceName) -> Plan {
+    /// Returns the plan that is reduced to the part of a service. Its start order has empty waves before the service's
+    /// own wave, so that the wave keeps its index.
+    pub fn reduced_plan(&self, slice: &ServiceSlice, name: &ServiceName) -> Plan {
         let service = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
         Plan {
-            services: part.services.iter().map(service).collect(),
-            start_order: part.wave.map_or_else(Vec::new, |wave| {
+            services: slice.services.iter().map(service).collect(),
+            start_order: slice.wave.map_or_else(Vec::new, |wave| {
                 let earlier = std::iter::repeat_n(Vec::new(), wave);
                 earlier.chain([vec![name.clone()]]).collect()
             }),
-            connections: part.connections.iter().map(|connection| (*connection).clone()).collect(),
-            volumes: part.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
-            setup: part.setup.clone(),
-            migrations: part.migrations.iter().map(|(name, all)| ((*name).clone(), all.clone())).collect(),
-            secrets: part.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
-            ..self.head.clone()
+            connections: slice.connections.iter().map(|connection| (*connection).clone()).collect(),
+            volumes: slice.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
+            setup: slice.setup.clone(),
+            migrations: slice.migrations.iter().map(|(name, steps)| ((*name).clone(), steps.clone())).collect(),
+            secrets: slice.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
+            ..self.shared_plan.clone()
         }
     }
 }
@@ -149,8 +163,8 @@ impl<'a> ServiceSlice<'a> {
     }
 }
 
-/// Returns the plan without the parts that belong to single services.
-fn head(plan: &Plan) -> Plan {
+/// Returns the parts of the plan that all services share; the other parts are empty.
+fn shared_plan(plan: &Plan) -> Plan {
     let ingress = IngressPlan {
         service: plan.ingress.service.clone(),
         sites: BTreeMap::new(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, quantity};
-use super::namespace::VOLUME;
+use super::namespace::DEFAULT_VOLUME_SIZE;
 use crate::artifact::json as json_writer;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -25,7 +25,7 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
     for (name, volume) in &cluster.plan.volumes {
         let claim = json!({
             "shared": cluster.is_shared(name),
-            "size": quantity(volume.size.unwrap_or(VOLUME)),
+            "size": quantity(volume.size.unwrap_or(DEFAULT_VOLUME_SIZE)),
             "class": cluster.settings.storage_class,
         });
         services.entry(&volume.owner).or_default().insert(name.as_str(), claim);
@@ -36,22 +36,22 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
 /// Returns a warning for each service whose claims the API server would refuse to change, with the steps to take before
 /// the upgrade. It is not an error, since a new cluster accepts the claims.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
-    let read = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
-    let (old, new) = (read(old), read(new));
+    let parse = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
+    let (old, new) = (parse(old), parse(new));
     let Some(cluster) = &plan.kubernetes else { return Vec::new() };
     let mut findings = lost_claims(&cluster.namespace, &old, &new);
-    findings.extend((old["version"] == 1).then(|| objects_left_kustomization(&cluster.namespace, &old)));
+    findings.extend((old["version"] == 1).then(|| unlisted_objects(&cluster.namespace, &old)));
     for (name, service) in &plan.services {
         let (before, after) = (&old["claims"][name.as_str()], &new["claims"][name.as_str()]);
         if before.is_null() || before == after {
             continue;
         }
         let volumes = before.as_object().into_iter().flatten().map(|(volume, _)| volume.as_str());
-        let changed = volumes.filter(|volume| before[volume] != after[volume]).collect::<Vec<_>>().join(", ");
+        let changed_volumes = volumes.filter(|volume| before[volume] != after[volume]).collect::<Vec<_>>().join(", ");
         let namespace = &cluster.namespace;
         findings.push(
             Diagnostic::warning(Code::Immutable, service.origin.key("volumes"))
-            .message(format!("Kubernetes cannot change the claims of existing volumes of `{name}`: {changed}"))
+            .message(format!("Kubernetes cannot change the claims of existing volumes of `{name}`: {changed_volumes}"))
             .hint(format!(
                 "1. run `kubectl delete statefulset {name} --namespace {namespace} --cascade=orphan`, which keeps pods and \
                  data. 2. to enlarge a volume, run `kubectl patch pvc`. 3. apply the files"
@@ -64,7 +64,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
 /// Returns a warning for each claim of the last generation that no service declares any more. Its data stays in the
 /// cluster, and a volume with a new name is empty.
 fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
-    let claims = |record: &Value| -> BTreeMap<String, String> {
+    let services_by_volume = |record: &Value| -> BTreeMap<String, String> {
         let services = record["claims"].as_object().cloned().unwrap_or_default();
         let volumes = services.into_iter().flat_map(|(service, volumes)| {
             let names =
@@ -73,9 +73,9 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
         });
         volumes.collect()
     };
-    let new = claims(new);
-    let lost = claims(old).into_iter().filter(|(volume, _)| !new.contains_key(volume));
-    let findings = lost.map(|(volume, service)| {
+    let declared = services_by_volume(new);
+    let lost_volumes = services_by_volume(old).into_iter().filter(|(volume, _)| !declared.contains_key(volume));
+    let findings = lost_volumes.map(|(volume, service)| {
         let pvc = if old["claims"][&service][&volume]["shared"] == true { volume.clone() } else { format!("{volume}-{service}-0") };
         Diagnostic::warning(Code::LostVolume, path!("services", service))
             .message(format!("the volume `{volume}` of `{service}` is no longer declared; its data stays in the cluster, unused"))
@@ -86,8 +86,9 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     findings.collect()
 }
 
-/// Returns the warning about objects that the kustomization no longer lists.
-fn objects_left_kustomization(namespace: &str, old: &Value) -> Diagnostic {
+/// Returns the warning about objects that the kustomization listed in generations with version 1 of the record and no
+/// longer lists.
+fn unlisted_objects(namespace: &str, old: &Value) -> Diagnostic {
     let services = old["claims"].as_object().into_iter().flat_map(|services| services.values());
     let volumes = services.filter_map(Value::as_object).flatten();
     let shared = volumes.filter(|(_, claim)| claim["shared"] == true).map(|(volume, _)| format!(" pvc/{volume}"));

@@ -19,8 +19,8 @@ const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:
 /// Waits until the ledger contains the last migration of this generation.
 const WAIT_FOR_MIGRATION: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
 
-/// Waits until each URL leads to a database with its extensions: `NAME:one,two`, with the variable of the URL. Without
-/// arguments, the variables of libpq are the connection.
+/// Waits until each database answers and has its extensions. Each argument is `NAME:one,two`: the variable with the
+/// database's URL, and the extensions. Without arguments, the script connects with the variables of libpq.
 const WAIT_FOR_SETUP: &str = r#"ready() { [ "$(psql -X -t -A -c "SELECT NOT EXISTS (SELECT unnest(string_to_array('$1', ',')) EXCEPT SELECT extname::text FROM pg_catalog.pg_extension)" "$2")" = t ]; }
 if [ $# = 0 ]; then PGPASSWORD=$(cat "$PGPASSWORD_FILE"); export PGPASSWORD; until ready '' "dbname=$PGDATABASE"; do sleep 1; done; fi
 for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep 1; done; done"#;
@@ -32,14 +32,14 @@ for one in "$@"; do until ready "${one#*:}" "$(printenv "${one%%:*}")"; do sleep
 pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<Vec<Container>, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let mut peers = Vec::new();
-    let mut migrated = Vec::new();
-    let mut prepared = None;
+    let mut migration_containers = Vec::new();
+    let mut container_for_setup = None;
     for (to, condition) in &service.depends_on {
         let connection =
             cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         if let Some(setup) = cluster.plan.setup.as_ref().filter(|setup| setup.job == *to) {
-            prepared = findings.value(setup_container(cluster, (name, service), setup).map_err(Some));
+            container_for_setup = findings.value(setup_container(cluster, (name, service), setup).map_err(Some));
             continue;
         }
         let path = service.origin.key("depends_on").key(to.as_str());
@@ -49,7 +49,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
             (Condition::Healthy, Some(connection), _) => peers.push(Expanded(format!("{to}:{}", connection.port))),
             (Condition::Completed, _, Some(migrations)) => {
                 let container = migration_container(cluster, (name, service), migrations, path);
-                migrated.extend(findings.value(container.map_err(Some)));
+                migration_containers.extend(findings.value(container.map_err(Some)));
             }
             // The stack accepts that the pod starts immediately and restarts until the job has ended.
             (Condition::Completed, ..) if service.waive.contains_key("kubernetes.depends_on") => {}
@@ -58,7 +58,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                     "a pod cannot wait for the job `{to}`, because it has no access to the Kubernetes API"
                 ))
                 .hint(format!(
-                    "accept that it starts at once, and again until the job has ended: \
+                    "accept that the pod starts at once and restarts until the job has ended: \
                      `{}.\"kubernetes.depends_on\" = \"…\"`",
                     service.waivers()
                 ))]),
@@ -72,14 +72,14 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
         let command = ["sh", "-c", WAIT, "wait"].map(|word| Expanded(word.to_owned())).to_vec();
         containers.push(container("wait".into(), cluster.wait_image.to_string(), command, peers, None));
     }
-    containers.extend(prepared);
-    containers.extend(migrated);
+    containers.extend(container_for_setup);
+    containers.extend(migration_containers);
     containers.extend(service.programs.as_ref().map(|programs| copying_container(programs, service)));
     findings.into_result(containers)
 }
 
-/// Returns the container that waits until the server is prepared. It connects with the URLs of the service, or as a job
-/// does. `None` for a service that does neither, such as the pooler.
+/// Returns the container that waits until the setup job has prepared the server. It connects with the URLs of the
+/// service and, for a job, with its variables of libpq. `None` for a service that has neither, such as the pooler.
 fn setup_container(
     cluster: &Cluster,
     (name, service): (&ServiceName, &Service),
@@ -116,14 +116,14 @@ fn setup_container(
     Ok(Some(container))
 }
 
-/// Returns whether URLs of the service refer to the file of an authority.
+/// Returns whether URLs of the service refer to a file with the certificate of an authority.
 fn reads_authority(service: &Service) -> bool {
     let authorities = [encryption::AUTHORITY, encryption::POOLER_AUTHORITY];
     service.secret_files.iter().any(|secret| authorities.contains(&secret.as_str()))
 }
 
-/// Returns the container that waits for the migrations of a database; it connects with the service's own URL. `None` for a
-/// database without migrations.
+/// Returns the container that waits for the migrations of a database; it connects with the service's own URL. `None`
+/// for a database without migrations.
 fn migration_container(
     cluster: &Cluster,
     (name, service): (&ServiceName, &Service),
@@ -150,7 +150,7 @@ fn migration_container(
     Ok(Some(container))
 }
 
-/// The size of a volume with programs of another image.
+/// The size of the volume into which programs of a different image are copied.
 pub const PROGRAMS_SIZE: &str = "192Mi";
 
 /// Returns the container that copies programs of its image into a volume of the pod.

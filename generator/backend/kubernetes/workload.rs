@@ -18,7 +18,7 @@ use crate::values::ServiceName;
 const REVISION_HISTORY: u16 = 5;
 /// The maximum duration of a job in seconds.
 const JOB_DEADLINE: u32 = 3600;
-/// The CPU_TARGET utilization in percent above which an autoscaler adds pods.
+/// The CPU utilization in percent above which an autoscaler adds pods.
 const CPU_TARGET: u8 = 80;
 /// The time of low load in seconds after which an autoscaler removes pods.
 const SCALE_DOWN_DELAY: u16 = 300;
@@ -38,8 +38,8 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
     }
     let metadata = |object: &str| Metadata { name: object.to_owned(), ..cluster.metadata(name, service.zone) };
     let volumes = || cluster.volumes_of(name);
-    let exclusive = volumes().filter(|(volume, _)| !cluster.is_shared(volume));
-    let templates: Vec<ClaimTemplate> = exclusive
+    let unshared_volumes = volumes().filter(|(volume, _)| !cluster.is_shared(volume));
+    let templates: Vec<ClaimTemplate> = unshared_volumes
         .map(|(volume, planned)| ClaimTemplate {
             api_version: "v1",
             kind: "PersistentVolumeClaim",
@@ -47,14 +47,15 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
             spec: claim(cluster, planned.size, "ReadWriteOnce"),
         })
         .collect();
-    let matching = Selector { match_labels: selector(name) };
+    let pod_selector = Selector { match_labels: selector(name) };
     let (kind, spec) = if templates.is_empty() {
-        ("Deployment", deployment(service, matching.clone(), template, volumes().next().is_some()))
+        ("Deployment", deployment(service, pod_selector.clone(), template, volumes().next().is_some()))
     } else {
-        ("StatefulSet", stateful_set(name, service, matching.clone(), template, templates))
+        ("StatefulSet", stateful_set(name, service, pod_selector.clone(), template, templates))
     };
     let mut objects = vec![Object::spec("apps/v1", kind, metadata(name.as_str()), spec)];
-    let budget = Disruption { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector: matching };
+    let budget =
+        Disruption { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector: pod_selector };
     objects.push(Object::spec("policy/v1", "PodDisruptionBudget", metadata(name.as_str()), Spec::Disruption(budget)));
     objects.extend(service.autoscale.as_ref().map(|autoscale| {
         let spec = Spec::Autoscaler(autoscaler(autoscale, kind, name));
@@ -83,7 +84,7 @@ fn stateful_set(
     volume_claim_templates: Vec<ClaimTemplate>,
 ) -> Spec {
     Spec::StatefulSet(StatefulSet {
-        service_name: super::network::peers(name),
+        service_name: super::network::peers_service_name(name),
         replicas: service.replicas,
         revision_history_limit: REVISION_HISTORY,
         selector,
@@ -111,9 +112,9 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
     }
 }
 
-/// Returns a Job, or a CronJob for a service with a schedule; for a service on request a suspended one, from which
-/// `kubectl create job --from` creates Jobs. The name of a Job contains the digest of its template, since
-/// a finished Job never runs again.
+/// Returns a Job; for a service with a schedule, a CronJob; for a service that an operator starts, a suspended CronJob,
+/// from which `kubectl create job --from` creates Jobs. The name of a Job contains the digest of its template, since a
+/// finished Job never runs again.
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);

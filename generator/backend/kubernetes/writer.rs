@@ -14,7 +14,7 @@ struct Kustomization {
     resources: Vec<String>,
 }
 
-/// The files, and the folders of objects in their order.
+/// The files so far, and the folders that the kustomization of the environment lists, in their order.
 #[derive(Default)]
 pub struct Writer {
     files: Artifacts,
@@ -46,14 +46,14 @@ impl Writer {
     /// Writes a folder of objects and lists it in the kustomization of the environment; an empty folder is omitted.
     pub fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         if !objects.is_empty() {
-            self.apart(folder, objects)?;
+            self.unlisted_folder(folder, objects)?;
             self.folders.push(folder.to_owned());
         }
         Ok(())
     }
 
     /// Writes a folder of objects, as `<kind>-<name>.yaml`, that the environment's kustomization does not list.
-    pub fn apart(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
+    pub fn unlisted_folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         let mut resources = Vec::new();
         for object in &objects {
             resources.push(self.object(folder, object)?);
@@ -65,12 +65,12 @@ impl Writer {
     pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, input: &StepInput) -> Result<(), Vec<Diagnostic>> {
         let mut step = Writer::default();
         step.folder(folder, objects)?;
-        self.join(folder, step.files.derived_from(input));
+        self.add_folder(folder, step.files.derived_from(input));
         Ok(())
     }
 
-    /// Adds a folder of files whose derivation is set.
-    pub fn join(&mut self, folder: &str, files: Artifacts) {
+    /// Adds a folder of files whose derivation is set, and lists it in the kustomization of the environment.
+    pub fn add_folder(&mut self, folder: &str, files: Artifacts) {
         self.folders.push(folder.to_owned());
         self.derived.push(files);
     }

@@ -1,7 +1,8 @@
 //! The runner of migrations: a psql script and the migrations, for a container that exits when all migrations are
-//! applied. It fails if a migration was edited or reordered, on a standby, and if it loses its lock. It does not change
+//! applied. It fails on a standby, if a migration was edited or reordered, and if it loses its lock. It does not change
 //! a database with newer migrations. SQL of the project runs in sessions of the database's owner. Only extensions need
-//! a superuser: nself generates their statements from names, and runs them from separate files in separate sessions.
+//! a superuser: nself generates their statements from their names, and runs them from separate files in separate
+//! sessions.
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -28,8 +29,8 @@ const SCRIPT: &str = include_str!("run.sh");
 const RUN: &str = include_str!("run.sql.j2");
 const EXTENSIONS: &str = include_str!("extensions.sql.j2");
 
-/// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and `extensions-<number>.sql` for
-/// each migration that needs or removes extensions.
+/// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and
+/// `extensions-<number>.sql` for each migration that needs or removes extensions.
 ///
 /// # Errors
 /// NS901 if the template interpolates a value that is not a checked name.
@@ -38,7 +39,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     for (name, migrations) in &plan.migrations {
         let mut add = |file: &str, text: String| files.add(format!("migrations/{name}/{file}"), text);
         add("run.sh", SCRIPT.to_owned())?;
-        add("run.sql", run(migrations)?)?;
+        add("run.sql", run_script(migrations)?)?;
         for (number, step) in (1..).zip(&migrations.steps) {
             add(&format!("{}.sql", step.name), step.up.clone())?;
             if needs_superuser(step) {
@@ -83,9 +84,10 @@ struct MigrationView {
     removes: bool,
 }
 
-/// Returns the script of the runner. `ledger::insert_statements` inserts the statements that it shares with `db baseline`.
-fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
-    let views: Vec<MigrationView> = (1..).zip(&migrations.steps).map(|(number, step)| view(number, step)).collect();
+/// Returns `run.sql`. `ledger::insert_statements` inserts the statements that it shares with `db baseline`.
+fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
+    let views: Vec<MigrationView> =
+        (1..).zip(&migrations.steps).map(|(number, step)| migration_view(number, step)).collect();
     let view = context! {
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
@@ -94,22 +96,22 @@ fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
     Ok(ledger::insert_statements(&render(Language::Sql, RUN, view)?))
 }
 
-fn view(number: usize, step: &Step) -> MigrationView {
+fn migration_view(number: usize, step: &Step) -> MigrationView {
     let index = match &step.run {
         RunMode::Index(index) => Some(index),
         RunMode::Transaction => None,
     };
     // The names come from a parsed statement, whose identifiers are checked.
-    let word =
-        |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_argument(&SqlIdent::wrap(text.to_owned())));
+    let name_token =
+        |name: Option<&str>| name.map_or(Value::UNDEFINED, |name| psql_argument(&SqlIdent::wrap(name.to_owned())));
     MigrationView {
         number,
         name: psql_argument(&step.name),
         sum: psql_argument(&step.sum),
         chain: psql_argument(&step.chain),
         index: index.is_some(),
-        schema: word(index.map(|index| index.schema())),
-        relation: word(index.map(|index| index.name())),
+        schema: name_token(index.map(|index| index.schema())),
+        relation: name_token(index.map(|index| index.name())),
         names: step.requires.union(&step.removes).map(sql_literal).collect(),
         removes: !step.removes.is_empty(),
     }

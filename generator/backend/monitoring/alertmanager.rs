@@ -12,19 +12,20 @@ use crate::values::SecretName;
 
 /// The receiver of alerts that no declared receiver accepts.
 const NO_RECEIVER: &str = "none";
-/// The receiver of the dead-man switch.
-const SWITCH: &str = "heartbeat";
+/// The receiver of the heartbeat, an alert that always fires. A monitor outside of the stack reports when its
+/// notifications stop, since no alerts can be delivered then.
+const HEARTBEAT_RECEIVER: &str = "heartbeat";
 
 #[derive(Serialize)]
 struct Config {
     global: Value,
     route: Value,
     inhibit_rules: Vec<Value>,
-    receivers: Vec<Target>,
+    receivers: Vec<ReceiverConfig>,
 }
 
 #[derive(Default, Serialize)]
-struct Target {
+struct ReceiverConfig {
     name: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slack_configs: Vec<Value>,
@@ -41,7 +42,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
     let mut routes = vec![heartbeat_route()];
     for severity in Severity::ALL {
         let receivers = monitoring.receivers_of(severity).map(|(name, _)| {
-            // `continue` lets further receivers of the same severity have the alert.
+            // With `continue`, further receivers of the same severity also get the alert.
             json!({
                 "receiver": name,
                 "matchers": [format!("severity=\"{}\"", severity.name())],
@@ -51,8 +52,9 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
         });
         routes.extend(receivers);
     }
-    let none = Target { name: NO_RECEIVER.to_owned(), ..Target::default() };
-    let receivers = monitoring.receivers.iter().map(|(name, receiver)| target(plan, name.as_str(), receiver));
+    let no_receiver = ReceiverConfig { name: NO_RECEIVER.to_owned(), ..ReceiverConfig::default() };
+    let receivers = monitoring.receivers.iter();
+    let receivers = receivers.map(|(name, receiver)| receiver_config(plan, name.as_str(), receiver));
     let config = Config {
         global: json!({ "resolve_timeout": "5m" }),
         route: json!({
@@ -63,21 +65,21 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
             "repeat_interval": "4h",
             "routes": routes,
         }),
-        // A service that is down explains its other alerts.
+        // While a service is down, its warnings are not sent: they have the same cause.
         inhibit_rules: vec![json!({
             "source_matchers": ["alertname=\"TargetDown\""],
             "target_matchers": ["severity=\"warning\""],
             "equal": ["service"],
         })],
-        receivers: [none, heartbeat(monitoring)].into_iter().chain(receivers).collect(),
+        receivers: [no_receiver, heartbeat_receiver(monitoring)].into_iter().chain(receivers).collect(),
     };
     files.yaml(Program::Alertmanager, "alertmanager.yml", &config)
 }
 
-/// Returns the route of the dead-man switch: its notifications come at an even pace, apart from all others.
+/// Returns the route of the heartbeat. Its notifications are sent at a constant interval, separately from all others.
 fn heartbeat_route() -> Value {
     json!({
-        "receiver": SWITCH,
+        "receiver": HEARTBEAT_RECEIVER,
         "matchers": [format!("alertname=\"{HEARTBEAT}\"")],
         "group_wait": "0s",
         "group_interval": "1m",
@@ -85,17 +87,22 @@ fn heartbeat_route() -> Value {
     })
 }
 
-fn heartbeat(monitoring: &Monitoring) -> Target {
-    let calls = monitoring.heartbeat.iter().map(|secret| json!({ "url_file": file(secret), "send_resolved": false }));
-    Target { name: SWITCH.to_owned(), webhook_configs: calls.collect(), ..Target::default() }
+fn heartbeat_receiver(monitoring: &Monitoring) -> ReceiverConfig {
+    let urls = monitoring.heartbeat.iter();
+    let webhooks = urls.map(|secret| json!({ "url_file": secret_path(secret), "send_resolved": false }));
+    ReceiverConfig {
+        name: HEARTBEAT_RECEIVER.to_owned(),
+        webhook_configs: webhooks.collect(),
+        ..ReceiverConfig::default()
+    }
 }
 
-fn file(secret: &SecretName) -> String {
+fn secret_path(secret: &SecretName) -> String {
     format!("/run/secrets/{secret}")
 }
 
-fn target(plan: &Plan, name: &str, receiver: &Receiver) -> Target {
-    let file = |reference: &SecretReference| self::file(&reference.secret);
+fn receiver_config(plan: &Plan, name: &str, receiver: &Receiver) -> ReceiverConfig {
+    let file = |reference: &SecretReference| secret_path(&reference.secret);
     let title = format!("[{} {}] {{{{ .Status }}}}: {{{{ .CommonLabels.alertname }}}}", plan.project, plan.environment);
     let slack = receiver.slack.iter().map(|slack| {
         let mut config = json!({
@@ -125,7 +132,7 @@ fn target(plan: &Plan, name: &str, receiver: &Receiver) -> Target {
             "send_resolved": true,
         })
     });
-    Target {
+    ReceiverConfig {
         name: name.to_owned(),
         slack_configs: slack.collect(),
         pagerduty_configs: pagerduty.collect(),

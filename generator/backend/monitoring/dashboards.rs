@@ -1,4 +1,5 @@
-//! Grafana's provisioning: data sources with fixed identifiers, and a dashboard for each entry of `dashboards`, from typed panels.
+//! Grafana's provisioning: data sources with fixed identifiers, and a dashboard for each entry of `dashboards`, from
+//! typed panels.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ const HEIGHT: usize = 8;
 #[serde(rename_all = "camelCase")]
 struct Sources {
     api_version: u8,
-    /// Before the list is read, sources of the same names are removed: Grafana does not change an identifier.
+    /// Grafana removes these sources before it reads the list, because it does not change the identifier of an existing
+    /// source.
     delete_datasources: Vec<Value>,
     datasources: Vec<Source>,
 }
@@ -64,8 +66,8 @@ pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic
     Ok(())
 }
 
-/// Returns the sources of the programs that run. Logs lead to traces by the identifier in a line, traces to logs of the
-/// same service.
+/// Returns the sources of the programs that run. A line of a log links to the trace whose identifier it contains; a
+/// trace links to the logs of its service.
 fn sources(monitoring: &Monitoring) -> Vec<Source> {
     let runs = |program| monitoring.programs.contains_key(&program);
     let source = |program: Program, kind, json_data| {
@@ -81,11 +83,11 @@ fn sources(monitoring: &Monitoring) -> Vec<Source> {
             json_data,
         })
     };
-    let derived = json!([{
+    let trace_links = json!([{
         "name": "trace",
         "matcherRegex": "\"?trace_?[iI][dD]\"?[:=]\\s*\"?([0-9a-f]{32})",
         "datasourceUid": "tempo",
-        // Grafana replaces variables in this file, and reads two signs as one.
+        // Grafana replaces variables in this file, and reads `$$` as one `$`.
         "url": "$${__value.raw}",
     }]);
     let tags = json!([{ "key": "service.name", "value": "service" }]);
@@ -95,7 +97,7 @@ fn sources(monitoring: &Monitoring) -> Vec<Source> {
     if runs(Program::Loki) {
         traces["tracesToLogsV2"] = to_logs;
     }
-    let logs = if runs(Program::Tempo) { json!({ "derivedFields": derived }) } else { json!({}) };
+    let logs = if runs(Program::Tempo) { json!({ "derivedFields": trace_links }) } else { json!({}) };
     let sources = [
         source(Program::Prometheus, "prometheus", json!({ "timeInterval": "30s", "httpMethod": "POST" })),
         source(Program::Loki, "loki", logs),

@@ -9,7 +9,8 @@ use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Endpoint, Monitoring, Platform, Program};
 
-/// The first day of the index. It is fixed, since two periods of an index must not overlap.
+/// The first day for which Loki uses this schema of its index. It must not change, since two schemas of one day would
+/// overlap.
 const FIRST_DAY: &str = "2026-01-01";
 
 /// Loki 3 as one process.
@@ -56,7 +57,7 @@ struct Limits {
     reject_old_samples_max_age: &'static str,
 }
 
-/// Without both fields, Loki deletes nothing.
+/// Loki deletes old logs only if `retention_enabled` and `delete_request_store` are set.
 #[derive(Serialize)]
 struct Compactor {
     working_directory: &'static str,
@@ -64,8 +65,8 @@ struct Compactor {
     delete_request_store: &'static str,
 }
 
-/// Returns the days that logs are retained: one for each GiB of the volume, a month at most.
-fn days(endpoint: &Endpoint) -> u64 {
+/// Returns the number of days that logs are retained: one for each GiB of the volume, at least 2 and at most 31.
+fn retention_days(endpoint: &Endpoint) -> u64 {
     endpoint.volume.map_or(7, |size| size.0 >> 30).clamp(2, 31)
 }
 
@@ -91,7 +92,7 @@ pub fn loki(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
             }],
         },
         limits_config: Limits {
-            retention_period: format!("{}h", days(endpoint) * 24),
+            retention_period: format!("{}h", retention_days(endpoint) * 24),
             ingestion_rate_mb: 8,
             max_line_size: "256KB",
             max_line_size_truncate: true,
@@ -107,7 +108,7 @@ pub fn loki(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
     files.yaml(Program::Loki, "loki.yaml", &config)
 }
 
-/// Stages that read what the engine wrote: its JSON, then the service's name from a label of the container.
+/// Stages that read the engine's log files: the JSON of each line, then the service's name from a label in it.
 const ENGINE_STAGES: &str = r#"
 local.file_match "containers" {
   path_targets = [{ __path__ = "/var/lib/docker/containers/*/*-json.log" }]
@@ -155,17 +156,17 @@ pub fn alloy(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnosti
     let mut text = String::from("logging {\n  level = \"warn\"\n}\n");
     match &monitoring.platform {
         Platform::Engine => text.push_str(ENGINE_STAGES),
-        Platform::Cluster { namespace, .. } => text.push_str(&pods(namespace)),
+        Platform::Cluster { namespace, .. } => text.push_str(&cluster_stages(namespace)),
     }
     if let Some(url) = monitoring.url(Program::Loki) {
-        let push = format!("{url}/loki/api/v1/push");
-        let _ = write!(text, "\nloki.write \"loki\" {{\n  endpoint {{\n    url = \"{push}\"\n  }}\n}}\n");
+        let push_url = format!("{url}/loki/api/v1/push");
+        let _ = write!(text, "\nloki.write \"loki\" {{\n  endpoint {{\n    url = \"{push_url}\"\n  }}\n}}\n");
     }
     files.text(Program::Alloy, "config.alloy", text)
 }
 
 /// Returns the stages that read logs of the namespace's pods from the API of the cluster.
-fn pods(namespace: &str) -> String {
+fn cluster_stages(namespace: &str) -> String {
     format!(
         r#"
 discovery.kubernetes "pods" {{

@@ -1,5 +1,5 @@
-//! Writes the configurations of Prometheus, Alertmanager, Grafana, Loki, Tempo and Alloy from the `metrics`, `alerts` and
-//! `dashboards` of services, and a test for each alert.
+//! Writes the configurations of Prometheus, Alertmanager, Grafana, Loki, Tempo and Alloy from the `metrics`, `alerts`
+//! and `dashboards` of services, and a test for each alert.
 
 mod alertmanager;
 mod dashboards;
@@ -28,8 +28,8 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Returns the fields from which the file is generated: first that of the service with the alerts or dashboard, then those
-/// of the program.
+/// Returns the fields from which the file is generated: first that of the service with the alerts or dashboard, then
+/// those of the program.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let mut parts = path.split(['/', '.']);
     let program = parts.nth(1).unwrap_or_default();

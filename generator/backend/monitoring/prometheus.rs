@@ -41,16 +41,16 @@ struct Job {
     authorization: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_config: Option<Value>,
-    /// A program that exports without bounds must not fill the disk.
+    /// The maximum number of samples of a scrape, so that a program with unlimited metrics does not fill the disk.
     sample_limit: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    dns_sd_configs: Vec<Names>,
+    dns_sd_configs: Vec<DnsDiscovery>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kubernetes_sd_configs: Vec<Value>,
 }
 
 #[derive(Serialize)]
-struct Names {
+struct DnsDiscovery {
     names: [String; 1],
     #[serde(rename = "type")]
     kind: &'static str,
@@ -61,7 +61,7 @@ struct Names {
 /// Writes `prometheus.yml`.
 pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
     let alertmanager = monitoring.programs.get(&Program::Alertmanager);
-    let jobs = monitoring.jobs.iter().map(|(name, scraped)| job(monitoring, name, scraped));
+    let jobs = monitoring.jobs.iter().map(|(name, scrape_job)| job(monitoring, name, scrape_job));
     let config = Config {
         global: Global {
             scrape_interval: "30s",
@@ -81,36 +81,36 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
     files.yaml(Program::Prometheus, "prometheus.yml", &config)
 }
 
-/// Returns the job of one service. The engine's name server has an address record for each container of the service, the
-/// cluster's one for each pod behind the headless Service.
-fn job(monitoring: &Monitoring, name: &ServiceName, scraped: &ScrapeJob) -> Job {
+/// Returns the job of one service. The engine's name server has an address record for each container of the service,
+/// the cluster's name server one for each pod of the headless Service.
+fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> Job {
     let (host, only_ipv6) = match &monitoring.platform {
         Platform::Engine => (name.to_string(), false),
         Platform::Cluster { services, only_ipv6, .. } => (format!("{name}-metrics.{services}"), *only_ipv6),
     };
-    let names = Names {
+    let discovery = DnsDiscovery {
         names: [host],
         kind: if only_ipv6 { "AAAA" } else { "A" },
-        port: scraped.port,
+        port: scrape_job.port,
         refresh_interval: "15s",
     };
     Job {
         job_name: name.to_string(),
-        scrape_interval: scraped.interval.to_string(),
-        scrape_timeout: timeout(scraped.interval.0),
-        metrics_path: scraped.path.to_string(),
+        scrape_interval: scrape_job.interval.to_string(),
+        scrape_timeout: timeout(scrape_job.interval.0),
+        metrics_path: scrape_job.path.to_string(),
         scheme: None,
         authorization: None,
         tls_config: None,
         sample_limit: 20_000,
-        dns_sd_configs: vec![names],
+        dns_sd_configs: vec![discovery],
         kubernetes_sd_configs: Vec::new(),
     }
 }
 
-/// Returns the time limit of a scrape: ten seconds, or less if it would not end before the next one.
-fn timeout(interval: u64) -> String {
-    format!("{}s", (interval / 1000).min(10))
+/// Returns the time limit of a scrape: ten seconds, or a shorter interval, so that a scrape ends before the next one.
+fn timeout(interval_milliseconds: u64) -> String {
+    format!("{}s", (interval_milliseconds / 1000).min(10))
 }
 
 /// Returns the job that reads metrics of containers from the kubelet of each node.
@@ -124,7 +124,7 @@ fn kubelets(monitoring: &Monitoring) -> Option<Job> {
         metrics_path: "/metrics/cadvisor".to_owned(),
         scheme: Some("https"),
         authorization: Some(json!({ "credentials_file": format!("{account}/token") })),
-        // Certificates of kubelets are often signed by themselves.
+        // Certificates of kubelets are often self-signed.
         tls_config: Some(json!({ "ca_file": format!("{account}/ca.crt"), "insecure_skip_verify": true })),
         sample_limit: 100_000,
         dns_sd_configs: Vec::new(),

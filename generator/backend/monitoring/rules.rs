@@ -10,9 +10,10 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Platform, Program};
 use crate::stack::{Alert, Severity};
 
-/// The alert that always fires: its notifications show that alerts can be delivered.
+/// The alert that always fires. Its notifications show that alerts can be delivered.
 pub const HEARTBEAT: &str = "Heartbeat";
-/// The name of the file with the rules about targets; no service can have it.
+/// The name of the file with the rules about targets. No service has this name, since names of services start with a
+/// letter.
 const TARGETS: &str = "_targets";
 
 #[derive(Serialize)]
@@ -72,17 +73,17 @@ struct Sample {
 
 /// Writes rules and their tests. Tests are outside of the folder that Prometheus reads.
 pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
-    let (rules, tests) = targets(monitoring);
-    write(files, TARGETS, rules, tests)?;
+    let (rules, tests) = target_rules(monitoring);
+    write_rules(files, TARGETS, rules, tests)?;
     for (service, alerts) in &monitoring.alerts {
         let rules = alerts.iter().map(|(name, alert)| rule(service.as_str(), name.as_str(), alert));
-        let tests = alerts.iter().flat_map(|(name, alert)| tests_of(name.as_str(), alert));
-        write(files, service.as_str(), rules.collect(), tests.collect())?;
+        let tests = alerts.iter().flat_map(|(name, alert)| alert_tests(name.as_str(), alert));
+        write_rules(files, service.as_str(), rules.collect(), tests.collect())?;
     }
     Ok(())
 }
 
-fn write(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>) -> Result<(), Diagnostic> {
+fn write_rules(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>) -> Result<(), Diagnostic> {
     let groups = [Group { name: name.to_owned(), rules }];
     files.yaml(Program::Prometheus, &format!("rules/{name}.yml"), &RuleFile { groups })?;
     if tests.is_empty() {
@@ -112,14 +113,14 @@ fn labels(service: &str, severity: Severity) -> BTreeMap<&'static str, String> {
 }
 
 /// Returns the rules about the targets of each job, with tests, and the alert that always fires.
-fn targets(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
+fn target_rules(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
     let kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
     let jobs = monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelets.then_some(KUBELET));
     let (mut rules, mut tests) = (Vec::new(), Vec::new());
     for job in jobs {
         rules.push(Rule {
             alert: "TargetDown".to_owned(),
-            // A name server forgets containers that have ended, so all series of a job may end.
+            // Name servers have no records of ended containers, so a job whose containers have all ended has no series.
             expr: format!("up{{job=\"{job}\"}} == 0 or absent(up{{job=\"{job}\"}})"),
             hold: Some("2m".to_owned()),
             labels: labels(job, Severity::Critical),
@@ -128,11 +129,12 @@ fn targets(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
                 ("description", format!("See whether `{job}` runs and is healthy, and read its log.")),
             ]),
         });
-        let fires = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
+        // `0+0x20` is the value 0, then 20 more values with the increment 0.
+        let series = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
         let alert = format!("alertname=\"TargetDown\",service=\"{job}\"");
-        tests.push(test(format!("{job} is down"), &alert, [fires("0+0")], "10m", true));
+        tests.push(test(format!("{job} is down"), &alert, [series("0+0")], "10m", true));
         tests.push(test(format!("{job} is gone"), &alert, [], "10m", true));
-        tests.push(test(format!("{job} is up"), &alert, [fires("1+0")], "10m", false));
+        tests.push(test(format!("{job} is up"), &alert, [series("1+0")], "10m", false));
     }
     rules.push(Rule {
         alert: HEARTBEAT.to_owned(),
@@ -145,11 +147,11 @@ fn targets(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
     (rules, tests)
 }
 
-/// Returns the tests of an alert: it fires with the series of `fires`, and does not with those of `quiet`.
-fn tests_of(name: &str, alert: &Alert) -> Vec<Test> {
-    let Some(given) = &alert.test else { return Vec::new() };
-    let after = given.after.map_or_else(|| "30m".to_owned(), |after| after.to_string());
-    let inputs = [(&given.fires, "fires", true), (&given.quiet, "does not fire", false)];
+/// Returns the tests of an alert: it fires with the declared series `fires`, and does not fire with the series `quiet`.
+fn alert_tests(name: &str, alert: &Alert) -> Vec<Test> {
+    let Some(declared) = &alert.test else { return Vec::new() };
+    let after = declared.after.map_or_else(|| "30m".to_owned(), |after| after.to_string());
+    let inputs = [(&declared.fires, "fires", true), (&declared.quiet, "does not fire", false)];
     let tests = inputs.map(|(series, title, fires)| {
         let series = series.iter().map(|(series, values)| (series.to_string(), values.to_string()));
         test(format!("{name} {title}"), &format!("alertname=\"{name}\""), series, &after, fires)
@@ -157,7 +159,8 @@ fn tests_of(name: &str, alert: &Alert) -> Vec<Test> {
     tests.into()
 }
 
-/// Returns a test that counts the states of an alert, which does not depend on the texts of its annotations.
+/// Returns a test of whether an alert fires. It reads the series `ALERTS`, so it does not depend on the texts of the
+/// alert's annotations.
 fn test(
     name: String,
     alert: &str,

@@ -1,5 +1,5 @@
-//! Traces: Tempo as one process with files on its volume. The sections hold for Tempo 3, which has neither an ingester nor a
-//! compactor to configure.
+//! Traces: Tempo as one process with files on its volume. The sections are those of Tempo 3, which has neither an
+//! ingester nor a compactor to configure.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ struct Tempo {
 
 /// Writes `tempo.yaml`.
 pub fn emit(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
-    // Receivers listen on the loopback address unless one is given.
+    // Without these addresses, the receivers listen on the loopback address only.
     let receivers = json!({ "otlp": { "protocols": {
         "grpc": { "endpoint": "0.0.0.0:4317" },
         "http": { "endpoint": "0.0.0.0:4318" },
@@ -40,7 +40,7 @@ pub fn emit(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
     files.yaml(Program::Tempo, "tempo.yaml", &config)
 }
 
-/// Returns the time that traces are retained: a day for each GiB of the volume, two weeks at most.
+/// Returns the time that traces are retained: a day for each GiB of the volume, at most 14 days.
 fn retention(endpoint: &Endpoint) -> String {
     format!("{}h", endpoint.volume.map_or(2, |size| size.0 >> 30).clamp(1, 14) * 24)
 }

@@ -94,7 +94,7 @@ const TRUSTED_HEADERS: [&str; 5] =
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let edge = &plan.ingress;
     let mut files = Artifacts::default();
-    files.add("nginx/nginx.conf", main(plan)?)?;
+    files.add("nginx/nginx.conf", nginx_conf(plan)?)?;
     files.add(UPSTREAMS, upstreams::render_all(edge)?)?;
     files.add("nginx/start.sh", START)?;
     let sets_headers = |location: &Location| !routes::request_headers(location).is_empty();
@@ -102,7 +102,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add("nginx/request_headers.conf", render(Language::Nginx, REQUEST_HEADERS, headers_view(edge))?)?;
     }
     for (name, site) in &edge.sites {
-        files.add(format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
+        files.add(format!("nginx/sites/{name}.conf"), site_conf(edge, site)?)?;
     }
     for (name, text) in &edge.conf_d {
         files.add(format!("nginx/conf.d/{name}"), text.as_bytes())?;
@@ -115,7 +115,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
 }
 
 /// Returns the sites from which a file is generated: one site for its own file, all sites for the upstreams.
-fn sites_of<'a>(plan: &'a Plan, path: &str) -> Vec<&'a Site> {
+fn sites_of_file<'a>(plan: &'a Plan, path: &str) -> Vec<&'a Site> {
     if path == UPSTREAMS {
         return plan.ingress.sites.values().collect();
     }
@@ -134,11 +134,11 @@ fn routes<'a>(plan: &'a Plan, site: &'a Site) -> impl Iterator<Item = (&'a Servi
 
 /// Returns the fields that declare the sites of a file: routes, and frontends on the host machine.
 fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
-    let sites = sites_of(plan, path);
+    let sites = sites_of_file(plan, path);
     let mut upstreams = sites.iter().flat_map(|site| &site.locations).map(|location| &location.upstream);
-    let frontends = upstreams.any(|upstream| matches!(upstream, Upstream::HostMachine { .. }));
+    let has_frontends = upstreams.any(|upstream| matches!(upstream, Upstream::HostMachine { .. }));
     let routes = sites.iter().flat_map(|site| routes(plan, site)).flat_map(|(_, fields)| fields);
-    let fields = routes.chain(frontends.then(|| path!("frontends"))).collect();
+    let fields = routes.chain(has_frontends.then(|| path!("frontends"))).collect();
     (!sites.is_empty()).then_some(fields)
 }
 
@@ -148,18 +148,18 @@ fn sites_named_in<'a>(plan: &'a Plan, line: &str) -> Vec<&'a Site> {
     plan.ingress.sites.values().filter(|site| site.hosts.iter().any(|host| words.contains(&host.as_str()))).collect()
 }
 
-/// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields that declare the
-/// file.
+/// Returns the routes of the services that the line names, as `SERVICE` or `SERVICE_PORT`, then all fields that declare
+/// the file. In `nginx.conf`, it returns the routes of the sites whose hosts the line names.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
-    let sites = sites_of(plan, line.path);
+    let sites = sites_of_file(plan, line.path);
     if sites.is_empty() {
-        let named = sites_named_in(plan, line.text().unwrap_or_default());
-        return named.into_iter().flat_map(|site| routes(plan, site)).flat_map(|(_, fields)| fields).collect();
+        let named_sites = sites_named_in(plan, line.text().unwrap_or_default());
+        return named_sites.into_iter().flat_map(|site| routes(plan, site)).flat_map(|(_, fields)| fields).collect();
     }
-    let names = |word: &str, name: &str| word.split('_').next() == Some(name);
+    let is_named = |service: &str| line.words().any(|word| word.split('_').next() == Some(service));
     let routes = sites.iter().flat_map(|site| routes(plan, site));
-    let named = routes.filter(|(name, _)| line.words().any(|word| names(word, name.as_str())));
-    named.flat_map(|(_, fields)| fields).chain(site_fields(plan, line.path).into_iter().flatten()).collect()
+    let named_routes = routes.filter(|(service, _)| is_named(service.as_str()));
+    named_routes.flat_map(|(_, fields)| fields).chain(site_fields(plan, line.path).into_iter().flatten()).collect()
 }
 
 /// A rate limit in the template.
@@ -170,7 +170,7 @@ struct RateLimitView {
 }
 
 /// Returns `nginx.conf`.
-fn main(plan: &Plan) -> Result<String, Diagnostic> {
+fn nginx_conf(plan: &Plan) -> Result<String, Diagnostic> {
     let edge = &plan.ingress;
     let hosts: Result<Vec<Value>, Diagnostic> =
         edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
@@ -185,6 +185,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
     let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
     let view = context! {
         max_body => edge.max_body.0,
+        // nginx refuses to start if its hash tables of host names are too small.
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
@@ -270,13 +271,14 @@ struct LocationView {
     settings: routes::SettingsView,
 }
 
-/// Returns the file of a site.
-fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
+/// Returns the file of a site, `sites/<name>.conf`.
+fn site_conf(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> = site.hosts.iter().map(|host| nginx_host(host)).collect();
     let locations: Result<Vec<LocationView>, Diagnostic> =
-        site.locations.iter().enumerate().map(|(i, location)| view(edge, site, i, location)).collect();
+        site.locations.iter().enumerate().map(|(i, location)| location_view(edge, site, i, location)).collect();
     let (internal, public): (Vec<&Location>, Vec<&Location>) =
         site.locations.iter().partition(|location| location.internal);
+    // Whether the site has both internal and public paths, so that access to it depends on the path.
     let path_decides = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
     let view = context! {
         hosts => hosts?,
@@ -291,8 +293,13 @@ fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     render(Language::Nginx, SITE, view)
 }
 
-/// Returns the view of a location.
-fn view(edge: &IngressPlan, site: &Site, index: usize, location: &Location) -> Result<LocationView, Diagnostic> {
+/// Returns the view of the location with this index in its site.
+fn location_view(
+    edge: &IngressPlan,
+    site: &Site,
+    index: usize,
+    location: &Location,
+) -> Result<LocationView, Diagnostic> {
     Ok(LocationView {
         path: nginx(&location.path),
         internal: location.internal,

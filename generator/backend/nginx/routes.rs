@@ -12,15 +12,15 @@ use crate::plan::{Location, Site};
 use crate::stack::RouteKind;
 use crate::values::{Checked, HeaderName, HeaderValue};
 
-/// Headers of every answer, with the variables that hold their values. A location that adds headers repeats them, since nginx
-/// inherits all of them or none.
+/// Headers of every answer, with the variables that contain their values. A location that adds headers repeats them,
+/// since nginx inherits all of them or none.
 const ANSWER_HEADERS: [(&str, &str); 4] = [
     ("X-Content-Type-Options", "$nosniff"),
     ("Referrer-Policy", "$referrer"),
     ("X-Frame-Options", "$frames"),
     ("Strict-Transport-Security", "$hsts"),
 ];
-/// Methods that pages may always use.
+/// Methods that browsers allow pages of all origins to use, without asking the service first.
 const SIMPLE_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 /// Answer headers by which the edge allows or refuses other origins.
 const CORS_HEADERS: [&str; 6] = [
@@ -41,17 +41,19 @@ pub struct SettingsView {
     redirect: Option<RedirectView>,
     users: Option<Value>,
     request_headers: Vec<HeaderView>,
-    /// Headers of the service that other ones replace.
+    /// Headers of the service's answers that the edge replaces or removes.
     hidden_headers: Vec<Value>,
     /// Headers of the answer; empty if the location has only those of every answer.
     answer_headers: Vec<HeaderView>,
     cors: Option<CorsView>,
 }
 
-/// A prefix that is removed: as a regular expression, and the variable with the rest of the path and the query.
+/// A prefix that is removed from the path of a request.
 #[derive(Serialize)]
 struct PrefixView {
+    /// The prefix as a regular expression.
     pattern: Value,
+    /// The variable for the path and query after the prefix.
     rest: Value,
 }
 
@@ -68,14 +70,15 @@ struct HeaderView {
     value: Value,
 }
 
-/// Access from other origins: the variable with the origin of the request if it is allowed, and how it is set.
+/// Access from other origins.
 #[derive(Serialize)]
 struct CorsView {
+    /// The variable that contains the origin of the request if it is one of `origins`.
     variable: Value,
     origins: Vec<Value>,
 }
 
-/// Returns the headers that the location sets in requests, with `None` for one that is removed.
+/// Returns the headers that the location sets in requests; a header with the value `None` is removed.
 pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderValue>)> {
     let declared = location.request_headers.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
     let password = location.basic_auth.iter().map(|_| (HeaderName::wrap("Authorization".to_owned()), None));
@@ -89,8 +92,8 @@ pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderVal
 /// Returns the settings of the location with this index in its site.
 pub fn settings(site: &Site, index: usize, location: &Location) -> SettingsView {
     let host = site.hosts.first().map_or("", String::as_str);
-    let variable = nginx_variable("cors", host, index);
-    let request = request_headers(location).into_iter().map(|(name, value)| HeaderView {
+    let cors_variable = nginx_variable("cors", host, index);
+    let request_headers = request_headers(location).into_iter().map(|(name, value)| HeaderView {
         name: nginx(&name),
         value: value.as_ref().map_or_else(|| nginx_word("\"\""), nginx_quoted),
     });
@@ -106,11 +109,11 @@ pub fn settings(site: &Site, index: usize, location: &Location) -> SettingsView 
             keep_path: redirect.keep_path,
         }),
         users: location.basic_auth.as_ref().map(nginx),
-        request_headers: request.collect(),
+        request_headers: request_headers.collect(),
         hidden_headers: hidden_headers(location),
-        answer_headers: answer_headers(location, &variable),
+        answer_headers: answer_headers(location, &cors_variable),
         cors: location.cors.as_ref().map(|cors| CorsView {
-            variable: variable.clone(),
+            variable: cors_variable.clone(),
             origins: cors.origins.iter().map(nginx_origin).collect(),
         }),
     }
@@ -122,22 +125,23 @@ fn hidden_headers(location: &Location) -> Vec<Value> {
     replaced.chain(cors).collect()
 }
 
-fn answer_headers(location: &Location, origin: &Value) -> Vec<HeaderView> {
+fn answer_headers(location: &Location, cors_variable: &Value) -> Vec<HeaderView> {
     if location.response_headers.is_empty() && location.cors.is_none() {
         return Vec::new();
     }
-    let is_replaced = |name: &str| location.response_headers.keys().any(|own| own.as_str().eq_ignore_ascii_case(name));
+    let declared_names = || location.response_headers.keys().map(HeaderName::as_str);
+    let is_replaced = |name: &str| declared_names().any(|declared| declared.eq_ignore_ascii_case(name));
     let common = ANSWER_HEADERS.into_iter().filter(|(name, _)| !is_replaced(name));
     let common = common.map(|(name, value)| HeaderView { name: nginx_word(name), value: nginx_word(value) });
-    let own = location.response_headers.iter();
-    let own = own.map(|(name, value)| HeaderView { name: nginx(name), value: nginx_quoted(value) });
-    let mut headers: Vec<HeaderView> = common.chain(own).collect();
+    let declared = location.response_headers.iter();
+    let declared = declared.map(|(name, value)| HeaderView { name: nginx(name), value: nginx_quoted(value) });
+    let mut headers: Vec<HeaderView> = common.chain(declared).collect();
     let Some(cors) = &location.cors else { return headers };
     let mut add = |name, value| headers.push(HeaderView { name: nginx_word(name), value });
     let methods = SIMPLE_METHODS.into_iter().chain(cors.methods.iter().map(HeaderName::as_str));
     let methods: BTreeSet<String> = methods.map(str::to_ascii_uppercase).collect();
     let methods: Vec<HeaderName> = methods.into_iter().map(HeaderName::wrap).collect();
-    add("Access-Control-Allow-Origin", origin.clone());
+    add("Access-Control-Allow-Origin", cors_variable.clone());
     add("Access-Control-Allow-Methods", nginx_quoted_list(&methods));
     add("Vary", nginx_word("Origin"));
     if !cors.headers.is_empty() {

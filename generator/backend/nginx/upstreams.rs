@@ -1,5 +1,5 @@
-//! The upstreams of nginx: one for each port of a service, shared by all routes to it. nginx resolves their names again
-//! while it runs, and keeps connections open.
+//! The upstreams of nginx: one for each port of a service, shared by all routes to it. nginx resolves the names of
+//! services again while it runs, and keeps connections open.
 
 use std::collections::BTreeSet;
 

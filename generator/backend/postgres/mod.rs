@@ -1,5 +1,6 @@
 //! The job that prepares the database server (login roles with least privileges, databases with one owner, extensions),
-//! the script that starts the server, and its `pg_hba.conf`. psql reads passwords from mounted files, so the SQL contains none.
+//! the script that starts the server, and its `pg_hba.conf`. psql reads passwords from mounted files, so the SQL
+//! contains none.
 
 mod removed;
 
@@ -35,11 +36,12 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-/// The path of the statements.
+/// The path of the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
 const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
 const RUN: &str = include_str!("setup.sh");
-/// Lines of the statements with all names.
+/// The beginnings of the lines that list the names of all roles and databases. The next generation reads the names from
+/// them.
 const ROLES: &str = "-- Roles:";
 const DATABASES: &str = "-- Databases:";
 
@@ -61,9 +63,9 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let Some(access) = &plan.access else { return Ok(files) };
     files.add("postgres/server/start.sh", START)?;
     // Each container has a separate folder, so that a changed file restarts only that container.
-    let folders = ["server", "standby"].into_iter().take(if plan.replication.is_some() { 2 } else { 1 });
+    let folders: &[&str] = if plan.replication.is_some() { &["server", "standby"] } else { &["server"] };
     for folder in folders {
-        files.add(format!("postgres/{folder}/pg_hba.conf"), rules(plan, access)?)?;
+        files.add(format!("postgres/{folder}/pg_hba.conf"), pg_hba_conf(plan, access)?)?;
         if access.tls {
             files.add(format!("postgres/{folder}/private-key.sh"), PRIVATE_KEY)?;
         }
@@ -88,35 +90,36 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
             replication: role.replication,
         })
         .collect();
-    let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
+    let databases: Vec<DatabaseView> =
+        plan.databases.iter().map(|(name, database)| database_view(name, database)).collect();
     let view = context! { roles, databases, is_own_server => setup.is_own_server };
     Ok(superuser::insert_statements(&render(Language::Sql, SETUP_TEMPLATE, view)?))
 }
 
 /// Returns the `pg_hba.conf` of a server.
-fn rules(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
+fn pg_hba_conf(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
     let databases: Vec<Value> = plan
         .databases
         .iter()
         .map(|(name, database)| {
-            let roles: Vec<Value> = roles(database).into_iter().map(hba_name).collect();
+            let roles: Vec<Value> = connecting_roles(database).into_iter().map(hba_name).collect();
             context! { name => hba_name(name), roles }
         })
         .collect();
-    let copiers = plan.roles.iter().filter(|(_, role)| role.replication).map(|(name, _)| hba_name(name));
+    let replication_roles = plan.roles.iter().filter(|(_, role)| role.replication).map(|(name, _)| hba_name(name));
     let view = context! {
         databases,
         kind => hba_connection(access.tls),
         superuser => hba_name(&access.superuser),
         superuser_from => hba_addresses(&access.superuser_from),
-        copiers => copiers.collect::<Vec<_>>(),
+        copiers => replication_roles.collect::<Vec<_>>(),
         replication_from => hba_addresses(&access.replication_from),
     };
     render(Language::AccessRules, PG_HBA, view)
 }
 
 /// Returns the roles that may connect to a database.
-fn roles(database: &Database) -> BTreeSet<&SqlIdent> {
+fn connecting_roles(database: &Database) -> BTreeSet<&SqlIdent> {
     database.owner.iter().chain(database.grants.iter().map(|grant| &grant.role)).collect()
 }
 
@@ -159,19 +162,20 @@ struct GrantView {
     level: &'static str,
 }
 
-fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
-    let owner = database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
-    let owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
-    let owners = owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
+fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
+    let database_owner =
+        database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
+    let other_owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
+    let other_owners = other_owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
     DatabaseView {
-        cross_schema_roles: owner.chain(owners).collect(),
+        cross_schema_roles: database_owner.chain(other_owners).collect(),
         name: sql_name(name),
         literal: sql_literal(name),
         psql_argument: psql_argument(name),
         owned: database.owner.is_some(),
         owner: database.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
-        connecting_roles: roles(database).into_iter().map(sql_name).collect(),
+        connecting_roles: connecting_roles(database).into_iter().map(sql_name).collect(),
         extensions: database.extensions.iter().map(psql_argument).collect(),
         grants: database
             .grants

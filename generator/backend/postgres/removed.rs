@@ -7,23 +7,23 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::{Plan, Value};
 
-/// Returns NS320 for each database and role that is no longer part of the stack. `old` and `new` are the statements of the
-/// last and of this generation. Nothing is removed from the server.
+/// Returns NS320 for each database and role that is no longer part of the stack. `old` and `new` are the statements of
+/// the setup job in the last and in this generation. The statements remove nothing from the server.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     let lost = |heading| names(&old, heading).difference(&names(&new, heading)).map(ToString::to_string).collect();
     let (databases, roles): (Vec<String>, Vec<String>) = (lost(DATABASES), lost(ROLES));
-    let session = session(plan);
+    let psql = psql_command(plan);
     let databases = databases.iter().map(|name| {
         warning(plan)
             .message(format!("the stack no longer uses the database `{name}`; it stays on the server with its data"))
-            .hint(format!("to remove it after a backup: `{session} -c 'DROP DATABASE \"{name}\"'`"))
+            .hint(format!("to remove it after a backup: `{psql} -c 'DROP DATABASE \"{name}\"'`"))
     });
     let roles = roles.iter().map(|name| {
         warning(plan)
             .message(format!("the stack no longer uses the role `{name}`; it can still log in at the server"))
             .hint(format!(
-                "to lock it: `{session} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing"
+                "to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing"
             ))
     });
     databases.chain(roles).collect()
@@ -35,13 +35,13 @@ fn warning(plan: &Plan) -> Diagnostic {
     Diagnostic::warning(Code::LostDatabase, path)
 }
 
-/// Returns the words of the line with a heading.
+/// Returns the names in the line that starts with a heading.
 fn names<'a>(text: &'a str, heading: &str) -> BTreeSet<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(heading)).unwrap_or_default().split_whitespace().collect()
 }
 
-/// Returns the command that opens a session of the superuser, or of the administrator.
-fn session(plan: &Plan) -> String {
+/// Returns the command that opens a session of the superuser, or of the administrator of an external server.
+fn psql_command(plan: &Plan) -> String {
     let variable = |name: &str| {
         let job = plan.setup.as_ref().and_then(|setup| plan.services.get(&setup.job))?;
         match job.env.get(name) {

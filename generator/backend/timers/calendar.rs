@@ -8,22 +8,22 @@ const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 /// One field of a schedule.
 struct Field {
     values: Vec<u8>,
-    /// Whether every value matches. Cron treats such a day of the month or of the week as absent.
+    /// Whether every value matches. Cron ignores such a field if it is the day of the month or of the week.
     is_every: bool,
 }
 
 impl Field {
-    /// Reads a checked field, a list of `*`, numbers and ranges with optional steps. A number with a step is a range to
-    /// the end, as on Kubernetes.
-    fn read(field: &str, least: u8, most: u8) -> Self {
-        let number = |text: &str| text.parse().unwrap_or(least);
+    /// Parses a checked field: a list of `*`, numbers and ranges with optional steps. A number with a step begins a
+    /// range up to the maximum, as on Kubernetes: `5/25` in the minutes is `5-59/25`, which is 5, 30 and 55.
+    fn parse(field: &str, min: u8, max: u8) -> Self {
+        let number = |text: &str| text.parse().unwrap_or(min);
         let (mut values, mut is_every) = (Vec::new(), false);
         for item in field.split(',') {
             let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
             let (from, to) = match (range.split_once('-'), range, step) {
                 (Some((from, to)), ..) => (number(from), number(to)),
-                (None, "*", _) => (least, most),
-                (None, single, Some(_)) => (number(single), most),
+                (None, "*", _) => (min, max),
+                (None, single, Some(_)) => (number(single), max),
                 (None, single, None) => (number(single), number(single)),
             };
             let step: u8 = step.map_or(1, |step| step.parse().unwrap_or(1)).max(1);
@@ -35,25 +35,30 @@ impl Field {
         Field { values, is_every }
     }
 
+    /// Returns the values as a list, each as `text` writes it; `*` for every value.
     fn join(&self, text: impl Fn(u8) -> String) -> String {
-        if self.is_every { "*".to_owned() } else { self.values.iter().map(|n| text(*n)).collect::<Vec<_>>().join(",") }
+        if self.is_every {
+            return "*".to_owned();
+        }
+        self.values.iter().map(|value| text(*value)).collect::<Vec<_>>().join(",")
     }
 
-    fn digits(&self) -> String {
+    /// Returns the values as a list of numbers with two digits.
+    fn two_digit_list(&self) -> String {
         self.join(|number| format!("{number:02}"))
     }
 }
 
-/// Returns the calendar events of a schedule, in UTC. There are two if cron's day of the month and day of the week are both
-/// restricted: cron starts when one of them matches, systemd when both do.
+/// Returns the calendar events of a schedule, in UTC. There are two if the schedule restricts the day of the month and
+/// the day of the week: cron starts on days that match one of them, systemd only on days that match both.
 pub fn events(schedule: &Schedule) -> Vec<String> {
     let ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
-    let fields = schedule.as_str().split(' ').zip(ranges).map(|(field, (least, most))| Field::read(field, least, most));
+    let fields = schedule.as_str().split(' ').zip(ranges).map(|(field, (min, max))| Field::parse(field, min, max));
     let fields: Vec<Field> = fields.collect();
     let [minutes, hours, days, months, weekdays] = fields.as_slice() else { return Vec::new() };
-    let time = format!("{}:{}:00 UTC", hours.digits(), minutes.digits());
-    let months = months.digits();
-    let on_days = format!("*-{months}-{} {time}", days.digits());
+    let time = format!("{}:{}:00 UTC", hours.two_digit_list(), minutes.two_digit_list());
+    let months = months.two_digit_list();
+    let on_days = format!("*-{months}-{} {time}", days.two_digit_list());
     let names = weekdays.join(|day| WEEKDAYS[usize::from(day % 7)].to_owned());
     let on_weekdays = format!("{names} *-{months}-* {time}");
     match (days.is_every, weekdays.is_every) {

@@ -1,5 +1,6 @@
-//! Timers of systemd for services with a schedule: on a host, systemd starts the container at its times through Compose. The
-//! units are templates, whose instance is the folder of `compose.yaml`, since generated files hold no path of a host.
+//! Timers of systemd for services with a schedule. On a host with Compose, systemd starts the container at the
+//! scheduled times. Generated files contain no path of a host, so the units are templates of systemd, and the name of
+//! an instance is the folder of `compose.yaml`.
 
 mod calendar;
 
@@ -34,7 +35,7 @@ struct Timers<'a> {
 
 impl Timers<'_> {
     /// Returns the name of the units of a service, without the instance.
-    fn unit(&self, service: &ServiceName) -> String {
+    fn unit_name(&self, service: &ServiceName) -> String {
         format!("{}-{}-{service}", self.project, self.environment)
     }
 
@@ -47,7 +48,7 @@ impl Timers<'_> {
         }
     }
 
-    fn service(&self, service: &ServiceName) -> String {
+    fn service_unit(&self, service: &ServiceName) -> String {
         let (project, environment) = (self.project, self.environment);
         format!(
             "[Unit]\n\
@@ -63,8 +64,8 @@ impl Timers<'_> {
         )
     }
 
-    fn timer(&self, service: &ServiceName, schedule: &Schedule) -> String {
-        let (project, environment, unit) = (self.project, self.environment, self.unit(service));
+    fn timer_unit(&self, service: &ServiceName, schedule: &Schedule) -> String {
+        let (project, environment, unit) = (self.project, self.environment, self.unit_name(service));
         let events: String = calendar::events(schedule).iter().map(|event| format!("OnCalendar={event}\n")).collect();
         format!(
             "# Install, in the folder of compose.yaml:\n\
@@ -87,7 +88,7 @@ impl Timers<'_> {
 /// Writes a timer and its service for each service with a schedule.
 ///
 /// # Errors
-/// NS901 if two services have the same units, which their names exclude.
+/// NS901 if two services have the same units; it cannot occur, since their names differ.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = input.plan;
     let schedules = plan.services.iter().filter_map(|(name, service)| Some((name, service.schedule.as_ref()?)));
@@ -99,14 +100,14 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     };
     let mut files = Artifacts::default();
     for (service, schedule) in &timers.schedules {
-        let path = format!("timers/{}@", timers.unit(service));
-        files.add(format!("{path}.service"), timers.service(service)).map_err(|finding| vec![finding])?;
-        files.add(format!("{path}.timer"), timers.timer(service, schedule)).map_err(|finding| vec![finding])?;
+        let path = format!("timers/{}@", timers.unit_name(service));
+        files.add(format!("{path}.service"), timers.service_unit(service)).map_err(|finding| vec![finding])?;
+        files.add(format!("{path}.timer"), timers.timer_unit(service, schedule)).map_err(|finding| vec![finding])?;
     }
     Ok(files.derived_from(&StepInput::of(Backend::Timers.generator(), &timers)))
 }
 
-/// Returns the schedule of the service whose unit the file is.
+/// Returns the field with the schedule of the service for which the file is a unit.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let prefix = format!("timers/{}-{}-", plan.project, plan.environment);
     let service = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));

@@ -19,8 +19,8 @@ pub struct Arguments {
     from: String,
     #[command(flatten)]
     stack: StackArguments,
-    /// Name of the plugin; by default, that of the folder or the last part of the repository. Services, tables and secrets
-    /// of a plugin begin with it.
+    /// Name of the plugin; by default, that of the folder or the last part of the repository. Services, tables and
+    /// secrets of a plugin begin with it.
     #[arg(long)]
     name: Option<String>,
     #[cfg(feature = "registry")]
@@ -31,13 +31,13 @@ pub struct Arguments {
 }
 
 /// The scheme of addresses in registries.
-const OCI: &str = "oci://";
+const OCI_SCHEME: &str = "oci://";
 
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let project = arguments.stack.project();
-    let (files, source, default_name) = match arguments.from.starts_with(OCI) {
+    let (files, source, default_name) = match arguments.from.starts_with(OCI_SCHEME) {
         true => fetch(arguments)?,
-        false => read(Path::new(&arguments.from))?,
+        false => read_folder(Path::new(&arguments.from))?,
     };
     let name = arguments.name.clone().unwrap_or(default_name);
     plugins::check_name(&name).map_err(|finding| vec![finding.hint("`--name` sets a different one")])?;
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 }
 
 /// Returns the files of a folder, the source that is recorded, and the default name of the plugin.
-fn read(folder: &Path) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
+fn read_folder(folder: &Path) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
     let missing = || vec![error(Code::PluginFolder, format!("{} does not exist", folder.display()))];
     let files = plugins::read(&Root::named(folder))?.ok_or_else(missing)?;
     let name = crate::files::real_path(folder).ok();
@@ -75,11 +75,11 @@ fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Dia
     if address.digest.is_none() {
         let finding = error(Code::PluginFolder, format!("{} has no digest", arguments.from));
         let hint = "a tag can name different files tomorrow; `nself plugin publish` prints the address with the digest";
-        return Err(vec![finding.expected(format!("{OCI}{}@sha256:…", address.name())).hint(hint)]);
+        return Err(vec![finding.expected(format!("{OCI_SCHEME}{}@sha256:…", address.name())).hint(hint)]);
     }
     let fetched = pull::fetch(&arguments.registry.registry(), &address)?;
     let name = address.repository.rsplit('/').next().unwrap_or_default().to_owned();
-    Ok((fetched.files, format!("{OCI}{}@{}", address.name(), fetched.digest), name))
+    Ok((fetched.files, format!("{OCI_SCHEME}{}@{}", address.name(), fetched.digest), name))
 }
 
 #[cfg(not(feature = "registry"))]

@@ -23,11 +23,11 @@ pub struct Arguments {
 }
 
 /// A plugin as the stack declares it, and the environments that include it.
-type Declared = (Plugin, BTreeSet<String>);
+type DeclaredPlugin = (Plugin, BTreeSet<String>);
 
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let states = plugins::status(&arguments.stack.project())?;
-    let declared = declared(&arguments.stack)?;
+    let declared = declared_plugins(&arguments.stack)?;
     let names: BTreeSet<&String> = states.keys().chain(declared.keys()).collect();
     let mut entries = Vec::new();
     for name in names {
@@ -35,8 +35,8 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         let state = states.get(name).unwrap_or(&missing);
         let plugin = declared.get(name);
         match arguments.format {
-            Format::Json => entries.push(entry(name, state, plugin)),
-            Format::Text => output::line(&line(name, state, plugin)),
+            Format::Json => entries.push(json_entry(name, state, plugin)),
+            Format::Text => output::line(&text_line(name, state, plugin)),
         }
     }
     if matches!(arguments.format, Format::Json) {
@@ -46,22 +46,22 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     Ok(if arguments.check && differs { DIFFERENCES } else { SUCCESS })
 }
 
-/// Returns the plugins that the stack declares.
-fn declared(stack: &StackArguments) -> Result<BTreeMap<String, Declared>, Vec<Diagnostic>> {
-    let mut all = BTreeMap::<String, Declared>::new();
+/// Returns the plugins that the stack declares, by name.
+fn declared_plugins(stack: &StackArguments) -> Result<BTreeMap<String, DeclaredPlugin>, Vec<Diagnostic>> {
+    let mut plugins = BTreeMap::<String, DeclaredPlugin>::new();
     for environment in source::load(&stack.request(&[], None).evaluation())?.environments {
         for (name, plugin) in environment.stack.plugins {
-            let (declared, environments) = all.entry(name.to_string()).or_default();
+            let (declared, environments) = plugins.entry(name.to_string()).or_default();
             if plugin.enabled.unwrap_or(true) {
                 environments.insert(environment.name.to_string());
                 *declared = plugin;
             }
         }
     }
-    Ok(all)
+    Ok(plugins)
 }
 
-fn entry(name: &str, state: &PluginState, declared: Option<&Declared>) -> Value {
+fn json_entry(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> Value {
     let plugin = declared.map(|(plugin, _)| plugin);
     json!({
         "name": name, "status": state.status, "source": state.source,
@@ -73,7 +73,7 @@ fn entry(name: &str, state: &PluginState, declared: Option<&Declared>) -> Value 
     })
 }
 
-fn line(name: &str, state: &PluginState, declared: Option<&Declared>) -> String {
+fn text_line(name: &str, state: &PluginState, declared: Option<&DeclaredPlugin>) -> String {
     let status = match state.status {
         Status::Pinned => "pinned",
         Status::Changed => "differs from nself.lock",

@@ -30,6 +30,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let Arguments { name, template, .. } = arguments;
     plugins::check_name(name).map_err(|finding| vec![finding])?;
     let values = [name.as_str(), &plugin_names::database(name), template];
+    // In reverse order: the name of the plugin is inserted last, so no marker in it is replaced.
     let definition = MARKERS
         .iter()
         .zip(values)

@@ -29,17 +29,16 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     if let Some(environment) = declared.iter().find(|environment| environment.origins.holds(&path)) {
         let finding = Diagnostic::error(Code::PluginInUse, path.clone())
             .message(format!("the stack still declares the plugin `{name}`"))
-            .hint("remove this line, and run `nself gen`; then its folder can be deleted")
+            .hint("remove this line and run `nself gen`, then run this command again")
             .at(environment.origins.span(&path));
         return Err(vec![finding]);
     }
     let database = plugin_names::database(name);
-    let ident = SqlIdent::new(&database);
-    let has_tables = match &ident {
-        Ok(ident) => !migrations::read(&project, ident)?.is_empty(),
+    let has_migrations = match &SqlIdent::new(&database) {
+        Ok(database) => !migrations::read(&project, database)?.is_empty(),
         Err(_) => false,
     };
-    if has_tables && !arguments.keep_data {
+    if has_migrations && !arguments.keep_data {
         let finding = Diagnostic::error(Code::PluginInUse, FieldPath::root())
             .message(format!("the plugin `{name}` has migrations, so servers may have its database `{database}`"))
             .expected("`--keep-data`, which deletes the folder and leaves the database as it is")
@@ -51,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let files = plugins::remove(&project, name)?;
     output::line(&plugin_names::folder(name));
     output::remark(&format!("{files} files deleted"));
-    if has_tables {
+    if has_migrations {
         output::remark(&format!("servers keep the database {database} until you drop it"));
     }
     Ok(SUCCESS)

@@ -5,32 +5,32 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 impl Check<'_> {
-    pub(super) fn grants(&mut self) {
+    pub(super) fn check_grants(&mut self) {
         let schema = self.schema;
         for (name, namespace) in &schema.schemas {
             let path = self.root.key("schemas").key(name.as_str());
-            self.grant_options(namespace.rights(), &path);
+            self.check_grant_options(namespace.rights(), &path);
         }
         for (name, table) in &schema.tables {
-            let path = self.path("tables", name);
-            self.grant_options(table.rights(), &path);
+            let path = self.object_path("tables", name);
+            self.check_grant_options(table.rights(), &path);
             for (name, column) in &table.columns {
                 let path = path.key("columns").key(name.as_str());
-                self.grant_options(column.rights(), &path);
+                self.check_grant_options(column.rights(), &path);
             }
         }
         for (name, view) in &schema.views {
-            self.grant_options(view.rights(), &self.path("views", name));
+            self.check_grant_options(view.rights(), &self.object_path("views", name));
         }
         for (name, sequence) in &schema.sequences {
-            self.grant_options(sequence.rights(), &self.path("sequences", name));
+            self.check_grant_options(sequence.rights(), &self.object_path("sequences", name));
         }
         for (name, function) in &schema.functions {
-            self.grant_options(function.rights(), &self.path("functions", name));
+            self.check_grant_options(function.rights(), &self.object_path("functions", name));
         }
     }
 
-    fn grant_options<P: Privilege>(&mut self, rights: Rights<P>, path: &FieldPath) {
+    fn check_grant_options<P: Privilege>(&mut self, rights: Rights<P>, path: &FieldPath) {
         let path = path.key("grant_options");
         for (role, privileges) in minus(rights.options, rights.grants) {
             let words: Vec<&str> = privileges.into_iter().map(Privilege::sql).collect();

@@ -6,35 +6,35 @@ use crate::database::{lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 
 /// First words of statements that begin, end or divide a transaction.
-const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
+const TRANSACTION_WORDS: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
 
-/// Returns a finding for each place in a migration's file that the runner cannot apply.
+/// Returns findings about statements in a migration's file that the runner cannot apply.
 pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     let mut report = |at: usize, code: Code, message: String| {
         let (line, column) = lexer::position(text, at);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
-        found.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
+        findings.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
     };
     if let Some(fault) = completeness::fault(text, TextForm::Statements) {
         report(fault.at, fault.code, fault.what);
-        return found;
+        return findings;
     }
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let mut start = true;
+    let mut starts_statement = true;
     for token in tokens.iter().filter(|token| token.kind != lexer::TokenKind::Comment) {
-        if start && TRANSACTION.contains(&token.text.to_ascii_lowercase().as_str()) {
+        if starts_statement && TRANSACTION_WORDS.contains(&token.text.to_ascii_lowercase().as_str()) {
             report(
                 token.at,
                 Code::SqlSyntax,
                 format!("`{}`: the runner begins and ends the transaction of a migration", token.text),
             );
         }
-        start = token.text == ";";
+        starts_statement = token.text == ";";
     }
     for (at, message) in parse::errors(text) {
         report(at, Code::SqlSyntax, message);
     }
-    found
+    findings
 }

@@ -14,22 +14,22 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
-/// Returns everything that is wrong with a definition. The convention must have been applied to it.
+/// Returns all findings about a definition to which the convention has been applied.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut check = Check { schema, root, findings: Vec::new() };
-    check.namespaces();
-    check.relations();
-    check.types();
-    check.sequences();
-    check.grants();
+    check.check_schema_names();
+    check.check_shared_names();
+    check.check_types();
+    check.check_sequences();
+    check.check_grants();
     for (name, table) in &schema.tables {
-        check.table(name, table);
+        check.check_table(name, table);
     }
     for (name, view) in &schema.views {
-        check.view(name, view);
+        check.check_view(name, view);
     }
     for (name, function) in &schema.functions {
-        check.function(name, function);
+        check.check_function(name, function);
     }
     check.findings
 }
@@ -41,7 +41,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn path(&self, kind: &str, name: &ObjectName) -> FieldPath {
+    fn object_path(&self, kind: &str, name: &ObjectName) -> FieldPath {
         self.root.key(kind).key(name.as_str())
     }
 
@@ -52,12 +52,12 @@ impl Check<'_> {
     fn check_dependencies(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {
         for name in names {
             let schema = self.schema;
-            let known = schema.tables.contains_key(name)
+            let exists = schema.tables.contains_key(name)
                 || schema.views.contains_key(name)
                 || schema.functions.contains_key(name)
                 || schema.types.contains_key(name)
                 || schema.sequences.contains_key(name);
-            if !known {
+            if !exists {
                 self.report(path.key("depends_on"), format!("there is no `{name}`"), "");
             }
         }

@@ -7,27 +7,29 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Returns whether a schema is one of the server, or one that the server refuses to create.
+/// Returns whether a schema belongs to the server, or has a name that the server refuses.
 fn is_reserved(name: &SqlName) -> bool {
     name.as_str().starts_with("pg_") || name.as_str() == "information_schema"
 }
 
 impl Check<'_> {
-    /// Reports schemas that belong to the server, and objects whose schema is not declared.
-    pub(super) fn namespaces(&mut self) {
+    /// Reports declared schemas that belong to PostgreSQL, and objects whose schema is not declared.
+    pub(super) fn check_schema_names(&mut self) {
         let schema = self.schema;
-        let all = schema.tables.keys().map(|name| ("tables", name));
-        let all = all.chain(schema.views.keys().map(|name| ("views", name)));
-        let all = all.chain(schema.types.keys().map(|name| ("types", name)));
-        let all = all.chain(schema.sequences.keys().map(|name| ("sequences", name)));
-        let all = all.chain(schema.functions.keys().map(|name| ("functions", name)));
+        let objects = schema.tables.keys().map(|name| ("tables", name));
+        let objects = objects.chain(schema.views.keys().map(|name| ("views", name)));
+        let objects = objects.chain(schema.types.keys().map(|name| ("types", name)));
+        let objects = objects.chain(schema.sequences.keys().map(|name| ("sequences", name)));
+        let objects = objects.chain(schema.functions.keys().map(|name| ("functions", name)));
         for name in schema.schemas.keys().filter(|name| is_reserved(name)) {
             let path = self.root.key("schemas").key(name.as_str());
             self.report(path, format!("the schema `{name}` belongs to PostgreSQL"), "choose a different name");
         }
-        for (kind, name) in all {
-            if name.schema() != PUBLIC_SCHEMA && !schema.schemas.keys().any(|known| known.as_str() == name.schema()) {
-                let path = self.path(kind, name);
+        for (kind, name) in objects {
+            if name.schema() != PUBLIC_SCHEMA
+                && !schema.schemas.keys().any(|declared| declared.as_str() == name.schema())
+            {
+                let path = self.object_path(kind, name);
                 self.report(path, format!("there is no schema `{}`", name.schema()), "declare it in `schemas`");
             }
         }
@@ -35,12 +37,12 @@ impl Check<'_> {
 
     /// Reports names that two objects share. Tables, views, sequences, indexes, keys and composite types of a schema
     /// share one namespace in PostgreSQL.
-    pub(super) fn relations(&mut self) {
+    pub(super) fn check_shared_names(&mut self) {
         let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
-        let mut twice = Vec::new();
-        let mut take = |name: ObjectName, path: FieldPath| {
+        let mut duplicates = Vec::new();
+        let mut claim = |name: ObjectName, path: FieldPath| {
             if let Some(first) = owners.get(name.as_str()) {
-                twice.push((name, path, first.clone()));
+                duplicates.push((name, path, first.clone()));
             } else {
                 owners.insert(name.to_string(), path);
             }
@@ -48,9 +50,9 @@ impl Check<'_> {
         let schema = self.schema;
         for (name, table) in &schema.tables {
             let path = self.root.key("tables").key(name.as_str());
-            take(name.clone(), path.clone());
+            claim(name.clone(), path.clone());
             if !table.primary_key.is_empty() {
-                take(name.beside(&ddl::primary_key_name(name, table)), path.key("primary_key"));
+                claim(name.beside(&ddl::primary_key_name(name, table)), path.key("primary_key"));
             }
             let groups = [
                 ("uniques", table.uniques.keys().collect::<Vec<_>>()),
@@ -59,27 +61,27 @@ impl Check<'_> {
                 ("partitions", table.partitions.keys().collect()),
             ];
             for (kind, names) in groups {
-                for inner in names {
-                    take(name.beside(inner), path.key(kind).key(inner.as_str()));
+                for part in names {
+                    claim(name.beside(part), path.key(kind).key(part.as_str()));
                 }
             }
         }
         for (name, view) in &schema.views {
             let path = self.root.key("views").key(name.as_str());
-            take(name.clone(), path.clone());
-            for inner in view.indexes.keys() {
-                take(name.beside(inner), path.key("indexes").key(inner.as_str()));
+            claim(name.clone(), path.clone());
+            for part in view.indexes.keys() {
+                claim(name.beside(part), path.key("indexes").key(part.as_str()));
             }
         }
         for name in schema.sequences.keys() {
-            take(name.clone(), self.root.key("sequences").key(name.as_str()));
+            claim(name.clone(), self.root.key("sequences").key(name.as_str()));
         }
         for name in schema.types.keys() {
             if matches!(schema.types[name], UserType::Composite(_)) || schema.tables.contains_key(name) {
-                take(name.clone(), self.root.key("types").key(name.as_str()));
+                claim(name.clone(), self.root.key("types").key(name.as_str()));
             }
         }
-        for (name, path, first) in twice {
+        for (name, path, first) in duplicates {
             self.findings.push(
                 Diagnostic::error(Code::SchemaInvalid, path)
                     .message(format!("the name `{name}` is taken"))

@@ -8,8 +8,8 @@ use crate::database::{completeness, lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
-    pub(super) fn view(&mut self, name: &ObjectName, view: &View) {
-        let path = self.path("views", name);
+    pub(super) fn check_view(&mut self, name: &ObjectName, view: &View) {
+        let path = self.object_path("views", name);
         self.check_dependencies(&view.depends_on, &path);
         if selects_all_columns(view.query.as_str()) {
             self.report(
@@ -23,8 +23,8 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn function(&mut self, name: &ObjectName, function: &Function) {
-        let path = self.path("functions", name);
+    pub(super) fn check_function(&mut self, name: &ObjectName, function: &Function) {
+        let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
         for (i, argument) in function.arguments.iter().enumerate() {
             self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
@@ -42,13 +42,13 @@ impl Check<'_> {
                     .hint("set `settings.search_path = \"public, pg_temp\"`, or leave `security_definer` out"),
             );
         }
-        self.body(function, path.key("body"));
+        self.check_body(function, path.key("body"));
     }
 
     /// Returns the reason if a caller can make the function use other objects than intended.
     fn unsafe_search_path(&self, function: &Function) -> Option<String> {
         let Some(path) = function.settings.get("search_path") else {
-            return Some("without a search path its caller decides which objects it uses".into());
+            return Some("without a search path, its caller chooses the objects that it uses".into());
         };
         let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
         if names.last() != Some(&"pg_temp") {
@@ -57,8 +57,8 @@ impl Check<'_> {
         names[..names.len() - 1].iter().enumerate().find_map(|(i, schema)| {
             let declared = self.schema.schemas.iter().find(|(name, _)| name.as_str() == *schema);
             let creator = declared.and_then(|(_, definition)| {
-                let creates = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
-                definition.grants.iter().find(|(_, privileges)| creates(privileges)).map(|(role, _)| role)
+                let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
+                definition.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
             });
             match (*schema, creator) {
                 (_, Some(role)) => Some(format!("`{role}` may create objects in `{schema}` of its search path")),
@@ -74,7 +74,7 @@ impl Check<'_> {
 
     /// Checks a function's body. SQL is parsed, as the server does when it creates the function; in other languages
     /// only quotes and comments are checked.
-    fn body(&mut self, function: &Function, path: FieldPath) {
+    fn check_body(&mut self, function: &Function, path: FieldPath) {
         let body = function.body.as_str();
         let mut report = |code, message: String| {
             let finding = Diagnostic::error(code, path.clone()).message(message);
@@ -83,17 +83,21 @@ impl Check<'_> {
         if let Some(fault) = completeness::nested_too_deep(body) {
             report(fault.code, fault.message(body));
         } else if function.is_standard() {
-            // The type of the body has checked the rest.
+            // Its syntax was checked when the definition was decoded.
             if selects_all_columns(body) {
-                let message = "`*` is not allowed here: the server stores the columns of that day; name the columns";
+                let message =
+                    "`*` is not allowed here: the server stores the columns that the table has now; name them";
                 report(Code::SchemaInvalid, message.to_owned());
             }
         } else if function.language == FunctionLanguage::Sql {
             if let Some((at, message)) = parse::errors(body).into_iter().next() {
-                report(Code::SqlSyntax, format!("at {}: {message}", lexer::place(body, at)));
+                report(Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(body, at)));
             }
-        } else if let Err(open) = lexer::tokens(body) {
-            report(Code::SqlSyntax, format!("at {}: the {} is not closed", lexer::place(body, open.at), open.what));
+        } else if let Err(unclosed) = lexer::tokens(body) {
+            report(
+                Code::SqlSyntax,
+                format!("at {}: the {} is not closed", lexer::place_in_words(body, unclosed.at), unclosed.what),
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
-    pub(super) fn columns<'a>(
+    pub(super) fn require_columns<'a>(
         &mut self,
         table: &Table,
         names: impl IntoIterator<Item = &'a SqlName>,
@@ -21,45 +21,45 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn table(&mut self, name: &ObjectName, table: &Table) {
-        let path = self.path("tables", name);
-        self.partition_of(table, &path);
-        let full;
+    pub(super) fn check_table(&mut self, name: &ObjectName, table: &Table) {
+        let path = self.object_path("tables", name);
+        self.check_partition_table(table, &path);
+        let with_inherited_columns;
         let table = if table.partition_of.is_some() {
-            full = Table { columns: self.schema.columns_of(name), ..table.clone() };
-            &full
+            with_inherited_columns = Table { columns: self.schema.columns_of(name), ..table.clone() };
+            &with_inherited_columns
         } else {
             table
         };
         for (column_name, column) in &table.columns {
-            self.column(column, &path.key("columns").key(column_name.as_str()));
+            self.check_column(column, &path.key("columns").key(column_name.as_str()));
         }
-        self.primary_key(table, &path.key("primary_key"));
-        self.constraint_names(table, &path);
-        self.equal_constraints(table, &path);
-        self.constraint_columns(table, &path);
-        self.checks(table, &path);
+        self.check_primary_key(table, &path.key("primary_key"));
+        self.check_constraint_names(table, &path);
+        self.check_equal_constraints(table, &path);
+        self.check_constraint_columns(table, &path);
+        self.check_check_constraints(table, &path);
         if table.partition_by.is_some() && !table.storage.is_empty() {
             self.report(path.key("storage"), "a partitioned table stores no rows", "leave `storage` out");
         }
         for (key, index) in &table.indexes {
-            self.index(table, index, &path.key("indexes").key(key.as_str()));
+            self.check_index(table, index, &path.key("indexes").key(key.as_str()));
         }
         for (key, foreign) in &table.foreign_keys {
-            self.foreign_key(table, foreign, &path.key("foreign_keys").key(key.as_str()));
+            self.check_foreign_key(table, foreign, &path.key("foreign_keys").key(key.as_str()));
         }
         for (key, policy) in &table.policies {
-            self.policy(table, policy, &path.key("policies").key(key.as_str()));
+            self.check_policy(table, policy, &path.key("policies").key(key.as_str()));
         }
         for (key, trigger) in &table.triggers {
-            self.trigger(table, trigger, &path.key("triggers").key(key.as_str()));
+            self.check_trigger(table, trigger, &path.key("triggers").key(key.as_str()));
         }
-        self.replica_identity(name, table, &path.key("replica_identity"));
-        self.partitions(name, table, &path);
+        self.check_replica_identity(name, table, &path.key("replica_identity"));
+        self.check_partitions(name, table, &path);
     }
 
-    fn primary_key(&mut self, table: &Table, path: &FieldPath) {
-        self.columns(table, &table.primary_key, path);
+    fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {
+        self.require_columns(table, &table.primary_key, path);
         for name in &table.primary_key {
             if table.columns.get(name).is_some_and(|column| column.nullable) {
                 self.report(path.clone(), format!("the column `{name}` of the primary key is nullable"), "");
@@ -67,7 +67,7 @@ impl Check<'_> {
         }
     }
 
-    fn constraint_names(&mut self, table: &Table, path: &FieldPath) {
+    fn check_constraint_names(&mut self, table: &Table, path: &FieldPath) {
         let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
         let mut names: BTreeSet<&SqlName> = BTreeSet::new();
         for name in constraints.chain(table.foreign_keys.keys()) {
@@ -77,8 +77,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reports constraints that are equal to others; PostgreSQL creates only one of two equal constraints.
-    fn equal_constraints(&mut self, table: &Table, path: &FieldPath) {
+    /// Reports equal constraints, because PostgreSQL creates only one of them.
+    fn check_equal_constraints(&mut self, table: &Table, path: &FieldPath) {
         let uniques: Vec<_> = table.uniques.iter().collect();
         for (i, (key, unique)) in uniques.iter().enumerate() {
             let equals_primary_key = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
@@ -91,15 +91,15 @@ impl Check<'_> {
         for (i, (key, exclude)) in excludes.iter().enumerate() {
             if excludes[..i].iter().any(|(_, other)| other == exclude) {
                 let path = path.key("excludes").key(key.as_str());
-                self.report(path, "a different constraint has the same definition", "leave one of the two out");
+                self.report(path, "two constraints have the same definition", "leave one of the two out");
             }
         }
     }
 
-    fn constraint_columns(&mut self, table: &Table, path: &FieldPath) {
+    fn check_constraint_columns(&mut self, table: &Table, path: &FieldPath) {
         for (key, unique) in &table.uniques {
             let path = path.key("uniques").key(key.as_str());
-            self.columns(table, unique.columns.iter().chain(&unique.include), &path);
+            self.require_columns(table, unique.columns.iter().chain(&unique.include), &path);
             self.require_items(&unique.columns, &path);
         }
         for (key, exclude) in &table.excludes {
@@ -108,17 +108,18 @@ impl Check<'_> {
         }
     }
 
-    /// Reports properties of checks that a partitioned table cannot have: its partitions have the same checks.
-    fn checks(&mut self, table: &Table, path: &FieldPath) {
-        let is_detailed = |check: &CheckConstraint| check.not_valid || check.no_inherit;
-        for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_detailed(check)) {
+    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table: its partitions always have the same
+    /// checks.
+    fn check_check_constraints(&mut self, table: &Table, path: &FieldPath) {
+        let is_refused = |check: &CheckConstraint| check.not_valid || check.no_inherit;
+        for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_refused(check)) {
             let path = path.key("checks").key(key.as_str());
             let message = "a check of a partitioned table is valid for stored rows, and its partitions have it";
             self.report(path, message, "leave `not_valid` and `no_inherit` out, or add the check to each partition");
         }
     }
 
-    fn policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
+    fn check_policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
         if !table.row_security.is_on() {
             let message = "the policy has no effect while `row_security` is off";
             self.findings.push(
@@ -141,14 +142,14 @@ impl Check<'_> {
         }
     }
 
-    fn trigger(&mut self, table: &Table, trigger: &Trigger, path: &FieldPath) {
+    fn check_trigger(&mut self, table: &Table, trigger: &Trigger, path: &FieldPath) {
         let function = self.schema.functions.get(&trigger.function);
         let returns = function.and_then(|function| function.returns.as_ref());
         if returns.is_none_or(|returns| returns.as_str() != "trigger") {
             let message = format!("there is no function `{}` that returns trigger", trigger.function);
             self.report(path.key("function"), message, "");
         }
-        self.columns(table, &trigger.update_of, &path.key("update_of"));
+        self.require_columns(table, &trigger.update_of, &path.key("update_of"));
         if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
             self.report(path.key("events"), "a trigger needs events, and a trigger for truncate needs `statement`", "");
         }
@@ -160,22 +161,22 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn statistics(&mut self, target: Option<u16>, path: &FieldPath) {
+    pub(super) fn check_statistics_target(&mut self, target: Option<u16>, path: &FieldPath) {
         if target.is_some_and(|target| target > 10_000) {
             self.report(path.key("statistics"), "the precision of statistics is 0 to 10000", "");
         }
     }
 
-    pub(super) fn column(&mut self, column: &Column, path: &FieldPath) {
+    pub(super) fn check_column(&mut self, column: &Column, path: &FieldPath) {
         self.check_type(&column.kind, &path.key("type"));
         let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
         if sources.iter().filter(|is_set| **is_set).count() > 1 {
-            self.report(path.clone(), "a column has one of `default`, `identity` and `generated`", "");
+            self.report(path.clone(), "a column can have only one of `default`, `identity` and `generated`", "");
         }
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "");
         }
-        self.statistics(column.statistics, path);
+        self.check_statistics_target(column.statistics, path);
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
             self.report(path.key("identity_options"), "the column has no `identity`", "add `identity = 'always`");
         }

@@ -6,15 +6,15 @@ use super::Check;
 use crate::database::model::*;
 
 impl Check<'_> {
-    pub(super) fn types(&mut self) {
+    pub(super) fn check_types(&mut self) {
         for (name, kind) in &self.schema.types {
-            let path = self.path("types", name);
+            let path = self.object_path("types", name);
             match kind {
                 UserType::Enum(kind) => {
                     let path = path.key("enum").key("values");
                     let distinct: BTreeSet<&Label> = kind.values.iter().collect();
                     if kind.values.is_empty() || distinct.len() < kind.values.len() {
-                        self.report(path, format!("{name} has no labels, or one label twice"), "");
+                        self.report(path, format!("{name} has no labels, or the same label twice"), "");
                     }
                 }
                 UserType::Domain(domain) => {
@@ -26,18 +26,18 @@ impl Check<'_> {
                     if kind.attributes.is_empty() {
                         self.report(path.clone(), format!("{name} has no attributes"), "");
                     }
-                    for (i, part) in kind.attributes.iter().enumerate() {
-                        self.check_type(&part.kind, &path.index(i).key("type"));
+                    for (i, attribute) in kind.attributes.iter().enumerate() {
+                        self.check_type(&attribute.kind, &path.index(i).key("type"));
                     }
                 }
             }
         }
     }
 
-    pub(super) fn sequences(&mut self) {
+    pub(super) fn check_sequences(&mut self) {
         for (name, sequence) in &self.schema.sequences {
             let Some(owner) = &sequence.owned_by else { continue };
-            let path = self.path("sequences", name).key("owned_by");
+            let path = self.object_path("sequences", name).key("owned_by");
             let column = self.schema.tables.get(&owner.table).and_then(|table| table.columns.get(&owner.column));
             match column {
                 Some(column) if column.generated.is_none() && owner.table.schema() == name.schema() => {}

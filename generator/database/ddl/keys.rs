@@ -13,7 +13,7 @@ pub fn default_key_name(table: &ObjectName) -> SqlName {
     SqlName::truncated(&format!("{}_pkey", prefix(table.name(), 58)))
 }
 
-/// Returns the primary key as a table constraint; `None` for a table without one.
+/// Returns the primary key as a constraint in CREATE TABLE; `None` for a table without a primary key.
 pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
     (!table.primary_key.is_empty()).then(|| {
         format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&primary_key_name(name, table)), list(&table.primary_key))
@@ -51,7 +51,7 @@ pub fn check(name: &SqlName, check: &CheckConstraint) -> String {
     format!("CONSTRAINT {} CHECK ({}){inherit}{}", quoted(name), check.expression, not_valid(check.not_valid))
 }
 
-/// Returns the clause of a constraint that is not checked for stored rows, with a leading blank.
+/// Returns the clause NOT VALID of a constraint that is not checked for stored rows, with a leading blank.
 pub fn not_valid(is_not_valid: bool) -> &'static str {
     if is_not_valid { " NOT VALID" } else { "" }
 }
@@ -60,16 +60,16 @@ pub fn not_valid(is_not_valid: bool) -> &'static str {
 pub fn exclude(name: &SqlName, exclude: &Exclude) -> String {
     let elements: Vec<String> =
         exclude.elements.iter().map(|element| format!("({}) WITH {}", element.expression, element.with)).collect();
-    let predicate = exclude.predicate.as_ref().map_or(String::new(), |only| format!(" WHERE ({only})"));
+    let predicate = exclude.predicate.as_ref().map_or(String::new(), |condition| format!(" WHERE ({condition})"));
     format!("CONSTRAINT {} EXCLUDE USING {} ({}){predicate}", quoted(name), exclude.using.sql(), elements.join(", "))
 }
 
 /// Returns a foreign key constraint.
 pub fn foreign_key(name: &SqlName, key: &ForeignKey) -> String {
-    let set =
+    let set_columns =
         if key.on_delete_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.on_delete_columns)) };
     format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set} ON UPDATE {}{}{}",
+        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set_columns} ON UPDATE {}{}{}",
         quoted(name),
         list(&key.columns),
         key.references.table.sql(),
@@ -96,11 +96,11 @@ pub fn create_index(table: &ObjectName, name: &SqlName, index: &Index, concurren
         include(&index.include),
         if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" },
         if index.storage.is_empty() { String::new() } else { format!(" WITH {}", parameters(&index.storage)) },
-        index.predicate.as_ref().map_or(String::new(), |only| format!(" WHERE ({only})")),
+        index.predicate.as_ref().map_or(String::new(), |condition| format!(" WHERE ({condition})")),
     )
 }
 
-/// Returns the statements for the properties of a new index that CREATE INDEX cannot have.
+/// Returns the statements for the properties of a new index that CREATE INDEX cannot set: statistics and the comment.
 pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<String> {
     let object = table.beside(name).sql();
     let mut sql = index_statistics(&object, &Index::default(), index);
@@ -110,12 +110,14 @@ pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<
     sql
 }
 
-/// Returns the statements that change the statistics of the index `old`.
+/// Returns the statements that change the statistics of an index. They number its columns from 1.
 pub fn index_statistics(object: &str, old: &Index, new: &Index) -> Vec<String> {
-    let old = |i: usize| old.columns.get(i).and_then(|column| column.statistics);
-    let changed = new.columns.iter().enumerate().filter(|(i, column)| old(*i) != column.statistics);
+    let old_statistics = |index: usize| old.columns.get(index).and_then(|column| column.statistics);
+    let changed = new.columns.iter().enumerate().filter(|(index, column)| old_statistics(*index) != column.statistics);
     changed
-        .map(|(i, column)| format!("ALTER INDEX {object} ALTER COLUMN {} {};", i + 1, statistics(column.statistics)))
+        .map(|(index, column)| {
+            format!("ALTER INDEX {object} ALTER COLUMN {} {};", index + 1, statistics(column.statistics))
+        })
         .collect()
 }
 
@@ -123,7 +125,7 @@ fn index_column(column: &IndexColumn) -> String {
     let mut sql = match (&column.column, &column.expression) {
         (Some(name), _) => quoted(name),
         (None, Some(expression)) => format!("({expression})"),
-        // Refused by the check of the definition.
+        // The check of the definition refuses such a column.
         (None, None) => String::new(),
     };
     if let Some(collation) = column.collation {
@@ -146,7 +148,7 @@ fn index_column(column: &IndexColumn) -> String {
     sql
 }
 
-/// Returns the statement that sets what logical replication sends of old rows.
+/// Returns the statement that sets which columns of an old row logical replication sends.
 pub fn replica_identity(table: &ObjectName, identity: &ReplicaIdentity) -> String {
     let identity = match identity {
         ReplicaIdentity::Default => "DEFAULT".to_owned(),

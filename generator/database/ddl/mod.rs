@@ -1,4 +1,5 @@
-//! SQL of single objects. Names are quoted and include their schema; expressions of the user are in brackets.
+//! Functions that return the SQL to create and change single objects. Names are in quotes and include their schema;
+//! expressions of the user are in brackets.
 
 mod grants;
 mod keys;
@@ -24,26 +25,29 @@ pub fn create_schema(name: &SqlName) -> String {
     format!("CREATE SCHEMA {};", quoted(name))
 }
 
-/// Extensions that name their own schema; the server refuses any other schema.
-const OWN_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
+/// Extensions whose control file names their schema; the server refuses any other schema.
+const WITH_FIXED_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
 
 /// Returns `CREATE EXTENSION`.
 pub fn create_extension(name: &ExtensionName) -> String {
-    let schema = if OWN_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
+    let schema = if WITH_FIXED_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
     format!("CREATE EXTENSION IF NOT EXISTS {}{schema};", quoted(name))
 }
 
-/// Returns `COMMENT ON`; `None` removes the comment.
+/// Returns `COMMENT ON`, without a text to remove the comment. `kind` is the keyword, such as TABLE; `object` is the
+/// name in SQL.
 pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
     let text = text.map_or("NULL".to_owned(), |text| literal(text.as_str()));
     format!("COMMENT ON {kind} {object} IS {text};")
 }
 
-/// Returns a statement that fails if the query finds rows that would be lost.
-pub fn fail_if_rows(lossy: &str, message: &str) -> String {
+/// Returns a statement that fails with a message if the query finds rows, which would be lost.
+pub fn fail_if_rows(query: &str, message: &str) -> String {
+    // In RAISE, `%` would be a placeholder.
     let message = literal(&message.replace('%', "%%"));
-    let body = format!("BEGIN IF EXISTS ({lossy}) THEN RAISE EXCEPTION {message}; END IF; END");
-    // A name in the query could contain the tag.
+    let body = format!("BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION {message}; END IF; END");
+    // A name in the query could contain the tag of the string, so take the first of `$guard$`, `$guard1$`, … that it
+    // does not contain.
     let tags =
         (0..).map(|number: usize| format!("$guard{}$", if number == 0 { String::new() } else { number.to_string() }));
     let tag = tags.into_iter().find(|tag| !body.contains(tag.as_str())).unwrap_or_default();

@@ -6,8 +6,8 @@ use crate::database::model::*;
 /// Returns the SQL that creates a view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {
     let kind = view_kind(view);
-    let invoker = !view.materialized && view.security_invoker;
-    let options = if invoker { " WITH (security_invoker = true)" } else { "" };
+    let has_invoker_rights = !view.materialized && view.security_invoker;
+    let options = if has_invoker_rights { " WITH (security_invoker = true)" } else { "" };
     let mut sql = vec![format!("CREATE {kind} {}{options} AS\n{};", name.sql(), view.query)];
     for (index, definition) in &view.indexes {
         sql.push(create_index(name, index, definition, false));
@@ -54,7 +54,7 @@ pub fn function_identity(name: &ObjectName, function: &Function) -> String {
     format!("{} {}", function_kind(function), function_signature(name, function))
 }
 
-/// Returns the definition of a function after the word or words in `create`: `CREATE` or `CREATE OR REPLACE`.
+/// Returns the definition of a function. It begins with `create`, which is `CREATE` or `CREATE OR REPLACE`.
 pub fn replace_function(name: &ObjectName, function: &Function, create: &str) -> String {
     let arguments: Vec<String> = function
         .arguments
@@ -80,7 +80,7 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
     }
     sql += if function.security_definer { " SECURITY DEFINER" } else { " SECURITY INVOKER" };
     for (setting, value) in &function.settings {
-        // A search path is a list of names; quoting all of it would make it one name.
+        // A search path is a list of names. In one pair of quotes it would be a single name.
         let names = value.as_str().split(',').map(str::trim);
         let values: Vec<String> = if setting.as_str() == "search_path" {
             names.map(literal).collect()
@@ -93,8 +93,9 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
     if function.is_standard() {
         return sql + &format!("\n  {};", body.trim());
     }
-    let tag = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
-    let tag = tag.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
+    // The tag of the string is the first of `$body$`, `$body1$`, … that the body does not contain.
+    let tags = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
+    let tag = tags.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
     sql + &format!("\n  AS {tag}{body}{tag};")
 }
 
@@ -112,10 +113,10 @@ pub fn create_trigger(table: &ObjectName, name: &SqlName, trigger: &Trigger) -> 
         Timing::Before => "BEFORE",
         Timing::After => "AFTER",
     };
-    let each = if trigger.statement { "STATEMENT" } else { "ROW" };
-    let condition = trigger.condition.as_ref().map_or(String::new(), |when| format!(" WHEN ({when})"));
+    let level = if trigger.statement { "STATEMENT" } else { "ROW" };
+    let condition = trigger.condition.as_ref().map_or(String::new(), |expression| format!(" WHEN ({expression})"));
     format!(
-        "CREATE TRIGGER {} {timing} {} ON {} FOR EACH {each}{condition} EXECUTE FUNCTION {}();",
+        "CREATE TRIGGER {} {timing} {} ON {} FOR EACH {level}{condition} EXECUTE FUNCTION {}();",
         quoted(name),
         events.join(" OR "),
         table.sql(),

@@ -23,17 +23,17 @@ pub fn create_policy(table: &ObjectName, name: &SqlName, policy: &Policy) -> Str
 pub fn row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let mut sql = Vec::new();
     if from.is_on() != to.is_on() {
-        let word = if to.is_on() { "ENABLE" } else { "DISABLE" };
-        sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+        let action = if to.is_on() { "ENABLE" } else { "DISABLE" };
+        sql.push(format!("ALTER TABLE {table} {action} ROW LEVEL SECURITY;"));
     }
     if from.is_forced() != to.is_forced() {
-        let word = if to.is_forced() { "FORCE" } else { "NO FORCE" };
-        sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+        let action = if to.is_forced() { "FORCE" } else { "NO FORCE" };
+        sql.push(format!("ALTER TABLE {table} {action} ROW LEVEL SECURITY;"));
     }
     sql
 }
 
-/// Returns a role in SQL; `public` is everyone.
+/// Returns a role in SQL. The role `public`, which means all roles, is not quoted.
 pub fn role(name: &SqlIdent) -> String {
     if name.as_str() == PUBLIC_ROLE { "PUBLIC".into() } else { quoted(name) }
 }

@@ -3,7 +3,7 @@
 use super::{check, exclude, numbering, parameters, primary_key, unique};
 use crate::database::model::*;
 
-/// Returns a column in the form of CREATE TABLE and ADD COLUMN.
+/// Returns the definition of a column, for CREATE TABLE and ADD COLUMN.
 pub fn column(name: &SqlName, column: &Column) -> String {
     let mut sql = format!("{} {}", quoted(name), column.kind.sql());
     if let Some(collation) = column.collation {
@@ -24,7 +24,7 @@ pub fn column(name: &SqlName, column: &Column) -> String {
     sql
 }
 
-/// Returns the clause of an identity column.
+/// Returns the clause that makes a column an identity column, with its options.
 pub fn identity(identity: Identity, options: IdentityOptions) -> String {
     let options = match options {
         options if is_default(&options) => String::new(),
@@ -45,29 +45,29 @@ pub fn generated_clause(identity: Identity) -> &'static str {
 /// triggers are separate statements.
 pub fn create_table(name: &ObjectName, table: &Table) -> String {
     let mut parts = Vec::new();
-    // A partition has the columns of its table.
+    // A partition inherits the columns of its partitioned table.
     if table.partition_of.is_none() {
-        // Columns of the primary key come first, for readers of the SQL.
-        let key = table.primary_key.iter().filter_map(|name| table.columns.get_key_value(name));
-        let rest = table.columns.iter().filter(|(name, _)| !table.primary_key.contains(name));
-        parts.extend(key.chain(rest).map(|(name, column)| self::column(name, column)));
+        // The columns of the primary key come first, as people expect.
+        let key_columns = table.primary_key.iter().filter_map(|name| table.columns.get_key_value(name));
+        let other_columns = table.columns.iter().filter(|(name, _)| !table.primary_key.contains(name));
+        parts.extend(key_columns.chain(other_columns).map(|(name, column)| self::column(name, column)));
     }
     if let Some(key) = primary_key(name, table) {
         parts.push(key);
     }
     parts.extend(table.uniques.iter().map(|(name, unique)| self::unique(name, unique)));
-    // In CREATE TABLE the server ignores NOT VALID.
-    let (later, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
+    // The server ignores NOT VALID in CREATE TABLE, so such checks are added afterwards.
+    let (not_valid_checks, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
     parts.extend(checks.into_iter().map(|(name, check)| self::check(name, check)));
     parts.extend(table.excludes.iter().map(|(name, exclude)| self::exclude(name, exclude)));
     let unlogged = if table.unlogged { "UNLOGGED " } else { "" };
-    let inner = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
+    let body = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
     let mut sql = format!("CREATE {unlogged}TABLE {}", name.sql());
     sql += &match &table.partition_of {
-        None => format!(" ({inner})"),
+        None => format!(" ({body})"),
         Some(partition) => {
-            let inner = if inner.is_empty() { inner } else { format!(" ({inner})") };
-            format!(" PARTITION OF {}{inner} {}", partition.table.sql(), bound(&partition.bound))
+            let body = if body.is_empty() { body } else { format!(" ({body})") };
+            format!(" PARTITION OF {}{body} {}", partition.table.sql(), bound(&partition.bound))
         }
     };
     if let Some(by) = &table.partition_by {
@@ -82,18 +82,18 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         sql += &format!(" WITH {}", parameters(&table.storage));
     }
     sql += ";";
-    for (check_name, check) in later {
+    for (check_name, check) in not_valid_checks {
         sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));
     }
     sql
 }
 
-/// Returns the bound of a partition, as after PARTITION OF and ATTACH PARTITION.
+/// Returns the bound of a partition, for PARTITION OF and ATTACH PARTITION.
 pub fn bound(bound: &Bound) -> String {
-    let row = |values: &[Expression]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list_values = |values: &[Expression]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match bound {
-        Bound::Range { from, to } => format!("FOR VALUES FROM ({}) TO ({})", row(from), row(to)),
-        Bound::In(values) => format!("FOR VALUES IN ({})", row(values)),
+        Bound::Range { from, to } => format!("FOR VALUES FROM ({}) TO ({})", list_values(from), list_values(to)),
+        Bound::In(values) => format!("FOR VALUES IN ({})", list_values(values)),
         Bound::Hash { modulus, remainder } => {
             format!("FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})")
         }

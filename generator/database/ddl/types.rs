@@ -24,9 +24,12 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
             sql + ";"
         }
         UserType::Composite(kind) => {
-            let parts: Vec<String> =
-                kind.attributes.iter().map(|part| format!("{} {}", quoted(&part.name), part.kind.sql())).collect();
-            format!("CREATE TYPE {} AS ({});", name.sql(), parts.join(", "))
+            let attributes: Vec<String> = kind
+                .attributes
+                .iter()
+                .map(|attribute| format!("{} {}", quoted(&attribute.name), attribute.kind.sql()))
+                .collect();
+            format!("CREATE TYPE {} AS ({});", name.sql(), attributes.join(", "))
         }
     };
     if kind.comment().is_some() {
@@ -50,7 +53,7 @@ pub fn sequence_options(sequence: &Sequence) -> String {
     format!("AS {} {}", sequence.kind.sql(), numbering(sequence).join(" "))
 }
 
-/// Returns the options of a sequence other than its type.
+/// Returns the options of a sequence without its type.
 pub fn numbering(sequence: &Sequence) -> [String; 6] {
     let bound = |word: &str, value: Option<i64>| {
         value.map_or_else(|| format!("NO {word}VALUE"), |value| format!("{word}VALUE {value}"))

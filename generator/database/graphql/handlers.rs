@@ -1,4 +1,5 @@
-//! Types of Hasura's metadata for the calls that services answer.
+//! Types of Hasura's metadata for calls to services: actions, event triggers, cron triggers and remote schemas. The
+//! names of the fields are those of Hasura.
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ pub struct Header {
     pub value: HeaderValue,
 }
 
-/// The value of a header: text, or a variable of Hasura that contains a secret.
+/// The value of a header: a text, or the name of Hasura's environment variable that contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum HeaderValue {
     #[serde(rename = "value")]
@@ -49,7 +50,7 @@ pub struct ActionDefinition {
     pub forward_client_headers: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
-    /// Seconds.
+    /// In seconds.
     pub timeout: u64,
 }
 
@@ -84,7 +85,7 @@ pub struct EventColumns {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Columns {
-    /// Always `*`.
+    /// All columns; the text is always `*`.
     All(&'static str),
     Some(Vec<SqlName>),
 }
@@ -92,9 +93,9 @@ pub enum Columns {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventRetries {
     pub num_retries: u16,
-    /// Seconds.
+    /// In seconds.
     pub interval_sec: u64,
-    /// Seconds.
+    /// In seconds.
     pub timeout_sec: u64,
 }
 

@@ -15,7 +15,7 @@ pub struct HasuraSource {
     pub name: String,
     /// The name of the database in the stack; `None` for a default source without tables.
     pub database: Option<SqlIdent>,
-    /// Variable that holds the connection URL.
+    /// Environment variable with the connection URL.
     pub variable: VariableName,
     pub tables: Vec<TrackedTable>,
     pub functions: Vec<TrackedFunction>,
@@ -75,15 +75,15 @@ pub struct QualifiedName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Relationship {
     pub name: String,
-    pub using: Using,
+    pub using: RelationshipSource,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Using {
+pub struct RelationshipSource {
     pub foreign_key_constraint_on: KeyColumns,
 }
 
-/// Columns of the table itself, or columns of another table that refer to it.
+/// The columns of a foreign key: in the table itself, or in a different table that refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum KeyColumns {
@@ -96,21 +96,21 @@ pub enum KeyColumns {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Permission {
     pub role: SqlIdent,
-    pub permission: Rule,
+    pub permission: PermissionRule,
 }
 
 /// Maps a column to the session variable that it must equal.
-pub type Filter = BTreeMap<SqlName, Equal>;
+pub type Filter = BTreeMap<SqlName, EqualsVariable>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Equal {
+pub struct EqualsVariable {
     #[serde(rename = "_eq")]
     pub value: SessionVariable,
 }
 
-/// Contents of a permission. A field that does not apply to the kind of permission is absent.
+/// The content of a permission. A field that does not apply to the kind of permission is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Rule {
+pub struct PermissionRule {
     /// Condition that new and changed rows must meet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Filter>,

@@ -1,5 +1,5 @@
-//! Hasura's metadata of a database: the tables, views and functions that it can serve, relationships from foreign
-//! keys, permissions from `api`.
+//! Hasura's metadata for a database: the tables, views and functions that Hasura serves, relationships that follow from
+//! foreign keys, and permissions that follow from `api`.
 
 pub mod handlers;
 mod metadata;
@@ -12,11 +12,11 @@ use crate::database::model::*;
 use crate::database::{APP_COLUMN, TENANT_COLUMN};
 use crate::values::Checked;
 use naming::graphql_name;
-use permission::permit;
+use permission::add_permissions;
 
 pub use metadata::{
-    Equal, Filter, HasuraSource, KeyColumns, Permission, QualifiedName, Relationship, Rule, TrackedFunction,
-    TrackedTable, Using,
+    EqualsVariable, Filter, HasuraSource, KeyColumns, Permission, PermissionRule, QualifiedName, Relationship,
+    RelationshipSource, TrackedFunction, TrackedTable,
 };
 pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
 
@@ -30,25 +30,29 @@ impl QualifiedName {
 pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> =
         schema.whole_tables().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
-    relate(schema, &mut tables);
+    add_relationships(schema, &mut tables);
     for (name, table) in &schema.tables {
         let Some(tracked) = tables.get_mut(name) else { continue };
         for (role, api) in &table.api {
-            permit(table, role, api, tracked);
+            add_permissions(table, role, api, tracked);
         }
     }
     let views = schema.views.keys().map(|name| tracked_table(name, None));
-    // Hasura serves a function as a field if it returns rows of a table. A volatile function would be a query with
-    // side effects.
-    let served = |function: &super::model::Function| {
-        let rows = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
-        let table = rows.and_then(|name| TypeName::new(name.trim()).ok()?.object());
-        let table = table.is_some_and(|name| schema.tables.contains_key(&name) || schema.views.contains_key(&name));
-        table && function.volatility != Volatility::Volatile
+    // Hasura serves a function that returns rows of a table or view. A volatile function is left out: as a query, it
+    // would have side effects.
+    let is_served = |function: &super::model::Function| {
+        let row_type = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
+        let relation = row_type.and_then(|name| TypeName::new(name.trim()).ok()?.object());
+        let returns_rows =
+            relation.is_some_and(|name| schema.tables.contains_key(&name) || schema.views.contains_key(&name));
+        returns_rows && function.volatility != Volatility::Volatile
     };
-    let functions = schema.functions.iter().filter(|(_, function)| served(function));
+    let functions = schema.functions.iter().filter(|(_, function)| is_served(function));
     let functions = functions
-        .map(|(name, _)| TrackedFunction { function: QualifiedName::of(name), configuration: naming::function(name) })
+        .map(|(name, _)| TrackedFunction {
+            function: QualifiedName::of(name),
+            configuration: naming::function_configuration(name),
+        })
         .collect();
     (tables.into_values().chain(views).collect(), functions)
 }
@@ -56,66 +60,74 @@ pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFuncti
 fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {
     TrackedTable {
         table: QualifiedName::of(name),
-        configuration: naming::table(name, table),
+        configuration: naming::table_configuration(name, table),
         ..TrackedTable::default()
     }
 }
 
-/// Adds both directions of each foreign key. A relationship's name depends only on the columns and keys of its
-/// tables; if that name is taken, the constraint's name is used.
-fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
-    let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
+/// Adds two relationships for each foreign key, one in each direction. The name of a relationship depends only on the
+/// columns and keys of its tables; if that name is taken, the name of the constraint is used.
+fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
+    let mut taken_names: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
     for (name, table) in schema.whole_tables() {
-        taken.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
+        taken_names.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
     }
-    let mut choose = |of: &ObjectName, candidates: &[String]| -> Option<String> {
-        let taken = taken.get_mut(of)?;
+    let mut choose_name = |table_name: &ObjectName, candidates: &[String]| -> Option<String> {
+        let taken = taken_names.get_mut(table_name)?;
         let free = candidates.iter().map(|name| graphql_name(name)).find(|name| !taken.contains(name))?;
         taken.insert(free.clone());
         Some(free)
     };
-    // The direction from the table that has the key chooses its name first.
+    // Names for the direction from the table with the key are chosen first.
     for (name, table) in schema.whole_tables() {
         for (constraint, key) in &table.foreign_keys {
-            let candidates = [to_one(key), constraint.to_string()];
-            let on = match key.columns.as_slice() {
+            let candidates = [name_of_one(key), constraint.to_string()];
+            let key_columns = match key.columns.as_slice() {
                 [column] => KeyColumns::Column(column.clone()),
                 columns => KeyColumns::Columns(columns.to_vec()),
             };
-            if let (Some(chosen), Some(tracked)) = (choose(name, &candidates), tables.get_mut(name)) {
-                let using = Using { foreign_key_constraint_on: on };
+            if let (Some(chosen), Some(tracked)) = (choose_name(name, &candidates), tables.get_mut(name)) {
+                let using = RelationshipSource { foreign_key_constraint_on: key_columns };
                 tracked.object_relationships.push(Relationship { name: chosen, using });
             }
         }
     }
     for (name, table) in schema.whole_tables() {
         for (constraint, key) in &table.foreign_keys {
-            let target = &key.references.table;
-            let several = table.foreign_keys.values().filter(|other| other.references.table == *target).count() > 1;
-            let by = format!("{}_by_{}", name.name(), to_one(key));
-            let plain = if several { by.clone() } else { name.name().to_owned() };
-            let candidates = [plain, by, format!("{}_by_{constraint}", name.name())];
-            let of = QualifiedName::of(name);
-            let on = match key.columns.as_slice() {
-                [column] => KeyColumns::OtherColumn { column: column.clone(), table: of },
-                columns => KeyColumns::OtherColumns { columns: columns.to_vec(), table: of },
+            let referenced_table = &key.references.table;
+            let has_several_keys =
+                table.foreign_keys.values().filter(|other| other.references.table == *referenced_table).count() > 1;
+            let name_with_column = format!("{}_by_{}", name.name(), name_of_one(key));
+            let first_choice = if has_several_keys { name_with_column.clone() } else { name.name().to_owned() };
+            let candidates = [first_choice, name_with_column, format!("{}_by_{constraint}", name.name())];
+            let table_with_key = QualifiedName::of(name);
+            let key_columns = match key.columns.as_slice() {
+                [column] => KeyColumns::OtherColumn { column: column.clone(), table: table_with_key },
+                columns => KeyColumns::OtherColumns { columns: columns.to_vec(), table: table_with_key },
             };
-            if let (Some(chosen), Some(tracked)) = (choose(target, &candidates), tables.get_mut(target)) {
-                let relationship = Relationship { name: chosen, using: Using { foreign_key_constraint_on: on } };
-                let one = is_unique(table, &key.columns);
-                let list = if one { &mut tracked.object_relationships } else { &mut tracked.array_relationships };
+            if let (Some(chosen), Some(tracked)) =
+                (choose_name(referenced_table, &candidates), tables.get_mut(referenced_table))
+            {
+                let relationship =
+                    Relationship { name: chosen, using: RelationshipSource { foreign_key_constraint_on: key_columns } };
+                let refers_to_one_row = is_unique(table, &key.columns);
+                let list = if refers_to_one_row {
+                    &mut tracked.object_relationships
+                } else {
+                    &mut tracked.array_relationships
+                };
                 list.push(relationship);
             }
         }
     }
 }
 
-/// Returns the name of the relationship to one row: `author` for the column `author_id`. For other columns it is the
-/// name of the target table; the convention's column does not count.
-fn to_one(key: &ForeignKey) -> String {
-    let own: Vec<&SqlName> =
+/// Returns the name of the relationship to one row: `author` for the column `author_id`, otherwise the name of the
+/// referenced table. A key may also have the convention's column, such as `tenant_id`, which does not count.
+fn name_of_one(key: &ForeignKey) -> String {
+    let columns: Vec<&SqlName> =
         key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
-    match own.as_slice() {
+    match columns.as_slice() {
         [column] => column.as_str().strip_suffix("_id").filter(|stem| !stem.is_empty()),
         _ => None,
     }
@@ -126,8 +138,8 @@ fn to_one(key: &ForeignKey) -> String {
 /// Returns whether at most one row can have the same values in these columns.
 fn is_unique(table: &Table, columns: &[SqlName]) -> bool {
     let set = |columns: &[SqlName]| columns.iter().cloned().collect::<BTreeSet<_>>();
-    let wanted = set(columns);
-    set(&table.primary_key) == wanted || table.uniques.values().any(|unique| set(&unique.columns) == wanted)
+    let column_set = set(columns);
+    set(&table.primary_key) == column_set || table.uniques.values().any(|unique| set(&unique.columns) == column_set)
 }
 
 #[cfg(test)]
@@ -149,7 +161,7 @@ mod tests {
             (&["_id"], "people"),
             (&["a", "b"], "people"),
         ] {
-            assert_eq!(to_one(&key(columns, "people")), name, "{columns:?}");
+            assert_eq!(name_of_one(&key(columns, "people")), name, "{columns:?}");
         }
     }
 }

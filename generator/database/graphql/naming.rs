@@ -1,4 +1,4 @@
-//! Names in the GraphQL API for tables, columns and functions whose own names GraphQL does not accept.
+//! Names in the GraphQL API for tables, columns and functions whose names in the database are not names of GraphQL.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::metadata::{FunctionConfiguration, TableConfiguration};
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Returns a name as GraphQL accepts it: `_` replaces every character other than ASCII letters, digits and `_`, and comes
-/// before a digit at the beginning; several `_` at the beginning, which GraphQL reserves, become one.
+/// Returns a name that GraphQL accepts. `_` replaces every character other than ASCII letters, digits and `_`, and is
+/// put before a digit at the beginning. Several `_` at the beginning, which GraphQL reserves, become one.
 pub(super) fn graphql_name(name: &str) -> String {
     let text: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     match text.trim_start_matches('_') {
@@ -16,19 +16,20 @@ pub(super) fn graphql_name(name: &str) -> String {
     }
 }
 
-/// Returns the name that Hasura derives for an object: with its schema unless that is public.
+/// Returns the name that Hasura gives to an object by default: `orders`, or `audit_orders` in a schema other than
+/// `public`.
 fn default_name(name: &ObjectName) -> String {
     if name.schema() == PUBLIC_SCHEMA { name.name().to_owned() } else { format!("{}_{}", name.schema(), name.name()) }
 }
 
-/// Returns the custom name of an object; `None` if GraphQL accepts the name that Hasura derives.
+/// Returns the custom name of an object; `None` if GraphQL accepts Hasura's default name.
 fn custom_name(name: &ObjectName) -> Option<String> {
     let default = default_name(name);
     Some(graphql_name(&default)).filter(|custom| *custom != default)
 }
 
 /// Returns the configuration of a table, or of a view without known columns.
-pub(super) fn table(name: &ObjectName, table: Option<&Table>) -> TableConfiguration {
+pub(super) fn table_configuration(name: &ObjectName, table: Option<&Table>) -> TableConfiguration {
     let columns = table.into_iter().flat_map(|table| table.columns.keys());
     let columns = columns.filter_map(|column| {
         let custom = graphql_name(column.as_str());
@@ -37,21 +38,22 @@ pub(super) fn table(name: &ObjectName, table: Option<&Table>) -> TableConfigurat
     TableConfiguration { custom_name: custom_name(name), custom_column_names: columns.collect() }
 }
 
-pub(super) fn function(name: &ObjectName) -> FunctionConfiguration {
+/// Returns the configuration of a function.
+pub(super) fn function_configuration(name: &ObjectName) -> FunctionConfiguration {
     FunctionConfiguration { custom_name: custom_name(name) }
 }
 
-/// Returns a finding for each name that equals a different name only in the GraphQL API.
+/// Returns a finding for each name that becomes equal to another name in the GraphQL API.
 pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if schema.served_by.is_none() {
         return Vec::new();
     }
-    let paths = |kind: &str| root.key(kind);
-    let all = schema.whole_tables().map(|(name, _)| (paths("tables").key(name.as_str()), name));
-    let all = all.chain(schema.views.keys().map(|name| (paths("views").key(name.as_str()), name)));
-    let mut findings = shared_names(all.map(|(path, name)| (path, name.to_string(), default_name(name))));
+    let group_path = |kind: &str| root.key(kind);
+    let relations = schema.whole_tables().map(|(name, _)| (group_path("tables").key(name.as_str()), name));
+    let relations = relations.chain(schema.views.keys().map(|name| (group_path("views").key(name.as_str()), name)));
+    let mut findings = shared_names(relations.map(|(path, name)| (path, name.to_string(), default_name(name))));
     for (name, table) in schema.whole_tables() {
-        let path = paths("tables").key(name.as_str()).key("columns");
+        let path = group_path("tables").key(name.as_str()).key("columns");
         let columns = table.columns.keys();
         findings.extend(shared_names(
             columns.map(|column| (path.key(column.as_str()), column.to_string(), column.to_string())),
@@ -60,25 +62,29 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns a finding for each name after the first one that becomes the same name in GraphQL.
+/// Returns a finding for each name that becomes the same name in GraphQL as an earlier name. The items are the path,
+/// the name in messages, and the default name in GraphQL. Two equal default names are not
+/// reported here, only those of which one changes for GraphQL.
 fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec<Diagnostic> {
-    let mut owners: BTreeMap<String, (FieldPath, bool)> = BTreeMap::new();
+    let mut used_names: BTreeMap<String, (FieldPath, bool)> = BTreeMap::new();
     let mut findings = Vec::new();
     for (path, name, default) in names {
-        let graphql = graphql_name(&default);
-        let is_custom = graphql != default;
-        if let Some((first, first_is_custom)) = owners.get(&graphql)
+        let name_in_graphql = graphql_name(&default);
+        let is_custom = name_in_graphql != default;
+        if let Some((first, first_is_custom)) = used_names.get(&name_in_graphql)
             && (is_custom || *first_is_custom)
         {
             findings.push(
                 Diagnostic::error(Code::GraphqlNameTaken, path)
-                    .message(format!("`{name}` and another object would have the same name `{graphql}` in GraphQL"))
+                    .message(format!(
+                        "`{name}` and another object would have the same name `{name_in_graphql}` in GraphQL"
+                    ))
                     .hint("rename one of the two")
                     .related(first.clone(), "the other object"),
             );
             continue;
         }
-        owners.insert(graphql, (path, is_custom));
+        used_names.insert(name_in_graphql, (path, is_custom));
     }
     findings
 }
@@ -88,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_names_of_graphql() {
+    fn names_become_names_that_graphql_accepts() {
         for (name, expected) in [
             ("createdAt", "createdAt"),
             ("a b", "a_b"),

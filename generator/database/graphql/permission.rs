@@ -1,19 +1,19 @@
-//! Permissions from `api` with the row filter of the convention, and the checks of `api`.
+//! Permissions that follow from `api` and from the convention about tenants, and the checks of `api`.
 
-use super::{Equal, Filter, Permission, Rule, TrackedTable};
+use super::{EqualsVariable, Filter, Permission, PermissionRule, TrackedTable};
 use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
 
-/// Session variable that names the tenant.
+/// The session variable with the id of the tenant.
 pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";
 
-/// Session variable that names the application.
+/// The session variable with the id of the application.
 pub const APP_VARIABLE: &str = "X-Hasura-Source-Account-Id";
 
-/// Returns the convention's column and the session variable that fills it.
-fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
+/// Returns the column by which the convention limits the rows of a table, and the session variable with its value.
+fn scope_column(table: &Table) -> Option<(&'static str, &'static str)> {
     match table.scope {
         Some(Scope::Tenant) => Some((TENANT_COLUMN, TENANT_VARIABLE)),
         Some(Scope::App) => Some((APP_COLUMN, APP_VARIABLE)),
@@ -22,23 +22,25 @@ fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
 }
 
 /// Adds the permissions of one role on one table.
-pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
-    let mut set = api.rows.clone();
-    if let Some((column, variable)) = owner(table) {
-        set.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
+pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
+    // Columns whose value a session variable determines: they limit the rows, and the role cannot write them.
+    let mut values = api.rows.clone();
+    if let Some((column, variable)) = scope_column(table) {
+        values.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
     }
-    let equal = |(column, value): (&SqlName, &SessionVariable)| (column.clone(), Equal { value: value.clone() });
-    let rows: Filter = set.iter().map(equal).collect();
-    let all: Vec<SqlName> =
+    let equals =
+        |(column, value): (&SqlName, &SessionVariable)| (column.clone(), EqualsVariable { value: value.clone() });
+    let rows: Filter = values.iter().map(equals).collect();
+    let visible: Vec<SqlName> =
         if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
-    let written = |column: &&SqlName| {
-        let own = |it: &Column| it.generated.is_none() && it.identity != Some(Identity::Always);
-        table.columns.get(*column).is_some_and(own) && !set.contains_key(*column)
+    let is_writable = |column: &&SqlName| {
+        let is_plain = |column: &Column| column.generated.is_none() && column.identity != Some(Identity::Always);
+        table.columns.get(*column).is_some_and(is_plain) && !values.contains_key(*column)
     };
-    let insert: Vec<SqlName> = all.iter().filter(written).cloned().collect();
-    let update = insert.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
-    let select = all.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
-    let mut give = |right: ApiRight, rule: Rule| {
+    let insertable: Vec<SqlName> = visible.iter().filter(is_writable).cloned().collect();
+    let updatable = insertable.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
+    let selectable = visible.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
+    let mut add = |right: ApiRight, rule: PermissionRule| {
         if api.may.contains(&right) {
             let permission = Permission { role: role.clone(), permission: rule };
             match right {
@@ -50,13 +52,28 @@ pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tr
         }
     };
     let (check, filter) = (Some(rows.clone()), Some(rows));
-    give(ApiRight::Select, Rule { columns: Some(select), filter: filter.clone(), ..Rule::default() });
-    give(ApiRight::Insert, Rule { check: check.clone(), set: set.clone(), columns: Some(insert), ..Rule::default() });
-    give(ApiRight::Update, Rule { check, columns: Some(update), filter: filter.clone(), ..Rule::default() });
-    give(ApiRight::Delete, Rule { filter, ..Rule::default() });
+    add(
+        ApiRight::Select,
+        PermissionRule { columns: Some(selectable), filter: filter.clone(), ..PermissionRule::default() },
+    );
+    add(
+        ApiRight::Insert,
+        PermissionRule {
+            check: check.clone(),
+            set: values.clone(),
+            columns: Some(insertable),
+            ..PermissionRule::default()
+        },
+    );
+    add(
+        ApiRight::Update,
+        PermissionRule { check, columns: Some(updatable), filter: filter.clone(), ..PermissionRule::default() },
+    );
+    add(ApiRight::Delete, PermissionRule { filter, ..PermissionRule::default() });
 }
 
-/// Returns findings about `api`: contradictions, and roles that would see rows that policies hide.
+/// Returns the findings about `api`: entries without effect, unknown columns, and roles that would see rows that a
+/// policy hides.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = super::naming::check(schema, root);
     for (name, table) in &schema.tables {
@@ -85,7 +102,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                     );
                 }
             }
-            if let Some((column, variable)) = owner(table)
+            if let Some((column, variable)) = scope_column(table)
                 && api.rows.contains_key(column)
             {
                 findings.push(
@@ -97,8 +114,8 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                 );
             }
             // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.
-            let own = |policy: &&SqlName| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
-            if let Some(policy) = table.policies.keys().find(own)
+            let is_custom = |policy: &&SqlName| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
+            if let Some(policy) = table.policies.keys().find(is_custom)
                 && api.rows.is_empty()
             {
                 findings.push(

@@ -11,6 +11,7 @@ use crate::database::snapshot::{Delta, Digests, Objects};
 use crate::values::Checked;
 
 impl MigrationName {
+    /// Returns the name `0007_orders` for the number 7 and the slug `orders`.
     pub fn numbered(number: usize, slug: &str) -> Result<Self, String> {
         Self::new(&format!("{number:04}_{slug}"))
     }
@@ -24,14 +25,14 @@ impl MigrationName {
     }
 }
 
-/// The relation of a migration to transactions.
+/// How the runner executes a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunMode {
-    /// In one transaction, together with its line in the ledger.
+    /// In one transaction, in which it also adds the migration to the ledger.
     Transaction,
-    /// Alone and outside of any transaction: builds this index. An invalid index from an interrupted run is dropped
-    /// first.
+    /// Outside of a transaction, because the migration only builds this index. An invalid index from an interrupted run
+    /// is dropped first.
     Index(ObjectName),
 }
 
@@ -45,7 +46,7 @@ pub struct PlanFile {
     pub from: Digest,
     /// Digest of the schema after the migration.
     pub to: Digest,
-    /// `(index, total)` among the migrations that make up one change; the index starts at 1.
+    /// `(index, total)` among the migrations of one change; the index starts at 1.
     pub part: (usize, usize),
     /// Whether it only removes extensions, which needs more rights than the owner of the tables has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -84,7 +85,8 @@ pub struct Migration {
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
 impl Migration {
-    /// Creates a migration from the steps of one group. `part` is `(index, total)` among the groups of the change.
+    /// Creates a migration from the steps of one group. `from` and `to` are the digests of the schema before and after
+    /// it; `part` is `(index, total)` among the groups of the change.
     pub(super) fn from_steps(
         name: MigrationName,
         steps: &[MigrationStep],
@@ -97,15 +99,15 @@ impl Migration {
             StepMode::Index(index) => RunMode::Index(index.clone()),
         };
         let header = if run == RunMode::Transaction { HEADER } else { "" };
-        let text = |body: Vec<String>| format!("{header}{}\n", body.join("\n"));
-        let up = text(steps.iter().map(|step| format!("\n-- {}\n{}", comment(&step.why), step.up)).collect());
+        let script = |body: Vec<String>| format!("{header}{}\n", body.join("\n"));
+        let up = script(steps.iter().map(|step| format!("\n-- {}\n{}", single_line(&step.why), step.up)).collect());
         let lossless = !steps.iter().any(|step| matches!(step.down, Down::Never(_)));
         let down = lossless.then(|| {
-            let back = steps.iter().rev().filter_map(|step| match &step.down {
-                Down::Sql(sql) => Some(format!("\n-- back: {}\n{sql}", comment(&step.why))),
+            let down_statements = steps.iter().rev().filter_map(|step| match &step.down {
+                Down::Sql(sql) => Some(format!("\n-- back: {}\n{sql}", single_line(&step.why))),
                 _ => None,
             });
-            text(back.collect())
+            script(down_statements.collect())
         });
         let privileged = steps.iter().all(|step| step.phase == Phase::Extensions);
         let steps = steps.iter().map(|step| StepFile {
@@ -134,7 +136,7 @@ impl Migration {
 
     /// Creates an empty migration for SQL of the user.
     pub fn handwritten(name: MigrationName, snapshot: &Objects) -> Migration {
-        let digest = Digests::of(snapshot).root();
+        let digest = Digests::of_objects(snapshot).root();
         Migration {
             name,
             up: format!("{HEADER}\n-- Write your statements here, then run `nself db sum`.\n"),
@@ -166,16 +168,17 @@ impl Migration {
         files
     }
 
-    pub(super) fn line(&self, before: &str) -> SumLine {
+    /// Returns the line of the migration in the sum file. `previous_chain` is the chained digest of the line before it.
+    pub(super) fn sum_line(&self, previous_chain: &str) -> SumLine {
         let up = sha256(self.up.as_bytes());
         let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()).to_string());
         let plan = sha256(&json::to_canonical(&self.plan));
-        let chain = sha256(format!("{before}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
+        let chain = sha256(format!("{previous_chain}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
         SumLine { name: self.name.clone(), up, chain }
     }
 }
 
 /// Returns a text as one line, for a comment in SQL.
-fn comment(text: &str) -> String {
+fn single_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }

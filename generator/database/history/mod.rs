@@ -57,10 +57,10 @@ fn finding_at(code: Code, file: &str) -> Diagnostic {
 impl History {
     /// Returns the lines of the sum file.
     pub fn sum(&self) -> Vec<SumLine> {
-        let mut before = String::new();
+        let mut previous_chain = String::new();
         let lines = self.migrations.iter().map(|migration| {
-            let line = migration.line(&before);
-            line.chain.as_str().clone_into(&mut before);
+            let line = migration.sum_line(&previous_chain);
+            line.chain.as_str().clone_into(&mut previous_chain);
             line
         });
         lines.collect()
@@ -75,31 +75,36 @@ impl History {
             .map_err(|error| malformed_file(&format!("{}/{SCHEMA}", database_folder(database)), error))
     }
 
-    /// Appends a migration for each group of steps that lead to the schema `new`.
+    /// Appends one migration for each group of steps. All groups together lead to the schema `new`.
     ///
     /// # Errors
     /// The reason why `slug` cannot be part of a migration's name.
     pub fn extend(&mut self, slug: &str, groups: &StepGroups, new: &Schema) -> Result<(), String> {
-        let next = snapshot::objects(new);
-        let changes = Delta::between(&self.snapshot, &next);
-        let mut digests = Digests::of(&self.snapshot);
-        let from = digests.root();
+        let new_objects = snapshot::objects(new);
+        let changes = Delta::between(&self.snapshot, &new_objects);
+        let mut digests = Digests::of_objects(&self.snapshot);
+        let digest_before = digests.root();
         digests.apply(&changes);
-        let to = digests.root();
-        let count = groups.len();
-        let start = self.migrations.len();
+        let digest_after = digests.root();
+        let group_count = groups.len();
+        let migration_count = self.migrations.len();
         for (i, steps) in groups.iter().enumerate() {
             let slug = if i == 0 { slug.to_owned() } else { format!("{slug}_{}", i + 1) };
-            let name = MigrationName::numbered(start + i + 1, &slug)?;
-            let last = i + 1 == count;
-            let mut migration =
-                Migration::from_steps(name, steps, &from, if last { &to } else { &from }, (i + 1, count));
-            if last {
+            let name = MigrationName::numbered(migration_count + i + 1, &slug)?;
+            let is_last = i + 1 == group_count;
+            let mut migration = Migration::from_steps(
+                name,
+                steps,
+                &digest_before,
+                if is_last { &digest_after } else { &digest_before },
+                (i + 1, group_count),
+            );
+            if is_last {
                 migration.plan.changes.clone_from(&changes);
             }
             self.migrations.push(migration);
         }
-        self.snapshot = next;
+        self.snapshot = new_objects;
         Ok(())
     }
 
@@ -111,7 +116,7 @@ impl History {
         }
         let sum: String = self.sum().iter().map(SumLine::text).collect();
         files.insert(SUM_FILE.into(), sum.into_bytes());
-        // Digests are of files with `\n` line endings.
+        // The sum file has digests of files with `\n` line endings, so git must not convert them.
         files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
         files
     }

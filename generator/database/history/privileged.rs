@@ -20,12 +20,12 @@ impl Migration {
 
     /// Returns whether the migration's statements remove these extensions and do nothing else.
     fn only_removes(&self, extensions: &BTreeSet<ExtensionName>) -> bool {
-        let words = self.up.lines().map(str::trim);
-        let statements =
-            words.filter(|line| !(line.is_empty() || line.starts_with("--") || line.starts_with("SET LOCAL ")));
+        let lines = self.up.lines().map(str::trim);
+        let statement_lines =
+            lines.filter(|line| !(line.is_empty() || line.starts_with("--") || line.starts_with("SET LOCAL ")));
         let expected: BTreeSet<String> = extensions.iter().map(|name| format!("DROP EXTENSION \"{name}\";")).collect();
-        let found: BTreeSet<String> = statements.map(str::to_owned).collect();
-        !expected.is_empty() && found == expected
+        let statements: BTreeSet<String> = statement_lines.map(str::to_owned).collect();
+        !expected.is_empty() && statements == expected
     }
 }
 
@@ -33,22 +33,22 @@ impl History {
     /// Returns the extensions that must exist before each migration. Extensions of a change are created before its
     /// first migration.
     pub fn required_extensions(&self) -> Vec<BTreeSet<ExtensionName>> {
-        let mut needed = vec![BTreeSet::new(); self.migrations.len()];
+        let mut required = vec![BTreeSet::new(); self.migrations.len()];
         for (i, migration) in self.migrations.iter().enumerate() {
-            let first = i.saturating_sub(migration.plan.part.0.saturating_sub(1));
-            needed[first].extend(snapshot::extensions(migration.plan.changes.set.keys()));
+            let first_of_change = i.saturating_sub(migration.plan.part.0.saturating_sub(1));
+            required[first_of_change].extend(snapshot::extensions(migration.plan.changes.set.keys()));
         }
-        needed
+        required
     }
 
     /// Returns a finding for each migration that claims the rights of a superuser and does more than remove
     /// extensions.
     pub(super) fn check_privileged(&self, database: &SqlIdent) -> impl Iterator<Item = Diagnostic> {
-        let wrong = self.migrations.iter().filter(|migration| {
+        let misused = self.migrations.iter().filter(|migration| {
             migration.plan.privileged
                 && (migration.is_handwritten() || !migration.only_removes(&migration.removed_extensions()))
         });
-        wrong.map(move |migration| {
+        misused.map(move |migration| {
             finding_at(
                 Code::MigrationPrivileged,
                 &format!("{}/{MIGRATIONS}/{}/plan.json", database_folder(database), migration.name),

@@ -18,6 +18,7 @@ fn with_unix_line_ends(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
 
+/// Returns the path of a migration's `plan.json`, for messages.
 fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
     format!("{}/{MIGRATIONS}/{migration}/plan.json", database_folder(database))
 }
@@ -71,14 +72,14 @@ impl History {
         }
         for (name, mut files) in migrations {
             let path_in_messages = |file: &str| format!("{}/{MIGRATIONS}/{name}/{file}", database_folder(database));
-            let parsed = MigrationName::new(name);
+            let migration_name = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
                 findings.push(
                     malformed_file(&path_in_messages(file), "this file does not belong here").hint("move it elsewhere"),
                 );
             }
-            match (parsed, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
+            match (migration_name, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
                 (Ok(name), Some(up), Some(Ok(plan))) => {
                     let down = down.map(|bytes| with_unix_line_ends(bytes));
                     history.migrations.push(Migration { name, up: with_unix_line_ends(up), down, plan });
@@ -117,7 +118,7 @@ impl History {
             digests.apply(&migration.plan.changes);
         }
         if findings.is_empty() {
-            for path in digests.differing(&Digests::of(&self.snapshot)) {
+            for path in digests.differing(&Digests::of_objects(&self.snapshot)) {
                 let file = format!("{}/{SCHEMA}/{path}.json", database_folder(database));
                 findings.push(tampered_file(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
@@ -169,8 +170,8 @@ impl History {
         })
     }
 
-    /// Returns findings about SQL that the runner cannot apply: syntax errors, transaction control, and statements that need
-    /// rights which the runner does not have.
+    /// Returns findings about SQL that the runner cannot apply: syntax errors, transaction control, and statements that
+    /// need rights which the runner does not have.
     pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
         let mut findings: Vec<Diagnostic> = self.check_privileged(database).collect();
         for migration in &self.migrations {

@@ -8,7 +8,8 @@ use crate::values::Checked;
 use crate::values::SqlIdent;
 use crate::values::plugin_names::database_folder;
 
-/// A line of the sum file: name, digest of `up.sql`, digest of the migration's files and all earlier lines.
+/// A line of the sum file: `0007_orders up:DIGEST chain:DIGEST`. `up` is the digest of `up.sql`; `chain` is the digest
+/// of the migration's files and all earlier lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SumLine {
     pub name: MigrationName,
@@ -22,29 +23,30 @@ pub fn sha256(bytes: &[u8]) -> Sum {
 }
 
 impl SumLine {
+    /// Returns the line with its line break.
     pub fn text(&self) -> String {
         format!("{} up:{} chain:{}\n", self.name, self.up, self.chain)
     }
 
     /// Parses a sum file; `None` if a line is malformed.
     pub fn parse(text: &str) -> Option<Vec<SumLine>> {
-        let line = |line: &str| {
+        let parse_line = |line: &str| {
             let mut parts = line.split(' ');
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
-            let sum = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
-            let (up, chain) = (sum(up, "up:")?, sum(chain, "chain:")?);
+            let parse_digest = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
+            let (up, chain) = (parse_digest(up, "up:")?, parse_digest(chain, "chain:")?);
             let name = MigrationName::new(name).ok()?;
             parts.next().is_none().then_some(SumLine { name, up, chain })
         };
-        text.lines().filter(|text| !text.is_empty()).map(line).collect()
+        text.lines().filter(|line| !line.is_empty()).map(parse_line).collect()
     }
 }
 
 /// Checks that a history extends its base: every line of the base must be unchanged. Returns a finding about the
 /// first difference.
-pub fn check_extends(database: &SqlIdent, base: &[SumLine], now: &[SumLine]) -> Option<Diagnostic> {
-    let mut lines = base.iter().zip(now.iter().map(Some).chain(std::iter::repeat(None)));
-    let (old, new) = lines.find(|(old, new)| Some(*old) != *new)?;
+pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[SumLine]) -> Option<Diagnostic> {
+    let mut pairs = base.iter().zip(current.iter().map(Some).chain(std::iter::repeat(None)));
+    let (old, new) = pairs.find(|(old, new)| Some(*old) != *new)?;
     let message = match new {
         Some(new) if new.name == old.name => format!("{} differs from the base", new.name),
         Some(new) => format!("the order of migrations changed: {} is where the base has {}", new.name, old.name),
@@ -81,7 +83,7 @@ mod tests {
         let database = SqlIdent::new("shop").unwrap();
         let (a, b, c) = (line("0001_a", "a"), line("0002_b", "b"), line("0002_c", "c"));
         let message = |base: &[SumLine], now: &[SumLine]| {
-            check_extends(&database, base, now).map(|finding| finding.message).unwrap_or_default()
+            check_base_unchanged(&database, base, now).map(|finding| finding.message).unwrap_or_default()
         };
         assert_eq!(message(std::slice::from_ref(&a), &[a.clone(), b.clone()]), "");
         assert_eq!(message(&[a.clone(), b.clone()], std::slice::from_ref(&a)), "0002_b of the base is missing");

@@ -6,7 +6,8 @@ mod names;
 pub mod nickel;
 pub mod sql;
 
-/// Something that cannot be imported, or a note about something that is left out. Lines and columns count from 1.
+/// A part of the input that cannot be imported, or a note about a part that is left out. Lines and columns count
+/// from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImportFinding {
     pub line: usize,

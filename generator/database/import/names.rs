@@ -4,13 +4,13 @@
 use crate::database::model::{LONGEST_NAME, ObjectName, SqlName, prefix};
 use crate::values::Checked;
 
-/// Returns `table_part_label`. A name that is too long is truncated as the server does: the longer of table and part
-/// loses its end.
+/// Returns `table_part_label`, such as `orders_customer_id_fkey`. A name that is too long is shortened as the server
+/// does it: characters are removed from the end of the table or of the part, whichever is longer.
 pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
-    let room = LONGEST_NAME - label.len() - 1 - usize::from(part.is_some());
+    let available_bytes = LONGEST_NAME - label.len() - 1 - usize::from(part.is_some());
     let mut table_length = table.len();
     let mut part_length = part.map_or(0, str::len);
-    while table_length + part_length > room {
+    while table_length + part_length > available_bytes {
         *(if table_length > part_length { &mut table_length } else { &mut part_length }) -= 1;
     }
     let table = prefix(table, table_length);
@@ -20,18 +20,18 @@ pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
     }
 }
 
-/// Returns the first default name that is not taken, with a number after its label if necessary.
-pub fn free_default_name(table: &str, part: Option<&str>, label: &str, taken: impl Fn(&str) -> bool) -> String {
+/// Returns the default name, or the first name with a number after its label (`orders_key1`) that is not taken.
+pub fn free_default_name(table: &str, part: Option<&str>, label: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (1..).map(|number: usize| default_name(table, part, &format!("{label}{number}")));
-    std::iter::once(default_name(table, part, label)).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+    std::iter::once(default_name(table, part, label)).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
 }
 
 /// Returns the default name of a table's constraint or index.
 ///
 /// # Errors
-/// If the parts do not form a name.
-pub fn default_part_name(table: &ObjectName, parts: &[&str], what: &str) -> Result<SqlName, String> {
-    SqlName::new(&default_name(table.name(), Some(&parts.join("_")), what))
+/// The parts do not form a valid name.
+pub fn default_part_name(table: &ObjectName, parts: &[&str], label: &str) -> Result<SqlName, String> {
+    SqlName::new(&default_name(table.name(), Some(&parts.join("_")), label))
 }
 
 #[cfg(test)]

@@ -7,20 +7,20 @@ use serde_json::Value;
 use crate::artifact::json;
 use crate::database::model::Schema;
 
-/// Maximum width of a record or list on one line.
-const WIDTH: usize = 110;
-/// Step of a path for an item of a list.
+/// Maximum width, in characters, of a line with a whole record or list.
+const MAX_WIDTH: usize = 110;
+/// Stands for any item of a list in a path.
 const ITEM: &str = "*";
 
 /// Returns the Nickel source of a definition.
 pub fn write(schema: &Schema) -> String {
     let mut out = String::new();
-    value(&json::tree(schema), &mut Vec::new(), &mut out);
+    write_value(&json::tree(schema), &mut Vec::new(), &mut out);
     out.push('\n');
     out
 }
 
-/// Returns whether the text at a path is an enum tag in Nickel.
+/// Returns whether the text at a path is an enum tag in Nickel: `row_security = 'Forced`, not `"Forced"`.
 fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
@@ -42,22 +42,23 @@ fn is_tag(path: &[&str]) -> bool {
     )
 }
 
-/// Writes a value on one line if it fits, otherwise on several lines.
-fn value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) {
+/// Writes a value on one line if it fits, otherwise on several lines. The definition and its groups, such as `tables`,
+/// always have several lines.
+fn write_value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) {
     let depth = path.len();
-    let pad = "  ".repeat(depth + 1);
+    let indentation = "  ".repeat(depth + 1);
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            let short = inline(value, path);
-            if depth >= 2 && fits(&short, depth) {
-                out.push_str(&short);
+            let one_line = value_on_one_line(value, path);
+            if depth >= 2 && fits(&one_line, depth) {
+                out.push_str(&one_line);
                 return;
             }
             out.push_str("{\n");
             for (key, field) in fields {
-                let _ = write!(out, "{pad}{} = ", name(key));
+                let _ = write!(out, "{indentation}{} = ", field_name(key));
                 path.push(key);
-                self::value(field, path, out);
+                write_value(field, path, out);
                 path.pop();
                 out.push_str(",\n");
             }
@@ -65,98 +66,104 @@ fn value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) {
             out.push('}');
         }
         Value::Array(items) => {
-            let short = inline(value, path);
-            if fits(&short, depth) {
-                out.push_str(&short);
+            let one_line = value_on_one_line(value, path);
+            if fits(&one_line, depth) {
+                out.push_str(&one_line);
                 return;
             }
             out.push_str("[\n");
             path.push(ITEM);
             for item in items {
-                out.push_str(&pad);
-                self::value(item, path, out);
+                out.push_str(&indentation);
+                write_value(item, path, out);
                 out.push_str(",\n");
             }
             path.pop();
             out.push_str(&"  ".repeat(depth));
             out.push(']');
         }
-        Value::String(text) if !is_tag(path) => match block(text, &pad) {
-            Some(block) => out.push_str(&block),
-            None => out.push_str(&quoted(text)),
+        Value::String(text) if !is_tag(path) => match multi_line_string(text, &indentation) {
+            Some(string) => out.push_str(&string),
+            None => out.push_str(&quoted_string(text)),
         },
-        other => out.push_str(&inline(other, path)),
+        other => out.push_str(&value_on_one_line(other, path)),
     }
 }
 
-fn fits(short: &str, depth: usize) -> bool {
-    short.len() + depth * 2 < WIDTH && !short.contains("\\n")
+/// Returns whether a value fits on one line. A text with line breaks never does: it is written as a multi-line string.
+fn fits(one_line: &str, depth: usize) -> bool {
+    one_line.len() + depth * 2 < MAX_WIDTH && !one_line.contains("\\n")
 }
 
-fn inline<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
-    let tag = is_tag(path);
-    let mut inner = |step: &'a str, value: &'a Value| {
+/// Returns a value on one line: `{ type = "text", nullable = true }`.
+fn value_on_one_line<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
+    let is_tag = is_tag(path);
+    let mut inner_value = |step: &'a str, value: &'a Value| {
         path.push(step);
-        let text = inline(value, path);
+        let text = value_on_one_line(value, path);
         path.pop();
         text
     };
     match value {
-        Value::String(text) if tag => format!("'{text}"),
-        Value::String(text) => quoted(text),
+        Value::String(text) if is_tag => format!("'{text}"),
+        Value::String(text) => quoted_string(text),
         Value::Array(items) => {
-            let all: Vec<String> = items.iter().map(|item| inner(ITEM, item)).collect();
-            format!("[{}]", all.join(", "))
+            let items: Vec<String> = items.iter().map(|item| inner_value(ITEM, item)).collect();
+            format!("[{}]", items.join(", "))
         }
-        Value::Object(all) if all.is_empty() => "{}".into(),
-        Value::Object(all) => {
-            let all: Vec<String> =
-                all.iter().map(|(key, value)| format!("{} = {}", name(key), inner(key, value))).collect();
-            format!("{{ {} }}", all.join(", "))
+        Value::Object(fields) if fields.is_empty() => "{}".into(),
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| format!("{} = {}", field_name(key), inner_value(key, value)))
+                .collect();
+            format!("{{ {} }}", fields.join(", "))
         }
         other => other.to_string(),
     }
 }
 
-/// Returns a multi-line string, or `None` if Nickel would not read the same text: it removes the common indentation
-/// of the lines, and blank lines have none.
-fn block(text: &str, pad: &str) -> Option<String> {
+/// Returns a multi-line string, or `None` if Nickel would read a different text from it. Nickel removes the indentation
+/// that all lines have in common; blank lines are not indented.
+fn multi_line_string(text: &str, indentation: &str) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
-    let filled = || lines.iter().filter(|line| !line.is_empty());
-    let safe = lines.len() > 1
-        && filled().any(|line| !line.starts_with([' ', '\t']))
-        && !filled().any(|line| line.trim().is_empty() || line.contains('\r'))
-        && !text.contains("\"%");
-    if !safe {
+    let nonempty_lines = || lines.iter().filter(|line| !line.is_empty());
+    // Without such a line, Nickel would also remove indentation of the text itself.
+    let has_unindented_line = nonempty_lines().any(|line| !line.starts_with([' ', '\t']));
+    let has_changed_line = nonempty_lines().any(|line| line.trim().is_empty() || line.contains('\r'));
+    let ends_early = text.contains("\"%");
+    if lines.len() < 2 || !has_unindented_line || has_changed_line || ends_early {
         return None;
     }
     // Use one `%` more than the longest run in the text, so that no run can be read as interpolation.
-    let signs = "%".repeat(text.split(|c| c != '%').map(str::len).max().unwrap_or(0) + 1);
-    let mut out = format!("m{signs}\"\n");
+    let percent_signs = "%".repeat(text.split(|c| c != '%').map(str::len).max().unwrap_or(0) + 1);
+    let mut out = format!("m{percent_signs}\"\n");
     for line in &lines {
         if !line.is_empty() {
-            out.push_str(pad);
+            out.push_str(indentation);
             out.push_str(line);
         }
         out.push('\n');
     }
-    out.push_str(pad.get(2..).unwrap_or_default());
-    Some(out + "\"" + &signs)
+    // The closing quote is one level (two spaces) to the left of the text.
+    out.push_str(indentation.get(2..).unwrap_or_default());
+    Some(out + "\"" + &percent_signs)
 }
 
-/// Keywords of Nickel, which need quotes as field names.
-const WORDS: [&str; 16] = [
+/// Keywords of Nickel. As names of fields they need quotes.
+const KEYWORDS: [&str; 16] = [
     "let", "in", "if", "then", "else", "fun", "import", "match", "forall", "rec", "null", "true", "false", "include",
     "merge", "or",
 ];
 
-fn name(key: &str) -> String {
-    let plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+/// Returns the name of a field, in quotes if Nickel needs them.
+fn field_name(key: &str) -> String {
+    let is_plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if plain && !WORDS.contains(&key) { key.to_owned() } else { quoted(key) }
+    if is_plain && !KEYWORDS.contains(&key) { key.to_owned() } else { quoted_string(key) }
 }
 
-fn quoted(text: &str) -> String {
+fn quoted_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

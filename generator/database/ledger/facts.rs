@@ -1,20 +1,21 @@
-//! The facts of a server's catalog, and the differences between two catalogs.
+//! The facts in a server's catalog, and the differences between two catalogs. A fact is a line about one object: its
+//! kind, its name and a property, such as `column`, `public.orders.id`, `bigint t`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::values::SqlIdent;
 
-/// The facts of a database.
+/// The facts in the catalog of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogFacts {
     /// The server's major version, `:` and 32 hexadecimal digits.
     digest: String,
-    /// Maps kind and name of an object to its facts, each with the number of times it occurs.
-    all: BTreeMap<(String, String), BTreeMap<String, usize>>,
+    /// Maps kind and name of an object to its properties, each with the number of its occurrences.
+    properties_by_object: BTreeMap<(String, String), BTreeMap<String, usize>>,
 }
 
-/// Maximum length of the facts that a message repeats.
-const SHORT: usize = 80;
+/// Maximum length, in bytes, of the properties that a message repeats.
+const MAX_QUOTED_LENGTH: usize = 80;
 
 impl CatalogFacts {
     /// Parses a server's answer to [`super::facts`]; `None` if it is malformed.
@@ -22,98 +23,104 @@ impl CatalogFacts {
         let mut lines = answer.lines();
         let digest = lines.next()?.to_owned();
         let (major, sum) = digest.split_once(':')?;
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if sum.len() != 32 || !digits(sum) || !digits(major) {
+        let is_hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if sum.len() != 32 || !is_hexadecimal(sum) || !is_hexadecimal(major) {
             return None;
         }
-        let mut all: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        let mut properties_by_object: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for line in lines {
-            let mut parts = line.splitn(3, '\t').map(str::to_owned);
-            let (kind, name, what) = (parts.next()?, parts.next()?, parts.next()?);
-            *all.entry((kind, name)).or_default().entry(what).or_default() += 1;
+            let mut fields = line.splitn(3, '\t').map(str::to_owned);
+            let (kind, name, property) = (fields.next()?, fields.next()?, fields.next()?);
+            *properties_by_object.entry((kind, name)).or_default().entry(property).or_default() += 1;
         }
-        Some(CatalogFacts { digest, all })
+        Some(CatalogFacts { digest, properties_by_object })
     }
 
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Returns a sentence for each object whose facts differ; empty if the catalogs are equal. Rights that the setup job
-    /// gives to the owner and to `guests` are not compared.
+    /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Rights that the
+    /// setup job grants to the owner of the database, and to the roles of services (`guests`), are not compared.
     pub fn differences(&self, migrations: &CatalogFacts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
-        let none = BTreeMap::new();
-        let mut lacking: BTreeSet<String> = BTreeSet::new();
-        let mut found = Vec::new();
-        let keys: BTreeSet<&(String, String)> = self.all.keys().chain(migrations.all.keys()).collect();
-        let relation = |kind: &str| ["table", "view", "materialized view", "composite"].contains(&kind);
-        for (kind, name) in keys.iter().filter(|(kind, _)| relation(kind)) {
+        let no_properties = BTreeMap::new();
+        let mut one_sided_tables: BTreeSet<String> = BTreeSet::new();
+        let mut differences = Vec::new();
+        let keys: BTreeSet<&(String, String)> =
+            self.properties_by_object.keys().chain(migrations.properties_by_object.keys()).collect();
+        let has_columns = |kind: &str| ["table", "view", "materialized view", "composite"].contains(&kind);
+        // Columns of a table that only one side has are not reported, only the table.
+        for (kind, name) in keys.iter().filter(|(kind, _)| has_columns(kind)) {
             let key = (kind.clone(), name.clone());
-            if self.all.contains_key(&key) != migrations.all.contains_key(&key) {
-                lacking.insert(format!("{name}."));
+            if self.properties_by_object.contains_key(&key) != migrations.properties_by_object.contains_key(&key) {
+                one_sided_tables.insert(format!("{name}."));
             }
         }
         for key in keys {
-            let (here, there) = (self.all.get(key).unwrap_or(&none), migrations.all.get(key).unwrap_or(&none));
+            let (on_server, in_migrations) = (
+                self.properties_by_object.get(key).unwrap_or(&no_properties),
+                migrations.properties_by_object.get(key).unwrap_or(&no_properties),
+            );
             let (kind, name) = key;
-            // Skip columns of a table that exists on one side only.
-            if here == there || lacking.iter().any(|table| name.starts_with(table)) {
+            if on_server == in_migrations || one_sided_tables.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
-            let only = |these: &BTreeMap<String, usize>, those: &BTreeMap<String, usize>| -> Vec<String> {
-                let alone = these.iter().filter(|(what, count)| those.get(*what) != Some(*count));
-                let alone = alone
-                    .map(|(what, _)| what.clone())
-                    .filter(|what| !is_initial_right(kind, name, what, owner, guests));
-                alone.collect()
+            let differing = |these: &BTreeMap<String, usize>, those: &BTreeMap<String, usize>| -> Vec<String> {
+                let unmatched = these.iter().filter(|(property, count)| those.get(*property) != Some(*count));
+                let unmatched = unmatched
+                    .map(|(property, _)| property.clone())
+                    .filter(|property| !is_initial_right(kind, name, property, owner, guests));
+                unmatched.collect()
             };
-            let (here, there) = (only(here, there), only(there, here));
-            let quoted = |what: &[String]| {
-                let text = what.iter().map(|what| what.trim_end()).collect::<Vec<_>>().join(", ");
-                if text.is_empty() || text.len() > SHORT { String::new() } else { format!(" (`{text}`)") }
+            let (on_server, in_migrations) = (differing(on_server, in_migrations), differing(in_migrations, on_server));
+            let quote = |properties: &[String]| {
+                let text = properties.iter().map(|property| property.trim_end()).collect::<Vec<_>>().join(", ");
+                if text.is_empty() || text.len() > MAX_QUOTED_LENGTH { String::new() } else { format!(" (`{text}`)") }
             };
-            found.extend(match (here.is_empty(), there.is_empty()) {
+            differences.extend(match (on_server.is_empty(), in_migrations.is_empty()) {
                 (true, true) => None,
-                (false, true) => Some(format!("the {kind} {name}{} is on the server only", quoted(&here))),
-                (true, false) => Some(format!("the {kind} {name}{} is not on the server", quoted(&there))),
-                (false, false) => match (quoted(&here), quoted(&there)) {
-                    (here, there) if here.is_empty() || there.is_empty() => {
+                (false, true) => Some(format!("the {kind} {name}{} is on the server only", quote(&on_server))),
+                (true, false) => Some(format!("the {kind} {name}{} is not on the server", quote(&in_migrations))),
+                (false, false) => match (quote(&on_server), quote(&in_migrations)) {
+                    (on_server, in_migrations) if on_server.is_empty() || in_migrations.is_empty() => {
                         Some(format!("the {kind} {name} differs between the server and the migrations"))
                     }
-                    (here, there) => {
-                        Some(format!("the {kind} {name} differs: the server has{here}, the migrations have{there}"))
-                    }
+                    (on_server, in_migrations) => Some(format!(
+                        "the {kind} {name} differs: the server has{on_server}, the migrations have{in_migrations}"
+                    )),
                 },
             });
         }
-        found
+        differences
     }
 }
 
-/// Returns whether a fact is a right that the setup job gives: the owner's rights on `public`,
-/// the use of `public` for every role that connects, and the guests' rights on rows.
-fn is_initial_right(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
-    let mut words = what.split(' ');
-    let mut letter = "";
+/// Returns whether a property is a right that the setup job grants: the owner's rights on `public`, the use of `public`
+/// by every role that may connect, and the guests' rights on rows. The property is `role PRIVILEGE`; for a default
+/// privilege, the kind of object as in `pg_default_acl` comes first: `r` tables, `S` sequences, `n` schemas.
+fn is_initial_right(kind: &str, name: &str, property: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
+    let mut words = property.split(' ');
+    let mut object_kind = "";
     if kind == "default privilege" && name == "*" {
-        letter = words.next().unwrap_or_default();
+        object_kind = words.next().unwrap_or_default();
     } else if kind != "grant" {
         return false;
     }
     let (role, privilege) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    // A third word, `*`, means that the role may grant the privilege to others.
     if words.next().is_some() {
         return false;
     }
     if name == "schema public" && (role == owner || privilege == "USAGE") {
         return true;
     }
-    let of_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
-    let of_numbers = ["SELECT", "USAGE"].contains(&privilege);
-    let is_initial = match (letter, name.split(' ').next().unwrap_or_default()) {
-        ("r", _) => of_rows,
-        ("S", _) => of_numbers,
+    let is_on_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
+    let is_on_sequences = ["SELECT", "USAGE"].contains(&privilege);
+    let is_initial = match (object_kind, name.split(' ').next().unwrap_or_default()) {
+        ("r", _) => is_on_rows,
+        ("S", _) => is_on_sequences,
         ("n", _) | ("", "schema") => privilege == "USAGE",
-        ("", "relation") => of_rows || of_numbers,
+        ("", "relation") => is_on_rows || is_on_sequences,
         _ => false,
     };
     is_initial && guests.iter().any(|guest| guest.as_str() == role)
@@ -148,16 +155,16 @@ mod tests {
             "grant\tschema public\tshop CREATE",
             "grant\tschema public\tother CREATE",
         ]);
-        let none = BTreeSet::new();
+        let no_guests = BTreeSet::new();
         let migrations = facts(&[
             "table\tpublic.a\tp",
             "column\tpublic.a.id\tbigint t",
             "column\tpublic.a.note\ttext t",
             "view\tpublic.c\tSELECT 1",
         ]);
-        assert_eq!(server.differences(&server, "shop", &none), [""; 0]);
+        assert_eq!(server.differences(&server, "shop", &no_guests), [""; 0]);
         assert_eq!(
-            server.differences(&migrations, "shop", &none),
+            server.differences(&migrations, "shop", &no_guests),
             [
                 "the column public.a.note differs: the server has (`text f`), the migrations have (`text t`)",
                 "the grant schema public (`other CREATE`) is on the server only",
@@ -166,6 +173,7 @@ mod tests {
             ]
         );
     }
+
     #[test]
     fn rights_of_the_initialization_script_are_not_differences() {
         let bare = facts(&["table\tpublic.a\tp"]);

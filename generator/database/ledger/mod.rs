@@ -1,4 +1,4 @@
-//! The ledger that a server keeps in its schema `nself`: the applied migrations, and the digest of the resulting
+//! The ledger: tables in the schema `nself` of a server, with the applied migrations and the digest of the resulting
 //! catalog. The generated runner and `db baseline` write it with the same statements, which are in this folder.
 
 mod facts;
@@ -14,8 +14,8 @@ use super::history::SumLine;
 
 pub use facts::CatalogFacts;
 
-/// Placeholders and the statements that replace them.
-const TEXTS: [(&str, &str); 8] = [
+/// Placeholders, and the statements that replace them.
+const STATEMENTS: [(&str, &str); 8] = [
     // Settings of a session. Fails if the connection goes through a pooler.
     ("@SESSION@", include_str!("session.sql")),
     // Fails on a standby, and if the session's role is not the owner of the database or could gain more rights.
@@ -24,6 +24,7 @@ const TEXTS: [(&str, &str); 8] = [
     ("@APPLY@", include_str!("apply.sql")),
     // Fails if the session has lost the lock; a pooler may have given it a different server process.
     ("@HELD@", include_str!("held.sql")),
+    // Creates the tables of the ledger, unless they exist.
     ("@TABLES@", include_str!("tables.sql")),
     // Fails if a different role owns objects.
     ("@OWNED@", include_str!("owned.sql")),
@@ -35,7 +36,9 @@ const TEXTS: [(&str, &str); 8] = [
 
 /// Replaces the placeholders in a text with the statements of the ledger. No statement is built from names.
 pub fn insert_statements(text: &str) -> String {
-    let text = TEXTS.iter().fold(text.to_owned(), |text, (sign, statements)| text.replace(sign, statements.trim_end()));
+    let text = STATEMENTS
+        .iter()
+        .fold(text.to_owned(), |text, (placeholder, statements)| text.replace(placeholder, statements.trim_end()));
     let text = text.replace("@PRINTED@", &settings::clauses());
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
 }
@@ -49,8 +52,8 @@ pub fn facts() -> String {
 /// Returns a script that runs each text of statements separately, with the search path of the project.
 pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
     let mut text = insert_statements("@APPLY@\n");
-    for (sql, alone) in statements {
-        text.push_str(&applied(sql, alone));
+    for (sql, run_in) in statements {
+        text.push_str(&run_call(sql, run_in));
     }
     text
 }
@@ -64,17 +67,17 @@ pub enum RunIn {
 
 /// Returns the call that runs statements. They are encoded as base64, whose characters neither psql nor SQL
 /// interprets.
-fn applied(sql: &str, alone: RunIn) -> String {
-    let file = format!("pg_catalog.decode('{}', 'base64')", STANDARD.encode(sql));
-    let run = match alone {
-        RunIn::Transaction => format!("SELECT pg_temp.nself_apply({file}) \\g /dev/null\n"),
-        RunIn::NoTransaction => format!("SELECT pg_catalog.convert_from({file}, 'UTF8') \\gexec\n"),
+fn run_call(sql: &str, run_in: RunIn) -> String {
+    let decoded = format!("pg_catalog.decode('{}', 'base64')", STANDARD.encode(sql));
+    let call = match run_in {
+        RunIn::Transaction => format!("SELECT pg_temp.nself_apply({decoded}) \\g /dev/null\n"),
+        RunIn::NoTransaction => format!("SELECT pg_catalog.convert_from({decoded}, 'UTF8') \\gexec\n"),
     };
-    format!("SET search_path = public;\n{run}RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\n")
+    format!("SET search_path = public;\n{call}RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\n")
 }
 
-/// Returns a script that fills an empty ledger as if these migrations had run. It fails without any change unless the
-/// catalog still has this digest.
+/// Returns a script that fills an empty ledger as if these migrations had run. If the catalog no longer has the given
+/// digest, the script fails and changes nothing.
 pub fn baseline(lines: &[SumLine], catalog: &CatalogFacts) -> String {
     let mut rows = String::new();
     for (number, SumLine { name, up, chain }) in (1..).zip(lines) {

@@ -1,9 +1,9 @@
-//! Settings of a server, database or role that affect how a session prints stored values and parses text. To compare
-//! two servers, the sessions of both use the same settings.
+//! Settings that affect how a session prints stored values and parses text. A server, database or role can have its own
+//! values, so to compare two servers, the sessions of both use the same values.
 
 use std::fmt::Write;
 
-/// Settings for printing expressions, each with the value that most servers have. `lc_monetary` is the last one.
+/// Settings for printing expressions, each with the value that most servers have.
 const OUTPUT_SETTINGS: [(&str, &str); 8] = [
     ("bytea_output", "hex"),
     ("datestyle", "ISO,MDY"),
@@ -30,8 +30,8 @@ pub fn options() -> String {
     OUTPUT_SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ")
 }
 
-/// Returns the options for a definition that is written to a file. They do not set `lc_monetary`, so that amounts keep
-/// the currency of the server.
+/// Returns the libpq options for reading a definition that is written to a file. They do not set `lc_monetary`, so that
+/// amounts of money keep the currency of the server.
 pub fn options_to_keep() -> String {
     let options = OUTPUT_SETTINGS.iter().filter(|(name, _)| *name != "lc_monetary");
     options.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
@@ -63,17 +63,17 @@ impl InputSettings {
 
     /// Parses a server's answer. Values with characters that no setting has are ignored.
     pub fn read(answer: &str) -> InputSettings {
-        let plain = |sign: char| sign.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(sign);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(c);
         let values = answer.lines().filter_map(|line| {
             let (name, value) = line.split_once('\t')?;
-            let name = INPUT_SETTINGS.into_iter().find(|known| *known == name)?;
-            value.chars().all(plain).then(|| (name, value.to_owned()))
+            let name = INPUT_SETTINGS.into_iter().find(|setting| *setting == name)?;
+            value.chars().all(is_plain).then(|| (name, value.to_owned()))
         });
         InputSettings(values.collect())
     }
 
-    /// Returns statements that apply the settings to a session of a different server. A server that does not know a
-    /// value keeps its own.
+    /// Returns statements that apply the values to a session of a different server. A server that does not know a value
+    /// keeps its own.
     pub fn statements(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.0 {
@@ -94,12 +94,12 @@ mod tests {
     fn an_answer_of_a_server_cannot_inject_sql() {
         let answer = "timezone\tAmerica/Argentina/Buenos_Aires\ndatestyle\tISO, MDY\nlc_monetary\t'; DROP TABLE x --\n\
                       lc_monetary\ta\\! id\nsearch_path\tother\n\\! id\nxmloption";
-        let said = InputSettings::read(answer);
+        let settings = InputSettings::read(answer);
         assert_eq!(
-            said.0,
+            settings.0,
             [("timezone", "America/Argentina/Buenos_Aires".to_owned()), ("datestyle", "ISO, MDY".to_owned())]
         );
-        assert_eq!(said.statements().lines().count(), 2);
+        assert_eq!(settings.statements().lines().count(), 2);
         assert_eq!(InputSettings::read("").statements(), "");
     }
 }

@@ -1,4 +1,5 @@
-//! Finds the objects that a change affects although their own definitions may be unchanged.
+//! Finds the objects that a migration must recreate because they depend on a change, even if their own definitions are
+//! unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,129 +9,139 @@ use super::rename::RenamedSchema;
 use crate::database::identifiers::{mentions, words};
 use crate::database::model::*;
 
-/// Objects that are recreated, and tables whose columns change.
+/// Objects that are recreated, and tables and columns that change.
 #[derive(Default)]
 pub struct Affected {
-    /// Columns whose type changes, by table.
-    types: BTreeMap<ObjectName, BTreeSet<SqlName>>,
-    /// Generated columns that are dropped and added, by table.
+    /// Columns whose type or collation changes, by table.
+    retyped: BTreeMap<ObjectName, BTreeSet<SqlName>>,
+    /// Generated columns that are dropped and added again, by table.
     regenerated: BTreeMap<ObjectName, BTreeSet<SqlName>>,
     /// Enumerations that are recreated.
-    pub rebuilt: BTreeSet<ObjectName>,
-    /// Views and functions that are dropped and created.
-    pub routines: BTreeSet<ObjectName>,
+    pub rebuilt_enumerations: BTreeSet<ObjectName>,
+    /// Views and functions that are dropped and created again.
+    pub recreated_routines: BTreeSet<ObjectName>,
     /// Tables whose columns change.
-    tables: BTreeSet<ObjectName>,
+    changed_tables: BTreeSet<ObjectName>,
 }
 
 impl Affected {
     pub fn new(renamed: &RenamedSchema, new: &Schema, graph: &Graph) -> Self {
         let old = &renamed.schema;
-        let mut affected =
-            Affected { tables: renamed.tables.clone(), rebuilt: rebuilt_enumerations(old, new), ..Affected::default() };
+        let mut affected = Affected {
+            changed_tables: renamed.affected_tables.clone(),
+            rebuilt_enumerations: rebuilt_enumerations(old, new),
+            ..Affected::default()
+        };
         for (name, table) in &old.tables {
             if let Some(new) = new.tables.get(name) {
                 affected.compare_columns(name, table, new);
             }
         }
-        affected.routines = changed_routines(old, new);
-        affected.routines.extend(functions_with_old_names(renamed, new));
+        affected.recreated_routines = changed_routines(old, new);
+        affected.recreated_routines.extend(functions_with_old_names(renamed, new));
         affected.add_dependent_routines(old, new, graph);
         affected
     }
 
-    /// Records the columns of a table that change their type or are generated again.
+    /// Records a table whose columns change, and the columns that are retyped or generated again.
     fn compare_columns(&mut self, name: &ObjectName, old: &Table, new: &Table) {
         if old.columns.keys().ne(new.columns.keys()) {
-            self.tables.insert(name.clone());
+            self.changed_tables.insert(name.clone());
         }
-        let both = || old.columns.iter().map(|(column, old)| (column, old, new.columns.get(column)));
-        let retyped = |old: &Column, new: Option<&Column>| {
-            new.is_some_and(|new| new.kind != old.kind || new.collation != old.collation) || self.rebuilds(&old.kind)
+        let column_pairs = || old.columns.iter().map(|(column, old)| (column, old, new.columns.get(column)));
+        let is_retyped = |old: &Column, new: Option<&Column>| {
+            new.is_some_and(|new| new.kind != old.kind || new.collation != old.collation) || self.is_rebuilt(&old.kind)
         };
-        let types: BTreeSet<SqlName> =
-            both().filter(|(_, old, new)| retyped(old, *new)).map(|(column, ..)| column.clone()).collect();
-        let regenerates = |old: &Column, new: Option<&Column>| {
+        let retyped_columns: BTreeSet<SqlName> =
+            column_pairs().filter(|(_, old, new)| is_retyped(old, *new)).map(|(column, ..)| column.clone()).collect();
+        // A generated column is computed again if its definition changes or a column in its expression is retyped.
+        let is_regenerated = |old: &Column, new: Option<&Column>| {
             let Some(expression) = &old.generated else { return false };
             let Some(new) = new.filter(|new| new.generated.is_some()) else { return false };
-            new.generated != old.generated || new.kind != old.kind || mentions(expression.as_str(), &types)
+            new.generated != old.generated || new.kind != old.kind || mentions(expression.as_str(), &retyped_columns)
         };
-        let regenerated: BTreeSet<SqlName> =
-            both().filter(|(_, old, new)| regenerates(old, *new)).map(|(column, ..)| column.clone()).collect();
-        if !types.is_empty() || !regenerated.is_empty() {
-            self.tables.insert(name.clone());
-            self.types.insert(name.clone(), types);
-            self.regenerated.insert(name.clone(), regenerated);
+        let regenerated_columns: BTreeSet<SqlName> = column_pairs()
+            .filter(|(_, old, new)| is_regenerated(old, *new))
+            .map(|(column, ..)| column.clone())
+            .collect();
+        if !retyped_columns.is_empty() || !regenerated_columns.is_empty() {
+            self.changed_tables.insert(name.clone());
+            self.retyped.insert(name.clone(), retyped_columns);
+            self.regenerated.insert(name.clone(), regenerated_columns);
         }
     }
 
     /// Adds the views and functions that depend on affected or dropped objects.
     fn add_dependent_routines(&mut self, old: &Schema, new: &Schema, graph: &Graph) {
+        // A recreated routine affects the routines that depend on it, so repeat until none is added.
         loop {
-            let changes = |ObjectNode(kind, name): ObjectNode| match kind {
-                ObjectKind::Table => self.tables.contains(name) || !new.tables.contains_key(name),
-                ObjectKind::View => self.routines.contains(name) || !new.views.contains_key(name),
-                ObjectKind::Function => self.routines.contains(name) || !new.functions.contains_key(name),
-                ObjectKind::Type => self.rebuilt.contains(name) || !new.types.contains_key(name),
+            let is_changed = |ObjectNode(kind, name): ObjectNode| match kind {
+                ObjectKind::Table => self.changed_tables.contains(name) || !new.tables.contains_key(name),
+                ObjectKind::View => self.recreated_routines.contains(name) || !new.views.contains_key(name),
+                ObjectKind::Function => self.recreated_routines.contains(name) || !new.functions.contains_key(name),
+                ObjectKind::Type => self.rebuilt_enumerations.contains(name) || !new.types.contains_key(name),
                 ObjectKind::Sequence => false,
             };
-            let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(changes));
-            // A function depends on its arguments and its result; tables among them are row types. One with a body of the
-            // SQL standard depends on everything that the body uses, too.
+            let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(is_changed));
+            // A function depends on the types of its arguments and its result. A table among them is a row type, which
+            // survives changes of columns. A function with a body that is SQL, not a string, depends on all that it
+            // uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
                     ObjectNode(ObjectKind::Table, table) if !function.is_standard() => !new.tables.contains_key(table),
-                    _ => changes(node),
+                    _ => is_changed(node),
                 })
             });
-            let dependent: Vec<ObjectName> = views.chain(functions.map(|(name, _)| name)).cloned().collect();
-            let count = self.routines.len();
-            self.routines.extend(dependent);
-            if self.routines.len() == count {
+            let dependents: Vec<ObjectName> = views.chain(functions.map(|(name, _)| name)).cloned().collect();
+            let count = self.recreated_routines.len();
+            self.recreated_routines.extend(dependents);
+            if self.recreated_routines.len() == count {
                 break;
             }
         }
     }
 
     /// Returns whether a type is a recreated enumeration.
-    pub fn rebuilds(&self, kind: &TypeName) -> bool {
-        !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
+    pub fn is_rebuilt(&self, kind: &TypeName) -> bool {
+        !self.rebuilt_enumerations.is_empty()
+            && kind.object().is_some_and(|kind| self.rebuilt_enumerations.contains(&kind))
     }
 
-    /// Returns the objects that are dropped or recreated, by name.
+    /// Returns the objects that are dropped, recreated or changed, by name without schema. Views count as functions.
     pub fn recreated<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<ObjectNode<'a>>> {
-        let gone = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
-        let routines = self.routines.iter().chain(gone).map(|name| ObjectNode(ObjectKind::Function, name));
+        let dropped_functions = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
+        let routines =
+            self.recreated_routines.iter().chain(dropped_functions).map(|name| ObjectNode(ObjectKind::Function, name));
         let mut recreated: BTreeMap<&str, Vec<ObjectNode>> = BTreeMap::new();
-        for node in routines.chain(self.tables.iter().map(|name| ObjectNode(ObjectKind::Table, name))) {
+        for node in routines.chain(self.changed_tables.iter().map(|name| ObjectNode(ObjectKind::Table, name))) {
             recreated.entry(node.1.name()).or_default().push(node);
         }
         recreated
     }
 
-    /// Returns the columns of a table whose type changes.
-    pub fn types_of(&self, table: &ObjectName) -> &BTreeSet<SqlName> {
+    /// Returns the columns of a table whose type or collation changes.
+    pub fn retyped_columns(&self, table: &ObjectName) -> &BTreeSet<SqlName> {
         static NONE: BTreeSet<SqlName> = BTreeSet::new();
-        self.types.get(table).unwrap_or(&NONE)
+        self.retyped.get(table).unwrap_or(&NONE)
     }
 
-    /// Returns the generated columns of a table that are dropped and added.
-    pub fn regenerated_of(&self, table: &ObjectName) -> &BTreeSet<SqlName> {
+    /// Returns the generated columns of a table that are dropped and added again.
+    pub fn regenerated_columns(&self, table: &ObjectName) -> &BTreeSet<SqlName> {
         static NONE: BTreeSet<SqlName> = BTreeSet::new();
         self.regenerated.get(table).unwrap_or(&NONE)
     }
 }
 
-/// Returns the enumerations whose labels are removed or reordered.
+/// Returns the enumerations whose labels are removed or reordered, for which the type is created again.
 fn rebuilt_enumerations(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
-    let rebuilds = |name: &ObjectName, kind: &UserType| match (kind, new.types.get(name)) {
+    let is_rebuilt = |name: &ObjectName, kind: &UserType| match (kind, new.types.get(name)) {
         (UserType::Enum(old), Some(UserType::Enum(new))) => added_labels(&old.values, &new.values).is_none(),
         _ => false,
     };
-    old.types.iter().filter(|(name, kind)| rebuilds(name, kind)).map(|(name, _)| name.clone()).collect()
+    old.types.iter().filter(|(name, kind)| is_rebuilt(name, kind)).map(|(name, _)| name.clone()).collect()
 }
 
-/// Returns the functions and views whose own definitions change so that they cannot be replaced.
+/// Returns the functions and views whose own definitions change in a way that `CREATE OR REPLACE` does not support.
 fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
     let functions = old
         .functions
@@ -140,12 +151,13 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
     functions.map(|(name, _)| name).chain(views.map(|(name, _)| name)).cloned().collect()
 }
 
-/// Returns the changed functions whose body of the SQL standard has the old name of a renamed table. Neither a server before
-/// the rename nor one after it reads both bodies, so one is dropped before it and the other created after it.
+/// Returns the changed functions whose SQL body (one that is not a string) mentions the old name of a renamed table.
+/// Before the rename a server accepts only the old body, after it only the new one, so the function is dropped before
+/// the rename and created after it.
 fn functions_with_old_names(renamed: &RenamedSchema, new: &Schema) -> BTreeSet<ObjectName> {
     let has_old_name = |function: &Function| {
         let mut names = words(function.body.as_str());
-        function.is_standard() && names.any(|word| renamed.names.values().any(|old| word == old.name()))
+        function.is_standard() && names.any(|word| renamed.old_table_names.values().any(|old| word == old.name()))
     };
     let functions =
         renamed.schema.functions.iter().filter(|(name, old)| {

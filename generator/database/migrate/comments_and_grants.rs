@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment, storage parameters or grants change, and when they change.
+/// An object whose comment, storage parameters or grants may change, and the order of these steps.
 pub struct AnnotatedObject<'a> {
     pub phase: Phase,
     /// Order within the phase.
@@ -23,22 +23,22 @@ pub struct AnnotatedObject<'a> {
 }
 
 impl AnnotatedObject<'_> {
-    /// Returns a step about a field of the object.
+    /// Returns a step about a field of the object, such as `comment`.
     pub fn step(&self, field: &str) -> MigrationStep {
         MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
             .rank(self.rank)
     }
 
     /// Plans a change of the comment.
-    pub fn comment(&self, planner: &mut Planner, old: Option<&Text>, new: Option<&Text>) {
+    pub fn plan_comment(&self, planner: &mut Planner, old: Option<&Text>, new: Option<&Text>) {
         if old != new {
-            let set = |text| ddl::comment(self.kind, self.object, text);
-            planner.push(self.step("comment").up(set(new)).down(set(old)));
+            let set_comment = |text| ddl::comment(self.kind, self.object, text);
+            planner.push(self.step("comment").up(set_comment(new)).down(set_comment(old)));
         }
     }
 
     /// Plans a change of the storage parameters.
-    pub fn storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
+    pub fn plan_storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
         if old != new {
             let change = |from, to| ddl::storage(self.kind, self.object, from, to).join("\n");
             planner.push(self.step("storage").up(change(old, new)).down(change(new, old)));
@@ -46,13 +46,13 @@ impl AnnotatedObject<'_> {
     }
 
     /// Plans a change of the grants.
-    pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: Rights<P>, new: Rights<P>) {
+    pub fn plan_grants<P: Privilege>(&self, planner: &mut Planner, old: Rights<P>, new: Rights<P>) {
         let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
         let change = |from, to| ddl::change_grants(ddl::GrantTarget::new(kind, self.object), from, to);
         self.push_grants(planner, change(old, new), change(new, old));
     }
 
-    /// Adds the step of changed grants, if there is a change.
+    /// Adds a step with the statements that change grants, if there are any.
     pub fn push_grants(&self, planner: &mut Planner, up: Vec<String>, down: Vec<String>) {
         if !up.is_empty() {
             let step = self.step("grants").up(up.join("\n")).down(down.join("\n"));

@@ -1,4 +1,4 @@
-//! Both sides of a migration plan.
+//! The two schemas of a migration plan, and the two sides of each table and type.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,36 +8,37 @@ use super::rename::RenamedSchema;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// Both sides of a plan, under the new names.
+/// The two schemas of a plan. After the renames, both use the new names.
 pub struct Diff<'a> {
-    /// The old schema before renames.
-    pub before: &'a Schema,
-    /// Maps new names of renamed tables to old names.
-    pub names: &'a BTreeMap<ObjectName, ObjectName>,
+    /// The old schema with its old names.
+    pub before_renames: &'a Schema,
+    /// Maps the new name of a renamed table to its old name.
+    pub old_table_names: &'a BTreeMap<ObjectName, ObjectName>,
+    /// The old schema with the new names.
     pub old: &'a Schema,
     pub new: &'a Schema,
     pub old_graph: Graph<'a>,
     pub new_graph: Graph<'a>,
     pub affected: &'a Affected,
-    /// Objects that are dropped or recreated, by name.
+    /// Objects that are dropped, recreated or changed, by name without schema.
     pub recreated: BTreeMap<&'a str, Vec<ObjectNode<'a>>>,
-    /// The first new table for each set of columns.
+    /// The first new table that has these columns. It may be a renamed table.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
-    /// Names of relations in the new schema; they share one namespace per schema of the server.
-    pub relations: BTreeSet<ObjectName>,
+    /// Names of the new schema's relations, which share one namespace: tables, views, sequences, indexes.
+    pub new_relations: BTreeSet<ObjectName>,
 }
 
 impl<'a> Diff<'a> {
     pub fn new(
-        before: &'a Schema,
+        before_renames: &'a Schema,
         renamed: &'a RenamedSchema,
         new: &'a Schema,
         (old_graph, new_graph): (Graph<'a>, Graph<'a>),
         affected: &'a Affected,
     ) -> Self {
         Diff {
-            before,
-            names: &renamed.names,
+            before_renames,
+            old_table_names: &renamed.old_table_names,
             old: &renamed.schema,
             new,
             old_graph,
@@ -45,7 +46,7 @@ impl<'a> Diff<'a> {
             affected,
             recreated: affected.recreated(&renamed.schema, new),
             new_by_columns: new_by_columns(&renamed.schema, new),
-            relations: relations(new),
+            new_relations: relation_names(new),
         }
     }
 }
@@ -59,16 +60,16 @@ fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName
     tables
 }
 
-fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
+fn relation_names(schema: &Schema) -> BTreeSet<ObjectName> {
     let tables = schema.tables.iter().flat_map(|(name, table)| {
-        let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-        let inner = inner.map(|index| name.beside(index));
-        std::iter::once(name.clone()).chain(inner)
+        let index_names = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+        let index_names = index_names.map(|index| name.beside(index));
+        std::iter::once(name.clone()).chain(index_names)
     });
     tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()
 }
 
-/// The change of a table.
+/// What happens to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableChangeKind {
     Create,
@@ -76,20 +77,20 @@ pub enum TableChangeKind {
     Drop,
 }
 
-/// Both sides of one table.
+/// The change of one table.
 #[derive(Clone, Copy)]
 pub struct TableChange<'a> {
     pub kind: TableChangeKind,
     pub name: &'a ObjectName,
-    /// The old table; an empty one if the table is created.
+    /// The old table; an empty table if it is created.
     pub old: &'a Table,
-    /// The new table; an empty one if the table is dropped.
+    /// The new table; an empty table if it is dropped.
     pub new: &'a Table,
-    /// Path of the table in the stack; of all tables if the table is dropped.
+    /// Path of the table in the stack; the path `tables` if the table is dropped.
     pub path: &'a FieldPath,
 }
 
-/// Both sides of one user-defined type that stays.
+/// The change of a user-defined type that both sides have.
 pub struct TypeChange<'a, T> {
     pub name: &'a ObjectName,
     pub old: &'a T,
@@ -101,7 +102,7 @@ pub struct TypeChange<'a, T> {
 }
 
 impl<'a, T> TypeChange<'a, T> {
-    /// Returns the same change with the definitions of one kind of type.
+    /// Returns the same change with the two definitions as one kind of type, such as enumerations.
     pub fn with<U>(&self, old: &'a U, new: &'a U) -> TypeChange<'a, U> {
         TypeChange { name: self.name, old, new, rank: self.rank, path: self.path }
     }

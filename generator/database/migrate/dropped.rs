@@ -1,5 +1,5 @@
-//! Finds constraints and indexes that must be dropped: removed, changed, or dependent on a column that is dropped and
-//! added.
+//! Finds the constraints and indexes of a table that must be dropped: because the definition no longer has them,
+//! because they change, or because they depend on a column that is retyped or computed again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,12 @@ pub(super) struct DroppedParts {
     pub indexes: BTreeSet<SqlName>,
 }
 
+/// Returns whether one of the expressions mentions one of the columns.
 fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlName>) -> bool {
     texts.into_iter().any(|text| mentions(text.as_str(), columns))
 }
 
+/// Returns whether a column is in the set.
 fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlName>, set: &BTreeSet<SqlName>) -> bool {
     columns.into_iter().any(|column| set.contains(column))
 }
@@ -28,8 +30,8 @@ fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlName>, set: &BTreeSet<Sq
 /// Returns the constraints and indexes of the old table that must be dropped.
 pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     let TableChange { name, old, new, .. } = *change;
-    let regenerated = diff.affected.regenerated_of(name);
-    let affected: BTreeSet<SqlName> = diff.affected.types_of(name).union(regenerated).cloned().collect();
+    let regenerated = diff.affected.regenerated_columns(name);
+    let changed_columns: BTreeSet<SqlName> = diff.affected.retyped_columns(name).union(regenerated).cloned().collect();
     DroppedParts {
         primary_key: change.kind != TableChangeKind::Drop
             && (old.primary_key != new.primary_key || overlap(&old.primary_key, regenerated)),
@@ -38,21 +40,21 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
         }),
         checks: keys_where(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.is_valid_as(new))
-                || mentions(check.as_str(), &affected)
+                || mentions(check.as_str(), &changed_columns)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
             let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);
-            new.excludes.get(key) != Some(exclude) || any_mentions(texts, &affected)
+            new.excludes.get(key) != Some(exclude) || any_mentions(texts, &changed_columns)
         }),
         foreign_keys: keys_where(&old.foreign_keys, |key, foreign_key| {
-            new.foreign_keys.get(key).is_none_or(|new| new != foreign_key && !is_validated(diff, foreign_key, new))
-                || overlap(&foreign_key.columns, &affected)
+            new.foreign_keys.get(key).is_none_or(|new| new != foreign_key && !is_only_validated(diff, foreign_key, new))
+                || overlap(&foreign_key.columns, &changed_columns)
                 || target_changes(diff, foreign_key)
         }),
         indexes: keys_where(&old.indexes, |key, index| {
             let is_partitioned = change.new.partition_by.is_some();
             new.indexes.get(key).is_none_or(|new| !same_index(index, new, is_partitioned))
-                || index_depends_on(index, &affected, regenerated)
+                || index_depends_on(index, &changed_columns, regenerated)
         }),
     }
 }
@@ -66,20 +68,24 @@ pub(super) fn same_index(a: &Index, b: &Index, is_partitioned: bool) -> bool {
     a == b || a.structure(is_partitioned) == b.structure(is_partitioned)
 }
 
-/// Returns whether a foreign key changes only in that it becomes valid for stored rows. A key to a partitioned table is
-/// recreated, since PostgreSQL 15 leaves the constraints of the partitions unvalidated.
-fn is_validated(diff: &Diff, old: &ForeignKey, new: &ForeignKey) -> bool {
+/// Returns whether the only change of a foreign key is that NOT VALID is removed, so that it is validated in place. A
+/// key to a partitioned table is recreated, since PostgreSQL 15 leaves the constraints of the partitions unvalidated.
+fn is_only_validated(diff: &Diff, old: &ForeignKey, new: &ForeignKey) -> bool {
     let target = diff.new.tables.get(&new.references.table);
     old.is_valid_as(new) && target.is_some_and(|target| target.partition_by.is_none())
 }
 
-fn index_depends_on(index: &Index, affected: &BTreeSet<SqlName>, regenerated: &BTreeSet<SqlName>) -> bool {
+/// Returns whether an index has a column that is dropped and added again, or an expression or operator class that
+/// depends on a changed column.
+fn index_depends_on(index: &Index, changed_columns: &BTreeSet<SqlName>, regenerated: &BTreeSet<SqlName>) -> bool {
     let columns = index.columns.iter().filter_map(|column| column.column.as_ref()).chain(&index.include);
-    let texts = index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate);
+    let expressions = index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate);
     // An operator class depends on the type of its column.
-    let with_class = index.columns.iter().filter(|column| column.opclass.is_some());
-    let with_class = with_class.filter_map(|column| column.column.as_ref());
-    overlap(columns, regenerated) || any_mentions(texts, affected) || overlap(with_class, affected)
+    let columns_with_class = index.columns.iter().filter(|column| column.opclass.is_some());
+    let columns_with_class = columns_with_class.filter_map(|column| column.column.as_ref());
+    overlap(columns, regenerated)
+        || any_mentions(expressions, changed_columns)
+        || overlap(columns_with_class, changed_columns)
 }
 
 /// Returns whether the key that a foreign key refers to is dropped, or the type of one of its columns changes.
@@ -87,18 +93,18 @@ fn target_changes(diff: &Diff, key: &ForeignKey) -> bool {
     let target = &key.references.table;
     let Some(old) = diff.old.tables.get(target) else { return false };
     let Some(new) = diff.new.tables.get(target) else { return true };
-    let changed: BTreeSet<SqlName> =
-        diff.affected.types_of(target).union(diff.affected.regenerated_of(target)).cloned().collect();
+    let changed_columns: BTreeSet<SqlName> =
+        diff.affected.retyped_columns(target).union(diff.affected.regenerated_columns(target)).cloned().collect();
     let referenced: BTreeSet<&SqlName> = key.references.columns.iter().collect();
     let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
-    let primary = is_referenced(&old.primary_key) && old.primary_key != new.primary_key;
-    let unique = old
+    let changes_primary_key = is_referenced(&old.primary_key) && old.primary_key != new.primary_key;
+    let changes_unique = old
         .uniques
         .iter()
         .any(|(name, unique)| is_referenced(&unique.columns) && new.uniques.get(name) != Some(unique));
-    let index = old.indexes.iter().any(|(name, index)| {
+    let changes_index = old.indexes.iter().any(|(name, index)| {
         let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
         index.unique && is_referenced(&columns) && new.indexes.get(name) != Some(index)
     });
-    primary || unique || index || overlap(&key.references.columns, &changed)
+    changes_primary_key || changes_unique || changes_index || overlap(&key.references.columns, &changed_columns)
 }

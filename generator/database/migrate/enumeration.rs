@@ -1,4 +1,4 @@
-//! Plans changes of enumerations. Labels are added; for any other change the type is recreated.
+//! Plans changes of enumerations. New labels are added to the type; for any other change, the type is recreated.
 
 use super::diff::{Diff, TypeChange};
 use super::labels::added_labels;
@@ -9,24 +9,27 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-const LABELS: &str = "PostgreSQL cannot remove a label";
+/// The reason why a new label cannot be reverted.
+const LABEL_REMAINS: &str = "PostgreSQL cannot remove a label";
 
-const CONVERTED: &str = "the old values cannot be restored";
+/// The reason why a conversion to a recreated enumeration cannot be reverted.
+const VALUES_CONVERTED: &str = "the old values cannot be restored";
 
 /// Plans the change of an enumeration.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>) {
     let TypeChange { name, old, new, path, .. } = *change;
-    let Some(added) = added_labels(&old.values, &new.values) else {
+    let Some(new_labels) = added_labels(&old.values, &new.values) else {
         rebuild(planner, diff, change);
         return;
     };
-    for (label, before) in added {
-        let position = before.map_or(String::new(), |before| format!(" BEFORE {}", literal(before.as_str())));
+    for (label, next_label) in new_labels {
+        let position =
+            next_label.map_or(String::new(), |next_label| format!(" BEFORE {}", literal(next_label.as_str())));
         let why = format!("{name}: the label {label} is new");
         planner.push(
             MigrationStep::new(Phase::Labels, name.as_str(), path.key("values"), why)
                 .up(format!("ALTER TYPE {} ADD VALUE {}{position};", name.sql(), literal(label.as_str())))
-                .never(LABELS),
+                .irreversible(LABEL_REMAINS),
         );
     }
 }
@@ -43,6 +46,7 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
         );
         return;
     }
+    // A name has at most 63 bytes, 7 of which are the suffix.
     let old_name = SqlName::truncated(&format!("{}_before", prefix(name.name(), 56)));
     let mut sql = vec![
         format!("ALTER TYPE {} RENAME TO {};", name.sql(), quoted(&old_name)),
@@ -55,12 +59,12 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
         MigrationStep::new(Phase::Create, name.as_str(), path.key("values"), why)
             .rank(change.rank)
             .up(sql.join("\n"))
-            .never(CONVERTED)
+            .irreversible(VALUES_CONVERTED)
             .hazards([Hazard::ConvertsData, Hazard::Rewrite, Hazard::MayFail]),
     );
 }
 
-/// Returns a type or function that uses the enumeration, whose values cannot be converted there.
+/// Returns a domain, composite type or function that uses the enumeration. It would keep the old type.
 fn other_user<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a ObjectName> {
     let is_of_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
     let types = old.types.iter().filter(|(_, kind)| match kind {

@@ -1,5 +1,5 @@
-//! Dependencies between objects, from the names in their SQL and from `depends_on`. A word that only looks like a
-//! name adds a false dependency, which changes the order of steps but not the result.
+//! Dependencies between objects, from the names in their SQL and from `depends_on`. A word that happens to equal a name
+//! adds a false dependency: it changes the order of steps, but not the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use crate::database::identifiers::words;
 use crate::database::model::*;
 
-/// A kind of object. Independent objects are sorted by kind.
+/// A kind of object. Objects that do not depend on each other are sorted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectKind {
     Type,
@@ -29,11 +29,11 @@ impl fmt::Display for ObjectNode<'_> {
 
 /// All objects of a schema, sorted so that each comes after the objects that it needs.
 pub struct Graph<'a> {
-    /// Sorted by kind and name. The other fields refer to a node by its index here.
+    /// Sorted by kind and name. The other fields refer to a node by its index in this list.
     nodes: Vec<ObjectNode<'a>>,
     /// Position of each node, from 1.
     positions: Vec<usize>,
-    /// Nodes that must exist as long as the node exists.
+    /// For each node, the nodes that must exist as long as it exists.
     needs: Vec<BTreeSet<usize>>,
 }
 
@@ -43,67 +43,69 @@ impl<'a> Graph<'a> {
     /// # Errors
     /// Objects that need each other in a cycle.
     pub fn new(schema: &'a Schema) -> Result<Self, Vec<ObjectNode<'a>>> {
-        let nodes: Vec<ObjectNode> = all(schema).collect();
-        let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (i, node) in nodes.iter().enumerate() {
-            names.entry(node.1.name()).or_default().push(i);
+        let nodes: Vec<ObjectNode> = all_objects(schema).collect();
+        let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, node) in nodes.iter().enumerate() {
+            nodes_by_name.entry(node.1.name()).or_default().push(index);
         }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
-        // Includes nodes that must exist only when the node is created.
-        let mut before = needs.clone();
-        for (i, node) in nodes.iter().enumerate() {
-            mentions(schema, node, &mut |word, always| {
-                let others = names.get(word).into_iter().flatten().copied();
-                for other in others.filter(|other| *other != i && !hides(schema, node, &nodes[*other])) {
-                    before[i].insert(other);
+        // Also the nodes that must exist only when the node is created.
+        let mut needs_at_creation = needs.clone();
+        for (index, node) in nodes.iter().enumerate() {
+            for_each_needed_name(schema, node, &mut |word, always| {
+                let others = nodes_by_name.get(word).into_iter().flatten().copied();
+                for other in others.filter(|other| *other != index && !column_hides(schema, node, &nodes[*other])) {
+                    needs_at_creation[index].insert(other);
                     if always {
-                        needs[i].insert(other);
+                        needs[index].insert(other);
                     }
                 }
             });
         }
-        // A partition may have a column with the name of its table.
-        for (i, ObjectNode(kind, name)) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Table) {
+        // A partition always needs its partitioned table, even if a column with the name of that table hides it.
+        for (index, ObjectNode(kind, name)) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Table)
+        {
             let partition = schema.tables.get(*name).and_then(|table| table.partition_of.as_ref());
-            let whole = partition.and_then(|it| nodes.binary_search(&ObjectNode(*kind, &it.table)).ok());
-            before[i].extend(whole);
-            needs[i].extend(whole);
+            let partitioned =
+                partition.and_then(|partition| nodes.binary_search(&ObjectNode(*kind, &partition.table)).ok());
+            needs_at_creation[index].extend(partitioned);
+            needs[index].extend(partitioned);
         }
-        match sort(&before) {
+        match topological_positions(&needs_at_creation) {
             Ok(positions) => Ok(Graph { nodes, positions, needs }),
-            Err(cycle) => Err(cycle.into_iter().map(|i| nodes[i]).collect()),
+            Err(cycle) => Err(cycle.into_iter().map(|index| nodes[index]).collect()),
         }
     }
 
-    fn find(&self, kind: ObjectKind, name: &ObjectName) -> Option<usize> {
+    fn index_of(&self, kind: ObjectKind, name: &ObjectName) -> Option<usize> {
         self.nodes.binary_search(&ObjectNode(kind, name)).ok()
     }
 
     /// Returns the position of an object, from 1; 0 for an object that is not in the graph.
     pub fn position(&self, kind: ObjectKind, name: &ObjectName) -> usize {
-        self.find(kind, name).map_or(0, |i| self.positions[i])
+        self.index_of(kind, name).map_or(0, |index| self.positions[index])
     }
 
-    /// Returns the position of an object in the reverse order.
-    pub fn reverse(&self, kind: ObjectKind, name: &ObjectName) -> usize {
+    /// Returns the position of an object in the reverse order, for drops.
+    pub fn reverse_position(&self, kind: ObjectKind, name: &ObjectName) -> usize {
         self.positions.len() + 1 - self.position(kind, name)
     }
 
     /// Returns the objects that must exist as long as an object exists.
     pub fn needs(&self, kind: ObjectKind, name: &ObjectName) -> impl Iterator<Item = ObjectNode<'a>> {
-        self.find(kind, name).into_iter().flat_map(|i| &self.needs[i]).map(|other| self.nodes[*other])
+        self.index_of(kind, name).into_iter().flat_map(|index| &self.needs[index]).map(|other| self.nodes[*other])
     }
 }
 
-/// Returns whether a column of the table hides the other object: in the table's expressions the name means the column.
-fn hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool {
+/// Returns whether a column of the table hides the other object: in the table's expressions, the name means the column.
+fn column_hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool {
     let ObjectNode(ObjectKind::Table, name) = node else { return false };
     matches!(other.0, ObjectKind::Function | ObjectKind::Table | ObjectKind::View)
         && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.1.name()))
 }
 
 /// Returns all objects, sorted by kind and name.
-fn all(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
+fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
     let types = schema.types.keys().map(|name| ObjectNode(ObjectKind::Type, name));
     let sequences = schema.sequences.keys().map(|name| ObjectNode(ObjectKind::Sequence, name));
     let functions = schema.functions.keys().map(|name| ObjectNode(ObjectKind::Function, name));
@@ -112,37 +114,47 @@ fn all(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
     types.chain(sequences).chain(functions).chain(tables).chain(views)
 }
 
-/// Calls `tell` with each name that a node needs, and with true if it needs it always, or false if only when it is
-/// created.
-fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool)) {
+/// Calls `report` with each name that a node needs, and with true if the node always needs it, or false if it needs it
+/// only when it is created.
+fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
     match node.0 {
         ObjectKind::Type => match schema.types.get(node.1) {
             Some(UserType::Domain(domain)) => {
-                tell(&base(&domain.base), true);
-                domain.default.iter().chain(domain.checks.values()).for_each(|text| read(text.as_str(), true, tell));
+                report(&user_type_name(&domain.base), true);
+                domain
+                    .default
+                    .iter()
+                    .chain(domain.checks.values())
+                    .for_each(|text| report_names(text.as_str(), true, report));
             }
-            Some(UserType::Composite(kind)) => kind.attributes.iter().for_each(|part| tell(&base(&part.kind), true)),
+            Some(UserType::Composite(kind)) => {
+                kind.attributes.iter().for_each(|part| report(&user_type_name(&part.kind), true));
+            }
             Some(UserType::Enum(_)) | None => {}
         },
         ObjectKind::Sequence => {}
         ObjectKind::Function => {
             if let Some(function) = schema.functions.get(node.1) {
-                function.arguments.iter().for_each(|argument| tell(&base(&argument.kind), true));
+                function.arguments.iter().for_each(|argument| report(&user_type_name(&argument.kind), true));
                 let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
-                defaults.for_each(|text| read(text.as_str(), true, tell));
-                function.returns.iter().for_each(|text| read(text.as_str(), true, tell));
+                defaults.for_each(|text| report_names(text.as_str(), true, report));
+                function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
                 // The server checks the body of an SQL function, but no other, when the function is created.
                 if function.language == FunctionLanguage::Sql {
-                    read(function.body.as_str(), function.is_standard(), tell);
+                    report_names(function.body.as_str(), function.is_standard(), report);
                 }
-                function.depends_on.iter().for_each(|name| tell(name.name(), false));
+                function.depends_on.iter().for_each(|name| report(name.name(), false));
             }
         }
         ObjectKind::Table => {
             if let Some(table) = schema.tables.get(node.1) {
                 for column in table.columns.values() {
-                    tell(&base(&column.kind), true);
-                    column.default.iter().chain(&column.generated).for_each(|text| read(text.as_str(), true, tell));
+                    report(&user_type_name(&column.kind), true);
+                    column
+                        .default
+                        .iter()
+                        .chain(&column.generated)
+                        .for_each(|text| report_names(text.as_str(), true, report));
                 }
                 let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
                 let texts = table
@@ -150,51 +162,51 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
                     .values()
                     .map(|check| &check.expression)
                     .chain(elements.map(|element| &element.expression));
-                texts.for_each(|text| read(text.as_str(), true, tell));
+                texts.for_each(|text| report_names(text.as_str(), true, report));
             }
         }
         ObjectKind::View => {
             if let Some(view) = schema.views.get(node.1) {
-                read(view.query.as_str(), true, tell);
-                view.depends_on.iter().for_each(|name| tell(name.name(), true));
+                report_names(view.query.as_str(), true, report);
+                view.depends_on.iter().for_each(|name| report(name.name(), true));
             }
         }
     }
 }
 
-/// Calls `tell` with each name in a text.
-fn read(text: &str, always: bool, tell: &mut impl FnMut(&str, bool)) {
-    words(text).for_each(|word| tell(&word, always));
+/// Calls `report` with each name in a text.
+fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
+    words(text).for_each(|word| report(&word, always));
 }
 
-/// Returns the name of a declared type. It is empty for a type of the server, which has no node.
-fn base(kind: &TypeName) -> String {
+/// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.
+fn user_type_name(kind: &TypeName) -> String {
     kind.object().map(|object| object.name().to_owned()).unwrap_or_default()
 }
 
-/// Sorts nodes topologically (Kahn's algorithm), with the smallest index first where the order is free. Returns the
-/// positions from 1, or the nodes of cycles.
-fn sort(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
-    let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
-    let mut wanted_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
-    for (i, needs) in needs.iter().enumerate() {
-        needs.iter().for_each(|need| wanted_by[*need].push(i));
+/// Sorts nodes topologically (Kahn's algorithm). Of the nodes that may come next, the smallest index is first. Returns
+/// the positions, from 1, or the nodes of cycles and those that need them.
+fn topological_positions(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut missing_count: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+    let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
+    for (index, needs) in needs.iter().enumerate() {
+        needs.iter().for_each(|need| needed_by[*need].push(index));
     }
-    let mut ready: BTreeSet<usize> = (0..needs.len()).filter(|i| waiting[*i] == 0).collect();
+    let mut ready: BTreeSet<usize> = (0..needs.len()).filter(|index| missing_count[*index] == 0).collect();
     let mut positions = vec![0; needs.len()];
-    let mut next = 1;
-    while let Some(i) = ready.pop_first() {
-        positions[i] = next;
-        next += 1;
-        for other in &wanted_by[i] {
-            waiting[*other] -= 1;
-            if waiting[*other] == 0 {
-                ready.insert(*other);
+    let mut next_position = 1;
+    while let Some(index) = ready.pop_first() {
+        positions[index] = next_position;
+        next_position += 1;
+        for dependent in &needed_by[index] {
+            missing_count[*dependent] -= 1;
+            if missing_count[*dependent] == 0 {
+                ready.insert(*dependent);
             }
         }
     }
-    let cyclic: Vec<usize> = (0..needs.len()).filter(|i| positions[*i] == 0).collect();
-    if cyclic.is_empty() { Ok(positions) } else { Err(cyclic) }
+    let unplaced: Vec<usize> = (0..needs.len()).filter(|index| positions[*index] == 0).collect();
+    if unplaced.is_empty() { Ok(positions) } else { Err(unplaced) }
 }
 
 #[cfg(test)]
@@ -204,8 +216,8 @@ mod tests {
     #[test]
     fn needed_nodes_come_first_and_cycles_are_returned() {
         let needs = |needs: &[&[usize]]| needs.iter().map(|all| all.iter().copied().collect()).collect::<Vec<_>>();
-        assert_eq!(sort(&needs(&[&[2], &[], &[1]])), Ok(vec![3, 1, 2]));
-        assert_eq!(sort(&needs(&[&[], &[], &[]])), Ok(vec![1, 2, 3]), "free nodes keep their order");
-        assert_eq!(sort(&needs(&[&[1], &[0], &[]])), Err(vec![0, 1]));
+        assert_eq!(topological_positions(&needs(&[&[2], &[], &[1]])), Ok(vec![3, 1, 2]));
+        assert_eq!(topological_positions(&needs(&[&[], &[], &[]])), Ok(vec![1, 2, 3]), "free nodes keep their order");
+        assert_eq!(topological_positions(&needs(&[&[1], &[0], &[]])), Err(vec![0, 1]));
     }
 }

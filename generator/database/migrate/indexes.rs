@@ -12,7 +12,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 /// Completes a step that builds an index concurrently.
-pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlName, index: &Index) -> MigrationStep {
+pub fn build_concurrently(step: MigrationStep, table: &ObjectName, name: &SqlName, index: &Index) -> MigrationStep {
     let object = table.beside(name);
     step.up(ddl::create_index(table, name, index, true))
         .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
@@ -21,7 +21,8 @@ pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlName, index
         .index(object)
 }
 
-/// Plans changes of the properties of indexes that change in place. `old` holds the indexes that remain.
+/// Plans changes of the properties of indexes that change in place. `old` contains the old indexes that are not
+/// dropped.
 pub fn settings(
     planner: &mut Planner,
     name: &ObjectName,
@@ -32,22 +33,24 @@ pub fn settings(
     for (key, index) in new {
         let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
         // A new index has its storage parameters from the start.
-        let bare = Index { storage: index.storage.clone(), ..Index::default() };
-        let old = old.get(key).unwrap_or(&bare);
-        // After the index, which may be built in an earlier migration.
-        let described =
+        let created_index = Index { storage: index.storage.clone(), ..Index::default() };
+        let old = old.get(key).unwrap_or(&created_index);
+        // Rank 9 comes after the index, which may be built in an earlier phase.
+        let annotated =
             AnnotatedObject { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
-        described.comment(planner, old.comment.as_ref(), index.comment.as_ref());
-        described.storage(planner, &old.storage, &index.storage);
+        annotated.plan_comment(planner, old.comment.as_ref(), index.comment.as_ref());
+        annotated.plan_storage(planner, &old.storage, &index.storage);
         let statistics = ddl::index_statistics(&object, old, index);
         if !statistics.is_empty() {
-            let back = old.columns.iter().zip(&index.columns);
-            let back = Index {
-                columns: back.map(|(old, new)| IndexColumn { statistics: old.statistics, ..new.clone() }).collect(),
+            let column_pairs = old.columns.iter().zip(&index.columns);
+            let restored = Index {
+                columns: column_pairs
+                    .map(|(old, new)| IndexColumn { statistics: old.statistics, ..new.clone() })
+                    .collect(),
                 ..Index::default()
             };
-            let step = described.step("statistics").up(statistics.join("\n"));
-            planner.push(step.down(ddl::index_statistics(&object, index, &back).join("\n")));
+            let step = annotated.step("statistics").up(statistics.join("\n"));
+            planner.push(step.down(ddl::index_statistics(&object, index, &restored).join("\n")));
         }
     }
 }
@@ -61,20 +64,20 @@ pub fn plan(
     path: &FieldPath,
 ) {
     let path = path.key("indexes");
-    let is_in = |indexes: &BTreeMap<SqlName, Index>, key: &SqlName, index: &Index| {
+    let has_same_index = |indexes: &BTreeMap<SqlName, Index>, key: &SqlName, index: &Index| {
         indexes.get(key).is_some_and(|other| same_index(index, other, false))
     };
     let step = |phase, key: &SqlName, path: FieldPath, what: &str| {
         MigrationStep::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
     };
-    for (key, index) in old.iter().filter(|(key, index)| !is_in(new, key, index)) {
+    for (key, index) in old.iter().filter(|(key, index)| !has_same_index(new, key, index)) {
         planner.push(
-            step(Phase::Teardown, key, path.clone(), "is gone")
+            step(Phase::DropConstraints, key, path.clone(), "is gone")
                 .up(format!("DROP INDEX {};", name.beside(key).sql()))
                 .down(ddl::create_index(name, key, index, false)),
         );
     }
-    for (key, index) in new.iter().filter(|(key, index)| !is_in(old, key, index)) {
+    for (key, index) in new.iter().filter(|(key, index)| !has_same_index(old, key, index)) {
         planner.push(
             step(Phase::Attach, key, path.key(key.as_str()), "is new")
                 .up(ddl::create_index(name, key, index, false))
@@ -83,7 +86,7 @@ pub fn plan(
     }
     let remaining: BTreeMap<SqlName, Index> = old
         .iter()
-        .filter(|(key, index)| is_in(new, key, index))
+        .filter(|(key, index)| has_same_index(new, key, index))
         .map(|(key, index)| (key.clone(), index.clone()))
         .collect();
     settings(planner, name, &remaining, new, &path);

@@ -1,4 +1,5 @@
-//! Plans changes of the constraints of existing tables, so that writers wait only for a moment.
+//! Plans changes of the constraints and indexes of existing tables, with steps that block writers only for a moment
+//! where PostgreSQL allows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +12,13 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 
-/// Rank of dropped keys and indexes, which come after the foreign keys that need them.
-const LAST: usize = usize::MAX - 2;
+/// Rank of dropped keys and indexes: after the foreign keys that need them, which have rank 0, but before dropped
+/// tables.
+const AFTER_FOREIGN_KEYS: usize = usize::MAX - 2;
 
-/// Drops constraints and indexes that change. Of a dropped table, only foreign keys are dropped in advance, since
-/// they could block other steps.
-pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans the removal of constraints and indexes that change. Of a dropped table, only the foreign keys are dropped in
+/// advance, since they could block other steps; the rest is dropped with the table.
+pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, .. } = *change;
     let dropped = dropped_parts(diff, change);
     for key in &dropped.foreign_keys {
@@ -48,10 +50,11 @@ pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
+/// Returns the step that drops a constraint; `definition` restores it.
 fn drop_constraint(change: &TableChange, key: &SqlName, definition: &str, is_gone: bool) -> MigrationStep {
     let table = change.name.sql();
-    teardown_step(change, key, is_gone)
-        .up(drop_sql(change.name, key))
+    drop_step(change, key, is_gone)
+        .up(drop_constraint_sql(change.name, key))
         .down(format!("ALTER TABLE {table} ADD {definition};"))
         .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
 }
@@ -62,26 +65,29 @@ fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     let mut down = vec![ddl::create_index(name, key, index, false)];
     down.extend(ddl::index_settings(name, key, index));
     let is_gone = !new.indexes.contains_key(key);
-    teardown_step(change, key, is_gone)
+    drop_step(change, key, is_gone)
         .up(format!("DROP INDEX {};", name.beside(key).sql()))
         .down(down.join("\n"))
         .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
 }
 
-fn teardown_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationStep {
+/// Returns a step that drops a constraint or index, without its SQL.
+fn drop_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationStep {
     let object = format!("{}.{key}", change.name);
     let why = format!("{object} {}", if is_gone { "is gone" } else { "is recreated" });
-    MigrationStep::new(Phase::Teardown, object, change.path.clone(), why).rank(LAST).hazard(Hazard::AccessExclusive)
+    MigrationStep::new(Phase::DropConstraints, object, change.path.clone(), why)
+        .rank(AFTER_FOREIGN_KEYS)
+        .hazard(Hazard::AccessExclusive)
 }
 
-fn drop_sql(table: &ObjectName, key: &SqlName) -> String {
+fn drop_constraint_sql(table: &ObjectName, key: &SqlName) -> String {
     format!("ALTER TABLE {} DROP CONSTRAINT {};", table.sql(), quoted(key))
 }
 
-/// Adds constraints and indexes that are new or were dropped for a change.
+/// Plans new constraints and indexes, and those that were dropped for a change.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let dropped = dropped_parts(diff, change);
-    validate_old(planner, change, &dropped);
+    validate_remaining(planner, change, &dropped);
     add_checks(planner, change, &dropped);
     add_excludes(planner, change, &dropped);
     add_primary_key(planner, change, &dropped);
@@ -90,7 +96,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     add_indexes(planner, change, &dropped);
 }
 
-/// Returns the parts of a new table that its old version lacks or that were dropped.
+/// Returns the parts of a table, such as its checks, that are new or were dropped for a change.
 fn added_entries<'a, T>(
     new: &'a BTreeMap<SqlName, T>,
     old: &'a BTreeMap<SqlName, T>,
@@ -99,7 +105,7 @@ fn added_entries<'a, T>(
     new.iter().filter(|(key, _)| !old.contains_key(*key) || dropped.contains(*key))
 }
 
-/// Returns a step about one key in a field of the table.
+/// Returns a step about one entry in a field of the table, such as `("checks", "positive")`.
 fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlName), what: &str) -> MigrationStep {
     let path = change.path.key(field).key(key.as_str());
     MigrationStep::new(phase, format!("{}.{key}", change.name), path, format!("{}.{key} {what}", change.name))
@@ -114,38 +120,39 @@ fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedPart
                     "ALTER TABLE {table} ADD {};",
                     ddl::check(key, &CheckConstraint { not_valid: true, ..check.clone() })
                 ))
-                .down(drop_sql(change.name, key))
+                .down(drop_constraint_sql(change.name, key))
                 .hazards((!check.not_valid).then_some(Hazard::MayFail)),
         );
         if !check.not_valid {
-            planner.push(validate(change, Phase::Validate, ("checks", key)));
+            planner.push(validation_step(change, Phase::Validate, ("checks", key)));
         }
     }
 }
 
 /// Returns the step that checks a constraint for stored rows.
-fn validate(change: &TableChange, phase: Phase, key: (&str, &SqlName)) -> MigrationStep {
+fn validation_step(change: &TableChange, phase: Phase, key: (&str, &SqlName)) -> MigrationStep {
     key_step(change, phase, key, "holds for stored rows")
         .up(format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", change.name.sql(), quoted(key.1)))
         .hazard(Hazard::MayFail)
 }
 
-/// Validates constraints that were not valid for stored rows before.
-fn validate_old(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+/// Plans the validation of constraints that remain, but were NOT VALID before.
+fn validate_remaining(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, .. } = *change;
-    let back = |key: &SqlName, definition: String| {
-        format!("{}\nALTER TABLE {} ADD {definition};", drop_sql(name, key), name.sql())
+    // PostgreSQL cannot make a constraint NOT VALID again, so the way back drops it and adds it.
+    let recreate = |key: &SqlName, definition: String| {
+        format!("{}\nALTER TABLE {} ADD {definition};", drop_constraint_sql(name, key), name.sql())
     };
     for (key, check) in old.checks.iter().filter(|(key, _)| !dropped.checks.contains(*key)) {
         if new.checks.get(key).is_some_and(|new| check.is_valid_as(new)) {
-            let step = validate(change, Phase::Validate, ("checks", key));
-            planner.push(step.down(back(key, ddl::check(key, check))));
+            let step = validation_step(change, Phase::Validate, ("checks", key));
+            planner.push(step.down(recreate(key, ddl::check(key, check))));
         }
     }
     for (key, foreign_key) in old.foreign_keys.iter().filter(|(key, _)| !dropped.foreign_keys.contains(*key)) {
         if new.foreign_keys.get(key).is_some_and(|new| foreign_key.is_valid_as(new)) {
-            let step = validate(change, Phase::ValidateKeys, ("foreign_keys", key));
-            planner.push(step.down(back(key, ddl::foreign_key(key, foreign_key))));
+            let step = validation_step(change, Phase::ValidateKeys, ("foreign_keys", key));
+            planner.push(step.down(recreate(key, ddl::foreign_key(key, foreign_key))));
         }
     }
 }
@@ -155,7 +162,7 @@ fn add_excludes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPa
         planner.push(
             key_step(change, Phase::Keys, ("excludes", key), "is new")
                 .up(format!("ALTER TABLE {} ADD {};", change.name.sql(), ddl::exclude(key, exclude)))
-                .down(drop_sql(change.name, key))
+                .down(drop_constraint_sql(change.name, key))
                 .hazards([Hazard::MayFail, Hazard::BlockingScan]),
         );
     }
@@ -168,9 +175,9 @@ struct AddedKey<'a> {
     name: &'a SqlName,
     /// The index that the constraint uses.
     index: Index,
-    /// The constraint with its columns.
+    /// The definition with columns: `CONSTRAINT orders_pkey PRIMARY KEY (id)`.
     definition: String,
-    /// The constraint as a use of the index.
+    /// The definition with the index: `PRIMARY KEY USING INDEX orders_pkey`.
     using_index: String,
 }
 
@@ -179,13 +186,13 @@ fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &Droppe
     if !dropped.primary_key || new.primary_key.is_empty() {
         return;
     }
-    let key = ddl::primary_key_name(name, new);
+    let key_name = ddl::primary_key_name(name, new);
     let key = AddedKey {
         field: "primary_key",
-        name: &key,
+        name: &key_name,
         index: ddl::unique_index(&new.primary_key, &[], false),
         definition: ddl::primary_key(name, new).unwrap_or_default(),
-        using_index: format!("PRIMARY KEY USING INDEX {}", quoted(&key)),
+        using_index: format!("PRIMARY KEY USING INDEX {}", quoted(&key_name)),
     };
     add_key(planner, change, &key);
 }
@@ -203,44 +210,49 @@ fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
     }
 }
 
-/// Adds a key over an index that is built while rows can be written. A partitioned table cannot use such an index.
+/// Plans the index of a key, which is built while others can write rows, and then the key. A partitioned table cannot
+/// use such an index, so its key is added in one step.
 fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
     let table = change.name.sql();
     let step = |phase, what| key_step(change, phase, (key.field, key.name), what);
-    let add = step(Phase::Keys, "is new").down(drop_sql(change.name, key.name));
+    let add_step = step(Phase::Keys, "is new").down(drop_constraint_sql(change.name, key.name));
     if change.new.partition_by.is_some() {
         planner.push(
-            add.up(format!("ALTER TABLE {table} ADD {};", key.definition))
+            add_step
+                .up(format!("ALTER TABLE {table} ADD {};", key.definition))
                 .hazards([Hazard::MayFail, Hazard::BlockingScan]),
         );
         return;
     }
-    let build = step(Phase::Concurrent, "gets its index");
-    planner.push(indexes::concurrent(build, change.name, key.name, &key.index));
-    planner.push(add.up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {};", quoted(key.name), key.using_index)));
+    let build_step = step(Phase::Concurrent, "gets its index");
+    planner.push(indexes::build_concurrently(build_step, change.name, key.name, &key.index));
+    planner.push(add_step.up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {};", quoted(key.name), key.using_index)));
 }
 
-/// Adds new foreign keys, after all keys to which they refer. Existing rows are validated in a later migration.
+/// Plans new foreign keys, after all keys to which they refer. Existing rows are validated in a later migration.
 pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange) {
-    let is_stored = change.kind != TableChangeKind::Create;
-    let dropped = if is_stored { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
-    // PostgreSQL 15 leaves the constraints of partitions unvalidated.
-    let is_partitioned = |target: &ObjectName| diff.new.tables.get(target).is_some_and(|it| it.partition_by.is_some());
+    let table_exists = change.kind != TableChangeKind::Create;
+    let dropped = if table_exists { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
+    // A key from or to a partitioned table is validated at once: PostgreSQL 15 would leave the constraints of
+    // partitions unvalidated.
+    let is_partitioned =
+        |target: &ObjectName| diff.new.tables.get(target).is_some_and(|table| table.partition_by.is_some());
     let table = change.name.sql();
     for (key, foreign_key) in added_entries(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
-        let is_divided = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
-        let is_validated_later = is_stored && !is_divided && !foreign_key.not_valid;
-        let valid = ddl::not_valid(is_validated_later);
+        let involves_partitions = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
+        let is_validated_later = table_exists && !involves_partitions && !foreign_key.not_valid;
+        let not_valid = ddl::not_valid(is_validated_later);
         planner.push(
             key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
+                // After the keys of the phase, which have rank 0.
                 .rank(10)
-                .up(format!("ALTER TABLE {table} ADD {}{valid};", ddl::foreign_key(key, foreign_key)))
-                .down(drop_sql(change.name, key))
-                .hazards(is_stored.then_some(Hazard::MayFail))
-                .hazards((is_stored && is_divided).then_some(Hazard::BlockingScan)),
+                .up(format!("ALTER TABLE {table} ADD {}{not_valid};", ddl::foreign_key(key, foreign_key)))
+                .down(drop_constraint_sql(change.name, key))
+                .hazards(table_exists.then_some(Hazard::MayFail))
+                .hazards((table_exists && involves_partitions).then_some(Hazard::BlockingScan)),
         );
         if is_validated_later {
-            planner.push(validate(change, Phase::ValidateKeys, ("foreign_keys", key)));
+            planner.push(validation_step(change, Phase::ValidateKeys, ("foreign_keys", key)));
         }
     }
 }
@@ -255,8 +267,8 @@ fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
         .collect();
     for (key, index) in new.indexes.iter().filter(|(key, _)| !remaining.contains_key(*key)) {
         if new.partition_by.is_none() {
-            let build = key_step(change, Phase::Concurrent, ("indexes", key), "is new");
-            planner.push(indexes::concurrent(build, name, key, index));
+            let build_step = key_step(change, Phase::Concurrent, ("indexes", key), "is new");
+            planner.push(indexes::build_concurrently(build_step, name, key, index));
         } else {
             planner.push(
                 key_step(change, Phase::Keys, ("indexes", key), "is new")

@@ -4,26 +4,26 @@ use std::collections::BTreeSet;
 
 use crate::database::model::Label;
 
-/// Returns the new labels of an enumeration, each with the old label before which it is added; `None` unless all old
-/// labels remain in their order.
+/// Returns the new labels of an enumeration, each with the old label before which it is added (`None` at the end).
+/// Returns `None` if an old label is missing or the old labels change their order.
 pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Label, Option<&'a Label>)>> {
     let old_labels: BTreeSet<&Label> = old.iter().collect();
-    let mut rest = old.iter().rev().peekable();
+    let mut remaining_old = old.iter().rev().peekable();
     let mut added = Vec::new();
-    // From the end, so that the old label after a new one is already known.
-    let mut next = None;
+    // From the end, so that the old label after a new label is known.
+    let mut next_old = None;
     for label in new.iter().rev() {
-        if rest.peek() == Some(&label) {
-            rest.next();
-            next = Some(label);
+        if remaining_old.peek() == Some(&label) {
+            remaining_old.next();
+            next_old = Some(label);
         } else if old_labels.contains(label) {
             return None;
         } else {
-            added.push((label, next));
+            added.push((label, next_old));
         }
     }
     added.reverse();
-    rest.next().is_none().then_some(added)
+    remaining_old.next().is_none().then_some(added)
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
     use crate::values::Checked;
 
     #[test]
-    fn added_labels_are_before_the_next_old_one() {
+    fn added_labels_are_before_the_next_old_label() {
         let labels =
             |text: &str| -> Vec<Label> { text.split_whitespace().map(|label| Label::new(label).unwrap()).collect() };
         let added = |old: &str, new: &str| -> Option<Vec<(String, Option<String>)>> {
@@ -46,9 +46,9 @@ mod tests {
         };
         assert_eq!(added("b d", "a b c1 c2 d e"), expected(&[("a", "b"), ("c1", "d"), ("c2", "d"), ("e", "")]));
         assert_eq!(added("a b", "a b"), expected(&[]));
-        assert_eq!(added("a b", "b a"), None, "old ones changed places");
-        assert_eq!(added("a b c", "a c"), None, "one is gone");
-        // As many as would take minutes if each were compared with each.
+        assert_eq!(added("a b", "b a"), None, "old labels are reordered");
+        assert_eq!(added("a b c", "a c"), None, "an old label is removed");
+        // So many labels that comparing each with every other would take minutes.
         let old: Vec<String> = (0..5_000).map(|i| format!("l{i}")).collect();
         let new: Vec<String> = old.iter().cloned().chain((0..5_000).map(|i| format!("n{i}"))).collect();
         assert_eq!(added(&old.join(" "), &new.join(" ")).map(|added| added.len()), Some(5_000));

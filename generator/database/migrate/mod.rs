@@ -1,8 +1,9 @@
-//! Plans the migration from one schema to the next: typed changes in an order that a server accepts, each with its
-//! reverse, its reason, its place in the user's file and its hazards. Pure: no server, no clock, no guess.
+//! Plans the migration from one schema to the next: a list of steps in an order that a server accepts. Each step has
+//! its reverse, its reason, its place in the user's file and its hazards. The plan depends on the two schemas only, not
+//! on a server or a clock; where a change is ambiguous, the user must decide.
 //!
 //! ```text
-//! old ──rename──▶ old under its new names ──diff with new──▶ steps ──order──▶ migrations
+//! old ──renames──▶ old with the new names ──comparison with new──▶ steps ──order──▶ migrations
 //! ```
 
 mod affected;
@@ -42,16 +43,16 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// Plans the migration from `old` to `new`. `root` is the path of `new` in the stack.
 ///
 /// # Errors
-/// All changes that are impossible, ambiguous or not allowed.
+/// One finding for each change that is impossible, ambiguous or has a hazard that the definition does not allow.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partition_tables(), new.with_partition_tables());
     plan_with(Planner::reviewed(root, &new), &old)
 }
 
-/// Returns the same plan as [`plan`], but allows every hazard. `db diff` uses it, since it only displays the plan.
+/// Plans like [`plan`], but allows every hazard. `db diff` uses it, since it only displays the plan.
 ///
 /// # Errors
-/// All changes that are impossible or ambiguous.
+/// One finding for each change that is impossible or ambiguous.
 pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partition_tables(), new.with_partition_tables());
     plan_with(Planner::unreviewed(root, &new), &old)
@@ -60,15 +61,15 @@ pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<S
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     let new = planner.new;
     let renamed = rename::apply(&mut planner, old);
-    let graphs = match (Graph::new(&renamed.schema), Graph::new(new)) {
+    let (old_graph, new_graph) = match (Graph::new(&renamed.schema), Graph::new(new)) {
         (Ok(old_graph), Ok(new_graph)) => (old_graph, new_graph),
         (_, Err(cycle)) | (Err(cycle), _) => {
             planner.findings.push(cycle_finding(&cycle, planner.root));
             return Err(planner.findings);
         }
     };
-    let affected = Affected::new(&renamed, new, &graphs.0);
-    let diff = Diff::new(old, &renamed, new, graphs, &affected);
+    let affected = Affected::new(&renamed, new, &old_graph);
+    let diff = Diff::new(old, &renamed, new, (old_graph, new_graph), &affected);
     schemas::plan(&mut planner, &diff);
     types::plan(&mut planner, &diff);
     sequences::plan(&mut planner, &diff);
@@ -78,9 +79,9 @@ fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagn
     if !findings.is_empty() {
         return Err(findings);
     }
-    // A stable sort: equal steps stay in the order of names, in which they were added.
+    // The sort is stable: steps of the same phase and rank stay in the order in which they were added, that of names.
     steps.sort_by_key(|step| (step.phase, step.rank));
-    Ok(group(steps))
+    Ok(group_steps(steps))
 }
 
 fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
@@ -89,20 +90,22 @@ fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
         .message(format!("these objects depend on each other: {}", objects.join(", ")))
 }
 
-/// Groups steps into migrations. Steps outside of a transaction are alone, new labels are committed before their use,
-/// and constraints that are added without a check of existing rows are validated in a later migration.
-fn group(steps: Vec<MigrationStep>) -> StepGroups {
+/// Groups steps into migrations. A concurrent index build is a migration of its own, since it runs outside of a
+/// transaction. New labels are committed before their use. Constraints that are added without a check of existing rows
+/// are validated in a later migration. Extensions are apart, since they need other rights.
+fn group_steps(steps: Vec<MigrationStep>) -> StepGroups {
+    let is_apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
     let mut groups: StepGroups = Vec::new();
     for step in steps {
-        let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
-            let apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
-            let later = matches!(step.phase, Phase::Validate | Phase::ValidateKeys) && last.phase < step.phase;
-            !later
-                && (apart(last.phase) == apart(step.phase) && step.phase != Phase::Concurrent)
-                && (last.phase == Phase::Extensions) == (step.phase == Phase::Extensions)
+        let joins_group = groups.last().and_then(|group| group.last()).is_some_and(|last| {
+            let begins_validation =
+                matches!(step.phase, Phase::Validate | Phase::ValidateKeys) && last.phase < step.phase;
+            let same_kind = is_apart(last.phase) == is_apart(step.phase)
+                && (last.phase == Phase::Extensions) == (step.phase == Phase::Extensions);
+            same_kind && !begins_validation && step.phase != Phase::Concurrent
         });
         match groups.last_mut() {
-            Some(group) if joins => group.push(step),
+            Some(group) if joins_group => group.push(step),
             _ => groups.push(vec![step]),
         }
     }

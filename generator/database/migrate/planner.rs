@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Text;
 
-/// The steps and findings of a plan, and what the definition allows.
+/// The steps and findings of a plan, and the hazards that the definition allows.
 pub struct Planner<'a> {
     /// Path of the database in the stack.
     pub root: &'a FieldPath,
@@ -30,7 +30,7 @@ impl<'a> Planner<'a> {
         Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }
     }
 
-    /// Returns a path below the database.
+    /// Returns the path of a field of the database, such as `tables`, `orders`.
     pub fn path(&self, keys: &[&str]) -> FieldPath {
         keys.iter().fold(self.root.clone(), |path, key| path.key(*key))
     }
@@ -53,8 +53,8 @@ impl<'a> Planner<'a> {
                     in_nickel(&step.object),
                     hazard.id()
                 ));
-            // One finding per object and hazard.
-            if !self.findings.iter().any(|other| other.hint == finding.hint) {
+            // One finding for each object and hazard, which the hint contains.
+            if !self.findings.iter().any(|earlier| earlier.hint == finding.hint) {
                 self.findings.push(finding);
             }
         }

@@ -1,5 +1,5 @@
-//! Plans changes of functions and views: replaced where PostgreSQL allows it, otherwise dropped and created, together
-//! with everything that depends on them.
+//! Plans changes of functions and views. They are replaced where PostgreSQL allows it; otherwise they are dropped and
+//! created again, with all functions and views that depend on them.
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
@@ -21,12 +21,12 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     create_views(planner, diff);
 }
 
-/// Creates functions that are new or recreated, and changes the others in place.
+/// Plans functions that are new or recreated, and changes the others in place.
 fn create_functions(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.functions {
         let old = diff.old.functions.get(name);
         if let Some(old) = old
-            && !diff.affected.routines.contains(name)
+            && !diff.affected.recreated_routines.contains(name)
         {
             replace_function(planner, diff, name, (old, new));
             continue;
@@ -42,6 +42,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
     }
 }
 
+/// Plans the change of a function in place, with its grants and comment.
 fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
     let path = planner.path(&["functions", name.as_str()]);
     let rank = diff.new_graph.position(ObjectKind::Function, name);
@@ -55,52 +56,54 @@ fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old,
         );
     }
     let (kind, object) = (ddl::function_kind(new), ddl::function_signature(name, new));
-    let described =
+    let annotated =
         AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
     let (old_grants, new_grants) = (old.effective_grants(), new.effective_grants());
     let new_rights = Rights::new(&new_grants, &new.grant_options);
-    described.grants(planner, Rights::new(&old_grants, &old.grant_options), new_rights);
-    described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    annotated.plan_grants(planner, Rights::new(&old_grants, &old.grant_options), new_rights);
+    annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
 }
 
-/// Drops functions that are gone or recreated.
+/// Plans the removal of functions that the definition no longer has, and of those that are recreated.
 fn drop_functions(planner: &mut Planner, diff: &Diff) {
     for (name, old) in &diff.old.functions {
         let is_gone = !diff.new.functions.contains_key(name);
-        if !is_gone && !diff.affected.routines.contains(name) {
+        if !is_gone && !diff.affected.recreated_routines.contains(name) {
             continue;
         }
-        let user = used_by(diff.old, name);
-        if let Some(user) = user.as_ref()
+        let dependent = dependent_of(diff.old, name);
+        if let Some(dependent) = dependent.as_ref()
             && !is_gone
         {
             planner.refuse(
                 Code::ChangeRefused,
                 planner.path(&["functions", name.as_str()]),
-                format!("the function {name} must be recreated, but {user} depends on it"),
-                "give the new function another name, and move the users to it",
+                format!("the function {name} must be recreated, but {dependent} depends on it"),
+                "give the new function a different name, and use that name wherever the old one is used",
             );
             continue;
         }
-        let (phase, path) = match (is_gone, user) {
-            (true, Some(_)) => (Phase::Contract, planner.path(&["functions"])),
-            (true, None) => (Phase::Unhook, planner.path(&["functions"])),
-            (false, _) => (Phase::Unhook, planner.path(&["functions", name.as_str()])),
+        // A function that a column, check, index or domain uses can be dropped only after it.
+        let (phase, path) = match (is_gone, dependent) {
+            (true, Some(_)) => (Phase::DropData, planner.path(&["functions"])),
+            (true, None) => (Phase::DropDependents, planner.path(&["functions"])),
+            (false, _) => (Phase::DropDependents, planner.path(&["functions", name.as_str()])),
         };
         let why = if is_gone { "is gone" } else { "is recreated" };
-        // Steps of this phase run before renames, so they use the old names of types.
-        let old = if phase == Phase::Unhook { diff.before.functions.get(name).unwrap_or(old) } else { old };
+        // Steps of the phase `DropDependents` run before renames, so they use the old names of types.
+        let old =
+            if phase == Phase::DropDependents { diff.before_renames.functions.get(name).unwrap_or(old) } else { old };
         planner.push(
             MigrationStep::new(phase, name.as_str(), path, format!("the function {name} {why}"))
-                .rank(1 + diff.old_graph.reverse(ObjectKind::Function, name))
+                .rank(1 + diff.old_graph.reverse_position(ObjectKind::Function, name))
                 .up(format!("DROP {};", ddl::function_identity(name, old)))
                 .down(ddl::create_function(name, old)),
         );
     }
 }
 
-/// Returns a column, check, index or domain that depends on a function.
-fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
+/// Returns the name of a column, check, index or domain that depends on a function.
+fn dependent_of(schema: &Schema, function: &ObjectName) -> Option<String> {
     let mentions = |text: &Expression| words(text.as_str()).any(|word| word == function.name());
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
@@ -124,18 +127,18 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
     })
 }
 
-/// Drops views that the definition no longer has, and views that are recreated.
+/// Plans the removal of views that the definition no longer has, and of those that are recreated.
 fn drop_views(planner: &mut Planner, diff: &Diff) {
     for (name, old) in &diff.old.views {
         let new = diff.new.views.get(name);
-        if new.is_some() && !diff.affected.routines.contains(name) {
+        if new.is_some() && !diff.affected.recreated_routines.contains(name) {
             continue;
         }
         let path = if new.is_some() { planner.path(&["views", name.as_str()]) } else { planner.path(&["views"]) };
         let why = if new.is_some() { "is recreated" } else { "is gone" };
         planner.push(
-            MigrationStep::new(Phase::Unhook, name.as_str(), path, format!("the view {name} {why}"))
-                .rank(1 + diff.old_graph.reverse(ObjectKind::View, name))
+            MigrationStep::new(Phase::DropDependents, name.as_str(), path, format!("the view {name} {why}"))
+                .rank(1 + diff.old_graph.reverse_position(ObjectKind::View, name))
                 .up(format!("DROP {} {};", ddl::view_kind(old), name.sql()))
                 .down(ddl::create_view(name, old))
                 .hazard(Hazard::AccessExclusive),
@@ -143,12 +146,12 @@ fn drop_views(planner: &mut Planner, diff: &Diff) {
     }
 }
 
-/// Creates views that are new or recreated, and changes the indexes, grants and comments of the others.
+/// Plans views that are new or recreated, and changes of the indexes, grants and comments of the others.
 fn create_views(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.views {
         let path = planner.path(&["views", name.as_str()]);
         let rank = diff.new_graph.position(ObjectKind::View, name);
-        let old = diff.old.views.get(name).filter(|_| !diff.affected.routines.contains(name));
+        let old = diff.old.views.get(name).filter(|_| !diff.affected.recreated_routines.contains(name));
         let kind = ddl::view_kind(new);
         let object = name.sql();
         let Some(old) = old else {
@@ -161,9 +164,9 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             continue;
         };
         indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
-        let described =
+        let annotated =
             AnnotatedObject { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
-        described.grants(planner, old.rights(), new.rights());
-        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        annotated.plan_grants(planner, old.rights(), new.rights());
+        annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
 }

@@ -9,12 +9,12 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// Rank of schemas, which are created first.
-const SCHEMAS: usize = 0;
+/// Rank of schemas, which are created before all other objects.
+const SCHEMA_RANK: usize = 0;
 
 /// Plans changes of schemas and extensions.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
-    let none = Namespace::default();
+    let no_schema = Namespace::default();
     for (name, new) in &diff.new.schemas {
         let path = planner.path(&["schemas", name.as_str()]);
         let old = diff.old.schemas.get(name);
@@ -24,55 +24,57 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
             planner.push(step.up(ddl::create_schema(name)).down(format!("DROP SCHEMA {};", quoted(name))));
         }
         let object = quoted(name);
-        plan_schema(planner, &annotated_schema(Phase::Create, name, &object, &path), old.unwrap_or(&none), new);
+        plan_schema(planner, &annotated_schema(Phase::Create, name, &object, &path), old.unwrap_or(&no_schema), new);
     }
     for (name, old) in diff.old.schemas.iter().filter(|(name, _)| !diff.new.schemas.contains_key(*name)) {
         let path = planner.path(&["schemas"]);
         let object = quoted(name);
         if name.as_str() == PUBLIC_SCHEMA {
-            plan_schema(planner, &annotated_schema(Phase::Contract, name, &object, &path), old, &none);
+            plan_schema(planner, &annotated_schema(Phase::DropData, name, &object, &path), old, &no_schema);
             continue;
         }
-        let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
+        let step = MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
         down.extend(ddl::grants("SCHEMA", &object, old.rights()));
         down.extend(default_privileges(&object, &old.default_privileges, "GRANT"));
         if old.comment.is_some() {
             down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
         }
+        // The last rank: the schema is empty only after all its objects are gone.
         planner.push(step.rank(usize::MAX).up(format!("DROP SCHEMA {object};")).down(down.join("\n")));
     }
-    extensions(planner, diff);
+    plan_extensions(planner, diff);
 }
 
 fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a FieldPath) -> AnnotatedObject<'a> {
-    AnnotatedObject { phase, rank: SCHEMAS, kind: "SCHEMA", object, name: name.as_str(), path }
+    AnnotatedObject { phase, rank: SCHEMA_RANK, kind: "SCHEMA", object, name: name.as_str(), path }
 }
 
 /// Plans changes of the comment, the grants and the default privileges of a schema.
 fn plan_schema(planner: &mut Planner, annotated: &AnnotatedObject, old: &Namespace, new: &Namespace) {
-    annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
-    annotated.grants(planner, old.rights(), new.rights());
+    annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    annotated.plan_grants(planner, old.rights(), new.rights());
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
-        let set = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {
+        let change = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {
             let mut sql = default_privileges(annotated.object, &minus(from, to), "REVOKE");
             sql.extend(default_privileges(annotated.object, &minus(to, from), "GRANT"));
             sql.join("\n")
         };
         let (name, path) = (annotated.name, annotated.path.key("default_privileges"));
         let step = MigrationStep::new(annotated.phase, name, path, format!("{name}: default privileges"));
-        planner.push(step.up(set(old, new)).down(set(new, old)).hazard(Hazard::AuthzUpdate));
+        planner.push(step.up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
     }
 }
 
-fn default_privileges(schema: &str, grants: &Grants<TablePrivilege>, word: &str) -> Vec<String> {
-    let direction = if word == "GRANT" { "TO" } else { "FROM" };
+/// Returns the statements that grant or revoke default privileges on tables; `verb` is GRANT or REVOKE.
+fn default_privileges(schema: &str, grants: &Grants<TablePrivilege>, verb: &str) -> Vec<String> {
+    let preposition = if verb == "GRANT" { "TO" } else { "FROM" };
     let grants = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
     grants
         .map(|(role, privileges)| {
             format!(
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} {word} {} ON TABLES {direction} {};",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} {verb} {} ON TABLES {preposition} {};",
                 ddl::privileges(privileges.iter().copied()),
                 ddl::role(role)
             )
@@ -80,7 +82,8 @@ fn default_privileges(schema: &str, grants: &Grants<TablePrivilege>, word: &str)
         .collect()
 }
 
-fn extensions(planner: &mut Planner, diff: &Diff) {
+/// Plans changes of extensions. They are removed in a phase of their own, since this needs other rights.
+fn plan_extensions(planner: &mut Planner, diff: &Diff) {
     let path = planner.path(&["extensions"]);
     for name in diff.new.extensions.difference(&diff.old.extensions) {
         let step =

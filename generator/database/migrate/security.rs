@@ -9,100 +9,108 @@ use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
 
-/// Returns whether a policy depends on something that is recreated: a function or view, a column of its table, or another
-/// table with such a column.
+/// Returns whether a policy mentions something that is recreated: a function or view, a column of its own table, or a
+/// different table with such a column.
 fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
-    let (types, regenerated) = (diff.affected.types_of(table), diff.affected.regenerated_of(table));
-    let mut words = policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str()));
-    words.any(|word| {
-        let word = word.as_ref();
-        let mut recreated = diff.recreated.get(word).into_iter().flatten();
+    let (retyped, regenerated) = (diff.affected.retyped_columns(table), diff.affected.regenerated_columns(table));
+    let mut mentioned_names = policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str()));
+    mentioned_names.any(|name| {
+        let name = name.as_ref();
+        let mut recreated = diff.recreated.get(name).into_iter().flatten();
         recreated.any(|node| *node != ObjectNode(ObjectKind::Table, table))
-            || types.contains(word)
-            || regenerated.contains(word)
+            || retyped.contains(name)
+            || regenerated.contains(name)
     })
 }
 
-fn policy_stays(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
+/// Returns whether an old policy can remain, so that it is not dropped.
+fn policy_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
     change.new.policies.get(key) == Some(old) && !depends_on_change(diff, change.name, old)
 }
 
-fn trigger_stays(diff: &Diff, change: &TableChange, key: &SqlName, old: &Trigger) -> bool {
+/// Returns whether an old trigger can remain, so that it is not dropped. A trigger mentions columns in its condition
+/// and in `update_of`.
+fn trigger_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Trigger) -> bool {
     let affected = diff.affected;
-    let columns_change = !affected.types_of(change.name).is_empty() || !affected.regenerated_of(change.name).is_empty();
-    let reads_columns = old.condition.is_some() || !old.update_of.is_empty();
+    let columns_change =
+        !affected.retyped_columns(change.name).is_empty() || !affected.regenerated_columns(change.name).is_empty();
+    let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
     change.new.triggers.get(key) == Some(old)
-        && !affected.routines.contains(&old.function)
-        && !(columns_change && reads_columns)
+        && !affected.recreated_routines.contains(&old.function)
+        && !(columns_change && mentions_columns)
 }
 
-/// Drops policies and triggers that change or depend on a change.
-pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans the removal of policies and triggers that change or depend on a change.
+pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     // These steps run before renames, so they use the old names.
-    let old_name = diff.names.get(name).unwrap_or(name);
+    let old_name = diff.old_table_names.get(name).unwrap_or(name);
     let table = old_name.sql();
-    let before = diff.before.tables.get(old_name).unwrap_or(old);
+    let table_before_renames = diff.before_renames.tables.get(old_name).unwrap_or(old);
     let step = |key: &SqlName, what: &str| {
         let why = format!("the {what} {name}.{key} changes");
-        MigrationStep::new(Phase::Unhook, format!("{name}.{key}"), path.clone(), why)
+        MigrationStep::new(Phase::DropDependents, format!("{name}.{key}"), path.clone(), why)
     };
-    for (key, policy) in old.policies.iter().filter(|(key, policy)| !policy_stays(diff, change, key, policy)) {
-        // Without a restrictive policy, or with a different one, more rows may be visible. A dropped table shows
-        // none.
+    for (key, policy) in old.policies.iter().filter(|(key, policy)| !policy_remains(diff, change, key, policy)) {
+        // Without a restrictive policy, or with a different policy, more rows may be visible. A dropped table has no
+        // rows to show.
         let new_policy = new.policies.get(key);
         let is_weaker =
             kind != TableChangeKind::Drop && new_policy != Some(policy) && (policy.restrictive || new_policy.is_some());
         planner.push(
             step(key, "policy")
                 .up(format!("DROP POLICY {} ON {table};", quoted(key)))
-                .down(ddl::create_policy(old_name, key, before.policies.get(key).unwrap_or(policy)))
+                .down(ddl::create_policy(old_name, key, table_before_renames.policies.get(key).unwrap_or(policy)))
                 .hazard(Hazard::AuthzUpdate)
                 .hazards(is_weaker.then_some(Hazard::RlsWeakened)),
         );
     }
-    for (key, trigger) in old.triggers.iter().filter(|(key, trigger)| !trigger_stays(diff, change, key, trigger)) {
+    for (key, trigger) in old.triggers.iter().filter(|(key, trigger)| !trigger_remains(diff, change, key, trigger)) {
         planner.push(
             step(key, "trigger").up(format!("DROP TRIGGER {} ON {table};", quoted(key))).down(ddl::create_trigger(
                 old_name,
                 key,
-                before.triggers.get(key).unwrap_or(trigger),
+                table_before_renames.triggers.get(key).unwrap_or(trigger),
             )),
         );
     }
 }
 
-/// Adds row security, policies and triggers that are new or were dropped for a change.
+/// Plans changes of row security, and policies and triggers that are new or were dropped for a change.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
-    row_security(planner, change);
-    policies(planner, diff, change);
-    triggers(planner, diff, change);
+    change_row_security(planner, change);
+    add_policies(planner, diff, change);
+    add_triggers(planner, diff, change);
 }
 
-fn row_security(planner: &mut Planner, change: &TableChange) {
+/// Plans the change of row security.
+fn change_row_security(planner: &mut Planner, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     if old.row_security == new.row_security {
         return;
     }
-    // A listed partition has the row security of its table.
-    let owner = new.partition_of.as_ref().filter(|partition| partition.is_listed).map_or(name, |it| &it.table);
-    let set = |from: RowSecurity, to: RowSecurity| ddl::row_security(&name.sql(), from, to).join("\n");
-    let lost = |held: fn(RowSecurity) -> bool| held(old.row_security) && !held(new.row_security);
-    let is_weaker = lost(RowSecurity::is_on) || lost(RowSecurity::is_forced);
+    // A listed partition has the row security of its table, so `allow` names that table.
+    let object =
+        new.partition_of.as_ref().filter(|partition| partition.is_listed).map_or(name, |partition| &partition.table);
+    let change_sql = |from: RowSecurity, to: RowSecurity| ddl::row_security(&name.sql(), from, to).join("\n");
+    let is_lost =
+        |has_property: fn(RowSecurity) -> bool| has_property(old.row_security) && !has_property(new.row_security);
+    let is_weaker = is_lost(RowSecurity::is_on) || is_lost(RowSecurity::is_forced);
     let why = format!("{name}: row-level security");
     planner.push(
-        MigrationStep::new(Phase::Attach, owner.as_str(), path.key("row_security"), why)
-            .up(set(old.row_security, new.row_security))
-            .down(set(new.row_security, old.row_security))
+        MigrationStep::new(Phase::Attach, object.as_str(), path.key("row_security"), why)
+            .up(change_sql(old.row_security, new.row_security))
+            .down(change_sql(new.row_security, old.row_security))
             .hazard(Hazard::AuthzUpdate)
             .hazards(is_weaker.then_some(Hazard::RlsWeakened)),
     );
 }
 
-fn policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans new policies and those that were dropped for a change.
+fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     for (key, policy) in &new.policies {
-        if old.policies.get(key).is_some_and(|old| policy_stays(diff, change, key, old)) {
+        if old.policies.get(key).is_some_and(|old| policy_remains(diff, change, key, old)) {
             continue;
         }
         // An additional permissive policy shows more rows of a table that was protected before.
@@ -119,10 +127,11 @@ fn policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
-fn triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans new triggers and those that were dropped for a change.
+fn add_triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     for (key, trigger) in &new.triggers {
-        if old.triggers.get(key).is_some_and(|old| trigger_stays(diff, change, key, old)) {
+        if old.triggers.get(key).is_some_and(|old| trigger_remains(diff, change, key, old)) {
             continue;
         }
         let path = path.key("triggers").key(key.as_str());

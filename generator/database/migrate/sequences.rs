@@ -15,7 +15,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.sequences {
         let path = planner.path(&["sequences", name.as_str()]);
         let rank = diff.new_graph.position(ObjectKind::Sequence, name);
-        let none = Sequence::default();
+        let no_sequence = Sequence::default();
         let old = diff.old.sequences.get(name);
         if old.is_none() {
             planner.push(
@@ -40,28 +40,29 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                 .down(set(old)),
             );
         }
-        let old = old.unwrap_or(&none);
+        let old = old.unwrap_or(&no_sequence);
         change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
-        let described =
+        let annotated =
             AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-        described.grants(planner, old.rights(), new.rights());
-        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        annotated.plan_grants(planner, old.rights(), new.rights());
+        annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);
         change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
         planner.push(
-            MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
-                .rank(diff.old_graph.reverse(ObjectKind::Sequence, name))
+            MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the sequence {name} is gone"))
+                .rank(diff.old_graph.reverse_position(ObjectKind::Sequence, name))
                 .up(format!("DROP SEQUENCE {};", name.sql()))
-                .never("the position of the sequence is lost")
+                .irreversible("the position of the sequence is lost")
                 .hazard(Hazard::DeletesData),
         );
     }
 }
 
-/// Detaches a sequence before its column is dropped, and attaches it after its column exists.
+/// Plans the change of the column that owns a sequence. The sequence is detached before the old column is dropped, and
+/// attached when the new column exists.
 fn change_owner(
     planner: &mut Planner,
     name: &ObjectName,
@@ -79,7 +80,7 @@ fn change_owner(
         MigrationStep::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
     };
     if old.is_some() {
-        planner.push(step(Phase::Teardown, "no longer belongs to its column").up(set(None)).down(set(old)));
+        planner.push(step(Phase::DropConstraints, "no longer belongs to its column").up(set(None)).down(set(old)));
     }
     if new.is_some() {
         planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(new)).down(set(None)));

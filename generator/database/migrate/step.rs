@@ -6,33 +6,35 @@ use crate::database::hazard::Hazard;
 use crate::database::model::ObjectName;
 use crate::diagnostic::FieldPath;
 
-/// Reason why a dropped object or column cannot be restored.
+/// The reason why a dropped object or column cannot be restored.
 pub const DATA_LOST: &str = "the stored data is lost";
 
 /// The purpose of a step. Phases run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Drops objects that are defined by SQL text (views, functions, policies, triggers) before renames, so that
+    /// Drops objects that refer to others in their SQL (views, functions, policies, triggers) before renames, so that
     /// their `down` uses the old names.
-    Unhook,
+    DropDependents,
+    /// Renames objects, columns, constraints and labels.
     Rename,
-    /// Adds labels to enumerations, which can be used only after a commit.
+    /// Adds labels to enumerations. A label can be used only after a commit.
     Labels,
     /// Drops constraints and indexes that change or would block another step.
-    Teardown,
+    DropConstraints,
+    /// Creates objects and columns, and changes them.
     Create,
-    /// Adds what needs a complete table: checks, policies, triggers, comments, grants.
+    /// Adds the parts that need a complete table: checks, policies, triggers, comments, grants.
     Attach,
     /// Builds indexes without blocking writers.
     Concurrent,
-    /// Validates checks for existing rows while rows can be written.
+    /// Validates checks for existing rows, while others can write rows.
     Validate,
     /// Adds primary keys, unique constraints, exclusions and foreign keys.
     Keys,
-    /// Validates foreign keys for existing rows while rows can be written.
+    /// Validates foreign keys for existing rows, while others can write rows.
     ValidateKeys,
     /// Drops objects that hold data.
-    Contract,
+    DropData,
     /// Removes extensions, which needs the rights of the role that created them.
     Extensions,
 }
@@ -41,17 +43,18 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Down {
     Sql(String),
+    /// Nothing needs to be done.
     Nothing,
-    /// Impossible without a loss, for this reason.
+    /// The step cannot be reverted, for this reason.
     Never(&'static str),
 }
 
-/// The relation of a step to transactions.
+/// Whether a step runs in a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepMode {
-    /// In a transaction with the others of its group.
+    /// In one transaction with the other steps of its group.
     Transaction,
-    /// Alone and outside of any transaction: builds this index, which is invalid after an interruption.
+    /// Alone and outside of a transaction: builds this index, which is invalid if the build is interrupted.
     Index(ObjectName),
 }
 
@@ -59,12 +62,15 @@ pub enum StepMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationStep {
     pub phase: Phase,
-    /// Order within the phase.
+    /// Order within the phase; lower ranks come first. Mostly the object's position in the dependency graph.
     pub rank: usize,
-    /// Object of the step, by the name that `allow` uses for it.
+    /// Name of the step's object, as in `allow`.
     pub object: String,
+    /// Path of the changed field in the stack.
     pub source: FieldPath,
+    /// The reason, such as `orders.total is new`. It is a comment in the migration.
     pub why: String,
+    /// SQL that makes the change.
     pub up: String,
     pub down: Down,
     pub mode: StepMode,
@@ -105,7 +111,7 @@ impl MigrationStep {
     }
 
     #[must_use]
-    pub fn never(mut self, why: &'static str) -> Self {
+    pub fn irreversible(mut self, why: &'static str) -> Self {
         self.down = Down::Never(why);
         self
     }

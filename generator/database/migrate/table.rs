@@ -1,4 +1,4 @@
-//! Plans changes of whole tables: creation, removal, settings.
+//! Plans the creation, removal and change of tables.
 
 use std::collections::BTreeMap;
 
@@ -15,77 +15,86 @@ use crate::diagnostic::{Code, Diagnostic};
 
 /// Plans changes of tables.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
-    let none = Table::default();
+    let no_table = Table::default();
     for (name, old) in diff.old.tables.iter().filter(|(name, _)| !diff.new.tables.contains_key(*name)) {
         let path = &planner.path(&["tables"]);
-        drop_table(planner, diff, &TableChange { kind: TableChangeKind::Drop, name, old, new: &none, path });
+        drop_table(planner, diff, &TableChange { kind: TableChangeKind::Drop, name, old, new: &no_table, path });
     }
     for (name, new) in &diff.new.tables {
-        let path = &partition::path(planner, name, new);
+        let path = &partition::table_path(planner, name, new);
         match diff.old.tables.get(name) {
-            Some(old) => alter(planner, diff, &TableChange { kind: TableChangeKind::Alter, name, old, new, path }),
-            None => create(planner, diff, &TableChange { kind: TableChangeKind::Create, name, old: &none, new, path }),
+            Some(old) => {
+                alter_table(planner, diff, &TableChange { kind: TableChangeKind::Alter, name, old, new, path })
+            }
+            None => create_table(
+                planner,
+                diff,
+                &TableChange { kind: TableChangeKind::Create, name, old: &no_table, new, path },
+            ),
         }
     }
 }
 
-fn create(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans a new table. Its `down` drops the table only if it has no rows.
+fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, new, path, .. } = *change;
     let guard = ddl::fail_if_rows(&format!("SELECT FROM {}", name.sql()), &format!("{name} holds rows"));
     planner.push(
         MigrationStep::new(
             Phase::Create,
-            partition::object(name, new),
+            partition::object_name(name, new),
             path.clone(),
-            format!("the {} {name} is new", partition::word(new)),
+            format!("the {} {name} is new", partition::table_word(new)),
         )
         .rank(diff.new_graph.position(ObjectKind::Table, name))
         .up(ddl::create_table(name, new))
         .down(format!("{guard}\nDROP TABLE {};", name.sql())),
     );
-    partition::columns(planner, diff, change);
+    partition::change_columns(planner, diff, change);
     keys::add_foreign_keys(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
     replica_identity::plan(planner, diff, change);
-    settings(planner, diff, change);
+    change_settings(planner, diff, change);
 }
 
+/// Plans the removal of a table.
 fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, path, .. } = *change;
     if let Some(finding) = unclear_rename(planner, diff, change) {
         planner.findings.push(finding);
         return;
     }
-    keys::teardown(planner, diff, change);
-    security::teardown(planner, diff, change);
+    keys::drop_changed(planner, diff, change);
+    security::drop_changed(planner, diff, change);
     let is_partition = old.partition_of.is_some();
     if old.partition_of.as_ref().is_some_and(|partition| !diff.new.tables.contains_key(&partition.table)) {
-        // The server drops it with its table.
+        // The server drops a partition with its partitioned table.
         return;
     }
     let mut indexes = old.indexes.keys().chain(old.uniques.keys());
-    // New partitions can hold the same rows as a dropped one.
-    let collides = is_partition
-        || diff.relations.contains(name)
-        || indexes.any(|index| diff.relations.contains(&name.beside(index)));
-    let phase = if collides { Phase::Teardown } else { Phase::Contract };
+    // The name of a dropped table must be free before a new relation with this name is created. A partition is dropped
+    // before new partitions, whose bounds may cover its rows.
+    let must_be_early = is_partition
+        || diff.new_relations.contains(name)
+        || indexes.any(|index| diff.new_relations.contains(&name.beside(index)));
+    let phase = if must_be_early { Phase::DropConstraints } else { Phase::DropData };
     planner.push(
         MigrationStep::new(
             phase,
-            partition::object(name, old),
+            partition::object_name(name, old),
             path.clone(),
-            format!("the {} {name} is gone", partition::word(old)),
+            format!("the {} {name} is gone", partition::table_word(old)),
         )
-        .rank(if collides { usize::MAX } else { diff.old_graph.reverse(ObjectKind::Table, name) })
+        .rank(if must_be_early { usize::MAX } else { diff.old_graph.reverse_position(ObjectKind::Table, name) })
         .up(format!("DROP TABLE {};", name.sql()))
-        .never(DATA_LOST)
+        .irreversible(DATA_LOST)
         .hazard(Hazard::DeletesData)
         .hazards(is_partition.then_some(Hazard::AccessExclusive)),
     );
 }
 
-/// Returns a finding if a new table has the columns of the dropped one, unless the loss of its rows is allowed.
+/// Returns a finding if a new table has the columns of the dropped table, unless `allow` permits the loss of its rows.
 fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Option<Diagnostic> {
     let TableChange { name, old, .. } = *change;
     let columns: Vec<&SqlName> = old.columns.keys().collect();
@@ -104,59 +113,60 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
     Some(finding)
 }
 
-fn alter(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans the change of a table that both sides have.
+fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     if old.partition_by != new.partition_by {
         planner.refuse(
             Code::ChangeRefused,
             path.key("partition_by"),
             format!("the partitioning of {name} cannot change"),
-            "create a table with another name, and move the rows",
+            "create a table with a different name, and move the rows",
         );
         return;
     }
-    if !partition::bound(planner, diff, change) {
+    if !partition::change_bound(planner, diff, change) {
         return;
     }
     if old.unlogged != new.unlogged {
-        let set = |unlogged: bool| {
+        let set_logging = |unlogged: bool| {
             format!("ALTER TABLE {} SET {};", name.sql(), if unlogged { "UNLOGGED" } else { "LOGGED" })
         };
         let why = format!("{name}: write-ahead log");
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path.key("unlogged"), why)
                 .rank(diff.new_graph.position(ObjectKind::Table, name))
-                .up(set(new.unlogged))
-                .down(set(old.unlogged))
+                .up(set_logging(new.unlogged))
+                .down(set_logging(old.unlogged))
                 .hazard(Hazard::Rewrite),
         );
     }
-    keys::teardown(planner, diff, change);
-    security::teardown(planner, diff, change);
+    keys::drop_changed(planner, diff, change);
+    security::drop_changed(planner, diff, change);
     match new.partition_of {
-        Some(_) => partition::columns(planner, diff, change),
+        Some(_) => partition::change_columns(planner, diff, change),
         None => column::plan(planner, diff, change),
     }
     keys::plan(planner, diff, change);
     security::plan(planner, diff, change);
     replica_identity::plan(planner, diff, change);
-    settings(planner, diff, change);
+    change_settings(planner, diff, change);
 }
 
 /// Plans changes of the table's comment, storage parameters and grants, and of its columns' comments and statistics.
-fn settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     let object = name.sql();
-    let table =
+    let annotated_table =
         AnnotatedObject { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
-    table.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    annotated_table.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     for (column, new_column) in &new.columns {
-        // A column that is dropped and added loses its comment.
-        let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_of(name).contains(column));
+        // A column that is dropped and added again loses its comment and statistics.
+        let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_columns(name).contains(column));
         let path = path.key("columns").key(column.as_str());
         let (table, object) = (&object, format!("{object}.{}", quoted(column)));
         let name = format!("{name}.{column}");
-        let described = AnnotatedObject {
+        let annotated_column = AnnotatedObject {
             phase: Phase::Attach,
             rank: 1,
             kind: "COLUMN",
@@ -164,22 +174,26 @@ fn settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             name: &name,
             path: &path,
         };
-        described.comment(planner, old_column.and_then(|it| it.comment.as_ref()), new_column.comment.as_ref());
-        let statistics = (old_column.and_then(|it| it.statistics), new_column.statistics);
-        if statistics.0 != statistics.1 {
+        annotated_column.plan_comment(
+            planner,
+            old_column.and_then(|column| column.comment.as_ref()),
+            new_column.comment.as_ref(),
+        );
+        let old_statistics = old_column.and_then(|column| column.statistics);
+        if old_statistics != new_column.statistics {
             let set = |target| {
                 format!("ALTER TABLE ONLY {table} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
             };
-            planner.push(described.step("statistics").up(set(statistics.1)).down(set(statistics.0)));
+            planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
         }
     }
     if change.kind == TableChangeKind::Alter {
-        table.storage(planner, &old.storage, &new.storage);
+        annotated_table.plan_storage(planner, &old.storage, &new.storage);
     }
-    // A column that is dropped and added gets its grants again there.
-    let keeps = |column: &SqlName| !diff.affected.regenerated_of(name).contains(column);
-    let in_both =
-        |column: &SqlName| keeps(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
-    let down = ddl::change_table_grants(&object, new, old, in_both);
-    table.push_grants(planner, ddl::change_table_grants(&object, old, new, keeps), down);
+    // A column that is dropped and added again is left out: the step that adds it also grants its privileges.
+    let is_kept = |column: &SqlName| !diff.affected.regenerated_columns(name).contains(column);
+    let is_kept_in_both =
+        |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
+    let down = ddl::change_table_grants(&object, new, old, is_kept_in_both);
+    annotated_table.push_grants(planner, ddl::change_table_grants(&object, old, new, is_kept), down);
 }

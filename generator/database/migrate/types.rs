@@ -1,4 +1,4 @@
-//! Plans changes of domains and composite types; `enumeration` plans those of enumerations.
+//! Plans changes of user-defined types. Changes of enumerations are planned in `enumeration`.
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TypeChange};
@@ -25,41 +25,43 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
             );
             continue;
         };
-        change(planner, diff, &TypeChange { name, old, new, rank, path: &path });
+        change_type(planner, diff, &TypeChange { name, old, new, rank, path: &path });
     }
     for (name, old) in diff.old.types.iter().filter(|(name, _)| !diff.new.types.contains_key(*name)) {
         let path = planner.path(&["types"]);
         planner.push(
-            MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the type {name} is gone"))
-                .rank(diff.old_graph.reverse(ObjectKind::Type, name))
+            MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the type {name} is gone"))
+                .rank(diff.old_graph.reverse_position(ObjectKind::Type, name))
                 .up(format!("DROP {} {};", ddl::type_kind(old), name.sql()))
                 .down(ddl::create_type(name, old)),
         );
     }
 }
 
-fn change(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>) {
+/// Plans the change of a type that both sides have.
+fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>) {
     let TypeChange { name, old, new, rank, path } = *change;
     match (old, new) {
         (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, diff, &change.with(old, new)),
-        (UserType::Domain(old), UserType::Domain(new)) => domain(planner, &change.with(old, new)),
-        (UserType::Composite(old), UserType::Composite(new)) => composite(planner, diff, &change.with(old, new)),
+        (UserType::Domain(old), UserType::Domain(new)) => change_domain(planner, &change.with(old, new)),
+        (UserType::Composite(old), UserType::Composite(new)) => change_composite(planner, diff, &change.with(old, new)),
         _ => planner.refuse(
             Code::ChangeRefused,
             path.clone(),
-            format!("{name} cannot become another kind of type"),
-            "give the new type another name, and move the columns to it",
+            format!("{name} cannot become a different kind of type"),
+            "give the new type a different name, and change the type of the columns to it",
         ),
     }
-    if !diff.affected.rebuilt.contains(name) {
+    // A recreated enumeration is created with its comment.
+    if !diff.affected.rebuilt_enumerations.contains(name) {
         let (kind, object) = (ddl::type_kind(new), name.sql());
         let annotated =
             AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path };
-        annotated.comment(planner, old.comment(), new.comment());
+        annotated.plan_comment(planner, old.comment(), new.comment());
     }
 }
 
-fn domain(planner: &mut Planner, change: &TypeChange<Domain>) {
+fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
     let TypeChange { name, old, new, rank, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
     let step = |phase, key: &str, why: String| MigrationStep::new(phase, name.as_str(), path.key(key), why).rank(rank);
@@ -68,7 +70,7 @@ fn domain(planner: &mut Planner, change: &TypeChange<Domain>) {
             Code::ChangeRefused,
             path.key("type"),
             format!("the domain {name} cannot change its type"),
-            "create a domain with another name, and move the columns to it",
+            "create a domain with a different name, and change the type of the columns to it",
         );
     }
     if old.default != new.default {
@@ -79,7 +81,7 @@ fn domain(planner: &mut Planner, change: &TypeChange<Domain>) {
         let why = format!("{name}: default");
         planner.push(step(Phase::Create, "default", why).up(set(&new.default)).down(set(&old.default)));
     }
-    domain_checks(planner, change);
+    change_domain_checks(planner, change);
     match (old.not_null, new.not_null) {
         (false, true) => planner.push(
             step(Phase::Create, "not_null", format!("{name} loses its NULLs"))
@@ -97,13 +99,13 @@ fn domain(planner: &mut Planner, change: &TypeChange<Domain>) {
     }
 }
 
-fn domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
+fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
     let TypeChange { name, old, new, rank, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
     let step = |phase, why: String| MigrationStep::new(phase, name.as_str(), path.key("checks"), why).rank(rank);
     for (check, expression) in old.checks.iter().filter(|(check, old)| new.checks.get(*check) != Some(old)) {
         planner.push(
-            step(Phase::Teardown, format!("{name}: the condition {check} is gone"))
+            step(Phase::DropConstraints, format!("{name}: the condition {check} is gone"))
                 .up(format!("{alter} DROP CONSTRAINT {};", quoted(check)))
                 .down(format!("{alter} ADD {};", ddl::check(check, &expression.clone().into())))
                 .hazards((!new.checks.contains_key(check)).then_some(Hazard::DropsConstraint)),
@@ -123,19 +125,21 @@ fn domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
     }
 }
 
-fn composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Composite>) {
+fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Composite>) {
     let TypeChange { name, old, new, rank, path } = *change;
     let path = path.key("attributes");
     let alter = format!("ALTER TYPE {}", name.sql());
-    let is_in = |kind: &Composite, attribute: &Attribute| kind.attributes.iter().any(|it| it.name == attribute.name);
-    let common: Vec<&Attribute> = old.attributes.iter().filter(|attribute| is_in(new, attribute)).collect();
-    let is_in_order = new.attributes.iter().zip(&common).all(|(new, old)| new.name == old.name);
-    if !is_in_order || new.attributes.len() < common.len() {
+    let has_attribute =
+        |kind: &Composite, attribute: &Attribute| kind.attributes.iter().any(|other| other.name == attribute.name);
+    // The server can only append attributes: those that remain must be the first of the new type, in their order.
+    let remaining: Vec<&Attribute> = old.attributes.iter().filter(|attribute| has_attribute(new, attribute)).collect();
+    let keeps_order = new.attributes.iter().zip(&remaining).all(|(new, old)| new.name == old.name);
+    if !keeps_order || new.attributes.len() < remaining.len() {
         planner.refuse(
             Code::ChangeRefused,
             path,
-            format!("attributes of {name} are reordered, or new ones are before old ones"),
-            "add attributes at the end",
+            format!("attributes of {name} cannot be reordered, and new attributes cannot be before old ones"),
+            "keep the order of the attributes, and add new ones at the end",
         );
         return;
     }
@@ -145,25 +149,25 @@ fn composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Composite>)
     };
     let mut columns = diff.old.tables.values().flat_map(|table| table.columns.values());
     let has_columns = columns.any(|column| column.kind.object().as_ref() == Some(name));
-    for (new, old) in new.attributes.iter().zip(&common).filter(|(new, old)| new.kind != old.kind) {
+    for (new, old) in new.attributes.iter().zip(&remaining).filter(|(new, old)| new.kind != old.kind) {
         if has_columns {
             planner.refuse(
                 Code::ChangeRefused,
                 path.clone(),
                 format!("{name}.{} cannot change its type while columns have the type {name}", new.name),
-                "add another attribute",
+                "add an attribute with a different name",
             );
             continue;
         }
         let set = |kind: &TypeName| format!("{alter} ALTER ATTRIBUTE {} TYPE {};", quoted(&new.name), kind.sql());
         planner.push(step(new, ": type").up(set(&new.kind)).down(set(&old.kind)));
     }
-    for attribute in old.attributes.iter().filter(|attribute| !is_in(new, attribute)) {
+    for attribute in old.attributes.iter().filter(|attribute| !has_attribute(new, attribute)) {
         let drop = format!("{alter} DROP ATTRIBUTE {};", quoted(&attribute.name));
-        planner.push(step(attribute, " is gone").up(drop).never(DATA_LOST).hazard(Hazard::DeletesData));
+        planner.push(step(attribute, " is gone").up(drop).irreversible(DATA_LOST).hazard(Hazard::DeletesData));
     }
-    for attribute in new.attributes.iter().skip(common.len()) {
+    for attribute in new.attributes.iter().skip(remaining.len()) {
         let add = format!("{alter} ADD ATTRIBUTE {} {};", quoted(&attribute.name), attribute.kind.sql());
-        planner.push(step(attribute, " is new").up(add).never(DATA_LOST));
+        planner.push(step(attribute, " is new").up(add).irreversible(DATA_LOST));
     }
 }

@@ -55,8 +55,8 @@ rights! {
 /// Returns the privileges of `a` that `b` does not have.
 pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
     let none = BTreeSet::new();
-    let rest = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
-    rest.filter(|(_, privileges)| !privileges.is_empty()).collect()
+    let remaining = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
+    remaining.filter(|(_, privileges)| !privileges.is_empty()).collect()
 }
 
 /// A privilege by its SQL name.

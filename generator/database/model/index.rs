@@ -61,8 +61,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// Returns the index without the properties that change in place. Indexes of a partitioned table cannot change their
-    /// storage parameters.
+    /// Returns the index without the properties that change in place. Indexes of a partitioned table cannot change
+    /// their storage parameters.
     pub fn structure(&self, is_partitioned: bool) -> Index {
         let columns = self.columns.iter().map(|column| IndexColumn { statistics: None, ..column.clone() });
         let storage = if is_partitioned { self.storage.clone() } else { StorageParameters::new() };

@@ -81,44 +81,45 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Copies what no server stores to another form of this schema, such as one that a server printed: hints,
-    /// allowances, scopes and explicit dependencies of objects that both have.
+    /// Copies what servers do not store to `other`, a different form of this schema, such as one that a server printed:
+    /// hints, allowances, scopes and explicit dependencies of objects that both have.
     pub fn copy_hints_to(&self, other: &mut Schema) {
         other.allow.clone_from(&self.allow);
         for (name, table) in &mut other.tables {
-            let Some(own) = self.tables.get(name) else { continue };
-            table.scope = own.scope;
-            table.renamed_from.clone_from(&own.renamed_from);
+            let Some(described) = self.tables.get(name) else { continue };
+            table.scope = described.scope;
+            table.renamed_from.clone_from(&described.renamed_from);
             for (name, column) in &mut table.columns {
-                let Some(own) = own.columns.get(name) else { continue };
-                column.renamed_from.clone_from(&own.renamed_from);
-                column.backfill.clone_from(&own.backfill);
-                column.using.clone_from(&own.using);
+                let Some(described) = described.columns.get(name) else { continue };
+                column.renamed_from.clone_from(&described.renamed_from);
+                column.backfill.clone_from(&described.backfill);
+                column.using.clone_from(&described.using);
             }
         }
         for (name, kind) in &mut other.types {
             match (kind, self.types.get(name)) {
-                (UserType::Enum(kind), Some(UserType::Enum(own))) => {
-                    kind.renamed_values.clone_from(&own.renamed_values);
-                    kind.renamed_from.clone_from(&own.renamed_from);
+                (UserType::Enum(kind), Some(UserType::Enum(described))) => {
+                    kind.renamed_values.clone_from(&described.renamed_values);
+                    kind.renamed_from.clone_from(&described.renamed_from);
                 }
-                (UserType::Domain(kind), Some(UserType::Domain(own))) => {
-                    kind.renamed_from.clone_from(&own.renamed_from);
+                (UserType::Domain(kind), Some(UserType::Domain(described))) => {
+                    kind.renamed_from.clone_from(&described.renamed_from);
                 }
-                (UserType::Composite(kind), Some(UserType::Composite(own))) => {
-                    kind.renamed_from.clone_from(&own.renamed_from);
+                (UserType::Composite(kind), Some(UserType::Composite(described))) => {
+                    kind.renamed_from.clone_from(&described.renamed_from);
                 }
                 _ => {}
             }
         }
         for (name, sequence) in &mut other.sequences {
-            sequence.renamed_from = self.sequences.get(name).and_then(|own| own.renamed_from.clone());
+            sequence.renamed_from = self.sequences.get(name).and_then(|described| described.renamed_from.clone());
         }
         for (name, view) in &mut other.views {
-            view.depends_on = self.views.get(name).map(|own| own.depends_on.clone()).unwrap_or_default();
+            view.depends_on = self.views.get(name).map(|described| described.depends_on.clone()).unwrap_or_default();
         }
         for (name, function) in &mut other.functions {
-            function.depends_on = self.functions.get(name).map(|own| own.depends_on.clone()).unwrap_or_default();
+            function.depends_on =
+                self.functions.get(name).map(|described| described.depends_on.clone()).unwrap_or_default();
         }
     }
 }

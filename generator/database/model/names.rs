@@ -47,7 +47,7 @@ impl SqlName {
     }
 }
 
-/// Returns the longest part of a text that begins it, ends with a whole character and has at most `length` bytes.
+/// Returns the longest beginning of a text that has at most `length` bytes and ends with a whole character.
 pub fn prefix(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
@@ -65,8 +65,8 @@ pub struct ObjectName {
 impl ObjectName {
     /// Returns the name of an object in a schema.
     pub fn new_in(schema: &str, name: &str) -> Self {
-        let part = part_of_path(name);
-        let text = if schema == PUBLIC_SCHEMA { part } else { format!("{}.{part}", part_of_path(schema)) };
+        let part = quoted_path_part(name);
+        let text = if schema == PUBLIC_SCHEMA { part } else { format!("{}.{part}", quoted_path_part(schema)) };
         ObjectName::wrap(text)
     }
 
@@ -157,7 +157,7 @@ impl Serialize for ObjectName {
 impl_decoding! { ObjectName }
 
 /// Returns a name as a part of a path with dots: in double quotes if it contains `.` or `"`.
-pub fn part_of_path(name: &str) -> String {
+pub fn quoted_path_part(name: &str) -> String {
     if name.contains(['.', '"']) { quoted(name) } else { name.to_owned() }
 }
 
@@ -198,17 +198,17 @@ checked! {
 checked! {
     /// One SQL expression.
     Expression, expected: "one SQL expression without `;` and comments", example: "total >= 0",
-    refusal: |t| invisible_character_refusal(t, 16_384).or_else(|| reason(Slot::Expression, t)), SqlSyntax, convert::identity, |t| code(Slot::Expression, t)
+    refusal: |t| invisible_character_refusal(t, 16_384).or_else(|| slot_refusal_reason(Slot::Expression, t)), SqlSyntax, convert::identity, |t| slot_refusal_code(Slot::Expression, t)
 }
 checked! {
     /// One SELECT, without the `;` at its end.
     Query, expected: "one SELECT without `;` and comments", example: "SELECT id FROM orders",
-    refusal: |t| invisible_character_refusal(t, 65_536).or_else(|| reason(Slot::Query, t)), SqlSyntax, convert::identity, |t| code(Slot::Query, t)
+    refusal: |t| invisible_character_refusal(t, 65_536).or_else(|| slot_refusal_reason(Slot::Query, t)), SqlSyntax, convert::identity, |t| slot_refusal_code(Slot::Query, t)
 }
 checked! {
     /// The result type of a function, as SQL.
     Returns, expected: "a type, `trigger`, `SETOF` with a type or `TABLE (…)`", example: "SETOF orders",
-    refusal: |t| invisible_character_refusal(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
+    refusal: |t| invisible_character_refusal(t, 4096).or_else(|| slot_refusal_reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| slot_refusal_code(Slot::Returns, t)
 }
 checked! {
     /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server reads them when it
@@ -258,12 +258,12 @@ enum StandardBody<'a> {
 
 /// Returns the parts of a body in the form of the SQL standard; `None` for any other body.
 fn standard_body(text: &str) -> Option<StandardBody<'_>> {
-    let word = |text: &str| text.bytes().take_while(|byte| lexer::starts_word(*byte)).count();
-    let (first, rest) = text.trim_start().split_at(word(text.trim_start()));
+    let word_length = |text: &str| text.bytes().take_while(|byte| lexer::starts_word(*byte)).count();
+    let (first, rest) = text.trim_start().split_at(word_length(text.trim_start()));
     if first.eq_ignore_ascii_case("return") {
         return Some(StandardBody::Return(rest));
     }
-    let second = &rest.trim_start()[..word(rest.trim_start())];
+    let second = &rest.trim_start()[..word_length(rest.trim_start())];
     (first.eq_ignore_ascii_case("begin") && second.eq_ignore_ascii_case("atomic")).then_some(StandardBody::Atomic(text))
 }
 
@@ -272,7 +272,7 @@ impl StandardBody<'_> {
         match self {
             StandardBody::Return(expression) => parse::refusal(Slot::Expression, expression),
             StandardBody::Atomic(text) => parse::refusal(Slot::AtomicBody, text)
-                .or_else(|| completeness::early_end(text).map(|fault| (fault.code, fault.message(text)))),
+                .or_else(|| completeness::psql_end_fault(text).map(|fault| (fault.code, fault.message(text)))),
         }
     }
 }
@@ -284,11 +284,11 @@ impl Body {
     }
 }
 
-fn reason(slot: Slot, text: &str) -> Option<String> {
+fn slot_refusal_reason(slot: Slot, text: &str) -> Option<String> {
     parse::refusal(slot, text).map(|(_, reason)| reason)
 }
 
-fn code(slot: Slot, text: &str) -> Code {
+fn slot_refusal_code(slot: Slot, text: &str) -> Code {
     parse::refusal(slot, text).map_or(Code::BadValue, |(code, _)| code)
 }
 
@@ -298,11 +298,14 @@ fn statements_refusal(text: &str) -> Option<(Code, String)> {
         return Some((fault.code, fault.message(text)));
     }
     let error = parse::errors(text).into_iter().next();
-    let error = error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place(text, at))));
+    let error =
+        error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(text, at))));
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let last = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
-    let open = last.is_none_or(|token| token.text != ";");
-    error.or_else(|| open.then(|| (Code::NotOneExpression, "the last statement does not end with `;`".into())))
+    let last_token = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
+    let is_unterminated = last_token.is_none_or(|token| token.text != ";");
+    error.or_else(|| {
+        is_unterminated.then(|| (Code::NotOneExpression, "the last statement does not end with `;`".into()))
+    })
 }
 
 impl Expression {
@@ -320,9 +323,9 @@ pub fn quoted<N: Borrow<str> + ?Sized>(name: &N) -> String {
 /// Returns a name as a person would write it in SQL: in double quotes only if the server would read it differently
 /// without them.
 pub fn spelled(name: &str) -> String {
-    let plain =
+    let is_plain =
         name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || b == b'_' || (i > 0 && b.is_ascii_digit()));
-    if plain && !is_reserved_word(name) { name.to_owned() } else { quoted(name) }
+    if is_plain && !is_reserved_word(name) { name.to_owned() } else { quoted(name) }
 }
 
 /// Returns a text as the content of a string in Nickel, for hints.
@@ -330,12 +333,12 @@ pub fn in_nickel(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace("%{", "\\%{")
 }
 
-/// A list of names in double quotes.
+/// Returns names in double quotes, separated by commas.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
     names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 
-/// A string in single quotes.
+/// Returns a text as a string of SQL in single quotes.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

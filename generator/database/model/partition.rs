@@ -55,24 +55,26 @@ pub struct PartitionOf {
 }
 
 impl Schema {
-    /// Returns all columns of a table. A partition has the columns of its table, but may declare some itself.
+    /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
-        let mut line: Vec<&Table> = Vec::new();
-        let mut next = Some(name);
-        while let Some(table) = next.and_then(|name| self.tables.get(name)).filter(|_| line.len() <= self.tables.len())
+        let mut ancestors: Vec<&Table> = Vec::new();
+        let mut next_name = Some(name);
+        while let Some(table) =
+            next_name.and_then(|name| self.tables.get(name)).filter(|_| ancestors.len() <= self.tables.len())
         {
-            line.push(table);
-            next = table.partition_of.as_ref().map(|partition| &partition.table);
+            ancestors.push(table);
+            next_name = table.partition_of.as_ref().map(|partition| &partition.table);
         }
         let mut columns = BTreeMap::new();
-        for table in line.into_iter().rev() {
+        for table in ancestors.into_iter().rev() {
             columns = columns.into_iter().map(|(name, column): (SqlName, Column)| (name, column.inherited())).collect();
             columns.extend(table.columns.clone());
         }
         columns
     }
 
-    /// Returns the tables that are not partitions, such as for an API: rows of a partition are read with its table.
+    /// Returns the tables that are not partitions. An API serves only these, because rows of a partition are read with
+    /// its table.
     pub fn whole_tables(&self) -> impl Iterator<Item = (&ObjectName, &Table)> {
         self.tables.iter().filter(|(_, table)| table.partition_of.is_none())
     }
@@ -84,12 +86,13 @@ impl Schema {
         }
         let mut schema = self.clone();
         for (name, table) in &self.tables {
-            for (part, bound) in &table.partitions {
+            for (partition_name, bound) in &table.partitions {
                 let partition = PartitionOf { table: name.clone(), bound: bound.clone(), is_listed: true };
-                // Roles that are bound by row security cannot read a listed partition past the policies of its table.
-                let listed =
+                // With the row security of its table, a listed partition cannot be read past the policies of that
+                // table.
+                let listed_partition =
                     Table { partition_of: Some(partition), row_security: table.row_security, ..Table::default() };
-                schema.tables.insert(name.beside(part), listed);
+                schema.tables.insert(name.beside(partition_name), listed_partition);
             }
         }
         schema.tables.values_mut().for_each(|table| table.partitions.clear());

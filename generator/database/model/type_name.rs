@@ -102,27 +102,27 @@ pub const BUILT_IN_TYPES: &[&str] = &[
 ];
 
 /// Splits a type into its name, its modifiers with brackets, and its number of dimensions.
-fn parts(text: &str) -> Result<(String, String, usize), String> {
-    let mut rest = text.trim();
+fn split_type(text: &str) -> Result<(String, String, usize), String> {
+    let mut remaining = text.trim();
     let mut dimensions = 0;
-    while let Some(shorter) = rest.strip_suffix("[]") {
-        rest = shorter.trim_end();
+    while let Some(shorter) = remaining.strip_suffix("[]") {
+        remaining = shorter.trim_end();
         dimensions += 1;
     }
     // `timestamp(3) with time zone` has its modifier in the middle.
-    let (name, modifiers) = match (rest.find('('), rest.rfind(')')) {
+    let (name, modifiers) = match (remaining.find('('), remaining.rfind(')')) {
         (Some(open), Some(close)) if open < close => {
-            let after = rest[close + 1..].trim();
-            let name = rest[..open].trim();
-            let name = if after.is_empty() { name.to_owned() } else { format!("{name} {after}") };
-            let inner: String = rest[open + 1..close].chars().filter(|c| *c != ' ').collect();
-            let good = |c: char| c.is_ascii_alphanumeric() || c == ',' || c == '-';
-            if inner.is_empty() || !inner.chars().all(good) {
+            let suffix = remaining[close + 1..].trim();
+            let name = remaining[..open].trim();
+            let name = if suffix.is_empty() { name.to_owned() } else { format!("{name} {suffix}") };
+            let modifiers_text: String = remaining[open + 1..close].chars().filter(|c| *c != ' ').collect();
+            let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == ',' || c == '-';
+            if modifiers_text.is_empty() || !modifiers_text.chars().all(is_allowed) {
                 return Err("the modifiers in its brackets are invalid".into());
             }
-            (name, format!("({inner})"))
+            (name, format!("({modifiers_text})"))
         }
-        (None, None) => (rest.to_owned(), String::new()),
+        (None, None) => (remaining.to_owned(), String::new()),
         _ => return Err("its brackets do not match".into()),
     };
     Ok((name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase(), modifiers, dimensions))
@@ -130,17 +130,17 @@ fn parts(text: &str) -> Result<(String, String, usize), String> {
 
 /// Returns the end of the name that a type begins with: its first bracket outside of double quotes.
 fn end_of_name(text: &str) -> usize {
-    let mut quoted = false;
+    let mut is_quoted = false;
     let end = text.bytes().position(|byte| {
-        quoted ^= byte == b'"';
-        !quoted && matches!(byte, b'(' | b'[')
+        is_quoted ^= byte == b'"';
+        !is_quoted && matches!(byte, b'(' | b'[')
     });
     end.unwrap_or(text.len())
 }
 
 /// Returns the canonical spelling of a type whose name has double quotes.
 fn canonical_of_quoted(text: &str) -> Result<String, String> {
-    let (name, rest) = text.split_at(end_of_name(text));
+    let (name, suffix) = text.split_at(end_of_name(text));
     let parts = path_parts(&lower_case_path(name.trim())).ok_or("its double quotes do not match")?;
     let object = match parts.as_slice() {
         [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
@@ -150,18 +150,18 @@ fn canonical_of_quoted(text: &str) -> Result<String, String> {
     if let Some(reason) = ObjectName::refusal(object.as_str()) {
         return Err(reason);
     }
-    let (_, modifiers, dimensions) = self::parts(&format!("x{rest}"))?;
+    let (_, modifiers, dimensions) = self::split_type(&format!("x{suffix}"))?;
     Ok(format!("{}{modifiers}{}", spelled_object(&object)?, if dimensions > 0 { "[]" } else { "" }))
 }
 
 /// Returns a path with the parts outside of double quotes in lower case.
 fn lower_case_path(path: &str) -> String {
-    let mut quoted = false;
-    let fold = |c: char| {
-        quoted ^= c == '"';
-        if quoted { c } else { c.to_ascii_lowercase() }
+    let mut is_quoted = false;
+    let lower_case = |c: char| {
+        is_quoted ^= c == '"';
+        if is_quoted { c } else { c.to_ascii_lowercase() }
     };
-    path.chars().map(fold).collect()
+    path.chars().map(lower_case).collect()
 }
 
 /// Returns the name of a declared type as it is written in SQL.
@@ -185,11 +185,11 @@ fn canonical(text: &str) -> Result<String, String> {
     if text.contains('"') {
         return canonical_of_quoted(text);
     }
-    let (name, modifiers, dimensions) = parts(text)?;
+    let (name, modifiers, dimensions) = split_type(text)?;
     if ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"].contains(&name.as_str()) {
         return Err("a serial is not a type; use an integer with `identity = 'always`".into());
     }
-    let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, kept)| *kept);
+    let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, canonical)| *canonical);
     if BUILT_IN_TYPES.binary_search(&name).is_err()
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
@@ -203,13 +203,13 @@ fn canonical(text: &str) -> Result<String, String> {
 }
 
 impl TypeName {
-    /// The name without modifiers and dimensions.
+    /// Returns the name without modifiers and dimensions.
     pub fn base(&self) -> &str {
         let text = self.as_str();
         &text[..end_of_name(text)]
     }
 
-    /// Returns the numbers in brackets.
+    /// Returns the numbers in brackets, such as 12 and 2 for `numeric(12,2)`.
     pub fn modifiers(&self) -> Vec<i64> {
         let inner = self.as_str()[self.base().len()..].split_once('(').and_then(|(_, rest)| rest.split_once(')'));
         inner.map(|(inner, _)| inner.split(',').filter_map(|n| n.parse().ok()).collect()).unwrap_or_default()
@@ -238,7 +238,7 @@ impl TypeName {
         Some(ObjectName::new_in(parts.pop().as_deref().unwrap_or(PUBLIC_SCHEMA), &name))
     }
 
-    /// Replaces the name by that of a declared type; modifiers and dimensions stay.
+    /// Returns the type with the name of a declared type instead; modifiers and dimensions stay.
     #[must_use]
     pub fn with_object(&self, object: &ObjectName) -> TypeName {
         let name = spelled_object(object).unwrap_or_else(|_| object.to_string());

@@ -1,6 +1,7 @@
-//! Who may connect to the database server, from where and how: its `pg_hba.conf`, as decisions. Engines name the
-//! addresses of their containers after the networks that they belong to, so a rule can name a network whose
-//! addresses are not known beforehand. On a cluster policies decide which pods reach the server.
+//! Plans the access rules of the database server, from which its `pg_hba.conf` is generated: who may connect, from where
+//! and how. The name server of a container engine resolves the address of a container to a host name that ends with the
+//! name of its network, so a rule can name a network whose addresses are not known beforehand. On a cluster, network
+//! policies limit which pods reach the server.
 
 use std::collections::BTreeSet;
 
@@ -18,25 +19,25 @@ use crate::stack::{Compat, EnvValue};
 use crate::values::{Checked, ServiceName, SqlIdent, VariableName};
 
 /// Longest label of a DNS name (RFC 1035).
-const LABEL: usize = 63;
+const LONGEST_LABEL: usize = 63;
 
 /// Plans the server's access rules, and wires them into the server and its replica. An environment without a server has
 /// none.
 pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Planned<Option<ServerAccess>> {
     let mut planned = Planned { part: None, wirings: wire(roster), findings: Vec::new() };
     let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
-    // The jobs work as the superuser.
-    let copiers = replication_clients(roster);
-    let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.iter().collect());
-    let (replication_from, also_long) = peers(inputs, Network::Replication, copiers.iter().collect());
-    if let Some(name) = long.or(also_long) {
+    // The jobs connect as the superuser.
+    let copying_services = replication_clients(roster);
+    let (superuser_from, long_name) = peers(inputs, Network::Maintenance, jobs.iter().collect());
+    let (replication_from, other_long_name) = peers(inputs, Network::Replication, copying_services.iter().collect());
+    if let Some(name) = long_name.or(other_long_name) {
         planned.findings.push(
             Diagnostic::error(Code::LongContainerName, crate::path!("project"))
                 .message(format!(
                     "the container engine cannot resolve the name `{name}`, which has {} characters",
                     name.len()
                 ))
-                .expected(format!("a container's or network's name of at most {LABEL} characters"))
+                .expected(format!("a container's or network's name of at most {LONGEST_LABEL} characters"))
                 .hint("shorten the name of the project, the environment or the database"),
         );
     }
@@ -59,8 +60,8 @@ fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (
     }
     let host = network.host(&stack.project, environment);
     let containers = clients.iter().map(|name| format!("{}-{environment}-{name}-1", stack.project));
-    let long = containers.chain([host.to_string()]).find(|name| name.len() > LABEL);
-    (Peers::Network(host), long)
+    let long_name = containers.chain([host.to_string()]).find(|name| name.len() > LONGEST_LABEL);
+    (Peers::Network(host), long_name)
 }
 
 /// Returns the superuser's name, which the image takes from a variable.
@@ -84,14 +85,14 @@ fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
 
 /// Returns the wirings of the server and its replica: the file with the rules, and the script of the first start.
 fn wire(roster: &Roster) -> Vec<Wiring> {
-    let servers = SERVERS.into_iter().filter_map(|(name, place)| {
+    let servers = SERVERS.into_iter().filter_map(|(name, subfolder)| {
         let name = service_name(name);
         let member = roster.get(&name)?;
         // The setup job makes the running server load changed rules; nothing does so for the replica.
         let reloads = name.as_str() == DATABASE;
-        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place), reloads };
-        let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(place)));
-        let start = (name.as_str() == DATABASE).then(|| script(place, "start.sh"));
+        let config = ConfigMount { source: format!("postgres/{subfolder}"), target: folder(subfolder), reloads };
+        let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(subfolder)));
+        let start = (name.as_str() == DATABASE).then(|| script(subfolder, "start.sh"));
         let additions = [rules, Addition::Config(config)].into_iter().chain(start);
         Some(additions.map(|addition| Wiring::new(&name, addition, &member.path)).collect::<Vec<_>>())
     });

@@ -1,11 +1,11 @@
-//! Backups: the target and its secrets for the services that the library declares, the role by which they copy the server,
-//! and the folder of the server that a restore replaces.
+//! Plans backups. The backup services of the library get the target with its secrets and the role with which they copy the
+//! server. A restore gets the server's data folder, which it replaces.
 
 use super::secrets::DeclaredSecrets;
 use super::{server_files, setup};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::backup_services::{CLIENTS, FOLDER, are_on};
+use crate::plan::backup_services::{CLIENTS, FOLDER, backups_are_on};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Backups, ConfigMount, Value, VolumeMount};
 use crate::plan::roster::{PlannedService, Roster};
@@ -14,69 +14,73 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
 use crate::values::{Checked, SecretName, SqlIdent, VariableName};
 
-/// The role of the connections to the server, which has the name of the service that receives the log.
+/// The role with which backup services connect to the server. Its name is that of the service that receives the log.
 const ROLE: &str = "backup_wal";
 const PASSWORD: &str = "backup_wal_password";
-/// The secret with the key, unless the stack names a different one.
+/// The secret with the key of the backups, unless the stack names a different secret.
 const KEY: &str = "backup_key";
 /// The folder of the scripts below `/etc/nself` in the containers.
-const PLACE: &str = "backups";
+const SCRIPTS: &str = "backups";
 
 /// Plans backups, and wires their services and the server. An environment without backups has no part.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Option<Backups>> {
     let mut planned = Planned::default();
-    if !are_on(roster) {
+    if !backups_are_on(roster) {
         if inputs.stack.backups.enabled == Some(true) && !roster.contains_key(&service_name(DATABASE)) {
             planned.findings.push(
                 Diagnostic::error(Code::BackupServer, path!("backups", "enabled"))
                     .message("the environment has no database server to back up")
-                    .hint("`backups.enabled = false` in this environment"),
+                    .hint("set `backups.enabled = false` in this environment"),
             );
         }
         return planned;
     }
     let (password, cause) = (SecretName::wrap(PASSWORD.to_owned()), path!("backups"));
-    planned.findings.extend(targets(inputs));
+    planned.findings.extend(check_target(inputs));
     let job = service_name(setup::JOB);
     planned.wirings.push(Wiring::new(&job, Addition::SecretFile(password.clone()), &cause));
     // The job creates the role with which the service logs in.
     let log = service_name(BACKUP_LOG);
     planned.wirings.push(Wiring::new(&log, Addition::Dependency(job, Condition::Completed), &cause));
-    let secrets = secrets(inputs, declared);
+    let secrets = secret_files(inputs, declared);
     planned.findings.extend(secrets.findings);
     let scripts =
-        ConfigMount { source: "backups/scripts".to_owned(), target: server_files::folder(PLACE), reloads: false };
-    let variables = target(inputs);
+        ConfigMount { source: "backups/scripts".to_owned(), target: server_files::folder(SCRIPTS), reloads: false };
+    let variables = target_variables(inputs);
     for name in CLIENTS.map(service_name).iter().filter(|name| roster.contains_key(*name)) {
         planned.wirings.push(Wiring::new(name, Addition::Config(scripts.clone()), &cause));
-        planned.wirings.extend(variables.iter().map(|(variable, value)| set(name.as_str(), variable, value)));
+        planned
+            .wirings
+            .extend(variables.iter().map(|(variable, value)| variable_wiring(name.as_str(), variable, value)));
         for (variable, secret, path) in &secrets.part {
             planned.wirings.push(Wiring::new(name, Addition::SecretFile(secret.clone()), path));
-            planned.wirings.push(set(name.as_str(), variable, &format!("/run/secrets/{secret}")));
+            planned.wirings.push(variable_wiring(name.as_str(), variable, &format!("/run/secrets/{secret}")));
         }
     }
     let retention = &inputs.stack.backups.retention;
     for name in [BACKUP_LOG, BACKUP] {
         let count = retention.count.map(|count| ("NSELF_BACKUP_KEEP_COUNT", count.to_string()));
         let age = retention.age.map(|age| ("NSELF_BACKUP_KEEP_SECONDS", age.seconds().to_string()));
-        planned.wirings.extend([count, age].into_iter().flatten().map(|(variable, value)| set(name, variable, &value)));
+        planned.wirings.extend(
+            [count, age].into_iter().flatten().map(|(variable, value)| variable_wiring(name, variable, &value)),
+        );
     }
-    let recovered = recovery(&roster[&service_name(DATABASE)]);
-    planned.wirings.extend(recovered.wirings);
-    planned.findings.extend(recovered.findings);
+    let recovery = wire_recovery(&roster[&service_name(DATABASE)]);
+    planned.wirings.extend(recovery.wirings);
+    planned.findings.extend(recovery.findings);
     planned.part = Some(Backups { role: SqlIdent::wrap(ROLE.to_owned()), password });
     planned
 }
 
 /// Returns the wiring that sets a variable of a service.
-fn set(service: &str, variable: &str, value: &str) -> Wiring {
+fn variable_wiring(service: &str, variable: &str, value: &str) -> Wiring {
     let variable = VariableName::wrap(variable.to_owned());
     let addition = Addition::Variable(variable, Value::Text(value.to_owned()));
     Wiring::new(&service_name(service), addition, &path!("backups"))
 }
 
-/// Checks that the stack sets one target. A target on the disk of the server is lost together with it.
-fn targets(inputs: Inputs) -> Option<Diagnostic> {
+/// Checks that the stack sets exactly one target. Warns of a folder on the server's machine, which is lost together with it.
+fn check_target(inputs: Inputs) -> Option<Diagnostic> {
     let target = &inputs.stack.backups.target;
     let field = path!("backups", "target");
     match (&target.s3, &target.folder) {
@@ -85,19 +89,19 @@ fn targets(inputs: Inputs) -> Option<Diagnostic> {
             Diagnostic::warning(Code::BackupOnHost, field.key("folder"))
                 .message("the backups are on the machine of the database, and are lost together with it")
                 .expected("a bucket, or a folder of the host on a different machine or disk")
-                .hint("`backups.target.s3 = { bucket = \"…\", … }`, or `backups.target.folder.host = \"/mnt/backups\"`")
+                .hint("set `backups.target.s3 = { bucket = \"…\", … }` or `backups.target.folder.host = \"/mnt/backups\"`")
         }),
         _ => Some(
             Diagnostic::error(Code::BackupTarget, field)
-                .message("backups have exactly one target")
+                .message("backups need exactly one target")
                 .expected("`s3` or `folder`")
-                .hint("`backups.target.s3 = { bucket = \"…\", access_key = nself.secret \"…\", secret_key = nself.secret \"…\" }`"),
+                .hint("for example `backups.target.s3 = { bucket = \"…\", access_key = nself.secret \"…\", secret_key = nself.secret \"…\" }`"),
         ),
     }
 }
 
-/// Returns the variables that name the target for rclone.
-fn target(inputs: Inputs) -> Vec<(&'static str, String)> {
+/// Returns the variables that describe the target for rclone.
+fn target_variables(inputs: Inputs) -> Vec<(&'static str, String)> {
     let Some(s3) = &inputs.stack.backups.target.s3 else {
         return vec![
             ("NSELF_BACKUP_PLACE", format!("store:{FOLDER}")),
@@ -120,8 +124,9 @@ fn target(inputs: Inputs) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// Returns the secrets of the target and the key, each with the variable that names its file and its field.
-fn secrets(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static str, SecretName, FieldPath)>> {
+/// Returns the secrets of the target and the secret with the key. Each is preceded by the variable with the path of its file
+/// and followed by its field in the stack.
+fn secret_files(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static str, SecretName, FieldPath)>> {
     let mut planned = Planned::<Vec<_>>::default();
     let settings = &inputs.stack.backups;
     let target = settings.target.secrets().map(|(field, reference)| {
@@ -142,31 +147,32 @@ fn secrets(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static 
     planned
 }
 
-/// Plans the script that keeps the server from starting while its folder is exchanged. It must be planned after all other
-/// scripts of the server, since the last one runs first: no script may create an empty database instead.
-pub fn guard(roster: &Roster) -> Planned<()> {
-    if !are_on(roster) {
+/// Plans the script that keeps the server from starting while a restore replaces its data folder. It must be planned after
+/// all other scripts of the server, because the script that is planned last runs first. Otherwise another script could
+/// create an empty database in the meantime.
+pub fn start_guard(roster: &Roster) -> Planned<()> {
+    if !backups_are_on(roster) {
         return Planned::default();
     }
     let folder =
-        ConfigMount { source: "backups/server".to_owned(), target: server_files::folder(PLACE), reloads: false };
-    let additions = [Addition::Config(folder), server_files::script(PLACE, "guard.sh")];
+        ConfigMount { source: "backups/server".to_owned(), target: server_files::folder(SCRIPTS), reloads: false };
+    let additions = [Addition::Config(folder), server_files::script(SCRIPTS, "guard.sh")];
     let wirings = additions.map(|addition| Wiring::new(&service_name(DATABASE), addition, &path!("backups")));
     Planned { wirings: wirings.into(), ..Planned::default() }
 }
 
-/// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The folder of
-/// the data must be inside of the volume, so that a second folder beside it can replace it.
-fn recovery(server: &PlannedService) -> Planned<()> {
-    let text = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
+/// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The data must
+/// be in a subfolder of the volume, so that the restore can create a second folder beside it and then swap the two.
+fn wire_recovery(server: &PlannedService) -> Planned<()> {
+    let variable = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
         Some(EnvValue::Text(text)) => Some(text.to_string()),
         _ => None,
     };
-    let data = text("PGDATA").unwrap_or_default();
-    let parent = data.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+    let data_folder = variable("PGDATA").unwrap_or_default();
+    let parent = data_folder.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
     let volume = server.service.volumes.iter().find(|(_, volume)| {
-        let inside = parent.strip_prefix(volume.path.as_str());
-        inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let path_in_volume = parent.strip_prefix(volume.path.as_str());
+        path_in_volume.is_some_and(|subfolder| subfolder.is_empty() || subfolder.starts_with('/'))
     });
     let Some((name, volume)) = volume else {
         let finding = Diagnostic::error(Code::BackupServer, server.path.key("env").key("PGDATA"))
@@ -183,12 +189,12 @@ fn recovery(server: &PlannedService) -> Planned<()> {
         owner_group: server.service.user.as_ref().map(|user| user.ids().1),
         stopped_owner: Some(service_name(DATABASE)),
     };
-    let superuser = text("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
+    let superuser = variable("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
     let wirings = vec![
         Wiring::new(&service_name(BACKUP_RESTORE), Addition::Volume(mount), &path!("backups")),
-        set(BACKUP_RESTORE, "PGDATA", data.trim_end_matches('/')),
-        set(BACKUP_RESTORE, "NSELF_BACKUP_SUPERUSER", &superuser),
-        set(BACKUP_VERIFY, "NSELF_BACKUP_SUPERUSER", &superuser),
+        variable_wiring(BACKUP_RESTORE, "PGDATA", data_folder.trim_end_matches('/')),
+        variable_wiring(BACKUP_RESTORE, "NSELF_BACKUP_SUPERUSER", &superuser),
+        variable_wiring(BACKUP_VERIFY, "NSELF_BACKUP_SUPERUSER", &superuser),
     ];
     Planned { part: (), wirings, findings: Vec::new() }
 }

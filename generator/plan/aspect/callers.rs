@@ -1,5 +1,5 @@
-//! Callers of the edge: which addresses are internal, and whether the edge sees the address of a client at all. The
-//! address of a proxy, a bridge or a load balancer is never internal.
+//! Checks the callers of the edge: which addresses are internal, and whether the edge sees the address of a client at all.
+//! The address of a proxy, a bridge or a load balancer is never internal.
 
 use std::net::IpAddr;
 
@@ -47,31 +47,35 @@ pub fn from_this_machine(stack: &Stack, profile: Profile, roster: &Roster) -> bo
 /// proxies (NS606). Warns of internal routes that no address may use (NS604).
 pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[InternalRoute]) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
-    let mut findings = address_ranges(stack);
-    let before = findings.len();
+    let mut findings = check_address_ranges(stack);
+    let range_findings = findings.len();
     if let Some(hidden) = hidden_from_engine(stack, profile, roster) {
         findings.push(hidden_finding(edge, hidden));
     }
     if let Some(hidden) = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten() {
         findings.push(hidden_finding(edge, hidden));
     }
-    let on_cluster_only = edge.this_machine_is_internal && stack.kubernetes.enabled;
-    let closed = edge.internal_addresses.is_empty() && (!edge.this_machine_is_internal || on_cluster_only);
+    let only_cluster_lacks_callers = edge.this_machine_is_internal && stack.kubernetes.enabled;
+    // No request to a cluster comes from this machine.
+    let internal_callers_exist = edge.this_machine_is_internal && !only_cluster_lacks_callers;
     if let Some(first) = internal.first()
-        && closed
-        && findings.len() == before
+        && edge.internal_addresses.is_empty()
+        && !internal_callers_exist
+        && findings.len() == range_findings
     {
         let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
-        let (verb, place) =
-            (if hosts.len() == 1 { "is" } else { "are" }, if on_cluster_only { " on the cluster" } else { "" });
+        let (verb, place) = (
+            if hosts.len() == 1 { "is" } else { "are" },
+            if only_cluster_lacks_callers { " on the cluster" } else { "" },
+        );
         findings.push(
             Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
-                .message(format!("{} {verb} internal, and no address counts as internal{place}", hosts.join(", ")))
+                .message(format!("{} {verb} internal, but no address counts as internal{place}", hosts.join(", ")))
                 .expected("the addresses of the callers, such as the address range of an office or a VPN")
-                .hint(if on_cluster_only {
-                    "`edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
+                .hint(if only_cluster_lacks_callers {
+                    "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
                 } else {
-                    "`edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
+                    "set `edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
                 }),
         );
     }
@@ -79,14 +83,14 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
 }
 
 /// Refuses ranges that contain every address, and internal ranges that overlap those of proxies.
-fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
+fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let range = |cidr: &Cidr| AddressRange::read(cidr.as_str());
     let field = |name: &str, i: usize| path!("edge", name).index(i);
     let (internal, proxies) = (&stack.edge.internal_addresses, &stack.edge.trusted_proxies);
     for (name, list) in [("internal_addresses", internal), ("trusted_proxies", proxies)] {
-        let everything = |(_, cidr): &(usize, &Cidr)| range(cidr).is_some_and(|range| range.is_everything());
-        findings.extend(list.iter().enumerate().filter(everything).map(|(i, cidr)| {
+        let contains_everything = |(_, cidr): &(usize, &Cidr)| range(cidr).is_some_and(|range| range.is_everything());
+        findings.extend(list.iter().enumerate().filter(contains_everything).map(|(i, cidr)| {
             Diagnostic::error(Code::AddressRange, field(name, i))
                 .message(format!("`{cidr}` contains every address of the internet"))
                 .expected("the ranges of networks that you know")
@@ -99,7 +103,8 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
     }
     let overlap =
         |one: &Cidr, other: &Cidr| range(one).zip(range(other)).is_some_and(|(one, other)| one.overlaps(&other));
-    let by_pods = stack.kubernetes.enabled && stack.kubernetes.edge != ClusterEdge::NodePort && proxies.is_empty();
+    let gateway_pods_are_proxies =
+        stack.kubernetes.enabled && stack.kubernetes.edge != ClusterEdge::NodePort && proxies.is_empty();
     let pods: Vec<Cidr> = PRIVATE.into_iter().chain([PRIVATE_V6]).map(|pods| Cidr::wrap(pods.to_owned())).collect();
     for (i, cidr) in internal.iter().enumerate() {
         let finding = Diagnostic::error(Code::AddressRange, field("internal_addresses", i));
@@ -111,12 +116,12 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
                     .hint("narrow one of the two, for example to the proxy's own address")
                     .related(field("trusted_proxies", k), "the proxies"),
             );
-        } else if by_pods && pods.iter().any(|pods| overlap(cidr, pods)) {
+        } else if gateway_pods_are_proxies && pods.iter().any(|pods| overlap(cidr, pods)) {
             findings.push(
                 finding
                     .message(format!("pods of the gateway may have addresses of the internal range `{cidr}`"))
                     .expected("`edge.trusted_proxies` with the addresses of the gateway's pods, which do not overlap internal addresses")
-                    .hint("`edge.trusted_proxies = [\"10.42.0.0/16\"]`, the range that the cluster gives to pods"),
+                    .hint("for example `edge.trusted_proxies = [\"10.42.0.0/16\"]`, with the range that the cluster gives to pods"),
             );
         }
     }
@@ -128,9 +133,9 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
     let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.internal_headers.is_empty();
     let has_internal = !edge.internal_addresses.is_empty();
-    let depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
-    let finding = if depends { Diagnostic::error } else { Diagnostic::warning };
-    let consequence = if depends {
+    let rule_depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
+    let finding = if rule_depends { Diagnostic::error } else { Diagnostic::warning };
+    let consequence = if rule_depends {
         "so nself cannot distinguish internal callers from others"
     } else {
         "so all clients share one rate limit"
@@ -141,17 +146,17 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
         .hint(hidden.hint)
 }
 
-/// Returns the reason if the edge of a Compose project does not see the addresses of clients.
+/// Returns why the edge of a Compose project does not see the addresses of clients; `None` if it sees them.
 fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Option<HiddenClients> {
-    let listed = !stack.edge.trusted_proxies.is_empty();
+    let lists_proxies = !stack.edge.trusted_proxies.is_empty();
     if tls_mode(stack, profile) == TlsMode::Proxy {
-        return (!listed).then(|| HiddenClients {
+        return (!lists_proxies).then(|| HiddenClients {
             path: path!("tls", "mode"),
             reason: "every request comes from the proxy in front of nginx".into(),
-            expected: "the proxy's addresses, whose X-Forwarded-For is then believed".into(),
+            expected: "the proxy's addresses, so that nginx trusts its X-Forwarded-For".into(),
             hint:
-                "`edge.trusted_proxies = [\"172.16.0.0/12\"]` for a proxy of this machine, which arrives through the \
-                   bridge of the containers; otherwise the proxy's own address"
+                "set `edge.trusted_proxies = [\"172.16.0.0/12\"]` for a proxy on this machine, whose requests come through the \
+                   container bridge; for any other proxy, list its address"
                     .into(),
         });
     }
@@ -163,28 +168,28 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
                 "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
             ),
             expected: "an IPv4 address, for which the engine keeps the client's address".into(),
-            hint: format!("`{path} = \"0.0.0.0\"`"),
+            hint: format!("set `{path} = \"0.0.0.0\"`"),
         });
     }
     let (path, address) = addresses.iter().find(|(_, address)| address.is_loopback())?;
-    (profile != Profile::Local && !listed).then(|| HiddenClients {
+    (profile != Profile::Local && !lists_proxies).then(|| HiddenClients {
         path: path.clone(),
         reason: format!(
             "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
         ),
         expected: "a proxy of this machine that names the client, or an address of the network".into(),
-        hint: "`tls.mode = 'proxy` with `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or leave the address out".into(),
+        hint: "set `tls.mode = 'proxy` and `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or remove the address".into(),
     })
 }
 
-/// Returns the reason if the edge of a cluster does not see the addresses of clients. It sees them on ports of the nodes, whose
-/// Service has `externalTrafficPolicy: Local`.
+/// Returns why the edge of a cluster does not see the addresses of clients; `None` if it sees them. It sees them on node
+/// ports, because their Service has `externalTrafficPolicy: Local`.
 fn hidden_from_cluster(settings: &Kubernetes) -> Option<HiddenClients> {
-    let (keeps, namespace) = (settings.preserves_client_address, &settings.edge_namespace);
-    if settings.edge == ClusterEdge::NodePort || (keeps && namespace.is_some()) {
+    let (keeps_address, namespace) = (settings.preserves_client_address, &settings.edge_namespace);
+    if settings.edge == ClusterEdge::NodePort || (keeps_address && namespace.is_some()) {
         return None;
     }
-    let reason = match (keeps, namespace) {
+    let reason = match (keeps_address, namespace) {
         (false, Some(_)) => "the load balancer of the cluster may replace the client's address",
         (true, _) => "any pod of the cluster reaches nginx and may claim to forward for any client",
         (false, None) => "the load balancer may replace the client's address, and any pod may claim to forward for it",

@@ -13,7 +13,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{EnvReference, Zone};
 use crate::values::ServiceName;
 
-/// Returns every connection that a service opens: to dependencies, services in its variables, the mail catcher and
+/// Returns every connection that services open: to dependencies, services in its variables, the mail catcher and
 /// upstreams of routes, and the connections that aspects add.
 pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &MailServer) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
@@ -23,12 +23,12 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
             to: to.clone(),
             port,
         }));
-        let wired = wirings.dependencies(from).map(|(to, _)| to);
-        for to in member.service.depends_on.keys().chain(&member.service.connects_to).chain(wired) {
+        let wired_dependencies = wirings.dependencies(from).map(|(to, _)| to);
+        for to in member.service.depends_on.keys().chain(&member.service.connects_to).chain(wired_dependencies) {
             // `rules::sources` reports a service that does not exist.
             let Some(target) = roster.get(to) else { continue };
-            let main = port(&target.service, &None, &member.path).ok();
-            let ports = main.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
+            let main_port = port(&target.service, &None, &member.path).ok();
+            let ports = main_port.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
             connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
         }
         member.service.for_each_reference(&mut |reference| match (reference, &mail.catcher) {
@@ -45,8 +45,8 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
             _ => {}
         });
     }
-    let proxy = roster.get_key_value(&ingress.service).map(|(name, _)| name);
-    for location in proxy.iter().flat_map(|_| ingress.sites.values()).flat_map(|site| &site.locations) {
+    let has_proxy = roster.contains_key(&ingress.service);
+    for location in ingress.sites.values().filter(|_| has_proxy).flat_map(|site| &site.locations) {
         if let Upstream::Service { service, port } = &location.upstream {
             connections.insert(Connection { from: ingress.service.clone(), to: service.clone(), port: *port });
         }
@@ -58,29 +58,30 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
 /// Plans the networks of each service: that of its zone, and those of the services to which it connects.
 ///
 /// The proxy joins no other zone: its upstreams join the network of the proxy. A job that works as the database's
-/// superuser joins no zone either: its peers join the network of such jobs. The server shares a network with those that copy it.
+/// superuser joins no zone either: its peers join the maintenance network. The server and the services that copy it share the
+/// replication network.
 pub fn networks(
     roster: &Roster,
     connections: &BTreeSet<Connection>,
     maintenance: &BTreeSet<ServiceName>,
 ) -> Planned<()> {
     let zone = |name: &ServiceName| Network::from(roster[name].service.zone.unwrap_or(Zone::App));
-    let copiers = replication_clients(roster);
+    let copying_services = replication_clients(roster);
     let mut networks: BTreeMap<&ServiceName, BTreeSet<Network>> = BTreeMap::new();
     for name in roster.keys() {
         let network = if maintenance.contains(name) { Network::Maintenance } else { zone(name) };
         networks.entry(name).or_default().insert(network);
     }
     for Connection { from, to, .. } in connections {
-        let (service, network) = if from.as_str() == PROXY_SERVICE {
+        let (joining_service, network) = if from.as_str() == PROXY_SERVICE {
             (to, Network::Edge)
         } else if maintenance.contains(from) {
             (to, Network::Maintenance)
         } else {
             (from, zone(to))
         };
-        networks.entry(service).or_default().insert(network);
-        if copiers.contains(from) && *to == service_name(DATABASE) {
+        networks.entry(joining_service).or_default().insert(network);
+        if copying_services.contains(from) && *to == service_name(DATABASE) {
             networks.entry(from).or_default().insert(Network::Replication);
             networks.entry(to).or_default().insert(Network::Replication);
         }

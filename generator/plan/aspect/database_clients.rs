@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::Roles;
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use crate::plan::backup_services::replication_clients;
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{POOLER, service_name};
@@ -11,21 +11,21 @@ use crate::plan::wiring::SecretUsers;
 use crate::values::ServiceName;
 
 /// The endpoints to which each service connects.
-pub type Clients = BTreeMap<ServiceName, BTreeSet<Endpoint>>;
+pub type Clients = BTreeMap<ServiceName, BTreeSet<DatabaseEndpoint>>;
 
 /// Returns the services that connect to an endpoint: by a URL, as a job, as the pooler, or to copy the server.
 pub fn clients(roles: &Roles, roster: &Roster, jobs: &BTreeSet<ServiceName>, users: &SecretUsers) -> Clients {
     let mut clients = Clients::new();
-    let mut add = |client: &ServiceName, endpoint: Endpoint| {
+    let mut add = |client: &ServiceName, endpoint: DatabaseEndpoint| {
         if roster.contains_key(client) {
             clients.entry(client.clone()).or_default().insert(endpoint);
         }
     };
     for (secret, url) in roles.values().flat_map(|role| &role.urls) {
-        users.of(secret).for_each(|user| add(user, url.endpoint));
+        users.of_secret(secret).for_each(|user| add(user, url.endpoint));
     }
-    jobs.iter().for_each(|job| add(job, Endpoint::Server));
-    add(&service_name(POOLER), Endpoint::Server);
-    replication_clients(roster).iter().for_each(|server| add(server, Endpoint::Server));
+    jobs.iter().for_each(|job| add(job, DatabaseEndpoint::Server));
+    add(&service_name(POOLER), DatabaseEndpoint::Server);
+    replication_clients(roster).iter().for_each(|server| add(server, DatabaseEndpoint::Server));
     clients
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::DatabaseHost;
 use super::databases::{Roles, Url};
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use super::{encryption, endpoint, server_files, setup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -16,59 +16,64 @@ use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::{Stack, TemplatePart};
 use crate::values::{Checked, Host, SecretName, SqlIdent, Text};
 
-/// Connections that the pooler may have in all: half of those that the server takes unless told otherwise.
-const POOLED: u16 = 100;
+/// Maximum number of the pooler's connections to the server: half of the server's default `max_connections`.
+const POOL_CONNECTIONS: u16 = 100;
+/// Maximum number of the pooler's connections to the server for one pair of role and database.
 const LARGEST_POOL: u16 = 20;
 
 /// The pooler's part of the plan, and the secret with its users.
 #[derive(Default)]
-pub struct Pooled {
+pub struct PoolerPlan {
     pub pooler: Option<Pooler>,
     pub recipes: Recipes,
 }
 
 /// Plans the pooler. It gets the passwords of the roles whose pooled URLs are used, and admits no other role.
-pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers) -> Planned<Pooled> {
+pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers) -> Planned<PoolerPlan> {
     let name = service_name(POOLER);
     let Some(service) = roster.get(&name) else { return Planned::default() };
     let mut findings = Vec::new();
     let mut databases = BTreeSet::new();
-    let mut pairs = 0;
+    let mut role_database_pairs = 0;
     let mut parts = Vec::new();
     for role in roles.values() {
-        let pooled = |(secret, url): &(&SecretName, &Url)| url.endpoint == Endpoint::Pooler && users.contain(secret);
-        let reached: BTreeSet<&SqlIdent> = role.urls.iter().filter(pooled).map(|(_, url)| &url.database).collect();
-        if reached.is_empty() {
+        let uses_pooler =
+            |(secret, url): &(&SecretName, &Url)| url.endpoint == DatabaseEndpoint::Pooler && users.use_secret(secret);
+        let reached_databases: BTreeSet<&SqlIdent> =
+            role.urls.iter().filter(uses_pooler).map(|(_, url)| &url.database).collect();
+        if reached_databases.is_empty() {
             continue;
         }
-        pairs += reached.len();
-        databases.extend(reached.into_iter().cloned());
+        role_database_pairs += reached_databases.len();
+        databases.extend(reached_databases.into_iter().cloned());
         let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
         let password = TemplatePart { secret: Some(role.password.clone()), ..TemplatePart::default() };
+        // A line of PgBouncer's `auth_file`: `"role" "password"`.
         parts.extend([text(format!("\"{}\" \"", role.name)), password, text("\"\n".into())]);
     }
     if parts.is_empty() {
         findings.push(
             Diagnostic::warning(Code::DatabaseEndpoint, service.path.clone())
                 .message("no service uses the pooler")
-                .hint("`env.DATABASE_URL = nself.pooled_url \"main\"` in a service that uses a database"),
+                .hint("remove the pooler, or set `env.DATABASE_URL = nself.pooled_url \"main\"` in a service that uses a database"),
         );
     }
     let users = SecretName::wrap("pgbouncer_users".into());
     let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer"), reloads: false };
     let additions = [Addition::SecretFile(users.clone()), Addition::Config(config)];
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
-    let pairs = u16::try_from(pairs).unwrap_or(u16::MAX).max(1);
+    let role_database_pairs = u16::try_from(role_database_pairs).unwrap_or(u16::MAX).max(1);
     let port = service.service.all_ports().into_values().next().unwrap_or(5432);
     let recipes = Recipes::from([(users.clone(), Recipe::Template { parts })]);
-    let pool_size = (POOLED / pairs).clamp(1, LARGEST_POOL);
-    let server = DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |host| (host.host, host.port));
-    let server = (Host::wrap(server.0), server.1);
+    let pool_size = (POOL_CONNECTIONS / role_database_pairs).clamp(1, LARGEST_POOL);
+    let (server_host, server_port) =
+        DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |server| (server.host, server.port));
+    let server = (Host::wrap(server_host), server_port);
     let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users };
-    Planned { part: Pooled { pooler: Some(pooler), recipes }, wirings, findings }
+    Planned { part: PoolerPlan { pooler: Some(pooler), recipes }, wirings, findings }
 }
 
-/// Plans the replica: the role by which it connects.
+/// Plans the role with which the replica connects to the server.
 pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     let servers = [DATABASE, REPLICA].map(service_name);
     if !servers.iter().all(|name| roster.contains_key(name)) {
@@ -83,14 +88,15 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     Planned { part, wirings, findings: Vec::new() }
 }
 
-/// Selects the URL by which a service that waits for migrations checks them: one that it has in any case.
-pub fn use_requested_urls(
+/// Selects the secret with the URL by which a service that waits for migrations checks them: that of an endpoint which the
+/// service uses anyway.
+pub fn select_waiter_urls(
     mut migrations: BTreeMap<SqlIdent, Migrations>,
     users: &SecretUsers,
 ) -> BTreeMap<SqlIdent, Migrations> {
     for url in migrations.values_mut().flat_map(|migrations| migrations.waiters.values_mut()) {
-        let suffixes = Endpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
-        if let Some(used) = suffixes.into_iter().find(|name| users.contain(name)) {
+        let candidates = DatabaseEndpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
+        if let Some(used) = candidates.into_iter().find(|name| users.use_secret(name)) {
             *url = used;
         }
     }

@@ -14,7 +14,7 @@ pub const ADMIN_PASSWORD: &str = "postgres_password";
 pub struct DatabaseHost<'a> {
     pub host: String,
     pub port: u16,
-    /// The service whose image has psql.
+    /// The service whose image contains psql.
     programs: &'a stack::Service,
     /// Set if the server is not part of the stack.
     pub external: Option<&'a ExternalServer>,
@@ -42,7 +42,7 @@ impl<'a> DatabaseHost<'a> {
         }
     }
 
-    /// Returns the container of a job that runs `run.sh` in a folder of generated files.
+    /// Returns the service of a job that runs `run.sh` in a folder of generated files.
     pub fn job(&self, folder: &str, variables: Vec<(&str, EnvValue)>, secret_files: Vec<SecretName>) -> stack::Service {
         let text = |text: &str| Text::wrap(text.to_owned());
         let mut variables = variables;

@@ -1,11 +1,11 @@
-//! Databases, owners and login roles: one role per service, named after it, with the rights it asked for, and one per
-//! database that is defined here, which owns it and runs its migrations. No service connects as superuser, so an
-//! application that does cannot be written.
+//! Plans databases, their owners and login roles. Each service has a role with its name and with the access that the stack
+//! declares. Each database that the stack defines has a second role, which owns the database and runs its migrations. No
+//! service connects as the superuser.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::DatabaseHost;
-use super::endpoint::{Endpoint, REPLICATION, endpoints};
+use super::endpoint::{DatabaseEndpoint, REPLICATION, endpoints};
 use crate::database::model::PUBLIC_SCHEMA;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -23,14 +23,14 @@ use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
 pub struct Role {
     pub name: SqlIdent,
     pub password: SecretName,
-    /// Connection URL of each use by the secret that holds it.
+    /// Connection URLs by the secrets that hold them.
     pub urls: BTreeMap<SecretName, Url>,
 }
 
 /// A connection URL: the endpoint, its address and the database.
 #[derive(Debug, Clone)]
 pub struct Url {
-    pub endpoint: Endpoint,
+    pub endpoint: DatabaseEndpoint,
     pub host: String,
     pub port: u16,
     pub database: SqlIdent,
@@ -38,9 +38,11 @@ pub struct Url {
 
 pub type Roles = BTreeMap<ServiceName, Role>;
 
-/// The superuser, the replica's role, template databases, and the pooler's own.
+/// Names that roles and databases of services cannot have: the superuser, the template databases, the role PUBLIC, the
+/// replica's role, and the pooler's admin database.
 const RESERVED: [&str; 6] = ["postgres", "template0", "template1", "public", REPLICATION, "pgbouncer"];
 
+/// Returns the name of a service's role: the name of the service with `_` for `-`.
 fn role_name(service: &ServiceName) -> SqlIdent {
     SqlIdent::wrap(service.as_str().replace('-', "_"))
 }
@@ -77,7 +79,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     planned.part.databases.insert(main_database(stack), Database::default());
     let profile = profile(stack);
     let addresses = addresses(stack, roster);
-    planned.findings.extend(without_server(stack, roster));
+    planned.findings.extend(missing_server(stack, roster));
     for (name, service) in roster.iter().filter(|(_, service)| !service.service.databases.is_empty()) {
         let role = role_name(name);
         planned.findings.extend(refused_login(stack, &role, &service.path));
@@ -91,17 +93,17 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
         }
         planned.part.roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
         let cause = service.path.key("databases");
-        for endpoint in endpoints(service, profile).iter().filter(|one| roster.contains_key(&one.server())) {
+        for endpoint in endpoints(service, profile).iter().filter(|endpoint| roster.contains_key(&endpoint.server())) {
             let wait = Addition::Dependency(endpoint.server(), Condition::Healthy);
             planned.wirings.push(Wiring::new(name, wait, &cause));
         }
     }
-    planned.wirings.extend(wait_as_services(roster, profile));
+    planned.wirings.extend(wait_like_services(roster, profile));
     let Server { databases, roles } = &mut planned.part;
     for name in stack.databases.keys() {
         if let Some(database) = databases.get_mut(name) {
             let role = migrations_role(name);
-            planned.findings.extend(refused_role(name, &role, roles, roster));
+            planned.findings.extend(refused_migrations_role(name, &role, roles, roster));
             database.owner = Some(role);
         }
     }
@@ -126,20 +128,20 @@ fn refused_login(stack: &Stack, role: &SqlIdent, service: &FieldPath) -> Option<
 }
 
 /// Returns host and port of each endpoint that the environment has.
-fn addresses(stack: &Stack, roster: &Roster) -> BTreeMap<Endpoint, (String, u16)> {
-    let address = |endpoint: Endpoint| {
-        if endpoint == Endpoint::Server {
+fn addresses(stack: &Stack, roster: &Roster) -> BTreeMap<DatabaseEndpoint, (String, u16)> {
+    let address = |endpoint: DatabaseEndpoint| {
+        if endpoint == DatabaseEndpoint::Server {
             return DatabaseHost::of(stack, roster).map(|server| (server.host, server.port));
         }
         let server = roster.get(&endpoint.server())?;
         let port = server.service.all_ports().into_values().next().unwrap_or(5432);
         Some((endpoint.server().to_string(), port))
     };
-    Endpoint::ALL.into_iter().filter_map(|endpoint| Some((endpoint, address(endpoint)?))).collect()
+    DatabaseEndpoint::ALL.into_iter().filter_map(|endpoint| Some((endpoint, address(endpoint)?))).collect()
 }
 
 /// Returns findings about databases that services use or the stack defines in an environment without a server.
-fn without_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+fn missing_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let server = service_name(DATABASE);
     let Some(declared) = stack.services.get(&server) else { return Vec::new() };
     if DatabaseHost::of(stack, roster).is_some() {
@@ -152,19 +154,20 @@ fn without_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 }
 
 /// Returns the dependencies of further processes on the endpoints of the databases that their services use.
-fn wait_as_services(roster: &Roster, profile: Profile) -> Vec<Wiring> {
+fn wait_like_services(roster: &Roster, profile: Profile) -> Vec<Wiring> {
     let processes =
         roster.iter().filter_map(|(name, process)| Some((name, process, roster.get(process.process_of()?)?)));
     let processes = processes.filter(|(_, _, service)| !service.service.databases.is_empty());
     let wirings = processes.flat_map(|(name, process, service)| {
-        let endpoints = endpoints(process, profile).into_iter().filter(|one| roster.contains_key(&one.server()));
-        let wait = |endpoint: Endpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
+        let endpoints =
+            endpoints(process, profile).into_iter().filter(|endpoint| roster.contains_key(&endpoint.server()));
+        let wait = |endpoint: DatabaseEndpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
         endpoints.map(move |endpoint| Wiring::new(name, wait(endpoint), &service.path.key("databases")))
     });
     wirings.collect()
 }
 
-/// Owners and grants that the uses of databases have asked for so far.
+/// Owners and grants from the `databases` of the services so far.
 #[derive(Default)]
 struct Uses {
     owners: BTreeMap<SqlIdent, FieldPath>,
@@ -196,6 +199,7 @@ impl Uses {
             self.grants.insert((database.clone(), Grant { role: role.clone(), access, schema }));
         };
         match uses.access {
+            // The migrations' role owns a database that the stack defines, so the service only gets grants.
             Access::Owner if stack.databases.contains_key(&database) => {
                 grant(Access::Owner, SqlIdent::wrap(PUBLIC_SCHEMA.into()));
                 if service.service.catalogue == Some(service_name("hasura")) {
@@ -204,12 +208,12 @@ impl Uses {
             }
             Access::Owner => match self.owners.insert(database.clone(), path.clone()) {
                 None => entry.owner = Some(role.clone()),
-                Some(first) => planned.findings.push(
+                Some(first_owner) => planned.findings.push(
                     Diagnostic::error(Code::DatabaseTaken, path)
                         .message(format!("the database `{database}` already has an owner"))
                         .expected("one owner per database")
                         .hint("give the service a separate database with `name`, or less access: 'schema, 'write or 'read")
-                        .related(first, "the other owner"),
+                        .related(first_owner, "the other owner"),
                 ),
             },
             access => {
@@ -222,7 +226,7 @@ impl Uses {
 }
 
 /// Returns the finding for a name that the migrations' role cannot have.
-fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
+fn refused_migrations_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
     let name_taken = |reason: String| {
         Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
@@ -241,7 +245,7 @@ fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Ro
     )
 }
 
-/// Returns all roles that may log in at the server, by name. The setup job and `pg_hba.conf` follow them.
+/// Returns all roles that may log in at the server, by name. The setup job creates them, and `pg_hba.conf` admits them.
 pub fn logins(
     server: &Server,
     migrations: &BTreeMap<SqlIdent, Migrations>,
@@ -249,11 +253,11 @@ pub fn logins(
 ) -> BTreeMap<SqlIdent, LoginRole> {
     let mut logins = BTreeMap::new();
     for (service, role) in &server.roles {
-        let reached = server.databases.iter().filter(|(_, database)| database.admits(&role.name));
+        let reached_databases = server.databases.iter().filter(|(_, database)| database.admits(&role.name));
         let login = LoginRole {
             service: service.clone(),
             password: role.password.clone(),
-            databases: reached.map(|(name, _)| name.clone()).collect(),
+            databases: reached_databases.map(|(name, _)| name.clone()).collect(),
             replication: false,
         };
         logins.insert(role.name.clone(), login);
@@ -269,7 +273,7 @@ pub fn logins(
     }
     if let Some(replication) = replication {
         let login = LoginRole {
-            service: Endpoint::Replica.server(),
+            service: DatabaseEndpoint::Replica.server(),
             password: replication.password.clone(),
             databases: BTreeSet::new(),
             replication: true,

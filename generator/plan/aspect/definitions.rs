@@ -1,4 +1,4 @@
-//! Definitions of databases: completed, and checked against the databases and roles of the stack.
+//! Completes the definitions of databases, and checks them against the databases and roles of the stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,21 +13,21 @@ use crate::plan::wiring::Planned;
 use crate::stack::{Access, Stack};
 use crate::values::SqlIdent;
 
-/// A definition, and the roles of services that read and write all rows of its database.
-pub type Shared = (Schema, BTreeSet<SqlIdent>);
+/// A definition, and the roles of the services that may read and write all rows of its database.
+pub type SharedDefinition = (Schema, BTreeSet<SqlIdent>);
 
 /// Returns the definitions of a stack, for commands that need no other part of the plan.
-pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Shared>, Vec<Diagnostic>) {
+pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, SharedDefinition>, Vec<Diagnostic>) {
     let roster = roster(stack, profile(stack)).part;
     let server = databases::plan(stack, &roster).part;
     let planned = plan(stack, &server);
-    let guests = |name: &SqlIdent| {
+    let service_roles = |name: &SqlIdent| {
         let grants = server.databases.get(name).into_iter().flat_map(|database| &database.grants);
         grants.filter(|grant| grant.access == Access::Owner).map(|grant| grant.role.clone()).collect()
     };
     let definitions = planned.part.into_iter().map(|(name, schema)| {
-        let guests = guests(&name);
-        (name, (schema, guests))
+        let service_roles = service_roles(&name);
+        (name, (schema, service_roles))
     });
     (definitions.collect(), planned.findings)
 }
@@ -53,7 +53,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
                     )),
             );
         }
-        for (place, role) in named_roles(&schema, &path) {
+        for (role_path, role) in named_roles(&schema, &path) {
             if !role_names.contains(role.as_str()) {
                 let near = crate::words::nearest(role.as_str(), role_names.iter().copied());
                 let hint = near.map_or_else(
@@ -61,7 +61,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
                     |near| format!("did you mean `{near}`?"),
                 );
                 findings.push(
-                    Diagnostic::error(Code::UnknownRole, place)
+                    Diagnostic::error(Code::UnknownRole, role_path)
                         .message(format!("the stack has no role `{role}`"))
                         .hint(hint),
                 );
@@ -72,39 +72,39 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
     Planned::part(definitions, findings)
 }
 
-/// Returns every role that a definition names, with the place of the name.
+/// Returns every role that a definition names, each with the field that contains the name.
 fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a SqlIdent)> {
     let mut names: Vec<(FieldPath, &SqlIdent)> = Vec::new();
-    let mut note = |path: FieldPath, role: &'a SqlIdent| names.push((path, role));
+    let mut add = |path: FieldPath, role: &'a SqlIdent| names.push((path, role));
     for (name, namespace) in &schema.schemas {
         let path = path.key("schemas").key(name.as_str());
-        namespace.grants.keys().for_each(|role| note(path.key("grants").key(role.as_str()), role));
+        namespace.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
         let default = path.key("default_privileges");
-        namespace.default_privileges.keys().for_each(|role| note(default.key(role.as_str()), role));
+        namespace.default_privileges.keys().for_each(|role| add(default.key(role.as_str()), role));
     }
     for (name, table) in &schema.tables {
         let path = path.key("tables").key(name.as_str());
-        table.grants.keys().for_each(|role| note(path.key("grants").key(role.as_str()), role));
+        table.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
         for (column, definition) in &table.columns {
             let path = path.key("columns").key(column.as_str()).key("grants");
-            definition.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+            definition.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
         }
         for (policy, definition) in &table.policies {
             let path = path.key("policies").key(policy.as_str()).key("roles");
-            definition.roles.iter().for_each(|role| note(path.clone(), role));
+            definition.roles.iter().for_each(|role| add(path.clone(), role));
         }
     }
     for (name, view) in &schema.views {
         let path = path.key("views").key(name.as_str()).key("grants");
-        view.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+        view.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
     }
     for (name, sequence) in &schema.sequences {
         let path = path.key("sequences").key(name.as_str()).key("grants");
-        sequence.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+        sequence.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
     }
     for (name, function) in &schema.functions {
         let path = path.key("functions").key(name.as_str()).key("grants");
-        function.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+        function.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
     }
     names
 }

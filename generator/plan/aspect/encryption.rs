@@ -1,12 +1,12 @@
-//! TLS between the database server and its clients: a certificate of an authority that signs nothing else, for the
-//! names by which clients call the server, its replica and the pooler. Clients refuse every other certificate, and
-//! servers refuse connections without TLS.
+//! Plans TLS between the database server and its clients. One certificate contains the host names of the server, its replica
+//! and the pooler. Its authority signs no other certificate. Clients refuse every other certificate, and servers refuse
+//! connections without TLS.
 
 use std::collections::BTreeSet;
 
 use super::database_clients::Clients;
 use super::database_host::DatabaseHost;
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use super::server_files::{SERVERS, script, setting};
 use crate::path;
 use crate::plan::backup_services::replication_clients;
@@ -24,7 +24,8 @@ pub const AUTHORITY: &str = "database_authority";
 /// The authority of the pooler's certificate, if the server is external.
 pub const POOLER_AUTHORITY: &str = "pooler_authority";
 
-/// Returns whether connections to the database are encrypted: as declared, else where they may leave a host.
+/// Returns whether connections to the database are encrypted: as declared; by default only on a
+/// cluster, where they may leave the host.
 pub fn is_on(stack: &Stack) -> bool {
     match &stack.database_server.external {
         Some(server) => server.unencrypted.is_none(),
@@ -32,8 +33,8 @@ pub fn is_on(stack: &Stack) -> bool {
     }
 }
 
-/// Returns the parameters of a connection URL.
-pub fn parameters(stack: &Stack, endpoint: Endpoint) -> String {
+/// Returns the TLS parameters of a connection URL, beginning with `?`; an empty text without TLS.
+pub fn url_parameters(stack: &Stack, endpoint: DatabaseEndpoint) -> String {
     if !is_on(stack) {
         return String::new();
     }
@@ -45,15 +46,15 @@ fn secret_path(secret: &str) -> String {
     format!("/run/secrets/{secret}")
 }
 
-/// Returns the secret with the authority of an endpoint's certificate. That of an external server cannot sign the
-/// certificate of the pooler.
-fn authority(stack: &Stack, endpoint: Endpoint) -> &'static str {
-    let is_pooled = stack.database_server.external.is_some() && endpoint == Endpoint::Pooler;
-    if is_pooled { POOLER_AUTHORITY } else { AUTHORITY }
+/// Returns the secret with the authority of an endpoint's certificate. The pooler of an external server has a separate
+/// authority, because that of the server cannot sign its certificate.
+fn authority(stack: &Stack, endpoint: DatabaseEndpoint) -> &'static str {
+    let is_pooler_of_external = stack.database_server.external.is_some() && endpoint == DatabaseEndpoint::Pooler;
+    if is_pooler_of_external { POOLER_AUTHORITY } else { AUTHORITY }
 }
 
-/// Plans the certificate of the servers, and wires it into them and its authority into their clients. Without a server,
-/// or without TLS, no secret is needed.
+/// Plans the certificate. The servers get it with its key, and their clients get the certificate of its authority. Without a
+/// server, or without TLS, no secret is needed.
 pub fn plan(
     stack: &Stack,
     roster: &Roster,
@@ -72,8 +73,8 @@ pub fn plan(
         }
     }
     if stack.database_server.external.is_none() {
-        for (name, place) in SERVERS {
-            server_settings(place).into_iter().for_each(|addition| wire(&service_name(name), addition));
+        for (name, subfolder) in SERVERS {
+            server_settings(subfolder).into_iter().for_each(|addition| wire(&service_name(name), addition));
         }
     }
     for (client, endpoints) in clients {
@@ -82,7 +83,7 @@ pub fn plan(
             wire(client, Addition::SecretFile(SecretName::wrap(secret.into())));
         }
     }
-    // These connect without a URL.
+    // These services connect without a URL, so variables set the TLS parameters.
     for client in jobs.iter().chain(&replication_clients(roster)) {
         for (variable, value) in [("PGSSLMODE", "verify-full".to_owned()), ("PGSSLROOTCERT", secret_path(AUTHORITY))] {
             wire(client, Addition::Variable(VariableName::wrap(variable.into()), Value::Text(value)));
@@ -99,6 +100,7 @@ fn servers(roster: &Roster) -> Vec<ServiceName> {
 /// Returns the recipes of the certificate and its authority, and of the authority of an external server.
 fn recipes(stack: &Stack, roster: &Roster, access: Option<&ServerAccess>) -> Recipes {
     let mut hosts: Vec<String> = servers(roster).iter().map(ToString::to_string).collect();
+    // The servers' access rules know the primary by a further name.
     hosts.extend(access.map(ServerAccess::primary).filter(|primary| primary != DATABASE));
     let secret = |name: &str| SecretName::wrap(name.to_owned());
     let certificate = secret(CERTIFICATE);
@@ -106,22 +108,22 @@ fn recipes(stack: &Stack, roster: &Roster, access: Option<&ServerAccess>) -> Rec
         (certificate.clone(), Recipe::LocalCertificate { hosts, domains: Vec::new() }),
         (secret(KEY), Recipe::LocalKey { certificate: certificate.clone() }),
     ]);
-    let own = Recipe::LocalAuthority { certificate };
+    let local_authority = Recipe::LocalAuthority { certificate };
     match &stack.database_server.external {
-        None => recipes.insert(secret(AUTHORITY), own),
+        None => recipes.insert(secret(AUTHORITY), local_authority),
         Some(server) => {
             let what = format!("PEM certificates of the authority that signs the certificate of {}", server.host);
             recipes.insert(secret(AUTHORITY), Recipe::External { what: Text::wrap(what) });
-            recipes.insert(secret(POOLER_AUTHORITY), own)
+            recipes.insert(secret(POOLER_AUTHORITY), local_authority)
         }
     };
     recipes
 }
 
-/// Returns the settings of a server for TLS. A script copies the key first, because the server refuses a key that others
-/// may read, and engines mount secrets so.
-fn server_settings(place: &str) -> Vec<Addition> {
+/// Returns the TLS settings of a server. A script first copies the key, because engines mount a secret so that other users
+/// may read it, and the server refuses such a key.
+fn server_settings(subfolder: &str) -> Vec<Addition> {
     let settings =
         ["ssl=on".to_owned(), format!("ssl_cert_file=/run/secrets/{CERTIFICATE}"), format!("ssl_key_file=/tmp/{KEY}")];
-    settings.iter().map(|text| setting(text)).chain([script(place, "private-key.sh")]).collect()
+    settings.iter().map(|text| setting(text)).chain([script(subfolder, "private-key.sh")]).collect()
 }

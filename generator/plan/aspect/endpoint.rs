@@ -14,21 +14,22 @@ pub const REPLICATION: &str = "replication";
 
 /// A server that a service connects to in order to reach a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Endpoint {
+pub enum DatabaseEndpoint {
     Server,
     Pooler,
     Replica,
 }
 
-impl Endpoint {
-    pub const ALL: [Endpoint; 3] = [Endpoint::Server, Endpoint::Pooler, Endpoint::Replica];
+impl DatabaseEndpoint {
+    pub const ALL: [DatabaseEndpoint; 3] =
+        [DatabaseEndpoint::Server, DatabaseEndpoint::Pooler, DatabaseEndpoint::Replica];
 
     /// Returns the endpoint that a reference uses, and the entry of `databases` that the reference names.
-    pub fn of_reference(reference: &EnvReference) -> Option<(Endpoint, &SqlIdent)> {
+    pub fn of_reference(reference: &EnvReference) -> Option<(DatabaseEndpoint, &SqlIdent)> {
         match reference {
-            EnvReference::DatabaseUrl(entry) => Some((Endpoint::Server, entry)),
-            EnvReference::PooledUrl(entry) => Some((Endpoint::Pooler, entry)),
-            EnvReference::ReplicaUrl(entry) => Some((Endpoint::Replica, entry)),
+            EnvReference::DatabaseUrl(entry) => Some((DatabaseEndpoint::Server, entry)),
+            EnvReference::PooledUrl(entry) => Some((DatabaseEndpoint::Pooler, entry)),
+            EnvReference::ReplicaUrl(entry) => Some((DatabaseEndpoint::Replica, entry)),
             _ => None,
         }
     }
@@ -36,36 +37,36 @@ impl Endpoint {
     /// Returns the service whose address is in the URL.
     pub fn server(self) -> ServiceName {
         service_name(match self {
-            Endpoint::Server => DATABASE,
-            Endpoint::Pooler => POOLER,
-            Endpoint::Replica => REPLICA,
+            DatabaseEndpoint::Server => DATABASE,
+            DatabaseEndpoint::Pooler => POOLER,
+            DatabaseEndpoint::Replica => REPLICA,
         })
     }
 
     /// Returns the name of the reference in Nickel, as in `nself.pooled_url`.
     pub fn reference(self) -> &'static str {
         match self {
-            Endpoint::Server => "database_url",
-            Endpoint::Pooler => "pooled_url",
-            Endpoint::Replica => "replica_url",
+            DatabaseEndpoint::Server => "database_url",
+            DatabaseEndpoint::Pooler => "pooled_url",
+            DatabaseEndpoint::Replica => "replica_url",
         }
     }
 
     /// Returns the name of the endpoint in messages.
     fn name(self) -> &'static str {
         match self {
-            Endpoint::Server => "server",
-            Endpoint::Pooler => "pooler",
-            Endpoint::Replica => "replica",
+            DatabaseEndpoint::Server => "server",
+            DatabaseEndpoint::Pooler => "pooler",
+            DatabaseEndpoint::Replica => "replica",
         }
     }
 
     /// Returns the suffix that the endpoint adds to the name of a URL's secret.
     pub fn suffix(self) -> &'static str {
         match self {
-            Endpoint::Server => "",
-            Endpoint::Pooler => "_pooled",
-            Endpoint::Replica => "_replica",
+            DatabaseEndpoint::Server => "",
+            DatabaseEndpoint::Pooler => "_pooled",
+            DatabaseEndpoint::Replica => "_replica",
         }
     }
 
@@ -76,24 +77,25 @@ impl Endpoint {
 }
 
 /// Returns the endpoints that the variables of a service refer to; the server itself when none does.
-pub fn endpoints(planned: &PlannedService, profile: Profile) -> BTreeSet<Endpoint> {
+pub fn endpoints(planned: &PlannedService, profile: Profile) -> BTreeSet<DatabaseEndpoint> {
     let mut endpoints = BTreeSet::new();
     for value in planned.service.env.values().chain(planned.service.extra_env.values()) {
         collect_endpoints(value, profile, &mut endpoints);
     }
     if endpoints.is_empty() {
-        endpoints.insert(Endpoint::Server);
+        endpoints.insert(DatabaseEndpoint::Server);
     }
     endpoints
 }
 
-fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSet<Endpoint>) {
+/// Adds the endpoints to which a value refers in a profile.
+fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSet<DatabaseEndpoint>) {
     match value {
         EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
             collect_endpoints(values.of(profile), profile, endpoints);
         }
         EnvValue::EnvReference(reference) => {
-            endpoints.extend(Endpoint::of_reference(reference).map(|(endpoint, _)| endpoint))
+            endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint))
         }
         EnvValue::Text(_) => {}
     }
@@ -112,7 +114,7 @@ const DIRECT_ONLY: [(&str, &str, &str); 3] = [
 /// # Errors
 /// NS310: the endpoint does not exist in this environment, or the variable needs a direct connection to the server.
 pub fn check(
-    endpoint: Endpoint,
+    endpoint: DatabaseEndpoint,
     planned: &PlannedService,
     variable: Option<&VariableName>,
     (stack, roster): (&Stack, &Roster),
@@ -121,7 +123,7 @@ pub fn check(
     let refused =
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
-    let is_external = endpoint == Endpoint::Server && stack.database_server.external.is_some();
+    let is_external = endpoint == DatabaseEndpoint::Server && stack.database_server.external.is_some();
     if is_external {
         return Ok(());
     }
@@ -138,7 +140,7 @@ pub fn check(
     let direct_only =
         DIRECT_ONLY.iter().find(|(image_name, variable, _)| image == Some(image_name) && name == Some(variable));
     match direct_only {
-        Some((_, variable, why)) if endpoint != Endpoint::Server => {
+        Some((_, variable, why)) if endpoint != DatabaseEndpoint::Server => {
             Err(refused(format!("`{variable}` needs a direct connection, not the {}: {why}", endpoint.name()))
                 .expected("`nself.database_url`"))
         }

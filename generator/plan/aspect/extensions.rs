@@ -24,10 +24,10 @@ const CONTRIB: &str = "adminpack amcheck autoinc bloom bool_plperl bool_plperlu 
     pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto pgrowlocks pgstattuple plperl \
     plperlu plpgsql plpython3u pltcl pltclu postgres_fdw refint seg sslinfo tablefunc tcn unaccent uuid-ossp \
     xml2";
-/// Further names of contrib begin so.
+/// Prefix of further contrib modules.
 const CONTRIB_PREFIX: &str = "tsm_system_";
 
-/// Images whose extensions nself knows: PostgreSQL's contrib modules, and these.
+/// Images whose extensions nself knows. Each has the contrib modules and the extensions listed here.
 const IMAGES: [(&str, &[&str]); 4] = [
     ("library/postgres", &[]),
     ("pgvector/pgvector", &["vector"]),
@@ -57,7 +57,7 @@ const PACKAGES: [(&str, &str); 6] = [
 ];
 
 /// Extensions whose library the server loads when it starts.
-const LOADED: [&str; 3] = ["pg_cron", "pgaudit", "timescaledb"];
+const LOADED_AT_START: [&str; 3] = ["pg_cron", "pgaudit", "timescaledb"];
 
 /// Fields of the stack that declare each extension of each database.
 type Requests<'a> = BTreeMap<(&'a ExtensionName, SqlIdent), FieldPath>;
@@ -67,9 +67,10 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
     let requests = requests(stack, roster, definitions);
     let server = roster.get(&service_name(DATABASE)).map(|member| &member.service);
     let image = server.and_then(|server| server.image.as_ref());
-    let mut findings: Vec<Diagnostic> = image.into_iter().flat_map(|image| lacking(image, &requests)).collect();
+    let mut findings: Vec<Diagnostic> =
+        image.into_iter().flat_map(|image| missing_extensions(image, &requests)).collect();
     let mut libraries = Libraries::default();
-    for (extension, database) in requests.keys().filter(|(name, _)| LOADED.contains(&name.as_str())) {
+    for (extension, database) in requests.keys().filter(|(name, _)| LOADED_AT_START.contains(&name.as_str())) {
         libraries.names.insert(extension.to_string());
         if extension.as_str() != "pg_cron" {
             continue;
@@ -93,6 +94,7 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
     Planned::part(libraries, findings)
 }
 
+/// Returns the extensions that services and definitions of databases declare.
 fn requests<'a>(stack: &Stack, roster: &'a Roster, definitions: &'a BTreeMap<SqlIdent, Schema>) -> Requests<'a> {
     let mut requests = Requests::new();
     for member in roster.values() {
@@ -113,17 +115,17 @@ fn requests<'a>(stack: &Stack, roster: &'a Roster, definitions: &'a BTreeMap<Sql
     requests
 }
 
-/// Returns the findings for extensions that an image is known to lack. Of other images nothing is known.
-fn lacking(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
+/// Returns the findings for extensions that an image is known to lack; none for an image whose extensions are unknown.
+fn missing_extensions(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
     let repository = repository(image.as_str());
-    let Some((_, own)) = IMAGES.iter().find(|(name, _)| *name == repository) else { return Vec::new() };
+    let Some((_, image_extensions)) = IMAGES.iter().find(|(name, _)| *name == repository) else { return Vec::new() };
     let lacks = |name: &str| {
         !CONTRIB.split_whitespace().any(|module| module == name)
             && !name.starts_with(CONTRIB_PREFIX)
-            && !own.contains(&name)
+            && !image_extensions.contains(&name)
     };
-    let lacking = requests.iter().filter(|((name, _), _)| lacks(name.as_str()));
-    let findings = lacking.map(|((name, _), path)| {
+    let missing_extensions = requests.iter().filter(|((name, _), _)| lacks(name.as_str()));
+    let findings = missing_extensions.map(|((name, _), path)| {
         Diagnostic::error(Code::NoExtension, path.clone())
             .message(format!("the image `{image}` does not have the extension `{name}`"))
             .expected("an extension of PostgreSQL's contrib modules, or an image that has it")
@@ -132,18 +134,18 @@ fn lacking(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
     findings.collect()
 }
 
-/// Returns the repository, with its registry unless that is Docker Hub.
+/// Returns the repository of an image, preceded by the registry unless that is Docker Hub.
 fn repository(image: &str) -> String {
     let name = ImageName::parse(image);
     if name.host == DEFAULT_HOST { name.repository } else { name.name() }
 }
 
-/// Returns the major version of the image's server; the library's own if the tag does not name it.
+/// Returns the major version of the image's server; that of the library's `postgres` if the tag does not name it.
 fn major(image: &str) -> u32 {
     ServerImage::of(image).and_then(|server| server.major).unwrap_or(16)
 }
 
-/// Returns the advice for an image with the extension.
+/// Returns the hint for getting an image with the extension.
 fn remedy(extension: &str, version: u32) -> String {
     if extension == "vector" {
         return format!(

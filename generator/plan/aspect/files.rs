@@ -1,5 +1,5 @@
-//! Configuration files of services. Their content is text or data of the stack, with references resolved, or a file of the
-//! project; it never contains a secret, since generated files are committed.
+//! Plans configuration files of services. The content of a file is text or data in the stack with resolved references, or a
+//! file of the project. It never contains a secret, because generated files are committed.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub fn plan(
                 continue;
             }
             let content = Content { scope: Scope { inputs, service: name, variable: None, roster, addresses, mail } };
-            match content.of(declared, &path).and_then(|file| check_content(target, file, &path)) {
+            match content.resolve(declared, &path).and_then(|file| check_content(target, file, &path)) {
                 Ok(file) => {
                     if planned.part.insert(source, file).is_some() {
                         planned.findings.push(refused_file(
@@ -66,11 +66,12 @@ fn source(service: &ServiceName, target: &ContainerPath) -> String {
     format!("files/{service}/{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 
+/// Returns a finding about a file.
 fn refused_file(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::ServiceFile, path.clone()).message(message)
 }
 
-/// Returns the file if its path and size can be mounted.
+/// Returns the file if it can be mounted: its path names a file, and a ConfigMap can hold its size.
 fn check_content(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
     if target.as_str().ends_with('/') {
         return Err(vec![refused_file(path, "the path names a folder").expected("the path of a file")]);
@@ -98,12 +99,12 @@ impl Content<'_> {
     ///
     /// # Errors
     /// NS317 for a file that cannot be written, NS504 for a file with a secret, and findings about references.
-    fn of(&self, declared: &ServiceFile, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
-        let one = |finding| vec![finding];
+    fn resolve(&self, declared: &ServiceFile, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
+        let as_list = |finding| vec![finding];
         match (&declared.text, &declared.yaml, &declared.json, &declared.from) {
             (Some(text), None, None, None) => {
                 let origin = path.key("text");
-                let text = self.text(text, &origin).map_err(one)?;
+                let text = self.text(text, &origin).map_err(as_list)?;
                 Ok(File { content: FileContent::Text(text), origin })
             }
             (None, Some(data), None, None) => {
@@ -114,7 +115,7 @@ impl Content<'_> {
                 let origin = path.key("json");
                 Ok(File { content: FileContent::Json(self.data(data, &origin)?), origin })
             }
-            (None, None, None, Some(from)) => self.copy_of_file(from, path.key("from")).map_err(one),
+            (None, None, None, Some(from)) => self.copy_of_file(from, path.key("from")).map_err(as_list),
             _ => Err(vec![
                 refused_file(path, "a file must have exactly one content")
                     .expected("one of `text`, `yaml`, `json` and `from`"),
@@ -122,11 +123,11 @@ impl Content<'_> {
         }
     }
 
-    /// Returns a file of the project.
+    /// Returns the content of a file of the project.
     fn copy_of_file(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
         match self.scope.inputs.files.service_files.get(from.as_str()) {
             Some(SourceFile::Text(text)) => match credential_formats::find(text) {
-                Some(what) => Err(secret(&origin, &format!("`{from}` contains {what}"))),
+                Some(what) => Err(refused_secret(&origin, &format!("`{from}` contains {what}"))),
                 None => Ok(File { content: FileContent::Text(text.clone()), origin }),
             },
             Some(SourceFile::Unusable(why)) => {
@@ -149,6 +150,7 @@ impl Content<'_> {
         Err(findings.into_iter().map(|finding| finding.expected("a file without secrets").hint(SECRET_HINT)).collect())
     }
 
+    /// Replaces references by their texts, at any depth.
     fn resolve_references(&self, data: &Data, path: &FieldPath) -> Result<Data, Diagnostic> {
         if let Some(reference) = reference(data) {
             return self.text(&reference, path).map(Data::String);
@@ -168,7 +170,7 @@ impl Content<'_> {
         })
     }
 
-    /// Returns a text or the text of a reference.
+    /// Returns the text of a value, with its references resolved.
     fn text(&self, value: &EnvValue, path: &FieldPath) -> Result<String, Diagnostic> {
         let mut holds_secret = false;
         value.for_each_reference(&mut |reference| {
@@ -182,11 +184,11 @@ impl Content<'_> {
             );
         });
         if holds_secret {
-            return Err(secret(path, "the file would contain a secret"));
+            return Err(refused_secret(path, "the file would contain a secret"));
         }
         match self.scope.value(value, path)? {
             Value::Text(text) => Ok(text),
-            Value::Secret(_) => Err(secret(path, "the file would contain a secret")),
+            Value::Secret(_) => Err(refused_secret(path, "the file would contain a secret")),
         }
     }
 }
@@ -194,7 +196,8 @@ impl Content<'_> {
 const SECRET_HINT: &str = "create the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
                            and mount it: `secret_files = [\"NAME\"]`";
 
-fn secret(path: &FieldPath, message: &str) -> Diagnostic {
+/// Returns the finding for a file with a secret.
+fn refused_secret(path: &FieldPath, message: &str) -> Diagnostic {
     Diagnostic::error(Code::PlainSecret, path.clone())
         .message(message)
         .expected("a file without secrets, since generated files are committed")

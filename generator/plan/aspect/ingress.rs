@@ -1,5 +1,5 @@
-//! The ingress: routes grouped by host into sites, longest path first, each address with one owner; and the wirings
-//! of the proxy and of the certificate client.
+//! Plans the ingress: groups routes by host into sites, with the longest path first, checks that each address belongs to
+//! one route, and wires the proxy and the certificate client.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,16 +39,16 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     let shared =
         SharedSettings { rate_limits: &rate_limits, max_body: stack.edge.max_body.unwrap_or(Memory(10 << 20)) };
     let (sites, internal) = sites(inputs, roster, addresses, &shared, &mut findings);
-    findings.extend(guarded_ports(roster));
+    findings.extend(check_guarded_ports(roster));
     let max_body = shared.max_body;
     let limits = roster.get(&service_name(PROXY_SERVICE)).map(|proxy| proxy.service.limits.clone()).unwrap_or_default();
     let ingress = IngressPlan {
         service: service_name(PROXY_SERVICE),
         sites,
         rate_limits,
-        internal_addresses: in_order(&stack.edge.internal_addresses),
+        internal_addresses: sorted_unique(&stack.edge.internal_addresses),
         this_machine_is_internal: callers::from_this_machine(stack, profile, roster),
-        trusted_proxies: in_order(&stack.edge.trusted_proxies),
+        trusted_proxies: sorted_unique(&stack.edge.trusted_proxies),
         proxies_are_listed: !stack.edge.trusted_proxies.is_empty(),
         max_body,
         connections_per_client: stack.edge.connections.unwrap_or(100),
@@ -63,7 +63,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
     findings.extend(challenge_port(roster, &ingress));
     let (mut wirings, certificates) = wire(roster, addresses, &ingress);
-    let users = users(roster, addresses, secrets);
+    let users = wire_route_users(roster, addresses, secrets);
     findings.extend(users.findings);
     wirings.extend(users.wirings);
     Planned { part: Ingress { ingress, certificates }, wirings, findings }
@@ -80,7 +80,7 @@ fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> 
                 http.port
             ))
             .expected("80, or a different source of certificates")
-            .hint("`tls.mode = 'files` uses your own certificates, `tls.mode = 'proxy` those of a proxy in front of the edge")
+            .hint("publish port 80, or set `tls.mode` to `'files` for your own certificates, or to `'proxy` for a proxy in front of the edge")
     })
 }
 
@@ -100,14 +100,14 @@ fn sites(
 ) -> (BTreeMap<String, Site>, Vec<InternalRoute>) {
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     let mut owners: BTreeMap<(String, UrlPath), FieldPath> = BTreeMap::new();
-    let mut internal = Vec::new();
+    let mut internal_routes = Vec::new();
     for address in addresses.routes() {
         let planned = location(inputs.stack, roster, address, shared);
         findings.extend(planned.findings);
         let Some(location) = planned.part else { continue };
         if location.internal {
             let access = if address.route.access.is_some() { address.path.key("access") } else { address.path.clone() };
-            internal.push(InternalRoute { path: access, host: address.hosts[0].clone() });
+            internal_routes.push(InternalRoute { path: access, host: address.hosts[0].clone() });
         }
         if tls_mode(inputs.stack, inputs.profile) == TlsMode::Acme {
             findings.extend(certificate_findings(inputs.stack, address));
@@ -135,19 +135,21 @@ fn sites(
     for site in sites.values_mut() {
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
         close_internal_paths_on_other_routes(site);
-        site.locations.iter_mut().filter(|location| location.strip_prefix).for_each(close_behind_prefix);
+        site.locations.iter_mut().filter(|location| location.strip_prefix).for_each(close_prefixed_paths);
     }
-    (sites, internal)
+    (sites, internal_routes)
 }
 
-/// Names of the secrets with the proxy's certificate and its key, with what an operator has to supply for each.
+/// The secrets with the proxy's certificate and its key.
 pub const CERTIFICATE: &str = "tls_certificate";
 pub const CERTIFICATE_KEY: &str = "tls_key";
+/// Descriptions of the files that an operator has to supply for these secrets.
 const CERTIFICATE_FILE: &str = "certificate chain of all sites, PEM";
 const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
 
-/// Folder with the files of the proxy and the certificate client, and the program that the proxy starts.
+/// Folder with the generated files, in the containers of the proxy and of the certificate client.
 const FOLDER: &str = "/etc/nself";
+/// The script with which the proxy starts.
 const START: &str = "/etc/nself-start.sh";
 /// The port of the proxy for HTTPS, unless the stack sets it.
 const HTTPS: u16 = 8443;
@@ -186,8 +188,8 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
     (wirings, recipes)
 }
 
-/// Mounts the secrets with users of routes into the proxy.
-fn users(roster: &Roster, addresses: &Addresses, secrets: &DeclaredSecrets) -> Planned<()> {
+/// Mounts the secrets with the users and passwords of routes (`basic_auth`) into the proxy.
+fn wire_route_users(roster: &Roster, addresses: &Addresses, secrets: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     let proxy = service_name(PROXY_SERVICE);
     if !roster.contains_key(&proxy) {
@@ -217,8 +219,8 @@ fn certificates(ingress: &IngressPlan, addresses: &Addresses) -> Recipes {
     [certificate, key].into_iter().zip(recipes).collect()
 }
 
-/// Returns each entry once, in order.
-fn in_order<T: Ord + Clone>(list: &[T]) -> Vec<T> {
+/// Returns the entries sorted and without duplicates.
+fn sorted_unique<T: Ord + Clone>(list: &[T]) -> Vec<T> {
     list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
 }
 
@@ -234,21 +236,21 @@ fn close_internal_paths_on_other_routes(site: &mut Site) {
     for location in site.locations.iter_mut().filter(|location| !location.internal) {
         let siblings = internal.iter().filter(|(upstream, _)| *upstream == location.upstream);
         location.internal_paths.extend(siblings.map(|(_, path)| path.clone()));
-        location.internal_paths = in_order(&location.internal_paths);
+        location.internal_paths = sorted_unique(&location.internal_paths);
     }
 }
 
-/// Adds the internal paths of a location with its prefix in front: the service receives `/api/admin` as `/admin`.
-fn close_behind_prefix(location: &mut Location) {
+/// Adds each internal path with the location's prefix in front, because the service receives `/api/admin` as `/admin`.
+fn close_prefixed_paths(location: &mut Location) {
     let prefix = location.path.as_str().trim_end_matches('/');
-    let behind = location.internal_paths.iter().map(|path| UrlPath::wrap(format!("{prefix}{path}")));
-    let behind: Vec<UrlPath> = behind.collect();
-    location.internal_paths.extend(behind);
-    location.internal_paths = in_order(&location.internal_paths);
+    let prefixed = location.internal_paths.iter().map(|path| UrlPath::wrap(format!("{prefix}{path}")));
+    let prefixed: Vec<UrlPath> = prefixed.collect();
+    location.internal_paths.extend(prefixed);
+    location.internal_paths = sorted_unique(&location.internal_paths);
 }
 
 /// Checks that the ports which a guard names exist.
-fn guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
+fn check_guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for member in roster.values() {
         for (i, name) in member.service.guard.internal_ports.iter().enumerate() {
@@ -264,16 +266,17 @@ fn guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
 /// Returns whether only internal addresses may use a route: as the route declares, otherwise by its port.
 fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
     let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
-    let guarded = || {
+    let port_is_internal = || {
         let (ports, guard) = member.map(|member| (member.service.all_ports(), &member.service.guard))?;
         Some(guard.internal_ports.iter().any(|name| ports.get(name) == Some(port)))
     };
     match route.access {
         Some(access) => access == RouteAccess::Internal,
-        None => guarded().unwrap_or(false),
+        None => port_is_internal().unwrap_or(false),
     }
 }
 
+/// Returns the location of a route; `None` if its service or port does not exist.
 fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSettings) -> Planned<Option<Location>> {
     let mut findings = Vec::new();
     let SharedSettings { rate_limits, max_body } = shared;
@@ -301,28 +304,31 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let member = roster.get(&address.owner);
     let guard = member.map(|member| member.service.guard.clone()).unwrap_or_default();
     let internal = is_internal(route, member, &upstream);
-    // All paths of an internal route are internal.
     let mut internal_paths = route.internal_paths.clone();
     internal_paths.extend(guard.internal_paths);
-    internal_paths.retain(|_| !internal);
-    let unlimited = matches!(route.kind, RouteKind::Upload | RouteKind::Grpc);
-    let long = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
+    // All paths of an internal route are internal, so the list is not needed.
+    if internal {
+        internal_paths.clear();
+    }
+    let has_unlimited_body = matches!(route.kind, RouteKind::Upload | RouteKind::Grpc);
+    // Without data, a long-lived connection stays open for an hour, and any other connection for 15 minutes.
+    let is_long_lived = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
         upstream,
         kind: route.kind,
         internal,
-        internal_paths: in_order(&internal_paths),
-        internal_headers: if internal { Vec::new() } else { in_order(&guard.refused_headers) },
+        internal_paths: sorted_unique(&internal_paths),
+        internal_headers: if internal { Vec::new() } else { sorted_unique(&guard.refused_headers) },
         rate_limit,
-        max_body: route.max_body.or(if unlimited { None } else { Some(*max_body) }),
+        max_body: route.max_body.or(if has_unlimited_body { None } else { Some(*max_body) }),
         strip_prefix: route.strip_prefix,
         redirect: route.redirect.clone(),
         basic_auth: route.basic_auth.clone(),
         request_headers: route.request_headers.clone(),
         response_headers: route.response_headers.clone(),
         cors: route.cors.clone(),
-        timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 900_000 })),
+        timeout: route.timeout.unwrap_or(Duration(if is_long_lived { 3_600_000 } else { 900_000 })),
     };
     findings.extend(route_settings::check(address));
     Planned::part(Some(location), findings)

@@ -1,5 +1,5 @@
-//! The mail server to which services send: the catcher `services.mail` if it runs, otherwise the relay of the stack. A local
-//! environment never sends through the relay, since its mail would reach people.
+//! Plans the mail server that services use: the mail catcher `services.mail` if it runs, otherwise the relay of the stack. In
+//! the profile `local`, services never use the relay, so that test mail does not reach people.
 
 use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -15,11 +15,11 @@ use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Relay, RelaySecurity, SecretReference, ValueOrSecret};
 use crate::values::{Checked, PortName, SecretName, ServiceName};
 
-/// The port on which the catcher receives mail.
+/// The name of the port on which the catcher receives mail, and its default number.
 const CATCHER_PORT: (&str, u16) = ("smtp", 1025);
-/// The user name for the catcher, which accepts any.
+/// The user name for the catcher, which accepts any name.
 const CATCHER_USER: &str = "nself";
-/// The host of a local environment without a catcher: no mail server listens in the container of the sender.
+/// The host of a local environment without a catcher: no mail server listens in the service's own container.
 const NO_SERVER: &str = "localhost";
 
 /// The settings of the mail server.
@@ -52,6 +52,7 @@ impl MailServer {
         self.port
     }
 
+    /// Returns a server without encryption: the catcher, or a host on which no server listens.
     fn local(host: String, port: u16, catcher: Option<ServiceName>) -> Self {
         MailServer {
             host: Value::Text(host),
@@ -64,7 +65,7 @@ impl MailServer {
     }
 }
 
-/// Plans the mail server of the environment. Findings are those of a relay that services use.
+/// Plans the mail server of the environment. A relay that no service uses has no findings.
 pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Planned<MailServer> {
     let catcher = service_name(MAIL_CATCHER);
     if let Some(member) = roster.get(&catcher) {
@@ -74,16 +75,16 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
         let host = member.service.aliases.first().unwrap_or(&catcher).to_string();
         let (number, findings) = match smtp {
             Ok(number) => (number, Vec::new()),
-            Err(finding) => (number, sender(roster).map(|_| finding).into_iter().collect()),
+            Err(finding) => (number, first_mail_variable(roster).map(|_| finding).into_iter().collect()),
         };
         return Planned::part(MailServer::local(host, number, Some(catcher)), findings);
     }
     let no_server = MailServer::local(NO_SERVER.into(), CATCHER_PORT.1, None);
-    let Some(sender) = sender(roster).filter(|_| inputs.profile != Profile::Local) else {
+    let Some(first_mail_variable) = first_mail_variable(roster).filter(|_| inputs.profile != Profile::Local) else {
         return Planned::part(no_server, Vec::new());
     };
     let Some(relay) = &inputs.stack.mail.relay else {
-        let finding = Diagnostic::error(Code::MailRelay, sender)
+        let finding = Diagnostic::error(Code::MailRelay, first_mail_variable)
             .message("this environment has no mail server for the variable: neither `mail.relay` nor the development service `mail`")
             .expected("`mail.relay = { host = \"smtp.example.com\" }`")
             .hint("declare the relay, or set the variables of the mail server without `nself.mail`");
@@ -95,14 +96,14 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     };
     let (user, user_finding) = require(secrets, &relay.user, "user");
     let (password, password_finding) = require(secrets, &relay.password, "password");
-    let findings = [host_finding, user_finding, password_finding, contradiction(relay)].into_iter().flatten();
+    let findings = [host_finding, user_finding, password_finding, check_port(relay)].into_iter().flatten();
     let tls = relay.security == RelaySecurity::Tls;
     let server = MailServer { host, port: relay.port(), tls, user, password, catcher: None };
     Planned::part(server, findings.collect())
 }
 
 /// Returns the first variable that refers to the mail server.
-fn sender(roster: &Roster) -> Option<FieldPath> {
+fn first_mail_variable(roster: &Roster) -> Option<FieldPath> {
     roster.values().find_map(|member| {
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         fields.into_iter().find_map(|(field, variables)| {
@@ -120,15 +121,15 @@ fn require(secrets: &DeclaredSecrets, reference: &SecretReference, field: &str) 
     }
 }
 
-/// Returns the finding for a port that is registered for the other kind of encryption (RFC 6409, RFC 8314).
-fn contradiction(relay: &Relay) -> Option<Diagnostic> {
-    let (is, other, port) = match (relay.port(), relay.security) {
+/// Warns of a port that is registered for the other kind of encryption (RFC 6409, RFC 8314).
+fn check_port(relay: &Relay) -> Option<Diagnostic> {
+    let (encryption, other_security, other_port) = match (relay.port(), relay.security) {
         (465, RelaySecurity::Starttls) => ("TLS from the first byte", "'tls", 587),
         (25 | 587 | 2525, RelaySecurity::Tls) => ("STARTTLS", "'starttls", 465),
         _ => return None,
     };
     let finding = Diagnostic::warning(Code::MailRelay, path!("mail", "relay", "security"))
-        .message(format!("port {} is for {is}, so a connection probably fails", relay.port()))
-        .hint(format!("use `security = {other}`, or port {port}"));
+        .message(format!("port {} is for {encryption}, so a connection probably fails", relay.port()))
+        .hint(format!("use `security = {other_security}`, or port {other_port}"));
     Some(finding)
 }

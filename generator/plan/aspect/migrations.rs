@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::database_host::{ADMIN_PASSWORD, DatabaseHost, secret_file};
 use super::databases::{main_database, migrations_role, password};
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use crate::database::history::History;
 use crate::database::model::Schema;
 use crate::database::snapshot;
@@ -30,13 +30,13 @@ pub struct Migrated {
 
 /// Plans the migrations of every definition. A service that uses the database waits for the job.
 ///
-/// `earlier` are the findings so far: a definition with an error is not compared with its migrations.
+/// A definition with an error among `earlier_findings` is not compared with its migrations.
 pub fn plan(
     inputs: Inputs,
     roster: &Roster,
     databases: &BTreeMap<SqlIdent, Database>,
     definitions: &BTreeMap<SqlIdent, Schema>,
-    earlier: &[Diagnostic],
+    earlier_findings: &[Diagnostic],
 ) -> Planned<Migrated> {
     let mut planned = Planned::<Migrated>::default();
     for (name, schema) in definitions {
@@ -49,12 +49,12 @@ pub fn plan(
                 continue;
             }
         };
-        let invalid = earlier.iter().any(|finding| finding.is_error() && finding.path.starts_with(&path));
-        if !invalid && history.snapshot != snapshot::objects(schema) {
+        let has_error = earlier_findings.iter().any(|finding| finding.is_error() && finding.path.starts_with(&path));
+        if !has_error && history.snapshot != snapshot::objects(schema) {
             planned.findings.push(
                 Diagnostic::error(Code::MigrationMissing, path)
                     .message(format!("`{name}` has changes without a migration"))
-                    .hint("`nself db new` writes it, `nself db diff` shows it"),
+                    .hint("`nself db new` writes the migration, `nself db diff` shows the changes"),
             );
             continue;
         }
@@ -63,21 +63,20 @@ pub fn plan(
         if let Some(other) = roster.get(&job) {
             planned.findings.push(
                 Diagnostic::error(Code::NameTaken, other.path.clone())
-                    .message(format!("`{job}` is the job that migrates the database `{name}`"))
+                    .message(format!("the name `{job}` is reserved for the job that migrates the database `{name}`"))
                     .hint("rename the service"),
             );
             continue;
         }
-        // A database that no service uses is not created; `definitions` has reported it. `databases` has reported that
-        // there is no server.
+        // A database that no service uses is not created; `definitions` reports it. `databases` reports a missing server.
         let Some(host) = DatabaseHost::of(inputs.stack, roster).filter(|_| databases.contains_key(name)) else {
             continue;
         };
-        let (waiters, wirings) = clients(inputs.stack, roster, name, &job);
+        let (waiters, wirings) = waiting_services(inputs.stack, roster, name, &job);
         let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
         let owner = migrations_role(name);
         let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds };
-        let service = service(&host, name, &migrations);
+        let service = job_service(&host, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),
             target: ContainerPath::wrap(FOLDER.into()),
@@ -86,7 +85,7 @@ pub fn plan(
         planned.wirings.extend(wirings);
         planned.wirings.push(Wiring::new(&job, Addition::Job, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
-        let plugin = plugin_names::of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
+        let plugin = plugin_names::plugin_of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
         let category = plugin.map_or(Category::Catalogue, Category::Plugin);
         planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
         planned.part.migrations.insert(name.clone(), migrations);
@@ -95,7 +94,7 @@ pub fn plan(
 }
 
 /// Returns the services that use a database, with the secrets of their URLs, and their dependencies on its job.
-fn clients(
+fn waiting_services(
     stack: &Stack,
     roster: &Roster,
     database: &SqlIdent,
@@ -106,10 +105,10 @@ fn clients(
     for (name, planned) in roster {
         let service = planned.role_of(name);
         let owner = roster.get(service).unwrap_or(planned);
-        let mut uses = owner.service.databases.iter();
-        let uses = uses.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
-        if let Some((entry, _)) = uses {
-            urls.insert(name.clone(), Endpoint::Server.url_secret(service, entry));
+        let mut entries = owner.service.databases.iter();
+        let used = entries.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
+        if let Some((entry, _)) = used {
+            urls.insert(name.clone(), DatabaseEndpoint::Server.url_secret(service, entry));
             let cause = owner.path.key("databases").key(entry.as_str());
             wirings.push(Wiring::new(name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
         }
@@ -117,6 +116,7 @@ fn clients(
     (urls, wirings)
 }
 
+/// Returns the steps of a history, each with its lines of the sum file and the extensions that it requires.
 fn steps(history: History) -> Vec<Step> {
     let (sums, extensions) = (history.sum(), history.required_extensions());
     let steps = history.migrations.into_iter().zip(sums).zip(extensions);
@@ -132,9 +132,9 @@ fn steps(history: History) -> Vec<Step> {
     steps.collect()
 }
 
-/// Returns the job's container. It runs the server's image, which has psql, logs in as the owner of the database, and
+/// Returns the service of the job. It runs the server's image, which has psql, logs in as the owner of the database, and
 /// gets the superuser's password only if a step needs it.
-fn service(host: &DatabaseHost, database: &SqlIdent, migrations: &Migrations) -> stack::Service {
+fn job_service(host: &DatabaseHost, database: &SqlIdent, migrations: &Migrations) -> stack::Service {
     let text = |text: &str| EnvValue::Text(Text::wrap(text.to_owned()));
     let owner_password = password(&migrations.owner);
     let mut variables = vec![

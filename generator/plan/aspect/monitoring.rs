@@ -1,5 +1,5 @@
-//! Monitoring: collects the facets of all services, and wires the programs that read them: generated files, connections to
-//! everything that is scraped, secrets of receivers, and the variables of OpenTelemetry.
+//! Plans monitoring: collects `metrics`, `alerts` and `dashboards` of all services, and wires the monitoring programs with
+//! generated files, connections to the scraped services and secrets of receivers. Services get variables of OpenTelemetry.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::values::{Checked, ContainerPath, Duration, PortName, ServiceName, Tex
 
 /// Time between two scrapes unless the stack sets it.
 const INTERVAL: Duration = Duration(30_000);
-/// Part of its volume that Prometheus fills with blocks, in percent. The rest is for the log of recent samples.
-const BLOCKS: u64 = 75;
-/// Connections between the programs: from each, to each.
-const FLOWS: [(Program, Program); 6] = [
+/// Share of its volume that Prometheus may fill with blocks, in percent. The rest is for its log of recent samples.
+const BLOCKS_PERCENT: u64 = 75;
+/// Connections between the programs, each from the first to the second.
+const PROGRAM_CONNECTIONS: [(Program, Program); 6] = [
     (Program::Prometheus, Program::Alertmanager),
     (Program::Grafana, Program::Alertmanager),
     (Program::Grafana, Program::Loki),
@@ -30,15 +30,16 @@ const FLOWS: [(Program, Program); 6] = [
 
 /// Plans the monitoring of the services in the roster.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Monitoring> {
-    let mut planned = Planned { part: programs(roster), wirings: Vec::new(), findings: facets(roster) };
+    let mut planned = Planned { part: programs(roster), wirings: Vec::new(), findings: check_metrics(roster) };
     if planned.part.programs.is_empty() {
-        planned.findings.extend(unheard(inputs, roster));
+        planned.findings.extend(check_unused_receivers(inputs, roster));
         return planned;
     }
-    let runs = |member: &PlannedService| member.service.run == Run::Always && member.service.schedule.is_none();
+    let runs_permanently =
+        |member: &PlannedService| member.service.run == Run::Always && member.service.schedule.is_none();
     for (name, member) in roster {
         if let Some(job) = job(member)
-            && runs(member)
+            && runs_permanently(member)
         {
             planned.part.jobs.insert(name.clone(), job);
         }
@@ -52,8 +53,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     planned.part.receivers.clone_from(&inputs.stack.monitoring.receivers);
     planned.part.heartbeat = inputs.stack.monitoring.heartbeat.as_ref().map(|heartbeat| heartbeat.secret.clone());
     planned.wirings.extend(program_wirings(&planned.part, roster));
-    planned.wirings.extend(scrapes(&planned.part, roster));
-    planned.wirings.extend(traces(&planned.part, roster));
+    planned.wirings.extend(scrape_wirings(&planned.part, roster));
+    planned.wirings.extend(trace_wirings(&planned.part, roster));
     let receivers = receivers(inputs, &planned.part, roster, declared);
     planned.wirings.extend(receivers.wirings);
     planned.findings.extend(receivers.findings);
@@ -65,7 +66,9 @@ fn programs(roster: &Roster) -> Monitoring {
     let mut monitoring = Monitoring::default();
     for (name, member) in roster {
         let program = member.service.catalogue.as_ref().map(ServiceName::as_str);
-        let Some(program) = Program::ALL.into_iter().find(|known| Some(known.name()) == program) else { continue };
+        let Some(program) = Program::ALL.into_iter().find(|candidate| Some(candidate.name()) == program) else {
+            continue;
+        };
         let Some(port) = member.service.all_ports().get("http").copied() else { continue };
         let volume = member.service.volumes.values().find_map(|volume| volume.size);
         monitoring.programs.entry(program).or_insert(Endpoint { service: name.clone(), port, volume });
@@ -73,7 +76,7 @@ fn programs(roster: &Roster) -> Monitoring {
     monitoring
 }
 
-/// Returns the scrape job of a service with metrics. [`facets`] reports a port that does not exist.
+/// Returns the scrape job of a service with metrics. [`check_metrics`] reports a port that does not exist.
 fn job(member: &PlannedService) -> Option<ScrapeJob> {
     let metrics = member.service.metrics.as_ref()?;
     let port = port(&member.service, &metrics.port, &member.path).ok()?;
@@ -81,8 +84,8 @@ fn job(member: &PlannedService) -> Option<ScrapeJob> {
     Some(ScrapeJob { port, path, interval: metrics.interval.unwrap_or(INTERVAL) })
 }
 
-/// Checks the facets of each service: the port of metrics exists, and a scrape ends before the next one.
-fn facets(roster: &Roster) -> Vec<Diagnostic> {
+/// Checks the `metrics` of each service: the port exists, and the interval is between 5 seconds and 5 minutes.
+fn check_metrics(roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for member in roster.values() {
         let Some(metrics) = &member.service.metrics else { continue };
@@ -100,7 +103,7 @@ fn facets(roster: &Roster) -> Vec<Diagnostic> {
 }
 
 /// Warns of receivers in an environment without a program that sends alerts to them.
-fn unheard(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
+fn check_unused_receivers(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
     let settings = &inputs.stack.monitoring;
     let field = if !settings.receivers.is_empty() {
         "receivers"
@@ -113,7 +116,7 @@ fn unheard(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
     (!is_off && !roster.is_empty()).then(|| {
         Diagnostic::warning(Code::NoAlerts, path!("monitoring", field))
             .message("no alert is sent, since monitoring is off in this environment")
-            .hint("`monitoring.enabled = true`")
+            .hint("set `monitoring.enabled = true`, or remove this field")
     })
 }
 
@@ -129,12 +132,12 @@ fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
         };
         wirings.push(Wiring::new(&endpoint.service, Addition::Config(mount), cause));
         if let (Program::Prometheus, Some(volume)) = (program, endpoint.volume) {
-            let size = format!("--storage.tsdb.retention.size={}MB", volume.0 / 100 * BLOCKS / 1_000_000);
+            let size = format!("--storage.tsdb.retention.size={}MB", volume.0 / 100 * BLOCKS_PERCENT / 1_000_000);
             let argument = Addition::Arguments { program: None, arguments: vec![Text::wrap(size)] };
             wirings.push(Wiring::new(&endpoint.service, argument, &cause.key("volumes")));
         }
     }
-    for (from, to) in FLOWS {
+    for (from, to) in PROGRAM_CONNECTIONS {
         if let (Some(from), Some(to)) = (monitoring.programs.get(&from), monitoring.programs.get(&to)) {
             let connection = Addition::Connection { to: to.service.clone(), port: to.port };
             wirings.push(Wiring::new(&from.service, connection, &roster[&from.service].path));
@@ -144,7 +147,7 @@ fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
 }
 
 /// Connects Prometheus to each service with metrics.
-fn scrapes(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
+fn scrape_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let Some(prometheus) = monitoring.programs.get(&Program::Prometheus) else { return Vec::new() };
     let wirings = monitoring.jobs.iter().flat_map(|(name, job)| {
         let cause = roster[name].path.key("metrics");
@@ -160,7 +163,7 @@ const OTLP: &str = "otlp-http";
 
 /// Gives services with `otel` the standard variables, with which they send traces. Metrics are scraped and logs are
 /// collected from the containers, so the other two exporters are off.
-fn traces(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
+fn trace_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let Some(tempo) = monitoring.programs.get(&Program::Tempo) else { return Vec::new() };
     let port = roster[&tempo.service].service.all_ports().get(&PortName::wrap(OTLP.to_owned())).copied();
     let Some(port) = port else { return Vec::new() };
@@ -197,12 +200,12 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
         if receiver.secrets().next().is_none() {
             planned.findings.push(
                 Diagnostic::error(Code::NoAlerts, path.clone())
-                    .message("the receiver has no way of delivery")
+                    .message("the receiver does not say where alerts are sent")
                     .expected("`slack`, `pagerduty`, `webhook` or `email`"),
             );
         }
-        for (way, field, reference) in receiver.secrets() {
-            secrets.entry(&reference.secret).or_insert_with(|| path.key(way).key(field));
+        for (delivery, field, reference) in receiver.secrets() {
+            secrets.entry(&reference.secret).or_insert_with(|| path.key(delivery).key(field));
         }
     }
     if let Some(heartbeat) = &settings.heartbeat {
@@ -225,7 +228,7 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
             Diagnostic::warning(Code::NoAlerts, field)
                 .message(format!("alerts of severity {} are sent to no receiver", missing.join(" and ")))
                 .expected("a receiver for each severity")
-                .hint("`monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md has all ways")
+                .hint("add `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
                 .related(roster[&alertmanager.service].path.clone(), "sends alerts"),
         );
     }

@@ -1,4 +1,4 @@
-//! Hooks of plugins: a plugin's services wait for its jobs, and the job after the migrations waits for them.
+//! Plans the hooks of plugins: a plugin's services wait for its jobs, and its job `after_migrate` waits for its migrations.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -9,7 +9,7 @@ use crate::stack::{Condition, Stack};
 use crate::values::{ServiceName, SqlIdent};
 use std::collections::BTreeMap;
 
-/// Plans the order of each plugin's jobs and services. Services for which a job waits itself do not wait for it.
+/// Plans the order of each plugin's jobs and services. A service on which a job depends does not wait for that job.
 pub fn plan(stack: &Stack, roster: &Roster, migrations: &BTreeMap<SqlIdent, Migrations>) -> Planned<()> {
     let mut planned = Planned::<()>::default();
     for (plugin, declared) in &stack.plugins {
@@ -17,9 +17,10 @@ pub fn plan(stack: &Stack, roster: &Roster, migrations: &BTreeMap<SqlIdent, Migr
         let members = roster.keys().filter(|name| plugin_of(roster, name) == Some(plugin));
         for name in members.filter(|name| jobs.iter().all(|(_, job)| job != name)) {
             let is_migration = migrations.values().any(|migrations| migrations.job == *name);
-            let before = jobs.iter().filter_map(|(field, job)| Some((field, *job, roster.get(*job)?)));
-            let before = before.filter(|(_, _, member)| !is_migration && !member.service.depends_on.contains_key(name));
-            planned.wirings.extend(before.map(|(field, job, _)| {
+            let awaited_jobs = jobs.iter().filter_map(|(field, job)| Some((field, *job, roster.get(*job)?)));
+            let awaited_jobs =
+                awaited_jobs.filter(|(_, _, member)| !is_migration && !member.service.depends_on.contains_key(name));
+            planned.wirings.extend(awaited_jobs.map(|(field, job, _)| {
                 let wait = Addition::Dependency(job.clone(), Condition::Completed);
                 Wiring::new(name, wait, &path!("plugins", plugin, "hooks", field))
             }));

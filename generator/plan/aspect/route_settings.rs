@@ -1,12 +1,12 @@
-//! Settings of one route that exclude each other, and headers that it cannot set.
+//! Checks the settings of a route: settings that exclude each other, and headers that a route cannot set.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::addresses::Address;
 use crate::stack::RouteKind;
 use crate::values::HeaderName;
 
-/// Request headers that belong to the connection, or by which the edge says who asks.
-const OWN_REQUEST_HEADERS: [&str; 10] = [
+/// Request headers that the edge sets: those of the connection, and those that identify the client.
+const EDGE_REQUEST_HEADERS: [&str; 10] = [
     "connection",
     "content-length",
     "forwarded",
@@ -18,10 +18,11 @@ const OWN_REQUEST_HEADERS: [&str; 10] = [
     "x-real-ip",
     "x-request-id",
 ];
-/// Headers of an answer that belong to the connection or to its content.
-const OWN_RESPONSE_HEADERS: [&str; 7] =
+/// Response headers that a route cannot set, because they describe the connection or the content.
+const EDGE_RESPONSE_HEADERS: [&str; 7] =
     ["connection", "content-encoding", "content-length", "date", "server", "transfer-encoding", "upgrade"];
-const CORS: &str = "access-control-";
+/// Prefix of the response headers that the setting `cors` sets.
+const CORS_PREFIX: &str = "access-control-";
 
 /// Returns findings about the settings of a route.
 pub fn check(address: &Address) -> Vec<Diagnostic> {
@@ -42,39 +43,47 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
         findings.push(refused(
             "strip_prefix",
             "the path of gRPC names a method, which has no prefix",
-            "a route of another kind",
+            "a route of a different kind",
         ));
     }
-    let answers_alone = [
+    let request_settings = [
         ("strip_prefix", route.strip_prefix),
         ("request_headers", !route.request_headers.is_empty()),
         ("cors", route.cors.is_some()),
     ];
     if route.redirect.is_some() {
-        let useless = answers_alone.into_iter().filter(|(_, is_set)| *is_set);
-        findings.extend(useless.map(|(field, _)| {
+        let ignored_settings = request_settings.into_iter().filter(|(_, is_set)| *is_set);
+        findings.extend(ignored_settings.map(|(field, _)| {
             refused(field, "the edge redirects every request of this route", "either `redirect` or this setting")
         }));
     }
     if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
-        findings.push(refused("cors", "no page may read the answers", "at least one origin"));
+        findings.push(refused(
+            "cors",
+            "`cors` has no origin, so no page may read the responses",
+            "at least one origin",
+        ));
     }
-    let lower = |name: &HeaderName| name.as_str().to_ascii_lowercase();
+    let lower_case = |name: &HeaderName| name.as_str().to_ascii_lowercase();
     for name in route.request_headers.keys() {
-        let (own, is_auth) = (lower(name), route.basic_auth.is_some() && lower(name) == "authorization");
-        if OWN_REQUEST_HEADERS.contains(&own.as_str()) || own.starts_with("x-forwarded-") || is_auth {
+        let (lower_name, is_auth) =
+            (lower_case(name), route.basic_auth.is_some() && lower_case(name) == "authorization");
+        if EDGE_REQUEST_HEADERS.contains(&lower_name.as_str()) || lower_name.starts_with("x-forwarded-") || is_auth {
             findings.push(header_of_edge(address, "request_headers", name));
         }
     }
     for name in route.response_headers.keys() {
-        let own = lower(name);
-        if OWN_RESPONSE_HEADERS.contains(&own.as_str()) || route.cors.is_some() && own.starts_with(CORS) {
+        let lower_name = lower_case(name);
+        if EDGE_RESPONSE_HEADERS.contains(&lower_name.as_str())
+            || (route.cors.is_some() && lower_name.starts_with(CORS_PREFIX))
+        {
             findings.push(header_of_edge(address, "response_headers", name));
         }
     }
     findings
 }
 
+/// Returns the finding for a header that a route cannot set.
 fn header_of_edge(address: &Address, field: &str, name: &HeaderName) -> Diagnostic {
     Diagnostic::error(Code::RouteHeader, address.path.key(field).key(name.as_str()))
         .message(format!("`{field}` cannot set `{name}`: the edge sets it"))

@@ -22,7 +22,7 @@ const RANDOM_LENGTH: u16 = 43;
 /// Smallest number of characters of `[A-Za-z0-9]` with 128 bits.
 const MIN_LENGTH: u16 = 22;
 
-/// Secrets that services of the library declare, with the service.
+/// Secrets that the library declares, each with the service that declares it.
 const DECLARED_BY: [(&str, &str); 7] = [
     ("meili_master_key", "meilisearch"),
     ("minio_root_password", "minio"),
@@ -37,7 +37,7 @@ const DECLARED_BY: [(&str, &str); 7] = [
 #[derive(Debug, Default)]
 pub struct DeclaredSecrets {
     secrets: BTreeMap<SecretName, Secret>,
-    /// Secrets of services that are not part of the environment, with the service.
+    /// Secrets that only excluded services declare, each with its service.
     absent: BTreeMap<SecretName, (ServiceName, stack::Service)>,
 }
 
@@ -49,14 +49,14 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
     });
     let mut declared = DeclaredSecrets { secrets: BTreeMap::new(), absent: absent.collect() };
     let mut findings = Vec::new();
-    let mut places: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
+    let mut declared_at: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
     let of_stack = stack.secrets.iter().map(|(name, secret)| (name, secret, path!("secrets", name)));
     let of_services = roster.values().flat_map(|planned| {
         let path = planned.path.key("secrets");
         planned.service.secrets.iter().map(move |(name, secret)| (name, secret, path.key(name.as_str())))
     });
     for (name, secret, path) in of_stack.chain(of_services) {
-        if let Some(first) = places.insert(name.clone(), path.clone()) {
+        if let Some(first) = declared_at.insert(name.clone(), path.clone()) {
             findings.push(
                 Diagnostic::error(Code::NameTaken, path)
                     .message(format!("the secret `{name}` is declared twice"))
@@ -82,7 +82,7 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
         declared.add(SecretName::wrap(ADMIN_PASSWORD.into()), Recipe::External { what: Text::wrap(what) }, 0);
     }
     declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: RANDOM_LENGTH }, 0);
-    findings.extend(declared.check_templates(&places));
+    findings.extend(declared.check_templates(&declared_at));
     Planned::part(declared, findings)
 }
 
@@ -91,7 +91,7 @@ fn url_recipe(stack: &Stack, role: &Role, url: &Url) -> Recipe {
     let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
     let password =
         TemplatePart { secret: Some(role.password.clone()), encode: Encoding::Url, ..TemplatePart::default() };
-    let parameters = encryption::parameters(stack, url.endpoint);
+    let parameters = encryption::url_parameters(stack, url.endpoint);
     let address = format!("@{}:{}/{}{parameters}", url.host, url.port, url.database);
     Recipe::Template { parts: vec![text(format!("postgres://{}:", role.name)), password, text(address)] }
 }
@@ -111,7 +111,7 @@ pub fn files(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     planned
 }
 
-/// Returns the secrets of the plan: those that a service uses, and those from which such a secret is composed.
+/// Returns the secrets of the plan: those that a service uses, and those that are parts of a used template.
 pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUsers) -> BTreeMap<SecretName, Secret> {
     let mut declared = declared;
     for (name, recipe) in recipes {
@@ -137,13 +137,13 @@ pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUser
         Recipe::Template { parts } => parts.iter().filter_map(|part| part.secret.clone()).collect(),
         _ => Vec::new(),
     });
-    let parts: BTreeSet<SecretName> = parts.collect();
-    secrets.retain(|name, secret| is_used(secret) || parts.contains(name));
+    let template_parts: BTreeSet<SecretName> = parts.collect();
+    secrets.retain(|name, secret| is_used(secret) || template_parts.contains(name));
     secrets
 }
 
 impl DeclaredSecrets {
-    /// Adds a secret, unless there is one of that name.
+    /// Adds a secret, unless a secret with this name exists.
     fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
         let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
         self.secrets.entry(name).or_insert(secret);
@@ -157,10 +157,10 @@ impl DeclaredSecrets {
         if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown_secret(name, path.clone())) }
     }
 
-    /// Checks that templates refer to existing secrets and do not contain themselves.
-    fn check_templates(&self, places: &BTreeMap<SecretName, FieldPath>) -> Vec<Diagnostic> {
+    /// Checks that templates refer to existing secrets that are not templates.
+    fn check_templates(&self, declared_at: &BTreeMap<SecretName, FieldPath>) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        for (name, path) in places {
+        for (name, path) in declared_at {
             let Some(Recipe::Template { parts }) = self.secrets.get(name).map(|secret| &secret.recipe) else {
                 continue;
             };
@@ -188,6 +188,7 @@ impl DeclaredSecrets {
         findings
     }
 
+    /// Returns the finding for a secret that is not declared in this environment.
     fn unknown_secret(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
         if let Some((service, declared)) = self.absent.get(name) {
             return excluded_service(service, declared, &path);
@@ -215,6 +216,7 @@ impl DeclaredSecrets {
     }
 }
 
+/// Returns the recipe of a declared secret. Adds findings about a secret that is too short or has no clear recipe.
 fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnostic>) -> Recipe {
     if let Some(length) = secret.random
         && length < MIN_LENGTH
@@ -228,7 +230,7 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
     }
     match (secret.random, &secret.template, &secret.external) {
         (Some(length), None, None) => {
-            if secret.min_length.is_some_and(|fewest| fewest > length) {
+            if secret.min_length.is_some_and(|required| required > length) {
                 findings.push(Diagnostic::error(Code::WeakSecret, path.key("random")).message(format!(
                     "{length} characters are fewer than the {} that a service requires",
                     secret.min_length.unwrap_or_default()

@@ -9,7 +9,7 @@ pub fn folder(name: &str) -> ContainerPath {
     ContainerPath::wrap(format!("/etc/nself/{name}"))
 }
 
-/// Database servers, with the folders of their generated files.
+/// Database servers, with the names of the folders of their generated files.
 pub const SERVERS: [(&str, &str); 2] = [(DATABASE, "server"), (REPLICA, "standby")];
 
 /// Returns a setting of PostgreSQL as an argument of the server's command.
@@ -18,9 +18,9 @@ pub fn setting(setting: &str) -> Addition {
     Addition::Arguments { program: Some(text("postgres")), arguments: vec![text("-c"), text(setting)] }
 }
 
-/// Returns the addition that a script of a server's folder runs the entrypoint of its image.
-pub fn script(place: &str, file: &str) -> Addition {
+/// Returns the addition that starts a server through a script in its folder. The script then runs the image's entrypoint.
+pub fn script(subfolder: &str, file: &str) -> Addition {
     let text = |text: &str| Text::wrap(text.to_owned());
-    let prefix = vec![text("/bin/sh"), text(&format!("{}/{file}", folder(place)))];
+    let prefix = vec![text("/bin/sh"), text(&format!("{}/{file}", folder(subfolder)))];
     Addition::EntrypointPrefix { prefix, program: text("docker-entrypoint.sh") }
 }

@@ -1,5 +1,5 @@
-//! Settings of the database servers. They follow from the memory limit of each server and from the extensions of its
-//! databases; `database_server.settings` and `-c` in a server's command replace them.
+//! Plans the settings of the database servers. Defaults follow from the memory limit of each server and from the extensions of
+//! its databases. `database_server.settings` and `-c` in a server's command replace defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,20 +23,20 @@ const LIBRARIES: &str = "shared_preload_libraries";
 /// The extension whose library every server loads.
 pub const STATEMENTS: &str = "pg_stat_statements";
 
-/// Settings that hold for every size of a server.
+/// Settings that do not depend on the server's memory.
 const FIXED: [(&str, &str); 6] = [
     // Statements from one second on are logged, without the values of their parameters, which may be personal data.
     ("log_min_duration_statement", "1s"),
     ("log_parameter_max_length", "0"),
     ("log_lock_waits", "on"),
-    // A transaction that its client has forgotten keeps locks and dead rows.
+    // An open transaction without activity keeps locks and dead rows.
     ("idle_in_transaction_session_timeout", "5min"),
     // The text of ALTER ROLE contains a password.
     ("pg_stat_statements.track_utility", "off"),
     ("pg_stat_statements.max", "5000"),
 ];
-/// The server retains this much WAL for a replica or a receiver that is disconnected. One that falls further behind must
-/// copy the server again, but the disk of the server does not fill.
+/// The server retains this much WAL for a replica or a receiver that is disconnected. A client that falls further
+/// behind must copy the server again. Without this limit, the WAL would fill the server's disk.
 const RETAINED_WAL: (&str, &str) = ("max_slot_wal_keep_size", "4GB");
 
 /// Wires the settings into the commands of the server and its replica. `libraries` are those that extensions of the
@@ -60,6 +60,7 @@ pub struct Libraries {
     pub settings: BTreeMap<String, String>,
 }
 
+/// Returns the settings of one server as wirings of its command.
 fn wirings(
     stack: &Stack,
     roster: &Roster,
@@ -73,8 +74,8 @@ fn wirings(
     if !replication_clients(roster).is_empty() {
         derived.insert(RETAINED_WAL.0.to_owned(), RETAINED_WAL.1.to_owned());
     }
-    let loaded = [STATEMENTS].into_iter().chain(libraries.names.iter().map(String::as_str));
-    derived.insert(LIBRARIES.to_owned(), loaded.collect::<Vec<_>>().join(","));
+    let loaded_libraries = [STATEMENTS].into_iter().chain(libraries.names.iter().map(String::as_str));
+    derived.insert(LIBRARIES.to_owned(), loaded_libraries.collect::<Vec<_>>().join(","));
     derived.extend(libraries.settings.clone());
     derived.retain(|setting, _| !declared.contains_key(setting.as_str()) && !is_in_command(server, setting));
     let wiring = |setting: &str, value: &str, cause: FieldPath| {
@@ -88,25 +89,27 @@ fn wirings(
     derived.chain(declared).collect()
 }
 
-/// Returns the settings that follow from the memory limit: a quarter is the server's own cache, three quarters are both
-/// caches together, and the rest is divided among twice as many sorts as there may be connections.
+/// Returns the settings that follow from the memory limit. A quarter is for the server's cache, and three quarters are the
+/// estimate of this cache and the file cache together. The memory beside the server's cache is divided among sorts: two
+/// for each possible connection.
 fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
     let buffers = (limit.0 / 4).clamp(16 * MIB, 16 * GIB);
-    let rest = limit.0.saturating_sub(buffers) / (2 * connections.max(1));
+    let memory_per_sort = limit.0.saturating_sub(buffers) / (2 * connections.max(1));
     let sizes = [
         ("shared_buffers", buffers),
         ("effective_cache_size", limit.0 / 4 * 3),
-        ("work_mem", rest.clamp(MIB, 64 * MIB)),
+        ("work_mem", memory_per_sort.clamp(MIB, 64 * MIB)),
         ("maintenance_work_mem", (limit.0 / 16).clamp(16 * MIB, GIB)),
         ("max_wal_size", limit.0.clamp(GIB, 8 * GIB)),
     ];
-    // PostgreSQL writes 1024 bytes as kB.
+    // In PostgreSQL, `kB` means 1024 bytes.
     let sizes = sizes.map(|(setting, bytes)| (setting.to_owned(), format!("{}kB", bytes >> 10)));
     sizes.into_iter().chain([("max_connections".to_owned(), connections.to_string())]).collect()
 }
 
 /// Returns whether the command of a server contains a setting.
 fn is_in_command(server: &PlannedService, setting: &str) -> bool {
+    // Settings have the forms `-c name=value`, `-cname=value` and `--name=value`.
     let assignments = server.service.command.iter().flatten().filter_map(|word| {
         let word = word.as_str();
         word.strip_prefix("--").or(word.strip_prefix("-c")).unwrap_or(word).split_once('=')

@@ -30,7 +30,7 @@ pub fn plan(
     let job = service_name(JOB);
     if let Some(other) = roster.get(&job) {
         let finding = Diagnostic::error(Code::NameTaken, other.path.clone())
-            .message(format!("`{job}` is the job that prepares the database server"))
+            .message(format!("the name `{job}` is reserved for the job that prepares the database server"))
             .hint("rename the service");
         return Planned { findings: vec![finding], ..Planned::default() };
     }
@@ -56,11 +56,12 @@ pub fn plan(
     for (name, cause) in waiting_services(roster, &server.roles).chain(jobs).chain(servers) {
         wirings.push(Wiring::new(&name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
     }
-    let service = PlannedService { service: container(&host), path: FieldPath::root(), category: Category::Catalogue };
+    let service =
+        PlannedService { service: job_service(&host), path: FieldPath::root(), category: Category::Catalogue };
     Planned { part: Roster::from([(job, service)]), wirings, findings: Vec::new() }
 }
 
-/// Returns the services that log in at the server, with the fields that say so, and their further processes.
+/// Returns the services that log in at the server and their further processes, each with the field `databases` that causes it.
 fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<Item = (ServiceName, FieldPath)> + 'a {
     roster.iter().filter_map(|(name, member)| {
         let owner = member.role_of(name);
@@ -69,7 +70,8 @@ fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<I
     })
 }
 
-fn container(host: &DatabaseHost) -> crate::stack::Service {
+/// Returns the service of the job.
+fn job_service(host: &DatabaseHost) -> crate::stack::Service {
     let admin_password = SecretName::wrap(ADMIN_PASSWORD.to_owned());
     let database = host.external.map_or_else(|| "postgres".to_owned(), |external| external.database.to_string());
     let variables = vec![
@@ -80,7 +82,8 @@ fn container(host: &DatabaseHost) -> crate::stack::Service {
     host.job(FOLDER, variables, vec![admin_password])
 }
 
-/// Returns what the job does, and for each service the URLs that work once the job has ended.
+/// Returns the job's part of the plan: the secrets with the URLs that work for each service after the job has ended, each with
+/// the extensions of its database.
 pub fn setup(
     stack: &Stack,
     roster: &Roster,
@@ -93,7 +96,7 @@ pub fn setup(
     for (secret, url) in roles.values().flat_map(|role| &role.urls) {
         let extensions =
             databases.get(&url.database).map_or_else(BTreeSet::new, |database| database.extensions.clone());
-        for user in users.of(secret) {
+        for user in users.of_secret(secret) {
             waiters.entry(user.clone()).or_default().insert(secret.clone(), extensions.clone());
         }
     }

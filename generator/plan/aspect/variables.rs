@@ -1,6 +1,6 @@
 //! Variables of services, with all references resolved for one environment.
 
-use super::endpoint::{self, Endpoint};
+use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
 use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -30,7 +30,13 @@ pub fn plan(
         for (variable, value, path) in from_files.part {
             let declared = EnvValue::Text(value.clone());
             let value = Value::Text(value.to_string());
-            planned.findings.extend(rules::variable(inputs.profile, member, (&variable, &declared), &value, &path));
+            planned.findings.extend(rules::check_variable(
+                inputs.profile,
+                member,
+                (&variable, &declared),
+                &value,
+                &path,
+            ));
             let addition = Addition::Variable(variable, value);
             planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
         }
@@ -46,7 +52,13 @@ pub fn plan(
                         continue;
                     }
                 };
-                planned.findings.extend(rules::variable(inputs.profile, member, (variable, declared), &value, &path));
+                planned.findings.extend(rules::check_variable(
+                    inputs.profile,
+                    member,
+                    (variable, declared),
+                    &value,
+                    &path,
+                ));
                 if let Value::Secret(secret) = &value
                     && let Err(finding) = secrets.require(secret, &path)
                 {
@@ -92,7 +104,7 @@ fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableNa
     planned
 }
 
-/// Reads a line of a file of variables; `None` for an empty line or a comment.
+/// Reads a line `NAME=value` of a file of variables; `None` for an empty line or a comment.
 fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -101,8 +113,8 @@ fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
     let assignment = line.strip_prefix("export ").unwrap_or(line);
     let (name, value) = assignment.split_once('=').ok_or("it has no `=`")?;
     let value = value.trim();
-    let quoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-    Ok(Some((VariableName::new(name.trim())?, Text::new(quoted.unwrap_or(value))?)))
+    let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    Ok(Some((VariableName::new(name.trim())?, Text::new(unquoted.unwrap_or(value))?)))
 }
 
 /// The position of a value with references: a service, and a variable if the value belongs to one.
@@ -127,9 +139,9 @@ impl Scope<'_> {
         };
         let text = match reference {
             EnvReference::Secret(name) => return Ok(Value::Secret(name.clone())),
-            EnvReference::DatabaseUrl(uses) => return self.database_url(Endpoint::Server, uses, path),
-            EnvReference::PooledUrl(uses) => return self.database_url(Endpoint::Pooler, uses, path),
-            EnvReference::ReplicaUrl(uses) => return self.database_url(Endpoint::Replica, uses, path),
+            EnvReference::DatabaseUrl(uses) => return self.database_url(DatabaseEndpoint::Server, uses, path),
+            EnvReference::PooledUrl(uses) => return self.database_url(DatabaseEndpoint::Pooler, uses, path),
+            EnvReference::ReplicaUrl(uses) => return self.database_url(DatabaseEndpoint::Replica, uses, path),
             EnvReference::ByProfile(values) => {
                 return self
                     .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
@@ -137,7 +149,7 @@ impl Scope<'_> {
             EnvReference::Url(address) => {
                 self.addresses.url_inside_stack(address, (self.inputs.stack, self.roster), &path.key("url"))?
             }
-            EnvReference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
+            EnvReference::PublicUrl(address) => self.public_url(address, &path.key("public_url"))?,
             EnvReference::Mail(setting) => return Ok(self.mail.value(*setting)),
             EnvReference::Stack(StackValue::ClientUrl) => self.addresses.client_url(),
             EnvReference::Stack(StackValue::ClientUrls) => self.addresses.client_urls().join(","),
@@ -165,8 +177,9 @@ impl Scope<'_> {
         Ok(Value::Text(text))
     }
 
-    fn public(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
-        let host = self.addresses.public(&address.service).ok_or_else(|| {
+    /// Returns the URL under which browsers reach a service.
+    fn public_url(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
+        let host = self.addresses.public_host(&address.service).ok_or_else(|| {
             let service = self.inputs.stack.services.get(&address.service);
             if let Some(service) = service
                 && !self.roster.contains_key(&address.service)
@@ -182,27 +195,33 @@ impl Scope<'_> {
         Ok(format!("{}{path}", self.addresses.origin(host)))
     }
 
-    fn database_url(&self, endpoint: Endpoint, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
+    /// Returns the secret with the URL of a database through an endpoint.
+    fn database_url(
+        &self,
+        endpoint: DatabaseEndpoint,
+        entry: &SqlIdent,
+        path: &FieldPath,
+    ) -> Result<Value, Diagnostic> {
         let member = &self.roster[self.service];
         endpoint::check(endpoint, member, self.variable, (self.inputs.stack, self.roster), path)?;
-        if member.service.databases.contains_key(uses) {
-            return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
+        if member.service.databases.contains_key(entry) {
+            return Ok(Value::Secret(endpoint.url_secret(self.service, entry)));
         }
-        // A copy uses the main database with the role of the original; a process uses all databases of its service.
-        if let Category::Copy(of) | Category::Process(of) = &member.category
-            && self.roster.get(of).is_some_and(|original| original.service.databases.contains_key(uses))
+        // A copy entry the main database with the role of the original; a process entry all databases of its service.
+        if let Category::Copy(original) | Category::Process(original) = &member.category
+            && self.roster.get(original).is_some_and(|member| member.service.databases.contains_key(entry))
         {
-            return Ok(Value::Secret(endpoint.url_secret(of, uses)));
+            return Ok(Value::Secret(endpoint.url_secret(original, entry)));
         }
         let entries: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
-        let near = words::nearest(uses.as_str(), entries.iter().copied());
-        let declare = || format!("declare it: `databases.{uses} = {{}}`");
+        let near = words::nearest(entry.as_str(), entries.iter().copied());
+        let declare = || format!("declare it: `databases.{entry} = {{}}`");
         Err(Diagnostic::error(Code::UnknownDatabase, path.key(endpoint.reference()))
-            .message(format!("the service has no database entry `{uses}`"))
+            .message(format!("the service has no database entry `{entry}`"))
             .expected(if entries.is_empty() {
                 "an entry of the service's `databases`".into()
             } else {
-                entries.join(", ")
+                format!("one of {}", entries.join(", "))
             })
             .hint(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))))
     }

@@ -1,5 +1,5 @@
-//! Data volumes: each has one owner, and may have readers and further writers. A job makes the owners' users the owners
-//! of the folders.
+//! Plans data volumes. A volume belongs to one service and may have readers and further writers. A job gives the folder of
+//! each volume to the user of the service that owns the volume.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::values::{
     Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId, VolumeName,
 };
 
-/// The image that sets owners before the first start, and waits for services in clusters. The tag is exact, because no
-/// fix in a later release matters for that.
+/// The image of the job that sets owners, and of the containers on a cluster that wait for other services. The tag names an
+/// exact release, because no fix in a later release matters for these commands.
 pub const IMAGE: &str = "docker.io/library/busybox:1.37.0";
 
 /// Volumes by name, and the job that sets their owners.
@@ -27,7 +27,7 @@ pub struct Volumes {
     pub job: Roster,
 }
 
-/// Plans volumes, and mounts each into its owner and its readers. These wait for the job that sets owners.
+/// Plans volumes, and mounts each into its owner, its readers and its writers. They wait for the job that sets owners.
 pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
     let mut planned = Planned::<Volumes>::default();
     let mut declared: BTreeMap<VolumeName, FieldPath> = BTreeMap::new();
@@ -47,19 +47,19 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                 continue;
             }
             let set_owner = if volume.set_owner { member.service.user.clone() } else { None };
-            let own = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
-            planned.wirings.extend(mount(name, own, set_owner.is_some(), &path));
-            let shared = [("readers", &volume.readers, true), ("writers", &volume.writers, false)];
-            for (field, services, read_only) in shared {
+            let owner_mount = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
+            planned.wirings.extend(mount(name, owner_mount, set_owner.is_some(), &path));
+            let access_lists = [("readers", &volume.readers, true), ("writers", &volume.writers, false)];
+            for (field, services, read_only) in access_lists {
                 for (service, target) in services {
                     let path = path.key(field).key(service.as_str());
                     if !roster.contains_key(service) {
                         planned.findings.push(missing_service(service, stack, roster, &path));
                         continue;
                     }
-                    let shared = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };
+                    let shared_mount = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };
                     for service in with_processes(roster, service) {
-                        planned.wirings.extend(mount(service, shared.clone(), set_owner.is_some(), &path));
+                        planned.wirings.extend(mount(service, shared_mount.clone(), set_owner.is_some(), &path));
                     }
                 }
             }
@@ -94,7 +94,7 @@ fn mount(service: &ServiceName, mount: VolumeMount, set_owner: bool, cause: &Fie
     additions.map(|addition| Wiring::new(service, addition, cause)).collect()
 }
 
-/// Returns the job that gives each new volume to its user, with its wirings; `None` if the images set all owners.
+/// Returns the job that makes users the owners of their volumes, with its wirings; `None` if the images set all owners.
 fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, Vec<Wiring>)> {
     let owned: Vec<(&VolumeName, &UserId)> =
         volumes.iter().filter_map(|(name, volume)| Some((name, volume.set_owner.as_ref()?))).collect();
@@ -103,7 +103,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     }
     let job = service_name(VOLUME_OWNER);
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
-    // One process for each volume. Names and ids come from checked types, so the script contains no free text of the user.
+    // One `chown` for each volume. Names and ids come from checked types, so the script contains no free text of the user.
     let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::Job, &FieldPath::root())];

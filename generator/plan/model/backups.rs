@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::values::{SecretName, SqlIdent};
 
-/// How the services of backups connect to the server.
+/// The credentials with which the backup services connect to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Backups {
-    /// The role of the connections. It may only copy the server.
+    /// A role that may only copy the server.
     pub role: SqlIdent,
     pub password: SecretName,
 }

@@ -11,8 +11,8 @@ use crate::values::{ExtensionName, Host, SecretName, ServiceName, SqlIdent};
 /// A database with its roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// The role that owns the database: of its migrations if the stack defines the database, else of the service that uses
-    /// it as owner. `None` is the superuser.
+    /// The role that owns the database: the migrations' role if the stack defines the database, otherwise the role of the
+    /// service with `access = 'owner`. `None` is the superuser.
     pub owner: Option<SqlIdent>,
     pub extensions: BTreeSet<ExtensionName>,
     /// Access of roles that do not own the database.
@@ -29,10 +29,10 @@ impl Database {
 /// A role that may log in at the database server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoginRole {
-    /// The service or job that logs in as it.
+    /// The service or job that logs in with this role.
     pub service: ServiceName,
     pub password: SecretName,
-    /// The databases to which it may connect.
+    /// The databases to which the role may connect.
     pub databases: BTreeSet<SqlIdent>,
     /// Whether the role only copies the server for a replica, and connects to no database.
     pub replication: bool,
@@ -42,7 +42,8 @@ pub struct LoginRole {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     pub role: SqlIdent,
-    /// `'owner` where the migrations' role owns everything: rows of all its schemas are read and written.
+    /// `'owner` only in a database that the stack defines: the migrations' role owns its objects, and this role may read
+    /// and write the rows of all schemas.
     pub access: Access,
     pub schema: SqlIdent,
 }
@@ -76,7 +77,7 @@ pub struct Pooler {
 /// The connection of the replica to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replication {
-    /// The role of the connection. It may only copy the server.
+    /// A role that may only copy the server.
     pub role: SqlIdent,
     pub password: SecretName,
 }
@@ -108,6 +109,7 @@ impl ServerAccess {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Peers {
+    /// No container.
     None,
     /// Containers of a network, by its name on the engine.
     Network(Host),

@@ -77,7 +77,7 @@ impl EdgeCapacity {
     }
 }
 
-/// The name server that gives the edge the addresses of services.
+/// The name server from which the edge gets the addresses of services.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolver {

@@ -33,7 +33,9 @@ impl Migrations {
 pub struct Step {
     pub name: MigrationName,
     pub up: String,
+    /// Checksum of `up`.
     pub sum: Sum,
+    /// Checksum of this migration and all earlier ones.
     pub chain: Sum,
     pub run: RunMode,
     /// Extensions that the superuser creates before the migration runs.

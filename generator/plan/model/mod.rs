@@ -1,4 +1,4 @@
-//! Types of the plan: everything that the backends write, decided for one environment.
+//! Types of the plan: everything that the backends write, with all values resolved for one environment.
 
 mod backups;
 mod database;
@@ -32,14 +32,14 @@ pub use migrations::{Migrations, Step};
 pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
 pub use service::{Check, ConfigMount, Health, OutsideServer, Programs, Publish, Service, Value, VolumeMount};
 
-/// The plan of one environment. Backends translate it, and decide only how their target expresses it.
+/// The plan of one environment. A backend only translates it to the format of its target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     pub project: ProjectName,
     pub environment: EnvironmentName,
     pub profile: Profile,
     pub domain: Host,
-    /// Services by name; those without differences are shared with the plan for clusters.
+    /// Services by name. The plan for clusters shares services that are the same there.
     pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// Services in waves: each waits only for services of earlier waves.
     pub start_order: Vec<Vec<ServiceName>>,
@@ -81,7 +81,7 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
     pub compat: Option<Compat>,
-    /// Decisions about the Kubernetes target, if it is enabled.
+    /// Settings of the Kubernetes target, if it is enabled.
     pub kubernetes: Option<Cluster>,
     /// Relative path from the environment's folder to the project, such as `../..`.
     pub project_folder: String,
@@ -110,7 +110,7 @@ impl Plan {
     }
 }
 
-/// Decisions about the Kubernetes target.
+/// Settings of the Kubernetes target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cluster {
     /// Namespace of the environment: the names of project and environment.
@@ -130,7 +130,7 @@ pub struct Connection {
     pub port: u16,
 }
 
-/// A data volume with the only service that may write to it.
+/// A data volume with the service that owns it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Volume {
     pub owner: ServiceName,
@@ -144,9 +144,9 @@ pub struct Volume {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Secret {
     pub recipe: Recipe,
-    /// Services that read it from a file.
+    /// Services that read the secret from a file.
     pub files_of: BTreeSet<ServiceName>,
-    /// Services that read it from a variable, since their image cannot read it from a file.
+    /// Services that read the secret from a variable, because their image cannot read it from a file.
     pub variables_of: BTreeSet<ServiceName>,
     pub min_length: u16,
 }

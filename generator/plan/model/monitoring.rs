@@ -1,4 +1,4 @@
-//! Monitoring: what Prometheus scrapes, which alerts it evaluates, and the programs that read generated files.
+//! The monitoring part of the plan: scrape jobs, alerts, dashboards, receivers, and the programs that use them.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use serde::Serialize;
 use crate::stack::{Alert, Dashboard, Receiver, Severity};
 use crate::values::{AlertName, Duration, Memory, SecretName, ServiceName, UrlPath};
 
-/// The monitoring of an environment. It is empty where no program of it runs.
+/// The monitoring of an environment. It is empty if no monitoring program runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Monitoring {
     /// Programs with generated configuration, each with its service.
     pub programs: BTreeMap<Program, Endpoint>,
-    /// The service of each scrape job.
+    /// Scrape jobs by the service that has the metrics.
     pub jobs: BTreeMap<ServiceName, ScrapeJob>,
     pub alerts: BTreeMap<ServiceName, BTreeMap<AlertName, Alert>>,
     pub dashboards: BTreeMap<ServiceName, BTreeMap<ServiceName, Dashboard>>,
     pub receivers: BTreeMap<ServiceName, Receiver>,
     /// The secret with the URL of the dead-man switch.
     pub heartbeat: Option<SecretName>,
-    /// Names of services in the name server, and how logs are collected.
+    /// The platform. The addresses of scrape targets and the collection of logs depend on it.
     pub platform: Platform,
 }
 
@@ -66,11 +66,11 @@ pub struct Endpoint {
     pub service: ServiceName,
     /// The port `http`.
     pub port: u16,
-    /// The size of the service's volume, which bounds what the program retains.
+    /// The size of the service's volume, which limits how much data the program retains.
     pub volume: Option<Memory>,
 }
 
-/// The metrics of a service.
+/// The address at which Prometheus reads the metrics of a service, and the time between two reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScrapeJob {
     pub port: u16,

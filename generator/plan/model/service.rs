@@ -52,7 +52,7 @@ pub struct Service {
     pub env: BTreeMap<VariableName, Value>,
     /// Secrets mounted as files in /run/secrets.
     pub secret_files: BTreeSet<SecretName>,
-    /// The service's own volumes, and volumes of other services that it reads.
+    /// Volumes of the service, and volumes of other services that it reads or writes.
     pub volumes: Vec<VolumeMount>,
     /// Files and folders of the project; `source` is relative to the project.
     pub mounts: Vec<Mount>,
@@ -90,10 +90,10 @@ pub struct Service {
     pub outside: BTreeSet<OutsideServer>,
     /// Whether the name of the host machine must resolve, for dev servers that run there.
     pub reaches_host: bool,
-    /// Names with fixed addresses.
+    /// Host names with fixed addresses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extra_hosts: BTreeMap<Host, IpAddr>,
-    /// Networks of the engine outside of the stack.
+    /// Networks of the container engine that do not belong to the stack.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub external_networks: BTreeSet<ServiceName>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -126,7 +126,7 @@ fn has_no_differences(on_clusters: &OnClusters) -> bool {
 }
 
 impl Service {
-    /// Returns the field for a waiver: for a further process, the field of its service.
+    /// Returns the field `waive` of the service; for a further process, that of the service to which it belongs.
     pub fn waivers(&self) -> FieldPath {
         self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
     }
@@ -137,7 +137,7 @@ impl Service {
         (processes == "processes").then(|| FieldPath(service.to_vec()))
     }
 
-    /// Returns the ports that clients outside of the host use without the edge.
+    /// Returns the published ports that other machines reach without the edge.
     pub fn public_ports(&self) -> impl Iterator<Item = &Publish> {
         self.publish.iter().filter(|publish| !publish.address.is_loopback())
     }
@@ -209,7 +209,7 @@ pub struct VolumeMount {
 /// A container that copies its programs into a folder of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Programs {
-    /// The service that copies them on a host.
+    /// The service that copies the programs on a host.
     pub service: ServiceName,
     pub image: ImageRef,
     pub command: Vec<Text>,

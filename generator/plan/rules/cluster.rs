@@ -16,6 +16,9 @@ use crate::values::{Memory, ServiceName};
 /// Storage classes whose volumes are folders of one node: Rancher's local-path, the default of k3s and kind.
 const LOCAL_CLASSES: [&str; 1] = ["local-path"];
 
+/// Services of the library that never run on a cluster.
+const REPLACED_SERVICES: [&str; 3] = [ACME, BACKUP_TOOLS, VOLUME_OWNER];
+
 /// Checks the settings of the cluster against the stack as declared.
 pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let settings = &inputs.stack.kubernetes;
@@ -26,7 +29,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
             missing_service(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))
         }));
         findings.extend(several_revisions(settings));
-        findings.extend(node_ports(inputs, roster));
+        findings.extend(check_node_ports(inputs, roster));
     }
     findings
 }
@@ -37,12 +40,14 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
     if !settings.enabled {
         return Vec::new();
     }
-    let on_cluster =
-        || plan.services.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS, VOLUME_OWNER].contains(&name.as_str()));
-    let on_cluster = || on_cluster().filter(|(_, service)| service.on_clusters.replaced_by.is_none());
-    let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| unknown_user(inputs, service)).collect();
-    findings.extend(on_cluster().filter_map(|(name, service)| volume_groups(name, service, plan)));
-    findings.extend(shared_volumes(settings, roster));
+    let on_cluster = || {
+        plan.services.iter().filter(|(name, service)| {
+            !REPLACED_SERVICES.contains(&name.as_str()) && service.on_clusters.replaced_by.is_none()
+        })
+    };
+    let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| check_user(inputs, service)).collect();
+    findings.extend(on_cluster().filter_map(|(name, service)| check_volume_groups(name, service, plan)));
+    findings.extend(check_shared_volumes(settings, roster));
     findings.extend(quota_below_limits(settings, on_cluster().map(|(_, service)| &**service)));
     findings
 }
@@ -51,20 +56,21 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 
 /// Refuses published ports outside of the range of node ports.
-fn node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+fn check_node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     if inputs.stack.kubernetes.published != Published::NodePort {
         return Vec::new();
     }
     let members = roster.iter().filter(|(name, _)| name.as_str() != PROXY_SERVICE);
     let ports = members.flat_map(|(_, member)| member.service.publish.iter().map(move |port| (member, port)));
-    let public = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
-    let outside = public.filter(|(_, (_, publish))| !NODE_PORTS.contains(&publish.node_port.unwrap_or(publish.port)));
-    let findings = outside.map(|(member, (port, publish))| {
+    let public_ports = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
+    let out_of_range =
+        public_ports.filter(|(_, (_, publish))| !NODE_PORTS.contains(&publish.node_port.unwrap_or(publish.port)));
+    let findings = out_of_range.map(|(member, (port, publish))| {
         let number = publish.node_port.unwrap_or(publish.port);
         Diagnostic::error(Code::NodePort, member.path.key("publish").key(port.as_str()))
             .message(format!("the nodes of a cluster cannot publish port {number}"))
             .expected("a port from 30000 to 32767")
-            .hint(format!("`publish.{port}.node_port = 30022`, or `kubernetes.published = 'loadbalancer`"))
+            .hint(format!("set `publish.{port}.node_port = 30022`, or `kubernetes.published = 'loadbalancer`"))
     });
     findings.collect()
 }
@@ -82,7 +88,7 @@ fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
 
 /// Checks that a container's user is a number other than 0. The pods set `runAsNonRoot`, and a kubelet does not start a
 /// container under that rule if the image names its user instead of numbering it.
-fn unknown_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
+fn check_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
     if service.user.is_some() {
         return None;
     }
@@ -103,14 +109,16 @@ fn unknown_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
 }
 
 /// Refuses a service whose volumes need different groups: a pod has one group for all of its volumes.
-fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<Diagnostic> {
-    let own = service.user.as_ref().map(|user| user.ids().1);
+fn check_volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<Diagnostic> {
+    let own_group = service.user.as_ref().map(|user| user.ids().1);
     let is_shared = |mount: &&crate::plan::model::VolumeMount| {
         let others = plan.services.iter().filter(|(other, _)| *other != name);
         others.flat_map(|(_, other)| &other.volumes).any(|other| other.volume == mount.volume)
     };
-    let owned = service.volumes.iter().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own);
-    let groups: BTreeSet<u32> = service.volumes.iter().filter_map(|mount| mount.owner_group).chain(owned).collect();
+    let groups_of_shared =
+        service.volumes.iter().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own_group);
+    let groups: BTreeSet<u32> =
+        service.volumes.iter().filter_map(|mount| mount.owner_group).chain(groups_of_shared).collect();
     let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
     (groups.len() > 1).then(|| {
         Diagnostic::error(Code::VolumeGroups, service.origin.key("volumes"))
@@ -123,21 +131,22 @@ fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<D
 }
 
 /// Refuses volumes that pods on any node share if their storage class only provides folders of one node.
-fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
+fn check_shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
     let class = settings.storage_class.as_ref().filter(|class| LOCAL_CLASSES.contains(&class.as_str()));
     let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
     let members = roster.iter().filter(|(name, _)| ![ACME, BACKUP_TOOLS].contains(&name.as_str()));
     let volumes = members.flat_map(|(_, member)| member.service.volumes.iter().map(move |volume| (member, volume)));
-    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
-    let findings = shared.map(|(member, (name, volume))| {
+    let shared_by_services =
+        volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
+    let findings = shared_by_services.map(|(member, (name, volume))| {
         let field = if volume.readers.is_empty() { "writers" } else { "readers" };
         Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key(field))
             .message(format!(
-                "several pods mount the volume `{name}`, and the class `{class}` provides folders of one node"
+                "several pods mount the volume `{name}`, but the storage class `{class}` only provides folders of one node"
             ))
-            .expected("a class of network file systems, or pods on one node")
-            .hint("`kubernetes.shared_volumes = 'node` keeps the pods on the node of the volume")
-            .related(path!("kubernetes", "storage_class"), "the class")
+            .expected("a storage class of network file systems, or pods on one node")
+            .hint("set `kubernetes.shared_volumes = 'node`, which keeps the pods on the node of the volume")
+            .related(path!("kubernetes", "storage_class"), "the storage class")
     });
     findings.collect()
 }
@@ -157,8 +166,8 @@ fn quota_below_limits<'a>(settings: &Kubernetes, services: impl Iterator<Item = 
         ("cpus", quota.cpus.map(|bound| u64::from(bound.0)), cpus, format!("{}.{:03}", cpus / 1000, cpus % 1000)),
         ("pods", quota.pods.map(u64::from), pods, pods.to_string()),
     ];
-    let exceeded = bounds.into_iter().filter(|(_, bound, sum, _)| bound.is_some_and(|bound| bound < *sum));
-    let findings = exceeded.map(|(field, _, _, sum)| {
+    let exceeded_bounds = bounds.into_iter().filter(|(_, bound, sum, _)| bound.is_some_and(|bound| bound < *sum));
+    let findings = exceeded_bounds.map(|(field, _, _, sum)| {
         Diagnostic::error(Code::LimitBelowReservation, path!("kubernetes", "quota", field))
             .message(format!(
                 "the limits of the services add up to {sum}, so the quota would refuse some of their pods"

@@ -1,4 +1,4 @@
-//! Rules of a database server outside of the stack.
+//! Rules of an environment with a database server outside of the stack.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -8,32 +8,34 @@ use crate::stack::{ExternalServer, Stack};
 use crate::values::AddressRange;
 
 /// Checks the settings of an external server, and that nothing depends on a server of the stack.
-pub fn declared(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let Some(server) = &stack.database_server.external else { return Vec::new() };
-    let mut findings = settings_of_own_server(stack);
-    findings.extend(addresses(stack, server));
+    let mut findings = settings_without_effect(stack);
+    findings.extend(check_addresses(stack, server));
     if let Some(replica) = roster.get(&service_name(REPLICA)) {
         findings.push(
             Diagnostic::error(Code::DatabaseEndpoint, replica.path.clone())
                 .message(format!(
-                    "the replica copies a server of the stack, and the database server is {}",
+                    "the replica copies a server of the stack, but the database server is the external {}",
                     server.host
                 ))
                 .expected("no replica in an environment with an external server")
-                .hint(format!("`services.{REPLICA}.enabled = false` in this environment")),
+                .hint(format!("set `services.{REPLICA}.enabled = false` in this environment")),
         );
     }
     findings
 }
 
 /// Refuses settings that would have no effect on an external server.
-fn settings_of_own_server(stack: &Stack) -> Vec<Diagnostic> {
+fn settings_without_effect(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let related = |finding: Diagnostic| finding.related(path!("database_server", "external"), "the external server");
     if stack.database_server.tls.is_some() {
         findings.push(related(
             Diagnostic::error(Code::ExternalServer, path!("database_server", "tls"))
-                .message("`tls` is a setting of the server of the stack, and this environment uses an external one")
+                .message(
+                    "`tls` is a setting of a server that the stack runs, but this environment uses an external server",
+                )
                 .expected("no `tls`: connections to an external server are encrypted")
                 .hint("`database_server.external.unencrypted = \"why\"` turns the encryption off"),
         ));
@@ -43,26 +45,26 @@ fn settings_of_own_server(stack: &Stack) -> Vec<Diagnostic> {
             Diagnostic::error(Code::ExternalServer, path!("database_server", "settings", setting))
                 .message("the settings of an external server cannot be set by the stack")
                 .expected("no `settings`")
-                .hint("set them where the server is managed, and here `database_server.settings = null` in this environment"),
+                .hint("set them where the server is managed, and set `database_server.settings = null` in this environment"),
         ));
     }
     findings
 }
 
 /// Checks the addresses to which network policies open connections.
-fn addresses(stack: &Stack, server: &ExternalServer) -> Vec<Diagnostic> {
+fn check_addresses(stack: &Stack, server: &ExternalServer) -> Vec<Diagnostic> {
     let path = path!("database_server", "external", "addresses");
     if stack.kubernetes.enabled && server.known_addresses().is_empty() {
         return vec![
             Diagnostic::error(Code::ExternalServer, path)
-                .message(format!("network policies open addresses, and those of {} are not known", server.host))
+                .message(format!("network policies need the addresses of {}, which are not known", server.host))
                 .expected("the addresses of the server, such as the range of its subnet")
-                .hint("`database_server.external.addresses = [\"10.20.0.0/24\"]`"),
+                .hint("set `database_server.external.addresses = [\"10.20.0.0/24\"]`"),
         ];
     }
     let is_everything = |address: &str| AddressRange::read(address).is_some_and(|range| range.is_everything());
-    let everything = server.addresses.iter().enumerate().filter(|(_, address)| is_everything(address.as_str()));
-    let findings = everything.map(|(index, address)| {
+    let open_ranges = server.addresses.iter().enumerate().filter(|(_, address)| is_everything(address.as_str()));
+    let findings = open_ranges.map(|(index, address)| {
         Diagnostic::error(Code::ExternalServer, path.index(index))
             .message(format!("`{address}` opens every address to all clients of the database"))
             .expected("the addresses of the server, such as the range of its subnet")

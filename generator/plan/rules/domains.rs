@@ -21,8 +21,8 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     });
     let frontends =
         inputs.stack.frontends.iter().map(|(name, frontend)| (path!("frontends", name, "route"), &frontend.route));
-    let doubled = services.chain(frontends).filter_map(|(path, route)| {
-        let label = doubled_domain(route, domain)?;
+    let repetitions = services.chain(frontends).filter_map(|(path, route)| {
+        let label = labels_before_domain(route, domain)?;
         let expected = if label.is_empty() { "@" } else { label };
         let finding = Diagnostic::error(Code::HostName, path.key("subdomain"))
             .message(format!(
@@ -30,27 +30,28 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
                 if label.is_empty() { "" } else { "." }
             ))
             .expected("labels below the domain of the environment")
-            .hint(format!("`subdomain = \"{expected}\"`"));
+            .hint(format!("use `subdomain = \"{expected}\"`"));
         Some(finding)
     });
-    doubled.chain(domain_without_subdomains(domain)).collect()
+    repetitions.chain(domain_without_subdomains(domain)).collect()
 }
 
-/// Returns the labels of a subdomain before the domain that it repeats.
-fn doubled_domain<'a>(route: &'a Route, domain: &str) -> Option<&'a str> {
+/// Returns the labels of a subdomain before the domain, for a subdomain that repeats the domain; otherwise `None`.
+fn labels_before_domain<'a>(route: &'a Route, domain: &str) -> Option<&'a str> {
     labels_below(route.subdomain.as_ref()?.as_str(), domain)
 }
 
 /// Returns whether names below a domain cannot exist: the domain is an address, or a name without a dot.
 pub fn cannot_have_subdomains(domain: &str) -> bool {
-    domain.parse::<IpAddr>().is_ok() || !domain.contains('.') && domain != "localhost"
+    domain.parse::<IpAddr>().is_ok() || (!domain.contains('.') && domain != "localhost")
 }
 
+/// Returns the finding for a domain that cannot have subdomains.
 fn domain_without_subdomains(domain: &str) -> Option<Diagnostic> {
-    let what = if domain.parse::<IpAddr>().is_ok() { "an IP address" } else { "a name without a dot" };
+    let kind = if domain.parse::<IpAddr>().is_ok() { "an IP address" } else { "a name without a dot" };
     cannot_have_subdomains(domain).then(|| {
         Diagnostic::error(Code::HostName, path!("domain"))
-            .message(format!("`{domain}` is {what}, so no names such as `api.{domain}` exist"))
+            .message(format!("`{domain}` is {kind}, so no names such as `api.{domain}` exist"))
             .expected("a domain such as example.com; for a server without one, such as `192-0-2-1.sslip.io`")
     })
 }
@@ -63,12 +64,12 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     {
         by_domain.entry(stack.domain.as_str()).or_default().push(name);
     }
-    let shared = by_domain.into_iter().filter(|(_, names)| names.len() > 1);
-    shared.map(|(domain, names)| {
+    let shared_domains = by_domain.into_iter().filter(|(_, names)| names.len() > 1);
+    shared_domains.map(|(domain, names)| {
         let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
             .message(format!("{} have the same domain `{domain}`, but a domain can lead to only one server", quoted.join(", ")))
-            .hint(format!("`environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
+            .hint(format!("set `environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
         finding.environments = names.iter().map(ToString::to_string).collect();
         finding
     }).collect()

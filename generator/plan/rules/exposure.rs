@@ -31,7 +31,7 @@ const HOST_KEYS: [&str; 12] = [
 pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
-        published_ports(profile, name, member, &mut findings);
+        check_published_ports(profile, name, member, &mut findings);
         findings.extend(development_tool(profile, name, member));
         host_privileges(member, &mut findings);
         findings.extend(host_folders(member));
@@ -39,13 +39,19 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses ports that are published without a reason. In local, ports of the loopback address need none.
-fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+/// Refuses ports that are published without a reason. In the profile `local`, ports of the loopback
+/// address need no reason.
+fn check_published_ports(
+    profile: Profile,
+    name: &ServiceName,
+    member: &PlannedService,
+    findings: &mut Vec<Diagnostic>,
+) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
-        let loopback = publish.address.is_none_or(|address| address.is_loopback());
-        let is_local = profile == Profile::Local && loopback;
-        if name.as_str() == PROXY_SERVICE || is_local || publish.reason.is_some() {
+        let is_loopback = publish.address.is_none_or(|address| address.is_loopback());
+        let needs_no_reason = profile == Profile::Local && is_loopback;
+        if name.as_str() == PROXY_SERVICE || needs_no_reason || publish.reason.is_some() {
             continue;
         }
         findings.push(
@@ -65,11 +71,11 @@ fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService
     }
 }
 
-/// Refuses the whole file system of the host as a mount.
+/// Refuses the root folder of the host as a mount.
 fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     let mounts = member.service.host_mounts.iter().enumerate();
-    let whole = mounts.filter(|(_, mount)| mount.source.as_str().trim_matches('/').is_empty());
-    whole.map(|(i, _)| {
+    let root_mounts = mounts.filter(|(_, mount)| mount.source.as_str().trim_matches('/').is_empty());
+    root_mounts.map(|(i, _)| {
         Diagnostic::error(Code::Privileged, member.path.key("host_mounts").index(i).key("source"))
             .message("the container would have access to all files of the host")
             .expected("the file or folder that it needs")

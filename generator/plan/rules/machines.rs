@@ -24,11 +24,11 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     let mut findings = Vec::new();
     for (name, stack) in environments {
         let Some(machine) = &stack.compose.machine else { continue };
-        for (port, protocol, published) in ports(name, stack) {
+        for (port, protocol, published) in published_ports(name, stack) {
             let others = by_port.entry((machine, port, protocol.name())).or_default();
             let first =
                 others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
-            findings.extend(first.map(|first| taken(machine, port, first, &published)));
+            findings.extend(first.map(|first| port_conflict(machine, port, first, &published)));
             others.push(published);
         }
     }
@@ -36,7 +36,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
 }
 
 /// Returns the ports that an environment publishes.
-fn ports(name: &EnvironmentName, stack: &Stack) -> Vec<(u16, Protocol, PublishedPort)> {
+fn published_ports(name: &EnvironmentName, stack: &Stack) -> Vec<(u16, Protocol, PublishedPort)> {
     let profile = profile(stack);
     let roster = roster(stack, profile).part;
     let published = roster.iter().flat_map(|(service, member)| {
@@ -50,12 +50,13 @@ fn ports(name: &EnvironmentName, stack: &Stack) -> Vec<(u16, Protocol, Published
     published.collect()
 }
 
-/// Returns whether both addresses accept the same connections. `::` accepts those of IPv4 as well.
+/// Returns whether some connections reach both addresses. `::` accepts those of IPv4 as well.
 fn overlap(one: IpAddr, other: IpAddr) -> bool {
     one == other || one.is_unspecified() || other.is_unspecified()
 }
 
-fn taken(machine: &Host, port: u16, first: &PublishedPort, second: &PublishedPort) -> Diagnostic {
+/// Returns the finding for a port that two environments of a machine publish.
+fn port_conflict(machine: &Host, port: u16, first: &PublishedPort, second: &PublishedPort) -> Diagnostic {
     let field = second.path.to_string();
     let mut finding = Diagnostic::error(Code::MachinePort, second.path.clone())
         .message(format!(
@@ -63,12 +64,12 @@ fn taken(machine: &Host, port: u16, first: &PublishedPort, second: &PublishedPor
             first.environment, second.environment
         ))
         .expected("different ports, or different addresses of the machine")
-        .hint(format!("`environments.{}.{field}.port = {}`", second.environment, other_port(port)));
+        .hint(format!("for example `environments.{}.{field}.port = {}`", second.environment, other_port(port)));
     finding.environments = vec![first.environment.to_string(), second.environment.to_string()];
     finding
 }
 
-/// Returns a port that is usual beside the given one.
+/// Returns a port to suggest instead: the usual alternative to 80 and 443, otherwise one that differs by 1000.
 fn other_port(port: u16) -> u16 {
     match port {
         80 => 8080,

@@ -13,7 +13,7 @@ mod resources;
 mod sources;
 mod variables;
 
-pub use variables::{plain_credentials, variable};
+pub use variables::{check_variable, plain_credentials};
 
 use super::inputs::Inputs;
 use super::model::Plan;
@@ -27,12 +27,12 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(domains::check(inputs, roster));
     findings.extend(exposure::check(inputs.profile, roster));
     for service in roster.values() {
-        findings.extend(variables::arguments(service));
-        findings.extend(variables::build(service));
-        findings.extend(variables::raw_keys(service));
+        findings.extend(variables::check_arguments(service));
+        findings.extend(variables::check_build_arguments(service));
+        findings.extend(variables::check_raw_keys(service));
     }
     findings.extend(cluster::check_declarations(inputs, roster));
-    findings.extend(database::declared(inputs.stack, roster));
+    findings.extend(database::check(inputs.stack, roster));
     findings.extend(plugins::check(inputs, roster));
     findings
 }

@@ -1,6 +1,6 @@
 //! Checks that a container has one mount at each path. Container engines silently keep one of two mounts at the same
-//! path, so data is written to the wrong place; a cluster refuses the pod. A mount inside a second mount is allowed,
-//! since the outer mount comes first, except inside a folder of generated files: it is read-only.
+//! path, so data is written to the wrong place; a cluster refuses the pod. A mount inside another mount is allowed,
+//! because engines create the outer one first, but not inside a folder of generated files, which is read-only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,25 +24,25 @@ struct MountPath {
 /// Returns NS207 for every mount at `/`, at the path of another mount, or inside a folder of generated files.
 pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut shared: BTreeMap<&ServiceName, Vec<MountPath>> = BTreeMap::new();
+    let mut shared_mounts: BTreeMap<&ServiceName, Vec<MountPath>> = BTreeMap::new();
     for member in roster.values() {
         for (name, volume) in &member.service.volumes {
             for (field, services) in [("readers", &volume.readers), ("writers", &volume.writers)] {
                 for (service, target) in services {
                     let path = member.path.key("volumes").key(name.as_str()).key(field).key(service.as_str());
-                    shared.entry(service).or_default().push(mount_path(target, path));
+                    shared_mounts.entry(service).or_default().push(mount_path(target, path));
                 }
             }
         }
     }
     for (name, member) in roster {
         let Some(service) = services.get(name) else { continue };
-        let mut all = added_mounts(member, service);
-        let added_count = all.len();
-        all.extend(declared_mounts(member));
-        all.extend(shared.remove(name).unwrap_or_default());
+        let mut all_mounts = added_mounts(member, service);
+        let added_count = all_mounts.len();
+        all_mounts.extend(declared_mounts(member));
+        all_mounts.extend(shared_mounts.remove(name).unwrap_or_default());
         let mut mounts_by_path: BTreeMap<&str, &MountPath> = BTreeMap::new();
-        for (i, mounted) in all.iter().enumerate() {
+        for (i, mounted) in all_mounts.iter().enumerate() {
             if mounted.target.is_empty() {
                 findings.push(
                     Diagnostic::error(Code::MountTaken, mounted.path.clone())
@@ -51,8 +51,9 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
                 );
                 continue;
             }
+            // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
-                all[..added_count].iter().filter(|mount| mount.added == Some(FILES)).find(|mount| {
+                all_mounts[..added_count].iter().filter(|mount| mount.added == Some(GENERATED_FILES)).find(|mount| {
                     mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
                 })
             };
@@ -69,12 +70,13 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
 }
 
 /// The reason for mounts of generated files.
-const FILES: &str = "generated files are mounted there";
+const GENERATED_FILES: &str = "generated files are mounted there";
 
-fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic {
+/// Returns the finding for a mount at or inside the path of an earlier mount.
+fn taken_path(mounted: &MountPath, first: &MountPath, reason: &str) -> Diagnostic {
     let related = first.added.unwrap_or("the other mount");
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
-        .message(format!("`{}` {what}", mounted.target))
+        .message(format!("`{}` {reason}", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
         .hint("remove one of the two, or change its path")
         .related(first.path.clone(), related)
@@ -82,22 +84,22 @@ fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic 
 
 /// Returns the mounts that nself adds to the service.
 fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
-    let added = |target: String, path: FieldPath, what| MountPath { target, path, added: Some(what) };
+    let added_mount = |target: String, path: FieldPath, reason| MountPath { target, path, added: Some(reason) };
     let is_declared = |target: &ContainerPath| member.service.files.contains_key(target);
     let files = service.config.iter().filter(|config| !is_declared(&config.target));
-    let files = files.map(|config| added(config.target.to_string(), member.path.clone(), FILES));
-    let mut all: Vec<MountPath> = files.collect();
+    let files = files.map(|config| added_mount(config.target.to_string(), member.path.clone(), GENERATED_FILES));
+    let mut mounts: Vec<MountPath> = files.collect();
     if !service.secret_files.is_empty() {
         let folder = std::iter::once(SECRETS.to_owned());
         let files = service.secret_files.iter().map(|secret| format!("{SECRETS}/{secret}"));
-        all.extend(
-            folder.chain(files).map(|target| added(target, member.path.clone(), "its secrets are mounted there")),
+        mounts.extend(
+            folder.chain(files).map(|target| added_mount(target, member.path.clone(), "its secrets are mounted there")),
         );
     }
     if service.shm_size.is_some() {
-        all.push(added("/dev/shm".into(), member.path.key("shm_size"), "`shm_size` mounts `/dev/shm` here"));
+        mounts.push(added_mount("/dev/shm".into(), member.path.key("shm_size"), "`shm_size` mounts `/dev/shm` here"));
     }
-    all
+    mounts
 }
 
 /// Returns the mounts that the stack declares for the service.

@@ -64,10 +64,10 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     findings
 }
 
-/// Returns findings about credentials in a known format. Comments count too, since the file is copied unchanged.
+/// Returns findings about credentials in a known format, in comments as well, because the file is copied unchanged.
 fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
-    credential_formats::all(text).map(move |(at, what)| {
-        let before = &text[..at];
+    credential_formats::all(text).map(move |(offset, format)| {
+        let before = &text[..offset];
         let line = before.rsplit('\n').next().unwrap_or(before);
         let from_one = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
         let span = Span {
@@ -76,8 +76,8 @@ fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
             column: from_one(line.chars().count()),
         };
         Diagnostic::error(Code::PlainSecret, FieldPath::root())
-            .message(format!("{what} is written here as plain text"))
-            .expected("a file that is mounted")
+            .message(format!("{format} is written here as plain text"))
+            .expected("the credential in a mounted secret")
             .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
             .at(Some(span))
     })
@@ -85,9 +85,10 @@ fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
 
 /// Returns the arguments of every `server_name` directive.
 fn server_names(words: &[Word]) -> impl Iterator<Item = &Word> {
-    let ends = |word: &Word| !word.quoted && matches!(word.text.as_str(), ";" | "{" | "}");
-    let starts = (0..words.len()).filter(move |&i| words[i].text == "server_name" && (i == 0 || ends(&words[i - 1])));
-    starts.flat_map(move |i| words[i + 1..].iter().take_while(move |word| !ends(word)))
+    let ends_directive = |word: &Word| !word.quoted && matches!(word.text.as_str(), ";" | "{" | "}");
+    let directives =
+        (0..words.len()).filter(move |&i| words[i].text == "server_name" && (i == 0 || ends_directive(&words[i - 1])));
+    directives.flat_map(move |i| words[i + 1..].iter().take_while(move |word| !ends_directive(word)))
 }
 
 /// Line, column and reason of an error.
@@ -106,7 +107,7 @@ fn words(text: &str) -> Result<Vec<Word>, ParseError> {
     while let Some(c) = scanner.chars.next() {
         scanner.column += 1;
         match c {
-            '\0' => return Err((scanner.line, scanner.column, "the file holds a NUL byte".into())),
+            '\0' => return Err((scanner.line, scanner.column, "the file contains a NUL byte".into())),
             '#' if scanner.current.is_none() => while scanner.chars.next_if(|c| *c != '\n').is_some() {},
             '"' | '\'' if scanner.current.is_none() => scanner.read_quoted(c)?,
             ';' | '{' | '}' => scanner.punctuation(c)?,
@@ -166,6 +167,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
+    /// Ends the current word with white space.
     fn blank(&mut self, c: char) {
         self.words.extend(self.current.take());
         if c == '\n' {
@@ -192,6 +194,10 @@ impl Scanner<'_> {
         }
     }
 
+    /// Returns all words of the file.
+    ///
+    /// # Errors
+    /// A directive or a block that the file does not end.
     fn finish(mut self) -> Result<Vec<Word>, ParseError> {
         if let Some(word) = self.current {
             return Err((word.line, word.column, "the last directive has no `;`".into()));

@@ -9,13 +9,13 @@ use crate::plan::roster::{Category, PlannedService, Roster, plugin_of};
 use crate::stack::{Protocol, Stack};
 use crate::values::{Memory, PortName, ServiceName};
 
-/// Ports of dev servers of frontends.
+/// Ports of the frontends' dev servers.
 const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
 /// Ports of plugins.
 const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
-/// The port of a plugin that existed before the range.
+/// The port of a plugin that is older than the range of plugin ports.
 const OLD_PLUGIN: u16 = 3203;
-/// Where plugins may listen, for messages.
+/// The ports of plugins, as text for messages.
 const PLUGIN_PORTS: &str = "3820 to 3849 for plugins (or 3203)";
 /// Ports of tools.
 const TOOLS: std::ops::RangeInclusive<u16> = 3102..=3202;
@@ -24,20 +24,20 @@ const FIRST_CUSTOM: u16 = 8001;
 
 /// Checks ports, limits and replicas.
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
-    let mut findings = allocated_ports(stack, roster);
-    findings.extend(ports_of_plugins(roster));
-    published_ports(roster, &mut findings);
+    let mut findings = check_allocated_ports(stack, roster);
+    findings.extend(check_plugin_ports(roster));
+    check_published_ports(roster, &mut findings);
     for (name, member) in roster {
-        limits(member, &mut findings);
-        findings.extend(files_in_memory(name, member));
-        findings.extend(replicas(name, member));
-        listening_ports(member, &mut findings);
+        check_limits(member, &mut findings);
+        findings.extend(check_files_in_memory(name, member));
+        findings.extend(check_replicas(name, member));
+        check_listening_ports(member, &mut findings);
     }
     findings
 }
 
 /// Checks the ports of frontends, custom services and plugins: each is in its range, and taken once.
-fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut ports_in_use: BTreeMap<u16, FieldPath> = BTreeMap::new();
     let mut claim = |port: u16, path: FieldPath, in_range: bool, range: &str| {
@@ -54,7 +54,7 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
                 Diagnostic::error(Code::PortTaken, path)
                     .message(format!("port {port} is taken"))
                     .hint("give one of the two a different port")
-                    .related(first, "the other owner"),
+                    .related(first, "the other use of the port"),
             );
         }
     };
@@ -68,7 +68,7 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
             claim(port, member.path.key("port"), in_range, "8001 and up for custom services (3102 to 3202 for tools)");
         }
     }
-    for (_, member) in of_plugins(roster) {
+    for (_, member) in plugin_services(roster) {
         let ports = member.service.all_ports().into_iter();
         ports.for_each(|(key, port)| claim(port, port_field(member, &key), is_plugin_port(port), PLUGIN_PORTS));
     }
@@ -76,18 +76,18 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 }
 
 /// Returns the services of plugins.
-fn of_plugins(roster: &Roster) -> impl Iterator<Item = (&ServiceName, &PlannedService)> {
+fn plugin_services(roster: &Roster) -> impl Iterator<Item = (&ServiceName, &PlannedService)> {
     roster.iter().filter(|(name, _)| plugin_of(roster, name).is_some())
 }
 
 /// Checks that plugins publish only ports of their range.
-fn ports_of_plugins(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
-    of_plugins(roster).flat_map(|(name, member)| {
+fn check_plugin_ports(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
+    plugin_services(roster).flat_map(|(name, member)| {
         let published = member.service.publish.iter().filter(|(_, publish)| !is_plugin_port(publish.port));
         published.map(move |(key, publish)| {
             let path = member.path.key("publish").key(key.as_str()).key("port");
             Diagnostic::error(Code::PortRange, path)
-                .message(format!("`{name}` of a plugin publishes port {} of the host", publish.port))
+                .message(format!("the plugin service `{name}` publishes port {} of the host", publish.port))
                 .expected(PLUGIN_PORTS)
         })
     })
@@ -105,9 +105,9 @@ fn port_field(member: &PlannedService, name: &PortName) -> FieldPath {
     }
 }
 
-/// Checks that files in memory leave half of the memory limit to the processes: they count against it, and the kernel
-/// kills what exceeds it.
-fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+/// Checks that files in memory may take at most half of the memory limit, so that the other half remains for processes. The
+/// files count against the limit, and the kernel kills a container that exceeds it.
+fn check_files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let (service, limit) = (&member.service, member.service.limits.memory?);
     let files = Memory(service.tmpfs.iter().map(|folder| folder.limit().0).sum());
     if files.0 * 2 <= limit.0 {
@@ -117,14 +117,14 @@ fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagno
         Diagnostic::error(Code::FilesInMemory, member.path.key("tmpfs"))
             .message(format!("files in memory may take {files}, more than half of the {limit} that `{name}` may use"))
             .expected("at most half of the memory limit")
-            .hint(format!("`services.{name}.limits.memory = \"{}\"`, or smaller folders: `tmpfs = [{{ path = \"/tmp\", size = \"8MiB\" }}]`", Memory(files.0 * 2)))
+            .hint(format!("set `services.{name}.limits.memory = \"{}\"`, or make the folders smaller: `tmpfs = [{{ path = \"/tmp\", size = \"8MiB\" }}]`", Memory(files.0 * 2)))
             .related(member.path.key("limits").key("memory"), "the limit"),
     )
 }
 
 /// Checks that a port of the host is published once for each protocol. Addresses do not matter, since 0.0.0.0 includes
 /// all of them.
-fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
+fn check_published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut ports_in_use: BTreeMap<(u16, Protocol), FieldPath> = BTreeMap::new();
     for member in roster.values() {
         let ports = member.service.all_ports();
@@ -151,7 +151,7 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Checks that a container does not listen twice on one port.
-fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn check_listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let protocol = |name: &PortName| member.service.publish.get(name).map_or(Protocol::Tcp, |publish| publish.protocol);
     let mut ports_in_use: BTreeMap<(u16, Protocol), PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
@@ -166,9 +166,9 @@ fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Checks that limits are not below reservations, and that the limit of processes is sufficient.
-fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let (limits, reservations) = (&member.service.limits, &member.service.reservations);
-    let mut below = |field: &str, limit: String, reservation: String| {
+    let mut report = |field: &str, limit: String, reservation: String| {
         findings.push(
             Diagnostic::error(Code::LimitBelowReservation, member.path.key("limits").key(field))
                 .message(format!("the limit {limit} is below the reservation {reservation}"))
@@ -179,12 +179,12 @@ fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     if let (Some(limit), Some(reservation)) = (limits.memory, reservations.memory)
         && limit < reservation
     {
-        below("memory", limit.to_string(), reservation.to_string());
+        report("memory", limit.to_string(), reservation.to_string());
     }
     if let (Some(limit), Some(reservation)) = (limits.cpus, reservations.cpus)
         && limit < reservation
     {
-        below("cpus", limit.to_string(), reservation.to_string());
+        report("cpus", limit.to_string(), reservation.to_string());
     }
     if let (Some(pids), Some(needed)) = (limits.pids, limits.min_pids)
         && pids < needed
@@ -199,7 +199,7 @@ fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Refuses several replicas of a service with a data volume or a published port.
-fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     if let Some(scale) = &service.autoscale
         && scale.min > scale.max
@@ -209,9 +209,9 @@ fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
                 .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max)),
         );
     }
-    let several = service.replicas.is_some_and(|count| count > 1);
-    let scaled = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
-    if !several && !scaled {
+    let has_replicas = service.replicas.is_some_and(|count| count > 1);
+    let scales = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
+    if !has_replicas && !scales {
         return None;
     }
     let reason = if !service.volumes.is_empty() {
@@ -221,7 +221,7 @@ fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     } else {
         return None;
     };
-    let field = if several { "replicas" } else { "autoscale" };
+    let field = if has_replicas { "replicas" } else { "autoscale" };
     Some(
         Diagnostic::error(Code::Replicas, member.path.key(field))
             .message(format!("`{name}` can have only one replica, because {reason}"))

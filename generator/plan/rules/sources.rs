@@ -21,20 +21,20 @@ use crate::words;
 pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
-        findings.extend(image_or_build(name, member, roster));
-        findings.extend(dockerfile(member, inputs.files));
-        layout(name, member, &mut findings);
-        health(member, &mut findings);
-        findings.extend(job(name, member));
-        dependencies(inputs.stack, member, roster, &mut findings);
+        findings.extend(check_image(name, member, roster));
+        findings.extend(check_dockerfile(member, inputs.files));
+        check_layout(name, member, &mut findings);
+        check_health(member, &mut findings);
+        findings.extend(check_job(name, member));
+        check_dependencies(inputs.stack, member, roster, &mut findings);
     }
-    findings.extend(aliases(roster));
-    findings.extend(monitoring(inputs.stack, inputs.profile));
+    findings.extend(check_aliases(roster));
+    findings.extend(check_monitoring(inputs.stack, inputs.profile));
     findings
 }
 
 /// Checks that a service has either an image, which is not outdated, or a build.
-fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) -> Option<Diagnostic> {
+fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> Option<Diagnostic> {
     let service = &member.service;
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
@@ -47,16 +47,17 @@ fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) 
                     .hint(words::suggestion(name.as_str(), others)),
             )
         }
+        // `image` is then the name of the image that is built.
         (Some(_), Some(_)) => None,
         (Some(image), None) => {
-            outdated_image(image.as_str(), member).or_else(|| too_old_for_the_edge(name, image.as_str(), member))
+            outdated_image(image.as_str(), member).or_else(|| check_edge_image(name, image.as_str(), member))
         }
         (None, Some(_)) => None,
     }
 }
 
 /// Checks that a build has a Dockerfile. The builder reports a path that is not a file.
-fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
+fn check_dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
     let build = member.service.build.as_ref()?;
     let file = dockerfile::path(build);
     if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
@@ -72,16 +73,16 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
                     let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
                     format!("create it as shown in the comment of nself/services/{name}.ncl, below `.nself`")
                 }
-                [one] => format!("`nself init {} --template {one}` creates one", build.context),
-                ref several => {
-                    let names = several.join(", ");
+                [template] => format!("`nself init {} --template {template}` creates one", build.context),
+                ref templates => {
+                    let names = templates.join(", ");
                     format!("`nself init {} --template NAME` creates one; NAME is one of {names}", build.context)
                 }
             }),
     )
 }
 
-/// Returns the templates that may fit the service. Its health check runs a program of the image, which shows the
+/// Returns the templates that may fit the service. They are selected by its health check, whose program depends on the
 /// programming language.
 fn fitting_templates(service: &Service) -> Vec<&'static str> {
     let health = service.health.as_ref();
@@ -100,8 +101,8 @@ fn fitting_templates(service: &Service) -> Vec<&'static str> {
     }
 }
 
-/// Checks that an image which nself builds from a layout has a name, a command and platforms.
-fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+/// Checks that an image which nself builds from a layout has a command and platforms, and no second build.
+fn check_layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(layout) = &member.service.layout else { return };
     let path = member.path.key("layout");
     let service = &member.service;
@@ -129,7 +130,7 @@ fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagno
     }
 }
 
-/// Image lines whose security fixes have ended, with what to use instead (upstream changelogs, 2026).
+/// Parts of names of images that no longer receive security fixes, each with its replacement (upstream changelogs, 2026).
 const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
     ("library/nginx:1.25", "docker.io/library/nginx:1.30-alpine"),
     ("grafana/promtail:", "docker.io/grafana/alloy"),
@@ -138,13 +139,13 @@ const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
 
 /// Warns about an image that no longer receives security fixes.
 fn outdated_image(image: &str, member: &PlannedService) -> Option<Diagnostic> {
-    let short = image.strip_prefix("nginx:").map(|rest| format!("library/nginx:{rest}"));
-    let image = short.as_deref().unwrap_or(image);
-    let (_, instead) = UNSUPPORTED_IMAGES.iter().find(|(line, _)| image.contains(line))?;
+    let full_name = image.strip_prefix("nginx:").map(|tag| format!("library/nginx:{tag}"));
+    let image = full_name.as_deref().unwrap_or(image);
+    let (_, replacement) = UNSUPPORTED_IMAGES.iter().find(|(part, _)| image.contains(part))?;
     Some(
         Diagnostic::warning(Code::Outdated, member.path.key("image"))
             .message(format!("`{image}` no longer receives security fixes"))
-            .hint(format!("use {instead}")),
+            .hint(format!("use {replacement}")),
     )
 }
 
@@ -153,7 +154,7 @@ const OLDEST_NGINX: [u32; 3] = [1, 27, 3];
 
 /// Checks that the nginx of the edge understands the generated files. A tag with fewer than two
 /// numbers passes, and a version such as `1.27` is compared without its third part.
-fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService) -> Option<Diagnostic> {
+fn check_edge_image(name: &ServiceName, image: &str, member: &PlannedService) -> Option<Diagnostic> {
     if name.as_str() != PROXY_SERVICE {
         return None;
     }
@@ -171,7 +172,7 @@ fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService
 }
 
 /// Checks that a health check has one kind, an existing port and a command that is not empty.
-fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(health) = &member.service.health else { return };
     let path = member.path.key("health");
     let kinds = [
@@ -206,7 +207,7 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Refuses fields of a job that require a service which runs all the time.
-fn job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     if service.run == Run::Always {
         return None;
@@ -238,13 +239,13 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
         Diagnostic::error(Code::EndlessJob, path)
             .message(format!("`{name}` {reason}, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
-            .hint(format!("`services.{name}.run = 'once`"))
+            .hint(format!("set `services.{name}.run = 'once`"))
             .related(target.path.clone(), reason),
     )
 }
 
 /// Checks that the services to which a service connects exist, and that those it waits for can become ready.
-fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
+fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
         findings.push(missing_service(name, stack, roster, &member.path.key("connects_to").index(i)));
     }
@@ -257,15 +258,15 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
         if *condition == Condition::Completed {
             findings.extend(endless_dependency(name, target, path.clone()));
         }
-        let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
+        let has_health_check = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
         // NS302 reports a service that waits for itself.
-        if *condition == Condition::Healthy && !healthy && target.path != member.path {
+        if *condition == Condition::Healthy && !has_health_check && target.path != member.path {
             findings.push(
                 Diagnostic::error(Code::NoHealth, path)
                     .message(format!("`{name}` has no health check to wait for"))
                     .expected("a health check, or a dependency of kind 'started")
                     .hint(format!(
-                        "`services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"
+                        "set `services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"
                     ))
                     .related(target.path.clone(), "has no health check"),
             );
@@ -274,7 +275,7 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
 }
 
 /// Checks that an alias is not the name or alias of a different service.
-fn aliases(roster: &Roster) -> Vec<Diagnostic> {
+fn check_aliases(roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut owners: BTreeMap<&ServiceName, FieldPath> =
         roster.iter().map(|(name, member)| (name, member.path.clone())).collect();
@@ -294,16 +295,17 @@ fn aliases(roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
+/// Returns whether the entry of the catalogue is Prometheus.
 fn is_prometheus(name: &ServiceName) -> bool {
     name.as_str() == Program::Prometheus.name()
 }
 
 /// Warns about a server without monitoring.
-fn monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
+fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
     let is_off = !stack.services.values().any(|service| service.catalogue.as_ref().is_some_and(is_prometheus));
     (is_off && profile != Profile::Local && stack.monitoring.waive.is_none()).then(|| {
         Diagnostic::warning(Code::MonitoringMissing, path!("project"))
             .message("this environment runs without monitoring")
-            .hint("`monitoring.enabled = true`, or give the reason not to: `monitoring.waive = \"reason\"`")
+            .hint("set `monitoring.enabled = true`, or give the reason not to: `monitoring.waive = \"reason\"`")
     })
 }

@@ -21,7 +21,7 @@ struct Catalogue {
     /// Names of variables by image.
     #[serde(rename = "known")]
     images: BTreeMap<String, Vec<String>>,
-    /// Variables without an effect, with the replacement, by image and name.
+    /// Advice for variables without an effect, by image and name.
     ignored: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -32,8 +32,8 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     })
 });
 
-/// Variables and their values that are for development only.
-const DEVELOPMENT: [(&str, &str); 7] = [
+/// Variables with values that are for development only.
+const DEVELOPMENT_SETTINGS: [(&str, &str); 7] = [
     ("HASURA_GRAPHQL_ENABLE_CONSOLE", "true"),
     ("HASURA_GRAPHQL_DEV_MODE", "true"),
     ("HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS", "true"),
@@ -44,7 +44,7 @@ const DEVELOPMENT: [(&str, &str); 7] = [
 ];
 
 /// Checks a variable by its declared and its resolved value.
-pub fn variable(
+pub fn check_variable(
     profile: Profile,
     member: &PlannedService,
     (name, declared): (&VariableName, &EnvValue),
@@ -53,20 +53,21 @@ pub fn variable(
 ) -> Vec<Diagnostic> {
     let mut findings: Vec<Diagnostic> = unknown_variable(member, name, path).into_iter().collect();
     let Value::Text(text) = value else { return findings };
-    // `source::credentials` has reported literal credentials; values joined from parts can only be recognised here.
-    let joined = credential_formats::find(text);
-    if !was_reported(declared) && (joined.is_some() || is_credential(name.as_str()) && !is_harmless(text)) {
-        let what = joined.unwrap_or("a credential");
+    // `source::credentials` reports literal credentials; values joined from parts can only be recognised here.
+    let known_format = credential_formats::find(text);
+    let is_plain_secret = known_format.is_some() || (is_credential(name.as_str()) && !is_harmless(text));
+    if !is_reported_at_source(declared) && is_plain_secret {
+        let what = known_format.unwrap_or("a credential");
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
                 .message(format!("`{name}` contains {what} in plain text"))
                 .expected("a reference to a secret")
                 .hint(
-                    "`nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
+                    "use `nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
                 ),
         );
     }
-    if profile == Profile::Prod && DEVELOPMENT.contains(&(name.as_str(), text.as_str())) {
+    if profile == Profile::Prod && DEVELOPMENT_SETTINGS.contains(&(name.as_str(), text.as_str())) {
         findings.push(
             Diagnostic::error(Code::DevelopmentInProd, path.clone())
                 .message(format!("`{name} = \"{text}\"` is a development setting"))
@@ -85,19 +86,19 @@ pub fn variable(
             finding
                 .message(format!("`{name}` lets any web site call the API"))
                 .expected("a list of origins such as `https://*.example.com`")
-                .hint("`nself.join [\"https://*.\", nself.domain]`"),
+                .hint("for example `nself.join [\"https://*.\", nself.domain]`"),
         );
     }
     findings
 }
 
-/// Returns whether a literal text of the value has the format of a credential.
-fn was_reported(value: &EnvValue) -> bool {
+/// Returns whether a literal text of the value has the format of a credential, which `source::credentials` reports.
+fn is_reported_at_source(value: &EnvValue) -> bool {
     match value {
         EnvValue::Text(text) => credential_formats::find(text.as_str()).is_some(),
-        EnvValue::EnvReference(EnvReference::Join(parts)) => parts.iter().any(was_reported),
+        EnvValue::EnvReference(EnvReference::Join(parts)) => parts.iter().any(is_reported_at_source),
         EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
-            [&values.local, &values.staging, &values.prod].into_iter().any(was_reported)
+            [&values.local, &values.staging, &values.prod].into_iter().any(is_reported_at_source)
         }
         EnvValue::EnvReference(_) => false,
     }
@@ -110,11 +111,11 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
         return None;
     }
     let image = member.service.catalogue.as_ref()?;
-    if let Some(instead) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
+    if let Some(replacement) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
         let ignored = Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image ignores `{name}`"))
             .expected("a variable that the image reads")
-            .hint(instead.clone());
+            .hint(replacement.clone());
         return Some(ignored);
     }
     let names = CATALOGUE.images.get(image.as_str())?;
@@ -133,8 +134,8 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
     )
 }
 
-/// Refuses credentials in the words of a command, since every process list shows them.
-pub fn arguments(member: &PlannedService) -> Vec<Diagnostic> {
+/// Refuses credentials in the arguments of a command, because every process list shows them.
+pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let health = member.service.health.as_ref().and_then(|health| health.exec.as_ref());
     let commands = [
@@ -180,7 +181,7 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
 }
 
 /// Refuses credentials in build arguments, since the image's history and the generated files contain them.
-pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
+pub fn check_build_arguments(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, text) in member.service.build.iter().flat_map(|build| &build.args) {
         if is_credential(name.as_str())
@@ -199,7 +200,7 @@ pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
 }
 
 /// Refuses credentials in raw keys, recognised by the names of the keys inside of them.
-pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
+pub fn check_raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
         for (key, value) in keys {
@@ -209,14 +210,15 @@ pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses credentials in data, recognized by the names of its keys. `name` is the name of the data itself.
+/// Refuses credentials in data, recognised by the names of its keys. `name` is the key of the data itself, or empty.
 pub fn plain_credentials(name: &str, value: &serde_json::Value, path: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    raw_value(name, value, path, &mut findings);
+    check_data(name, value, path, &mut findings);
     findings
 }
 
-fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
+/// Adds findings about credentials in the data under the key `name`.
+fn check_data(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     use serde_json::Value as Json;
     let mut check_text = |name: &str, text: &str| {
         // A field with only the name `key` is the name of a label, as in a toleration or a selector.
@@ -225,7 +227,7 @@ fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: 
                 Diagnostic::error(Code::PlainSecret, path.clone())
                     .message(format!("`{name}` contains a credential in plain text"))
                     .expected("a reference to a secret")
-                    .hint("`env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
+                    .hint("use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
             );
         }
     };
@@ -235,10 +237,10 @@ fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: 
             None => check_text(name, text),
         },
         Json::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| raw_value("", item, &path.index(i), findings));
+            items.iter().enumerate().for_each(|(i, item)| check_data("", item, &path.index(i), findings));
         }
         Json::Object(fields) => {
-            fields.iter().for_each(|(key, value)| raw_value(key, value, &path.key(key), findings));
+            fields.iter().for_each(|(key, value)| check_data(key, value, &path.key(key), findings));
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
@@ -256,7 +258,7 @@ mod tests {
 
     /// Lists every variable of the catalogue that is taken for a credential, so that a new one is noticed.
     #[test]
-    fn the_catalogue_has_these_credentials() {
+    fn only_these_variables_of_the_catalogue_are_credentials() {
         let names: std::collections::BTreeSet<&str> =
             CATALOGUE.images.values().flatten().map(String::as_str).filter(|name| is_credential(name)).collect();
         let providers = [

@@ -1,4 +1,4 @@
-//! Tests each aspect alone: its part of the plan and its wirings, with two stacks that give different results.
+//! Tests each aspect alone: its part of the plan and its wirings, for two stacks with different results.
 
 mod hasura;
 mod monitoring;
@@ -32,7 +32,7 @@ fn name(text: &str) -> ServiceName {
     ServiceName::wrap(text.to_owned())
 }
 
-/// Returns the stack with a service `orders`.
+/// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({ "image": "a/orders:1", "port": 8001 });
     for (name, value) in fields.as_object().unwrap() {
@@ -41,7 +41,7 @@ fn stack_with_orders(fields: &Value) -> Value {
     stack(&json!({ "orders": service }))
 }
 
-/// Returns the kinds of a service's additions.
+/// Returns the additions of an aspect to a service.
 fn additions<T>(planned: &Planned<T>, service: &str) -> Vec<Addition> {
     let wirings = planned.wirings.iter().filter(|wiring| wiring.service.as_str() == service);
     wirings.map(|wiring| wiring.addition.clone()).collect()
@@ -140,7 +140,8 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
         with_roster(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
-            let unpublished = additions(&planned, "nginx").iter().any(|one| matches!(one, Addition::Unpublish(_)));
+            let unpublished =
+                additions(&planned, "nginx").iter().any(|addition| matches!(addition, Addition::Unpublish(_)));
             (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
         })
     };
@@ -150,7 +151,7 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
 
 #[test]
 fn networks_follow_from_connections() {
-    let joined = |fields: &Value| {
+    let connections_and_networks = |fields: &Value| {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
@@ -163,13 +164,14 @@ fn networks_follow_from_connections() {
         })
     };
     let networks = |networks: &[Network]| vec![Addition::Networks(networks.iter().copied().collect())];
-    assert_eq!(joined(&json!({})), (0, networks(&[Network::App])));
-    assert_eq!(joined(&json!({ "connects_to": ["postgres"] })), (1, networks(&[Network::App, Network::Data])));
+    assert_eq!(connections_and_networks(&json!({})), (0, networks(&[Network::App])));
+    let connected = connections_and_networks(&json!({ "connects_to": ["postgres"] }));
+    assert_eq!(connected, (1, networks(&[Network::App, Network::Data])));
 }
 
 #[test]
 fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
-    let sent = |with_catcher: bool, port: u16| {
+    let mail_settings = |with_catcher: bool, port: u16| {
         let mut stack =
             stack_with_orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
         let secret = json!({ "secret": "postgres_password" });
@@ -186,14 +188,16 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             let planned = mail::plan(inputs, roster, &declared);
             let addresses = Addresses::plan(inputs, roster).part;
             let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
-            let values = [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|one| planned.part.value(one));
+            let values =
+                [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|setting| planned.part.value(setting));
             let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.part);
-            let reaches = connections.iter().any(|one| one.to.as_str() == "mail" && one.port == 1025);
-            (values, reaches, planned.findings.len())
+            let reaches_catcher =
+                connections.iter().any(|connection| connection.to.as_str() == "mail" && connection.port == 1025);
+            (values, reaches_catcher, planned.findings.len())
         })
     };
     let text = |values: [&str; 3]| values.map(|value| crate::plan::Value::Text(value.to_owned()));
-    assert_eq!(sent(true, 465), (text(["mailhog", "1025", "false"]), true, 0));
-    assert_eq!(sent(false, 465), (text(["smtp.example.com", "465", "true"]), false, 0));
-    assert_eq!(sent(false, 587), (text(["smtp.example.com", "587", "true"]), false, 1));
+    assert_eq!(mail_settings(true, 465), (text(["mailhog", "1025", "false"]), true, 0));
+    assert_eq!(mail_settings(false, 465), (text(["smtp.example.com", "465", "true"]), false, 0));
+    assert_eq!(mail_settings(false, 587), (text(["smtp.example.com", "587", "true"]), false, 1));
 }

@@ -8,10 +8,10 @@ use crate::plan::{Program, Value as PlannedValue};
 use crate::values::{Checked, VariableName};
 use serde_json::{Value, json};
 
-/// Returns the stack with a service that has every facet, and with Prometheus if it is part of the stack.
-fn monitored(facets: &Value, has_prometheus: bool) -> Value {
+/// Returns a stack with the service `orders`, to which it adds these fields, and perhaps with Prometheus and Tempo.
+fn monitored(fields: &Value, has_prometheus: bool) -> Value {
     let mut orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
-    for (name, value) in facets.as_object().unwrap() {
+    for (name, value) in fields.as_object().unwrap() {
         orders[name] = value.clone();
     }
     let mut services = json!({ "orders": orders });
@@ -38,8 +38,8 @@ fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
 #[test]
 fn prometheus_scrapes_the_services_with_metrics() {
     let alert = json!({ "A": { "expr": "up == 0", "summary": "down" } });
-    let facets = json!({ "metrics": { "interval": "15s" }, "alerts": alert });
-    let planned = monitoring_of(&monitored(&facets, true));
+    let fields = json!({ "metrics": { "interval": "15s" }, "alerts": alert });
+    let planned = monitoring_of(&monitored(&fields, true));
     let job = &planned.part.jobs[&name("orders")];
     assert_eq!((job.port, job.path.as_str(), job.interval.0), (8001, "/metrics", 15_000));
     assert_eq!(planned.part.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
@@ -51,19 +51,19 @@ fn prometheus_scrapes_the_services_with_metrics() {
         _ => None,
     });
     assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=8053MB"]);
-    // A service without the facet, and a stack without Prometheus.
+    // A service without `metrics`, and a stack without Prometheus.
     assert!(monitoring_of(&monitored(&json!({}), true)).part.jobs.is_empty());
-    let off = monitoring_of(&monitored(&facets, false));
-    assert!(off.part.programs.is_empty() && off.wirings.is_empty());
+    let without_prometheus = monitoring_of(&monitored(&fields, false));
+    assert!(without_prometheus.part.programs.is_empty() && without_prometheus.wirings.is_empty());
     // A job ends, so it has no target.
     let job = monitoring_of(&monitored(&json!({ "metrics": {}, "run": "once" }), true));
     assert!(job.part.jobs.is_empty() && planned.part.programs.contains_key(&Program::Prometheus));
 }
 
 #[test]
-fn a_service_sends_traces_only_if_it_asks_for_them() {
-    let endpoint = |facets: &Value| {
-        let planned = monitoring_of(&monitored(facets, true));
+fn a_service_sends_traces_only_with_otel() {
+    let endpoint = |fields: &Value| {
+        let planned = monitoring_of(&monitored(fields, true));
         let variable = VariableName::wrap("OTEL_EXPORTER_OTLP_ENDPOINT".into());
         additions(&planned, "orders").into_iter().find_map(|addition| match addition {
             Addition::DefaultVariable(name, PlannedValue::Text(value)) if name == variable => Some(value),

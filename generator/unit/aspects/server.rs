@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 use crate::plan::Value as PlannedValue;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::database_clients::Clients;
-use crate::plan::aspect::endpoint::Endpoint;
+use crate::plan::aspect::endpoint::DatabaseEndpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, backups, cache_memory, database_endpoints, databases, encryption, extensions, external_server, mail,
@@ -105,9 +105,9 @@ fn a_job_with_all_passwords_prepares_the_server() {
     };
     assert_eq!(job(&json!({ "main": {} })), (1, 1, true));
     assert_eq!(job(&json!({})), (1, 0, false));
-    let mut without = stack_with_orders(&json!({}));
-    without["services"]["postgres"]["enabled"] = json!(false);
-    let jobs = with_roster(&without, |inputs, roster| {
+    let mut without_server = stack_with_orders(&json!({}));
+    without_server["services"]["postgres"]["enabled"] = json!(false);
+    let jobs = with_roster(&without_server, |inputs, roster| {
         setup::plan(inputs.stack, roster, &databases::Server::default(), &BTreeMap::new()).part.len()
     });
     assert_eq!(jobs, 0, "no server");
@@ -120,8 +120,8 @@ fn a_client_of_an_external_server_reaches_its_addresses() {
         stack["database_server"] = json!({ "external": server });
         with_roster(&stack, |inputs, _| {
             let clients = Clients::from([
-                (name("orders"), BTreeSet::from([Endpoint::Server])),
-                (name("reports"), BTreeSet::from([Endpoint::Pooler])),
+                (name("orders"), BTreeSet::from([DatabaseEndpoint::Server])),
+                (name("reports"), BTreeSet::from([DatabaseEndpoint::Pooler])),
             ]);
             let planned = external_server::plan(inputs.stack, &clients);
             let server = planned.wirings.iter().map(|wiring| match &wiring.addition {
@@ -210,16 +210,21 @@ fn settings_of_the_server_follow_its_memory_unless_the_stack_sets_them() {
             words(&server_settings::plan(inputs.stack, roster, &Libraries::default()), "postgres")
         })
     };
-    let has = |words: &[String], word: &str| words.iter().filter(|other| *other == word).count();
-    let two = settings("2GiB", &json!({}));
-    assert_eq!((has(&two, "shared_buffers=524288kB"), has(&two, "effective_cache_size=1572864kB")), (1, 1), "{two:?}");
-    assert_eq!(has(&two, "shared_preload_libraries=pg_stat_statements"), 1);
-    assert_eq!(has(&settings("8GiB", &json!({})), "shared_buffers=2097152kB"), 1);
-    let own = settings("2GiB", &json!({ "shared_buffers": "1GB", "max_connections": "50" }));
-    assert_eq!((has(&own, "shared_buffers=1GB"), has(&own, "max_connections=50")), (1, 1), "{own:?}");
-    for name in ["shared_buffers=", "max_connections=", "max_wal_size="] {
-        let expected = usize::from(name != "max_wal_size=");
-        assert_eq!(own.iter().filter(|word| word.starts_with(name)).count(), expected, "{name} {own:?}");
+    let count = |words: &[String], word: &str| words.iter().filter(|other| *other == word).count();
+    let derived = settings("2GiB", &json!({}));
+    for word in
+        ["shared_buffers=524288kB", "effective_cache_size=1572864kB", "shared_preload_libraries=pg_stat_statements"]
+    {
+        assert_eq!(count(&derived, word), 1, "{word} {derived:?}");
+    }
+    assert_eq!(count(&settings("8GiB", &json!({})), "shared_buffers=2097152kB"), 1);
+    let declared = settings("2GiB", &json!({ "shared_buffers": "1GB", "max_connections": "50" }));
+    for word in ["shared_buffers=1GB", "max_connections=50"] {
+        assert_eq!(count(&declared, word), 1, "{word} {declared:?}");
+    }
+    // The command of the service sets `max_wal_size`, so nself does not add it.
+    for (name, expected) in [("shared_buffers=", 1), ("max_connections=", 1), ("max_wal_size=", 0)] {
+        assert_eq!(declared.iter().filter(|word| word.starts_with(name)).count(), expected, "{name} {declared:?}");
     }
 }
 
@@ -271,11 +276,11 @@ fn extensions_are_checked_against_the_image_and_loaded() {
         })
     };
     let official = "docker.io/library/postgres:16-alpine";
-    let place = |service: &str| vec![format!("services.{service}.databases.main.extensions[0]")];
+    let path = |service: &str| vec![format!("services.{service}.databases.main.extensions[0]")];
     assert_eq!(planned(official, &[("one", "citext")]), (vec![], vec![]));
-    assert_eq!(planned(official, &[("one", "vector")]), (place("user0"), vec![]));
+    assert_eq!(planned(official, &[("one", "vector")]), (path("user0"), vec![]));
     assert_eq!(planned("docker.io/pgvector/pgvector:pg16", &[("one", "vector")]), (vec![], vec![]));
     assert_eq!(planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron")]), (vec![], vec!["pg_cron".to_owned()]));
-    let two = planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
-    assert_eq!(two, (place("user1"), vec!["pg_cron".to_owned()]));
+    let in_two_databases = planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
+    assert_eq!(in_two_databases, (path("user1"), vec!["pg_cron".to_owned()]));
 }

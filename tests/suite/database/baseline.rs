@@ -137,7 +137,7 @@ fn a_running_server_is_taken_over_at_its_version() {
     assert_refused(
         &baseline(&project, &at, &server, &["--to", "5"]),
         "NS107",
-        &["is not among the 4 migrations of the history"],
+        &["is outside of the history, which has 4 migrations"],
     );
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
     assert_refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);

@@ -96,7 +96,7 @@ const REFUSED: [(&str, (usize, usize), &str); 46] = [
     (
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT * FROM t; END;",
         (1, 46),
-        "the function f: nself cannot represent `*` in such a body",
+        "the function f: nself cannot represent `*` in a body without quotes",
     ),
     (
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql COST 5 AS 'SELECT 1';",

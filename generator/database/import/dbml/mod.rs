@@ -1,5 +1,5 @@
-//! Imports DBML (<https://dbml.dbdiagram.io/docs>). Columns are nullable unless marked otherwise; names are plain
-//! words or in double quotes.
+//! Imports DBML (<https://dbml.dbdiagram.io/docs>). A column is nullable unless it has the setting `not null` or `pk`;
+//! a name is a plain word or a text in double quotes.
 
 mod reader;
 mod reference;
@@ -15,19 +15,19 @@ use tokens::tokens;
 /// Reads the text of a DBML file.
 ///
 /// # Errors
-/// Everything that is not DBML or that nself cannot represent, with its line.
+/// One finding, with its line, for each part that is not DBML or that nself cannot represent.
 pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     let tokens = tokens(text).map_err(|problem| vec![problem])?;
     let mut reader = Reader { tokens, ..Reader::default() };
     while let Some(token) = reader.peek().cloned() {
-        if let Err(what) = reader.element() {
-            let last = reader.tokens.last().map_or(token.line, |last| last.line);
-            let line = reader.tokens.get(reader.at.saturating_sub(1)).map_or(last, |at| at.line);
+        if let Err(what) = reader.read_element() {
+            let last_line = reader.tokens.last().map_or(token.line, |last| last.line);
+            let line = reader.tokens.get(reader.at.saturating_sub(1)).map_or(last_line, |token| token.line);
             reader.problems.push(ImportFinding { line, column: 1, what });
-            reader.skip();
+            reader.skip_element();
         }
     }
-    reader.link();
+    reader.add_foreign_keys();
     if reader.problems.is_empty() {
         Ok(reader.schema)
     } else {
@@ -37,32 +37,33 @@ pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
 }
 
 impl Reader {
-    fn element(&mut self) -> Result<(), String> {
-        let word = self.next()?.text.to_ascii_lowercase();
-        match word.as_str() {
-            "table" => self.table(),
-            "enum" => self.enumeration(),
-            "ref" => self.reference(),
-            // These only affect the drawing.
+    /// Reads an element of the file, such as a table.
+    fn read_element(&mut self) -> Result<(), String> {
+        let keyword = self.next()?.text.to_ascii_lowercase();
+        match keyword.as_str() {
+            "table" => self.read_table(),
+            "enum" => self.read_enumeration(),
+            "ref" => self.read_reference(),
+            // These elements only affect the diagram.
             "project" | "tablegroup" | "note" => {
-                while !self.is("{") {
+                while !self.next_is("{") {
                     self.next()?;
                 }
-                self.skip();
+                self.skip_element();
                 Ok(())
             }
-            _ => Err(format!("nself cannot represent `{word}`")),
+            _ => Err(format!("nself cannot represent `{keyword}`")),
         }
     }
 
-    fn enumeration(&mut self) -> Result<(), String> {
-        let name = self.object()?;
+    fn read_enumeration(&mut self) -> Result<(), String> {
+        let name = self.read_object_name()?;
         self.expect("{")?;
         let mut values = Vec::new();
         while !self.take("}") {
             let token = self.next()?;
             values.push(Label::new(&token.text).map_err(|reason| format!("the label `{}`: {reason}", token.text))?);
-            self.settings()?;
+            self.read_settings()?;
         }
         self.schema.types.insert(name, UserType::Enum(Enumeration { values, ..Enumeration::default() }));
         Ok(())

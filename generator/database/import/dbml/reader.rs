@@ -1,4 +1,4 @@
-//! The tokens of a DBML file and what has been read from them so far.
+//! The reader of a DBML file: its tokens, and the tables, types and references that it has read so far.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,23 @@ pub type Setting = (String, Vec<DbmlToken>);
 
 /// One side of a reference.
 #[derive(Debug, Clone)]
-pub struct Side {
+pub struct ReferenceSide {
     pub table: ObjectName,
     pub columns: Vec<SqlName>,
 }
 
-/// A reference: two sides and the sign between them, which tells how many rows of each side belong together.
+/// A reference: two sides and the sign between them. In `orders.customer > customers.id`, `>` says that many orders
+/// refer to one customer.
 pub struct Reference {
     pub line: usize,
     pub name: Option<SqlName>,
-    pub one: Side,
+    pub left: ReferenceSide,
     pub sign: String,
-    pub other: Side,
+    pub right: ReferenceSide,
     pub settings: Vec<Setting>,
 }
 
-/// The tokens of a file and what has been read from them.
+/// Reads the tokens of a file one after another.
 #[derive(Default)]
 pub struct Reader {
     pub tokens: Vec<DbmlToken>,
@@ -35,7 +36,9 @@ pub struct Reader {
     pub at: usize,
     pub schema: Schema,
     pub problems: Vec<ImportFinding>,
+    /// References, which become foreign keys after the last element.
     pub references: Vec<Reference>,
+    /// Maps an alias (`table orders as o`) to its table.
     pub aliases: BTreeMap<String, ObjectName>,
 }
 
@@ -53,7 +56,7 @@ impl Reader {
     }
 
     /// Returns whether the next token is this word or sign.
-    pub fn is(&self, text: &str) -> bool {
+    pub fn next_is(&self, text: &str) -> bool {
         self.peek().is_some_and(|token| {
             matches!(token.kind, DbmlTokenKind::Symbol | DbmlTokenKind::Word) && token.text.eq_ignore_ascii_case(text)
         })
@@ -61,7 +64,7 @@ impl Reader {
 
     /// Takes the next token if it is this word or sign.
     pub fn take(&mut self, text: &str) -> bool {
-        let is_next = self.is(text);
+        let is_next = self.next_is(text);
         self.at += usize::from(is_next);
         is_next
     }
@@ -71,8 +74,8 @@ impl Reader {
         if self.take(text) { Ok(()) } else { Err(format!("`{text}` is missing")) }
     }
 
-    /// Skips to the end of the next closed block, or to the next element.
-    pub fn skip(&mut self) {
+    /// Skips the rest of an element: to the end of its block in braces, or to the line where the next element begins.
+    pub fn skip_element(&mut self) {
         let mut depth = 0;
         while let Ok(token) = self.next() {
             match (token.kind, token.text.as_str()) {
@@ -81,16 +84,17 @@ impl Reader {
                 (DbmlTokenKind::Symbol, "}") => depth -= 1,
                 _ => {}
             }
-            let element = ["table", "enum", "ref", "project", "tablegroup", "note", "tablepartial"];
-            let begins = |token: &DbmlToken| token.first && element.contains(&token.text.to_ascii_lowercase().as_str());
-            if depth == 0 && self.peek().is_some_and(begins) {
+            let keywords = ["table", "enum", "ref", "project", "tablegroup", "note", "tablepartial"];
+            let begins_element =
+                |token: &DbmlToken| token.first_of_line && keywords.contains(&token.text.to_ascii_lowercase().as_str());
+            if depth == 0 && self.peek().is_some_and(begins_element) {
                 return;
             }
         }
     }
 
     /// Reads a name.
-    pub fn ident(&mut self) -> Result<SqlName, String> {
+    pub fn read_name(&mut self) -> Result<SqlName, String> {
         let token = self.next()?;
         if !matches!(token.kind, DbmlTokenKind::Word | DbmlTokenKind::Name) {
             return Err(format!("a name is missing before `{}`", token.text));
@@ -99,41 +103,42 @@ impl Reader {
     }
 
     /// Reads `orders` or `audit.orders`, and declares the schema.
-    pub fn object(&mut self) -> Result<ObjectName, String> {
-        let first = self.ident()?;
+    pub fn read_object_name(&mut self) -> Result<ObjectName, String> {
+        let schema_or_name = self.read_name()?;
         if !self.take(".") {
-            return Ok(ObjectName::new_in(PUBLIC_SCHEMA, first.as_str()));
+            return Ok(ObjectName::new_in(PUBLIC_SCHEMA, schema_or_name.as_str()));
         }
-        let second = self.ident()?;
-        self.qualified(&first, &second)
+        let name = self.read_name()?;
+        self.qualified_name(&schema_or_name, &name)
     }
 
     /// Returns the name of an object in a schema, and declares the schema.
-    pub fn qualified(&mut self, schema: &SqlName, name: &SqlName) -> Result<ObjectName, String> {
+    pub fn qualified_name(&mut self, schema: &SqlName, name: &SqlName) -> Result<ObjectName, String> {
         if schema.as_str() != PUBLIC_SCHEMA {
             self.schema.schemas.entry(schema.clone()).or_default();
         }
         Ok(ObjectName::new_in(schema.as_str(), name.as_str()))
     }
 
-    /// Reads the settings in square brackets, if there are any.
-    pub fn settings(&mut self) -> Result<Vec<Setting>, String> {
-        let mut all = Vec::new();
+    /// Reads the settings in square brackets, if there are any: `[pk, default: 0]`. A setting without a value has the
+    /// tokens of its name as value.
+    pub fn read_settings(&mut self) -> Result<Vec<Setting>, String> {
+        let mut settings = Vec::new();
         if !self.take("[") {
-            return Ok(all);
+            return Ok(settings);
         }
-        let (mut words, mut value, mut depth) = (Vec::new(), None::<Vec<DbmlToken>>, 0);
+        let (mut name_tokens, mut value, mut bracket_depth) = (Vec::new(), None::<Vec<DbmlToken>>, 0);
         loop {
             let token = self.next()?;
             let symbol = (token.kind == DbmlTokenKind::Symbol).then_some(token.text.as_str());
             match symbol {
-                Some("]" | ",") if depth == 0 => {
+                Some("]" | ",") if bracket_depth == 0 => {
                     let name: Vec<String> =
-                        words.iter().map(|token: &DbmlToken| token.text.to_ascii_lowercase()).collect();
-                    all.push((name.join(" "), value.take().unwrap_or_else(|| std::mem::take(&mut words))));
-                    words.clear();
+                        name_tokens.iter().map(|token: &DbmlToken| token.text.to_ascii_lowercase()).collect();
+                    settings.push((name.join(" "), value.take().unwrap_or_else(|| std::mem::take(&mut name_tokens))));
+                    name_tokens.clear();
                     if symbol == Some("]") {
-                        return Ok(all);
+                        return Ok(settings);
                     }
                     continue;
                 }
@@ -141,16 +146,17 @@ impl Reader {
                     value = Some(Vec::new());
                     continue;
                 }
-                Some("(") => depth += 1,
-                Some(")") => depth -= 1,
+                Some("(") => bracket_depth += 1,
+                Some(")") => bracket_depth -= 1,
                 _ => {}
             }
-            value.as_mut().unwrap_or(&mut words).push(token);
+            // After the colon, tokens belong to the value; before it, to the name.
+            value.as_mut().unwrap_or(&mut name_tokens).push(token);
         }
     }
 
     /// Reads a text in quotes.
-    pub fn text(&mut self) -> Result<Text, String> {
+    pub fn read_text(&mut self) -> Result<Text, String> {
         let token = self.next()?;
         if token.kind == DbmlTokenKind::Text {
             Text::new(&token.text)
@@ -160,13 +166,13 @@ impl Reader {
     }
 
     /// Reads `: 'text'` or `{ 'text' }` after the word `Note`.
-    pub fn note(&mut self) -> Result<Text, String> {
+    pub fn read_note(&mut self) -> Result<Text, String> {
         if self.take("{") {
-            let text = self.text()?;
+            let text = self.read_text()?;
             self.expect("}")?;
             return Ok(text);
         }
         self.expect(":")?;
-        self.text()
+        self.read_text()
     }
 }

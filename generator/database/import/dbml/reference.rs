@@ -1,6 +1,6 @@
 //! References of DBML, which become foreign keys after all tables have been read.
 
-use super::reader::{Reader, Reference, Side};
+use super::reader::{Reader, Reference, ReferenceSide};
 use super::tokens::DbmlToken;
 use crate::database::ddl::default_key_name;
 use crate::database::import::ImportFinding;
@@ -10,25 +10,26 @@ use crate::values::Checked;
 
 impl Reader {
     /// Reads a column's setting `ref: > other.column`.
-    pub(super) fn inline(
+    pub(super) fn read_inline_reference(
         &mut self,
         line: usize,
         table: &ObjectName,
         column: &SqlName,
         value: &[DbmlToken],
     ) -> Result<(), String> {
-        let before = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
+        // Parse the tokens of the value as if they were the file.
+        let outer = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
         self.at = 0;
-        let sign = self.sign();
-        let side = sign.and_then(|sign| Ok((sign, self.side()?)));
-        (self.tokens, self.at) = before;
-        let (sign, side) = side?;
-        let own = Side { table: table.clone(), columns: vec![column.clone()] };
-        self.references.push(Reference { line, name: None, one: own, sign, other: side, settings: Vec::new() });
+        let sign_and_side = self.read_sign().and_then(|sign| Ok((sign, self.read_side()?)));
+        (self.tokens, self.at) = outer;
+        let (sign, right) = sign_and_side?;
+        let left = ReferenceSide { table: table.clone(), columns: vec![column.clone()] };
+        self.references.push(Reference { line, name: None, left, sign, right, settings: Vec::new() });
         Ok(())
     }
 
-    fn sign(&mut self) -> Result<String, String> {
+    /// Reads one of the four signs of a reference.
+    fn read_sign(&mut self) -> Result<String, String> {
         let mut sign = self.next()?.text;
         if sign == "<" && self.take(">") {
             sign = "<>".into();
@@ -36,18 +37,18 @@ impl Reader {
         if ["<", ">", "-", "<>"].contains(&sign.as_str()) {
             Ok(sign)
         } else {
-            Err(format!("`{sign}` is not a kind of reference"))
+            Err(format!("`{sign}` is not a sign of a reference; the signs are `<`, `>`, `-` and `<>`"))
         }
     }
 
     /// Reads `table.column`, `schema.table.column` or `table.(a, b)`.
-    fn side(&mut self) -> Result<Side, String> {
+    fn read_side(&mut self) -> Result<ReferenceSide, String> {
         let mut names = vec![self.next()?.text];
         let mut columns = Vec::new();
         while self.take(".") {
             if self.take("(") {
                 while !self.take(")") {
-                    columns.push(self.ident()?);
+                    columns.push(self.read_name()?);
                     self.take(",");
                 }
             } else {
@@ -63,45 +64,51 @@ impl Reader {
                 Some(table) => table.clone(),
                 None => ObjectName::new(table)?,
             },
-            [schema, table] => self.qualified(&SqlName::new(schema)?, &SqlName::new(table)?)?,
-            _ => return Err("a reference names a table and columns".into()),
+            [schema, table] => self.qualified_name(&SqlName::new(schema)?, &SqlName::new(table)?)?,
+            _ => {
+                return Err(
+                    "a side of a reference has the form `table.column`, `schema.table.column` or `table.(a, b)`".into(),
+                );
+            }
         };
-        Ok(Side { table, columns })
+        Ok(ReferenceSide { table, columns })
     }
 
-    pub(super) fn reference(&mut self) -> Result<(), String> {
+    /// Reads `ref name: left > right` or `ref name { left > right … }`.
+    pub(super) fn read_reference(&mut self) -> Result<(), String> {
         let line = self.peek().map_or(0, |token| token.line);
-        let name = if self.is("{") || self.is(":") { None } else { Some(self.ident()?) };
-        let block = self.take("{");
-        if !block {
+        let name = if self.next_is("{") || self.next_is(":") { None } else { Some(self.read_name()?) };
+        let has_block = self.take("{");
+        if !has_block {
             self.expect(":")?;
         }
         loop {
-            let one = self.side()?;
-            let sign = self.sign()?;
-            let other = self.side()?;
-            let settings = self.settings()?;
-            self.references.push(Reference { line, name: name.clone(), one, sign, other, settings });
-            if !block || self.take("}") {
+            let left = self.read_side()?;
+            let sign = self.read_sign()?;
+            let right = self.read_side()?;
+            let settings = self.read_settings()?;
+            self.references.push(Reference { line, name: name.clone(), left, sign, right, settings });
+            if !has_block || self.take("}") {
                 return Ok(());
             }
         }
     }
 
-    /// Gives types the upper case of the enumerations that they name: DBML keeps the case of a type, SQL does not.
+    /// Corrects the case of columns' types that name an enumeration: DBML keeps the case of a name, but [`TypeName`]
+    /// makes it lower case, as SQL does.
     fn restore_case(&mut self) {
-        let names: Vec<&ObjectName> = self.schema.types.keys().collect();
+        let type_names: Vec<&ObjectName> = self.schema.types.keys().collect();
         for column in self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut()) {
             let Some(object) = column.kind.object() else { continue };
-            let same = |name: &&&ObjectName| name.as_str().eq_ignore_ascii_case(object.as_str());
-            if let (false, Some(name)) = (names.contains(&&object), names.iter().find(same)) {
+            let equals_without_case = |name: &&&ObjectName| name.as_str().eq_ignore_ascii_case(object.as_str());
+            if let (false, Some(name)) = (type_names.contains(&&object), type_names.iter().find(equals_without_case)) {
                 column.kind = column.kind.with_object(name);
             }
         }
     }
 
-    /// Adds the foreign keys of all references.
-    pub(super) fn link(&mut self) {
+    /// Adds the foreign keys of all references. Runs after the last element, when all tables are known.
+    pub(super) fn add_foreign_keys(&mut self) {
         self.restore_case();
         for name in self.schema.tables.keys().cloned().collect::<Vec<_>>() {
             // Columns of a primary key are never NULL.
@@ -109,38 +116,39 @@ impl Reader {
             for column in table.primary_key.clone() {
                 table.columns.entry(column).and_modify(|column| column.nullable = false);
             }
-            let key = (default_key_name(&name), table.primary_key.clone());
-            table.uniques.retain(|unique, definition| *unique != key.0 && definition.columns != key.1);
+            // Leave out a unique constraint that repeats the primary key or would have its name.
+            let (key_name, key_columns) = (default_key_name(&name), table.primary_key.clone());
+            table.uniques.retain(|name, unique| *name != key_name && unique.columns != key_columns);
         }
         for reference in std::mem::take(&mut self.references) {
             let line = reference.line;
-            if let Err(what) = self.foreign_key(reference) {
+            if let Err(what) = self.add_foreign_key(reference) {
                 self.problems.push(ImportFinding { line, column: 1, what });
             }
         }
     }
 
-    fn foreign_key(&mut self, reference: Reference) -> Result<(), String> {
-        let Reference { name, one, sign, other, settings, .. } = reference;
+    fn add_foreign_key(&mut self, reference: Reference) -> Result<(), String> {
+        let Reference { name, left, sign, right, settings, .. } = reference;
         // The foreign key belongs to the "many" side, or to the second table of a one-to-one.
-        let (from, to) = match sign.as_str() {
-            ">" => (one, other),
-            "<" | "-" => (other, one),
+        let (referencing, referenced) = match sign.as_str() {
+            ">" => (left, right),
+            "<" | "-" => (right, left),
             _ => {
                 return Err(format!(
                     "{} <> {}: a many-to-many reference needs a table in between",
-                    one.table, other.table
+                    left.table, right.table
                 ));
             }
         };
-        let words: Vec<&str> = from.columns.iter().map(SqlName::as_str).collect();
-        let name = name.map_or_else(|| default_part_name(&from.table, &words, "fkey"), Ok)?;
+        let column_names: Vec<&str> = referencing.columns.iter().map(SqlName::as_str).collect();
+        let name = name.map_or_else(|| default_part_name(&referencing.table, &column_names, "fkey"), Ok)?;
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         for (setting, value) in &settings {
             let action = || {
                 let words: Vec<String> = value.iter().map(|token| token.text.to_ascii_lowercase()).collect();
                 serde_json::from_value(words.join("_").into())
-                    .map_err(|_| format!("`{}` is not an action", words.join(" ")))
+                    .map_err(|_| format!("`{}` is not an action of a foreign key", words.join(" ")))
             };
             match setting.as_str() {
                 "delete" => on_delete = action()?,
@@ -149,14 +157,14 @@ impl Reader {
                 other => return Err(format!("nself cannot represent the setting `{other}` of a reference")),
             }
         }
-        let Some(table) = self.schema.tables.get_mut(&from.table) else {
-            return Err(format!("there is no table `{}`", from.table));
+        let Some(table) = self.schema.tables.get_mut(&referencing.table) else {
+            return Err(format!("there is no table `{}`", referencing.table));
         };
-        let references = Target { table: to.table, columns: to.columns };
+        let references = Target { table: referenced.table, columns: referenced.columns };
         table.foreign_keys.insert(
             name,
             ForeignKey {
-                columns: from.columns,
+                columns: referencing.columns,
                 not_valid: false,
                 references,
                 on_delete,

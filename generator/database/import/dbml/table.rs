@@ -1,4 +1,4 @@
-//! Tables of DBML: columns, indexes, checks.
+//! Tables of DBML with their columns, indexes and checks.
 
 use super::reader::Reader;
 use super::tokens::{DbmlToken, DbmlTokenKind};
@@ -7,31 +7,32 @@ use crate::database::model::*;
 use crate::values::{Checked, Text};
 
 impl Reader {
-    pub(super) fn table(&mut self) -> Result<(), String> {
-        let name = self.object()?;
+    /// Reads a table: its name, alias and settings, and in braces its note, indexes, checks and columns.
+    pub(super) fn read_table(&mut self) -> Result<(), String> {
+        let name = self.read_object_name()?;
         if self.take("as") {
             let alias = self.next()?.text;
             self.aliases.insert(alias, name.clone());
         }
-        let mut table = Table { comment: self.note_of()?, ..Table::default() };
+        let mut table = Table { comment: self.read_header_note()?, ..Table::default() };
         self.expect("{")?;
         while !self.take("}") {
-            let next = self.tokens.get(self.at + 1).map(|token| token.text.clone()).unwrap_or_default();
-            if self.is("note") && [":", "{"].contains(&next.as_str()) {
+            let text_after_next = self.tokens.get(self.at + 1).map(|token| token.text.clone()).unwrap_or_default();
+            if self.next_is("note") && [":", "{"].contains(&text_after_next.as_str()) {
                 self.at += 1;
-                table.comment = Some(self.note()?);
-            } else if self.is("indexes") && next == "{" {
+                table.comment = Some(self.read_note()?);
+            } else if self.next_is("indexes") && text_after_next == "{" {
                 self.at += 2;
                 while !self.take("}") {
-                    self.index(&name, &mut table)?;
+                    self.read_index(&name, &mut table)?;
                 }
-            } else if self.is("checks") && next == "{" {
+            } else if self.next_is("checks") && text_after_next == "{" {
                 self.at += 2;
                 while !self.take("}") {
-                    self.check(&name, &mut table)?;
+                    self.read_check(&name, &mut table)?;
                 }
             } else {
-                self.column(&name, &mut table)?;
+                self.read_column(&name, &mut table)?;
             }
         }
         if self.schema.tables.insert(name.clone(), table).is_some() {
@@ -40,57 +41,61 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads settings and returns the note among them; the others only affect the drawing.
-    fn note_of(&mut self) -> Result<Option<Text>, String> {
-        let settings = self.settings()?;
+    /// Reads the settings of a table and returns its note; the other settings only affect the diagram.
+    fn read_header_note(&mut self) -> Result<Option<Text>, String> {
+        let settings = self.read_settings()?;
         let note = settings.iter().find(|(name, _)| name == "note");
         note.map(|(_, value)| single("note", value).and_then(|token| Text::new(&token.text))).transpose()
     }
 
-    fn kind(&mut self) -> Result<TypeName, String> {
+    /// Reads a type such as `integer`, `numeric(10, 2)`, `"my type"` or `audit.status[]`.
+    fn read_type(&mut self) -> Result<TypeName, String> {
         let first = self.next()?;
         let mut text = first.text.clone();
         let mut object = None;
         if self.take(".") {
-            let (schema, name) = (SqlName::new(&text), self.ident()?);
-            object = Some(self.qualified(&schema?, &name)?);
+            let (schema, name) = (SqlName::new(&text), self.read_name()?);
+            object = Some(self.qualified_name(&schema?, &name)?);
         }
-        if self.is("(") && !self.peek().is_some_and(|token| token.first) {
+        // A bracket that begins a line is not part of the type.
+        if self.next_is("(") && !self.peek().is_some_and(|token| token.first_of_line) {
             while !self.take(")") {
                 text += &self.next()?.text;
             }
             text += ")";
         }
         let mut array = String::new();
-        while self.is("[") && self.tokens.get(self.at + 1).is_some_and(|token| token.text == "]") {
+        while self.next_is("[") && self.tokens.get(self.at + 1).is_some_and(|token| token.text == "]") {
             self.at += 2;
             array = "[]".into();
         }
         let is_built_in = |text: &str| TypeName::new(text).is_ok_and(|kind| kind.is_built_in());
         let text = match object {
             Some(object) => object.spelled(),
+            // A name in double quotes keeps its case, unless it is a type of the server such as "timestamp with time
+            // zone".
             None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => spelled(&text),
             None => text,
         };
-        let starts_word = |word: &str| word.eq_ignore_ascii_case(&text);
-        let text = match () {
-            () if starts_word("serial") || starts_word("serial4") => "integer".to_owned(),
-            () if starts_word("bigserial") || starts_word("serial8") => "bigint".to_owned(),
-            () if starts_word("smallserial") || starts_word("serial2") => "smallint".to_owned(),
-            () if starts_word("datetime") => "timestamp".to_owned(),
-            () => text,
+        let text = match text.to_ascii_lowercase().as_str() {
+            "serial" | "serial4" => "integer".to_owned(),
+            "bigserial" | "serial8" => "bigint".to_owned(),
+            "smallserial" | "serial2" => "smallint".to_owned(),
+            "datetime" => "timestamp".to_owned(),
+            _ => text,
         };
         TypeName::new(&format!("{text}{array}")).map_err(|reason| format!("the type `{text}`: {reason}"))
     }
 
-    fn column(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
-        let name = self.ident()?;
+    /// Reads a column, such as `id integer [pk, increment]`.
+    fn read_column(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+        let name = self.read_name()?;
         let line = self.peek().map_or(0, |token| token.line);
-        let serial = self.peek().is_some_and(|token| token.text.to_ascii_lowercase().contains("serial"));
-        let kind = self.kind()?;
+        let is_serial = self.peek().is_some_and(|token| token.text.to_ascii_lowercase().contains("serial"));
+        let kind = self.read_type()?;
         let mut column =
-            Column { nullable: true, identity: serial.then_some(Identity::ByDefault), ..Column::of_type(kind) };
-        for (setting, value) in self.settings()? {
+            Column { nullable: true, identity: is_serial.then_some(Identity::ByDefault), ..Column::of_type(kind) };
+        for (setting, value) in self.read_settings()? {
             match setting.as_str() {
                 "pk" | "primary key" => {
                     table.primary_key.push(name.clone());
@@ -104,13 +109,13 @@ impl Reader {
                     table.uniques.insert(key, Unique { columns: vec![name.clone()], ..Unique::default() });
                 }
                 "note" => column.comment = Some(Text::new(&single("note", &value)?.text)?),
-                "default" => column.default = default(&value)?,
+                "default" => column.default = default_expression(&value)?,
                 "check" => {
                     let text = single("check", &value)?.text.clone();
                     let check = default_part_name(table_name, &[name.as_str()], "check")?;
                     table.checks.insert(check, Expression::new(&text)?.into());
                 }
-                "ref" => self.inline(line, table_name, &name, &value)?,
+                "ref" => self.read_inline_reference(line, table_name, &name, &value)?,
                 other => return Err(format!("nself cannot represent the setting `{other}` of {table_name}.{name}")),
             }
         }
@@ -123,9 +128,10 @@ impl Reader {
         Ok(())
     }
 
-    fn index(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+    /// Reads an index, such as `email [unique]` or `(country, city)`. With the setting `pk` it is the primary key.
+    fn read_index(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let mut columns = Vec::new();
-        let many = self.take("(");
+        let has_brackets = self.take("(");
         loop {
             let token = self.next()?;
             columns.push(match token.kind {
@@ -137,26 +143,27 @@ impl Reader {
                         SqlName::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))?;
                     IndexColumn { column: Some(name), ..IndexColumn::default() }
                 }
-                _ => return Err(format!("`{}` is not part of an index", token.text)),
+                _ => return Err(format!("`{}` is not a column or expression of an index", token.text)),
             });
-            if !many || self.take(")") {
+            if !has_brackets || self.take(")") {
                 break;
             }
             self.expect(",")?;
         }
-        let plain: Option<Vec<SqlName>> = columns.iter().map(|column| column.column.clone()).collect();
-        let words: Vec<&str> =
+        // `None` if one of the columns is an expression.
+        let plain_columns: Option<Vec<SqlName>> = columns.iter().map(|column| column.column.clone()).collect();
+        let name_parts: Vec<&str> =
             columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
-        let mut name = default_part_name(table_name, &words, "idx")?;
+        let mut name = default_part_name(table_name, &name_parts, "idx")?;
         let mut index = Index { columns: columns.clone(), ..Index::default() };
-        for (setting, value) in self.settings()? {
+        for (setting, value) in self.read_settings()? {
             let text = match value.as_slice() {
                 [] => String::new(),
                 // A setting without a value has its name as value.
                 _ if ["pk", "unique"].contains(&setting.as_str()) => String::new(),
                 _ => single(&setting, &value)?.text.clone(),
             };
-            match (setting.as_str(), &plain) {
+            match (setting.as_str(), &plain_columns) {
                 ("pk", Some(columns)) => {
                     table.primary_key.clone_from(columns);
                     return Ok(());
@@ -175,10 +182,11 @@ impl Reader {
         Ok(())
     }
 
-    fn check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+    /// Reads a check: an expression in backquotes, and settings.
+    fn read_check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let token = self.next()?;
         let mut name = default_part_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
-        for (setting, value) in self.settings()? {
+        for (setting, value) in self.read_settings()? {
             if setting == "name" {
                 name = SqlName::new(&single("name", &value)?.text)?;
             }
@@ -196,11 +204,13 @@ fn single<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, St
     }
 }
 
-fn default(value: &[DbmlToken]) -> Result<Option<Expression>, String> {
+/// Reads the value of the setting `default`; `None` for NULL.
+fn default_expression(value: &[DbmlToken]) -> Result<Option<Expression>, String> {
     let Some(first) = value.first() else { return Err("the default is missing".into()) };
     let text = match first.kind {
         DbmlTokenKind::Text => literal(&single("default", value)?.text),
         DbmlTokenKind::Expression => single("default", value)?.text.clone(),
+        // A number, perhaps with a sign, or a word such as `true`.
         _ => value.iter().map(|token| token.text.as_str()).collect(),
     };
     if text.eq_ignore_ascii_case("null") {

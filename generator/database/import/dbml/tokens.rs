@@ -8,33 +8,36 @@ pub struct DbmlToken {
     pub line: usize,
     pub kind: DbmlTokenKind,
     pub text: String,
-    /// Whether it is the first token of its line.
-    pub first: bool,
+    /// Whether the token is the first of its line.
+    pub first_of_line: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DbmlTokenKind {
+    /// A plain word or a number.
     Word,
-    /// In double quotes.
+    /// A name in double quotes.
     Name,
+    /// A text in single quotes, or in three on each side.
     Text,
+    /// An expression in backquotes.
     Expression,
     Symbol,
 }
 
-/// Splits a text into tokens; comments are left out.
+/// Splits a text into tokens, without comments.
 ///
 /// # Errors
 /// An unclosed quote or comment, with its line.
 pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
-    let mut scanner = Scanner { chars: text.chars().collect(), at: 0, line: 1, line_begins: true };
+    let mut scanner = Scanner { chars: text.chars().collect(), at: 0, line: 1, at_line_start: true };
     let mut tokens = Vec::new();
     scanner.skip_blanks()?;
     while let Some(c) = scanner.peek() {
-        let (line, first) = (scanner.line, scanner.line_begins);
-        let (kind, text) = scanner.token(c)?;
-        tokens.push(DbmlToken { line, kind, text, first });
-        scanner.line_begins = false;
+        let (line, first_of_line) = (scanner.line, scanner.at_line_start);
+        let (kind, text) = scanner.read_token(c)?;
+        tokens.push(DbmlToken { line, kind, text, first_of_line });
+        scanner.at_line_start = false;
         scanner.skip_blanks()?;
     }
     Ok(tokens)
@@ -46,7 +49,7 @@ struct Scanner {
     at: usize,
     line: usize,
     /// Whether the line has no token before the next character.
-    line_begins: bool,
+    at_line_start: bool,
 }
 
 impl Scanner {
@@ -54,21 +57,23 @@ impl Scanner {
         self.chars.get(self.at).copied()
     }
 
-    fn starts(&self, text: &str) -> bool {
+    /// Returns whether the next characters are this text.
+    fn next_is(&self, text: &str) -> bool {
         text.chars().enumerate().all(|(i, c)| self.chars.get(self.at + i) == Some(&c))
     }
 
+    /// Skips blanks and comments.
     fn skip_blanks(&mut self) -> Result<(), ImportFinding> {
         while let Some(c) = self.peek() {
             if c == '\n' {
-                (self.line, self.line_begins) = (self.line + 1, true);
+                (self.line, self.at_line_start) = (self.line + 1, true);
                 self.at += 1;
             } else if c.is_whitespace() || c == '\u{feff}' {
                 self.at += 1;
-            } else if self.starts("//") {
+            } else if self.next_is("//") {
                 self.take_while(|c| c != '\n');
-            } else if self.starts("/*") {
-                self.enclosed("comment", "/*", "*/", false)?;
+            } else if self.next_is("/*") {
+                self.read_enclosed("comment", "/*", "*/", false)?;
             } else {
                 break;
             }
@@ -77,14 +82,14 @@ impl Scanner {
     }
 
     /// Reads the token that begins with the next character.
-    fn token(&mut self, c: char) -> Result<(DbmlTokenKind, String), ImportFinding> {
+    fn read_token(&mut self, c: char) -> Result<(DbmlTokenKind, String), ImportFinding> {
         Ok(match c {
-            '\'' if self.starts("'''") => {
-                (DbmlTokenKind::Text, without_indentation(&self.enclosed("text", "'''", "'''", true)?))
+            '\'' if self.next_is("'''") => {
+                (DbmlTokenKind::Text, without_indentation(&self.read_enclosed("text", "'''", "'''", true)?))
             }
-            '\'' => (DbmlTokenKind::Text, self.enclosed("text", "'", "'", true)?),
-            '"' => (DbmlTokenKind::Name, self.enclosed("name", "\"", "\"", true)?),
-            '`' => (DbmlTokenKind::Expression, self.enclosed("expression", "`", "`", false)?),
+            '\'' => (DbmlTokenKind::Text, self.read_enclosed("text", "'", "'", true)?),
+            '"' => (DbmlTokenKind::Name, self.read_enclosed("name", "\"", "\"", true)?),
+            '`' => (DbmlTokenKind::Expression, self.read_enclosed("expression", "`", "`", false)?),
             _ if c.is_alphanumeric() || c == '_' || c == '#' => {
                 self.at += 1;
                 let rest = self.take_while(|c| c.is_alphanumeric() || c == '_');
@@ -97,20 +102,21 @@ impl Scanner {
         })
     }
 
-    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> String {
+    fn take_while(&mut self, accepts: impl Fn(char) -> bool) -> String {
         let start = self.at;
-        while self.peek().is_some_and(&belongs) {
+        while self.peek().is_some_and(&accepts) {
             self.at += 1;
         }
         self.chars[start..self.at].iter().collect()
     }
 
-    /// Reads the text between two delimiters. With `escapes`, a backslash escapes a character.
-    fn enclosed(&mut self, what: &str, start: &str, end: &str, escapes: bool) -> Result<String, ImportFinding> {
+    /// Reads the text between two delimiters. With `escapes`, a backslash escapes the next character, and a backslash
+    /// at the end of a line joins the line with the next.
+    fn read_enclosed(&mut self, what: &str, start: &str, end: &str, escapes: bool) -> Result<String, ImportFinding> {
         let line = self.line;
         self.at += start.chars().count();
         let mut text = String::new();
-        while !self.starts(end) {
+        while !self.next_is(end) {
             let Some(c) = self.next() else {
                 return Err(ImportFinding { line, column: 1, what: format!("the {what} is not closed") });
             };
@@ -126,7 +132,7 @@ impl Scanner {
         Ok(text)
     }
 
-    /// Takes the next character, and counts lines.
+    /// Takes the next character and counts the lines.
     fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += 1;
@@ -138,10 +144,13 @@ impl Scanner {
 /// Removes the indentation that all lines of a text have in common.
 fn without_indentation(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    let least =
+    let common_indentation =
         lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).min();
-    let cut = lines.iter().map(|line| line.get(least.unwrap_or_default()..).unwrap_or_default()).collect::<Vec<_>>();
-    cut.join("\n").trim_matches('\n').to_owned()
+    let stripped = lines
+        .iter()
+        .map(|line| line.get(common_indentation.unwrap_or_default()..).unwrap_or_default())
+        .collect::<Vec<_>>();
+    stripped.join("\n").trim_matches('\n').to_owned()
 }
 
 #[cfg(test)]
@@ -152,7 +161,7 @@ mod tests {
     fn tokens_have_their_lines() {
         let text = "a /* b\n*/ \"c\\\"d\" // e\n'''\n  f\n  g\n''' `h`\ni.j";
         let tokens: Vec<(usize, String, bool)> =
-            tokens(text).unwrap().into_iter().map(|token| (token.line, token.text, token.first)).collect();
+            tokens(text).unwrap().into_iter().map(|token| (token.line, token.text, token.first_of_line)).collect();
         let expected = [
             (1, "a", true),
             (2, "c\"d", false),
@@ -162,7 +171,7 @@ mod tests {
             (7, ".", false),
             (7, "j", false),
         ];
-        assert_eq!(tokens, expected.map(|(line, text, first)| (line, text.to_owned(), first)));
+        assert_eq!(tokens, expected.map(|(line, text, first_of_line)| (line, text.to_owned(), first_of_line)));
     }
 
     #[test]

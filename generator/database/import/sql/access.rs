@@ -1,5 +1,5 @@
-//! Owners and grants. Grants are resolved after the whole file has been read: grants to the owner have no effect, and
-//! owners are known only then.
+//! Owners and grants. Grants are resolved after the whole file has been read: a grant to the owner is ignored, and a
+//! later statement may name the owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,13 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::{Grant, GrantObject, Reader};
 use super::service_rights::Target;
 use super::tree::{
-    Parsed, Parts, Unsupported, clause, ident, idents, object, role, start, summary, tokens, type_name, unsupported,
+    Parsed, Parts, Unsupported, ident, idents, leading_keywords, object_name, role, start_offset, summary, tokens,
+    type_name, unsupported,
 };
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// Reads the names of roles; `public` is everyone.
+/// Reads the names of roles. `public` means all roles.
 pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
     let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(role).collect();
@@ -21,70 +22,70 @@ pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     all
 }
 
-/// Privileges by their names in SQL.
+/// The privileges of a GRANT or REVOKE, by their names in SQL, in lower case.
 #[derive(Default)]
 pub struct PrivilegeList {
-    /// Privileges on whole objects; `None` for ALL.
-    pub whole: Option<BTreeSet<String>>,
-    /// Privileges on columns of a table, by column.
-    pub of_columns: BTreeMap<SqlName, BTreeSet<String>>,
+    /// Privileges on the objects; `None` for ALL.
+    pub on_objects: Option<BTreeSet<String>>,
+    /// Privileges on single columns of the tables.
+    pub on_columns: BTreeMap<SqlName, BTreeSet<String>>,
 }
 
 /// Reads the names of privileges.
-pub fn privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
+pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     use SyntaxKind::*;
-    let mut all = PrivilegeList::default();
+    let mut privileges = PrivilegeList::default();
     if let Some(words) = parts.take_node(ALL_PRIVILEGES) {
         if Parts::of(&words).take_node(COLUMN_REF_LIST).is_some() {
             return unsupported(&words, "nself cannot represent ALL on columns; name the privileges");
         }
-        return Ok(all);
+        return Ok(privileges);
     }
     let mut list = Parts::of(&parts.require(REVOKE_COMMAND_LIST)?);
-    let mut whole = BTreeSet::new();
-    for one in list.take_all(REVOKE_COMMAND) {
-        let columns = Parts::of(&one).take_node(COLUMN_REF_LIST);
-        let words = tokens(&one).take_while(|token| token.text() != "(");
-        let word: Vec<String> = words.map(|token| token.text().to_ascii_lowercase()).collect();
-        let word = word.join(" ");
+    let mut on_objects = BTreeSet::new();
+    for item in list.take_all(REVOKE_COMMAND) {
+        let columns = Parts::of(&item).take_node(COLUMN_REF_LIST);
+        let words = tokens(&item).take_while(|token| token.text() != "(");
+        let words: Vec<String> = words.map(|token| token.text().to_ascii_lowercase()).collect();
+        let privilege = words.join(" ");
         let Some(columns) = columns else {
-            whole.insert(word);
+            on_objects.insert(privilege);
             continue;
         };
         for column in idents(&columns, COLUMN_NAME_REF)? {
-            all.of_columns.entry(column).or_default().insert(word.clone());
+            privileges.on_columns.entry(column).or_default().insert(privilege.clone());
         }
     }
     list.expect_only(",")?;
-    all.whole = Some(whole);
-    Ok(all)
+    privileges.on_objects = Some(on_objects);
+    Ok(privileges)
 }
 
 /// Reads the name of a function and its argument types, if they are given.
 pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
-    let name = object(&parts.take_any()?)?;
+    let name = object_name(&parts.take_any()?)?;
     let Some(list) = parts.take_node(PARAM_LIST) else { return Ok((name, None)) };
-    let mut kinds = Vec::new();
+    let mut argument_types = Vec::new();
     for param in Parts::of(&list).take_all(PARAM) {
         let mut param = Parts::of(&param);
         param.take_node(PARAM_IN);
         param.take_node(PARAM_NAME);
-        kinds.push(type_name(&param.take_any()?)?);
+        argument_types.push(type_name(&param.take_any()?)?);
         param.expect_only("")?;
     }
     parts.expect_only("")?;
-    Ok((name, Some(kinds)))
+    Ok((name, Some(argument_types)))
 }
 
 impl Reader {
-    /// Reads `OWNER TO` among the parts of a statement.
-    pub(super) fn owner(&mut self, parts: &mut Parts) -> Parsed<()> {
+    /// Takes `OWNER TO` from the parts of a statement, if it is there.
+    pub(super) fn take_owner(&mut self, parts: &mut Parts) -> Parsed<()> {
         let Some(clause) = parts.take_node(SyntaxKind::OWNER_TO) else { return Ok(()) };
         let mut owner = Parts::of(&clause);
         let role = role(&owner.require(SyntaxKind::ROLE_REF)?)?;
-        self.owners.entry(role.to_string()).or_insert_with(|| start(&clause));
+        self.owners.entry(role.to_string()).or_insert_with(|| start_offset(&clause));
         owner.expect_only("OWNER TO")
     }
 
@@ -92,44 +93,54 @@ impl Reader {
     pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         self.object_in_messages = summary(node);
-        self.owner(&mut parts)?;
+        self.take_owner(&mut parts)?;
+        // The name of the object is not needed: all objects must have the same owner.
         parts.take_any()?;
         parts.expect_only("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
     }
 
+    /// Reads GRANT or REVOKE.
     pub(super) fn grant(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
-        let gives = node.kind() == GRANT;
+        let is_grant = node.kind() == GRANT;
         let mut parts = Parts::of(node);
         let Some(on) = parts.take_node(ON_PRIVILEGE_OBJECTS_CLAUSE) else {
             return unsupported(node, "nself cannot represent membership in roles");
         };
-        self.object_in_messages = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, summary(&on));
-        let with_option = option(&mut parts)?;
-        let PrivilegeList { whole: privileges, of_columns } = privileges(&mut parts)?;
+        self.object_in_messages = format!("{} {}", if is_grant { "GRANT" } else { "REVOKE" }, summary(&on));
+        let with_grant_option = take_grant_option(&mut parts)?;
+        let PrivilegeList { on_objects: privileges, on_columns } = take_privileges(&mut parts)?;
         let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
-        parts.expect_only(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
-        for object in self.objects(&on)? {
+        parts.expect_only(if is_grant { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
+        for object in self.grant_objects(&on)? {
             if let GrantObject::Relation(name) = &object {
-                for (column, privileges) in &of_columns {
+                for (column, privileges) in &on_columns {
                     let object = GrantObject::Column(name.clone(), column.clone());
                     let (privileges, roles) = (Some(privileges.clone()), roles.clone());
-                    self.grants.push(Grant { at: start(node), gives, with_option, object, privileges, roles });
+                    self.grants.push(Grant {
+                        at: start_offset(node),
+                        is_grant,
+                        with_grant_option,
+                        object,
+                        privileges,
+                        roles,
+                    });
                 }
             }
-            if privileges.as_ref().is_some_and(BTreeSet::is_empty) {
+            let only_on_columns = privileges.as_ref().is_some_and(BTreeSet::is_empty);
+            if only_on_columns {
                 continue;
             }
-            if let (GrantObject::Relation(name), None, true) = (&object, &privileges, gives) {
+            if let (GrantObject::Relation(name), None, true) = (&object, &privileges, is_grant) {
                 let what = format!(
                     "ALL on {name} is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions"
                 );
-                self.notes.push(Unsupported { at: start(node), what });
+                self.notes.push(Unsupported { at: start_offset(node), what });
             }
             self.grants.push(Grant {
-                at: start(node),
-                gives,
-                with_option,
+                at: start_offset(node),
+                is_grant,
+                with_grant_option,
                 object,
                 privileges: privileges.clone(),
                 roles: roles.clone(),
@@ -138,54 +149,60 @@ impl Reader {
         Ok(())
     }
 
-    fn objects(&self, on: &SyntaxNode) -> Parsed<Vec<GrantObject>> {
+    /// Reads the objects after ON.
+    fn grant_objects(&self, on: &SyntaxNode) -> Parsed<Vec<GrantObject>> {
         use SyntaxKind::*;
         let target = Parts::of(on).take_any()?;
         let mut parts = Parts::of(&target);
-        let mut all = Vec::new();
+        let mut objects = Vec::new();
         match target.kind() {
             PRIVILEGE_DEFAULT | PRIVILEGE_TABLE => {
                 for name in parts.take_all(RELATION_NAME_REF) {
-                    all.push(GrantObject::Relation(object(&name)?));
+                    objects.push(GrantObject::Relation(object_name(&name)?));
                 }
             }
             PRIVILEGE_SEQUENCE => {
                 for name in parts.take_all(SEQUENCE_REF) {
-                    all.push(GrantObject::Sequence(object(&name)?));
+                    objects.push(GrantObject::Sequence(object_name(&name)?));
                 }
             }
             PRIVILEGE_FUNCTION | PRIVILEGE_PROCEDURE | PRIVILEGE_ROUTINE => {
                 for name in Parts::of(&parts.take_any()?).take_rest() {
-                    all.push(GrantObject::Function(signature(&name)?.0));
+                    objects.push(GrantObject::Function(signature(&name)?.0));
                 }
             }
             PRIVILEGE_SCHEMA => {
                 for name in parts.take_all(SCHEMA_REF) {
-                    all.push(GrantObject::Schema(ident(&name)?));
+                    objects.push(GrantObject::Schema(ident(&name)?));
                 }
             }
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
+                let is_in_schemas = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
                 let relations = self.schema.tables.keys().chain(self.schema.views.keys());
-                all.extend(relations.filter(inside).cloned().map(GrantObject::Relation));
+                objects.extend(relations.filter(is_in_schemas).cloned().map(GrantObject::Relation));
             }
             PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let numbered = |table: &Table| table.columns.values().any(|column| column.identity.is_some());
-                if self.schema.tables.iter().any(|(name, table)| inside(&name) && numbered(table)) {
+                let is_in_schemas = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
+                let has_identity = |table: &Table| table.columns.values().any(|column| column.identity.is_some());
+                if self.schema.tables.iter().any(|(name, table)| is_in_schemas(&name) && has_identity(table)) {
                     return unsupported(
                         &target,
                         "nself cannot represent privileges on the sequences of identity columns",
                     );
                 }
-                all.extend(self.schema.sequences.keys().filter(inside).cloned().map(GrantObject::Sequence));
+                objects.extend(self.schema.sequences.keys().filter(is_in_schemas).cloned().map(GrantObject::Sequence));
             }
-            _ => return unsupported(&target, format!("nself cannot represent privileges on `{}`", clause(&target))),
+            _ => {
+                return unsupported(
+                    &target,
+                    format!("nself cannot represent privileges on `{}`", leading_keywords(&target)),
+                );
+            }
         }
         parts.expect_only("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
-        Ok(all)
+        Ok(objects)
     }
 
     /// Resolves owners and grants.
@@ -197,9 +214,9 @@ impl Reader {
                 at: *at,
                 what: format!("the owner `{owner}` is left out: everything belongs to the owner of the database"),
             }),
-            several => {
-                let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
-                for (_, at) in &several[1..] {
+            conflicting => {
+                let names: Vec<&str> = conflicting.iter().map(|(name, _)| name.as_str()).collect();
+                for (_, at) in &conflicting[1..] {
                     let what = format!(
                         "objects belong to several roles: {}; a database can have only one owner",
                         names.join(", ")
@@ -213,24 +230,24 @@ impl Reader {
             grant.roles.retain(|role| Some(role.as_str()) != owner);
             for role in grant.roles.clone() {
                 let Some(grant) = self.without_service_rights(&grant, &role) else { continue };
-                if let Err(what) = self.give(&grant, &role) {
+                if let Err(what) = self.apply_grant(&grant, &role) {
                     self.problems.push(Unsupported { at: grant.at, what });
                 }
             }
         }
         self.resolve_default_privileges(owner);
         if let Some(at) = self.public_revoked_at {
-            let what = "the schema public: nself cannot represent that not everyone may use it".into();
+            let what = "the schema public: nself cannot represent that PUBLIC may not use it".into();
             self.problems.push(Unsupported { at, what });
         }
         for (name, function) in &mut self.schema.functions {
-            let open = !self.revoked_functions.contains(name);
-            if open && !function.is_for_everyone() {
+            let public_may_execute = !self.revoked_functions.contains(name);
+            if public_may_execute && !function.is_for_everyone() {
                 // A definition with grants on a function revokes the default right of PUBLIC, so the right must be
                 // granted explicitly.
-                let everyone = SqlIdent::wrap(PUBLIC_ROLE.into());
-                function.grants.entry(everyone).or_default().insert(FunctionPrivilege::Execute);
-            } else if !open && function.is_for_everyone() {
+                let public = SqlIdent::wrap(PUBLIC_ROLE.into());
+                function.grants.entry(public).or_default().insert(FunctionPrivilege::Execute);
+            } else if !public_may_execute && function.is_for_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
                 let what = format!("the function {name}: nself cannot represent that only its owner may call it");
                 self.problems.push(Unsupported { at, what });
@@ -240,26 +257,28 @@ impl Reader {
 
     /// Returns a grant without the privileges that follow from a service's access; `None` if none remain.
     fn without_service_rights(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
-        let mut rest = grant.clone();
+        let mut remaining = grant.clone();
         let target = match &grant.object {
             GrantObject::Relation(name) if self.schema.sequences.contains_key(name) => Target::Sequences,
             GrantObject::Relation(_) => Target::Tables,
             GrantObject::Sequence(_) => Target::Sequences,
             GrantObject::Schema(_) => Target::Schemas,
-            GrantObject::Function(_) | GrantObject::Column(..) => return Some(rest),
+            GrantObject::Function(_) | GrantObject::Column(..) => return Some(remaining),
         };
-        if let (true, false, Some(privileges)) = (grant.gives, grant.with_option, &mut rest.privileges) {
-            privileges.retain(|privilege| !self.service_rights.holds(target, role, privilege));
+        let is_plain_grant = grant.is_grant && !grant.with_grant_option;
+        if let (true, Some(privileges)) = (is_plain_grant, &mut remaining.privileges) {
+            privileges.retain(|privilege| !self.service_rights.contains(target, role, privilege));
             if privileges.is_empty() {
                 return None;
             }
         }
-        Some(rest)
+        Some(remaining)
     }
 
-    /// Applies a grant to the schema.
-    fn give(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let missing = |name: &ObjectName| format!("there is no object `{name}` for this privilege");
+    /// Applies a GRANT or REVOKE for a role to the schema.
+    fn apply_grant(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
+        let not_found =
+            |name: &ObjectName| format!("there is no object `{name}` of the kind that GRANT or REVOKE names");
         match &grant.object {
             GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {
@@ -269,7 +288,7 @@ impl Reader {
                 } else if let Some(sequence) = self.schema.sequences.get_mut(name) {
                     grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
                 } else {
-                    Err(missing(name))
+                    Err(not_found(name))
                 }
             }
             GrantObject::Column(name, column) => {
@@ -278,18 +297,18 @@ impl Reader {
                 }
                 let inherited = self.schema.columns_of(name).remove(column);
                 let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
-                let table = self.schema.tables.get_mut(name).ok_or_else(|| missing(name))?;
+                let table = self.schema.tables.get_mut(name).ok_or_else(|| not_found(name))?;
                 let column = table.columns.entry(column.clone()).or_insert(inherited);
                 grant.apply(&mut column.grants, &mut column.grant_options, role)
             }
             GrantObject::Sequence(name) => {
-                let sequence = self.schema.sequences.get_mut(name).ok_or_else(|| missing(name))?;
+                let sequence = self.schema.sequences.get_mut(name).ok_or_else(|| not_found(name))?;
                 grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
             }
             GrantObject::Function(name) => {
-                let function = self.schema.functions.get_mut(name).ok_or_else(|| missing(name))?;
+                let function = self.schema.functions.get_mut(name).ok_or_else(|| not_found(name))?;
                 if role.as_str() == PUBLIC_ROLE {
-                    if grant.gives {
+                    if grant.is_grant {
                         self.revoked_functions.remove(name);
                     } else {
                         self.revoked_functions.insert(name.clone());
@@ -299,13 +318,13 @@ impl Reader {
                 grant.apply(&mut function.grants, &mut function.grant_options, role)
             }
             GrantObject::Schema(name) => {
-                // Everyone may use `public` by default.
-                let everyone = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
-                let usage = grant.privileges.as_ref().is_none_or(|all| all.contains("usage"));
-                if everyone && usage {
-                    self.public_revoked_at = (!grant.gives).then_some(grant.at);
+                // By default, PUBLIC may use the schema `public`.
+                let concerns_default = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
+                let includes_usage = grant.privileges.as_ref().is_none_or(|names| names.contains("usage"));
+                if concerns_default && includes_usage {
+                    self.public_revoked_at = (!grant.is_grant).then_some(grant.at);
                 }
-                if everyone && !grant.gives && !self.schema.schemas.contains_key(name) {
+                if concerns_default && !grant.is_grant && !self.schema.schemas.contains_key(name) {
                     return Ok(());
                 }
                 let namespace = self.schema.schemas.entry(name.clone()).or_default();
@@ -316,7 +335,8 @@ impl Reader {
 }
 
 impl Grant {
-    /// Changes the privileges of a role, and those that it may grant to others.
+    /// Changes the privileges of a role (`grants`), and those that it may grant to others (`options`). REVOKE GRANT
+    /// OPTION FOR changes only the latter.
     fn apply<P: Privilege>(
         &self,
         grants: &mut Grants<P>,
@@ -324,18 +344,18 @@ impl Grant {
         role: &SqlIdent,
     ) -> Result<(), String> {
         let privileges = self.privileges.as_ref();
-        if self.gives || !self.with_option {
-            change(grants, role, privileges, self.gives)?;
+        if self.is_grant || !self.with_grant_option {
+            change_privileges(grants, role, privileges, self.is_grant)?;
         }
-        if !self.gives || self.with_option {
-            change(options, role, privileges, self.gives)?;
+        if !self.is_grant || self.with_grant_option {
+            change_privileges(options, role, privileges, self.is_grant)?;
         }
         Ok(())
     }
 }
 
-/// Takes WITH GRANT OPTION or GRANT OPTION FOR; returns whether there is one.
-fn option(parts: &mut Parts) -> Parsed<bool> {
+/// Takes WITH GRANT OPTION or GRANT OPTION FOR; returns whether one of them is there.
+fn take_grant_option(parts: &mut Parts) -> Parsed<bool> {
     use SyntaxKind::*;
     if let Some(clause) = parts.take_node(GRANT_WITH_CLAUSE) {
         let mut clause = Parts::of(&clause);
@@ -347,27 +367,27 @@ fn option(parts: &mut Parts) -> Parsed<bool> {
 }
 
 /// Grants privileges to a role, or revokes them.
-pub fn change<P: Privilege + 'static>(
+pub fn change_privileges<P: Privilege + 'static>(
     grants: &mut Grants<P>,
     role: &SqlIdent,
     privileges: Option<&BTreeSet<String>>,
-    gives: bool,
+    is_grant: bool,
 ) -> Result<(), String> {
-    let named: BTreeSet<P> = match privileges {
+    let changed: BTreeSet<P> = match privileges {
         None => P::ALL.iter().copied().collect(),
         Some(words) => {
             let privilege = |word: &String| {
-                let named = P::ALL.iter().copied().find(|privilege| privilege.sql().eq_ignore_ascii_case(word));
-                named.ok_or_else(|| format!("nself cannot represent the privilege `{word}`"))
+                let found = P::ALL.iter().copied().find(|privilege| privilege.sql().eq_ignore_ascii_case(word));
+                found.ok_or_else(|| format!("nself cannot represent the privilege `{word}`"))
             };
             words.iter().map(privilege).collect::<Result<_, _>>()?
         }
     };
     let privileges_of_role = grants.entry(role.clone()).or_default();
-    if gives {
-        privileges_of_role.extend(named);
+    if is_grant {
+        privileges_of_role.extend(changed);
     } else {
-        privileges_of_role.retain(|privilege| !named.contains(privilege));
+        privileges_of_role.retain(|privilege| !changed.contains(privilege));
     }
     if privileges_of_role.is_empty() {
         grants.remove(role);

@@ -1,42 +1,45 @@
-//! `ALTER TABLE` and `ALTER INDEX`. pg_dump writes everything that needs another table in this form.
+//! `ALTER TABLE` and `ALTER INDEX`. pg_dump writes each part of a table that refers to a different object in this form,
+//! such as foreign keys.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{AttachedTable, Reader};
-use super::tree::{Parsed, Parts, clause, ident, object, path, start, unsupported};
+use super::tree::{Parsed, Parts, ident, leading_keywords, object_name, path, start_offset, unsupported};
 use super::{column, constraint, partition, storage};
 use crate::database::model::*;
 
 impl Reader {
+    /// Reads ALTER TABLE. Each of its actions is read on its own, so that all problems are reported.
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         parts.take_node(IF_EXISTS);
         let on = parts.require(TABLE_RELATION_NAME)?;
-        let name = object(&on)?;
+        let name = object_name(&on)?;
         self.object_in_messages = format!("the table {name}");
         // pg_dump writes the owner of a view as `ALTER TABLE`, too.
-        self.owner(&mut parts)?;
+        self.take_owner(&mut parts)?;
         for action in parts.take_rest() {
-            let result = self.action(&name, &action);
+            let result = self.alter_table_action(&name, &action);
             self.record_error(result);
         }
         parts.expect_only("ALTER TABLE , ;")
     }
 
-    fn action(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+    /// Reads one action of ALTER TABLE, such as ADD CONSTRAINT.
+    fn alter_table_action(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         match node.kind() {
             ADD_CONSTRAINT => {
                 let constraint = parts.take_any()?;
                 parts.expect_only("ADD")?;
-                self.constraint(name, &constraint, None)
+                self.add_constraint(name, &constraint, None)
             }
             ADD_COLUMN => {
                 let mut column = Parts::of(node);
                 column.take_node(IF_NOT_EXISTS);
-                self.column(name, column)?.expect_only("ADD COLUMN")
+                self.add_column(name, column)?.expect_only("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
             VALIDATE_CONSTRAINT => {
@@ -52,10 +55,10 @@ impl Reader {
             }
             SET_OPTIONS | RESET_OPTIONS => storage::change_parameters(&mut self.table(name, node)?.storage, node),
             ENABLE_RLS | DISABLE_RLS | FORCE_RLS | NO_FORCE_RLS => {
-                let security = &mut self.table(name, node)?.row_security;
-                *security = match node.kind() {
-                    ENABLE_RLS | DISABLE_RLS => RowSecurity::new(node.kind() == ENABLE_RLS, security.is_forced()),
-                    _ => RowSecurity::new(security.is_on(), node.kind() == FORCE_RLS),
+                let row_security = &mut self.table(name, node)?.row_security;
+                *row_security = match node.kind() {
+                    ENABLE_RLS | DISABLE_RLS => RowSecurity::new(node.kind() == ENABLE_RLS, row_security.is_forced()),
+                    _ => RowSecurity::new(row_security.is_on(), node.kind() == FORCE_RLS),
                 };
                 Ok(())
             }
@@ -70,67 +73,86 @@ impl Reader {
                 Ok(())
             }
             ATTACH_PARTITION => {
-                let part = object(&parts.require(TABLE_NAME_REF)?)?;
-                let bound = partition::bound(&mut parts)?;
+                let partition = object_name(&parts.require(TABLE_NAME_REF)?)?;
+                let bound = partition::take_bound(&mut parts)?;
                 parts.expect_only("ATTACH PARTITION")?;
-                self.attached_tables.push(AttachedTable { at: start(node), whole: name.clone(), part, bound });
+                self.attached_tables.push(AttachedTable {
+                    at: start_offset(node),
+                    partitioned: name.clone(),
+                    partition,
+                    bound,
+                });
                 Ok(())
             }
-            _ => unsupported(node, format!("nself cannot represent `{}`", clause(node))),
+            _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
         }
     }
 
+    /// Reads ALTER COLUMN of ALTER TABLE.
     fn alter_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let name = ident(&parts.require(COLUMN_NAME_REF)?)?;
-        let column = self.column_of(table, &name, node)?;
+        let column = self.column_mut(table, &name, node)?;
         let action = parts.take_any()?;
-        let mut inner = Parts::of(&action);
+        let mut action_parts = Parts::of(&action);
         match action.kind() {
-            SET_DEFAULT => column.default = Some(constraint::default(&action)?),
+            SET_DEFAULT => column.default = Some(constraint::default_expression(&action)?),
             SET_NOT_NULL => column.nullable = false,
             DROP_DEFAULT => column.default = None,
             DROP_NOT_NULL => column.nullable = true,
-            SET_STATISTICS => column.statistics = storage::statistics(&action)?,
+            SET_STATISTICS => column.statistics = storage::read_statistics(&action)?,
             ADD_GENERATED => {
-                let sequence = column::identity(column, &mut inner)?;
+                let name_option = column::read_identity(column, &mut action_parts)?;
                 column.nullable = false;
-                inner.expect_only("ADD GENERATED AS IDENTITY")?;
-                self.sequence_name(table, &name, sequence);
+                action_parts.expect_only("ADD GENERATED AS IDENTITY")?;
+                self.note_sequence_name(table, &name, name_option);
             }
             _ => {
-                return unsupported(&action, format!("nself cannot represent `{}` of {table}.{name}", clause(&action)));
+                return unsupported(
+                    &action,
+                    format!("nself cannot represent `{}` of {table}.{name}", leading_keywords(&action)),
+                );
             }
         }
         parts.expect_only("ALTER COLUMN")
     }
 
+    /// Reads ALTER INDEX.
     pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         parts.take_node(IF_EXISTS);
         let reference = parts.require(INDEX_REF)?;
-        let whole = path(&reference);
-        self.object_in_messages = format!("the index {}", whole.join("."));
+        let names = path(&reference);
+        self.object_in_messages = format!("the index {}", names.join("."));
         let action = parts.take_any()?;
         match action.kind() {
             ATTACH_INDEX_PARTITION => {}
             SET_OPTIONS | RESET_OPTIONS => {
-                storage::change_parameters(&mut self.index(&object(&reference)?, &reference)?.storage, &action)?;
+                storage::change_parameters(&mut self.index(&object_name(&reference)?, &reference)?.storage, &action)?;
                 return parts.expect_only("ALTER INDEX ;");
             }
             ALTER_SET_STATISTICS => {
-                storage::index_statistics(self.index(&object(&reference)?, &reference)?, &action)?;
+                storage::read_index_statistics(self.index(&object_name(&reference)?, &reference)?, &action)?;
                 return parts.expect_only("ALTER INDEX ;");
             }
-            _ => return unsupported(&action, format!("nself cannot represent `{}` of an index", clause(&action))),
+            _ => {
+                return unsupported(
+                    &action,
+                    format!("nself cannot represent `{}` of an index", leading_keywords(&action)),
+                );
+            }
         }
         let mut attach = Parts::of(&action);
-        let part = path(&attach.require(INDEX_REF)?);
+        let attached_names = path(&attach.require(INDEX_REF)?);
         attach.expect_only("ATTACH PARTITION")?;
-        let last = |names: Vec<String>| names.last().cloned().unwrap_or_default();
-        self.attached_indexes.push((start(node), last(whole), last(part)));
+        let name_without_schema = |names: Vec<String>| names.last().cloned().unwrap_or_default();
+        self.attached_indexes.push((
+            start_offset(node),
+            name_without_schema(names),
+            name_without_schema(attached_names),
+        ));
         parts.expect_only("ALTER INDEX ;")
     }
 }

@@ -1,23 +1,25 @@
-//! Work that needs the whole file: completes foreign keys, row security, grants and partitions, and checks them.
+//! Work that needs the whole file: completes and checks foreign keys, grants and partitions.
 
 use super::reader::Reader;
 use super::tree::Unsupported;
 
 impl Reader {
+    /// Resolves foreign keys without columns, grants and attached partitions.
     pub(super) fn resolve_at_end(&mut self) {
         // Problems that are found here belong to no statement.
         self.object_in_messages.clear();
         for (at, table, name) in std::mem::take(&mut self.keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
             let Some(target) = key.map(|key| key.references.table.clone()) else { continue };
-            let columns = self.schema.tables.get(&target).map(|target| target.primary_key.clone()).unwrap_or_default();
-            if columns.is_empty() {
+            let primary_key =
+                self.schema.tables.get(&target).map(|target| target.primary_key.clone()).unwrap_or_default();
+            if primary_key.is_empty() {
                 let what = format!("the foreign key {name} of {table}: {target} has no primary key");
                 self.problems.push(Unsupported { at, what });
                 continue;
             }
             if let Some(key) = self.schema.tables.get_mut(&table).and_then(|table| table.foreign_keys.get_mut(&name)) {
-                key.references.columns = columns;
+                key.references.columns = primary_key;
             }
         }
         self.resolve_grants();

@@ -6,7 +6,7 @@ use super::tree::{self, Parsed, unsupported};
 use crate::database::model::Collation;
 
 /// Reads the name of a collation; `None` for the default collation.
-pub fn collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
+pub fn read_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
     let names = tree::path(node);
     match names.last().map(String::as_str) {
         Some("default") => Ok(None),

@@ -1,4 +1,4 @@
-//! Columns with their clauses, in `CREATE TABLE` and `ALTER TABLE`.
+//! Columns with their clauses, in `CREATE TABLE` and `ALTER TABLE … ADD COLUMN`.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -10,37 +10,37 @@ use crate::database::model::*;
 use crate::values::Checked;
 
 impl Reader {
-    /// Reads a column with its constraints; returns the parts that remain.
-    pub(super) fn column(&mut self, table: &ObjectName, mut parts: Parts) -> Parsed<Parts> {
+    /// Reads a column with its constraints and adds it to its table; returns the parts that have not been read.
+    pub(super) fn add_column(&mut self, table: &ObjectName, mut parts: Parts) -> Parsed<Parts> {
         use SyntaxKind::*;
         let node = parts.syntax_node().clone();
         let name = tree::ident(&parts.require(COLUMN_NAME)?)?;
-        let Some(kind) = parts.take_type() else {
+        let Some(type_node) = parts.take_type() else {
             return unsupported(&node, format!("{table}.{name}: the syntax of its type is unknown"));
         };
-        let serial = serial_type(&type_text(&kind)?);
-        let kind = match serial {
-            Some(kind) => TypeName::new(kind).at(&node)?,
-            None => type_name(&kind)?,
+        let serial_integer = serial_type(&type_text(&type_node)?);
+        let kind = match serial_integer {
+            Some(integer) => TypeName::new(integer).at(&node)?,
+            None => type_name(&type_node)?,
         };
-        let mut column = Column { nullable: serial.is_none(), ..Column::of_type(kind) };
+        let mut column = Column { nullable: serial_integer.is_none(), ..Column::of_type(kind) };
         if let Some(clause) = parts.take_node(COLLATE) {
             let mut clause = Parts::of(&clause);
-            column.collation = collation::collation(&clause.require(COLLATION_REF)?)?;
+            column.collation = collation::read_collation(&clause.require(COLLATION_REF)?)?;
             clause.expect_only("COLLATE")?;
         }
-        if serial.is_some() {
-            column.default = Some(self.serial_sequence(table, &name, &column.kind, &node)?);
+        if serial_integer.is_some() {
+            column.default = Some(self.add_serial_sequence(table, &name, &column.kind, &node)?);
         }
         if let Some(clause) = parts.take_node(DEFAULT_CONSTRAINT) {
-            column.default = Some(constraint::default(&clause)?);
+            column.default = Some(constraint::default_expression(&clause)?);
         }
         if let Some(clause) = parts.take_node(GENERATED_CONSTRAINT) {
-            let sequence = read_generated(&mut column, &clause)?;
-            self.sequence_name(table, &name, sequence);
+            let name_option = read_generated(&mut column, &clause)?;
+            self.note_sequence_name(table, &name, name_option);
         }
         for clause in parts.take_all(NOT_NULL_CONSTRAINT) {
-            self.not_null(table, &name, &clause)?;
+            self.read_not_null(table, &name, &clause)?;
             column.nullable = false;
         }
         parts.take_node(NULL_CONSTRAINT);
@@ -50,7 +50,7 @@ impl Reader {
         }
         for kind in [PRIMARY_KEY_CONSTRAINT, UNIQUE_CONSTRAINT, CHECK_CONSTRAINT, REFERENCES_CONSTRAINT] {
             for clause in parts.take_all(kind) {
-                let result = self.constraint(table, &clause, Some(&name));
+                let result = self.add_constraint(table, &clause, Some(&name));
                 self.record_error(result);
             }
         }
@@ -58,33 +58,34 @@ impl Reader {
     }
 
     /// Adds the sequence of a `serial` column, and returns the column's default.
-    fn serial_sequence(
+    fn add_serial_sequence(
         &mut self,
         table: &ObjectName,
         column: &SqlName,
         kind: &TypeName,
         node: &SyntaxNode,
     ) -> Parsed<Expression> {
-        let (sequence, default) = types::serial(table, column, |name| self.relation_taken(name)).at(node)?;
-        let kind = types::kind_of(kind).unwrap_or_default();
+        let (sequence, default) = types::serial_sequence(table, column, |name| self.relation_taken(name)).at(node)?;
+        let kind = types::sequence_kind(kind).unwrap_or_default();
         let owned_by = Some(ColumnOf { table: table.clone(), column: column.clone() });
-        self.place("sequences", sequence.as_str(), node)?;
+        self.record_place("sequences", sequence.as_str(), node)?;
         self.schema.sequences.insert(sequence, Sequence { kind, owned_by, ..Sequence::default() });
         Ok(default)
     }
 
-    /// Reads NOT NULL of a column, and adds a note if it has a name, which is left out.
-    fn not_null(&mut self, table: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
+    /// Reads NOT NULL of a column. Its name, if it has one, is left out with a note.
+    fn read_not_null(&mut self, table: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        if let Some(name) = constraint::name(&mut parts)? {
+        if let Some(name) = constraint::take_name(&mut parts)? {
             let what = format!("the name `{name}` of NOT NULL of {table}.{column} is left out: the server chooses one");
-            self.notes.push(Unsupported { at: tree::start(node), what });
+            self.notes.push(Unsupported { at: tree::start_offset(node), what });
         }
         parts.expect_only("NOT NULL")
     }
 
-    /// Adds a note if the sequence of an identity has a name other than the default, which is left out.
-    pub(super) fn sequence_name(&mut self, table: &ObjectName, column: &SqlName, option: Option<SyntaxNode>) {
+    /// Adds a note if an option names the sequence of an identity column differently from the server's default: the
+    /// name is left out.
+    pub(super) fn note_sequence_name(&mut self, table: &ObjectName, column: &SqlName, option: Option<SyntaxNode>) {
         let Some(option) = option else { return };
         let Ok(name) = Parts::of(&option).take_any() else { return };
         let sequence = tree::path(&name).pop().unwrap_or_default();
@@ -92,12 +93,12 @@ impl Reader {
             let what = format!(
                 "the name `{sequence}` of the sequence of {table}.{column} is left out: the server chooses one"
             );
-            self.notes.push(Unsupported { at: tree::start(&option), what });
+            self.notes.push(Unsupported { at: tree::start_offset(&option), what });
         }
     }
 }
 
-/// Returns the type of a column that is declared as `serial` or a similar word.
+/// Returns the integer type of a column whose declared type is `serial` or one of its variants.
 fn serial_type(text: &str) -> Option<&'static str> {
     match text {
         "smallserial" | "serial2" => Some("smallint"),
@@ -107,14 +108,14 @@ fn serial_type(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads GENERATED, and returns the option that names the sequence of an identity.
+/// Reads GENERATED, and returns the option that names the sequence of an identity column.
 fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode>> {
     let mut parts = Parts::of(node);
-    let mut sequence = None;
-    constraint::name(&mut parts)?;
+    let mut name_option = None;
+    constraint::take_name(&mut parts)?;
     if let Some(clause) = parts.take_node(SyntaxKind::GENERATED_IDENTITY) {
         let mut clause = Parts::of(&clause);
-        sequence = identity(column, &mut clause)?;
+        name_option = read_identity(column, &mut clause)?;
         clause.expect_only("AS IDENTITY")?;
     } else {
         let mut clause = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
@@ -124,24 +125,24 @@ fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<Synta
         clause.expect_only("AS ( )")?;
     }
     parts.expect_only("GENERATED")?;
-    Ok(sequence)
+    Ok(name_option)
 }
 
 /// Reads ALWAYS or BY DEFAULT with the options of the sequence, and returns the option that names the sequence.
-pub fn identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<SyntaxNode>> {
-    let mut name = None;
+pub fn read_identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<SyntaxNode>> {
+    let mut name_option = None;
     if let Some(list) = parts.take_node(SyntaxKind::SEQUENCE_OPTION_LIST) {
         let mut options = Parts::of(&list);
-        name = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
-        let sequence = types::sequence(&mut options)?;
+        name_option = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
+        let sequence = types::sequence_options(&mut options)?;
         options.expect_only("( )")?;
         column.identity_options = IdentityOptions::from(&sequence);
     }
     if parts.take_node(SyntaxKind::GENERATED_ALWAYS).is_some() {
         column.identity = Some(Identity::Always);
-        return Ok(name);
+        return Ok(name_option);
     }
     parts.require(SyntaxKind::GENERATED_BY_DEFAULT)?;
     column.identity = Some(Identity::ByDefault);
-    Ok(name)
+    Ok(name_option)
 }

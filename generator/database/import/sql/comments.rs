@@ -5,17 +5,18 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::tree;
 use super::tree::{
-    AtNode, Parsed, Parts, Unsupported, clause, ident, object, object_of, path, start, string_content, summary,
-    unsupported,
+    AtNode, Parsed, Parts, Unsupported, ident, leading_keywords, object_from_path, object_name, path, start_offset,
+    string_content, summary, unsupported,
 };
 use crate::database::model::*;
 use crate::values::{Checked, Text};
 
-/// Comment that the server itself gives to the schema `public`.
-const STANDARD: &str = "standard public schema";
+/// Comment that every server gives to the schema `public`.
+const PUBLIC_SCHEMA_COMMENT: &str = "standard public schema";
 
 impl Reader {
-    pub(super) fn comment(&mut self, node: &SyntaxNode) -> Parsed<()> {
+    /// Reads COMMENT ON. NULL, which removes a comment, has no effect on a new object.
+    pub(super) fn comment_on(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let is_null = parts.take_token("NULL");
         let target = parts.take_any()?;
@@ -31,7 +32,7 @@ impl Reader {
         if target.kind() == SyntaxKind::OBJECT_EXTENSION {
             let name = path(&name).concat();
             let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
-            self.notes.push(Unsupported { at: start(node), what });
+            self.notes.push(Unsupported { at: start_offset(node), what });
             return Ok(());
         }
         if let Some(comment) = self.comment_of(&target, &name, &text)? {
@@ -40,38 +41,38 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the comment of an object; `None` for a text that the server writes without a statement.
+    /// Returns the place of an object's comment in the model; `None` if the server gives this comment by default.
     fn comment_of(&mut self, target: &SyntaxNode, name: &SyntaxNode, text: &Text) -> Parsed<Option<&mut Option<Text>>> {
         use SyntaxKind::*;
         let comment = match target.kind() {
             OBJECT_SCHEMA => {
                 let name = ident(name)?;
-                if name.as_str() == PUBLIC_SCHEMA && text.as_str() == STANDARD {
+                if name.as_str() == PUBLIC_SCHEMA && text.as_str() == PUBLIC_SCHEMA_COMMENT {
                     return Ok(None);
                 }
                 &mut self.schema.schemas.entry(name).or_default().comment
             }
-            OBJECT_TABLE => &mut self.table(&object(name)?, name)?.comment,
+            OBJECT_TABLE => &mut self.table(&object_name(name)?, name)?.comment,
             OBJECT_COLUMN => self.comment_of_column(name)?,
             OBJECT_VIEW | OBJECT_MATERIALIZED_VIEW => {
-                let view = object(name)?;
+                let view = object_name(name)?;
                 match self.schema.views.get_mut(&view) {
                     Some(view) => &mut view.comment,
                     None => return unsupported(name, format!("there is no view `{view}`")),
                 }
             }
             OBJECT_SEQUENCE => {
-                let sequence = object(name)?;
+                let sequence = object_name(name)?;
                 match self.schema.sequences.get_mut(&sequence) {
                     Some(sequence) => &mut sequence.comment,
                     None => return unsupported(name, format!("there is no sequence `{sequence}`")),
                 }
             }
-            OBJECT_INDEX => &mut self.index(&object(name)?, name)?.comment,
+            OBJECT_INDEX => &mut self.index(&object_name(name)?, name)?.comment,
             OBJECT_TYPE | OBJECT_DOMAIN => self.comment_of_type(name)?,
-            OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => &mut self.function(name)?.comment,
+            OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => &mut self.function_of_signature(name)?.comment,
             _ => {
-                let what = format!("nself cannot represent comments on a {}", clause(target).to_lowercase());
+                let what = format!("nself cannot represent comments on a {}", leading_keywords(target).to_lowercase());
                 return unsupported(target, what);
             }
         };
@@ -80,17 +81,19 @@ impl Reader {
 
     fn comment_of_column(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
         let names = path(node);
-        let Some((column, table)) = names.split_last() else { return unsupported(node, "its column is missing") };
-        let table = object_of(table, node)?;
+        let Some((column, table)) = names.split_last() else {
+            return unsupported(node, "the name of the column is missing");
+        };
+        let table = object_from_path(table, node)?;
         let name = tree::name_at(column, node)?;
         if !self.schema.tables.contains_key(&table) {
-            return unsupported(node, "nself cannot represent comments on columns of anything but tables");
+            return unsupported(node, "nself can represent comments on columns of tables only");
         }
-        Ok(&mut self.column_of(&table, &name, node)?.comment)
+        Ok(&mut self.column_mut(&table, &name, node)?.comment)
     }
 
     fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
-        let name = object(node)?;
+        let name = object_name(node)?;
         match self.schema.types.get_mut(&name) {
             Some(UserType::Enum(kind)) => Ok(&mut kind.comment),
             Some(UserType::Domain(kind)) => Ok(&mut kind.comment),

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, expression, ident, idents, object, tokens, unsupported};
+use super::tree::{
+    AtNode, Parsed, Parts, expression, ident, idents, leading_keywords, object_name, tokens, unsupported,
+};
 use super::{index, tree};
 use crate::database::ddl;
 use crate::database::ddl::default_key_name;
@@ -14,8 +16,8 @@ use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
 
-/// Reads the name of a constraint, if it has one.
-pub fn name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
+/// Takes the name of a constraint, if it has one.
+pub fn take_name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
     let Some(clause) = parts.take_node(SyntaxKind::CONSTRAINT_NAME_CLAUSE) else { return Ok(None) };
     let mut clause = Parts::of(&clause);
     let name = ident(&clause.require(SyntaxKind::CONSTRAINT_NAME)?)?;
@@ -23,10 +25,10 @@ pub fn name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
     Ok(Some(name))
 }
 
-/// Reads the expression after DEFAULT. NULL is kept: for some types the server stores it.
-pub fn default(node: &SyntaxNode) -> Parsed<Expression> {
+/// Reads the expression after DEFAULT. NULL is kept as an expression: for some types the server stores it.
+pub fn default_expression(node: &SyntaxNode) -> Parsed<Expression> {
     let mut parts = Parts::of(node);
-    name(&mut parts)?;
+    take_name(&mut parts)?;
     let value = parts.take_any()?;
     if value.kind() == SyntaxKind::COLLATE {
         return unsupported(&value, "write COLLATE before DEFAULT, so that it belongs to the column");
@@ -36,8 +38,8 @@ pub fn default(node: &SyntaxNode) -> Parsed<Expression> {
     Ok(text)
 }
 
-/// Reads when a constraint is checked.
-fn deferrable(parts: &mut Parts) -> Deferrable {
+/// Takes the options that tell when a constraint is checked.
+fn take_deferrable(parts: &mut Parts) -> Deferrable {
     let is_deferrable = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
     let is_deferred = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
     parts.take_node(SyntaxKind::INITIALLY_IMMEDIATE_CONSTRAINT_OPTION);
@@ -49,8 +51,8 @@ fn deferrable(parts: &mut Parts) -> Deferrable {
     }
 }
 
-/// Reads the columns of a key, the columns that its index includes, and whether NULLs are equal.
-fn key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
+/// Takes the columns of a key (`column` if it is written there), its included columns, and whether NULLs are equal.
+fn take_key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     let mut parameters = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
     let mut unique = Unique { columns: column.into_iter().cloned().collect(), ..Unique::default() };
     if let Some(list) = parameters.take_node(SyntaxKind::CONSTRAINT_COLUMN_REF_LIST) {
@@ -67,37 +69,42 @@ fn key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     Ok(unique)
 }
 
-/// A constraint of a table that is being read.
+/// The parts that all kinds of constraints have.
 struct ConstraintClause<'a> {
     table: &'a ObjectName,
     node: &'a SyntaxNode,
     /// The name, if the constraint has one.
     name: Option<SqlName>,
-    /// The column, if the constraint belongs to one.
+    /// The column at which the constraint is written; `None` for a constraint of the table.
     column: Option<&'a SqlName>,
 }
 
 impl Reader {
-    /// Reads a constraint of a table, or of one column if `column` is given.
-    pub(super) fn constraint(&mut self, table: &ObjectName, node: &SyntaxNode, column: Option<&SqlName>) -> Parsed<()> {
+    /// Reads a constraint and adds it to its table. `column` is the column at which it is written, if any.
+    pub(super) fn add_constraint(
+        &mut self,
+        table: &ObjectName,
+        node: &SyntaxNode,
+        column: Option<&SqlName>,
+    ) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let clause = ConstraintClause { table, node, name: name(&mut parts)?, column };
+        let clause = ConstraintClause { table, node, name: take_name(&mut parts)?, column };
         match node.kind() {
-            PRIMARY_KEY_CONSTRAINT => self.primary_key(clause, parts),
-            UNIQUE_CONSTRAINT => self.unique(clause, parts),
-            CHECK_CONSTRAINT => self.check(clause, parts),
-            REFERENCES_CONSTRAINT | FOREIGN_KEY_CONSTRAINT => self.foreign_key(clause, parts),
-            EXCLUDE_CONSTRAINT => self.exclude(clause, parts),
-            _ => unsupported(node, format!("nself cannot represent `{}`", tree::clause(node))),
+            PRIMARY_KEY_CONSTRAINT => self.add_primary_key(clause, parts),
+            UNIQUE_CONSTRAINT => self.add_unique(clause, parts),
+            CHECK_CONSTRAINT => self.add_check(clause, parts),
+            REFERENCES_CONSTRAINT | FOREIGN_KEY_CONSTRAINT => self.add_foreign_key(clause, parts),
+            EXCLUDE_CONSTRAINT => self.add_exclude(clause, parts),
+            _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
         }
     }
 
-    fn primary_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+    fn add_primary_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, column } = clause;
-        let (name, unique) = match self.used_index(table, &mut parts)? {
+        let (name, unique) = match self.take_used_index(table, &mut parts)? {
             Some((index, unique)) => (name.or(Some(index)), unique),
-            None => (name, key(&mut parts, column)?),
+            None => (name, take_key(&mut parts, column)?),
         };
         parts.expect_only("PRIMARY KEY")?;
         if !unique.include.is_empty() {
@@ -113,20 +120,25 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads USING INDEX: takes the index, which becomes a constraint and by default gives it its name.
-    fn used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
+    /// Takes USING INDEX from the parts, and the index from the table: it becomes a constraint, which by default has
+    /// the name of the index.
+    fn take_used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
         let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
-        let mut inner = Parts::of(&clause);
-        let name = ident(&inner.require(SyntaxKind::INDEX_REF)?)?;
-        inner.expect_only("USING INDEX")?;
+        let mut clause_parts = Parts::of(&clause);
+        let name = ident(&clause_parts.require(SyntaxKind::INDEX_REF)?)?;
+        clause_parts.expect_only("USING INDEX")?;
         let indexes = &mut self.table(table, &clause)?.indexes;
         let Some(index) = indexes.get(&name) else {
             return unsupported(&clause, format!("the table has no index `{name}`"));
         };
         let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
-        let plain = Index { comment: None, ..ddl::unique_index(&columns, &index.include, index.nulls_not_distinct) };
-        if (Index { comment: None, ..index.clone() }) != plain {
-            return unsupported(&clause, format!("the index `{name}` is not a plain index over columns"));
+        let plain_index =
+            Index { comment: None, ..ddl::unique_index(&columns, &index.include, index.nulls_not_distinct) };
+        if (Index { comment: None, ..index.clone() }) != plain_index {
+            return unsupported(
+                &clause,
+                format!("the index `{name}` cannot become a constraint: it is not a plain unique index over columns"),
+            );
         }
         let unique = Unique {
             columns,
@@ -139,13 +151,13 @@ impl Reader {
         Ok(Some((name, unique)))
     }
 
-    fn unique(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+    fn add_unique(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, column } = clause;
-        let (name, mut unique) = match self.used_index(table, &mut parts)? {
+        let (name, mut unique) = match self.take_used_index(table, &mut parts)? {
             Some((index, unique)) => (name.or(Some(index)), unique),
-            None => (name, key(&mut parts, column)?),
+            None => (name, take_key(&mut parts, column)?),
         };
-        unique.deferrable = deferrable(&mut parts);
+        unique.deferrable = take_deferrable(&mut parts);
         parts.expect_only("UNIQUE")?;
         let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
         let name = name.map_or_else(|| self.default_relation_name(table, Some(&columns.join("_")), "key", node), Ok)?;
@@ -153,79 +165,85 @@ impl Reader {
         Ok(())
     }
 
-    fn check(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+    fn add_check(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, .. } = clause;
         let text = expression(&parts.take_any()?)?;
         let not_valid = parts.take_node(SyntaxKind::NOT_VALID).is_some();
         let no_inherit = parts.take_node(SyntaxKind::NO_INHERIT).is_some();
         parts.expect_only("CHECK ( )")?;
-        // If the check mentions exactly one column, the server makes that column part of the name.
-        let words: BTreeSet<_> = identifiers::words(text.as_str()).collect();
+        // As on the server, the default name contains the column if the check mentions exactly one column.
+        let identifiers_in_check: BTreeSet<_> = identifiers::words(text.as_str()).collect();
         let columns = &self.table(table, node)?.columns;
-        let mut mentioned = columns.keys().filter(|column| words.contains(column.as_str()));
-        let column = mentioned.next().filter(|_| mentioned.next().is_none()).cloned();
-        let column = column.as_ref().map(SqlName::as_str);
-        let name = name.map_or_else(|| self.default_constraint_name(table, column, "check", node), Ok)?;
+        let mut mentioned_columns = columns.keys().filter(|column| identifiers_in_check.contains(column.as_str()));
+        let only_column = mentioned_columns.next().filter(|_| mentioned_columns.next().is_none()).cloned();
+        let only_column = only_column.as_ref().map(SqlName::as_str);
+        let name = name.map_or_else(|| self.default_constraint_name(table, only_column, "check", node), Ok)?;
         self.table(table, node)?.checks.insert(name, CheckConstraint { expression: text, not_valid, no_inherit });
         Ok(())
     }
 
-    fn foreign_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+    fn add_foreign_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         use SyntaxKind::*;
         let ConstraintClause { table, node, name, column } = clause;
-        let target = object(&parts.require(TABLE_NAME_REF)?)?;
+        let referenced_table = object_name(&parts.require(TABLE_NAME_REF)?)?;
         let mut lists = parts.take_all(FOREIGN_KEY_COLUMN_LIST).into_iter();
-        let (columns, target_columns) = match column {
+        let (columns, referenced_columns) = match column {
             Some(column) => {
-                let target_columns = parts.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                (vec![column.clone()], target_columns)
+                let referenced_columns =
+                    parts.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
+                (vec![column.clone()], referenced_columns)
             }
             None => {
-                let own = lists.next().map_or_else(|| unsupported(node, "the columns of the key are missing"), Ok)?;
-                let target_columns = lists.next().map(|list| idents(&list, COLUMN_NAME_REF)).transpose()?;
-                (idents(&own, COLUMN_NAME_REF)?, target_columns.unwrap_or_default())
+                let own_columns =
+                    lists.next().map_or_else(|| unsupported(node, "the columns of the key are missing"), Ok)?;
+                let referenced_columns = lists.next().map(|list| idents(&list, COLUMN_NAME_REF)).transpose()?;
+                (idents(&own_columns, COLUMN_NAME_REF)?, referenced_columns.unwrap_or_default())
             }
         };
         parts.take_node(MATCH_SIMPLE);
-        let on_delete = parts.take_node(ON_DELETE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
-        let on_update = parts.take_node(ON_UPDATE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
-        let deferrable = deferrable(&mut parts);
+        let on_delete =
+            parts.take_node(ON_DELETE_ACTION).map(|node| foreign_key_action(&node)).transpose()?.unwrap_or_default();
+        let on_update =
+            parts.take_node(ON_UPDATE_ACTION).map(|node| foreign_key_action(&node)).transpose()?.unwrap_or_default();
+        let deferrable = take_deferrable(&mut parts);
         let not_valid = parts.take_node(NOT_VALID).is_some();
         parts.expect_only("FOREIGN KEY REFERENCES ( )")?;
-        let words: Vec<&str> = columns.iter().map(SqlName::as_str).collect();
+        let column_names: Vec<&str> = columns.iter().map(SqlName::as_str).collect();
         let name =
-            name.map_or_else(|| self.default_constraint_name(table, Some(&words.join("_")), "fkey", node), Ok)?;
-        // The primary key of the target may come later in the file.
-        if target_columns.is_empty() {
-            self.keys_to_primary_key.push((tree::start(node), table.clone(), name.clone()));
+            name.map_or_else(|| self.default_constraint_name(table, Some(&column_names.join("_")), "fkey", node), Ok)?;
+        // Without columns, the key refers to the primary key, which may come later in the file.
+        if referenced_columns.is_empty() {
+            self.keys_to_primary_key.push((tree::start_offset(node), table.clone(), name.clone()));
         }
-        let references = Target { table: target, columns: target_columns };
+        let references = Target { table: referenced_table, columns: referenced_columns };
         let on_delete_columns = Vec::new();
         let key = ForeignKey { columns, references, on_delete, on_delete_columns, on_update, deferrable, not_valid };
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }
 
-    fn exclude(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+    fn add_exclude(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         use SyntaxKind::*;
         let ConstraintClause { table, node, name, .. } = clause;
         let mut method = Method::Btree;
         if let Some(clause) = parts.take_node(CONSTRAINT_INDEX_METHOD) {
             let mut clause = Parts::of(&clause);
-            method = index::method(&clause.require(ACCESS_METHOD_REF)?)?;
+            method = index::read_method(&clause.require(ACCESS_METHOD_REF)?)?;
             clause.expect_only("USING")?;
         }
         let mut list = Parts::of(&parts.require(CONSTRAINT_EXCLUSION_LIST)?);
         let mut elements = Vec::new();
-        let mut words = Vec::new();
+        let mut name_parts = Vec::new();
         for element in list.take_all(CONSTRAINT_EXCLUSION) {
             let mut element = Parts::of(&element);
-            let sign = element.require(OP)?;
+            let operator_node = element.require(OP)?;
             let value = element.take_any()?;
-            let operator: String = tokens(&sign).map(|token| token.text().to_owned()).collect();
-            words.push(index::column_name(&value));
-            elements
-                .push(ExcludeElement { expression: expression(&value)?, with: Operator::new(&operator).at(&sign)? });
+            let operator: String = tokens(&operator_node).map(|token| token.text().to_owned()).collect();
+            name_parts.push(index::default_name_part(&value));
+            elements.push(ExcludeElement {
+                expression: expression(&value)?,
+                with: Operator::new(&operator).at(&operator_node)?,
+            });
             element.expect_only("WITH")?;
         }
         list.expect_only("( ) ,")?;
@@ -234,12 +252,13 @@ impl Reader {
             None => None,
         };
         parts.expect_only("EXCLUDE")?;
-        let name = name.map_or_else(|| self.default_relation_name(table, Some(&words.join("_")), "excl", node), Ok)?;
+        let name =
+            name.map_or_else(|| self.default_relation_name(table, Some(&name_parts.join("_")), "excl", node), Ok)?;
         self.table(table, node)?.excludes.insert(name, Exclude { using: method, elements, predicate });
         Ok(())
     }
 
-    /// Returns the default name of an index, or of a constraint with an index. It is free among all relations.
+    /// Returns the default name of an index, or of a constraint with an index. No relation has this name yet.
     pub(super) fn default_relation_name(
         &self,
         table: &ObjectName,
@@ -251,7 +270,7 @@ impl Reader {
         tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
-    /// Returns the default name of a constraint without an index. It is free among such constraints of the schema.
+    /// Returns the default name of a constraint without an index. No such constraint of the schema has this name yet.
     fn default_constraint_name(
         &self,
         table: &ObjectName,
@@ -260,14 +279,15 @@ impl Reader {
         node: &SyntaxNode,
     ) -> Parsed<SqlName> {
         let is_taken = |name: &str| {
-            let mut siblings = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
-            siblings.any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))
+            let mut tables_of_schema = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
+            tables_of_schema.any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))
         };
         tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 }
 
-fn action(node: &SyntaxNode) -> Parsed<Action> {
+/// Reads ON DELETE or ON UPDATE, of which the first two words are skipped.
+fn foreign_key_action(node: &SyntaxNode) -> Parsed<Action> {
     let words: Vec<String> = tokens(node).skip(2).map(|token| token.text().to_ascii_lowercase()).collect();
     match words.join(" ").as_str() {
         "no action" => Ok(Action::NoAction),
@@ -275,6 +295,6 @@ fn action(node: &SyntaxNode) -> Parsed<Action> {
         "cascade" => Ok(Action::Cascade),
         "set null" => Ok(Action::SetNull),
         "set default" => Ok(Action::SetDefault),
-        _ => unsupported(node, format!("nself cannot represent `{}` with a list of columns", tree::clause(node))),
+        _ => unsupported(node, format!("nself cannot represent `{}` with a list of columns", leading_keywords(node))),
     }
 }

@@ -3,34 +3,36 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::storage::{parameters, with_parameters};
-use super::tree::{AtNode, Parsed, Parts, expression, ident, object, path, unsupported};
+use super::storage::{read_parameters, take_with_parameters};
+use super::tree::{AtNode, Parsed, Parts, expression, ident, object_name, path, unsupported};
 use super::{collation, tree};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 impl Reader {
+    /// Reads CREATE INDEX.
     pub(super) fn create_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(IF_NOT_EXISTS).is_some();
         let name = parts.take_node(INDEX);
         let on = parts.require(TABLE_RELATION_NAME)?;
-        let table = object(&on)?;
+        let table = object_name(&on)?;
         let name = name.map(|name| self.index_name(&name)).transpose()?;
-        let (index, words) = read_index(&mut parts)?;
+        let (index, name_parts) = read_index(&mut parts)?;
         parts.expect_only("CREATE INDEX CONCURRENTLY ON ;")?;
         let is_partitioned = self.schema.tables.get(&table).is_some_and(|table| table.partition_by.is_some());
-        let is_only = tree::tokens(&on).next().is_some_and(|token| token.text().eq_ignore_ascii_case("only"));
-        if is_only && !is_partitioned {
+        let has_only = tree::tokens(&on).next().is_some_and(|token| token.text().eq_ignore_ascii_case("only"));
+        // pg_dump writes ONLY for the index of a partitioned table, and attaches the indexes of its partitions later.
+        if has_only && !is_partitioned {
             return unsupported(&on, "nself cannot represent `ONLY`");
         }
-        let words = number_repeated_words(words).join("_");
-        let name = name.map_or_else(|| self.default_relation_name(&table, Some(&words), "idx", node), Ok)?;
+        let default_part = number_repeated_parts(name_parts).join("_");
+        let name = name.map_or_else(|| self.default_relation_name(&table, Some(&default_part), "idx", node), Ok)?;
         if if_not_exists && self.relation_taken(&table.beside(&name)) {
             return Ok(());
         }
-        self.place("indexes", table.beside(&name).as_str(), node)?;
+        self.record_place("indexes", table.beside(&name).as_str(), node)?;
         if let Some(view) = self.schema.views.get_mut(&table).filter(|view| view.materialized) {
             view.indexes.insert(name, index);
         } else {
@@ -47,35 +49,35 @@ impl Reader {
     }
 }
 
-/// Reads the definition of an index; returns it with the parts of its default name.
+/// Reads the definition of an index, and returns it with the parts of its default name: the names of its columns.
 fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     use SyntaxKind::*;
     let mut index = Index { unique: parts.take_token("UNIQUE"), ..Index::default() };
     if let Some(clause) = parts.take_node(USING_METHOD) {
         let mut clause = Parts::of(&clause);
-        index.using = method(&clause.require(ACCESS_METHOD_REF)?)?;
+        index.using = read_method(&clause.require(ACCESS_METHOD_REF)?)?;
         clause.expect_only("USING")?;
     }
-    let mut words = Vec::new();
+    let mut name_parts = Vec::new();
     let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
     for item in list.take_all(PARTITION_ITEM) {
-        words.push(column_name(&Parts::of(&item).take_any()?));
+        name_parts.push(default_name_part(&Parts::of(&item).take_any()?));
         index.columns.push(index_column(&item)?);
     }
     list.expect_only("( ) ,")?;
     if let Some(clause) = parts.take_node(INDEX_INCLUDE_CLAUSE) {
         index.include = included_columns(&clause)?;
     }
-    words.extend(index.include.iter().map(ToString::to_string));
+    name_parts.extend(index.include.iter().map(ToString::to_string));
     index.nulls_not_distinct = parts.take_node(NULLS_NOT_DISTINCT).is_some();
     parts.take_node(NULLS_DISTINCT);
-    index.storage = with_parameters(parts)?;
+    index.storage = take_with_parameters(parts)?;
     if let Some(clause) = parts.take_node(WHERE_CLAUSE) {
         let mut clause = Parts::of(&clause);
         index.predicate = Some(expression(&clause.take_any()?)?);
         clause.expect_only("WHERE")?;
     }
-    Ok((index, words))
+    Ok((index, name_parts))
 }
 
 /// Reads INCLUDE.
@@ -93,21 +95,24 @@ fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
     Ok(columns)
 }
 
-/// Numbers equal parts of a default name, as the server does.
-fn number_repeated_words(mut words: Vec<String>) -> Vec<String> {
-    for i in 0..words.len() {
-        let count = words[..i].iter().filter(|other| **other == words[i]).count();
+/// Appends numbers to repeated parts of a default name, as the server does: `a`, `a` becomes `a`, `a1`.
+fn number_repeated_parts(mut parts: Vec<String>) -> Vec<String> {
+    for i in 0..parts.len() {
+        let count = parts[..i].iter().filter(|other| **other == parts[i]).count();
         if count > 0 {
-            words[i] = format!("{}{count}", words[i]);
+            parts[i] = format!("{}{count}", parts[i]);
         }
     }
-    words
+    parts
 }
 
-/// Returns the part of a default name that stands for an expression.
-pub fn column_name(node: &SyntaxNode) -> String {
+/// Returns the part of a default name for a column or expression: the name of the column or of the called function,
+/// else `expr`.
+pub fn default_name_part(node: &SyntaxNode) -> String {
     match node.kind() {
-        SyntaxKind::COLLATE => Parts::of(node).take_any().map_or_else(|_| "expr".into(), |inner| column_name(&inner)),
+        SyntaxKind::COLLATE => {
+            Parts::of(node).take_any().map_or_else(|_| "expr".into(), |inner| default_name_part(&inner))
+        }
         SyntaxKind::NAME_REF => path(node).concat(),
         SyntaxKind::CALL_EXPR => {
             let function = Parts::of(node).take_any().map(|name| path(&name)).unwrap_or_default();
@@ -122,13 +127,14 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
     let mut column = IndexColumn::default();
-    let mut collate = Parts::of(node).take_node(COLLATE).map(|clause| Parts::of(&clause));
-    if let Some(clause) = &mut collate {
+    // The syntax tree has the column or expression inside the COLLATE clause or before it.
+    let mut collate_parts = Parts::of(node).take_node(COLLATE).map(|clause| Parts::of(&clause));
+    if let Some(clause) = &mut collate_parts {
         column.collation = index_collation(&clause.require(COLLATION_REF)?)?;
     }
-    let value = match parts.take_any()? {
-        value if value.kind() == COLLATE => collate.as_mut().map_or(Ok(value), Parts::take_any)?,
-        value => value,
+    let value = match (parts.take_any()?, &mut collate_parts) {
+        (value, Some(clause)) if value.kind() == COLLATE => clause.take_any()?,
+        (value, _) => value,
     };
     parts.take_node(COLLATE);
     match value.kind() {
@@ -140,12 +146,13 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
         column.opclass = Some(SqlIdent::new(names.last().map_or("", String::as_str)).at(&class)?);
     }
     if let Some(list) = parts.take_node(ATTRIBUTE_LIST) {
-        column.opclass_options = parameters(&list)?;
+        column.opclass_options = read_parameters(&list)?;
     }
     parts.take_node(SORT_ASC);
     column.descending = parts.take_node(SORT_DESC).is_some();
-    let (first, last) = (parts.take_node(NULLS_FIRST).is_some(), parts.take_node(NULLS_LAST).is_some());
-    column.nulls = match (column.descending, first, last) {
+    let (nulls_first, nulls_last) = (parts.take_node(NULLS_FIRST).is_some(), parts.take_node(NULLS_LAST).is_some());
+    // Ascending columns have NULLs last by default, descending ones first. The default is not stored.
+    column.nulls = match (column.descending, nulls_first, nulls_last) {
         (false, true, _) => Some(Nulls::First),
         (true, _, true) => Some(Nulls::Last),
         _ => None,
@@ -154,16 +161,17 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     Ok(column)
 }
 
-/// Reads the collation of an index. The default of the database is not that of the column.
+/// Reads the collation of an index column. `"default"` is refused: the default of the database can differ from the
+/// collation of the column, which an index without COLLATE uses.
 fn index_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
-    match collation::collation(node)? {
-        None => unsupported(node, "nself cannot represent the default collation of an index; leave it out"),
+    match collation::read_collation(node)? {
+        None => unsupported(node, "nself cannot represent the default collation in an index; leave COLLATE out"),
         collation => Ok(collation),
     }
 }
 
 /// Reads the method of an index.
-pub fn method(node: &SyntaxNode) -> Parsed<Method> {
+pub fn read_method(node: &SyntaxNode) -> Parsed<Method> {
     let name = path(node).concat();
     let methods = [
         Method::Btree,

@@ -1,5 +1,5 @@
-//! Imports the SQL of a schema, as people write it and as pg_dump prints it. Squawk parses the text; each statement
-//! becomes part of the model or is reported as unsupported, with its place.
+//! Imports the SQL of a schema, written by hand or printed by pg_dump. The parser Squawk makes a syntax tree; each
+//! statement becomes part of the model or is reported as unsupported, with its place.
 
 mod access;
 mod alter;
@@ -30,7 +30,7 @@ use super::ImportFinding;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
 use reader::Reader;
-use tree::{Parsed, Parts, Unsupported, start, summary, unsupported};
+use tree::{Parsed, Parts, Unsupported, start_offset, summary, unsupported};
 
 pub use service_rights::ServiceRights;
 
@@ -48,58 +48,59 @@ pub struct Imported {
 /// Reads the SQL of a schema.
 ///
 /// # Errors
-/// Everything that does not parse or that nself cannot represent, with its place.
+/// One finding, with its place, for each part that does not parse or that nself cannot represent.
 pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
-    let placed = |loss: Unsupported| {
-        let (line, column) = lexer::position(&text, loss.at);
-        ImportFinding { line, column, what: loss.what }
+    let to_finding = |unsupported: Unsupported| {
+        let (line, column) = lexer::position(&text, unsupported.at);
+        ImportFinding { line, column, what: unsupported.what }
     };
-    let (sql, losses) = session::without_commands(&text);
+    let (sql, unsupported_commands) = session::without_psql_commands(&text);
     if let Some(fault) = completeness::nested_too_deep(&sql) {
-        return Err(vec![placed(Unsupported { at: fault.at, what: fault.what })]);
+        return Err(vec![to_finding(Unsupported { at: fault.at, what: fault.what })]);
     }
-    let reader = parse::with_enough_stack(&sql, || Reader::read(&sql, losses));
-    let sorted = |losses: Vec<Unsupported>| {
-        let mut all: Vec<ImportFinding> = losses.into_iter().map(placed).collect();
-        all.sort();
-        all
+    let reader = parse::with_enough_stack(&sql, || Reader::read(&sql, unsupported_commands));
+    let sorted_findings = |items: Vec<Unsupported>| {
+        let mut findings: Vec<ImportFinding> = items.into_iter().map(to_finding).collect();
+        findings.sort();
+        findings
     };
     if !reader.problems.is_empty() {
-        return Err(sorted(reader.problems));
+        return Err(sorted_findings(reader.problems));
     }
     let places = reader.places.into_iter().map(|(path, at)| {
-        let place = placed(Unsupported { at, what: String::new() });
+        let place = to_finding(Unsupported { at, what: String::new() });
         (path, (place.line, place.column))
     });
     Ok(Imported {
         schema: reader.schema,
         places: places.collect(),
         service_rights: reader.service_rights,
-        notes: sorted(reader.notes),
+        notes: sorted_findings(reader.notes),
     })
 }
 
 impl Reader {
-    /// Reads all statements, unless there are problems already.
-    fn read(sql: &str, mut losses: Vec<Unsupported>) -> Reader {
+    /// Reads all statements, unless the SQL has syntax errors or `problems` is not empty.
+    fn read(sql: &str, mut problems: Vec<Unsupported>) -> Reader {
         let parsed = SourceFile::parse(sql);
-        losses.extend(parsed.errors().iter().map(|error| Unsupported {
+        problems.extend(parsed.errors().iter().map(|error| Unsupported {
             at: usize::from(error.range().start()),
             what: format!("PostgreSQL does not accept this SQL: {}", error.message()),
         }));
-        let mut reader = Reader { problems: losses, ..Reader::default() };
+        let mut reader = Reader { problems, ..Reader::default() };
         // A tree with syntax errors could be misread.
         if reader.problems.is_empty() {
             for statement in parsed.tree().syntax().children() {
-                reader.statement(&statement);
+                reader.read_statement(&statement);
             }
             reader.resolve_at_end();
         }
         reader
     }
 
-    fn statement(&mut self, node: &SyntaxNode) {
+    /// Reads a statement. A problem does not stop the reading of later statements.
+    fn read_statement(&mut self, node: &SyntaxNode) {
         self.object_in_messages.clear();
         let result = self.dispatch(node);
         self.record_error(result);
@@ -108,7 +109,7 @@ impl Reader {
     fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         match node.kind() {
-            SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => session::statement(node),
+            SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => session::check_statement(node),
             CREATE_SCHEMA => self.create_schema(node),
             CREATE_EXTENSION => self.create_extension(node),
             CREATE_TYPE => self.create_type(node),
@@ -120,7 +121,7 @@ impl Reader {
             CREATE_FUNCTION | CREATE_PROCEDURE => self.create_function(node),
             CREATE_TRIGGER => self.create_trigger(node),
             CREATE_POLICY => self.create_policy(node),
-            COMMENT_ON => self.comment(node),
+            COMMENT_ON => self.comment_on(node),
             GRANT | REVOKE => self.grant(node),
             ALTER_DEFAULT_PRIVILEGES => self.default_privileges(node),
             ALTER_TABLE => self.alter_table(node),
@@ -144,7 +145,7 @@ impl Reader {
             | DROP_EXTENSION
             | DROP_INDEX
             | DROP_PROCEDURE
-            | DROP_TRIGGER => self.drop_nothing(node),
+            | DROP_TRIGGER => self.accept_leading_drop(node),
             _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
         }
     }
@@ -152,11 +153,11 @@ impl Reader {
     fn create_schema(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_NOT_EXISTS);
-        if let Some(named) = parts.take_node(SyntaxKind::NAMED_SCHEMA) {
-            let mut named = Parts::of(&named);
-            let name = tree::ident(&named.require(SyntaxKind::SCHEMA)?)?;
+        if let Some(named_schema) = parts.take_node(SyntaxKind::NAMED_SCHEMA) {
+            let mut schema_parts = Parts::of(&named_schema);
+            let name = tree::ident(&schema_parts.require(SyntaxKind::SCHEMA)?)?;
             self.object_in_messages = format!("the schema {name}");
-            named.expect_only("")?;
+            schema_parts.expect_only("")?;
             if name.as_str() != PUBLIC_SCHEMA {
                 self.schema.schemas.entry(name).or_default();
             }
@@ -172,29 +173,29 @@ impl Reader {
         self.object_in_messages = format!("the extension {name}");
         if let Some(schema) = parts.take_node(SyntaxKind::EXTENSION_SCHEMA) {
             let mut schema = Parts::of(&schema);
-            let reference = schema.require(SyntaxKind::SCHEMA_REF)?;
-            let is_plpgsql = name == "plpgsql" && tree::path(&reference).concat() == "pg_catalog";
-            if tree::path(&reference).concat() != PUBLIC_SCHEMA && !is_plpgsql {
-                return unsupported(&reference, "nself supports extensions in the schema public only");
+            let schema_ref = schema.require(SyntaxKind::SCHEMA_REF)?;
+            let is_plpgsql = name == "plpgsql" && tree::path(&schema_ref).concat() == "pg_catalog";
+            if tree::path(&schema_ref).concat() != PUBLIC_SCHEMA && !is_plpgsql {
+                return unsupported(&schema_ref, "nself supports extensions in the schema public only");
             }
             schema.expect_only("WITH SCHEMA")?;
         }
-        // Every database has plpgsql.
+        // Every database has plpgsql without a statement.
         if name != "plpgsql" {
             let name = crate::values::ExtensionName::new(&name);
-            let name = name.map_err(|reason| Unsupported { at: start(node), what: reason })?;
+            let name = name.map_err(|reason| Unsupported { at: start_offset(node), what: reason })?;
             self.schema.extensions.insert(name);
         }
         parts.expect_only("CREATE EXTENSION WITH ;")
     }
 
-    /// Accepts DROP … IF EXISTS at the start of a dump, where no object exists yet.
-    fn drop_nothing(&mut self, node: &SyntaxNode) -> Parsed<()> {
+    /// Accepts DROP … IF EXISTS at the start of a dump (`pg_dump --clean --if-exists`), where no object exists yet.
+    fn accept_leading_drop(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         if parts.take_node(SyntaxKind::IF_EXISTS).is_none() || !self.places.is_empty() {
             return unsupported(
                 node,
-                format!("`{}`: only statements that create something are supported", summary(node)),
+                format!("`{}`: only statements that create objects are supported", summary(node)),
             );
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Partitions of tables.
+//! Partitioned tables and their partitions. A partition that only has a bound becomes an item in the list of its
+//! partitioned table; every other partition is a table of the model.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +14,16 @@ use crate::values::Checked;
 
 impl Reader {
     /// Adds a table that is created as a partition.
-    pub(super) fn partition(&mut self, name: &ObjectName, partition: PartitionOf, node: &SyntaxNode) -> Parsed<()> {
+    pub(super) fn add_partition(&mut self, name: &ObjectName, partition: PartitionOf, node: &SyntaxNode) -> Parsed<()> {
         self.table(&partition.table, node)?;
-        self.place("tables", name.as_str(), node)?;
+        self.record_place("tables", name.as_str(), node)?;
         let table = Table { partition_of: Some(partition), ..Table::default() };
         self.schema.tables.insert(name.clone(), table);
         Ok(())
     }
 
-    /// Returns a column of a table that must exist. A partition gets its own copy.
-    pub(super) fn column_of(&mut self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<&mut Column> {
+    /// Returns a column of a table, to be changed. A partition, which inherits its columns, first gets its own copy.
+    pub(super) fn column_mut(&mut self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<&mut Column> {
         let inherited = self.schema.columns_of(table).remove(name);
         let columns = &mut self.table(table, node)?.columns;
         match inherited {
@@ -33,80 +34,101 @@ impl Reader {
 
     /// Turns attached tables into partitions, and lists plain partitions in their table.
     pub(super) fn attach_partitions(&mut self) {
-        let wholes: BTreeMap<ObjectName, ObjectName> =
-            self.attached_tables.iter().map(|it| (it.part.clone(), it.whole.clone())).collect();
+        let parents: BTreeMap<ObjectName, ObjectName> = self
+            .attached_tables
+            .iter()
+            .map(|attached| (attached.partition.clone(), attached.partitioned.clone()))
+            .collect();
         let depth = |name: &ObjectName| {
-            std::iter::successors(wholes.get(name), |name| wholes.get(*name)).take(wholes.len() + 1).count()
+            std::iter::successors(parents.get(name), |name| parents.get(*name)).take(parents.len() + 1).count()
         };
-        let mut attached = std::mem::take(&mut self.attached_tables);
-        // Partitions of partitions first, while the tables above them have all their parts.
-        attached.sort_by_key(|it| std::cmp::Reverse(depth(&it.part)));
-        for AttachedTable { at, whole, part, bound } in attached {
-            if let Err(what) = self.attach_one(&whole, &part, bound) {
-                self.problems.push(Unsupported { at, what: format!("the partition {part} of {whole}: {what}") });
+        let mut attached_tables = std::mem::take(&mut self.attached_tables);
+        // Attach partitions of partitions first: attaching a table removes the columns and keys that it inherits, with
+        // which its own partitions are compared.
+        attached_tables.sort_by_key(|attached| std::cmp::Reverse(depth(&attached.partition)));
+        for AttachedTable { at, partitioned, partition, bound } in attached_tables {
+            if let Err(what) = self.attach_partition(&partitioned, &partition, bound) {
+                self.problems
+                    .push(Unsupported { at, what: format!("the partition {partition} of {partitioned}: {what}") });
             }
         }
-        for (at, whole, part) in std::mem::take(&mut self.attached_indexes) {
-            let what = format!("the index {part}: the index {whole}, to which it is attached, is missing or different");
+        for (at, parent_index, index) in std::mem::take(&mut self.attached_indexes) {
+            let what = format!(
+                "the index {index}: the index {parent_index}, to which it is attached, is missing or different"
+            );
             self.problems.push(Unsupported { at, what });
         }
         self.list_partitions();
     }
 
-    fn attach_one(&mut self, whole: &ObjectName, part: &ObjectName, bound: Bound) -> Result<(), String> {
-        let mut rest = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
-        let divided = self.schema.tables.get(whole).ok_or("the partitioned table is missing")?;
+    /// Makes a table a partition. It keeps only what it does not inherit from the partitioned table.
+    fn attach_partition(
+        &mut self,
+        partitioned_name: &ObjectName,
+        partition_name: &ObjectName,
+        bound: Bound,
+    ) -> Result<(), String> {
+        let mut partition = self.schema.tables.get(partition_name).ok_or("there is no such table")?.clone();
+        let partitioned = self.schema.tables.get(partitioned_name).ok_or("the partitioned table is missing")?;
         let inherited: BTreeMap<SqlName, Column> =
-            divided.columns.iter().map(|(name, column)| (name.clone(), column.inherited())).collect();
-        rest.columns.retain(|name, column| inherited.get(name) != Some(column));
+            partitioned.columns.iter().map(|(name, column)| (name.clone(), column.inherited())).collect();
+        partition.columns.retain(|name, column| inherited.get(name) != Some(column));
         // Leave out keys and indexes that are attached to keys and indexes of the partitioned table.
-        let attached = &mut self.attached_indexes;
-        let mut belongs = |whole_name: &str, name: &str| {
-            let index = attached.iter().position(|(_, whole, part)| whole == whole_name && part == name);
-            index.map(|index| attached.remove(index)).is_some()
+        let attached_indexes = &mut self.attached_indexes;
+        let mut take_attached = |parent: &SqlName, child: &SqlName| {
+            let is_pair = |(_, parent_index, index): &(usize, String, String)| {
+                parent_index == parent.as_str() && index == child.as_str()
+            };
+            let position = attached_indexes.iter().position(is_pair);
+            position.map(|position| attached_indexes.remove(position)).is_some()
         };
-        let (key, part_key) = (primary_key_name(whole, divided), primary_key_name(part, &rest));
-        if rest.primary_key == divided.primary_key && belongs(key.as_str(), part_key.as_str()) {
-            rest.primary_key.clear();
-            rest.primary_key_name = None;
+        let parent_key = primary_key_name(partitioned_name, partitioned);
+        let child_key = primary_key_name(partition_name, &partition);
+        if partition.primary_key == partitioned.primary_key && take_attached(&parent_key, &child_key) {
+            partition.primary_key.clear();
+            partition.primary_key_name = None;
         }
-        rest.uniques.retain(|name, unique| {
-            !divided.uniques.iter().any(|(of, it)| it == unique && belongs(of.as_str(), name.as_str()))
+        partition.uniques.retain(|child, unique| {
+            let mut parents = partitioned.uniques.iter().filter(|(_, other)| *other == unique);
+            !parents.any(|(parent, _)| take_attached(parent, child))
         });
-        rest.indexes.retain(|name, index| {
+        partition.indexes.retain(|child, index| {
             // Comments belong to the index of the partitioned table only.
-            let same = |it: &Index| index.comment.is_none() && index.structure(true) == it.structure(true);
-            !divided.indexes.iter().any(|(of, it)| same(it) && belongs(of.as_str(), name.as_str()))
+            let same = |other: &Index| index.comment.is_none() && index.structure(true) == other.structure(true);
+            let mut parents = partitioned.indexes.iter().filter(|(_, other)| same(other));
+            !parents.any(|(parent, _)| take_attached(parent, child))
         });
-        rest.checks.retain(|name, check| divided.checks.get(name) != Some(check));
-        rest.partition_of = Some(PartitionOf { table: whole.clone(), bound, is_listed: false });
-        self.schema.tables.insert(part.clone(), rest);
+        partition.checks.retain(|name, check| partitioned.checks.get(name) != Some(check));
+        partition.partition_of = Some(PartitionOf { table: partitioned_name.clone(), bound, is_listed: false });
+        self.schema.tables.insert(partition_name.clone(), partition);
         Ok(())
     }
 
-    /// Moves plain partitions into the list of their table. In the model, row security of a
-    /// partitioned table also applies to these.
+    /// Moves plain partitions into the list of their partitioned table. In the model, the row security of that table
+    /// also applies to them.
     fn list_partitions(&mut self) {
         let tables = &self.schema.tables;
+        // A plain partition has only a bound; it is in the same schema and has the same row security.
         let is_plain = |name: &ObjectName, table: &Table, partition: &PartitionOf| {
-            let whole = tables.get(&partition.table);
-            let plain = Table {
+            let partitioned = tables.get(&partition.table);
+            let plain_table = Table {
                 partition_of: table.partition_of.clone(),
-                row_security: whole.map(|whole| whole.row_security).unwrap_or_default(),
+                row_security: partitioned.map(|partitioned| partitioned.row_security).unwrap_or_default(),
                 ..Table::default()
             };
-            *table == plain && name.schema() == partition.table.schema()
+            *table == plain_table && name.schema() == partition.table.schema()
         };
-        let listed = tables.iter().filter_map(|(name, table)| {
+        let plain_partitions = tables.iter().filter_map(|(name, table)| {
             let partition = table.partition_of.as_ref().filter(|partition| is_plain(name, table, partition))?;
             Some((name.clone(), partition.clone()))
         });
-        for (name, partition) in listed.collect::<Vec<_>>() {
-            let (Ok(part), Some(whole)) = (SqlName::new(name.name()), self.schema.tables.get_mut(&partition.table))
+        for (name, partition) in plain_partitions.collect::<Vec<_>>() {
+            let (Ok(name_in_list), Some(partitioned)) =
+                (SqlName::new(name.name()), self.schema.tables.get_mut(&partition.table))
             else {
                 continue;
             };
-            whole.partitions.insert(part, partition.bound);
+            partitioned.partitions.insert(name_in_list, partition.bound);
             self.schema.tables.remove(&name);
             self.places.remove(&format!("tables.{name}"));
         }
@@ -116,12 +138,12 @@ impl Reader {
 /// Reads PARTITION BY.
 pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
     let mut parts = Parts::of(node);
-    let word = parts.require(SyntaxKind::PARTITION_STRATEGY)?;
-    let strategy = match tree::path(&word).concat().as_str() {
+    let strategy_node = parts.require(SyntaxKind::PARTITION_STRATEGY)?;
+    let strategy = match tree::path(&strategy_node).concat().as_str() {
         "range" => Strategy::Range,
         "list" => Strategy::List,
         "hash" => Strategy::Hash,
-        _ => return unsupported(&word, "nself cannot represent this partition strategy"),
+        _ => return unsupported(&strategy_node, "nself cannot represent this partition strategy"),
     };
     let mut list = Parts::of(&parts.require(SyntaxKind::PARTITION_ITEM_LIST)?);
     let mut columns: Vec<SqlName> = Vec::new();
@@ -139,14 +161,14 @@ pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
     Ok(PartitionBy { strategy, columns })
 }
 
-/// Reads the bound of a partition.
-pub fn bound(parts: &mut Parts) -> Parsed<Bound> {
+/// Takes the bound of a partition, such as `FOR VALUES IN ('eu')`.
+pub fn take_bound(parts: &mut Parts) -> Parsed<Bound> {
     use SyntaxKind::*;
-    let row = |node: &SyntaxNode| -> Parsed<Vec<Expression>> {
+    let values = |node: &SyntaxNode| -> Parsed<Vec<Expression>> {
         let mut parts = Parts::of(node);
-        let all = parts.take_rest().iter().map(expression).collect();
+        let expressions = parts.take_rest().iter().map(expression).collect();
         parts.expect_only("FROM TO IN FOR VALUES ( ) ,")?;
-        all
+        expressions
     };
     if parts.take_node(PARTITION_DEFAULT).is_some() {
         return Ok(Bound::Default);
@@ -155,10 +177,10 @@ pub fn bound(parts: &mut Parts) -> Parsed<Bound> {
         let mut range = Parts::of(&range);
         let (from, to) = (range.require(PARTITION_FROM_VALUES)?, range.require(PARTITION_TO_VALUES)?);
         range.expect_only("FOR VALUES FROM TO")?;
-        return Ok(Bound::Range { from: row(&from)?, to: row(&to)? });
+        return Ok(Bound::Range { from: values(&from)?, to: values(&to)? });
     }
     if let Some(list) = parts.take_node(PARTITION_FOR_VALUES_IN) {
-        return row(&list).map(Bound::In);
+        return values(&list).map(Bound::In);
     }
     let hash = parts.require(PARTITION_FOR_VALUES_WITH)?;
     let mut list = Parts::of(&hash);

@@ -4,16 +4,17 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::roles;
 use super::reader::Reader;
-use super::tree::{Parsed, Parts, expression, ident, object, tokens};
+use super::tree::{Parsed, Parts, expression, ident, object_name, tokens};
 use crate::database::model::*;
 
 impl Reader {
+    /// Reads CREATE POLICY.
     pub(super) fn create_policy(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let name = ident(&parts.require(POLICY)?)?;
         let on = parts.require(ON_TABLE)?;
-        let table = object(&Parts::of(&on).require(TABLE_NAME_REF)?)?;
+        let table = object_name(&Parts::of(&on).require(TABLE_NAME_REF)?)?;
         self.object_in_messages = format!("the policy {name} of {table}");
         let mut policy = Policy::default();
         if let Some(clause) = parts.take_node(AS_POLICY_TYPE) {
@@ -35,9 +36,9 @@ impl Reader {
                 policy.roles.clear();
             }
         }
-        for (kind, into) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
+        for (kind, condition) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
             if let Some(clause) = parts.take_node(kind) {
-                *into = Some(expression(&Parts::of(&clause).take_any()?)?);
+                *condition = Some(expression(&Parts::of(&clause).take_any()?)?);
             }
         }
         parts.expect_only("CREATE POLICY ;")?;

@@ -1,31 +1,33 @@
-//! The content of an SQL file as far as it has been read, and the references that are resolved after its last statement.
+//! The content of an SQL file that has been read so far, and the references that are resolved after its last statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::SyntaxNode;
 
 use super::service_rights::ServiceRights;
-use super::tree::{Parsed, Unsupported, start, unsupported};
+use super::tree::{Parsed, Unsupported, start_offset, unsupported};
 use crate::database::ddl;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// The content of a file as far as it has been read.
+/// The content of a file that has been read so far. A place (`at`) is the offset of a byte in the file.
 #[derive(Default)]
 pub struct Reader {
     pub schema: Schema,
     pub problems: Vec<Unsupported>,
+    /// Parts of the file that are left out on purpose.
     pub notes: Vec<Unsupported>,
+    /// Maps each object, such as `tables.orders`, to the place of its statement.
     pub places: BTreeMap<String, usize>,
-    /// Object of the current statement, for messages.
+    /// Object of the current statement, with which messages begin: `the table orders`.
     pub object_in_messages: String,
-    /// Foreign keys that do not name columns of the other table: they refer to its primary key.
+    /// Place, table and name of foreign keys that do not name the referenced columns: they refer to a primary key.
     pub keys_to_primary_key: Vec<(usize, ObjectName, SqlName)>,
     /// Maps a role to the place of the first object that it owns.
     pub owners: BTreeMap<String, usize>,
     /// Functions that PUBLIC may not execute.
     pub revoked_functions: BTreeSet<ObjectName>,
-    /// Place where PUBLIC loses the right to use the schema `public`.
+    /// Place of the REVOKE that takes the right to use the schema `public` from PUBLIC.
     pub public_revoked_at: Option<usize>,
     /// Grants in the order of the file; they are resolved at the end.
     pub grants: Vec<Grant>,
@@ -33,7 +35,8 @@ pub struct Reader {
     pub service_rights: ServiceRights,
     /// Tables that are attached as partitions.
     pub attached_tables: Vec<AttachedTable>,
-    /// Indexes that are attached to the index of a partitioned table: place, name of that index, own name.
+    /// Indexes that are attached to the index of a partitioned table: place, name of that index, name of the attached
+    /// index.
     pub attached_indexes: Vec<(usize, String, String)>,
 }
 
@@ -41,9 +44,11 @@ pub struct Reader {
 #[derive(Clone)]
 pub struct Grant {
     pub at: usize,
-    pub gives: bool,
-    /// Whether the role may grant the privileges to others, or loses only the right to do so.
-    pub with_option: bool,
+    /// Whether the statement is GRANT, not REVOKE.
+    pub is_grant: bool,
+    /// Whether the statement is about the right to grant the privileges to others: `WITH GRANT OPTION` or
+    /// `GRANT OPTION FOR`.
+    pub with_grant_option: bool,
     pub object: GrantObject,
     /// Names of privileges in SQL; `None` for ALL.
     pub privileges: Option<BTreeSet<String>>,
@@ -61,19 +66,20 @@ pub enum GrantObject {
     Schema(SqlName),
 }
 
-/// A default privilege of a role, with the tables and views that were created before it.
+/// A default privilege of a role on the tables of a schema.
 pub struct DefaultPrivilege {
     pub at: usize,
     pub schema: SqlName,
     pub role: SqlIdent,
-    pub before: Vec<ObjectName>,
+    /// Tables and views of the schema that were created before the statement.
+    pub earlier_relations: Vec<ObjectName>,
 }
 
-/// A table that is attached as a partition of another.
+/// A table that `ALTER TABLE … ATTACH PARTITION` attaches to a partitioned table.
 pub struct AttachedTable {
     pub at: usize,
-    pub whole: ObjectName,
-    pub part: ObjectName,
+    pub partitioned: ObjectName,
+    pub partition: ObjectName,
     pub bound: Bound,
 }
 
@@ -87,31 +93,38 @@ impl Reader {
         self.problems.push(Unsupported { at: problem.at, what });
     }
 
-    /// Records a problem, so that reading can continue.
+    /// Records the error of a result, so that reading can continue; returns the value if there is one.
     pub fn record_error<T>(&mut self, result: Parsed<T>) -> Option<T> {
         result.map_err(|problem| self.record_problem(problem)).ok()
     }
 
     /// Records the place of an object; refuses a second object with the same name.
-    pub fn place(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
-        if self.places.insert(format!("{kind}.{name}"), start(node)).is_some() {
+    pub fn record_place(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
+        if self.places.insert(format!("{kind}.{name}"), start_offset(node)).is_some() {
             return unsupported(node, format!("there are two {kind} with the name `{name}`"));
         }
         Ok(())
     }
 
-    /// Returns whether a name is taken. Tables, views, sequences, indexes and keys share one namespace.
+    /// Returns whether a name is taken. Tables, views, sequences, indexes and constraints with an index share one
+    /// namespace in a schema.
     pub fn relation_taken(&self, name: &ObjectName) -> bool {
-        let inside = |owner: &ObjectName, inner: &SqlName| owner.beside(inner) == *name;
-        self.schema.views.iter().any(|(owner, view)| owner == name || view.indexes.keys().any(|it| inside(owner, it)))
-            || self.schema.sequences.contains_key(name)
-            || self.schema.tables.iter().any(|(owner, table)| {
-                let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-                let key = || owner.beside(&ddl::primary_key_name(owner, table));
+        let is_named = |owner: &ObjectName, inner: &SqlName| owner.beside(inner) == *name;
+        let is_view_or_its_index = self
+            .schema
+            .views
+            .iter()
+            .any(|(owner, view)| owner == name || view.indexes.keys().any(|index| is_named(owner, index)));
+        let is_table_or_its_index = || {
+            self.schema.tables.iter().any(|(owner, table)| {
+                let mut indexes = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+                let has_key = !table.primary_key.is_empty();
                 owner == name
-                    || (!table.primary_key.is_empty() && key() == *name)
-                    || inner.into_iter().any(|it| inside(owner, it))
+                    || (has_key && is_named(owner, &ddl::primary_key_name(owner, table)))
+                    || indexes.any(|index| is_named(owner, index))
             })
+        };
+        is_view_or_its_index || self.schema.sequences.contains_key(name) || is_table_or_its_index()
     }
 
     /// Returns a table that must exist.

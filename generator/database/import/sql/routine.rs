@@ -5,8 +5,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::access::signature;
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, clause, expression, ident, object, plain_text, string_content, tokens, type_name,
-    unsupported,
+    AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, plain_text, string_content, tokens,
+    type_name, unsupported,
 };
 use super::{tree, view};
 use crate::database::lexer;
@@ -14,21 +14,23 @@ use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
 
 impl Reader {
+    /// Reads CREATE FUNCTION or CREATE PROCEDURE.
     pub(super) fn create_function(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let procedure = node.kind() == CREATE_PROCEDURE;
+        let is_procedure = node.kind() == CREATE_PROCEDURE;
         let replaces = parts.take_node(OR_REPLACE).is_some();
-        let name = object(&parts.require(if procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
+        let name = object_name(&parts.require(if is_procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.object_in_messages = format!("the function {name}");
-        let arguments = arguments(&parts.require(PARAM_LIST)?)?;
+        let arguments = read_arguments(&parts.require(PARAM_LIST)?)?;
         let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
-            procedure,
+            procedure: is_procedure,
             arguments,
             returns,
-            language: language(&mut options).at(node)?,
+            language: take_language(&mut options).at(node)?,
+            // A placeholder until the options have been read.
             body: Body::wrap(String::new()),
             volatility: Volatility::Volatile,
             parallel: Parallel::default(),
@@ -40,16 +42,18 @@ impl Reader {
             grant_options: Default::default(),
             comment: None,
         };
-        read_options(&mut function, &mut options)?;
+        take_options(&mut function, &mut options)?;
         function.body = match parts.take_node(RETURN_STMT).or_else(|| parts.take_node(ATOMIC_BODY)) {
             Some(body) => standard_body(&body)?,
-            None => body(&mut options, node)?,
+            None => take_body(&mut options, node)?,
         };
         options.expect_only("")?;
         parts.expect_only("CREATE FUNCTION PROCEDURE ;")?;
         if let Some(earlier) = self.schema.functions.get(&name) {
-            let kinds = |function: &Function| function.arguments.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
-            if !replaces || kinds(earlier) != kinds(&function) {
+            let argument_types = |function: &Function| {
+                function.arguments.iter().map(|argument| argument.kind.clone()).collect::<Vec<_>>()
+            };
+            if !replaces || argument_types(earlier) != argument_types(&function) {
                 return unsupported(
                     node,
                     "nself cannot represent functions with the same name and different arguments",
@@ -58,23 +62,24 @@ impl Reader {
             function.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("functions.{name}"));
         }
-        self.place("functions", name.as_str(), node)?;
+        self.record_place("functions", name.as_str(), node)?;
         self.schema.functions.insert(name, function);
         Ok(())
     }
 
+    /// Reads CREATE TRIGGER.
     pub(super) fn create_trigger(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         parts.take_node(OR_REPLACE);
         let name = ident(&parts.require(TRIGGER)?)?;
         let on = parts.require(ON_RELATION)?;
-        let table = object(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
+        let table = object_name(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
         self.object_in_messages = format!("the trigger {name} of {table}");
         let timing = match (parts.take_node(TIMING_BEFORE), parts.take_node(TIMING_AFTER)) {
             (Some(_), _) => Timing::Before,
             (None, Some(_)) => Timing::After,
-            (None, None) => return unsupported(node, "nself cannot represent `INSTEAD OF`"),
+            (None, None) => return unsupported(node, "nself cannot represent `INSTEAD OF` in a trigger"),
         };
         let mut trigger = Trigger {
             timing,
@@ -82,6 +87,7 @@ impl Reader {
             update_of: Vec::new(),
             statement: parts.take_node(FOR_EACH_ROW).is_none(),
             condition: None,
+            // A placeholder until the call has been read.
             function: table.clone(),
         };
         parts.take_node(FOR_EACH_STATEMENT);
@@ -108,7 +114,7 @@ impl Reader {
         if !arguments.take_rest().is_empty() {
             return unsupported(node, "nself cannot represent arguments of a trigger");
         }
-        trigger.function = object(&call.take_any()?)?;
+        trigger.function = object_name(&call.take_any()?)?;
         parts.expect_only("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
         if self.schema.views.contains_key(&table) {
             return unsupported(&on, "nself cannot represent a trigger of a view");
@@ -117,12 +123,14 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the function that a signature names.
-    pub(super) fn function(&mut self, node: &SyntaxNode) -> Parsed<&mut Function> {
-        let (name, kinds) = signature(node)?;
+    /// Returns the function with a signature such as `total(integer)`, to be changed.
+    pub(super) fn function_of_signature(&mut self, node: &SyntaxNode) -> Parsed<&mut Function> {
+        let (name, argument_types) = signature(node)?;
         match self.schema.functions.get_mut(&name) {
             Some(function)
-                if kinds.as_ref().is_none_or(|kinds| function.arguments.iter().map(|it| &it.kind).eq(kinds)) =>
+                if argument_types.as_ref().is_none_or(|argument_types| {
+                    function.arguments.iter().map(|argument| &argument.kind).eq(argument_types)
+                }) =>
             {
                 Ok(function)
             }
@@ -131,22 +139,20 @@ impl Reader {
     }
 }
 
-fn arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
+/// Reads the arguments of a function. Each must have a name and pass a value in.
+fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
-    let mut all = Vec::new();
+    let mut arguments = Vec::new();
     for param in list.take_all(PARAM) {
         let mut parts = Parts::of(&param);
         parts.take_node(PARAM_IN);
         let Some(name) = parts.take_node(PARAM_NAME) else {
-            return unsupported(
-                &param,
-                "nself cannot represent an argument without a name, or one that returns a value",
-            );
+            return unsupported(&param, "nself cannot represent an argument without a name, or an OUT argument");
         };
         let name = ident(&name)?;
         let Some(kind) = parts.take_type() else {
-            return unsupported(&param, format!("nself cannot represent `{}`", clause(&param)));
+            return unsupported(&param, format!("nself cannot represent `{}`", leading_keywords(&param)));
         };
         let kind = type_name(&kind)?;
         let default = match parts.take_node(PARAM_DEFAULT) {
@@ -154,19 +160,19 @@ fn arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
             None => None,
         };
         parts.expect_only("")?;
-        all.push(Argument { name, kind, default });
+        arguments.push(Argument { name, kind, default });
     }
     list.expect_only("( ) ,")?;
-    Ok(all)
+    Ok(arguments)
 }
 
-/// Reads LANGUAGE.
-fn language(options: &mut Parts) -> Result<FunctionLanguage, String> {
+/// Takes LANGUAGE from the options of a function.
+fn take_language(options: &mut Parts) -> Result<FunctionLanguage, String> {
     let name = match options.take_node(SyntaxKind::LANGUAGE_FUNC_OPTION) {
         None => "sql".to_owned(),
         Some(option) => {
-            let last = tokens(&option).last().map(|token| tree::stored_spelling(&token)).unwrap_or_default();
-            last.trim_matches('\'').to_ascii_lowercase()
+            let word = tokens(&option).last().map(|token| tree::stored_spelling(&token)).unwrap_or_default();
+            word.trim_matches('\'').to_ascii_lowercase()
         }
     };
     match name.as_str() {
@@ -176,8 +182,8 @@ fn language(options: &mut Parts) -> Result<FunctionLanguage, String> {
     }
 }
 
-/// Reads the options of a function besides its language and body.
-fn read_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
+/// Takes the options of a function, apart from its language and body.
+fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
     use SyntaxKind::*;
     for (kind, volatility) in
         [(STABLE, Volatility::Stable), (IMMUTABLE, Volatility::Immutable), (VOLATILE, Volatility::Volatile)]
@@ -189,8 +195,9 @@ fn read_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
     function.strict = options.take_node(STRICT_FUNC_OPTION).is_some()
         | options.take_node(RETURNS_NULL_ON_NULL_INPUT_FUNC_OPTION).is_some();
     function.security_definer = options.take_node(SECURITY_DEFINER_FUNC_OPTION).is_some();
-    for default in [CALLED_ON_NULL_INPUT_FUNC_OPTION, SECURITY_INVOKER_FUNC_OPTION, NOT_LEAKPROOF_FUNC_OPTION] {
-        options.take_node(default);
+    // These options have the default value.
+    for default_option in [CALLED_ON_NULL_INPUT_FUNC_OPTION, SECURITY_INVOKER_FUNC_OPTION, NOT_LEAKPROOF_FUNC_OPTION] {
+        options.take_node(default_option);
     }
     for option in options.take_all(PARALLEL_FUNC_OPTION) {
         let word = tokens(&option).last().map(|token| token.text().to_ascii_uppercase()).unwrap_or_default();
@@ -201,26 +208,27 @@ fn read_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
         }
     }
     for option in options.take_all(SET_FUNC_OPTION) {
-        let (setting, value) = setting(&option)?;
+        let (setting, value) = read_setting(&option)?;
         function.settings.insert(setting, value);
     }
     Ok(())
 }
 
-/// Reads a body in the form of the SQL standard.
+/// Reads a body that is SQL and not a string: `RETURN …` or `BEGIN ATOMIC … END`.
 fn standard_body(node: &SyntaxNode) -> Parsed<Body> {
     if view::selects_all(node) {
         return unsupported(
             node,
-            "nself cannot represent `*` in such a body: the server stores the columns at that time; write their names",
+            "nself cannot represent `*` in a body without quotes: the server stores the columns at that time; write their \
+             names",
         );
     }
     let text = plain_text(&node.text().to_string());
     Body::new(text.trim_end_matches(';').trim_end()).map_err(|reason| format!("its body: {reason}")).at(node)
 }
 
-/// Reads the body of a function from its options.
-fn body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
+/// Takes the body of a function, a string after AS, from its options.
+fn take_body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
     let Some(option) = options.take_node(SyntaxKind::AS_FUNC_OPTION) else {
         return unsupported(node, "the function has no body");
     };
@@ -230,7 +238,7 @@ fn body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
     Body::new(&text).map_err(|reason| format!("its body: {reason}")).at(&option)
 }
 
-/// Reads the type after RETURNS.
+/// Reads the type after RETURNS, with single blanks between its words.
 fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
     let text = plain_text(&node.text().to_string());
     let text = text.get("returns".len()..).unwrap_or_default().trim();
@@ -243,12 +251,12 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
 }
 
 /// Reads `SET name = value` of a function.
-fn setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
-    let mut outer = Parts::of(node);
-    let mut parts = Parts::of(&outer.require(SyntaxKind::SET_CONFIG_PARAM)?);
-    outer.expect_only("")?;
+fn read_setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
+    let mut clause_parts = Parts::of(node);
+    let mut parts = Parts::of(&clause_parts.require(SyntaxKind::SET_CONFIG_PARAM)?);
+    clause_parts.expect_only("")?;
     let reference = parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?;
-    // The server does not distinguish upper and lower case in names of settings, and prints some of them with upper case.
+    // Names of settings are case-insensitive, and the server prints some of them with upper case, such as `DateStyle`.
     let name = SqlIdent::new(&ident(&reference)?.as_str().to_ascii_lowercase()).at(&reference)?;
     let mut values = Vec::new();
     for value in Parts::of(&parts.require(SyntaxKind::TO_CONFIG_VALUE)?).take_rest() {

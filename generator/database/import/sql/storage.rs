@@ -7,36 +7,36 @@ use super::tree::{AtNode, Parsed, Parts, number, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
 
-/// Takes WITH with storage parameters from the parts of a statement.
-pub fn with_parameters(parts: &mut Parts) -> Parsed<StorageParameters> {
+/// Takes the clause `WITH (…)` with storage parameters from the parts of a statement.
+pub fn take_with_parameters(parts: &mut Parts) -> Parsed<StorageParameters> {
     let Some(clause) = parts.take_node(SyntaxKind::WITH_PARAMS) else { return Ok(StorageParameters::new()) };
     let mut clause = Parts::of(&clause);
-    let parameters = parameters(&clause.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
+    let parameters = read_parameters(&clause.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
     clause.expect_only("WITH")?;
     Ok(parameters)
 }
 
 /// Reads a list of parameters in brackets. A parameter without a value is `true`, as on the server.
-pub fn parameters(node: &SyntaxNode) -> Parsed<StorageParameters> {
+pub fn read_parameters(node: &SyntaxNode) -> Parsed<StorageParameters> {
     let mut list = Parts::of(node);
-    let mut all = StorageParameters::new();
+    let mut parameters = StorageParameters::new();
     for option in list.take_all(SyntaxKind::ATTRIBUTE_OPTION) {
         let words: Vec<String> = tokens(&option).map(|token| token.text().to_owned()).collect();
         let (name, value) = match words.iter().position(|word| word == "=") {
-            Some(sign) => (words[..sign].concat(), words[sign + 1..].concat()),
+            Some(equals_sign) => (words[..equals_sign].concat(), words[equals_sign + 1..].concat()),
             None => (words.concat(), "true".into()),
         };
         let name = ParameterName::new(&name.replace('"', "").to_ascii_lowercase());
         let value = ParameterValue::new(value.trim_matches('\''));
-        let what = |reason| format!("a storage parameter: {reason}");
-        all.insert(name.map_err(what).at(&option)?, value.map_err(what).at(&option)?);
+        let message = |reason| format!("a storage parameter: {reason}");
+        parameters.insert(name.map_err(message).at(&option)?, value.map_err(message).at(&option)?);
     }
     list.expect_only("( ) ,")?;
-    Ok(all)
+    Ok(parameters)
 }
 
 /// Reads SET STATISTICS; `None` for the default.
-pub fn statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
+pub fn read_statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     let mut parts = Parts::of(node);
     if parts.take_token("DEFAULT") {
         parts.expect_only("SET STATISTICS")?;
@@ -44,32 +44,32 @@ pub fn statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     }
     let value = number(&parts.take_any()?)?;
     parts.expect_only("SET STATISTICS")?;
-    // -1 is the default.
+    // -1, which does not fit, also means the default.
     Ok(u16::try_from(value).ok())
 }
 
 /// Applies SET or RESET of ALTER TABLE or ALTER INDEX to storage parameters.
-pub fn change_parameters(all: &mut StorageParameters, node: &SyntaxNode) -> Parsed<()> {
+pub fn change_parameters(parameters: &mut StorageParameters, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);
-    let listed = parameters(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
+    let listed_parameters = read_parameters(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
     parts.expect_only("SET RESET")?;
     match node.kind() {
-        SyntaxKind::SET_OPTIONS => all.extend(listed),
-        _ => all.retain(|name, _| !listed.contains_key(name)),
+        SyntaxKind::SET_OPTIONS => parameters.extend(listed_parameters),
+        _ => parameters.retain(|name, _| !listed_parameters.contains_key(name)),
     }
     Ok(())
 }
 
 /// Reads ALTER INDEX … ALTER COLUMN … SET STATISTICS, which numbers the columns from 1.
-pub fn index_statistics(index: &mut Index, node: &SyntaxNode) -> Parsed<()> {
+pub fn read_index_statistics(index: &mut Index, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);
-    let value = statistics(&parts.require(SyntaxKind::SET_STATISTICS)?)?;
-    let place = number(&parts.take_any()?)?;
+    let value = read_statistics(&parts.require(SyntaxKind::SET_STATISTICS)?)?;
+    let number = number(&parts.take_any()?)?;
     parts.expect_only("ALTER COLUMN")?;
-    let column = usize::try_from(place - 1).ok().and_then(|place| index.columns.get_mut(place));
+    let column = usize::try_from(number - 1).ok().and_then(|number| index.columns.get_mut(number));
     match column {
         Some(column) => column.statistics = value,
-        None => return unsupported(node, format!("the index has no column {place}")),
+        None => return unsupported(node, format!("the index has no column {number}")),
     }
     Ok(())
 }

@@ -2,47 +2,53 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::partition::{bound, partition_by};
+use super::partition::{partition_by, take_bound};
 use super::reader::Reader;
-use super::storage::with_parameters;
-use super::tree::{Parsed, Parts, object, unsupported};
+use super::storage::take_with_parameters;
+use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
 impl Reader {
+    /// Reads CREATE TABLE. Each column and constraint is read on its own, so that all problems are reported.
     pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
-        let name = object(&parts.require(SyntaxKind::TABLE_NAME)?)?;
+        let name = object_name(&parts.require(SyntaxKind::TABLE_NAME)?)?;
         self.object_in_messages = format!("the table {name}");
         if if_not_exists && self.schema.tables.contains_key(&name) {
-            return unsupported(node, "it already exists, and the two definitions may differ");
+            return unsupported(
+                node,
+                "it already exists, and IF NOT EXISTS keeps the first definition; remove one of the two",
+            );
         }
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {
             let mut clause = Parts::of(&clause);
-            let whole = object(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
+            let partitioned = object_name(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
             clause.expect_only("PARTITION OF")?;
-            let bound = bound(&mut parts)?;
-            let by = parts.take_node(SyntaxKind::PARTITION_BY).map(|by| partition_by(&by)).transpose()?;
+            let bound = take_bound(&mut parts)?;
+            let partition_by =
+                parts.take_node(SyntaxKind::PARTITION_BY).map(|clause| partition_by(&clause)).transpose()?;
             parts.expect_only("CREATE TABLE ;")?;
-            self.partition(&name, PartitionOf { table: whole, bound, is_listed: false }, node)?;
-            self.table(&name, node)?.partition_by = by;
+            self.add_partition(&name, PartitionOf { table: partitioned, bound, is_listed: false }, node)?;
+            self.table(&name, node)?.partition_by = partition_by;
             return Ok(());
         }
         let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
-        table.storage = with_parameters(&mut parts)?;
+        table.storage = take_with_parameters(&mut parts)?;
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
-        if let Some(by) = parts.take_node(SyntaxKind::PARTITION_BY) {
-            table.partition_by = Some(partition_by(&by)?);
+        if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
+            table.partition_by = Some(partition_by(&clause)?);
         }
-        self.place("tables", name.as_str(), node)?;
+        self.record_place("tables", name.as_str(), node)?;
         self.schema.tables.insert(name.clone(), table);
         let mut list = Parts::of(&list);
         for column in list.take_all(SyntaxKind::COLUMN) {
-            let result = self.column(&name, Parts::of(&column)).and_then(|rest| rest.expect_only(""));
+            let result =
+                self.add_column(&name, Parts::of(&column)).and_then(|remaining_parts| remaining_parts.expect_only(""));
             self.record_error(result);
         }
         for constraint in list.take_rest() {
-            let result = self.constraint(&name, &constraint, None);
+            let result = self.add_constraint(&name, &constraint, None);
             self.record_error(result);
         }
         let result = list.expect_only("( ) ,");

@@ -4,7 +4,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, expression, number, object, object_of, path, string_content, type_name, unsupported,
+    AtNode, Parsed, Parts, expression, number, object_from_path, object_name, path, string_content, type_name,
+    unsupported,
 };
 use super::{constraint, tree};
 use crate::database::import::names;
@@ -12,9 +13,10 @@ use crate::database::model::*;
 use crate::values::Checked;
 
 impl Reader {
+    /// Reads CREATE TYPE.
     pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let name = object(&parts.require(SyntaxKind::TYPE_NAME)?)?;
+        let name = object_name(&parts.require(SyntaxKind::TYPE_NAME)?)?;
         self.object_in_messages = format!("the type {name}");
         let kind = if let Some(definition) = parts.take_node(SyntaxKind::ENUM_TYPE) {
             let mut definition = Parts::of(&definition);
@@ -46,14 +48,15 @@ impl Reader {
             return unsupported(node, "nself can represent enumerations, domains and composite types only");
         };
         parts.expect_only("CREATE TYPE ;")?;
-        self.place("types", name.as_str(), node)?;
+        self.record_place("types", name.as_str(), node)?;
         self.schema.types.insert(name, kind);
         Ok(())
     }
 
+    /// Reads CREATE DOMAIN.
     pub(super) fn create_domain(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let name = object(&parts.require(SyntaxKind::DOMAIN)?)?;
+        let name = object_name(&parts.require(SyntaxKind::DOMAIN)?)?;
         self.object_in_messages = format!("the domain {name}");
         let Some(kind) = parts.take_type() else { return unsupported(node, "the syntax of its type is unknown") };
         let mut domain = Domain {
@@ -67,59 +70,62 @@ impl Reader {
         domain.not_null = parts.take_node(SyntaxKind::NOT_NULL_CONSTRAINT).is_some();
         parts.take_node(SyntaxKind::NULL_CONSTRAINT);
         if let Some(clause) = parts.take_node(SyntaxKind::DEFAULT_CONSTRAINT) {
-            domain.default = Some(constraint::default(&clause)?);
+            domain.default = Some(constraint::default_expression(&clause)?);
         }
         for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
             let mut parts = Parts::of(&clause);
-            let check_name = constraint::name(&mut parts)?;
-            let text = expression(&parts.take_any()?)?;
+            let check_name = constraint::take_name(&mut parts)?;
+            let condition = expression(&parts.take_any()?)?;
             parts.expect_only("CHECK ( )")?;
-            let default = || names::free_default_name(name.name(), None, "check", |it| domain.checks.contains_key(it));
-            let check = check_name.map_or_else(|| tree::name_at(&default(), &clause), Ok)?;
-            domain.checks.insert(check, text);
+            let default_name =
+                || names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken));
+            let check = check_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
+            domain.checks.insert(check, condition);
         }
         parts.expect_only("CREATE DOMAIN AS ;")?;
-        self.place("types", name.as_str(), node)?;
+        self.record_place("types", name.as_str(), node)?;
         self.schema.types.insert(name, UserType::Domain(domain));
         Ok(())
     }
 
+    /// Reads CREATE SEQUENCE.
     pub(super) fn create_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
-        let name = object(&parts.require(SyntaxKind::SEQUENCE)?)?;
+        let name = object_name(&parts.require(SyntaxKind::SEQUENCE)?)?;
         self.object_in_messages = format!("the sequence {name}");
         if if_not_exists && self.schema.sequences.contains_key(&name) {
             return Ok(());
         }
-        let sequence = sequence(&mut parts)?;
+        let sequence = sequence_options(&mut parts)?;
         parts.expect_only("CREATE SEQUENCE ;")?;
-        self.place("sequences", name.as_str(), node)?;
+        self.record_place("sequences", name.as_str(), node)?;
         self.schema.sequences.insert(name, sequence);
         Ok(())
     }
 
+    /// Reads ALTER SEQUENCE, of which nself supports OWNER TO and OWNED BY.
     pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_EXISTS);
         let reference = parts.require(SyntaxKind::SEQUENCE_REF)?;
-        let name = object(&reference)?;
+        let name = object_name(&reference)?;
         self.object_in_messages = format!("the sequence {name}");
-        self.owner(&mut parts)?;
-        let owned = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
+        self.take_owner(&mut parts)?;
+        let owned_by_option = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
         parts.expect_only("ALTER SEQUENCE ;")?;
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
             return unsupported(&reference, format!("there is no sequence `{name}`"));
         };
-        if let Some(owned) = owned {
-            sequence.owned_by = owned_by(&owned)?;
+        if let Some(owned_by_option) = owned_by_option {
+            sequence.owned_by = read_owned_by(&owned_by_option)?;
         }
         Ok(())
     }
 }
 
 /// Reads the column after OWNED BY; `None` for NONE.
-fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
+fn read_owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
     let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
         parts.require(SyntaxKind::OWNED_BY_NONE)?;
@@ -127,45 +133,49 @@ fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
         return Ok(None);
     };
     let names = path(&reference);
-    let Some((column, table)) = names.split_last() else { return unsupported(node, "the column is missing") };
-    Ok(Some(ColumnOf { table: object_of(table, &reference)?, column: tree::name_at(column, &reference)? }))
+    let Some((column, table)) = names.split_last() else {
+        return unsupported(node, "the name of the column is missing");
+    };
+    Ok(Some(ColumnOf { table: object_from_path(table, &reference)?, column: tree::name_at(column, &reference)? }))
 }
 
-/// Reads the options of a sequence. Options with the server's default value are left out.
-pub fn sequence(parts: &mut Parts) -> Parsed<Sequence> {
+/// Takes the options of a sequence.
+pub fn sequence_options(parts: &mut Parts) -> Parsed<Sequence> {
     use SyntaxKind::*;
     let mut sequence = Sequence::default();
     if let Some(node) = parts.take_node(OPTION_AS_TYPE) {
         let mut option = Parts::of(&node);
         let kind = type_name(&option.take_any()?)?;
-        sequence.kind =
-            kind_of(&kind).map_or_else(|| unsupported(&node, "a sequence needs a whole-number type"), Ok)?;
+        sequence.kind = sequence_kind(&kind)
+            .map_or_else(|| unsupported(&node, "a sequence needs the type smallint, integer or bigint"), Ok)?;
     }
-    let mut value = |kind: SyntaxKind| -> Parsed<Option<i64>> {
+    let mut take_value = |kind: SyntaxKind| -> Parsed<Option<i64>> {
         let Some(node) = parts.take_node(kind) else { return Ok(None) };
         number(&Parts::of(&node).take_any()?).map(Some)
     };
-    sequence.increment = value(OPTION_INCREMENT)?.filter(|by| *by != 1);
-    sequence.min = value(OPTION_MIN_VALUE)?;
-    sequence.max = value(OPTION_MAX_VALUE)?;
-    let first = sequence.usual_start();
-    sequence.start = value(OPTION_START)?.filter(|start| *start != first);
-    let cache = value(OPTION_CACHE)?.filter(|count| *count != 1);
+    // A value that equals the server's default is left out.
+    sequence.increment = take_value(OPTION_INCREMENT)?.filter(|by| *by != 1);
+    sequence.min = take_value(OPTION_MIN_VALUE)?;
+    sequence.max = take_value(OPTION_MAX_VALUE)?;
+    let usual_start = sequence.usual_start();
+    sequence.start = take_value(OPTION_START)?.filter(|start| *start != usual_start);
+    let cache = take_value(OPTION_CACHE)?.filter(|count| *count != 1);
     sequence.cache = cache
         .map(|count| u32::try_from(count).map_err(|error| error.to_string()))
         .transpose()
         .at(parts.syntax_node())?;
     sequence.cycle = parts.take_node(OPTION_CYCLE).is_some();
-    for plain in [OPTION_NO_CYCLE, OPTION_NO_MIN_VALUE, OPTION_NO_MAX_VALUE] {
-        parts.take_node(plain);
+    for default_option in [OPTION_NO_CYCLE, OPTION_NO_MIN_VALUE, OPTION_NO_MAX_VALUE] {
+        parts.take_node(default_option);
     }
     if let Some(node) = parts.take_node(OPTION_OWNED_BY) {
-        sequence.owned_by = owned_by(&node)?;
+        sequence.owned_by = read_owned_by(&node)?;
     }
     Ok(sequence)
 }
 
-pub fn kind_of(kind: &TypeName) -> Option<SequenceKind> {
+/// Returns the kind of sequence for a type; `None` if a sequence cannot have the type.
+pub fn sequence_kind(kind: &TypeName) -> Option<SequenceKind> {
     match kind.as_str() {
         "smallint" => Some(SequenceKind::Smallint),
         "integer" => Some(SequenceKind::Integer),
@@ -175,13 +185,13 @@ pub fn kind_of(kind: &TypeName) -> Option<SequenceKind> {
 }
 
 /// Returns the name of the sequence of a `serial` column, and the default of the column.
-pub fn serial(
+pub fn serial_sequence(
     table: &ObjectName,
     column: &SqlName,
-    taken: impl Fn(&ObjectName) -> bool,
+    is_taken: impl Fn(&ObjectName) -> bool,
 ) -> Result<(ObjectName, Expression), String> {
     let text = names::free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
-        SqlName::new(name).is_ok_and(|name| taken(&table.beside(&name)))
+        SqlName::new(name).is_ok_and(|name| is_taken(&table.beside(&name)))
     });
     let name = table.beside(&SqlName::new(&text)?);
     Ok((name.clone(), Expression::new(&format!("nextval({}::regclass)", literal(&name.spelled())))?))

@@ -3,25 +3,26 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, object, plain_text, tokens, unsupported};
+use super::tree::{AtNode, Parsed, Parts, object_name, plain_text, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
 
 impl Reader {
+    /// Reads CREATE VIEW or CREATE MATERIALIZED VIEW.
     pub(super) fn create_view(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let materialized = node.kind() == CREATE_MATERIALIZED_VIEW;
         let replaces = parts.take_node(OR_REPLACE).is_some();
         parts.take_node(IF_NOT_EXISTS);
-        let name = object(&parts.require(VIEW)?)?;
+        let name = object_name(&parts.require(VIEW)?)?;
         self.object_in_messages = format!("the view {name}");
         let mut view = View {
             // A placeholder until the query has been read.
             query: Query::wrap("SELECT".into()),
             materialized,
-            // A plain view without the option has its owner's rights. A materialised view cannot have the option;
-            // `true` is the default of the model.
+            // A plain view without the option reads its tables with the rights of its owner. A materialised view cannot
+            // have the option; for it, the model's default is `true`.
             security_invoker: materialized,
             indexes: Default::default(),
             depends_on: Default::default(),
@@ -30,9 +31,9 @@ impl Reader {
             comment: None,
         };
         if let Some(options) = parts.take_node(WITH_PARAMS) {
-            view.security_invoker = invoker(&options)?;
+            view.security_invoker = read_security_invoker(&options)?;
         }
-        // A schema does not tell whether a materialised view is filled.
+        // A definition does not contain whether a materialised view is filled.
         parts.take_node(WITH_NO_DATA);
         parts.take_node(WITH_DATA);
         if let Some(columns) = parts.take_node(COLUMN_LIST) {
@@ -56,13 +57,13 @@ impl Reader {
             view.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("views.{name}"));
         }
-        self.place("views", name.as_str(), node)?;
+        self.record_place("views", name.as_str(), node)?;
         self.schema.views.insert(name, view);
         Ok(())
     }
 }
 
-/// Returns whether a query selects all columns of a table. In EXISTS the columns do not matter.
+/// Returns whether a query selects all columns of a table with `*`, except in EXISTS, where the columns do not matter.
 pub fn selects_all(query: &SyntaxNode) -> bool {
     use SyntaxKind::{EXISTS_FN, TARGET};
     let inside_exists = |node: &SyntaxNode| node.ancestors().any(|outer| outer.kind() == EXISTS_FN);
@@ -73,18 +74,18 @@ pub fn selects_all(query: &SyntaxNode) -> bool {
     })
 }
 
-/// Reads the options of a view: only `security_invoker` is supported.
-fn invoker(node: &SyntaxNode) -> Parsed<bool> {
+/// Reads the options of a view, of which only `security_invoker` is supported.
+fn read_security_invoker(node: &SyntaxNode) -> Parsed<bool> {
     let mut parts = Parts::of(node);
     let mut list = Parts::of(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?);
-    let mut invoker = false;
+    let mut security_invoker = false;
     for option in list.take_all(SyntaxKind::ATTRIBUTE_OPTION) {
         let words: Vec<String> = tokens(&option).map(|token| token.text().trim_matches('\'').to_lowercase()).collect();
-        invoker = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        security_invoker = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["security_invoker"] | ["security_invoker", "=", "true" | "on" | "1"] => true,
             ["security_invoker", "=", "false" | "off" | "0"] => false,
             _ => return unsupported(&option, format!("nself cannot represent the option `{}`", words[0])),
         };
     }
-    Ok(invoker)
+    Ok(security_invoker)
 }

@@ -2,7 +2,7 @@
 
 use super::change::ColumnChange;
 use super::identity::refuse_identity;
-use super::not_null::not_null;
+use super::not_null::set_not_null;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::lexer::{self, TokenKind};
@@ -11,31 +11,34 @@ use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// Returns whether an expression has the same value for every row and at any time.
+/// Returns whether an expression has the same value for every row and at any time. It may consist of literals, numbers,
+/// signs, the words below, and names of types in casts, as in `'{}'::text[]`.
 fn is_constant(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
-    let mut cast = false;
-    for (i, token) in tokens.iter().enumerate() {
-        let after_cast = i >= 2 && tokens[i - 1].text == ":" && tokens[i - 2].text == ":";
-        cast = after_cast
-            || (cast && (token.kind == TokenKind::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
+    let mut in_cast_type = false;
+    for (index, token) in tokens.iter().enumerate() {
+        let after_cast = index >= 2 && tokens[index - 1].text == ":" && tokens[index - 2].text == ":";
+        in_cast_type = after_cast
+            || (in_cast_type
+                && (token.kind == TokenKind::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
         let word = token.text.to_ascii_lowercase();
-        let constant = match token.kind {
+        let token_is_constant = match token.kind {
             TokenKind::Literal | TokenKind::Number | TokenKind::Symbol => true,
             TokenKind::Word | TokenKind::Quoted => {
-                cast || ["null", "true", "false", "array", "interval", "date", "timestamp"].contains(&word.as_str())
+                in_cast_type
+                    || ["null", "true", "false", "array", "interval", "date", "timestamp"].contains(&word.as_str())
             }
             TokenKind::Comment => false,
         };
-        if !constant {
+        if !token_is_constant {
             return false;
         }
     }
     true
 }
 
-/// Functions that have one value for all rows of a statement, since the server computes them once.
-const STABLE: [&str; 7] = [
+/// Functions that the server computes once for all rows of a statement.
+const STABLE_FUNCTIONS: [&str; 7] = [
     "now",
     "current_timestamp",
     "current_date",
@@ -45,18 +48,19 @@ const STABLE: [&str; 7] = [
     "statement_timestamp",
 ];
 
+/// Returns whether an expression has the same value for all rows of a statement.
 fn is_stable(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
     let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
-    let is_stable_word = |word: &str| STABLE.contains(&word) || is_constant(&Expression::from_word(word));
+    let is_stable_word = |word: &str| STABLE_FUNCTIONS.contains(&word) || is_constant(&Expression::from_word(word));
     is_constant(expression) || words.into_iter().all(|token| is_stable_word(&token.text.to_ascii_lowercase()))
 }
 
-/// Reason why a column that was written to cannot be dropped again.
+/// The reason why the addition of a column cannot be reverted.
 const VALUES_LOST: &str = "values written since would be lost";
 
 /// Plans a new column.
-pub(super) fn add(planner: &mut Planner, change: &ColumnChange, column: &Column) {
+pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &Column) {
     if change.table.new.partition_by.is_some() && column.identity.is_some() {
         refuse_identity(planner, change);
         return;
@@ -89,29 +93,29 @@ pub(super) fn add(planner: &mut Planner, change: &ColumnChange, column: &Column)
     let mut step = change
         .step(Phase::Create, "", "is new")
         .up(format!("ALTER TABLE {} ADD COLUMN {};", change.table.name.sql(), ddl::column(change.column, column)))
-        // A domain may refuse NULL or have a default.
+        // The server rewrites the table for a domain, which may refuse NULL or have a default.
         .hazards((is_computed || is_volatile || domain.is_some()).then_some(Hazard::Rewrite));
-    // Columns in its expression may be new as well.
+    // A generated column comes after the columns in its expression, which may be new as well.
     step.rank += usize::from(column.generated.is_some());
-    step.down = remove(change, column, domain);
+    step.down = removal(change, column, domain);
     planner.push(step);
 }
 
 /// Adds a column whose values in existing rows come from an expression.
 fn add_with_backfill(planner: &mut Planner, change: &ColumnChange, column: &Column, backfill: &Expression) {
     let (table, name) = (change.table.name.sql(), quoted(change.column));
-    let bare = Column { nullable: true, default: None, ..column.clone() };
-    let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, &bare))];
+    let nullable_column = Column { nullable: true, default: None, ..column.clone() };
+    let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, &nullable_column))];
     up.extend(column.default.as_ref().map(|default| change.set_default(Some(default))));
     up.push(change.on_all_rows(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")));
-    planner.push(change.step(Phase::Create, "", "is new").up(up.join("\n")).never(VALUES_LOST));
+    planner.push(change.step(Phase::Create, "", "is new").up(up.join("\n")).irreversible(VALUES_LOST));
     if !column.nullable {
-        not_null(planner, change, None);
+        set_not_null(planner, change, None);
     }
 }
 
-/// Removes a new column, if no value that was written since can be lost.
-fn remove(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Down {
+/// Returns the way to revert a new column. It drops the column only if no row has a value that was written since.
+fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Down {
     let (table, name) = (change.table.name.sql(), quoted(change.column));
     let drop = format!("ALTER TABLE {table} DROP COLUMN {name};");
     if column.generated.is_some() {
@@ -121,7 +125,7 @@ fn remove(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Do
     if column.identity.is_some() || has_domain_default || !column.default.as_ref().is_none_or(is_constant) {
         return Down::Never(VALUES_LOST);
     }
-    let lossy = match &column.default {
+    let rows_with_values = match &column.default {
         None => format!("SELECT FROM {table} WHERE {name} IS NOT NULL"),
         Some(default) => {
             // Compared as text, since not every type has an equality operator.
@@ -129,6 +133,6 @@ fn remove(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Do
             format!("SELECT FROM {table} WHERE {name}::text IS DISTINCT FROM (({default})::{kind})::text")
         }
     };
-    let guard = ddl::fail_if_rows(&lossy, &format!("{} holds values", change.object()));
+    let guard = ddl::fail_if_rows(&rows_with_values, &format!("{} holds values", change.object()));
     Down::Sql(format!("{}\n{drop}", change.on_all_rows(&guard)))
 }

@@ -1,4 +1,4 @@
-//! One column of an existing table that is added or changes.
+//! A column of an existing table that is added or changes.
 
 use crate::database::hazard::Hazard;
 use crate::database::migrate::diff::TableChange;
@@ -6,8 +6,8 @@ use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// Columns that name the owner of a row.
-const OWNERS: [&str; 2] = [TENANT_COLUMN, APP_COLUMN];
+/// Columns that name the owner of a row: a tenant or an application.
+const OWNER_COLUMNS: [&str; 2] = [TENANT_COLUMN, APP_COLUMN];
 
 /// A column that is added or changes, with its table.
 pub struct ColumnChange<'a> {
@@ -36,7 +36,8 @@ impl ColumnChange<'_> {
         format!("{}.{}", self.table.name, self.column)
     }
 
-    /// Wraps a statement that must see all rows. Forced row security binds the owner as well, who runs the migrations.
+    /// Returns a statement that sees all rows. The owner of the table runs the migrations; forced row security, which
+    /// also applies to the owner, is switched off during the statement.
     pub fn on_all_rows(&self, sql: &str) -> String {
         if self.table.old.row_security != RowSecurity::Forced {
             return sql.to_owned();
@@ -58,8 +59,8 @@ impl ColumnChange<'_> {
         }
     }
 
-    /// Returns the hazard of changing a column that names the owner of a row.
+    /// Returns the hazard of a change if the column names the owner of a row.
     pub fn owner_hazard(&self) -> Option<Hazard> {
-        OWNERS.contains(&self.column.as_str()).then_some(Hazard::TenantColumn)
+        OWNER_COLUMNS.contains(&self.column.as_str()).then_some(Hazard::TenantColumn)
     }
 }

@@ -19,20 +19,21 @@ pub(super) fn refuse_identity(planner: &mut Planner, change: &ColumnChange) {
 }
 
 /// Plans the change of a column's identity.
-pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
-    let differs = old.identity != new.identity || old.identity_options != new.identity_options;
-    if change.table.new.partition_by.is_some() && differs {
+pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+    let identity_changes = old.identity != new.identity || old.identity_options != new.identity_options;
+    if change.table.new.partition_by.is_some() && identity_changes {
         refuse_identity(planner, change);
         return;
     }
-    // The server refuses an identity for a column that may be NULL.
+    // The server refuses an identity for a column that may be NULL, so NOT NULL comes first.
     let phase = if old.nullable && !new.nullable { Phase::Validate } else { Phase::Create };
     let step = |what: &str| change.step(phase, "identity", what).rank(change.rank + 1);
     match (old.identity, new.identity) {
         (None, Some(identity)) => {
             let table = literal(&change.table.name.sql());
             let column = literal(change.column.as_str());
-            let next = format!(
+            // New rows must get numbers after those of the stored rows.
+            let set_position = format!(
                 "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence({table}, {column}), \
                  (SELECT {} FROM {}), false);",
                 next_number(&quoted(change.column), new.identity_options),
@@ -44,7 +45,7 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
                         "{} ADD {};\n{}",
                         change.alter(),
                         ddl::identity(identity, new.identity_options),
-                        change.on_all_rows(&next)
+                        change.on_all_rows(&set_position)
                     ))
                     .down(format!("{} DROP IDENTITY;", change.alter())),
             );
@@ -53,7 +54,7 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
             step("is no longer numbered by the server")
                 .rank(change.rank.saturating_sub(1))
                 .up(format!("{} DROP IDENTITY;", change.alter()))
-                .never("the position of its sequence is lost"),
+                .irreversible("the position of its sequence is lost"),
         ),
         (Some(from), Some(to)) if from != to => {
             let set = |identity| format!("{} SET {};", change.alter(), ddl::generated_clause(identity));
@@ -75,7 +76,8 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
     }
 }
 
-/// Returns the first number for new rows: after all stored ones, and not before the start of the sequence.
+/// Returns the expression for the first number of new rows: after the numbers of all stored rows, and not before the
+/// start of the sequence. A negative increment counts down.
 fn next_number(column: &str, options: IdentityOptions) -> String {
     let sequence = Sequence::from(options);
     let start = sequence.start.unwrap_or(sequence.usual_start());

@@ -14,11 +14,11 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic};
-use add::add;
+use add::add_column;
 pub use change::ColumnChange;
-use identity::identity;
-use not_null::not_null;
-use retype::retype;
+use identity::change_identity;
+use not_null::set_not_null;
+use retype::change_type;
 
 /// Plans changes of a table's columns.
 pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
@@ -27,42 +27,43 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         let change = ColumnChange { table, column, rank };
         match table.new.columns.get(column) {
             None => drop_column(planner, &change, old),
-            Some(new) if diff.affected.regenerated_of(table.name).contains(column) => {
+            Some(new) if diff.affected.regenerated_columns(table.name).contains(column) => {
                 regenerate(planner, &change, old, new);
             }
             Some(new) => {
                 // The conversion to a recreated enumeration sets the default, too.
-                let default_is_set = diff.affected.rebuilds(&old.kind) && old.kind == new.kind;
-                alter(planner, diff, &change, (old, new), default_is_set);
+                let default_is_set = diff.affected.is_rebuilt(&old.kind) && old.kind == new.kind;
+                alter_column(planner, diff, &change, (old, new), default_is_set);
             }
         }
     }
     for (column, new) in table.new.columns.iter().filter(|(column, _)| !table.old.columns.contains_key(*column)) {
-        add(planner, &ColumnChange { table, column, rank }, new);
+        add_column(planner, &ColumnChange { table, column, rank }, new);
     }
 }
 
+/// Plans the removal of a column.
 fn drop_column(planner: &mut Planner, change: &ColumnChange, old: &Column) {
     let table = change.table.name.sql();
     let mut step = change
-        .step(Phase::Contract, "", "is gone")
+        .step(Phase::DropData, "", "is gone")
         .rank(0)
         .up(format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column)));
     step.source = change.table.path.key("columns");
     if old.generated.is_some() {
-        // In the phase Create: columns in its expression can be dropped later.
+        // A generated column is dropped in the phase `Create`, before the columns in its expression.
         step.phase = Phase::Create;
-        planner.push(step.down(add_again(change, old)));
+        planner.push(step.down(add_again_sql(change, old)));
         return;
     }
     if let Some(finding) = unclear_rename(planner, change, old) {
         planner.findings.push(finding);
         return;
     }
-    planner.push(step.never(DATA_LOST).hazard(Hazard::DeletesData).hazards(change.owner_hazard()));
+    planner.push(step.irreversible(DATA_LOST).hazard(Hazard::DeletesData).hazards(change.owner_hazard()));
 }
 
-/// Returns a finding if a new column has the type of the dropped one, unless the loss of its values is allowed.
+/// Returns a finding if a new column has the type of the dropped column, unless `allow` permits the loss of its values.
 fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Option<Diagnostic> {
     let TableChange { name, old: old_table, new: new_table, path, .. } = *change.table;
     let object = change.object();
@@ -83,8 +84,8 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
     Some(finding)
 }
 
-/// Returns the statements that add a column with its comment.
-fn add_again(change: &ColumnChange, column: &Column) -> String {
+/// Returns the statements that add a column with its comment and grants again.
+fn add_again_sql(change: &ColumnChange, column: &Column) -> String {
     let table = change.table.name.sql();
     let mut sql = format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, column));
     if column.comment.is_some() {
@@ -97,17 +98,17 @@ fn add_again(change: &ColumnChange, column: &Column) -> String {
     sql
 }
 
-/// Plans the change of a generated column. It is dropped and added, since its values can be computed again.
+/// Plans the change of a generated column. It is dropped and added again, since the server computes its values.
 fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
     let table = change.table.name.sql();
     let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column));
-    // It is dropped before the columns in its expression change, and added afterwards.
+    // The column is dropped before the columns in its expression change, and added after that.
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed otherwise")
             .rank(change.rank.saturating_sub(1))
             .up(drop.clone())
-            .down(add_again(change, old)),
+            .down(add_again_sql(change, old)),
     );
     let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new))];
     up.extend(ddl::column_grants(&table, change.column, new));
@@ -121,8 +122,8 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
     );
 }
 
-/// Plans the changes of a column that keeps its values. With `default_is_set`, its default changes elsewhere.
-fn alter(
+/// Plans the changes of a column that keeps its values. With `default_is_set`, a different step changes its default.
+fn alter_column(
     planner: &mut Planner,
     diff: &Diff,
     change: &ColumnChange,
@@ -134,19 +135,19 @@ fn alter(
             change
                 .step(Phase::Create, "generated", "keeps its values and is computed no more")
                 .up(format!("{} DROP EXPRESSION;", change.alter()))
-                .never("PostgreSQL cannot turn an existing column into a generated one"),
+                .irreversible("PostgreSQL cannot turn an existing column into a generated one"),
         );
     } else if old.generated.is_none() && new.generated.is_some() {
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("generated"),
             format!("{} holds values and cannot become a generated column", change.object()),
-            "add a generated column with another name",
+            "add a generated column with a different name",
         );
         return;
     }
     if old.kind != new.kind || old.collation != new.collation {
-        retype(planner, diff, change, (old, new));
+        change_type(planner, diff, change, (old, new));
     } else if old.default != new.default && !default_is_set {
         planner.push(
             change
@@ -156,9 +157,9 @@ fn alter(
                 .hazards(change.owner_hazard()),
         );
     }
-    identity(planner, change, old, new);
+    change_identity(planner, change, old, new);
     match (old.nullable, new.nullable) {
-        (true, false) => not_null(planner, change, new.backfill.as_ref()),
+        (true, false) => set_not_null(planner, change, new.backfill.as_ref()),
         (false, true) => planner.push(
             change
                 .step(Phase::Create, "nullable", "may be NULL")

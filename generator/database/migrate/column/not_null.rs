@@ -7,8 +7,9 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::Phase;
 use crate::database::model::*;
 
-/// Makes a column NOT NULL without a long lock: a check is validated while rows can be written.
-pub(super) fn not_null(planner: &mut Planner, change: &ColumnChange, backfill: Option<&Expression>) {
+/// Plans NOT NULL for a column without a long lock. A check is added and validated while others can write rows; with
+/// the validated check, SET NOT NULL needs no scan of the table.
+pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfill: Option<&Expression>) {
     let table = change.table.name.sql();
     let column = quoted(change.column);
     let check = format!("\"nn_{}\"", Digest::of(change.column.as_str().as_bytes()).short());
@@ -19,7 +20,7 @@ pub(super) fn not_null(planner: &mut Planner, change: &ColumnChange, backfill: O
                 .step(Phase::Create, "backfill", "gets values where it has none")
                 .rank(change.rank + 1)
                 .up(change.on_all_rows(&update))
-                .never("the rows that had NULL are not recorded"),
+                .irreversible("the rows that had NULL are not recorded"),
         );
     }
     let add = format!("ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;");

@@ -1,4 +1,4 @@
-//! Plans changes of the type of a column.
+//! Plans changes of the type or collation of a column.
 
 use super::change::ColumnChange;
 use crate::database::hazard::Hazard;
@@ -10,75 +10,87 @@ use crate::diagnostic::Code;
 
 /// The conversion of values of one type to another.
 enum Conversion {
-    /// No row is rewritten. With `back`, the reverse conversion may fail but never loses a value.
-    Free { back: bool },
+    /// No row is rewritten. With `reversible`, the reverse conversion may fail, but never loses a value.
+    Free { reversible: bool },
     /// Every row is rewritten, but no value changes.
-    Widens { back: bool },
-    /// Every row is rewritten, and the server refuses the change if a value does not fit. With `converts`, values can
-    /// change, such as by rounding.
-    Narrows { converts: bool },
+    Widens { reversible: bool },
+    /// Every row is rewritten, and the server refuses the change if a value does not fit. With `changes_values`, values
+    /// can change, for example by rounding.
+    Narrows { changes_values: bool },
     /// The user must give the conversion in `using`.
     Other,
 }
 
+/// Returns the conversion from one type to another. Only conversions that PostgreSQL itself makes are known.
 fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
     match (old.element(), new.element()) {
+        // Neither type is an array.
         (None, None) => {}
         // The server converts the elements, and rewrites the rows.
         (Some(old), Some(new)) => {
             return match conversion(&old, &new) {
-                Conversion::Free { back } => Conversion::Widens { back },
+                Conversion::Free { reversible } => Conversion::Widens { reversible },
                 other => other,
             };
         }
         _ => return Conversion::Other,
     }
-    let (from, to) = (old.modifiers(), new.modifiers());
-    let grows = to.is_empty() || (from.len() == 1 && to.len() == 1 && to[0] >= from[0]);
-    let number = |kind: &str| ["smallint", "integer", "bigint"].iter().position(|base| *base == kind);
+    let (old_modifiers, new_modifiers) = (old.modifiers(), new.modifiers());
+    // A modifier is a length or precision, such as 20 in `varchar(20)`.
+    let fits_all_lengths = new_modifiers.is_empty()
+        || (old_modifiers.len() == 1 && new_modifiers.len() == 1 && new_modifiers[0] >= old_modifiers[0]);
+    let integer_size = |kind: &str| ["smallint", "integer", "bigint"].iter().position(|base| *base == kind);
     match (old.base(), new.base()) {
-        ("varchar", "text") => Conversion::Free { back: from.is_empty() },
-        ("text", "varchar") if to.is_empty() => Conversion::Free { back: true },
-        ("varchar", "varchar") if grows => Conversion::Free { back: false },
-        ("varbit", "varbit") if grows => Conversion::Free { back: false },
-        ("numeric", "numeric") if to.is_empty() => Conversion::Free { back: false },
-        ("numeric", "numeric") if from.len() == to.len() && from.get(1) == to.get(1) && from[0] <= to[0] => {
-            Conversion::Free { back: true }
+        ("varchar", "text") => Conversion::Free { reversible: old_modifiers.is_empty() },
+        ("text", "varchar") if new_modifiers.is_empty() => Conversion::Free { reversible: true },
+        ("varchar", "varchar") if fits_all_lengths => Conversion::Free { reversible: false },
+        ("varbit", "varbit") if fits_all_lengths => Conversion::Free { reversible: false },
+        ("numeric", "numeric") if new_modifiers.is_empty() => Conversion::Free { reversible: false },
+        ("numeric", "numeric")
+            if old_modifiers.len() == new_modifiers.len()
+                && old_modifiers.get(1) == new_modifiers.get(1)
+                && old_modifiers[0] <= new_modifiers[0] =>
+        {
+            Conversion::Free { reversible: true }
         }
-        ("timestamp", "timestamp") | ("timestamptz", "timestamptz") | ("time", "time") if grows => {
-            Conversion::Free { back: false }
+        ("timestamp", "timestamp") | ("timestamptz", "timestamptz") | ("time", "time") if fits_all_lengths => {
+            Conversion::Free { reversible: false }
         }
-        ("cidr", "inet") => Conversion::Free { back: false },
-        (a, b) if number(a).is_some() && number(a) < number(b) => Conversion::Widens { back: true },
-        (a, "numeric") if number(a).is_some() && to.is_empty() => Conversion::Widens { back: false },
-        ("real", "double precision") | ("char", "text") => Conversion::Widens { back: false },
-        _ => assignment(old, new),
+        ("cidr", "inet") => Conversion::Free { reversible: false },
+        (old_base, new_base) if integer_size(old_base).is_some() && integer_size(old_base) < integer_size(new_base) => {
+            Conversion::Widens { reversible: true }
+        }
+        (old_base, "numeric") if integer_size(old_base).is_some() && new_modifiers.is_empty() => {
+            Conversion::Widens { reversible: false }
+        }
+        ("real", "double precision") | ("char", "text") => Conversion::Widens { reversible: false },
+        _ => assignment_conversion(old, new),
     }
 }
 
-/// Returns the conversion that the server makes when a value of one type is stored in a column of another
-/// (`pg_cast.castcontext` is `a` or `i`), for types of which the other conversions do not cover all values.
-fn assignment(old: &TypeName, new: &TypeName) -> Conversion {
+/// Returns the conversion that the server makes when a value of one type is stored in a column of another type
+/// (`pg_cast.castcontext` is `a` or `i`), for pairs of types that [`conversion`] does not cover.
+fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
     const INTEGERS: [&str; 3] = ["smallint", "integer", "bigint"];
     const FRACTIONS: [&str; 3] = ["real", "double precision", "numeric"];
     const TEXTS: [&str; 3] = ["text", "varchar", "char"];
-    /// Types whose texts do not depend on settings of the session.
+    /// Types that the server prints independently of the session's settings.
     const PRINTED: [&str; 6] = ["boolean", "uuid", "inet", "cidr", "json", "jsonb"];
     let (from, to) = (old.base(), new.base());
     let is_integer = |kind| INTEGERS.contains(&kind);
     let is_number = |kind| is_integer(kind) || FRACTIONS.contains(&kind);
     match (from, to) {
-        _ if is_integer(from) && is_integer(to) => Conversion::Narrows { converts: false },
-        _ if is_number(from) && is_number(to) => Conversion::Narrows { converts: true },
+        _ if is_integer(from) && is_integer(to) => Conversion::Narrows { changes_values: false },
+        _ if is_number(from) && is_number(to) => Conversion::Narrows { changes_values: true },
         (_, "text" | "varchar") if is_number(from) || PRINTED.contains(&from) || TEXTS.contains(&from) => {
-            Conversion::Narrows { converts: true }
+            Conversion::Narrows { changes_values: true }
         }
-        (from, "char") if TEXTS.contains(&from) => Conversion::Narrows { converts: true },
+        (from, "char") if TEXTS.contains(&from) => Conversion::Narrows { changes_values: true },
         ("date", "timestamp")
         | ("json", "jsonb")
         | ("jsonb", "json")
-        | ("timestamp", "timestamp" | "date" | "time") => Conversion::Narrows { converts: true },
-        ("timestamptz", "timestamptz") | ("time", "time") => Conversion::Narrows { converts: true },
+        | ("timestamp", "timestamp" | "date" | "time") => Conversion::Narrows { changes_values: true },
+        ("timestamptz", "timestamptz") | ("time", "time") => Conversion::Narrows { changes_values: true },
         _ => Conversion::Other,
     }
 }
@@ -88,14 +100,14 @@ fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Convers
     let kind = old.object().and_then(|kind| diff.old.types.get(&kind));
     let is_text = ["text", "varchar"].contains(&new.base()) && !new.is_array();
     let conversion = match new.modifiers().is_empty() {
-        true => Conversion::Widens { back: false },
-        false => Conversion::Narrows { converts: false },
+        true => Conversion::Widens { reversible: false },
+        false => Conversion::Narrows { changes_values: false },
     };
     (matches!(kind, Some(UserType::Enum(_))) && !old.is_array() && is_text).then_some(conversion)
 }
 
-/// Returns an expression that converts a column and that every server accepts, though not for every value.
-fn example(column: &str, old: &TypeName, new: &TypeName) -> String {
+/// Returns an example of `using`: an expression that converts the column. It may fail for some values.
+fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
     let name = spelled(column);
     let is_integer = ["smallint", "integer", "bigint"].contains(&old.as_str());
     match new.base() {
@@ -109,14 +121,14 @@ fn example(column: &str, old: &TypeName, new: &TypeName) -> String {
 }
 
 /// Plans the change of a column's type or collation.
-pub(super) fn retype(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
+pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
     if partition_by.is_some_and(|by| by.columns.contains(change.column)) {
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("type"),
             format!("{} is in `partition_by`, so its type cannot change", change.object()),
-            "create a table with another name, and move the rows",
+            "create a table with a different name, and move the rows",
         );
         return;
     }
@@ -131,18 +143,18 @@ pub(super) fn retype(planner: &mut Planner, diff: &Diff, change: &ColumnChange, 
             change.path().key("type"),
             format!("{}: PostgreSQL has no automatic conversion from {} to {}", change.object(), old.kind, new.kind),
             &format!(
-                "give one, such as `using = \"{}\"`, or add another column",
-                in_nickel(&example(change.column.as_str(), &old.kind, &new.kind))
+                "give a conversion, such as `using = \"{}\"`, or add a new column",
+                in_nickel(&example_conversion(change.column.as_str(), &old.kind, &new.kind))
             ),
         );
         return;
     }
-    let (hazards, reverses): (&[Hazard], bool) = match conversion {
+    let (hazards, is_reversible): (&[Hazard], bool) = match conversion {
         _ if is_same_type => (&[Hazard::AccessExclusive, Hazard::BlockingScan], true),
-        Conversion::Free { back } => (&[Hazard::AccessExclusive], back),
-        Conversion::Widens { back } => (&[Hazard::Rewrite], back),
-        Conversion::Narrows { converts: false } => (&[Hazard::Rewrite, Hazard::MayFail], false),
-        Conversion::Narrows { converts: true } | Conversion::Other => {
+        Conversion::Free { reversible } => (&[Hazard::AccessExclusive], reversible),
+        Conversion::Widens { reversible } => (&[Hazard::Rewrite], reversible),
+        Conversion::Narrows { changes_values: false } => (&[Hazard::Rewrite, Hazard::MayFail], false),
+        Conversion::Narrows { changes_values: true } | Conversion::Other => {
             (&[Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail], false)
         }
     };
@@ -151,14 +163,15 @@ pub(super) fn retype(planner: &mut Planner, diff: &Diff, change: &ColumnChange, 
         .up(set_type(change, old, new, new.using.as_ref()))
         .hazards(hazards.iter().copied())
         .hazards(change.owner_hazard());
-    step.down = match reverses {
+    step.down = match is_reversible {
         true => Down::Sql(set_type(change, new, old, None)),
         false => Down::Never("the old values cannot be restored"),
     };
     planner.push(step);
 }
 
-/// Returns the statements that change the type of a column, without its default in the meantime.
+/// Returns the statements that change the type of a column. Its default is dropped before and set after that, since the
+/// server may be unable to convert it.
 fn set_type(change: &ColumnChange, from: &Column, to: &Column, using: Option<&Expression>) -> String {
     let mut sql = Vec::new();
     if from.default.is_some() {
@@ -185,9 +198,9 @@ mod tests {
     #[test]
     fn only_conversions_that_keep_every_value_need_no_using() {
         let kind = |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
-            Conversion::Free { back } => format!("free {back}"),
-            Conversion::Widens { back } => format!("widens {back}"),
-            Conversion::Narrows { converts } => format!("narrows {converts}"),
+            Conversion::Free { reversible } => format!("free {reversible}"),
+            Conversion::Widens { reversible } => format!("widens {reversible}"),
+            Conversion::Narrows { changes_values } => format!("narrows {changes_values}"),
             Conversion::Other => "other".to_owned(),
         };
         for (old, new, expected) in [

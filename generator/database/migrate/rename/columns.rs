@@ -1,4 +1,4 @@
-//! Renames columns, also in the SQL that mentions them.
+//! Renames columns, including their names in the SQL of the old schema.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +11,47 @@ use crate::diagnostic::Code;
 use crate::values::Checked;
 
 /// Plans the renames of columns, and renames them in the old schema.
-pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
+pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
-        let mut names: BTreeMap<SqlName, SqlName> = BTreeMap::new();
+        let mut new_names: BTreeMap<SqlName, SqlName> = BTreeMap::new();
         for (column, definition) in &table.columns {
-            let (Some(from), Some(old)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else { continue };
-            if !old.columns.contains_key(from) || from == column {
+            let (Some(old_name), Some(old)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else {
+                continue;
+            };
+            if !old.columns.contains_key(old_name) || old_name == column {
                 continue;
             }
             let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
-            if old.columns.contains_key(column) || table.columns.contains_key(from) || names.contains_key(from) {
-                let message = format!("`{from}` cannot become `{column}`: both exist");
+            if old.columns.contains_key(column)
+                || table.columns.contains_key(old_name)
+                || new_names.contains_key(old_name)
+            {
+                let message = format!("`{old_name}` cannot be renamed to `{column}`: both exist");
                 planner.refuse(
                     Code::RenameClash,
                     path.key("renamed_from"),
                     message,
-                    "remove the hint, or the other column",
+                    "remove `renamed_from`, or one of the two columns",
                 );
                 continue;
             }
             let rename = |from: &SqlName, to: &SqlName| {
                 format!("ALTER TABLE {} RENAME COLUMN {} TO {};", name.sql(), quoted(from), quoted(to))
             };
-            let why = format!("{name}.{from} is now called {column}");
+            let why = format!("{name}.{old_name} is now called {column}");
             planner.push(
                 MigrationStep::new(Phase::Rename, format!("{name}.{column}"), path, why)
-                    .up(rename(from, column))
-                    .down(rename(column, from)),
+                    .up(rename(old_name, column))
+                    .down(rename(column, old_name)),
             );
-            names.insert(from.clone(), column.clone());
+            new_names.insert(old_name.clone(), column.clone());
         }
-        if !names.is_empty() {
+        if !new_names.is_empty() {
             // The server renames the columns of partitions, too.
             for table in with_partitions(&renamed.schema, name) {
-                rename_columns(&mut renamed.schema, &table, &names);
-                renamed.tables.insert(table);
+                replace_column_names(&mut renamed.schema, &table, &new_names);
+                renamed.affected_tables.insert(table);
             }
         }
     }
@@ -54,31 +59,39 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
 
 /// Returns a table with its partitions and their partitions.
 fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
-    let mut family = vec![name.clone()];
-    let mut at = 0;
-    while at < family.len() {
-        let is_part = |table: &Table| table.partition_of.as_ref().is_some_and(|it| it.table == family[at]);
-        let parts = schema.tables.iter().filter(|(part, table)| is_part(table) && !family.contains(part));
-        let parts: Vec<ObjectName> = parts.map(|(part, _)| part.clone()).collect();
-        family.extend(parts);
-        at += 1;
+    let mut tables = vec![name.clone()];
+    let mut position = 0;
+    while position < tables.len() {
+        let is_partition = |table: &Table| {
+            table.partition_of.as_ref().is_some_and(|partition_of| partition_of.table == tables[position])
+        };
+        let partitions = schema
+            .tables
+            .iter()
+            .filter(|(name_of_partition, table)| is_partition(table) && !tables.contains(name_of_partition));
+        let partitions: Vec<ObjectName> = partitions.map(|(name_of_partition, _)| name_of_partition.clone()).collect();
+        tables.extend(partitions);
+        position += 1;
     }
-    family
+    tables
 }
 
-fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlName, SqlName>) {
+/// Replaces the names of columns in a table and in the objects that refer to it. `new_names` maps old names to new
+/// names.
+fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTreeMap<SqlName, SqlName>) {
     let rename = |column: &mut SqlName| {
-        if let Some(new) = names.get(column) {
+        if let Some(new) = new_names.get(column) {
             *column = new.clone();
         }
     };
     let rename_all = |columns: &mut Vec<SqlName>| columns.iter_mut().for_each(rename);
-    let text = |text: &str| {
+    let replace_in_text = |text: &str| {
         replace_names(text, |word| {
-            names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| spelled(new.as_str()))
+            new_names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| spelled(new.as_str()))
         })
     };
-    let expression = |expression: &mut Expression| *expression = Expression::wrap(text(expression.as_str()));
+    let replace_in_expression =
+        |expression: &mut Expression| *expression = Expression::wrap(replace_in_text(expression.as_str()));
     for key in schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut()) {
         if key.references.table == *name {
             rename_all(&mut key.references.columns);
@@ -91,7 +104,7 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlNa
         .into_iter()
         .map(|(mut column, mut definition)| {
             rename(&mut column);
-            definition.generated.iter_mut().for_each(expression);
+            definition.generated.iter_mut().for_each(replace_in_expression);
             (column, definition)
         })
         .collect();
@@ -101,25 +114,25 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlNa
         rename_all(&mut unique.include);
     }
     table.foreign_keys.values_mut().for_each(|key| rename_all(&mut key.columns));
-    table.checks.values_mut().for_each(|check| expression(&mut check.expression));
+    table.checks.values_mut().for_each(|check| replace_in_expression(&mut check.expression));
     for exclude in table.excludes.values_mut() {
-        exclude.elements.iter_mut().for_each(|element| expression(&mut element.expression));
-        exclude.predicate.iter_mut().for_each(expression);
+        exclude.elements.iter_mut().for_each(|element| replace_in_expression(&mut element.expression));
+        exclude.predicate.iter_mut().for_each(replace_in_expression);
     }
     for index in table.indexes.values_mut() {
         for column in &mut index.columns {
             column.column.iter_mut().for_each(rename);
-            column.expression.iter_mut().for_each(expression);
+            column.expression.iter_mut().for_each(replace_in_expression);
         }
         rename_all(&mut index.include);
-        index.predicate.iter_mut().for_each(expression);
+        index.predicate.iter_mut().for_each(replace_in_expression);
     }
     for trigger in table.triggers.values_mut() {
         rename_all(&mut trigger.update_of);
-        trigger.condition.iter_mut().for_each(expression);
+        trigger.condition.iter_mut().for_each(replace_in_expression);
     }
     for policy in table.policies.values_mut() {
-        policy.using.iter_mut().chain(&mut policy.check).for_each(expression);
+        policy.using.iter_mut().chain(&mut policy.check).for_each(replace_in_expression);
     }
     if let Some(by) = &mut table.partition_by {
         rename_all(&mut by.columns);

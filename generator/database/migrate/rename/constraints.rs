@@ -9,22 +9,25 @@ use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 
 /// Plans the renames of constraints and indexes, and renames them in the old schema.
-pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
+pub(super) fn rename_constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
     for (name, table) in &planner.new.tables {
         let Some(old) = renamed.schema.tables.get_mut(name) else { continue };
         let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
         if !old.primary_key.is_empty() && old.primary_key == table.primary_key {
-            let keys = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
+            let (old_key, new_key) = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
             old.primary_key_name.clone_from(&table.primary_key_name);
-            renames.extend((keys.0 != keys.1).then_some((constraint, keys.0, keys.1)));
+            renames.extend((old_key != new_key).then_some((constraint, old_key, new_key)));
         }
-        renames.extend(matching(&mut old.uniques, &table.uniques).into_iter().map(|(a, b)| (constraint, a, b)));
-        renames
-            .extend(matching(&mut old.foreign_keys, &table.foreign_keys).into_iter().map(|(a, b)| (constraint, a, b)));
-        renames.extend(matching(&mut old.checks, &table.checks).into_iter().map(|(a, b)| (constraint, a, b)));
-        renames.extend(matching(&mut old.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
-        renames.extend(matching(&mut old.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
+        let uniques = rename_pairs(&mut old.uniques, &table.uniques);
+        let foreign_keys = rename_pairs(&mut old.foreign_keys, &table.foreign_keys);
+        let checks = rename_pairs(&mut old.checks, &table.checks);
+        let excludes = rename_pairs(&mut old.excludes, &table.excludes);
+        for (from, to) in uniques.into_iter().chain(foreign_keys).chain(checks).chain(excludes) {
+            renames.push((constraint, from, to));
+        }
+        let indexes = rename_pairs(&mut old.indexes, &table.indexes);
+        renames.extend(indexes.into_iter().map(|(from, to)| ("INDEX", from, to)));
         for (kind, from, to) in renames {
             if old.replica_identity == ReplicaIdentity::Index(from.clone()) {
                 old.replica_identity = ReplicaIdentity::Index(to.clone());
@@ -44,14 +47,16 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
     }
 }
 
-/// Returns pairs of an old and a new name whose definitions are equal to each other and to no other.
-fn matching<T: PartialEq>(old: &mut BTreeMap<SqlName, T>, new: &BTreeMap<SqlName, T>) -> Vec<(SqlName, SqlName)> {
-    let gone: Vec<&SqlName> = old.keys().filter(|name| !new.contains_key(*name)).collect();
+/// Renames the parts of an old table, such as its checks, that have a different name in the new table, and returns the
+/// old and new names. The definitions must be equal to each other and to no other definition, so that the pair is
+/// unique.
+fn rename_pairs<T: PartialEq>(old: &mut BTreeMap<SqlName, T>, new: &BTreeMap<SqlName, T>) -> Vec<(SqlName, SqlName)> {
+    let removed: Vec<&SqlName> = old.keys().filter(|name| !new.contains_key(*name)).collect();
     let added: Vec<&SqlName> = new.keys().filter(|name| !old.contains_key(*name)).collect();
     let mut pairs = Vec::new();
-    for from in &gone {
+    for from in &removed {
         let candidates: Vec<_> = added.iter().filter(|name| new[**name] == old[*from]).collect();
-        let twins = gone.iter().filter(|name| old[**name] == old[*from]).count();
+        let twins = removed.iter().filter(|name| old[**name] == old[*from]).count();
         if let ([to], 1) = (candidates.as_slice(), twins) {
             pairs.push(((*from).clone(), (**to).clone()));
         }

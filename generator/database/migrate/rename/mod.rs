@@ -1,5 +1,5 @@
-//! Renames come first, so that afterwards both sides use the same names. A rename is declared by `renamed_from`, or
-//! follows from a constraint or index that differs only in its name.
+//! Plans renames, before all other changes, so that both sides then use the same names. `renamed_from` declares a
+//! rename; a constraint or index that differs only in its name is renamed without a declaration.
 
 mod columns;
 mod constraints;
@@ -12,33 +12,34 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
-use columns::columns;
-use constraints::constraints;
+use columns::rename_columns;
+use constraints::rename_constraints;
 
 pub use renamed_schema::RenamedSchema;
 
-/// Plans all renames, and returns the old schema under the new names.
+/// Plans all renames, and returns the old schema with the new names.
 pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
-    let mut renamed = RenamedSchema { schema: old.clone(), tables: BTreeSet::new(), names: BTreeMap::new() };
-    types(planner, &mut renamed);
-    sequences(planner, &mut renamed);
-    tables(planner, &mut renamed);
-    columns(planner, &mut renamed);
-    constraints(planner, &mut renamed);
+    let mut renamed =
+        RenamedSchema { schema: old.clone(), affected_tables: BTreeSet::new(), old_table_names: BTreeMap::new() };
+    rename_types(planner, &mut renamed);
+    rename_sequences(planner, &mut renamed);
+    rename_tables(planner, &mut renamed);
+    rename_columns(planner, &mut renamed);
+    rename_constraints(planner, &mut renamed);
     renamed
 }
 
-/// An object of the new schema that may be a renamed one.
+/// An object of the new schema that may be a renamed object of the old schema.
 struct RenameCandidate<'a> {
     name: &'a ObjectName,
-    /// The object's `renamed_from`.
+    /// The value of `renamed_from`.
     hint: Option<&'a SqlName>,
     path: &'a FieldPath,
 }
 
 impl RenameCandidate<'_> {
-    /// Returns the old name of the object if its rename is still to be done: the old object exists and the new one
-    /// does not. The hint of an earlier rename may remain in the definition.
+    /// Returns the old name of the object if it must be renamed: the old schema has an object with the old name and
+    /// none with the new name. `renamed_from` may stay in the definition after the rename.
     fn old_name<T>(
         &self,
         planner: &mut Planner,
@@ -46,34 +47,36 @@ impl RenameCandidate<'_> {
         new: &BTreeMap<ObjectName, T>,
     ) -> Option<ObjectName> {
         let name = self.name;
-        let from = name.beside(self.hint?);
-        if !old.contains_key(&from) || from == *name {
+        let old_name = name.beside(self.hint?);
+        if !old.contains_key(&old_name) || old_name == *name {
             return None;
         }
-        if old.contains_key(name) || new.contains_key(&from) {
+        if old.contains_key(name) || new.contains_key(&old_name) {
             planner.refuse(
                 Code::RenameClash,
                 self.path.key("renamed_from"),
-                format!("`{from}` cannot become `{name}`: both exist"),
-                "remove the hint, or the other object",
+                format!("`{old_name}` cannot be renamed to `{name}`: both exist"),
+                "remove `renamed_from`, or one of the two objects",
             );
             return None;
         }
-        Some(from)
+        Some(old_name)
     }
 }
 
-fn rename_to(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
+/// Returns the statement that renames an object.
+fn rename_sql(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
     format!("ALTER {kind} {} RENAME TO {};", from.sql(), quoted(to.name()))
 }
 
-fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> MigrationStep {
-    MigrationStep::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
-        .up(rename_to(kind, from, name))
-        .down(rename_to(kind, name, from))
+/// Returns the step that renames an object.
+fn rename_step(kind: &str, from: &ObjectName, to: &ObjectName, path: FieldPath) -> MigrationStep {
+    MigrationStep::new(Phase::Rename, to.as_str(), path, format!("{from} is now called {to}"))
+        .up(rename_sql(kind, from, to))
+        .down(rename_sql(kind, to, from))
 }
 
-fn types(planner: &mut Planner, renamed: &mut RenamedSchema) {
+fn rename_types(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, kind) in &new.types {
         let path = &planner.path(&["types", name.as_str()]);
@@ -81,20 +84,22 @@ fn types(planner: &mut Planner, renamed: &mut RenamedSchema) {
         if let Some(from) = candidate.old_name(planner, &renamed.schema.types, &new.types)
             && let Some(old_kind) = renamed.schema.types.remove(&from)
         {
-            planner.push(step(ddl::type_kind(&old_kind), &from, name, path.clone()));
+            planner.push(rename_step(ddl::type_kind(&old_kind), &from, name, path.clone()));
             renamed.schema.types.insert(name.clone(), old_kind);
-            retype(&mut renamed.schema, &from, name);
+            replace_type_name(&mut renamed.schema, &from, name);
         }
         if let (UserType::Enum(kind), Some(UserType::Enum(old_kind))) = (kind, renamed.schema.types.get_mut(name)) {
-            labels(planner, name, kind, old_kind);
+            rename_labels(planner, name, kind, old_kind);
         }
     }
 }
 
 /// Plans the renames of an enumeration's labels, and renames them in the old enumeration.
-fn labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, old: &mut Enumeration) {
+fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, old: &mut Enumeration) {
     for (label, from) in &new.renamed_values {
-        if !new.values.contains(label) || old.values.contains(label) || new.values.contains(from) {
+        // Rename only if the old enumeration lacks the new label and the new enumeration lacks the old label.
+        let is_pending = new.values.contains(label) && !old.values.contains(label) && !new.values.contains(from);
+        if !is_pending {
             continue;
         }
         let Some(index) = old.values.iter().position(|value| value == from) else { continue };
@@ -112,27 +117,31 @@ fn labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, old: &mut
     }
 }
 
-/// Replaces the name of a type in everything that has the type.
-fn retype(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
-    let change = |kind: &mut TypeName| {
+/// Replaces the name of a type in all columns, arguments, domains and attributes of this type.
+fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
+    let replace = |kind: &mut TypeName| {
         if kind.object().as_ref() == Some(from) {
             *kind = kind.with_object(to);
         }
     };
-    schema.tables.values_mut().flat_map(|table| table.columns.values_mut()).for_each(|column| change(&mut column.kind));
+    schema
+        .tables
+        .values_mut()
+        .flat_map(|table| table.columns.values_mut())
+        .for_each(|column| replace(&mut column.kind));
     for function in schema.functions.values_mut() {
-        function.arguments.iter_mut().for_each(|argument| change(&mut argument.kind));
+        function.arguments.iter_mut().for_each(|argument| replace(&mut argument.kind));
     }
     for kind in schema.types.values_mut() {
         match kind {
-            UserType::Domain(domain) => change(&mut domain.base),
-            UserType::Composite(kind) => kind.attributes.iter_mut().for_each(|part| change(&mut part.kind)),
+            UserType::Domain(domain) => replace(&mut domain.base),
+            UserType::Composite(kind) => kind.attributes.iter_mut().for_each(|part| replace(&mut part.kind)),
             UserType::Enum(_) => {}
         }
     }
 }
 
-fn sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
+fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, sequence) in &new.sequences {
         let path = &planner.path(&["sequences", name.as_str()]);
@@ -140,26 +149,26 @@ fn sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
         if let Some(from) = candidate.old_name(planner, &renamed.schema.sequences, &new.sequences)
             && let Some(old) = renamed.schema.sequences.remove(&from)
         {
-            planner.push(step("SEQUENCE", &from, name, path.clone()));
+            planner.push(rename_step("SEQUENCE", &from, name, path.clone()));
             renamed.schema.sequences.insert(name.clone(), old);
         }
     }
 }
 
-fn tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
+fn rename_tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
         let path = &planner.path(&["tables", name.as_str()]);
         let candidate = RenameCandidate { name, hint: table.renamed_from.as_ref(), path };
         let Some(from) = candidate.old_name(planner, &renamed.schema.tables, &new.tables) else { continue };
         let Some(mut old) = renamed.schema.tables.remove(&from) else { continue };
-        let mut step = step("TABLE", &from, name, path.clone());
+        let mut step = rename_step("TABLE", &from, name, path.clone());
         let (old_key, new_key) = (ddl::primary_key_name(&from, &old), ddl::primary_key_name(name, table));
         if !old.primary_key.is_empty() && old_key != new_key {
             let rename = |from: &SqlName, to: &SqlName| {
                 format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
             };
-            let (up, down) = (rename_to("TABLE", &from, name), rename_to("TABLE", name, &from));
+            let (up, down) = (rename_sql("TABLE", &from, name), rename_sql("TABLE", name, &from));
             step = step
                 .up(format!("{up}\n{}", rename(&old_key, &new_key)))
                 .down(format!("{}\n{down}", rename(&new_key, &old_key)));
@@ -167,14 +176,15 @@ fn tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
         old.primary_key_name.clone_from(&table.primary_key_name);
         planner.push(step);
         renamed.schema.tables.insert(name.clone(), old);
-        renamed.tables.insert(name.clone());
-        renamed.names.insert(name.clone(), from.clone());
+        renamed.affected_tables.insert(name.clone());
+        renamed.old_table_names.insert(name.clone(), from.clone());
         let keys = renamed.schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut());
         keys.filter(|key| key.references.table == from).for_each(|key| key.references.table = name.clone());
         let owners = renamed.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
         owners.filter(|owner| owner.table == from).for_each(|owner| owner.table = name.clone());
         let partitions = renamed.schema.tables.values_mut().filter_map(|table| table.partition_of.as_mut());
         partitions.filter(|partition| partition.table == from).for_each(|partition| partition.table = name.clone());
-        retype(&mut renamed.schema, &from, name);
+        // The rows of a table are a type with the table's name.
+        replace_type_name(&mut renamed.schema, &from, name);
     }
 }

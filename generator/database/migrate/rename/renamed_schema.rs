@@ -7,8 +7,8 @@ use crate::database::model::{ObjectName, Schema};
 /// The old schema after the renames, and the objects that the renames affect.
 pub struct RenamedSchema {
     pub schema: Schema,
-    /// Renamed tables, and tables with a renamed column: objects that read them are recreated.
-    pub tables: BTreeSet<ObjectName>,
-    /// Maps new names of tables to old names.
-    pub names: BTreeMap<ObjectName, ObjectName>,
+    /// Renamed tables, and tables with a renamed column: objects that use them are recreated.
+    pub affected_tables: BTreeSet<ObjectName>,
+    /// Maps the new name of a renamed table to its old name.
+    pub old_table_names: BTreeMap<ObjectName, ObjectName>,
 }

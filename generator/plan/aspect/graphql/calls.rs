@@ -1,4 +1,4 @@
-//! The calls of a Hasura service, and what each of them needs.
+//! The calls that a Hasura service makes to other services, each with the connection and the secrets that it needs.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Calls {
     pub events: Vec<(Event, Needs)>,
     pub crons: Vec<(CronTrigger, Needs)>,
     pub remote_schemas: Vec<(RemoteSchemaMetadata, Needs)>,
-    /// The fields that declare actions, types, events and crons, by kind and name.
+    /// The fields that declare actions, types, events and crons, by kind (such as `actions`) and name.
     pub declared: BTreeMap<(&'static str, GraphqlName), FieldPath>,
 }
 

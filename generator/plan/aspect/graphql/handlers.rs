@@ -1,5 +1,5 @@
-//! The calls that services answer: the actions, event triggers, cron triggers and remote schemas of each Hasura
-//! service, and what it needs to make the calls.
+//! Reads the calls that Hasura services make to other services: actions, event triggers, cron triggers and remote schemas,
+//! each with the connection and the secrets that it needs.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub fn read(
     scope: &Scope,
     definitions: &BTreeMap<SqlIdent, Schema>,
 ) -> (BTreeMap<ServiceName, Calls>, Vec<Diagnostic>) {
-    let (mut all, mut findings) = (BTreeMap::<ServiceName, Calls>::new(), Vec::new());
+    let (mut calls_by_hasura, mut findings) = (BTreeMap::<ServiceName, Calls>::new(), Vec::new());
     for (service, member) in scope.roster {
         let Some(declared) = member.service.hasura.as_ref().filter(|_| !matches!(member.category, Category::Copy(_)))
         else {
@@ -37,16 +37,16 @@ pub fn read(
         let served: BTreeMap<&SqlIdent, &Schema> =
             definitions.iter().filter(|(_, schema)| schema.served_by.as_ref() == Some(&server)).collect();
         let reader = Reader { scope, service, member, path, served };
-        findings.extend(reader.add(declared, all.entry(server).or_default()));
+        findings.extend(reader.add(declared, calls_by_hasura.entry(server).or_default()));
     }
-    findings.extend(all.values().flat_map(|calls| {
+    findings.extend(calls_by_hasura.values().flat_map(|calls| {
         let place = |kind, name: &GraphqlName| calls.declared[&(kind, name.clone())].clone();
         types::check(calls.actions.iter().map(|(action, _)| action), &calls.types, &place)
     }));
-    (all, findings)
+    (calls_by_hasura, findings)
 }
 
-/// The calls of one service.
+/// Reads the field `hasura` of one service.
 struct Reader<'a> {
     scope: &'a Scope<'a>,
     service: &'a ServiceName,
@@ -61,7 +61,7 @@ struct Reader<'a> {
 struct Request {
     url: String,
     headers: Vec<Header>,
-    /// Seconds.
+    /// Time limit of the call in seconds.
     timeout: u64,
     needs: Needs,
 }
@@ -86,41 +86,47 @@ impl Reader<'_> {
                     Diagnostic::error(Code::NameTaken, path)
                         .message(format!("two {kind} of the same Hasura service have the name `{name}`"))
                         .hint("rename one of the two")
-                        .related(first, "the other one"),
+                        .related(first, "the other declaration"),
                 );
             }
         }
         calls.types.extend(handlers.types.iter().map(|(name, declared)| (name.clone(), declared.clone())));
-        let mut keep = |result: Result<(), Vec<Diagnostic>>| findings.extend(result.err().into_iter().flatten());
+        let mut collect_errors =
+            |result: Result<(), Vec<Diagnostic>>| findings.extend(result.err().into_iter().flatten());
         for (name, action) in &handlers.actions {
-            keep(self.action(name, action).map(|action| calls.actions.push(action)));
+            collect_errors(self.action(name, action).map(|action| calls.actions.push(action)));
         }
         for (name, event) in &handlers.events {
-            keep(self.event(name, event).map(|event| calls.events.push(event)));
+            collect_errors(self.event(name, event).map(|event| calls.events.push(event)));
         }
         for (name, cron) in &handlers.crons {
-            keep(self.cron(name, cron).map(|cron| calls.crons.push(cron)));
+            collect_errors(self.cron(name, cron).map(|cron| calls.crons.push(cron)));
         }
         if let Some(remote) = &handlers.remote_schema {
-            keep(self.remote_schema(remote).map(|remote| calls.remote_schemas.push(remote)));
+            collect_errors(self.remote_schema(remote).map(|remote| calls.remote_schemas.push(remote)));
         }
         findings
     }
 
-    /// Returns the request of a call.
+    /// Returns the request of a call. The defaults are its path and its timeout in seconds.
     ///
     /// # Errors
     /// NS306 for an unknown port, and findings about secrets that are not declared.
-    fn request(&self, call: &Call, path: &FieldPath, default: (&str, u64)) -> Result<Request, Vec<Diagnostic>> {
+    fn request(
+        &self,
+        call: &Call,
+        path: &FieldPath,
+        (default_path, default_timeout): (&str, u64),
+    ) -> Result<Request, Vec<Diagnostic>> {
         let path = path.key("call");
         let address = ServiceAddress {
             service: self.service.clone(),
             port: call.port.clone(),
-            path: Some(call.path.clone().unwrap_or_else(|| UrlPath::wrap(default.0.to_owned()))),
+            path: Some(call.path.clone().unwrap_or_else(|| UrlPath::wrap(default_path.to_owned()))),
             scheme: None,
         };
         let mut findings = Vec::new();
-        let inside = self.scope.addresses.url_inside_stack(&address, (self.scope.stack, self.scope.roster), &path);
+        let url = self.scope.addresses.url_inside_stack(&address, (self.scope.stack, self.scope.roster), &path);
         let port = crate::plan::addresses::port(&self.member.service, &call.port, &path.key("port"));
         let mut headers = Vec::new();
         let mut secrets = Vec::new();
@@ -138,20 +144,22 @@ impl Reader<'_> {
             };
             headers.push(Header { name: name.clone(), value });
         }
-        match (inside, port) {
+        match (url, port) {
             (Ok(url), Ok(port)) if findings.is_empty() => Ok(Request {
                 url,
                 headers,
-                timeout: call.timeout.map_or(default.1, Duration::seconds),
+                timeout: call.timeout.map_or(default_timeout, Duration::seconds),
                 needs: Needs { service: self.service.clone(), port, secrets, cause: path },
             }),
-            (inside, _) => {
-                findings.extend(inside.err());
+            // The error of the URL includes that of the port.
+            (url, _) => {
+                findings.extend(url.err());
                 Err(findings)
             }
         }
     }
 
+    /// Returns an action, and what Hasura needs to call it.
     fn action(
         &self,
         name: &GraphqlName,
@@ -176,6 +184,7 @@ impl Reader<'_> {
         Ok((PlannedAction { kind: action.kind, arguments, returns, metadata }, request.needs))
     }
 
+    /// Returns an event trigger, and what Hasura needs to call it.
     fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, Needs), Vec<Diagnostic>> {
         let path = self.path.key("events").key(name.as_str());
         let database = self.database(event, &path).map_err(|finding| vec![finding])?;
@@ -191,18 +200,18 @@ impl Reader<'_> {
             return Err(findings);
         }
         let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
-        let all = || Some(EventColumns { columns: Columns::All("*") });
-        let on = |operation| event.on.contains(&operation);
-        let updated = if event.columns.is_empty() {
-            all()
+        let all_columns = || Some(EventColumns { columns: Columns::All("*") });
+        let triggers_on = |operation| event.on.contains(&operation);
+        let update_columns = if event.columns.is_empty() {
+            all_columns()
         } else {
             Some(EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) })
         };
         let definition = EventDefinition {
-            enable_manual: on(EventOperation::Manual),
-            insert: all().filter(|_| on(EventOperation::Insert)),
-            update: updated.filter(|_| on(EventOperation::Update)),
-            delete: all().filter(|_| on(EventOperation::Delete)),
+            enable_manual: triggers_on(EventOperation::Manual),
+            insert: all_columns().filter(|_| triggers_on(EventOperation::Insert)),
+            update: update_columns.filter(|_| triggers_on(EventOperation::Update)),
+            delete: all_columns().filter(|_| triggers_on(EventOperation::Delete)),
         };
         let retry_conf = EventRetries {
             num_retries: event.retry.count.unwrap_or(RETRIES),
@@ -262,6 +271,7 @@ impl Reader<'_> {
             .collect()
     }
 
+    /// Returns a cron trigger, and what Hasura needs to call it.
     fn cron(&self, name: &GraphqlName, cron: &handlers::CronHandler) -> Result<(CronTrigger, Needs), Vec<Diagnostic>> {
         let path = self.path.key("crons").key(name.as_str());
         let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
@@ -282,6 +292,7 @@ impl Reader<'_> {
         Ok((trigger, request.needs))
     }
 
+    /// Returns the remote schema of the service, and what Hasura needs to call it.
     fn remote_schema(&self, remote: &handlers::RemoteSchema) -> Result<(RemoteSchemaMetadata, Needs), Vec<Diagnostic>> {
         let request = self.request(&remote.call, &self.path.key("remote_schema"), ("/graphql", 60))?;
         let type_names = remote.type_prefix.clone().map(|prefix| TypeNames { prefix });

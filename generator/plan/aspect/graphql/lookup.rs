@@ -1,4 +1,4 @@
-//! Names that metadata refers to: services, and what the API has.
+//! Looks up the names to which the metadata refers: services, tables, columns, roles and types.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, missing_service};
@@ -46,11 +46,12 @@ pub fn check_hasura(
     ))
 }
 
+/// Returns whether a service comes from this entry of the catalogue.
 pub fn is_image(member: &PlannedService, catalogue: &str) -> bool {
     member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == catalogue)
 }
 
-/// Returns the finding for an unknown name, with the most similar known one.
+/// Returns the finding for an unknown name, with the most similar known name.
 pub fn unknown_name<'a>(
     path: FieldPath,
     message: &str,

@@ -1,5 +1,5 @@
-//! The metadata of each Hasura service and of its copies: the databases, each identified by the environment variable
-//! that contains its URL, and the calls that services answer. The image with Hasura's command line applies the metadata
+//! Plans the metadata of each Hasura service and of its copies: the databases, each identified by the environment variable
+//! that contains its URL, and the calls to other services. The image with Hasura's command line applies the metadata
 //! when it starts.
 
 mod calls;
@@ -11,7 +11,7 @@ mod types;
 use std::collections::BTreeMap;
 
 use super::databases::main_database;
-use super::endpoint::Endpoint;
+use super::endpoint::DatabaseEndpoint;
 use crate::database::graphql::{HasuraSource, QualifiedName, TrackedTable, tracked_objects};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -36,8 +36,8 @@ const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
 type Definitions = BTreeMap<SqlIdent, Schema>;
 type Metadata = BTreeMap<ServiceName, HasuraMetadata>;
 
-/// Plans the metadata of each Hasura service, and mounts it. hasura-auth starts later, since it adds metadata for
-/// its tables.
+/// Plans the metadata of each Hasura service, and mounts it. hasura-auth starts after Hasura, because it
+/// adds metadata for its tables.
 pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
     let Scope { stack, roster, .. } = scope;
     let (calls, findings) = handlers::read(scope, definitions);
@@ -74,7 +74,7 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
         planned.findings.extend(check_served(scope, definitions, &calls, (name, endpoint)));
     }
     for (name, metadata) in &mut planned.part {
-        // Metadata replaces all sources, and hasura-auth tracks its tables in the default one.
+        // Applying metadata replaces all sources, but hasura-auth tracks its tables in the default source.
         let variable = VariableName::wrap(DEFAULT_SOURCE.0.into());
         let has_default = metadata.sources.iter().any(|source| source.name == DEFAULT_SOURCE.1);
         if !has_default && wirings.variables(name).contains_key(&variable) {
@@ -88,7 +88,7 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
     planned
 }
 
-/// Returns a Hasura and its copies by name, each with the part of the API that it serves; `None` for all of it.
+/// Returns a Hasura service and its copies by name, each with the part of the API that it serves; `None` for all of it.
 fn with_copies<'a>(scope: &'a Scope, original: &'a ServiceName) -> BTreeMap<&'a ServiceName, Option<&'a Served>> {
     let endpoints = scope.stack.graphql_endpoints.iter();
     let serves: BTreeMap<FieldPath, Option<&Served>> =
@@ -123,8 +123,8 @@ fn add_calls(metadata: &mut HasuraMetadata, name: &ServiceName, calls: &Calls, s
 }
 
 /// Adds event and cron triggers to the metadata of an original. Copies have none, since each call would be made twice.
-fn add_events(all: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<Wiring> {
-    let metadata = all.entry(original.clone()).or_default();
+fn add_events(metadata_by_hasura: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<Wiring> {
+    let metadata = metadata_by_hasura.entry(original.clone()).or_default();
     let mut wirings = Vec::new();
     for (cron, needs) in &calls.crons {
         metadata.crons.push(cron.clone());
@@ -133,7 +133,7 @@ fn add_events(all: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<
     for (event, needs) in &calls.events {
         let is_source = |source: &&mut HasuraSource| source.database.as_ref() == Some(&event.database);
         let is_table = |tracked: &&mut TrackedTable| tracked.table == QualifiedName::of(&event.table);
-        // A database whose URL Hasura does not have has its own finding.
+        // `missing_url` reports a database whose URL the service does not have.
         let source = metadata.sources.iter_mut().find(is_source);
         if let Some(table) = source.and_then(|source| source.tables.iter_mut().find(is_table)) {
             table.event_triggers.push(event.trigger.clone());
@@ -172,16 +172,17 @@ fn url_variable(
     let entries = roster[original].service.databases.iter();
     let entries = entries.filter(|(_, uses)| uses.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry);
     let urls: Vec<_> =
-        entries.flat_map(|entry| Endpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
+        entries.flat_map(|entry| DatabaseEndpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
     let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if urls.contains(secret));
     variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
 }
 
+/// Returns the finding for a database whose URL no variable of its Hasura service contains.
 fn missing_url(name: &ServiceName, database: &SqlIdent) -> Diagnostic {
     Diagnostic::error(Code::UnknownDatabase, path!("databases", database, "served_by"))
         .message(format!("`{name}` has no URL of the database `{database}`"))
         .hint(format!(
-            "`services.{name} = {{ databases.{database} = {{ name = \"{database}\", access = 'write }}, \
+            "add it: `services.{name} = {{ databases.{database} = {{ name = \"{database}\", access = 'write }}, \
              extra_env.{}_URL = nself.database_url \"{database}\" }}`",
             database.as_str().to_ascii_uppercase()
         ))

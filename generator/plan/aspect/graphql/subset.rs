@@ -22,6 +22,7 @@ pub fn subset(schema: &Schema, served: &Served) -> Schema {
     part
 }
 
+/// Removes the permissions of roles that the endpoint does not serve. An empty list of roles serves all roles.
 fn limit_roles(table: &mut Table, served: &Served) {
     table.api.retain(|role, _| served.roles.is_empty() || served.roles.contains(role));
 }
@@ -32,8 +33,9 @@ fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
         return;
     }
     for api in table.api.values_mut() {
-        let before = if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
-        api.columns = before
+        let current_columns =
+            if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
+        api.columns = current_columns
             .into_iter()
             .filter(|column| columns.iter().any(|served| served.as_str() == column.as_str()))
             .collect();
@@ -73,18 +75,23 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
     let allowed = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
     let roles: Vec<&str> = roles.into_iter().chain(allowed.map(|allowed| allowed.role.as_str())).collect();
     let actions: Vec<&str> = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
-    let remote = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
-    let remote: Vec<&str> = remote.map(|(remote, _)| remote.name.as_str()).collect();
+    let remote_schemas = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
+    let remote_schemas: Vec<&str> = remote_schemas.map(|(remote, _)| remote.name.as_str()).collect();
     let lists: [(&str, &str, Vec<&str>, Vec<&str>); 3] = [
         ("roles", "role", served.roles.iter().map(SqlIdent::as_str).collect(), roles),
         ("actions", "action", served.actions.iter().map(GraphqlName::as_str).collect(), actions),
-        ("remote_schemas", "remote schema", served.remote_schemas.iter().map(ServiceName::as_str).collect(), remote),
+        (
+            "remote_schemas",
+            "remote schema",
+            served.remote_schemas.iter().map(ServiceName::as_str).collect(),
+            remote_schemas,
+        ),
     ];
-    for (field, what, names, mut known) in lists {
+    for (field, kind, names, mut known) in lists {
         known.sort_unstable();
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let message = format!("the copied service has no {what} `{name}`");
+            let message = format!("the copied service has no {kind} `{name}`");
             findings.push(unknown_name(path.key(field).index(i), &message, name, known.iter().copied()));
         }
     }

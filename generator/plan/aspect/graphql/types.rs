@@ -9,7 +9,7 @@ use crate::plan::model::PlannedAction;
 use crate::stack::ActionType;
 use crate::values::{GraphqlName, GraphqlType};
 
-/// Scalars of GraphQL itself. Names of PostgreSQL's types are scalars of Hasura as well.
+/// The scalars of GraphQL. Hasura also has a scalar for each type of PostgreSQL.
 const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 
 type Types = BTreeMap<GraphqlName, ActionType>;
@@ -59,6 +59,7 @@ pub fn check<'a>(
     findings
 }
 
+/// Returns the finding for a type without fields or values.
 fn empty_type(path: FieldPath, part: &str) -> Diagnostic {
     Diagnostic::error(Code::ApiMismatch, path).message("the type is empty").expected(format!("at least one {part}"))
 }

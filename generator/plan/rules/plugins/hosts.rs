@@ -1,4 +1,5 @@
-//! Routes of plugins have hosts of their plugin: a route to a path of another host would take requests from its service.
+//! Checks that a plugin's routes use hosts of the plugin alone. A route on the host of another service would take requests
+//! from that service.
 
 use std::collections::BTreeMap;
 
@@ -21,20 +22,21 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     });
     let mut by_host: BTreeMap<String, Vec<(Option<&ServiceName>, FieldPath)>> = BTreeMap::new();
     routes.chain(frontends).for_each(|(host, route)| by_host.entry(host).or_default().push(route));
-    let shared = by_host.iter().flat_map(|(host, routes)| {
-        let of_plugins = routes.iter().filter_map(move |(owner, path)| Some((host, (*owner)?, path)));
-        of_plugins.filter_map(move |(host, plugin, path)| {
+    let conflicts = by_host.iter().flat_map(|(host, routes)| {
+        let plugin_routes = routes.iter().filter_map(move |(owner, path)| Some((host, (*owner)?, path)));
+        plugin_routes.filter_map(move |(host, plugin, path)| {
             let (_, other) = routes.iter().find(|(owner, _)| *owner != Some(plugin))?;
-            Some(taken(host, plugin, path, other))
+            Some(host_taken(host, plugin, path, other))
         })
     });
-    shared.collect()
+    conflicts.collect()
 }
 
+/// Returns the routes of a service, each with the field that declares it.
 fn routes(member: &PlannedService) -> Vec<(Route, FieldPath)> {
-    let is_short = |key: &str| member.service.route.is_some() && key == "main";
+    let is_short_form = |key: &str| member.service.route.is_some() && key == "main";
     let routes = member.service.all_routes().into_iter().map(|(key, route)| {
-        let path = match is_short(key.as_str()) {
+        let path = match is_short_form(key.as_str()) {
             true => member.path.key("route"),
             false => member.path.key("routes").key(key.as_str()),
         };
@@ -52,9 +54,10 @@ fn host(stack: &Stack, route: &Route) -> Option<String> {
     }
 }
 
-fn taken(host: &str, plugin: &ServiceName, path: &FieldPath, other: &FieldPath) -> Diagnostic {
+/// Returns the finding for a route of a plugin on the host of another service.
+fn host_taken(host: &str, plugin: &ServiceName, path: &FieldPath, other: &FieldPath) -> Diagnostic {
     Diagnostic::error(Code::PluginRights, path.clone())
         .message(format!("the plugin `{plugin}` would answer requests to `{host}`, a host of another service"))
-        .hint(format!("choose a different one: `route.subdomain = \"{plugin}\"`"))
+        .hint(format!("choose a different host, such as `route.subdomain = \"{plugin}\"`"))
         .related(other.clone(), "the other service")
 }

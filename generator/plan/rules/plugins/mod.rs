@@ -12,7 +12,7 @@ use crate::values::{ServiceName, plugin_names};
 /// Checks all plugins of the environment.
 pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     if inputs.stack.plugins.is_empty() {
-        return names::reserved(inputs.stack);
+        return names::check_reserved(inputs.stack);
     }
     let mut findings = names::check(inputs.stack);
     let has_plugin = |plugin: &ServiceName| inputs.stack.plugins.contains_key(plugin);
@@ -20,21 +20,21 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         if let Some(plugin) = plugin_of(roster, name) {
             findings.extend(rights::check(plugin, name, member));
         }
-        let needed = dependencies(roster, name, member).filter(|(plugin, _)| has_plugin(plugin));
-        findings.extend(needed.map(|(plugin, path)| needs(&plugin, name, path)));
+        let needed_plugins = dependencies(roster, name, member).filter(|(plugin, _)| has_plugin(plugin));
+        findings.extend(needed_plugins.map(|(plugin, path)| plugin_needed(&plugin, name, path)));
     }
     findings.extend(hosts::check(inputs, roster));
     findings.extend(rights::secrets(inputs.stack));
     findings
 }
 
-/// Returns the fields by which a service depends on plugins to which it does not belong.
+/// Returns the plugins on which a service of another origin depends, each with the field that causes the dependency.
 fn dependencies<'a>(
     roster: &'a Roster,
     name: &'a ServiceName,
     member: &'a PlannedService,
 ) -> impl Iterator<Item = (ServiceName, FieldPath)> + use<'a> {
-    let own = plugin_of(roster, name);
+    let own_plugin = plugin_of(roster, name);
     let service = &member.service;
     let field = |field: &str| member.path.key(field);
     let waits = service.depends_on.keys().map(move |to| (to, field("depends_on").key(to.as_str())));
@@ -46,15 +46,16 @@ fn dependencies<'a>(
     let services = waits.chain(companions).chain(original);
     let services = services.filter_map(|(to, path)| Some((plugin_of(roster, to)?.clone(), path)));
     let databases = service.databases.iter().filter_map(move |(entry, uses)| {
-        let plugin = plugin_names::of_database(uses.name.as_ref()?)?;
+        let plugin = plugin_names::plugin_of_database(uses.name.as_ref()?)?;
         Some((plugin, field("databases").key(entry.as_str())))
     });
-    services.chain(databases).filter(move |(plugin, _)| own != Some(plugin))
+    services.chain(databases).filter(move |(plugin, _)| own_plugin != Some(plugin))
 }
 
-fn needs(plugin: &ServiceName, name: &ServiceName, path: FieldPath) -> Diagnostic {
+/// Returns the finding for a service that depends on a plugin.
+fn plugin_needed(plugin: &ServiceName, name: &ServiceName, path: FieldPath) -> Diagnostic {
     Diagnostic::error(Code::PluginNeeded, path)
         .message(format!("`{name}` depends on the plugin `{plugin}`, so it would fail together with the plugin"))
-        .expected("services that run while no plugin does")
+        .expected("services that also run without the plugin")
         .hint("if the service only connects to the plugin, use `connects_to` or `nself.url`")
 }

@@ -1,4 +1,4 @@
-//! Names of a plugin's parts begin with its own.
+//! Checks that the names of a plugin's services, secrets, tables and views begin with the name of the plugin.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::values::{ServiceName, plugin_names};
 
 /// Checks the names of all parts of plugins.
 pub fn check(stack: &Stack) -> Vec<Diagnostic> {
-    let mut findings = reserved(stack);
+    let mut findings = check_reserved(stack);
     let mut owners: BTreeMap<FieldPath, &ServiceName> = BTreeMap::new();
     for (name, plugin) in &stack.plugins {
-        findings.extend(services(stack, name, plugin));
-        findings.extend(sql_names(stack, name, plugin));
+        findings.extend(check_services(stack, name, plugin));
+        findings.extend(check_sql_names(stack, name, plugin));
         let services = plugin.all_services().map(|service| path!("services", service));
         let secrets = plugin.secrets.iter().map(|secret| path!("secrets", secret));
         for part in services.chain(secrets) {
@@ -25,39 +25,41 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     findings
 }
 
+/// Returns the finding for a service or secret that two plugins, or one plugin twice, declare.
 fn two_owners(part: FieldPath, first: &ServiceName, second: &ServiceName) -> Diagnostic {
     let plugins = if first == second { format!("the plugin `{first}` declares it twice") } else { both(first, second) };
     Diagnostic::error(Code::NameTaken, part.clone())
         .message(format!("`{part}` has two declarations: {plugins}"))
-        .hint("rename one of them")
+        .hint("rename one of the two")
 }
 
+/// Describes two plugins that declare the same part.
 fn both(first: &ServiceName, second: &ServiceName) -> String {
     format!("the plugins `{first}` and `{second}` have it")
 }
 
 /// Checks services and their aliases.
-fn services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
+fn check_services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for service in plugin.all_services() {
         let path = path!("services", service);
         let aliases = stack.services.get(service).map_or(&[][..], |declared| &declared.aliases).iter().enumerate();
         let aliases = aliases.map(|(i, alias)| (alias, path.key("aliases").index(i)));
-        let wrong = std::iter::once((service, path.clone())).chain(aliases);
-        let wrong = wrong.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
-        findings.extend(wrong.map(|(service, path)| {
+        let misnamed = std::iter::once((service, path.clone())).chain(aliases);
+        let misnamed = misnamed.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
+        findings.extend(misnamed.map(|(service, path)| {
             without_prefix(name, path, service.as_str())
                 .expected(format!("`{name}`, or a name that begins with `{name}-`"))
-                .hint(format!("`{name}-{service}`"))
+                .hint(format!("rename it to `{name}-{service}`"))
         }));
     }
     findings
 }
 
 /// Checks secrets, tables and views.
-fn sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
-    let own = plugin.all_services().filter_map(|service| Some((service, stack.services.get(service)?)));
-    let own = own.flat_map(|(service, declared)| {
+fn check_sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnostic> {
+    let services = plugin.all_services().filter_map(|service| Some((service, stack.services.get(service)?)));
+    let service_secrets = services.flat_map(|(service, declared)| {
         declared.secrets.keys().map(move |secret| (secret.to_string(), path!("services", service, "secrets", secret)))
     });
     let secrets = plugin.secrets.iter().map(|secret| (secret.to_string(), path!("secrets", secret)));
@@ -67,36 +69,40 @@ fn sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Diagnost
         let objects = tables.chain(schema.views.keys().map(|view| ("views", view)));
         objects.map(move |(kind, object)| (object.to_string(), path!("databases", database, kind, object)))
     });
-    let wrong = secrets.chain(own).chain(objects).filter(|(part, _)| !plugin_names::fits_part(name.as_str(), part));
+    let misnamed =
+        secrets.chain(service_secrets).chain(objects).filter(|(part, _)| !plugin_names::fits_part(name.as_str(), part));
     let prefix = plugin_names::database(name.as_str());
-    let wrong = wrong.map(|(part, path)| {
+    let misnamed = misnamed.map(|(part, path)| {
         without_prefix(name, path, &part)
             .expected(format!("a name that begins with `{prefix}_`"))
-            .hint(format!("`{prefix}_{part}`"))
+            .hint(format!("rename it to `{prefix}_{part}`"))
     });
-    wrong.collect()
+    misnamed.collect()
 }
 
+/// Returns the finding for a name without the prefix of its plugin.
 fn without_prefix(plugin: &ServiceName, path: FieldPath, name: &str) -> Diagnostic {
     Diagnostic::error(Code::PluginName, path)
         .message(format!("`{name}` of the plugin `{plugin}` does not have its prefix"))
 }
 
 /// Refuses databases with a name that only a plugin may have.
-pub fn reserved(stack: &Stack) -> Vec<Diagnostic> {
+pub fn check_reserved(stack: &Stack) -> Vec<Diagnostic> {
     let defined = stack.databases.keys().map(|database| (database, path!("databases", database)));
-    let used = stack.services.iter().flat_map(|(service, declared)| {
+    let used_databases = stack.services.iter().flat_map(|(service, declared)| {
         let uses = declared.databases.iter();
         uses.filter_map(move |(entry, uses)| {
             Some((uses.name.as_ref()?, path!("services", service, "databases", entry, "name")))
         })
     });
-    let of_plugin = defined.chain(used).filter_map(|(name, path)| Some((plugin_names::of_database(name)?, name, path)));
-    let unknown = of_plugin.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
-    let unknown = unknown.map(|(plugin, name, path)| {
+    let plugin_databases = defined
+        .chain(used_databases)
+        .filter_map(|(name, path)| Some((plugin_names::plugin_of_database(name)?, name, path)));
+    let without_plugin = plugin_databases.filter(|(plugin, ..)| !stack.plugins.contains_key(plugin));
+    let without_plugin = without_plugin.map(|(plugin, name, path)| {
         Diagnostic::error(Code::PluginName, path)
-            .message(format!("`{name}` is the database of a plugin `{plugin}`, which the stack does not have"))
-            .hint("databases of the stack have names that do not begin with `np_`")
+            .message(format!("`{name}` is the database of the plugin `{plugin}`, which the stack does not have"))
+            .hint("declare the plugin, or choose a name that does not begin with `np_`")
     });
-    unknown.collect()
+    without_plugin.collect()
 }

@@ -1,4 +1,5 @@
-//! What a service of a plugin may do: less than a service of the stack, since a plugin is code of a third party.
+//! Checks the rights of a plugin's services. They may do less than services of the stack, because a plugin is code of a third
+//! party.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -8,20 +9,25 @@ use crate::values::{SecretName, ServiceName, plugin_names};
 
 /// Checks the rights and the limits of a service of a plugin.
 pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) -> Vec<Diagnostic> {
-    let refused = [host(member), files(plugin, member), own_secrets(plugin, member), databases(plugin, member)];
-    let refused = refused.into_iter().flatten().chain(volumes(plugin, member));
+    let refused = [
+        host_access(member),
+        foreign_files(plugin, member),
+        foreign_secrets(plugin, member),
+        foreign_databases(plugin, member),
+    ];
+    let refused = refused.into_iter().flatten().chain(foreign_volume_users(plugin, member));
     let findings = refused.map(|(path, right)| {
         Diagnostic::error(Code::PluginRights, path)
             .message(format!("the service `{name}` of the plugin `{plugin}` {right}"))
     });
-    findings.chain(limits(name, member)).collect()
+    findings.chain(missing_limits(name, member)).collect()
 }
 
-/// A field, and the right that it gives, as the end of a sentence about the service.
+/// A field that gives a refused right, and the right as the end of a sentence about the service.
 type Right = (FieldPath, String);
 
-/// Returns the fields that lead out of the stack, or to parts of it that nself itself wires.
-fn host(member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that give access to the host, the cluster or other services of the stack.
+fn host_access(member: &PlannedService) -> Vec<Right> {
     let service = &member.service;
     let fields = [
         ("host_mounts", !service.host_mounts.is_empty(), "mounts files of the host"),
@@ -43,7 +49,7 @@ fn host(member: &PlannedService) -> Vec<Right> {
 }
 
 /// Returns the files of the project outside of the plugin's folder.
-fn files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let (service, path) = (&member.service, &member.path);
     let folder = plugin_names::folder(plugin.as_str());
     let build = service.build.iter().map(|build| (&build.context, path.key("build").key("context")));
@@ -55,30 +61,32 @@ fn files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
         .iter()
         .filter_map(|(target, file)| Some((file.from.as_ref()?, path.key("files").key(target.as_str()).key("from"))));
     let variables = service.env_files.iter().enumerate().map(|(i, file)| (file, path.key("env_files").index(i)));
-    let all = build.chain(layout).chain(mounts).chain(files).chain(variables);
+    let project_files = build.chain(layout).chain(mounts).chain(files).chain(variables);
     let is_outside = |source: &str| !format!("{source}/").starts_with(&format!("{folder}/"));
-    let outside = all.filter(|(source, _)| is_outside(source.as_str()));
-    outside.map(|(_, path)| (path, format!("uses files outside of its folder `{folder}`"))).collect()
+    let files_outside = project_files.filter(|(source, _)| is_outside(source.as_str()));
+    files_outside.map(|(_, path)| (path, format!("uses files outside of its folder `{folder}`"))).collect()
 }
 
-/// Returns the uses of secrets of others.
-fn own_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that use secrets of other services.
+fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let (service, path) = (&member.service, &member.path);
-    let mut used = Vec::new();
+    let mut used_secrets = Vec::new();
     for (field, variables) in [("env", &service.env), ("extra_env", &service.extra_env)] {
         for (variable, value) in variables {
             let path = path.key(field).key(variable.as_str());
-            used.extend(secrets_of(value).into_iter().map(|secret| (secret, path.clone())));
+            used_secrets.extend(secrets_of(value).into_iter().map(|secret| (secret, path.clone())));
         }
     }
     for (i, secret) in service.secret_files.iter().enumerate() {
-        used.push((secret.clone(), path.key("secret_files").index(i)));
+        used_secrets.push((secret.clone(), path.key("secret_files").index(i)));
     }
-    used.extend(secrets_of_calls(service, path));
-    let others = used.into_iter().filter(|(secret, _)| !plugin_names::fits_part(plugin.as_str(), secret.as_str()));
-    others.map(|(secret, path)| (path, format!("uses the secret `{secret}`, which is not its own"))).collect()
+    used_secrets.extend(secrets_of_calls(service, path));
+    let foreign_secrets =
+        used_secrets.into_iter().filter(|(secret, _)| !plugin_names::fits_part(plugin.as_str(), secret.as_str()));
+    foreign_secrets.map(|(secret, path)| (path, format!("uses the secret `{secret}`, which is not its own"))).collect()
 }
 
+/// Returns the secrets to which a value refers.
 fn secrets_of(value: &EnvValue) -> Vec<SecretName> {
     let mut secrets = Vec::new();
     value.for_each_reference(&mut |reference| {
@@ -107,50 +115,51 @@ fn secrets_of_calls(service: &Service, path: &FieldPath) -> Vec<(SecretName, Fie
     secrets.collect()
 }
 
-/// Returns the databases of others that the service would own.
-fn databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
-    let own = plugin_names::database(plugin.as_str());
-    let others = member.service.databases.iter();
-    let others = others.filter(|(_, uses)| uses.name.as_ref().is_none_or(|name| name.as_str() != own));
-    let owned = others.filter(|(_, uses)| matches!(uses.access, Access::Owner | Access::Schema));
+/// Returns the fields that give the service tables in databases of other services.
+fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+    let plugin_database = plugin_names::database(plugin.as_str());
+    let databases = member.service.databases.iter();
+    let foreign_databases =
+        databases.filter(|(_, uses)| uses.name.as_ref().is_none_or(|name| name.as_str() != plugin_database));
+    let owned = foreign_databases.filter(|(_, uses)| matches!(uses.access, Access::Owner | Access::Schema));
     let owned = owned.map(|(entry, _)| {
         let path = member.path.key("databases").key(entry.as_str());
         (
             path,
             format!(
-                "owns tables of another database; its own is `name = \"{own}\"`, others it reads: `access = 'read`"
+                "owns tables of another database; it may own only `name = \"{plugin_database}\"`, and use others with `access = 'read`"
             ),
         )
     });
     owned.collect()
 }
 
-/// Returns the services of others into which a volume is mounted.
-fn volumes(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
+/// Returns the fields that mount a volume of the service into services outside of the plugin.
+fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let volumes = member.service.volumes.iter().flat_map(|(name, volume)| {
         let path = member.path.key("volumes").key(name.as_str());
         let readers = volume.readers.keys().map(|reader| (reader, "readers"));
         let users = readers.chain(volume.writers.keys().map(|writer| (writer, "writers")));
         users.map(move |(user, field)| (user, path.key(field).key(user.as_str())))
     });
-    let others = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
-    others.map(|(user, path)| (path, format!("mounts its volume into `{user}`"))).collect()
+    let foreign_users = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
+    foreign_users.map(|(user, path)| (path, format!("mounts its volume into `{user}`"))).collect()
 }
 
 /// Refuses a service without limits.
-fn limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
+fn missing_limits(name: &ServiceName, member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     let limits = &member.service.limits;
     let fields =
         [("memory", limits.memory.is_none()), ("cpus", limits.cpus.is_none()), ("pids", limits.pids.is_none())];
     fields.into_iter().filter(|(_, is_missing)| *is_missing).map(move |(field, _)| {
         Diagnostic::error(Code::PluginLimits, member.path.key("limits"))
-            .message(format!("`{name}` of a plugin has no limit of `{field}`"))
+            .message(format!("the plugin service `{name}` has no limit of `{field}`"))
             .expected("limits of memory, processors and processes")
-            .hint("`limits = { memory = \"128MiB\", cpus = \"0.5\", pids = 64 }`")
+            .hint("add `limits = { memory = \"128MiB\", cpus = \"0.5\", pids = 64 }`")
     })
 }
 
-/// Refuses secrets of plugins that are composed of secrets of others, and definitions that other services serve.
+/// Refuses secrets of plugins that contain secrets of other services, and definitions that other services serve.
 pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, plugin) in &stack.plugins {
@@ -158,10 +167,11 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
         for (secret, recipe) in declared {
             let parts = recipe.template.iter().flatten().enumerate();
             let parts = parts.filter_map(|(i, part)| Some((i, part.secret.as_ref()?)));
-            let others = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
-            findings.extend(others.map(|(i, part)| {
-                Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i))
-                    .message(format!("`{secret}` of the plugin `{name}` contains `{part}`, a secret of others"))
+            let foreign_parts = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
+            findings.extend(foreign_parts.map(|(i, part)| {
+                Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i)).message(format!(
+                    "`{secret}` of the plugin `{name}` contains `{part}`, which is not a secret of the plugin"
+                ))
             }));
         }
         let served = plugin
@@ -170,7 +180,9 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
             .filter(|database| stack.databases.get(*database).is_some_and(|schema| schema.served_by.is_some()));
         findings.extend(served.map(|database| {
             Diagnostic::error(Code::PluginRights, path!("databases", database, "served_by"))
-                .message(format!("a Hasura of the stack would not start without the database of the plugin `{name}`"))
+                .message(format!(
+                    "a Hasura service of the stack would not start without the database of the plugin `{name}`"
+                ))
                 .hint("remove `served_by`; a service of the plugin serves its tables, or answers `hasura.actions`")
         }));
     }

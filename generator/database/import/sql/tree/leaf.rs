@@ -7,7 +7,8 @@ use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// Returns a name as the server stores it: a quoted name as written, any other in lower case, and at most 63 bytes.
+/// Returns a name as the server stores it: a quoted name as it is written, any other name in lower case, and of both
+/// the first 63 bytes.
 pub fn stored_spelling(token: &SyntaxToken) -> String {
     let name = match token.text() {
         quoted if quoted.starts_with('"') => lexer::unquoted_name(quoted).into_owned(),
@@ -18,30 +19,33 @@ pub fn stored_spelling(token: &SyntaxToken) -> String {
 
 /// Reads a single name.
 pub fn ident(node: &SyntaxNode) -> Parsed<SqlName> {
-    let mut all = tokens(node);
-    let (Some(token), None) = (all.next(), all.next()) else {
+    let mut tokens = tokens(node);
+    let (Some(token), None) = (tokens.next(), tokens.next()) else {
         return unsupported(node, format!("`{}` is not a plain name", node.text()));
     };
     name_at(&stored_spelling(&token), node)
 }
 
-/// Reads the name of a role, which also appears in files that are not SQL.
+/// Reads the name of a role. It also appears in files other than SQL, so fewer characters are allowed.
 pub fn role(node: &SyntaxNode) -> Parsed<SqlIdent> {
     let name = ident(node)?;
     SqlIdent::new(name.as_str()).map_err(|reason| format!("the role `{name}`: {reason}")).at(node)
 }
 
+/// Checks a name; the error has the place of the node.
 pub fn name_at(text: &str, node: &SyntaxNode) -> Parsed<SqlName> {
     SqlName::new(text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
 }
 
-/// Returns the names of a path such as `schema.table.column`.
+/// Returns the names of a path such as `schema.table.column`, without ONLY before it and `*` after it.
 pub fn path(node: &SyntaxNode) -> Vec<String> {
-    let dotted = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
-    dotted.filter(|token| !token.text().eq_ignore_ascii_case("only")).map(|token| stored_spelling(&token)).collect()
+    let without_signs = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
+    let names = without_signs.filter(|token| !token.text().eq_ignore_ascii_case("only"));
+    names.map(|token| stored_spelling(&token)).collect()
 }
 
-pub fn object_of(names: &[String], node: &SyntaxNode) -> Parsed<ObjectName> {
+/// Returns the name of an object from the names of its path: `[name]` or `[schema, name]`.
+pub fn object_from_path(names: &[String], node: &SyntaxNode) -> Parsed<ObjectName> {
     let name = match names {
         [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
         [schema, name] => ObjectName::new_in(schema, name),
@@ -51,31 +55,32 @@ pub fn object_of(names: &[String], node: &SyntaxNode) -> Parsed<ObjectName> {
 }
 
 /// Reads the name of an object, with its schema if given.
-pub fn object(node: &SyntaxNode) -> Parsed<ObjectName> {
-    object_of(&path(node), node)
+pub fn object_name(node: &SyntaxNode) -> Parsed<ObjectName> {
+    object_from_path(&path(node), node)
 }
 
 /// Returns a text without comments.
 pub fn plain_text(text: &str) -> String {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut out = String::new();
-    let mut copied = 0;
+    let mut copied_until = 0;
     for token in tokens.iter().filter(|token| token.kind == lexer::TokenKind::Comment) {
-        out.push_str(text[copied..token.at].trim_end());
+        out.push_str(text[copied_until..token.at].trim_end());
         out.push(' ');
-        copied = token.at + token.text.len();
-        copied += text[copied..].len() - text[copied..].trim_start().len();
+        copied_until = token.at + token.text.len();
+        // Skip the blanks after a comment.
+        copied_until += text[copied_until..].len() - text[copied_until..].trim_start().len();
     }
-    out.push_str(&text[copied..]);
+    out.push_str(&text[copied_until..]);
     out.trim().to_owned()
 }
 
-/// Reads an expression without the brackets around all of it.
+/// Reads an expression, without brackets around the whole expression.
 pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
     let mut inner = node.clone();
     while inner.kind() == SyntaxKind::PAREN_EXPR {
         match Parts::of(&inner).take_any() {
-            Ok(next) => inner = next,
+            Ok(inside) => inner = inside,
             Err(_) => break,
         }
     }
@@ -85,9 +90,9 @@ pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
 
 /// Reads a string constant.
 pub fn string_content(node: &SyntaxNode) -> Parsed<String> {
-    let mut all = tokens(node);
-    let (Some(token), None) = (all.next(), all.next()) else {
-        return unsupported(node, "nself cannot represent a string in several parts");
+    let mut tokens = tokens(node);
+    let (Some(token), None) = (tokens.next(), tokens.next()) else {
+        return unsupported(node, "nself cannot represent a string that is written in several parts");
     };
     let text = token.text();
     match token.kind() {
@@ -98,8 +103,9 @@ pub fn string_content(node: &SyntaxNode) -> Parsed<String> {
             Ok(out.into_text())
         }
         SyntaxKind::DOLLAR_QUOTED_STRING => {
-            let tag = text[1..].find('$').map_or(0, |end| end + 2);
-            Ok(text[tag..text.len() - tag].to_owned())
+            // The tag at both ends: `$$` or `$name$`.
+            let tag_length = text[1..].find('$').map_or(0, |end| end + 2);
+            Ok(text[tag_length..text.len() - tag_length].to_owned())
         }
         _ => unsupported(node, "nself cannot represent this form of a string"),
     }
@@ -108,13 +114,13 @@ pub fn string_content(node: &SyntaxNode) -> Parsed<String> {
 /// Reads a whole number.
 pub fn number(node: &SyntaxNode) -> Parsed<i64> {
     let text: String = tokens(node).map(|token| token.text().to_owned()).collect();
-    text.parse().map_err(|_| "a number of 64 bits is expected".to_owned()).at(node)
+    text.parse().map_err(|_| "a whole number of at most 64 bits is expected".to_owned()).at(node)
 }
 
 /// Returns the text of a type, with quotes around the names that need them.
 pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     let mut text = String::new();
-    let mut bound = false;
+    let mut inside_brackets = false;
     for token in tokens(node) {
         let spelling = match token.text() {
             "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
@@ -122,25 +128,26 @@ pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
             other => other.to_ascii_lowercase(),
         };
         match spelling.as_str() {
-            // The server does not store the length of an array.
-            "[" => bound = true,
+            // The server does not store the length of an array, such as 3 in `integer[3]`.
+            "[" => inside_brackets = true,
             "]" => {
-                bound = false;
+                inside_brackets = false;
                 text.push_str("[]");
             }
             "array" => text.push_str("[]"),
-            _ if bound => {}
+            _ if inside_brackets => {}
             symbol @ ("(" | ")" | "," | "." | "-") => text.push_str(symbol),
             _ => {
-                if text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ')' || c == '"') {
+                let follows_word = text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ')' || c == '"');
+                if follows_word {
                     text.push(' ');
                 }
                 text.push_str(&spelling);
             }
         }
     }
-    let text = text.strip_prefix("pg_catalog.").or_else(|| text.strip_prefix("public.")).unwrap_or(&text).to_owned();
-    Ok(text)
+    let without_schema = text.strip_prefix("pg_catalog.").or_else(|| text.strip_prefix("public."));
+    Ok(without_schema.unwrap_or(&text).to_owned())
 }
 
 /// Reads a type.

@@ -7,43 +7,46 @@ use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 pub use leaf::*;
 
-/// Something that nself cannot represent, at a byte of the text.
+/// A part of the SQL that nself cannot represent. `at` is the offset of its first byte.
 #[derive(Debug)]
 pub struct Unsupported {
     pub at: usize,
     pub what: String,
 }
 
+/// The result of reading a part of the syntax tree.
 pub type Parsed<T> = Result<T, Unsupported>;
 
-pub fn start(node: &SyntaxNode) -> usize {
+/// Returns the offset of a node's first byte.
+pub fn start_offset(node: &SyntaxNode) -> usize {
     usize::from(node.text_range().start())
 }
 
 /// Returns an error at a node.
 pub fn unsupported<T>(node: &SyntaxNode, what: impl Into<String>) -> Parsed<T> {
-    Err(Unsupported { at: start(node), what: what.into() })
+    Err(Unsupported { at: start_offset(node), what: what.into() })
 }
 
-/// Adds the place of a node to the reason that a checked type gives.
+/// Adds the place of a node to an error without a place, such as the reason of a checked type.
 pub trait AtNode<T> {
     fn at(self, node: &SyntaxNode) -> Parsed<T>;
 }
 
 impl<T> AtNode<T> for Result<T, String> {
     fn at(self, node: &SyntaxNode) -> Parsed<T> {
-        self.map_err(|what| Unsupported { at: start(node), what })
+        self.map_err(|what| Unsupported { at: start_offset(node), what })
     }
 }
 
-fn trivia(kind: SyntaxKind) -> bool {
+/// Returns whether a token is a blank or a comment.
+fn is_trivia(kind: SyntaxKind) -> bool {
     matches!(kind, SyntaxKind::WHITESPACE | SyntaxKind::COMMENT)
 }
 
 /// Returns the tokens of a node, without blanks and comments.
 pub fn tokens(node: &SyntaxNode) -> impl Iterator<Item = SyntaxToken> {
-    let all = node.descendants_with_tokens().filter_map(SyntaxElement::into_token);
-    all.filter(|token| !trivia(token.kind()))
+    let all_tokens = node.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    all_tokens.filter(|token| !is_trivia(token.kind()))
 }
 
 /// The parts of a node that have not been taken yet.
@@ -53,12 +56,13 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Returns all parts of a node: its nodes and tokens, without blanks and comments.
     pub fn of(node: &SyntaxNode) -> Parts {
-        let remaining = node.children_with_tokens().filter(|part| !trivia(part.kind())).collect();
+        let remaining = node.children_with_tokens().filter(|part| !is_trivia(part.kind())).collect();
         Parts { node: node.clone(), remaining }
     }
 
-    /// Returns no parts, for a list that is left out.
+    /// Returns no parts, for an optional list of the node that is missing.
     pub fn none(node: &SyntaxNode) -> Parts {
         Parts { node: node.clone(), remaining: Vec::new() }
     }
@@ -68,14 +72,14 @@ impl Parts {
     }
 
     /// Takes the first node whose kind matches.
-    fn first(&mut self, passes: impl Fn(SyntaxKind) -> bool) -> Option<SyntaxNode> {
-        let index = self.remaining.iter().position(|part| part.as_node().is_some() && passes(part.kind()))?;
+    fn take_first(&mut self, kind_matches: impl Fn(SyntaxKind) -> bool) -> Option<SyntaxNode> {
+        let index = self.remaining.iter().position(|part| part.as_node().is_some() && kind_matches(part.kind()))?;
         self.remaining.remove(index).into_node()
     }
 
     /// Takes the first node of a kind.
     pub fn take_node(&mut self, kind: SyntaxKind) -> Option<SyntaxNode> {
-        self.first(|other| other == kind)
+        self.take_first(|other| other == kind)
     }
 
     /// Takes all nodes of a kind.
@@ -85,25 +89,27 @@ impl Parts {
 
     /// Takes the first node of a kind, which must exist.
     pub fn require(&mut self, kind: SyntaxKind) -> Parsed<SyntaxNode> {
-        self.take_node(kind)
-            .map_or_else(|| unsupported(&self.node, format!("nself cannot parse this `{}`", clause(&self.node))), Ok)
+        self.take_node(kind).map_or_else(|| self.unparsed(), Ok)
     }
 
     /// Takes the first node of any kind, such as an expression.
     pub fn take_any(&mut self) -> Parsed<SyntaxNode> {
-        self.first(|_| true)
-            .map_or_else(|| unsupported(&self.node, format!("nself cannot parse this `{}`", clause(&self.node))), Ok)
+        self.take_first(|_| true).map_or_else(|| self.unparsed(), Ok)
+    }
+
+    fn unparsed(&self) -> Parsed<SyntaxNode> {
+        unsupported(&self.node, format!("nself cannot parse this `{}`", leading_keywords(&self.node)))
     }
 
     /// Takes all nodes that remain.
     pub fn take_rest(&mut self) -> Vec<SyntaxNode> {
-        std::iter::from_fn(|| self.first(|_| true)).collect()
+        std::iter::from_fn(|| self.take_first(|_| true)).collect()
     }
 
-    /// Takes a type.
+    /// Takes the first node that is a type, if there is one.
     pub fn take_type(&mut self) -> Option<SyntaxNode> {
         use SyntaxKind::*;
-        self.first(|kind| {
+        self.take_first(|kind| {
             matches!(
                 kind,
                 PATH_TYPE
@@ -122,8 +128,9 @@ impl Parts {
 
     /// Takes a token by its text; returns whether it exists.
     pub fn take_token(&mut self, word: &str) -> bool {
-        let same = |part: &SyntaxElement| part.as_token().is_some_and(|token| token.text().eq_ignore_ascii_case(word));
-        match self.remaining.iter().position(same) {
+        let is_word =
+            |part: &SyntaxElement| part.as_token().is_some_and(|token| token.text().eq_ignore_ascii_case(word));
+        match self.remaining.iter().position(is_word) {
             Some(index) => {
                 self.remaining.remove(index);
                 true
@@ -132,8 +139,8 @@ impl Parts {
         }
     }
 
-    /// Checks that no part remains, except for the words and signs in `glue`, which carry no further
-    /// information.
+    /// Checks that no part remains, except for the words and signs in `glue`, such as `ALTER COLUMN`: they say nothing
+    /// that the node's kind does not say.
     pub fn expect_only(mut self, glue: &str) -> Parsed<()> {
         let is_glue = |part: &SyntaxElement| {
             part.as_token().is_some_and(|token| glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
@@ -143,7 +150,7 @@ impl Parts {
             None => Ok(()),
             Some(part) => {
                 let what = match part {
-                    SyntaxElement::Node(node) => clause(node),
+                    SyntaxElement::Node(node) => leading_keywords(node),
                     SyntaxElement::Token(token) => token.text().to_ascii_uppercase(),
                 };
                 let at = usize::from(part.text_range().start());
@@ -153,12 +160,12 @@ impl Parts {
     }
 }
 
-/// Returns the keywords that a clause or statement begins with, else its first name. Never returns a value, which
-/// could be confidential.
-pub fn clause(node: &SyntaxNode) -> String {
-    let keyword = |token: &SyntaxToken| format!("{:?}", token.kind()).ends_with("_KW");
+/// Returns the keywords (at most four) with which a clause or statement begins, else its first name. Never returns a
+/// value, which could be confidential.
+pub fn leading_keywords(node: &SyntaxNode) -> String {
+    let is_keyword = |token: &SyntaxToken| format!("{:?}", token.kind()).ends_with("_KW");
     let mut words: Vec<String> =
-        tokens(node).take_while(keyword).take(4).map(|token| token.text().to_ascii_uppercase()).collect();
+        tokens(node).take_while(is_keyword).take(4).map(|token| token.text().to_ascii_uppercase()).collect();
     if words.is_empty() {
         words.extend(
             tokens(node).next().filter(|token| token.kind() == SyntaxKind::IDENT).map(|token| token.text().to_owned()),
@@ -167,14 +174,15 @@ pub fn clause(node: &SyntaxNode) -> String {
     words.join(" ")
 }
 
-/// Returns the first words of a statement and the name of its object.
+/// Returns the keywords with which a statement begins and the name of its object, such as `ALTER TYPE audit.status`.
 pub fn summary(node: &SyntaxNode) -> String {
     use SyntaxKind::{PATH, PATH_REF};
     let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF));
-    let begins = |part: &SyntaxNode| tokens(part).next().map(|token| token.text_range());
-    let words = clause(node);
-    match name.filter(|name| begins(name) != begins(node)) {
-        Some(name) => format!("{words} {}", path(&name).join(".")),
-        None => words,
+    let start_of = |part: &SyntaxNode| tokens(part).next().map(|token| token.text_range());
+    let keywords = leading_keywords(node);
+    // A clause that begins with its name has no keywords: the name is not repeated.
+    match name.filter(|name| start_of(name) != start_of(node)) {
+        Some(name) => format!("{keywords} {}", path(&name).join(".")),
+        None => keywords,
     }
 }
