@@ -13,6 +13,12 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Returns the values of which one is expected: `one of a, b`, or the only value by itself.
+pub fn one_of<S: AsRef<str>>(values: &[S]) -> String {
+    let names: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+    format!("{}{}", if names.len() == 1 { "" } else { "one of " }, names.join(", "))
+}
+
 /// The maximum length of a compared word in bytes. The time of a comparison grows with its square.
 const MAX_LENGTH: usize = 128;
 /// The maximum number of candidates. A stack can have thousands of names and as many misspellings.
@@ -67,6 +73,12 @@ fn max_similarity(a: &[u8; 128], b: &[u8; 128]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_of_one_is_not_a_list() {
+        assert_eq!(super::one_of(&["main"]), "main");
+        assert_eq!(super::one_of(&["main", "orders"]), "one of main, orders");
+    }
 
     #[test]
     fn only_the_number_one_has_the_singular() {

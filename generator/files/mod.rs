@@ -13,8 +13,8 @@ mod kind;
 mod mode;
 mod root;
 mod scope;
+mod size_budget;
 mod stat;
-mod total;
 mod write;
 
 pub use by_path::{create_named, list_named, read_named, real_path};
@@ -23,8 +23,8 @@ pub use folder::{Entry, Folder};
 pub use kind::FileKind;
 pub use root::{OUTPUT, Root};
 pub use scope::Scope;
+pub use size_budget::SizeBudget;
 pub use stat::{EntryKind, Stat, stat_path, stat_target};
-pub use total::Total;
 pub use write::{TEMPORARY, is_temporary, random_suffix};
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use tar::{Builder, EntryType, Header};
 
 use crate::artifact::Sha256;
-use crate::files::{EntryKind, FileKind, Folder, Total};
+use crate::files::{EntryKind, FileKind, Folder, SizeBudget};
 
 /// A packed layer.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
         is_private
     };
     // The layer is built in memory, so its size is limited.
-    let mut total = Total::new(FileKind::ImageContent);
+    let mut total = SizeBudget::new(FileKind::ImageContent);
     for (relative, kind) in folder.list_all(&mut leaves_out)? {
         let relative_text = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
         let name = [image_path, relative_text].join("/").trim_start_matches('/').to_owned();

@@ -50,7 +50,7 @@ impl<'a> ImageService<'a> {
             .expected(if names.is_empty() {
                 "a service with `image` and `layout.folder`; no service of this environment has a layout".to_owned()
             } else {
-                format!("one of {}", names.join(", "))
+                crate::words::one_of(&names)
             });
         services.into_iter().find(|service| service.name.as_str() == name).ok_or(missing)
     }

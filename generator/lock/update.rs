@@ -78,7 +78,7 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
             findings.push(
                 Diagnostic::error(Code::LockDiffers, FieldPath::root())
                     .message(format!("no service uses the image `{text}` with a tag"))
-                    .expected(format!("one of {}", image_names.join(", "))),
+                    .expected(crate::words::one_of(&image_names)),
             );
         }
         selected.extend(matches);

@@ -65,7 +65,8 @@ pub fn baseline(
         apply_migrations(&history, &settings, scratch)?;
         read_facts(&scratch.owner)
     })?;
-    let differences = server_facts.differences(&migration_facts, definition.owner().as_str(), &definition.guests);
+    let differences =
+        server_facts.differences(&migration_facts, definition.owner().as_str(), &definition.service_roles);
     if !differences.is_empty() {
         return Err(difference_findings(&definition, differences));
     }

@@ -30,7 +30,7 @@ pub struct Definition {
     pub schema: Schema,
     pub(super) origins: Origins,
     /// Roles of services that read and write all rows.
-    pub guests: BTreeSet<SqlIdent>,
+    pub service_roles: BTreeSet<SqlIdent>,
 }
 
 impl Definition {
@@ -143,14 +143,14 @@ fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent
         environment.origins.locate(finding);
         finding.environments = vec![environment.name.to_string()];
     }
-    for (name, (schema, guests)) in environment_definitions {
+    for (name, (schema, service_roles)) in environment_definitions {
         let definition = definitions.entry(name.clone()).or_insert_with(|| Definition {
             name: name.clone(),
             schema: schema.clone(),
             origins: environment.origins.clone(),
-            guests: BTreeSet::new(),
+            service_roles: BTreeSet::new(),
         });
-        definition.guests.extend(guests);
+        definition.service_roles.extend(service_roles);
         if definition.schema != schema {
             let mut finding = Diagnostic::error(Code::SchemaInvalid, path!("databases", name))
                 .message(format!("`{name}` differs between environments"))

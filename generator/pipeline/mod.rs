@@ -245,7 +245,7 @@ fn unknown_environments(requested: &[String], environments: &[Environment]) -> F
     let finding = |name: &String| {
         Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
             .message(format!("the stack declares no environment `{name}`"))
-            .expected(format!("one of {}", names.join(", ")))
+            .expected(crate::words::one_of(&names))
     };
     unknown.map(finding).collect()
 }

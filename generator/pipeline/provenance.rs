@@ -7,7 +7,7 @@ use crate::artifact::{ArtifactPath, Digest};
 use crate::backend::{Backend, GeneratedLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::FileKind;
-use crate::source::{Origins, is_distinct};
+use crate::source::{Origins, is_distinctive};
 
 /// The result of comparing a file in the output folder with the generated file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,22 +121,23 @@ fn source_field(
 fn best_candidate(origins: &Origins, candidates: &[FieldPath], line: &str) -> FieldPath {
     let set_candidate = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
     let candidate = set_candidate.or(candidates.first()).cloned().unwrap_or_default();
-    if origins.holds_scalar(&candidate) {
+    if origins.has_scalar(&candidate) {
         return candidate;
     }
     let is_below = |path: &FieldPath| !candidate.0.is_empty() && path.0.starts_with(&candidate.0);
-    let values = origins.values_in(line).into_iter().filter(|(path, value)| is_below(path) || is_distinct(path, value));
+    let values =
+        origins.values_in_line(line).into_iter().filter(|(path, value)| is_below(path) || is_distinctive(path, value));
     let (mut service_values, stack_values): (Vec<_>, Vec<_>) =
         values.partition(|(path, _)| path.0.first() == Some(&Segment::Key("services".into())));
     service_values.retain(|(path, value)| {
         let is_of_same_service = path.0.len() > 2 && candidate.0.starts_with(&path.0[..2]);
-        // Many lines contain the name of the service, so a value that equals it says nothing.
+        // Many lines contain the name of the service, so a value that equals it is no evidence.
         let is_service_name = path.0.get(1) == Some(&Segment::Key(value.clone()));
         is_of_same_service && !is_service_name
     });
     // The likeliest field has a distinct value rather than a plain word, is below the candidate, and is not nested:
     // `port` is likelier than `env.PORT`.
-    service_values.sort_by_key(|(path, value)| (!is_distinct(path, value), !is_below(path), path.0.len()));
+    service_values.sort_by_key(|(path, value)| (!is_distinctive(path, value), !is_below(path), path.0.len()));
     // A number such as a port may belong to a service of the library.
     let stack_values = stack_values.into_iter().filter(|(_, value)| !value.chars().all(|c| c.is_ascii_digit()));
     let exact_field = service_values.into_iter().chain(stack_values).next();

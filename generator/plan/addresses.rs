@@ -220,11 +220,7 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
         let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
             .message(format!("the service has no port `{wanted_name}`"))
-            .expected(if names.is_empty() {
-                "a service with ports".into()
-            } else {
-                format!("one of {}", names.join(", "))
-            })
+            .expected(if names.is_empty() { "a service with ports".into() } else { words::one_of(&names) })
             .hint(if names.is_empty() { "give the service `port = 8001`" } else { "name the port with `port`" })
     })
 }
@@ -239,7 +235,7 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
         .message(format!("the stack has no service `{name}`"))
-        .expected(format!("one of {}", names.join(", ")))
+        .expected(words::one_of(&names))
         .hint(near.map_or_else(
             || format!("add it, for example `services.{name} = …`"),
             |near| format!("did you mean `{near}`?"),

@@ -20,7 +20,7 @@ const PRIVATE_METADATA_V6: &str = "fd00:ec2::254/128";
 
 /// Returns the ranges, IPv4 and IPv6, that stay closed to a service with access to the internet. They contain the metadata
 /// services that issue the credentials of a cloud machine: 169.254.169.254, 100.100.100.200, fd00:ec2::254 and Azure's.
-pub fn not_the_internet() -> (Vec<&'static str>, Vec<&'static str>) {
+pub fn non_internet_ranges() -> (Vec<&'static str>, Vec<&'static str>) {
     let mut v4 = PRIVATE.to_vec();
     v4.extend([LINK_LOCAL, AZURE_WIRE_SERVER]);
     (v4, vec![PRIVATE_V6, LINK_LOCAL_V6])
@@ -28,7 +28,7 @@ pub fn not_the_internet() -> (Vec<&'static str>, Vec<&'static str>) {
 
 /// Returns the ranges, IPv4 and IPv6, of the metadata services. They stay closed to a service that may connect to private
 /// addresses.
-pub fn metadata_services() -> (Vec<&'static str>, Vec<&'static str>) {
+pub fn metadata_ranges() -> (Vec<&'static str>, Vec<&'static str>) {
     (vec![LINK_LOCAL, AZURE_WIRE_SERVER, PRIVATE_METADATA], vec![LINK_LOCAL_V6, PRIVATE_METADATA_V6])
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{FILE, error};
 use crate::artifact::{ArtifactPath, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Root, Total};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Root, SizeBudget};
 use crate::lock::{Lock, PluginPin};
 use crate::values::plugin_names;
 
@@ -27,7 +27,7 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
     let mut is_omitted =
         |path: &Path| path.file_name().is_some_and(|name| OMITTED.iter().any(|omitted| name == *omitted));
     let mut files = PluginFiles::new();
-    let mut total = Total::new(FileKind::ImageContent);
+    let mut total = SizeBudget::new(FileKind::ImageContent);
     for (path, kind) in opened.list_all(&mut is_omitted).map_err(file_error)? {
         let name = path.to_string_lossy().into_owned();
         let refused = |reason: &str| {

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::migrations;
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, stat_path};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, SizeBudget, stat_path};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, SourceFile, dockerfile, nginx_snippets};
@@ -194,7 +194,7 @@ impl ProjectReader<'_> {
             }
         };
         self.watches.push(Watch::Folder(folder.path().to_owned()));
-        let mut total = Total::new(FileKind::Snippet);
+        let mut total = SizeBudget::new(FileKind::Snippet);
         for entry in entries {
             let name = entry.name.to_string_lossy().into_owned();
             let bytes = match folder.read(&entry.name, FileKind::Snippet) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::database::history::{HistoryFiles, SUM_FILE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Root, Total};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Root, SizeBudget};
 use crate::values::SqlIdent;
 use crate::values::plugin_names::database_folder;
 
@@ -24,7 +24,7 @@ pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
 pub fn read(project: &Path, database: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
     let mut files = HistoryFiles::new();
     let Some(folder) = root(project, database).open().map_err(file_error)? else { return Ok(files) };
-    let mut total = Total::new(FileKind::Migration);
+    let mut total = SizeBudget::new(FileKind::Migration);
     for name in SUBFOLDERS {
         match folder.stat(name).map_err(file_error)? {
             None => continue,
@@ -45,7 +45,7 @@ fn read_subfolder(
     database: &SqlIdent,
     subfolder: &Folder,
     name: &str,
-    total: &mut Total,
+    total: &mut SizeBudget,
     files: &mut HistoryFiles,
 ) -> Result<(), Vec<Diagnostic>> {
     for (path, kind) in subfolder.list_all(&mut |_| false).map_err(file_error)? {

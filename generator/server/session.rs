@@ -98,7 +98,7 @@ impl Server {
     /// # Errors
     /// The errors of [`Server::query`].
     pub fn input_settings(&self) -> ServerResult<InputSettings> {
-        self.query(&InputSettings::question()).map(|answer| InputSettings::read(&answer))
+        self.query(&InputSettings::query_text()).map(|answer| InputSettings::read(&answer))
     }
 
     /// Reads everything except nself's own ledger, as a definition to write to a file.

@@ -317,7 +317,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
             _ => Err(TypeMismatch {
                 code: Code::WrongType,
                 message: "the value has the wrong type".into(),
-                expected: format!("one of {}", variants.join(", ")),
+                expected: words::one_of(variants),
                 hint: "",
                 path: None,
             }),

@@ -42,7 +42,7 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
                 let names: Vec<&str> = field_names.iter().map(|name| name.label()).collect();
                 Some(Advice {
                     message: format!("there is no field `{id}` here"),
-                    expected: format!("one of {}", sorted(&names).join(", ")),
+                    expected: words::one_of(&sorted(&names)),
                     hint: words::suggestion(id.label(), names),
                 })
             }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use decode::{JsonDecoder, decode_json};
 pub use evaluator::{Limits, child as evaluate_child};
 pub use node::Input;
-pub use origins::{Origins, is_distinct};
+pub use origins::{Origins, is_distinctive};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::{self, FileKind, Root, Scope};

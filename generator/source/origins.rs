@@ -58,17 +58,17 @@ impl Origins {
     }
 
     /// Returns whether the field has a value that is neither a record nor a list.
-    pub fn holds_scalar(&self, path: &FieldPath) -> bool {
+    pub fn has_scalar(&self, path: &FieldPath) -> bool {
         self.node(path).is_some_and(|node| !matches!(node.value, Value::Record(_) | Value::Array(_)))
     }
 
     /// Returns the texts and numbers in the user's files that occur in a line of output, each with its field, the
     /// longest first.
-    pub fn values_in(&self, line: &str) -> Vec<(FieldPath, String)> {
+    pub fn values_in_line(&self, line: &str) -> Vec<(FieldPath, String)> {
         let mut values = Vec::new();
         self.collect_values(&self.root, &mut FieldPath::root(), &mut |path, value| {
             // The plain word `ping` does not occur in `ping-api`, but the project's name `shop` does in `shop-local`.
-            let is_part = match is_distinct(path, &value) {
+            let is_part = match is_distinctive(path, &value) {
                 true => contains_word(line, &value) || contains_word(line, &value.replace('-', "_")),
                 false => contains_plain_word(line, &value),
             };
@@ -142,7 +142,7 @@ impl Origins {
 
 /// Returns whether a value in a line of output is probably that of the field: it is the project's name, or has
 /// characters other than letters. A plain word may be in the line by coincidence.
-pub fn is_distinct(path: &FieldPath, value: &str) -> bool {
+pub fn is_distinctive(path: &FieldPath, value: &str) -> bool {
     *path == path!("project") || !value.chars().all(char::is_alphabetic)
 }
 

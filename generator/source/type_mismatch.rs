@@ -61,7 +61,7 @@ impl de::Error for TypeMismatch {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let expected = format!("one of {}", expected.join(", "));
+        let expected = crate::words::one_of(expected);
         TypeMismatch::new(Code::BadValue, format!("unknown value `{variant}`"), expected)
     }
 

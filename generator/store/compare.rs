@@ -12,7 +12,7 @@ use super::manifest::Manifest;
 use super::previous_outputs::PreviousOutputs;
 use crate::artifact::{Artifact, ArtifactPath, Artifacts, Digest, RecordedFile};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileError, FileKind, Folder, Root, Total};
+use crate::files::{FileError, FileKind, Folder, Root, SizeBudget};
 use crate::merge_conflict;
 
 /// The comparison of a run.
@@ -117,7 +117,7 @@ struct Comparison<'a> {
     environments: BTreeSet<&'a str>,
     manifest: Manifest,
     /// The number of bytes that were read so far, which is limited.
-    total: Total,
+    total: SizeBudget,
 }
 
 impl<'a> Comparison<'a> {
@@ -130,7 +130,7 @@ impl<'a> Comparison<'a> {
             findings: Vec::new(),
             environments: BTreeSet::new(),
             manifest: Manifest::default(),
-            total: Total::new(FileKind::Output),
+            total: SizeBudget::new(FileKind::Output),
         }
     }
 
@@ -188,7 +188,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// Reads a file that stays in memory until the end of the run.
-fn read_counted(folder: &Folder, path: &str, total: &mut Total) -> Result<Option<Vec<u8>>, FileError> {
+fn read_counted(folder: &Folder, path: &str, total: &mut SizeBudget) -> Result<Option<Vec<u8>>, FileError> {
     let bytes = folder.read(path, FileKind::Output)?;
     bytes.as_ref().map_or(Ok(()), |bytes| total.add(folder, path, bytes))?;
     Ok(bytes)

@@ -145,7 +145,7 @@ fn decided_files(folder: &Path, most_lines: usize) -> Option<DecidedFiles> {
         let decided = |(number, text): (usize, &str)| {
             let Provenance { field, span, .. } =
                 provenance(&output, &request, path.as_str(), Some(number + 1)).unwrap();
-            let is_scalar = planned.is_some_and(|planned| planned.origins.holds_scalar(&field));
+            let is_scalar = planned.is_some_and(|planned| planned.origins.has_scalar(&field));
             Decided { text: text.to_owned(), place: span, is_scalar }
         };
         let text = String::from_utf8_lossy(bytes);

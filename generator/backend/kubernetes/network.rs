@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
-use crate::plan::network::{metadata_services, not_the_internet};
+use crate::plan::network::{metadata_ranges, non_internet_ranges};
 use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::ServiceName;
@@ -237,7 +237,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         }
         objects.push(policy("from-outside", Direction::Ingress, rule));
     } else if service.egress {
-        let (private, private_v6) = not_the_internet();
+        let (private, private_v6) = non_internet_ranges();
         let rule = json!({ "to": [
             { "ipBlock": { "cidr": "0.0.0.0/0", "except": private } },
             { "ipBlock": { "cidr": "::/0", "except": private_v6 } },
@@ -255,7 +255,7 @@ fn api_server_rule(service: &Service) -> Option<Value> {
     let kubelets = reads.contains(&ClusterRight::Nodes).then_some(10_250);
     let ports = [443, 6443].into_iter().chain(kubelets);
     let ports: Vec<Value> = ports.map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
-    let (metadata, metadata_v6) = metadata_services();
+    let (metadata, metadata_v6) = metadata_ranges();
     let addresses = json!([
         { "ipBlock": { "cidr": "0.0.0.0/0", "except": metadata } },
         { "ipBlock": { "cidr": "::/0", "except": metadata_v6 } },

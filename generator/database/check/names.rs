@@ -52,7 +52,7 @@ impl Check<'_> {
             let path = self.root.key("tables").key(name.as_str());
             claim(name.clone(), path.clone());
             if !table.primary_key.is_empty() {
-                claim(name.beside(&ddl::primary_key_name(name, table)), path.key("primary_key"));
+                claim(name.in_same_schema(&ddl::primary_key_name(name, table)), path.key("primary_key"));
             }
             let groups = [
                 ("uniques", table.uniques.keys().collect::<Vec<_>>()),
@@ -62,7 +62,7 @@ impl Check<'_> {
             ];
             for (kind, names) in groups {
                 for part in names {
-                    claim(name.beside(part), path.key(kind).key(part.as_str()));
+                    claim(name.in_same_schema(part), path.key(kind).key(part.as_str()));
                 }
             }
         }
@@ -70,7 +70,7 @@ impl Check<'_> {
             let path = self.root.key("views").key(name.as_str());
             claim(name.clone(), path.clone());
             for part in view.indexes.keys() {
-                claim(name.beside(part), path.key("indexes").key(part.as_str()));
+                claim(name.in_same_schema(part), path.key("indexes").key(part.as_str()));
             }
         }
         for name in schema.sequences.keys() {

@@ -82,7 +82,7 @@ impl Check<'_> {
         };
         if let Some(fault) = completeness::nested_too_deep(body) {
             report(fault.code, fault.message(body));
-        } else if function.is_standard() {
+        } else if function.has_standard_body() {
             // Its syntax was checked when the definition was decoded.
             if selects_all_columns(body) {
                 let message =

@@ -102,7 +102,7 @@ pub fn create_index(table: &ObjectName, name: &SqlName, index: &Index, concurren
 
 /// Returns the statements for the properties of a new index that CREATE INDEX cannot set: statistics and the comment.
 pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<String> {
-    let object = table.beside(name).sql();
+    let object = table.in_same_schema(name).sql();
     let mut sql = index_statistics(&object, &Index::default(), index);
     if index.comment.is_some() {
         sql.push(comment("INDEX", &object, index.comment.as_ref()));

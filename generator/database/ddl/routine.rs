@@ -28,7 +28,7 @@ pub fn view_kind(view: &View) -> &'static str {
 /// Returns the SQL that creates a function with its grants and comment.
 pub fn create_function(name: &ObjectName, function: &Function) -> String {
     let mut sql = vec![replace_function(name, function, "CREATE")];
-    if !function.is_for_everyone() {
+    if !function.is_callable_by_everyone() {
         sql.push(format!("REVOKE ALL ON {} FROM PUBLIC;", function_identity(name, function)));
         sql.extend(grants(function_kind(function), &function_signature(name, function), function.rights()));
     }
@@ -90,7 +90,7 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
         sql += &format!("\n  SET {setting} = {}", values.join(", "));
     }
     let body = function.body.as_str();
-    if function.is_standard() {
+    if function.has_standard_body() {
         return sql + &format!("\n  {};", body.trim());
     }
     // The tag of the string is the first of `$body$`, `$body1$`, … that the body does not contain.

@@ -62,7 +62,7 @@ pub fn numbering(sequence: &Sequence) -> [String; 6] {
         format!("INCREMENT BY {}", sequence.increment.unwrap_or(1)),
         bound("MIN", sequence.min),
         bound("MAX", sequence.max),
-        format!("START WITH {}", sequence.start.unwrap_or(sequence.usual_start())),
+        format!("START WITH {}", sequence.start.unwrap_or(sequence.default_start())),
         format!("CACHE {}", sequence.cache.unwrap_or(1)),
         if sequence.cycle { "CYCLE".into() } else { "NO CYCLE".into() },
     ]

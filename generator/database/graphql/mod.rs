@@ -29,7 +29,7 @@ impl QualifiedName {
 /// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
 pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> =
-        schema.whole_tables().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
+        schema.tables_without_partitions().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
     add_relationships(schema, &mut tables);
     for (name, table) in &schema.tables {
         let Some(tracked) = tables.get_mut(name) else { continue };
@@ -69,7 +69,7 @@ fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {
 /// columns and keys of its tables; if that name is taken, the name of the constraint is used.
 fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     let mut taken_names: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
-    for (name, table) in schema.whole_tables() {
+    for (name, table) in schema.tables_without_partitions() {
         taken_names.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
     }
     let mut choose_name = |table_name: &ObjectName, candidates: &[String]| -> Option<String> {
@@ -79,7 +79,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
         Some(free)
     };
     // Names for the direction from the table with the key are chosen first.
-    for (name, table) in schema.whole_tables() {
+    for (name, table) in schema.tables_without_partitions() {
         for (constraint, key) in &table.foreign_keys {
             let candidates = [name_of_one(key), constraint.to_string()];
             let key_columns = match key.columns.as_slice() {
@@ -92,7 +92,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
             }
         }
     }
-    for (name, table) in schema.whole_tables() {
+    for (name, table) in schema.tables_without_partitions() {
         for (constraint, key) in &table.foreign_keys {
             let referenced_table = &key.references.table;
             let has_several_keys =

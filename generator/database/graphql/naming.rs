@@ -49,10 +49,10 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let group_path = |kind: &str| root.key(kind);
-    let relations = schema.whole_tables().map(|(name, _)| (group_path("tables").key(name.as_str()), name));
+    let relations = schema.tables_without_partitions().map(|(name, _)| (group_path("tables").key(name.as_str()), name));
     let relations = relations.chain(schema.views.keys().map(|name| (group_path("views").key(name.as_str()), name)));
     let mut findings = shared_names(relations.map(|(path, name)| (path, name.to_string(), default_name(name))));
-    for (name, table) in schema.whole_tables() {
+    for (name, table) in schema.tables_without_partitions() {
         let path = group_path("tables").key(name.as_str()).key("columns");
         let columns = table.columns.keys();
         findings.extend(shared_names(

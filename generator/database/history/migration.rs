@@ -101,7 +101,7 @@ impl Migration {
         let header = if run == RunMode::Transaction { HEADER } else { "" };
         let script = |body: Vec<String>| format!("{header}{}\n", body.join("\n"));
         let up = script(steps.iter().map(|step| format!("\n-- {}\n{}", single_line(&step.why), step.up)).collect());
-        let lossless = !steps.iter().any(|step| matches!(step.down, Down::Never(_)));
+        let lossless = !steps.iter().any(|step| matches!(step.down, Down::Irreversible(_)));
         let down = lossless.then(|| {
             let down_statements = steps.iter().rev().filter_map(|step| match &step.down {
                 Down::Sql(sql) => Some(format!("\n-- back: {}\n{sql}", single_line(&step.why))),
@@ -116,7 +116,7 @@ impl Migration {
             source: step.source.to_string(),
             hazards: step.hazards.iter().copied().collect(),
             irreversible: match step.down {
-                Down::Never(why) => Some(why.to_owned()),
+                Down::Irreversible(why) => Some(why.to_owned()),
                 _ => None,
             },
         });

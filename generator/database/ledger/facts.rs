@@ -41,8 +41,13 @@ impl CatalogFacts {
     }
 
     /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Rights that the
-    /// setup job grants to the owner of the database, and to the roles of services (`guests`), are not compared.
-    pub fn differences(&self, migrations: &CatalogFacts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
+    /// setup job grants to the owner of the database, and to the roles of services (`service_roles`), are not compared.
+    pub fn differences(
+        &self,
+        migrations: &CatalogFacts,
+        owner: &str,
+        service_roles: &BTreeSet<SqlIdent>,
+    ) -> Vec<String> {
         let no_properties = BTreeMap::new();
         let mut one_sided_tables: BTreeSet<String> = BTreeSet::new();
         let mut differences = Vec::new();
@@ -69,7 +74,7 @@ impl CatalogFacts {
                 let unmatched = these.iter().filter(|(property, count)| those.get(*property) != Some(*count));
                 let unmatched = unmatched
                     .map(|(property, _)| property.clone())
-                    .filter(|property| !is_initial_right(kind, name, property, owner, guests));
+                    .filter(|property| !is_initial_right(kind, name, property, owner, service_roles));
                 unmatched.collect()
             };
             let (on_server, in_migrations) = (differing(on_server, in_migrations), differing(in_migrations, on_server));
@@ -96,9 +101,9 @@ impl CatalogFacts {
 }
 
 /// Returns whether a property is a right that the setup job grants: the owner's rights on `public`, the use of `public`
-/// by every role that may connect, and the guests' rights on rows. The property is `role PRIVILEGE`; for a default
+/// by every role that may connect, and the rights of service roles on rows. The property is `role PRIVILEGE`; for a default
 /// privilege, the kind of object as in `pg_default_acl` comes first: `r` tables, `S` sequences, `n` schemas.
-fn is_initial_right(kind: &str, name: &str, property: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
+fn is_initial_right(kind: &str, name: &str, property: &str, owner: &str, service_roles: &BTreeSet<SqlIdent>) -> bool {
     let mut words = property.split(' ');
     let mut object_kind = "";
     if kind == "default privilege" && name == "*" {
@@ -123,7 +128,7 @@ fn is_initial_right(kind: &str, name: &str, property: &str, owner: &str, guests:
         ("", "relation") => is_on_rows || is_on_sequences,
         _ => false,
     };
-    is_initial && guests.iter().any(|guest| guest.as_str() == role)
+    is_initial && service_roles.iter().any(|service_role| service_role.as_str() == role)
 }
 
 #[cfg(test)]
@@ -179,8 +184,8 @@ mod tests {
         let bare = facts(&["table\tpublic.a\tp"]);
         let differs = |kind: &str, name: &str, what: &str| {
             let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);
-            let guests = [SqlIdent::wrap("app".into())].into();
-            !server.differences(&bare, "shop", &guests).is_empty()
+            let service_roles = [SqlIdent::wrap("app".into())].into();
+            !server.differences(&bare, "shop", &service_roles).is_empty()
         };
         for (kind, name, what) in [
             ("default privilege", "*", "r app DELETE"),

@@ -56,7 +56,7 @@ pub struct InputSettings(Vec<(&'static str, String)>);
 
 impl InputSettings {
     /// Returns the query whose answer [`InputSettings::read`] parses.
-    pub fn question() -> String {
+    pub fn query_text() -> String {
         let names = INPUT_SETTINGS.map(|name| format!("'{name}'")).join(", ");
         format!("SELECT lower(name) || E'\\t' || setting FROM pg_catalog.pg_settings WHERE lower(name) IN ({names});\n")
     }

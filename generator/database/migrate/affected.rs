@@ -88,7 +88,9 @@ impl Affected {
             // uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
-                    ObjectNode(ObjectKind::Table, table) if !function.is_standard() => !new.tables.contains_key(table),
+                    ObjectNode(ObjectKind::Table, table) if !function.has_standard_body() => {
+                        !new.tables.contains_key(table)
+                    }
                     _ => is_changed(node),
                 })
             });
@@ -157,7 +159,7 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
 fn functions_with_old_names(renamed: &RenamedSchema, new: &Schema) -> BTreeSet<ObjectName> {
     let has_old_name = |function: &Function| {
         let mut names = words(function.body.as_str());
-        function.is_standard() && names.any(|word| renamed.old_table_names.values().any(|old| word == old.name()))
+        function.has_standard_body() && names.any(|word| renamed.old_table_names.values().any(|old| word == old.name()))
     };
     let functions =
         renamed.schema.functions.iter().filter(|(name, old)| {

@@ -63,7 +63,7 @@ fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName
 fn relation_names(schema: &Schema) -> BTreeSet<ObjectName> {
     let tables = schema.tables.iter().flat_map(|(name, table)| {
         let index_names = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-        let index_names = index_names.map(|index| name.beside(index));
+        let index_names = index_names.map(|index| name.in_same_schema(index));
         std::iter::once(name.clone()).chain(index_names)
     });
     tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()

@@ -53,7 +53,7 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
         ddl::create_type(name, &UserType::Enum(new.clone())),
     ];
     sql.extend(conversions(diff, name));
-    sql.push(format!("DROP TYPE {};", name.beside(&old_name).sql()));
+    sql.push(format!("DROP TYPE {};", name.in_same_schema(&old_name).sql()));
     let why = format!("labels of {name} are removed or reordered");
     planner.push(
         MigrationStep::new(Phase::Create, name.as_str(), path.key("values"), why)

@@ -141,7 +141,7 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
                 function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
                 // The server checks the body of an SQL function, but no other, when the function is created.
                 if function.language == FunctionLanguage::Sql {
-                    report_names(function.body.as_str(), function.is_standard(), report);
+                    report_names(function.body.as_str(), function.has_standard_body(), report);
                 }
                 function.depends_on.iter().for_each(|name| report(name.name(), false));
             }

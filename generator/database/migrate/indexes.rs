@@ -13,7 +13,7 @@ use crate::diagnostic::FieldPath;
 
 /// Completes a step that builds an index concurrently.
 pub fn build_concurrently(step: MigrationStep, table: &ObjectName, name: &SqlName, index: &Index) -> MigrationStep {
-    let object = table.beside(name);
+    let object = table.in_same_schema(name);
     step.up(ddl::create_index(table, name, index, true))
         .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
         .hazard(Hazard::IndexBuild)
@@ -31,7 +31,7 @@ pub fn settings(
     path: &FieldPath,
 ) {
     for (key, index) in new {
-        let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
+        let (object, name, path) = (name.in_same_schema(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
         // A new index has its storage parameters from the start.
         let created_index = Index { storage: index.storage.clone(), ..Index::default() };
         let old = old.get(key).unwrap_or(&created_index);
@@ -73,7 +73,7 @@ pub fn plan(
     for (key, index) in old.iter().filter(|(key, index)| !has_same_index(new, key, index)) {
         planner.push(
             step(Phase::DropConstraints, key, path.clone(), "is gone")
-                .up(format!("DROP INDEX {};", name.beside(key).sql()))
+                .up(format!("DROP INDEX {};", name.in_same_schema(key).sql()))
                 .down(ddl::create_index(name, key, index, false)),
         );
     }
@@ -81,7 +81,7 @@ pub fn plan(
         planner.push(
             step(Phase::Attach, key, path.key(key.as_str()), "is new")
                 .up(ddl::create_index(name, key, index, false))
-                .down(format!("DROP INDEX {};", name.beside(key).sql())),
+                .down(format!("DROP INDEX {};", name.in_same_schema(key).sql())),
         );
     }
     let remaining: BTreeMap<SqlName, Index> = old

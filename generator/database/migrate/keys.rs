@@ -66,7 +66,7 @@ fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     down.extend(ddl::index_settings(name, key, index));
     let is_gone = !new.indexes.contains_key(key);
     drop_step(change, key, is_gone)
-        .up(format!("DROP INDEX {};", name.beside(key).sql()))
+        .up(format!("DROP INDEX {};", name.in_same_schema(key).sql()))
         .down(down.join("\n"))
         .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
 }
@@ -273,7 +273,7 @@ fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
             planner.push(
                 key_step(change, Phase::Keys, ("indexes", key), "is new")
                     .up(ddl::create_index(name, key, index, false))
-                    .down(format!("DROP INDEX {};", name.beside(key).sql()))
+                    .down(format!("DROP INDEX {};", name.in_same_schema(key).sql()))
                     .hazard(Hazard::BlockingScan),
             );
         }

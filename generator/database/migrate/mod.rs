@@ -90,7 +90,7 @@ fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
         .message(format!("these objects depend on each other: {}", objects.join(", ")))
 }
 
-/// Groups steps into migrations. A concurrent index build is a migration of its own, since it runs outside of a
+/// Groups steps into migrations. A concurrent index build is a separate migration, since it runs outside of a
 /// transaction. New labels are committed before their use. Constraints that are added without a check of existing rows
 /// are validated in a later migration. Extensions are apart, since they need other rights.
 fn group_steps(steps: Vec<MigrationStep>) -> StepGroups {

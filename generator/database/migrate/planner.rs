@@ -50,7 +50,7 @@ impl<'a> Planner<'a> {
                 .message(format!("{}: {}", step.why, hazard.what()))
                 .hint(format!(
                     "if this is intended: `allow.\"{}\".{} = \"why\"`",
-                    in_nickel(&step.object),
+                    escaped_for_nickel(&step.object),
                     hazard.id()
                 ));
             // One finding for each object and hazard, which the hint contains.

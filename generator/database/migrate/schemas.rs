@@ -82,7 +82,7 @@ fn default_privileges(schema: &str, grants: &Grants<TablePrivilege>, verb: &str)
         .collect()
 }
 
-/// Plans changes of extensions. They are removed in a phase of their own, since this needs other rights.
+/// Plans changes of extensions. They are removed in a separate phase, since this needs other rights.
 fn plan_extensions(planner: &mut Planner, diff: &Diff) {
     let path = planner.path(&["extensions"]);
     for name in diff.new.extensions.difference(&diff.old.extensions) {

@@ -9,8 +9,8 @@ use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
 
-/// Returns whether a policy mentions something that is recreated: a function or view, a column of its own table, or a
-/// different table with such a column.
+/// Returns whether a policy mentions something that is recreated: a function or view, a column of the policy's table,
+/// or a different table with such a column.
 fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     let (retyped, regenerated) = (diff.affected.retyped_columns(table), diff.affected.regenerated_columns(table));
     let mut mentioned_names = policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str()));

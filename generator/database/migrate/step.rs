@@ -46,7 +46,7 @@ pub enum Down {
     /// Nothing needs to be done.
     Nothing,
     /// The step cannot be reverted, for this reason.
-    Never(&'static str),
+    Irreversible(&'static str),
 }
 
 /// Whether a step runs in a transaction.
@@ -112,7 +112,7 @@ impl MigrationStep {
 
     #[must_use]
     pub fn irreversible(mut self, why: &'static str) -> Self {
-        self.down = Down::Never(why);
+        self.down = Down::Irreversible(why);
         self
     }
 

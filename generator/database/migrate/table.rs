@@ -77,7 +77,7 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     // before new partitions, whose bounds may cover its rows.
     let must_be_early = is_partition
         || diff.new_relations.contains(name)
-        || indexes.any(|index| diff.new_relations.contains(&name.beside(index)));
+        || indexes.any(|index| diff.new_relations.contains(&name.in_same_schema(index)));
     let phase = if must_be_early { Phase::DropConstraints } else { Phase::DropData };
     planner.push(
         MigrationStep::new(
@@ -107,8 +107,8 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
         .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the rows; `allow.\"{}\".deletes_data = \"why\"` drops them",
-            in_nickel(name.name()),
-            in_nickel(name.as_str())
+            escaped_for_nickel(name.name()),
+            escaped_for_nickel(name.as_str())
         ));
     Some(finding)
 }

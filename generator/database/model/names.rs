@@ -89,7 +89,7 @@ impl ObjectName {
     }
 
     /// Returns another name in the same schema.
-    pub fn beside(&self, name: &SqlName) -> ObjectName {
+    pub fn in_same_schema(&self, name: &SqlName) -> ObjectName {
         ObjectName::new_in(self.schema(), name.as_str())
     }
 
@@ -329,7 +329,7 @@ pub fn spelled(name: &str) -> String {
 }
 
 /// Returns a text as the content of a string in Nickel, for hints.
-pub fn in_nickel(text: &str) -> String {
+pub fn escaped_for_nickel(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace("%{", "\\%{")
 }
 

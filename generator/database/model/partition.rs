@@ -75,7 +75,7 @@ impl Schema {
 
     /// Returns the tables that are not partitions. An API serves only these, because rows of a partition are read with
     /// its table.
-    pub fn whole_tables(&self) -> impl Iterator<Item = (&ObjectName, &Table)> {
+    pub fn tables_without_partitions(&self) -> impl Iterator<Item = (&ObjectName, &Table)> {
         self.tables.iter().filter(|(_, table)| table.partition_of.is_none())
     }
 
@@ -92,7 +92,7 @@ impl Schema {
                 // table.
                 let listed_partition =
                     Table { partition_of: Some(partition), row_security: table.row_security, ..Table::default() };
-                schema.tables.insert(name.beside(partition_name), listed_partition);
+                schema.tables.insert(name.in_same_schema(partition_name), listed_partition);
             }
         }
         schema.tables.values_mut().for_each(|table| table.partitions.clear());

@@ -76,20 +76,20 @@ pub struct Function {
 
 impl Function {
     /// Returns whether the server reads the body when it creates the function, and knows what the body uses.
-    pub fn is_standard(&self) -> bool {
+    pub fn has_standard_body(&self) -> bool {
         self.language == FunctionLanguage::Sql && self.body.is_standard()
     }
 
     /// Returns the grants with the privilege that everyone has by default.
     pub fn effective_grants(&self) -> Grants<FunctionPrivilege> {
-        match self.is_for_everyone() {
+        match self.is_callable_by_everyone() {
             true => Grants::from([(SqlIdent::wrap(PUBLIC_ROLE.into()), [FunctionPrivilege::Execute].into())]),
             false => self.grants.clone(),
         }
     }
 
     /// Returns whether everyone may call it without a grant.
-    pub fn is_for_everyone(&self) -> bool {
+    pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }
 }

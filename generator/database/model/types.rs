@@ -148,7 +148,7 @@ pub enum SequenceKind {
 
 impl Sequence {
     /// Returns the first value of a sequence whose `start` is not given.
-    pub fn usual_start(&self) -> i64 {
+    pub fn default_start(&self) -> i64 {
         if self.increment.unwrap_or(1) < 0 { self.max.unwrap_or(-1) } else { self.min.unwrap_or(1) }
     }
 }

@@ -297,7 +297,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         findings.push(
             Diagnostic::error(Code::UnknownDependency, address.path.key("rate_limit"))
                 .message(format!("the stack has no rate limit `{rate_limit}`"))
-                .expected(format!("one of {}", names.join(", ")))
+                .expected(crate::words::one_of(&names))
                 .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),
         );
     }

@@ -196,11 +196,7 @@ impl DeclaredSecrets {
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
         Diagnostic::error(Code::UnknownSecret, path)
             .message(format!("no secret `{name}` is declared"))
-            .expected(if names.is_empty() {
-                "a declared secret".into()
-            } else {
-                format!("one of {}", names.join(", "))
-            })
+            .expected(if names.is_empty() { "a declared secret".into() } else { words::one_of(&names) })
             .hint(self.hint_to_add(name))
     }
 

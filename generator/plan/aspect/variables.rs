@@ -221,7 +221,7 @@ impl Scope<'_> {
             .expected(if entries.is_empty() {
                 "an entry of the service's `databases`".into()
             } else {
-                format!("one of {}", entries.join(", "))
+                words::one_of(&entries)
             })
             .hint(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))))
     }

@@ -100,7 +100,7 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
                     .message(format!("{capability} gives access beyond the container"))
-                    .expected(format!("one of {}", CONTAINED_CAPABILITIES.join(", "))),
+                    .expected(crate::words::one_of(&CONTAINED_CAPABILITIES)),
             );
         }
     }

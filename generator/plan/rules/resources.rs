@@ -135,7 +135,7 @@ fn check_published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                 findings.push(
                     Diagnostic::error(Code::UnknownPort, path.clone())
                         .message(format!("the service has no port `{name}` to publish"))
-                        .expected(format!("one of {}", names.join(", "))),
+                        .expected(crate::words::one_of(&names)),
                 );
             }
             if let Some(first) = ports_in_use.insert((publish.port, publish.protocol), path.clone()) {

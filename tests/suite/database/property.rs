@@ -52,7 +52,7 @@ pub fn run_up(session: &mut Session, groups: &StepGroups) -> Result<(), String> 
 
 fn run_down(session: &mut Session, groups: &StepGroups) -> Result<bool, String> {
     let never = |group: &[nself::database::migrate::MigrationStep]| {
-        group.iter().any(|step| matches!(step.down, Down::Never(_)))
+        group.iter().any(|step| matches!(step.down, Down::Irreversible(_)))
     };
     if groups.iter().any(|group| never(group)) {
         return Ok(false);

@@ -46,7 +46,11 @@ pub fn seed(root: &Schema) -> String {
 pub fn row_queries(a: &Schema, b: &Schema) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, table) in b.tables.iter().filter(|(_, table)| table.partition_of.is_none()) {
-        let from = table.renamed_from.as_ref().map(|from| name.beside(from)).filter(|from| a.tables.contains_key(from));
+        let from = table
+            .renamed_from
+            .as_ref()
+            .map(|from| name.in_same_schema(from))
+            .filter(|from| a.tables.contains_key(from));
         let from = from.unwrap_or_else(|| name.clone());
         let Some(was) = a.tables.get(&from) else { continue };
         for (column, is) in &table.columns {

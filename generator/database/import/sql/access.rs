@@ -242,12 +242,12 @@ impl Reader {
         }
         for (name, function) in &mut self.schema.functions {
             let public_may_execute = !self.revoked_functions.contains(name);
-            if public_may_execute && !function.is_for_everyone() {
+            if public_may_execute && !function.is_callable_by_everyone() {
                 // A definition with grants on a function revokes the default right of PUBLIC, so the right must be
                 // granted explicitly.
                 let public = SqlIdent::wrap(PUBLIC_ROLE.into());
                 function.grants.entry(public).or_default().insert(FunctionPrivilege::Execute);
-            } else if !public_may_execute && function.is_for_everyone() {
+            } else if !public_may_execute && function.is_callable_by_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
                 let what = format!("the function {name}: nself cannot represent that only its owner may call it");
                 self.problems.push(Unsupported { at, what });

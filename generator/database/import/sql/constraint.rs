@@ -147,7 +147,7 @@ impl Reader {
             deferrable: Deferrable::No,
         };
         indexes.remove(&name);
-        self.places.remove(&format!("indexes.{}", table.beside(&name)));
+        self.places.remove(&format!("indexes.{}", table.in_same_schema(&name)));
         Ok(Some((name, unique)))
     }
 
@@ -266,7 +266,8 @@ impl Reader {
         label: &str,
         node: &SyntaxNode,
     ) -> Parsed<SqlName> {
-        let is_taken = |name: &str| SqlName::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
+        let is_taken =
+            |name: &str| SqlName::new(name).is_ok_and(|name| self.relation_taken(&table.in_same_schema(&name)));
         tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 

@@ -29,10 +29,10 @@ impl Reader {
         }
         let default_part = number_repeated_parts(name_parts).join("_");
         let name = name.map_or_else(|| self.default_relation_name(&table, Some(&default_part), "idx", node), Ok)?;
-        if if_not_exists && self.relation_taken(&table.beside(&name)) {
+        if if_not_exists && self.relation_taken(&table.in_same_schema(&name)) {
             return Ok(());
         }
-        self.record_place("indexes", table.beside(&name).as_str(), node)?;
+        self.record_place("indexes", table.in_same_schema(&name).as_str(), node)?;
         if let Some(view) = self.schema.views.get_mut(&table).filter(|view| view.materialized) {
             view.indexes.insert(name, index);
         } else {

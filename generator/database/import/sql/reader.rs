@@ -109,7 +109,7 @@ impl Reader {
     /// Returns whether a name is taken. Tables, views, sequences, indexes and constraints with an index share one
     /// namespace in a schema.
     pub fn relation_taken(&self, name: &ObjectName) -> bool {
-        let is_named = |owner: &ObjectName, inner: &SqlName| owner.beside(inner) == *name;
+        let is_named = |owner: &ObjectName, inner: &SqlName| owner.in_same_schema(inner) == *name;
         let is_view_or_its_index = self
             .schema
             .views

@@ -81,7 +81,7 @@ impl Reader {
         let views = self.schema.views.iter_mut().map(|(owner, view)| (owner, &mut view.indexes));
         let mut indexes =
             tables.chain(views).flat_map(|(owner, indexes)| indexes.iter_mut().map(move |index| (owner, index)));
-        match indexes.find(|(owner, (index, _))| owner.beside(index) == *name) {
+        match indexes.find(|(owner, (index, _))| owner.in_same_schema(index) == *name) {
             Some((_, (_, index))) => Ok(index),
             None => unsupported(node, format!("there is no index `{name}`; indexes of constraints do not count")),
         }

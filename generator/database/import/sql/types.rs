@@ -157,8 +157,8 @@ pub fn sequence_options(parts: &mut Parts) -> Parsed<Sequence> {
     sequence.increment = take_value(OPTION_INCREMENT)?.filter(|by| *by != 1);
     sequence.min = take_value(OPTION_MIN_VALUE)?;
     sequence.max = take_value(OPTION_MAX_VALUE)?;
-    let usual_start = sequence.usual_start();
-    sequence.start = take_value(OPTION_START)?.filter(|start| *start != usual_start);
+    let default_start = sequence.default_start();
+    sequence.start = take_value(OPTION_START)?.filter(|start| *start != default_start);
     let cache = take_value(OPTION_CACHE)?.filter(|count| *count != 1);
     sequence.cache = cache
         .map(|count| u32::try_from(count).map_err(|error| error.to_string()))
@@ -191,8 +191,8 @@ pub fn serial_sequence(
     is_taken: impl Fn(&ObjectName) -> bool,
 ) -> Result<(ObjectName, Expression), String> {
     let text = names::free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
-        SqlName::new(name).is_ok_and(|name| is_taken(&table.beside(&name)))
+        SqlName::new(name).is_ok_and(|name| is_taken(&table.in_same_schema(&name)))
     });
-    let name = table.beside(&SqlName::new(&text)?);
+    let name = table.in_same_schema(&SqlName::new(&text)?);
     Ok((name.clone(), Expression::new(&format!("nextval({}::regclass)", literal(&name.spelled())))?))
 }

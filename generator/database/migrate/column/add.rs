@@ -79,7 +79,7 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
             &format!(
                 "set a `default` or `backfill = \"an expression\"`, make it `nullable`, or write `allow.\"{}\".may_fail = \
                  \"why\"` if the table has no rows",
-                in_nickel(&change.object())
+                escaped_for_nickel(&change.object())
             ),
         );
         return;
@@ -123,7 +123,7 @@ fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> D
     }
     let has_domain_default = domain.is_some_and(|domain| domain.default.is_some() || domain.base.object().is_some());
     if column.identity.is_some() || has_domain_default || !column.default.as_ref().is_none_or(is_constant) {
-        return Down::Never(VALUES_LOST);
+        return Down::Irreversible(VALUES_LOST);
     }
     let rows_with_values = match &column.default {
         None => format!("SELECT FROM {table} WHERE {name} IS NOT NULL"),

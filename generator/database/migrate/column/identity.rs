@@ -80,7 +80,7 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
 /// start of the sequence. A negative increment counts down.
 fn next_number(column: &str, options: IdentityOptions) -> String {
     let sequence = Sequence::from(options);
-    let start = sequence.start.unwrap_or(sequence.usual_start());
+    let start = sequence.start.unwrap_or(sequence.default_start());
     match (is_default(&options), sequence.increment.unwrap_or(1) < 0) {
         (true, _) => format!("coalesce(max({column}), 0) + 1"),
         (false, false) => format!("greatest(coalesce(max({column}), 0) + 1, {start})"),

@@ -78,8 +78,8 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
         .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the values; `allow.\"{}\".deletes_data = \"why\"` drops them",
-            in_nickel(change.column.as_str()),
-            in_nickel(&object)
+            escaped_for_nickel(change.column.as_str()),
+            escaped_for_nickel(&object)
         ));
     Some(finding)
 }

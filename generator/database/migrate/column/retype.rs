@@ -144,7 +144,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
             format!("{}: PostgreSQL has no automatic conversion from {} to {}", change.object(), old.kind, new.kind),
             &format!(
                 "give a conversion, such as `using = \"{}\"`, or add a new column",
-                in_nickel(&example_conversion(change.column.as_str(), &old.kind, &new.kind))
+                escaped_for_nickel(&example_conversion(change.column.as_str(), &old.kind, &new.kind))
             ),
         );
         return;
@@ -165,7 +165,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         .hazards(change.owner_hazard());
     step.down = match is_reversible {
         true => Down::Sql(set_type(change, new, old, None)),
-        false => Down::Never("the old values cannot be restored"),
+        false => Down::Irreversible("the old values cannot be restored"),
     };
     planner.push(step);
 }

@@ -34,7 +34,7 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed: &mut RenamedSch
             }
             let rename = |from: &SqlName, to: &SqlName| {
                 if kind == "INDEX" {
-                    format!("ALTER INDEX {} RENAME TO {};", name.beside(from).sql(), quoted(to))
+                    format!("ALTER INDEX {} RENAME TO {};", name.in_same_schema(from).sql(), quoted(to))
                 } else {
                     format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
                 }

@@ -47,7 +47,7 @@ impl RenameCandidate<'_> {
         new: &BTreeMap<ObjectName, T>,
     ) -> Option<ObjectName> {
         let name = self.name;
-        let old_name = name.beside(self.hint?);
+        let old_name = name.in_same_schema(self.hint?);
         if !old.contains_key(&old_name) || old_name == *name {
             return None;
         }

@@ -6,14 +6,14 @@ use super::{FileError, FileKind, Folder, Reason};
 
 /// The bytes of the files of one kind that were read so far.
 #[derive(Debug)]
-pub struct Total {
+pub struct SizeBudget {
     kind: FileKind,
     bytes: u64,
 }
 
-impl Total {
+impl SizeBudget {
     pub fn new(kind: FileKind) -> Self {
-        Total { kind, bytes: 0 }
+        SizeBudget { kind, bytes: 0 }
     }
 
     /// Adds a file of a folder.
