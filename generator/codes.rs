@@ -202,7 +202,7 @@ codes! {
     PluginFolder "NS757" "a folder or artifact is not a plugin"
         "A plugin is a folder with `plugin.ncl` and regular files, whose names every system can have; or the same in a registry, where the address has a digest, so that it always leads to the same files."
     PluginChanged "NS758" "files of a plugin were edited"
-        "`nself plugin add` and `remove` replace and delete only files that an earlier `add` wrote. Edited files belong to you. Values of a plugin can be replaced in the stack, without a change of its files."
+        "`nself plugin add` and `remove` replace and delete only files that an earlier `add` wrote. Edited files belong to you. `gen --frozen` refuses them. Values of a plugin can be replaced in the stack, without a change of its files."
     PluginInUse "NS759" "a plugin that cannot be removed yet"
         "The stack must no longer declare the plugin, and its database must not be forgotten: nself deletes no data on servers. With `--keep-data`, the folder with the migrations is deleted, and the database stays until you drop it."
     Compat "NS705" "the compatibility mode cannot express this"

@@ -43,7 +43,7 @@ pub struct SharedArguments {
     /// The output folder; by default `deploy` in the folder of the stack.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Refuse images that are not pinned by digest.
+    /// Refuse images that are not pinned by digest, and plugins whose files differ from nself.lock.
     #[arg(long)]
     frozen: bool,
     #[arg(long, value_enum, default_value = "text")]

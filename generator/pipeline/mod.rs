@@ -43,7 +43,7 @@ pub struct Request {
     pub environments: Vec<String>,
     /// The output folder; `deploy` beside the stack file by default.
     pub out: Option<PathBuf>,
-    /// Whether to refuse images that are not pinned by a digest.
+    /// Whether to refuse images that are not pinned by a digest, and plugins whose files differ from their pins.
     pub frozen: bool,
     /// Digests of images that replace those in nself.lock.
     pub pins: Option<Lock>,

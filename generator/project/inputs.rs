@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use super::migrations;
+use super::{migrations, plugin_pins};
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, SizeBudget, stat_path};
@@ -24,7 +24,7 @@ pub struct ProjectReader<'a> {
     pub out: &'a Path,
     /// The lock that replaces nself.lock, if there is one.
     pub lock: Option<&'a Lock>,
-    /// Whether images must be pinned. Then a Dockerfile that cannot be read is refused, because its base images cannot
+    /// Whether images must be pinned, and plugins must equal their pins. Then a Dockerfile that cannot be read is refused, because its base images cannot
     /// be checked.
     pub frozen: bool,
     pub watches: Vec<Watch>,
@@ -35,7 +35,7 @@ impl ProjectReader<'_> {
     /// Reads all files that the environments use.
     ///
     /// # Errors
-    /// The errors of [`migrations::read`]. All other findings are collected in `findings`.
+    /// The errors of [`migrations::read`] and [`plugin_pins::check`]. All other findings are collected in `findings`.
     pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
         let mut files = ProjectFiles {
             project_folder: path_to_project(self.out, self.project),
@@ -46,6 +46,11 @@ impl ProjectReader<'_> {
         files.dockerfiles = self.read_dockerfiles(environments);
         files.service_files = self.read_service_files(environments);
         self.check_mounts(environments);
+        if self.frozen {
+            let (findings, watches) = plugin_pins::check(self.project, environments, &files.lock)?;
+            self.findings.extend(findings);
+            self.watches.extend(watches);
+        }
         files.databases = self.read_migrations(environments)?;
         Ok(files)
     }

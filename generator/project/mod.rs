@@ -2,5 +2,6 @@
 
 mod inputs;
 pub mod migrations;
+mod plugin_pins;
 
 pub use inputs::ProjectReader;

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lock", &["artifact", "files", "values"]),
     ("source", &["artifact", "database", "files", "stack", "values"]),
     ("plan", &["database", "lock", "stack", "templates", "values"]),
-    ("project", &["database", "files", "lock", "plan", "source", "stack", "store", "values"]),
+    ("project", &["database", "files", "lock", "plan", "plugins", "source", "stack", "store", "values"]),
     ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),
     ("backend", &["artifact", "database", "plan", "stack", "values"]),
     ("store", &["artifact", "backend", "files"]),

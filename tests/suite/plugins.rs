@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::lock;
 use crate::registry::Debian;
 use crate::support::{Ran, nself, nself_in, root, run, stack};
 
@@ -67,6 +68,32 @@ fn a_plugin_from_a_folder_is_added_listed_and_removed() {
     assert!(!folder.join("plugins/links").exists());
     assert_eq!(succeeds(nself_in(folder, ["plugin", "list", "--check"])).stdout, "");
     succeeds(nself_in(folder, ["gen"]));
+}
+
+/// Also if no file that nself generates depends on the changed file, and after a run with the same arguments.
+#[test]
+fn frozen_refuses_a_plugin_whose_files_differ_from_the_lock() {
+    let Some(registry) = Debian::start() else { return };
+    let project = shop("");
+    let folder = project.path();
+    succeeds(nself_in(folder, ["plugin", "add", &example("links")]));
+    declare(folder, "links = import \"plugins/links/plugin.ncl\"");
+    lock::fill(&registry, folder);
+    succeeds(lock::lock(&registry, folder, &[]));
+    succeeds(nself_in(folder, ["gen", "--frozen"]));
+
+    let file = folder.join("plugins/links/main.go");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.clone() + "// edited\n").unwrap();
+    let ran = nself_in(folder, ["gen", "--frozen"]);
+    fails(&ran, "error[NS758]");
+    assert!(ran.stderr.contains("stack.ncl:2:") && ran.stderr.contains("(plugins.links)"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("error[").count(), 1, "{}", ran.stderr);
+    succeeds(nself_in(folder, ["gen"]));
+    fs::write(&file, text).unwrap();
+    succeeds(nself_in(folder, ["gen", "--frozen"]));
+    fs::write(folder.join("plugins/links/added.go"), "package main\n").unwrap();
+    fails(&nself_in(folder, ["gen", "--frozen"]), "error[NS758]");
 }
 
 #[test]

@@ -167,6 +167,21 @@ impl Check<'_> {
         }
     }
 
+    /// Reports a storage or compression that the server refuses for types with a fixed length.
+    fn check_column_storage(&mut self, column: &Column, path: &FieldPath) {
+        if column.kind.default_storage() != Some(ColumnStorage::Plain) {
+            return;
+        }
+        if column.storage.is_some_and(|storage| storage != ColumnStorage::Plain) {
+            let message = format!("{} has a fixed length, so its only storage is 'plain", column.kind);
+            self.report(path.key("storage"), &message, "leave `storage` out");
+        }
+        if column.compression.is_some() {
+            let message = format!("{} has a fixed length, so the server does not compress its values", column.kind);
+            self.report(path.key("compression"), &message, "leave `compression` out");
+        }
+    }
+
     pub(super) fn check_column(&mut self, column: &Column, path: &FieldPath) {
         self.check_type(&column.kind, &path.key("type"));
         let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
@@ -177,6 +192,7 @@ impl Check<'_> {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "");
         }
         self.check_statistics_target(column.statistics, path);
+        self.check_column_storage(column, path);
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
             self.report(path.key("identity_options"), "the column has no `identity`", "add `identity = 'always`");
         }

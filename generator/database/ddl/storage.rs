@@ -19,6 +19,21 @@ pub fn storage(kind: &str, object: &str, old: &StorageParameters, new: &StorageP
     reset.into_iter().chain(set).collect()
 }
 
+/// Returns the statements that change where a column keeps long values and how they are compressed. Partitions keep
+/// their own settings. The default storage is that of the type, which must be known if `new` has no storage.
+pub fn alter_column_storage(table: &ObjectName, column: &SqlName, old: &Column, new: &Column) -> Vec<String> {
+    let mut clauses = Vec::new();
+    if let Some(storage) = new.storage.or_else(|| new.kind.default_storage()).filter(|_| old.storage != new.storage) {
+        clauses.push(format!("SET STORAGE {}", storage.sql()));
+    }
+    if old.compression != new.compression {
+        let method = new.compression.map_or("DEFAULT", ColumnCompression::sql);
+        clauses.push(format!("SET COMPRESSION {method}"));
+    }
+    let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", table.sql(), quoted(column));
+    clauses.into_iter().map(|clause| format!("{alter} {clause};")).collect()
+}
+
 /// Returns the clause that sets how many values the server samples for statistics; `None` is the server's default.
 pub fn statistics(target: Option<u16>) -> String {
     format!("SET STATISTICS {}", target.map_or_else(|| "-1".to_owned(), |target| target.to_string()))

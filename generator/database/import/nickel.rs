@@ -25,7 +25,7 @@ fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
         ["tables", _, "row_security" | "replica_identity"]
-            | ["tables", _, "columns", _, "identity" | "collation"]
+            | ["tables", _, "columns", _, "identity" | "collation" | "storage" | "compression"]
             | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
             | ["tables" | "views", _, "indexes" | "excludes", _, "using"]
             | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls" | "collation"]

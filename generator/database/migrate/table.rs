@@ -186,6 +186,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             };
             planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
         }
+        plan_column_storage(planner, diff, change, column, &annotated_column);
     }
     if change.kind == TableChangeKind::Alter {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
@@ -196,4 +197,44 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
     let down = ddl::change_table_grants(&object, new, old, is_kept_in_both);
     annotated_table.push_grants(planner, ddl::change_table_grants(&object, old, new, is_kept), down);
+}
+
+/// Plans a change of a column's storage or compression. A change of the type sets both itself.
+fn plan_column_storage(
+    planner: &mut Planner,
+    diff: &Diff,
+    change: &TableChange,
+    column: &SqlName,
+    annotated_column: &AnnotatedObject,
+) {
+    let TableChange { name, old, new, .. } = *change;
+    let new = &new.columns[column];
+    let is_added_again = diff.affected.regenerated_columns(name).contains(column);
+    let existing = old.columns.get(column).filter(|_| !is_added_again);
+    if existing.is_some_and(|old| old.kind != new.kind || old.collation != new.collation) {
+        return;
+    }
+    let default = Column { storage: None, compression: None, ..new.clone() };
+    // A column whose type is created again loses both settings.
+    let is_retyped = diff.affected.retyped_columns(name).contains(column);
+    let old = existing.filter(|_| !is_retyped).unwrap_or(&default);
+    let up = ddl::alter_column_storage(name, column, old, new);
+    if up.is_empty() && old.storage == new.storage {
+        return;
+    }
+    if new.storage.is_none() && old.storage.is_some() && new.kind.default_storage().is_none() {
+        planner.refuse(
+            Code::ChangeRefused,
+            annotated_column.path.clone(),
+            format!("{name}.{column}: nself does not know the default storage of {}", new.kind),
+            "name the storage, such as `storage = 'extended`",
+        );
+        return;
+    }
+    let step = annotated_column.step("storage").up(up.join("\n"));
+    let down = ddl::alter_column_storage(name, column, new, old);
+    planner.push(match old.storage.is_none() && new.storage.is_some() && new.kind.default_storage().is_none() {
+        true => step.irreversible("nself does not know the default storage of the type"),
+        false => step.down(down.join("\n")),
+    });
 }

@@ -1,9 +1,10 @@
-//! Storage parameters of tables, indexes and operator classes.
+//! Storage of tables, indexes and columns: parameters, the place of long values, and their compression.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codes::Code;
 use crate::values::checked::{Checked, checked};
@@ -31,6 +32,48 @@ fn is_value(c: char) -> bool {
 
 /// Storage parameters: name to value.
 pub type StorageParameters = BTreeMap<ParameterName, ParameterValue>;
+
+/// Where the server keeps the long values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnStorage {
+    /// In the row, as they are. The only storage of types with a fixed length.
+    Plain,
+    /// Outside of the row, as they are.
+    External,
+    /// Compressed, then outside of the row.
+    Extended,
+    /// Compressed, and outside of the row only if the row is still too long.
+    Main,
+}
+
+impl ColumnStorage {
+    pub fn sql(self) -> &'static str {
+        match self {
+            ColumnStorage::Plain => "PLAIN",
+            ColumnStorage::External => "EXTERNAL",
+            ColumnStorage::Extended => "EXTENDED",
+            ColumnStorage::Main => "MAIN",
+        }
+    }
+}
+
+/// How the server compresses the long values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnCompression {
+    Pglz,
+    Lz4,
+}
+
+impl ColumnCompression {
+    pub fn sql(self) -> &'static str {
+        match self {
+            ColumnCompression::Pglz => "pglz",
+            ColumnCompression::Lz4 => "lz4",
+        }
+    }
+}
 
 impl ParameterName {
     /// Returns the name in SQL.

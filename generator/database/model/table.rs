@@ -107,6 +107,12 @@ pub struct Column {
     /// How precise the statistics of the column are, 0 to 10000; the server's default unless given.
     #[serde(default, skip_serializing_if = "is_default")]
     pub statistics: Option<u16>,
+    /// Where the server keeps long values; the default of the type unless given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub storage: Option<ColumnStorage>,
+    /// How the server compresses long values; the server's default unless given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub compression: Option<ColumnCompression>,
     /// Privileges on this column alone, beside those on the table.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<ColumnPrivilege>,
@@ -137,6 +143,8 @@ impl Column {
             generated: None,
             collation: None,
             statistics: None,
+            storage: None,
+            compression: None,
             grants: Grants::new(),
             grant_options: Grants::new(),
             comment: None,

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::names::{ObjectName, PUBLIC_SCHEMA, path_parts, spelled};
+use super::storage::ColumnStorage;
 use crate::codes::Code;
 use crate::values::SqlIdent;
 use crate::values::checked::{Checked, checked};
@@ -226,6 +227,24 @@ impl TypeName {
 
     pub fn is_built_in(&self) -> bool {
         BUILT_IN_TYPES.binary_search(&self.base()).is_ok()
+    }
+
+    /// Returns the storage of columns of this type that declare none (`pg_type.typstorage`); `None` for a type that is
+    /// declared or from an extension.
+    pub fn default_storage(&self) -> Option<ColumnStorage> {
+        const EXTENDED: [&str; 13] = [
+            "bit", "bytea", "char", "json", "jsonb", "jsonpath", "path", "polygon", "text", "tsvector", "varbit",
+            "varchar", "xml",
+        ];
+        let base = self.base();
+        let is_range = base.ends_with("range");
+        match base {
+            _ if self.is_array() => Some(ColumnStorage::Extended),
+            _ if !self.is_built_in() => None,
+            "cidr" | "inet" | "numeric" => Some(ColumnStorage::Main),
+            _ if is_range || EXTENDED.contains(&base) => Some(ColumnStorage::Extended),
+            _ => Some(ColumnStorage::Plain),
+        }
     }
 
     /// Returns the declared type or table; `None` for a built-in type.

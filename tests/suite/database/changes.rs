@@ -141,6 +141,19 @@ const CHANGES: [Change; 26] = [
         hint: no_hint,
     },
     Change {
+        name: "storage and compression of columns",
+        before: "CREATE TABLE t (id integer, a text COMPRESSION pglz, b jsonb, c numeric, d text[], e varchar(9), f integer);
+            ALTER TABLE t ALTER COLUMN a SET STORAGE EXTERNAL, ALTER COLUMN c SET STORAGE EXTENDED, ALTER COLUMN e SET STORAGE MAIN;
+            ALTER TABLE ONLY public.t ALTER COLUMN e SET COMPRESSION pglz; CREATE TABLE p (id integer, a text) PARTITION BY RANGE (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); ALTER TABLE ONLY p ALTER COLUMN a SET STORAGE MAIN;",
+        after: "CREATE TABLE t (id integer, a text, b jsonb, c numeric, d text[], e text, f bigint, g bytea);
+            ALTER TABLE t ALTER COLUMN b SET STORAGE EXTERNAL, ALTER COLUMN d SET STORAGE PLAIN, ALTER COLUMN d SET COMPRESSION pglz;
+            ALTER TABLE t ALTER COLUMN e SET STORAGE EXTERNAL, ALTER COLUMN g SET STORAGE EXTERNAL;
+            CREATE TABLE p (id integer, a text) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9);
+            ALTER TABLE ONLY p ALTER COLUMN a SET STORAGE EXTERNAL;",
+        hint: no_hint,
+    },
+    Change {
         name: "grants with grant option and on columns",
         before: "CREATE TABLE t (a integer, b integer, \"The c\" integer); GRANT SELECT, UPDATE ON t TO reader WITH GRANT OPTION;
             GRANT UPDATE (b) ON t TO reader; GRANT INSERT (a), SELECT (a) ON t TO writer WITH GRANT OPTION;

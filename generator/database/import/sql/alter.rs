@@ -101,6 +101,8 @@ impl Reader {
             SET_NOT_NULL => column.nullable = false,
             DROP_DEFAULT => column.default = None,
             DROP_NOT_NULL => column.nullable = true,
+            SET_STORAGE => column.storage = storage::read_column_storage(&action)?,
+            SET_COMPRESSION => column.compression = storage::read_compression(&action)?,
             SET_STATISTICS => column.statistics = storage::read_statistics(&action)?,
             ADD_GENERATED => {
                 let name_option = column::read_identity(column, &mut action_parts)?;

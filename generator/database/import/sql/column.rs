@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, type_name, type_text, unsupported};
-use super::{collation, constraint, tree, types};
+use super::{collation, constraint, storage, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -28,6 +28,12 @@ impl Reader {
             let mut clause = Parts::of(&clause);
             column.collation = collation::read_collation(&clause.require(COLLATION_REF)?)?;
             clause.expect_only("COLLATE")?;
+        }
+        if let Some(clause) = parts.take_node(STORAGE) {
+            column.storage = storage::read_column_storage(&clause)?;
+        }
+        if let Some(clause) = parts.take_node(COMPRESSION_METHOD) {
+            column.compression = storage::read_compression(&clause)?;
         }
         if serial_integer.is_some() {
             column.default = Some(self.add_serial_sequence(table, &name, &column.kind, &node)?);

@@ -48,6 +48,34 @@ pub fn read_statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     Ok(u16::try_from(value).ok())
 }
 
+/// Reads STORAGE of a column; `None` for the default of the type.
+pub fn read_column_storage(node: &SyntaxNode) -> Parsed<Option<ColumnStorage>> {
+    match last_word(node).as_str() {
+        "default" => Ok(None),
+        "plain" => Ok(Some(ColumnStorage::Plain)),
+        "external" => Ok(Some(ColumnStorage::External)),
+        "extended" => Ok(Some(ColumnStorage::Extended)),
+        "main" => Ok(Some(ColumnStorage::Main)),
+        other => unsupported(node, format!("PostgreSQL has no storage `{other}`")),
+    }
+}
+
+/// Reads COMPRESSION of a column; `None` for the server's default.
+pub fn read_compression(node: &SyntaxNode) -> Parsed<Option<ColumnCompression>> {
+    match last_word(node).as_str() {
+        "default" => Ok(None),
+        "pglz" => Ok(Some(ColumnCompression::Pglz)),
+        "lz4" => Ok(Some(ColumnCompression::Lz4)),
+        other => unsupported(node, format!("PostgreSQL has no compression method `{other}`")),
+    }
+}
+
+/// Returns the last word of a clause in lower case, without quotes.
+fn last_word(node: &SyntaxNode) -> String {
+    let last = tokens(node).last().map(|token| token.text().to_ascii_lowercase());
+    last.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+}
+
 /// Applies SET or RESET of ALTER TABLE or ALTER INDEX to storage parameters.
 pub fn change_parameters(parameters: &mut StorageParameters, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);

@@ -1,6 +1,6 @@
 //! Tables and their columns.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Edit, TYPES, add_column, add_table, contains, is, kind, object, plain, set, whole};
 
@@ -16,6 +16,15 @@ edits! {
         let at = d.column(dice, |_| true)?;
         let value = json!(dice.below(50));
         set(d, &at, "statistics", value);
+        Some(())
+    };
+    "change storage and compression" |d, dice| {
+        let variable = |column: &Value| ["text", "jsonb", "text[]", "numeric(8,2)"].iter().any(|kind| column["type"] == *kind);
+        let at = d.column(dice, variable)?;
+        let storage = [json!("plain"), json!("external"), json!("extended"), json!("main"), json!(null)];
+        let compression = [json!("pglz"), json!("lz4"), json!(null)];
+        set(d, &at, "storage", storage[dice.below(5)].clone());
+        set(d, &at, "compression", compression[dice.below(3)].clone());
         Some(())
     };
     "add two tables" |d, dice| { add_table(d, dice, "")?; add_table(d, dice, "").map(drop) };

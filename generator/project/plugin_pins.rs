@@ -1,0 +1,59 @@
+//! Compares the folders of plugins with their digests in nself.lock, for `gen --frozen`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::files::Root;
+use crate::lock::Lock;
+use crate::path;
+use crate::plugins::{self, PluginFiles};
+use crate::source::Environment;
+use crate::store::Watch;
+use crate::values::plugin_names;
+
+/// Returns a finding for each declared plugin whose files differ from its pin, and the paths that were read. A plugin
+/// without a pin belongs to the project, so there is nothing to compare it with.
+///
+/// # Errors
+/// NS757 for a folder that is not a plugin, NS804 if a file cannot be read.
+pub fn check(
+    project: &Path,
+    environments: &[Environment],
+    lock: &Lock,
+) -> Result<(Vec<Diagnostic>, Vec<Watch>), Vec<Diagnostic>> {
+    let mut environments_by_plugin = BTreeMap::<&str, Vec<&Environment>>::new();
+    for environment in environments {
+        for name in environment.stack.plugins.keys() {
+            environments_by_plugin.entry(name.as_str()).or_default().push(environment);
+        }
+    }
+    let (mut findings, mut watches) = (Vec::new(), Vec::new());
+    for (name, environments) in environments_by_plugin {
+        let Some(pin) = lock.plugins.get(name) else { continue };
+        let root = Root::project(project).below(plugin_names::folder(name));
+        let files = plugins::read(&root)?.unwrap_or_default();
+        watches.extend(watches_of_files(root.path(), &files));
+        if plugins::digest(&files) != pin.digest {
+            let finding = Diagnostic::error(Code::PluginChanged, path!("plugins", name))
+                .message(format!("the files in {} differ from their digest in nself.lock", plugin_names::folder(name)))
+                .expected(format!("the files of {}", pin.source))
+                .hint("restore the files, for example with git, and replace values of the plugin in the stack instead");
+            findings.extend(environments.into_iter().map(|environment| {
+                let mut finding = finding.clone();
+                environment.origins.locate(&mut finding);
+                finding.environments = vec![environment.name.to_string()];
+                finding
+            }));
+        }
+    }
+    Ok((findings, watches))
+}
+
+/// Returns the files and folders of a plugin as paths to watch, so that a changed, new or deleted file is noticed.
+fn watches_of_files(folder: &Path, files: &PluginFiles) -> impl Iterator<Item = Watch> {
+    let folders: BTreeSet<_> = files.keys().filter_map(|path| Path::new(path).parent()).collect();
+    let folders: Vec<_> = folders.into_iter().map(|path| Watch::Folder(folder.join(path))).collect();
+    let files: Vec<_> = files.keys().map(|path| Watch::File(folder.join(path))).collect();
+    folders.into_iter().chain(files)
+}
