@@ -49,7 +49,7 @@ fn changes_are_shown_and_written_once() {
     let diff = nself_in(folder, ["db", "diff"]);
     assert!(diff.code == 1 && diff.stdout.contains("CREATE TABLE \"public\".\"orders\""), "{}", diff.stdout);
     assert_fails(folder, &["db", "verify"], "NS731", "stack.ncl:3:");
-    assert_fails(folder, &["gen"], "NS731", "`nself db new` writes it");
+    assert_fails(folder, &["gen"], "NS731", "`nself db new` writes the migration");
     let new = assert_success(folder, &["db", "new"]);
     assert!(new.stdout.contains("db/shop/migrations/0001_init"), "{}", new.stdout);
     let before = tree(&folder.join("db"));
@@ -274,7 +274,7 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     let up = fs::read_to_string(folder.join("db/shop/migrations/0003_ours/up.sql")).unwrap();
     assert!(up.contains("ours") && !up.contains("theirs"), "{up}");
     // Rewritten history is detected by comparison with the base.
-    assert_fails(folder, &["db", "verify", "--base", "nowhere"], "NS804", "--base takes a revision");
+    assert_fails(folder, &["db", "verify", "--base", "nowhere"], "NS804", "set --base to a revision");
 }
 
 /// Environments may differ only in data.
