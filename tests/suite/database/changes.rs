@@ -292,6 +292,18 @@ fn changes_lead_to_the_schema_of_the_sql_on_the_newest_server() {
     check_all(Version::V18, &CHANGES);
 }
 
+/// Not every server is built with lz4; Debian's are.
+#[test]
+fn columns_are_compressed_with_lz4() {
+    let change = Change {
+        name: "lz4",
+        before: "CREATE TABLE t (a text COMPRESSION lz4, b text);",
+        after: "CREATE TABLE t (a text, b text); ALTER TABLE t ALTER COLUMN b SET COMPRESSION lz4;",
+        hint: no_hint,
+    };
+    check_all(Version::V15, &[change]);
+}
+
 #[test]
 fn changed_schemas_are_read_back_from_a_dump() {
     read_back_all(Version::V15, &CHANGES);

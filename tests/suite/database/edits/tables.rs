@@ -22,9 +22,10 @@ edits! {
         let variable = |column: &Value| ["text", "jsonb", "text[]", "numeric(8,2)"].iter().any(|kind| column["type"] == *kind);
         let at = d.column(dice, variable)?;
         let storage = [json!("plain"), json!("external"), json!("extended"), json!("main"), json!(null)];
-        let compression = [json!("pglz"), json!("lz4"), json!(null)];
+        // The server of version 18 of the tests is built without lz4.
+        let compression = [json!("pglz"), json!(null)];
         set(d, &at, "storage", storage[dice.below(5)].clone());
-        set(d, &at, "compression", compression[dice.below(3)].clone());
+        set(d, &at, "compression", compression[dice.below(2)].clone());
         Some(())
     };
     "add two tables" |d, dice| { add_table(d, dice, "")?; add_table(d, dice, "").map(drop) };
