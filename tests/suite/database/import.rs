@@ -63,12 +63,7 @@ const LOST: [(&str, usize, &[&str]); 8] = [
     (
         "icingadb",
         61,
-        &[
-            "`CREATE OPERATOR anynonarray`",
-            "`INSERT INTO icingadb_schema`",
-            "the function anynonarrayliketext",
-            "`SET STORAGE`",
-        ],
+        &["`CREATE OPERATOR anynonarray`", "`INSERT INTO icingadb_schema`", "the function anynonarrayliketext"],
     ),
     ("openfga", 5, &[]),
     ("powerdns", 7, &[]),
