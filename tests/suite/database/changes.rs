@@ -5,7 +5,7 @@ use std::fs;
 
 use nself::database::import::sql;
 use nself::database::migrate::plan;
-use nself::database::model::{ObjectName, Schema, TypeName};
+use nself::database::model::{BUILT_IN_TYPES, ColumnStorage, ObjectName, Schema, TypeName};
 use nself::diagnostic::{Code, FieldPath};
 use nself::values::Checked;
 
@@ -149,6 +149,7 @@ const CHANGES: [Change; 27] = [
         after: "CREATE TABLE t (id integer, a text, b jsonb, c numeric, d text[], e text, f bigint, g bytea);
             ALTER TABLE t ALTER COLUMN b SET STORAGE EXTERNAL, ALTER COLUMN d SET STORAGE PLAIN, ALTER COLUMN d SET COMPRESSION pglz;
             ALTER TABLE t ALTER COLUMN e SET STORAGE EXTERNAL, ALTER COLUMN g SET STORAGE EXTERNAL;
+            ALTER TABLE t ADD h text DEFAULT 'x' COLLATE \"C\", ALTER h SET DEFAULT 'y' COLLATE \"POSIX\";
             CREATE TABLE p (id integer, a text) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9);
             ALTER TABLE ONLY p ALTER COLUMN a SET STORAGE EXTERNAL;",
         hint: no_hint,
@@ -302,6 +303,28 @@ fn columns_are_compressed_with_lz4() {
         hint: no_hint,
     };
     check_all(Version::V15, &[change]);
+}
+
+#[test]
+fn the_default_storage_of_types_is_that_of_the_server() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("types");
+    let mut session = server.session("owner", "types");
+    // `trigger` and `void` are no types of columns.
+    for name in BUILT_IN_TYPES.iter().filter(|name| !["trigger", "void"].contains(name)) {
+        for name in [(*name).to_owned(), format!("{name}[]")] {
+            let storage = TypeName::new(&name).unwrap().default_storage().unwrap();
+            let letter = session.must(&format!("SELECT typstorage FROM pg_type WHERE oid = '{name}'::regtype;"));
+            let expected = match letter.trim() {
+                "p" => ColumnStorage::Plain,
+                "e" => ColumnStorage::External,
+                "x" => ColumnStorage::Extended,
+                "m" => ColumnStorage::Main,
+                other => panic!("{name}: {other}"),
+            };
+            assert_eq!(storage, expected, "{name}");
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,11 @@ const REFUSED: [(&str, (usize, usize), &str); 46] = [
         "the view v: nself cannot represent `*`",
     ),
     ("CREATE TABLE t (id \"char\");", (1, 20), "the table t: nself cannot represent the type \"char\""),
-    ("CREATE TABLE t (id int DEFAULT 'x' COLLATE \"C\");", (1, 32), "the table t: write COLLATE before DEFAULT"),
+    (
+        "CREATE DOMAIN d AS text DEFAULT 'x' COLLATE \"C\";",
+        (1, 45),
+        "the domain d: nself cannot represent the collation",
+    ),
     (
         "CREATE TABLE t (id text COLLATE \"de_DE\");",
         (1, 33),

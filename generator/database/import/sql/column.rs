@@ -24,23 +24,10 @@ impl Reader {
             None => type_name(&type_node)?,
         };
         let mut column = Column { nullable: serial_integer.is_none(), ..Column::of_type(kind) };
-        if let Some(clause) = parts.take_node(COLLATE) {
-            let mut clause = Parts::of(&clause);
-            column.collation = collation::read_collation(&clause.require(COLLATION_REF)?)?;
-            clause.expect_only("COLLATE")?;
-        }
-        if let Some(clause) = parts.take_node(STORAGE) {
-            column.storage = storage::read_column_storage(&clause)?;
-        }
-        if let Some(clause) = parts.take_node(COMPRESSION_METHOD) {
-            column.compression = storage::read_compression(&clause)?;
-        }
         if serial_integer.is_some() {
             column.default = Some(self.add_serial_sequence(table, &name, &column.kind, &node)?);
         }
-        if let Some(clause) = parts.take_node(DEFAULT_CONSTRAINT) {
-            column.default = Some(constraint::default_expression(&clause)?);
-        }
+        read_default_and_storage(&mut column, &mut parts)?;
         if let Some(clause) = parts.take_node(GENERATED_CONSTRAINT) {
             let name_option = read_generated(&mut column, &clause)?;
             self.note_sequence_name(table, &name, name_option);
@@ -112,6 +99,30 @@ fn serial_type(text: &str) -> Option<&'static str> {
         "bigserial" | "serial8" => Some("bigint"),
         _ => None,
     }
+}
+
+/// Reads DEFAULT, COLLATE, STORAGE and COMPRESSION of a column.
+fn read_default_and_storage(column: &mut Column, parts: &mut Parts) -> Parsed<()> {
+    use SyntaxKind::*;
+    if let Some(clause) = parts.take_node(COLLATE) {
+        let mut clause = Parts::of(&clause);
+        column.collation = collation::read_collation(&clause.require(COLLATION_REF)?)?;
+        clause.expect_only("COLLATE")?;
+    }
+    if let Some(clause) = parts.take_node(DEFAULT_CONSTRAINT) {
+        let (default, collation) = constraint::default_and_collation(&clause)?;
+        column.default = Some(default);
+        if let Some(collation) = collation {
+            column.collation = collation::read_collation(&collation)?;
+        }
+    }
+    if let Some(clause) = parts.take_node(STORAGE) {
+        column.storage = storage::read_column_storage(&clause)?;
+    }
+    if let Some(clause) = parts.take_node(COMPRESSION_METHOD) {
+        column.compression = storage::read_compression(&clause)?;
+    }
+    Ok(())
 }
 
 /// Reads GENERATED, and returns the option that names the sequence of an identity column.

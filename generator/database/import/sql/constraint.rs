@@ -29,13 +29,21 @@ pub fn take_name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
 pub fn default_expression(node: &SyntaxNode) -> Parsed<Expression> {
     let mut parts = Parts::of(node);
     take_name(&mut parts)?;
-    let value = parts.take_any()?;
-    if value.kind() == SyntaxKind::COLLATE {
-        return unsupported(&value, "write COLLATE before DEFAULT, so that it belongs to the column");
-    }
-    let text = expression(&value)?;
+    let text = expression(&parts.take_any()?)?;
     parts.expect_only("SET DEFAULT")?;
     Ok(text)
+}
+
+/// Reads DEFAULT in the definition of a column or domain, and the collation after it, which belongs to the column:
+/// pg_dump writes `DEFAULT 'x'::text COLLATE "C"`. The syntax tree has the expression inside the COLLATE clause.
+pub fn default_and_collation(node: &SyntaxNode) -> Parsed<(Expression, Option<SyntaxNode>)> {
+    let clause = node.children().find(|child| child.kind() == SyntaxKind::COLLATE);
+    let Some(clause) = clause else { return Ok((default_expression(node)?, None)) };
+    let mut parts = Parts::of(&clause);
+    let collation = parts.require(SyntaxKind::COLLATION_REF)?;
+    let text = expression(&parts.take_any()?)?;
+    parts.expect_only("COLLATE")?;
+    Ok((text, Some(collation)))
 }
 
 /// Takes the options that tell when a constraint is checked.

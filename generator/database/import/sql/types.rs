@@ -70,7 +70,11 @@ impl Reader {
         domain.not_null = parts.take_node(SyntaxKind::NOT_NULL_CONSTRAINT).is_some();
         parts.take_node(SyntaxKind::NULL_CONSTRAINT);
         if let Some(clause) = parts.take_node(SyntaxKind::DEFAULT_CONSTRAINT) {
-            domain.default = Some(constraint::default_expression(&clause)?);
+            let (default, collation) = constraint::default_and_collation(&clause)?;
+            domain.default = Some(default);
+            if let Some(collation) = collation {
+                return unsupported(&collation, "nself cannot represent the collation of a domain");
+            }
         }
         for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
             let mut parts = Parts::of(&clause);
