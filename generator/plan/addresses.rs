@@ -217,11 +217,16 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     };
     number.copied().ok_or_else(|| {
         let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
+        let hint = match name {
+            _ if names.is_empty() => "give the service `port = 8001`".to_owned(),
+            Some(name) => format!("use one of these names, or add the port to the service: `ports.{name} = 9090`"),
+            None => "name the port with `port`".to_owned(),
+        };
         let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
             .message(format!("the service has no port `{wanted_name}`"))
             .expected(if names.is_empty() { "a service with ports".into() } else { words::one_of(&names) })
-            .hint(if names.is_empty() { "give the service `port = 8001`" } else { "name the port with `port`" })
+            .hint(hint)
     })
 }
 

@@ -16,7 +16,7 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 26] = [
+const CHANGES: [Change; 27] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
