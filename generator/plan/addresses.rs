@@ -99,7 +99,10 @@ impl Addresses {
         let Some(hosts) = self.hosts(route) else { return Some(unclear_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
         let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
-            Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name"))
+            Diagnostic::error(Code::BadValue, path.clone())
+                .message(format!("`{long}` is longer than a DNS name"))
+                .expected("a name of at most 253 characters, together with the domain")
+                .hint("shorten the subdomain, or use a shorter domain")
         });
         self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
         finding

@@ -175,6 +175,7 @@ fn check_listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>
             findings.push(
                 Diagnostic::error(Code::PortTaken, port_field(member, &name))
                     .message(format!("the ports `{first}` and `{name}` of the container have the same number {port}"))
+                    .hint("remove one of the two, or change its number")
                     .related(port_field(member, &first), "the other port"),
             );
         }
@@ -222,7 +223,8 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
     {
         return Some(
             Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
-                .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max)),
+                .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max))
+                .hint("lower `min`, or raise `max`"),
         );
     }
     let has_replicas = service.replicas.is_some_and(|count| count > 1);
