@@ -1,4 +1,4 @@
-//! `nself graph`: services and their connections, or files and the files from which they are derived.
+//! `nself graph`: services and their connections, or generators and the files that they write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ pub struct Arguments {
 enum Subject {
     /// Connections between services, and the order of their start.
     Services,
-    /// Generators, their files, and which files other files depend on.
+    /// The generators and the files that each writes, with the digest of the derivation.
     Derivations,
 }
 

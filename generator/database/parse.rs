@@ -90,9 +90,25 @@ pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
 pub fn errors(text: &str) -> Vec<(usize, String)> {
     let parse = || {
         let errors = SourceFile::parse(text).errors();
-        errors.iter().map(|error| (usize::from(error.range().start()), error.message().to_owned())).collect()
+        let reason = |at: usize, message: &str| (at, reason_in_words(message, text.get(at..).unwrap_or_default()));
+        errors.iter().map(|error| reason(error.range().start().into(), error.message())).collect()
     };
     with_enough_stack(text, parse)
+}
+
+/// Returns a message of the parser with the word at its place instead of the parser's name of the token, such as IDENT.
+fn reason_in_words(message: &str, text_from_place: &str) -> String {
+    let Some((expected, _)) = message.split_once(", found ").or_else(|| message.split_once(", got ")) else {
+        return message.to_owned();
+    };
+    // A part of the text suffices for its first word, and the time of many errors stays linear.
+    let start: String = text_from_place.chars().take(64).collect();
+    let expected = if expected == "expected command" { "expected a command such as SELECT" } else { expected };
+    match lexer::tokens(&start).unwrap_or_default().first().and_then(|token| token.text.lines().next()) {
+        Some(word) => format!("{expected}, found `{word}`"),
+        None if start.trim().is_empty() => format!("{expected}, found the end"),
+        None => expected.to_owned(),
+    }
 }
 
 /// Runs a parser with a stack that suffices for the text.
@@ -117,7 +133,8 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let parsed = SourceFile::parse(&format!("{before}{text}{after}"));
     if let Some(error) = parsed.errors().first() {
         let at = usize::from(error.range().start()).saturating_sub(before.len()).min(text.len());
-        return Some((Code::SqlSyntax, format!("at {}: {}", lexer::place_in_words(text, at), error.message())));
+        let reason = reason_in_words(error.message(), text.get(at..).unwrap_or_default());
+        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place_in_words(text, at))));
     }
     let blanks = text.len() - text.trim_start().len();
     let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());

@@ -18,13 +18,14 @@ pub enum Mode {
 /// The result of a run.
 #[derive(Debug)]
 pub enum Outcome {
-    /// No input and no output changed since the last run, so nothing was evaluated. Contains the report of the last
-    /// run, as JSON that [`run`] got from `saved_report`.
+    /// No input and no output changed since the last run, so nothing was evaluated. Contains the report of the run that
+    /// wrote the stamp, as JSON.
     Unchanged(String),
     Done(Box<Report>),
 }
 
-/// Generates, compares and writes. `saved_report` returns the text that a later run returns as [`Outcome::Unchanged`].
+/// Generates, compares and writes. `saved_report` formats the report for the stamp; a later run without changes returns
+/// this text as [`Outcome::Unchanged`].
 ///
 /// # Errors
 /// The errors of [`generate`](super::generate), of the comparison and of writing.
@@ -32,16 +33,18 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
     let stamp_file = cache.stamp(&request.digest(&out));
-    let stamp = if mode == Mode::Force { None } else { Stamp::read(&stamp_file) };
-    let stamp = match stamp {
-        Some(stamp) if stamp.is_fresh(&out) => return Ok(Outcome::Unchanged(stamp.output().to_owned())),
-        stamp => stamp.filter(|_| mode != Mode::Check),
-    };
+    let last_run = if mode == Mode::Force { None } else { Stamp::read(&stamp_file) };
+    if let Some(stamp) = last_run.as_ref().filter(|stamp| stamp.is_fresh(&out)) {
+        return Ok(Outcome::Unchanged(stamp.saved_report().to_owned()));
+    }
+    // A stale stamp still tells which files can be reused; a check renders every file.
+    let reusable_run = last_run.filter(|_| mode != Mode::Check);
     // The stamp file is created before any input is read. So an input that changes during the run is newer than the
     // stamp, and the next run does not use the stamp.
     let stamp_writer = StampWriter::begin(&stamp_file);
-    let output = generate_from(request, stamp).map_err(diagnostic::merge)?;
-    let writers_lock = if mode == Mode::Check || output.writers_lock.is_some() { None } else { cache.lock() };
+    let output = generate_from(request, reusable_run).map_err(diagnostic::merge)?;
+    // `generate_from` already holds the lock if it used the stamp.
+    let own_lock = if mode == Mode::Check || output.writers_lock.is_some() { None } else { cache.lock() };
     let changes = store::compare(&out, &output.artifacts, output.selected.as_ref(), &output.previous)?;
     let report = Report { output, changes, out };
     finish(&cache, &project, mode, &report)?;
@@ -50,7 +53,7 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
     {
         cache::save_stamp(writer, &report, &saved_report(&report));
     }
-    drop(writers_lock);
+    drop(own_lock);
     Ok(Outcome::Done(Box::new(report)))
 }
 
@@ -59,7 +62,8 @@ fn finish(cache: &Cache, project: &std::path::Path, mode: Mode, report: &Report)
     if mode == Mode::Check {
         return Ok(());
     }
-    if !report.changes.are_applied() {
+    // `changes` describes the output folder before it is written, so `differ` stays true after `apply`.
+    if !report.changes.nothing_to_apply() {
         store::apply(&report.changes, mode == Mode::Force)?;
     }
     if report.changes.differ() || cache.generations().is_empty() {

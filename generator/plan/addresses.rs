@@ -99,7 +99,10 @@ impl Addresses {
         let Some(hosts) = self.hosts(route) else { return Some(unclear_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
         let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
-            Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name"))
+            Diagnostic::error(Code::BadValue, path.clone())
+                .message(format!("`{long}` is longer than a DNS name"))
+                .expected("a name of at most 253 characters, together with the domain")
+                .hint("shorten the subdomain, or use a shorter domain")
         });
         self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
         finding
@@ -217,11 +220,16 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     };
     number.copied().ok_or_else(|| {
         let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
+        let hint = match name {
+            _ if names.is_empty() => "give the service `port = 8001`".to_owned(),
+            Some(name) => format!("use one of these names, or add the port to the service: `ports.{name} = 9090`"),
+            None => "name the port with `port`".to_owned(),
+        };
         let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
             .message(format!("the service has no port `{wanted_name}`"))
             .expected(if names.is_empty() { "a service with ports".into() } else { words::one_of(&names) })
-            .hint(if names.is_empty() { "give the service `port = 8001`" } else { "name the port with `port`" })
+            .hint(hint)
     })
 }
 

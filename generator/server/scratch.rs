@@ -31,19 +31,24 @@ impl Server {
             "SELECT pg_catalog.concat_ws(' ', rolsuper, rolcreaterole) FROM pg_catalog.pg_roles WHERE rolname = current_user;",
         )?;
         // A user that may not create roles has no rights that SQL of the project could abuse, so it owns the database
-        // itself. The answer is such as `t f`: whether the user is a superuser, and whether it may create roles.
-        let creates_role = rights.contains("true") || rights.split_whitespace().any(|right| right == "t");
-        let mut owner_url = self.url.with_database(creates_role.then_some(name.as_str()), &name);
+        // itself. The answer is such as `t f`.
+        let mut rights = rights.split_whitespace().map(|right| right == "t");
+        let is_superuser = rights.next().unwrap_or_default();
+        let may_create_roles = rights.next().unwrap_or_default();
+        let creates_role = is_superuser || may_create_roles;
+        // The role has the name of the database.
+        let role = creates_role.then_some(name.as_str());
+        let mut owner_url = self.url.with_user_and_database(role, &name);
         if creates_role {
             let password = format!("{}{}", random_text()?, random_text()?);
-            self.query(&create_role(&name, &password, rights.starts_with('t')))?;
+            self.query(&create_role(&name, &password, is_superuser))?;
             owner_url.password = Some(password);
         }
         let owner_clause = if creates_role { format!("OWNER {name} ") } else { String::new() };
         let created = self.query(&format!("CREATE DATABASE {name} {owner_clause}TEMPLATE template0;"));
         let result = created.and_then(|_| {
             let owner = Server::with_session(owner_url, self.session);
-            let admin = Server::with_session(self.url.with_database(None, &name), self.session);
+            let admin = Server::with_session(self.url.with_user_and_database(None, &name), self.session);
             let result = work(&Scratch { owner, admin });
             self.query(&format!("DROP DATABASE {name};")).and(result)
         });
@@ -53,9 +58,9 @@ impl Server {
         Ok(value)
     }
 
-    /// Returns a schema in this server's spelling: creates it in a temporary database and reads it back. `settings` are
-    /// the settings of the server with which the schema will be compared, so that both servers read text such as dates
-    /// in the same way. Hints and allowances, which servers do not store, are copied from `schema`.
+    /// Returns `schema` as a server prints it: creates it in a temporary database and reads it back. The text in it, such
+    /// as dates, is read with `settings`, those of the server with which the result will be compared; this server may
+    /// have different ones. Hints and allowances, which servers do not store, are copied from `schema`.
     ///
     /// # Errors
     /// The errors of [`Server::schema`] and of planning the schema.
@@ -71,7 +76,8 @@ impl Server {
                 .query(&(settings.statements() + &ledger::apply([(statements.as_str(), RunIn::Transaction)])))?;
             scratch.owner.schema_to_compare()
         })?;
-        let mut reprinted = crate::database::complete(imported.schema, &FieldPath::root()).0;
+        // Completion leaves out default names; the conventions were applied before. The definition was checked then, too.
+        let (mut reprinted, _findings) = crate::database::complete(imported.schema, &FieldPath::root());
         schema.copy_hints_to(&mut reprinted);
         Ok(reprinted)
     }

@@ -71,7 +71,7 @@ impl ServerUrl {
 
     /// Returns the URL of a different database on the same server, and of a different user if one is given.
     #[must_use]
-    pub fn with_database(&self, user: Option<&str>, database: &str) -> Self {
+    pub fn with_user_and_database(&self, user: Option<&str>, database: &str) -> Self {
         let (scheme, rest) = self.text.split_once("://").unwrap_or_default();
         let (before_query, query) = split_query(rest);
         let mut authority = before_query.split('/').next().unwrap_or_default().to_owned();
@@ -159,7 +159,7 @@ mod tests {
             ),
             ("postgres:///shop?host=/run&user=me&dbname=c", Some("it"), "postgres://it@/b?host=/run"),
         ] {
-            assert_eq!(ServerUrl::parse(url).unwrap().with_database(user, "b").text, expected);
+            assert_eq!(ServerUrl::parse(url).unwrap().with_user_and_database(user, "b").text, expected);
         }
     }
 

@@ -47,7 +47,11 @@ pub fn not_a_stack() -> Finding {
 
 /// Returns a finding about a field without a value.
 pub fn missing_field(field: &str) -> Finding {
-    without_place(Code::MissingField, format!("`{field}` has no value"))
+    Finding {
+        expected: "a value; `nself schema` describes the field".into(),
+        hint: format!("add `{field} = …`"),
+        ..without_place(Code::MissingField, format!("`{field}` has no value"))
+    }
 }
 
 /// Returns a finding about a value that is not data, such as a function.

@@ -47,8 +47,8 @@ impl Changes {
         self.changes.iter().any(|change| change.state.differs()) || !self.manifest_is_current
     }
 
-    /// Returns whether [`apply`](super::apply) would change nothing.
-    pub fn are_applied(&self) -> bool {
+    /// Returns whether [`apply`](super::apply) would change nothing: no file differs, and no temporary file is left.
+    pub fn nothing_to_apply(&self) -> bool {
         !self.differ() && self.stale_temp_files.is_empty()
     }
 

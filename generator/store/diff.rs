@@ -233,14 +233,22 @@ fn push_hunk(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &m
         };
         for (sign, part) in signed_lines {
             let is_counted = sign == '-' && old_side == OldSide::Counted && !part.is_empty();
-            let shown_count = if is_counted { 1 } else { part.len() }.min(*limit);
+            let wanted_count = if is_counted { 1 } else { part.len() };
+            let shown_count = wanted_count.min(*limit);
             *limit -= shown_count;
-            if is_counted && shown_count == 1 {
-                lines.push(&hidden_lines(part.len()));
-                continue;
-            }
-            part[..shown_count].iter().for_each(|line| push_line(lines, sign, line));
-            omitted += if sign == ' ' { 0 } else { part.len() - shown_count };
+            let omitted_count = match (is_counted, shown_count) {
+                // The line with the number stands for the whole part.
+                (true, 1) => {
+                    lines.push(&hidden_lines(part.len()));
+                    0
+                }
+                (true, _) => part.len(),
+                (false, _) => {
+                    part[..shown_count].iter().for_each(|line| push_line(lines, sign, line));
+                    part.len() - shown_count
+                }
+            };
+            omitted += if sign == ' ' { 0 } else { omitted_count };
         }
     }
     omitted
@@ -276,9 +284,10 @@ mod tests {
             let (sign, text) = line.split_at(1);
             match sign {
                 "@" => {
-                    let start = text.split(['-', ',', ' ']).nth(2).unwrap().parse::<usize>().unwrap();
-                    let empty = text.split(' ').nth(1).unwrap().ends_with(",0");
-                    let start = if empty { start } else { start - 1 };
+                    // "@ -3,7 +3,8 @@"
+                    let old_range = text.split(' ').nth(1).unwrap().trim_start_matches('-');
+                    let (start, length) = old_range.split_once(',').unwrap_or((old_range, "1"));
+                    let start = start.parse::<usize>().unwrap() - usize::from(length != "0");
                     new.extend(old[at..start].iter().copied());
                     at = start;
                 }

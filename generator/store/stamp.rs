@@ -49,8 +49,8 @@ impl Stamp {
         (same_program && same_file).then_some(Stamp { content, written_at })
     }
 
-    /// Returns the text that the run printed; a warm run prints it again.
-    pub fn output(&self) -> &str {
+    /// Returns the saved report of the run; a warm run prints it.
+    pub fn saved_report(&self) -> &str {
         &self.content.printed
     }
 
@@ -221,7 +221,7 @@ mod tests {
         fs::write(&file, "one").unwrap();
         tick();
         record(&stamp, vec![Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())]);
-        assert_eq!(fresh(&stamp).unwrap().output(), "two\nlines");
+        assert_eq!(fresh(&stamp).unwrap().saved_report(), "two\nlines");
 
         // The size and perhaps the time are the same; the content differs.
         fs::write(&file, "two").unwrap();

@@ -29,7 +29,8 @@ impl Sources {
         Sources { modules: texts.iter().map(file).collect() }
     }
 
-    /// Returns each pair of a module and a module that it imports, by the module that defines the imported item.
+    /// Returns pairs of a module and one that it imports. For a re-exported item, the second is the module that defines
+    /// it.
     pub fn imports(&self) -> impl Iterator<Item = (&Module, Module)> {
         self.modules.iter().flat_map(move |(module, file)| {
             let targets = file.paths.iter().map(move |path| (module, self.definition(path.clone(), 8)));
@@ -69,7 +70,9 @@ impl File {
                 scanner.at = statement_start + 1;
                 continue;
             }
-            let is_public = is_use && matches!(scanner.words[statement_start.saturating_sub(1)], "pub" | ")");
+            // `pub use`, or the end of `pub(super) use`.
+            let word_before = statement_start.checked_sub(1).map(|before| scanner.words[before]);
+            let is_public = is_use && matches!(word_before, Some("pub" | ")"));
             for (path, name) in scanner.tree(Vec::new()) {
                 let path = absolute(module, &path);
                 if is_use {
@@ -222,11 +225,12 @@ fn literal_length(text: &str) -> usize {
         });
         return end.map_or(text.len(), |end| end + 2);
     }
-    // A lifetime has no quote at its end.
     let mut chars = text.strip_prefix('\'').unwrap_or_default().char_indices();
     match (chars.next(), chars.next()) {
-        (Some((_, '\\')), Some(_)) => length(3, "'"),
+        // An escape such as `'\n'`: the character after the backslash may be a quote.
+        (Some((_, '\\')), Some(_)) => length("'\\n".len(), "'"),
         (Some(_), Some((end, '\''))) => end + 2,
+        // A lifetime such as `'a` has no quote at its end.
         _ => 0,
     }
 }

@@ -49,14 +49,14 @@ fn expression_refusal(text: &str) -> Option<String> {
 /// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment begins
 /// with `#` and ends with its line.
 fn bracket_refusal(text: &str) -> Option<String> {
-    // The closing brackets of all open brackets.
-    let mut closing = Vec::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
+    // The open brackets, each with its number in the text, the first character being 1.
+    let mut open_brackets: Vec<(usize, char)> = Vec::new();
+    let mut chars = (1..).zip(text.chars());
+    while let Some((number, c)) = chars.next() {
         match c {
             '"' | '\'' | '`' => {
                 let mut is_closed = false;
-                while let Some(inner) = chars.next() {
+                while let Some((_, inner)) = chars.next() {
                     if inner == '\\' && c != '`' {
                         chars.next();
                     } else if inner == c {
@@ -65,20 +65,27 @@ fn bracket_refusal(text: &str) -> Option<String> {
                     }
                 }
                 if !is_closed {
-                    return Some(format!("the quote {c} is not closed"));
+                    return Some(format!("the quote {c} at character {number} is not closed"));
                 }
             }
             '#' => {
-                chars.by_ref().find(|c| *c == '\n');
+                chars.by_ref().find(|(_, c)| *c == '\n');
             }
-            '(' => closing.push(')'),
-            '[' => closing.push(']'),
-            '{' => closing.push('}'),
-            ')' | ']' | '}' if closing.pop() != Some(c) => return Some(format!("`{c}` closes no bracket")),
+            '(' | '[' | '{' => open_brackets.push((number, c)),
+            ')' | ']' | '}' => {
+                let opening = match c {
+                    ')' => '(',
+                    ']' => '[',
+                    _ => '{',
+                };
+                if open_brackets.pop().is_none_or(|(_, open)| open != opening) {
+                    return Some(format!("`{c}` at character {number} closes no bracket"));
+                }
+            }
             _ => {}
         }
     }
-    closing.pop().map(|c| format!("a bracket is not closed by `{c}`"))
+    open_brackets.pop().map(|(number, c)| format!("the `{c}` at character {number} is not closed"))
 }
 
 #[cfg(test)]

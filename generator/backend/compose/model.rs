@@ -166,7 +166,7 @@ pub struct Build {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dependency {
     pub condition: &'static str,
-    /// Whether `up` fails if the dependency fails, and does not start the services after it; true by default.
+    /// If false, `up` only warns about a dependency that fails, and starts this service anyway. The default is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

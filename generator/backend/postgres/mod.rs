@@ -40,10 +40,10 @@ pub const DESCRIPTION: Description = Description {
 pub const SETUP: &str = "postgres/setup/setup.sql";
 const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
 const RUN: &str = include_str!("setup.sh");
-/// The beginnings of the lines that list the names of all roles and databases. The next generation reads the names from
-/// them.
-const ROLES: &str = "-- Roles:";
-const DATABASES: &str = "-- Databases:";
+/// The generated SQL lists all roles and databases in comment lines with these prefixes. The next run of `nself gen` reads
+/// them to find names that were removed (see `removed`).
+const ROLES_PREFIX: &str = "-- Roles:";
+const DATABASES_PREFIX: &str = "-- Databases:";
 
 const PG_HBA: &str = include_str!("pg_hba.conf.j2");
 const PRIVATE_KEY: &str = include_str!("private-key.sh");
@@ -85,7 +85,8 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
         .map(|(name, role)| RoleView {
             name: sql_name(name),
             literal: sql_literal(name),
-            word: psql_argument(name),
+            psql_argument: psql_argument(name),
+            // The name of the secret, which is also the name of the mounted file.
             secret: psql_argument(&role.password),
             replication: role.replication,
         })
@@ -127,7 +128,7 @@ fn connecting_roles(database: &Database) -> BTreeSet<&SqlIdent> {
 struct RoleView {
     name: Value,
     literal: Value,
-    word: Value,
+    psql_argument: Value,
     secret: Value,
     replication: bool,
 }
@@ -165,10 +166,13 @@ struct GrantView {
 fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
     let database_owner =
         database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
-    let other_owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
-    let other_owners = other_owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
+    // Roles with access 'owner through a grant use all schemas, but may not create keys to tables of others or triggers on
+    // them.
+    let schema_owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
+    let schema_owners =
+        schema_owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
     DatabaseView {
-        cross_schema_roles: database_owner.chain(other_owners).collect(),
+        cross_schema_roles: database_owner.chain(schema_owners).collect(),
         name: sql_name(name),
         literal: sql_literal(name),
         psql_argument: psql_argument(name),

@@ -1,18 +1,18 @@
-//! Warnings about databases and roles that the last generation created and this one does not use.
+//! Warnings about databases and roles that the last run of `nself gen` created and this run does not use.
 
 use std::collections::BTreeSet;
 
-use super::{DATABASES, ROLES};
+use super::{DATABASES_PREFIX, ROLES_PREFIX};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::{Plan, Value};
 
 /// Returns NS320 for each database and role that is no longer part of the stack. `old` and `new` are the statements of
-/// the setup job in the last and in this generation. The statements remove nothing from the server.
+/// the setup job in the last run and in this run. The statements remove nothing from the server.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-    let lost = |heading| names(&old, heading).difference(&names(&new, heading)).map(ToString::to_string).collect();
-    let (databases, roles): (Vec<String>, Vec<String>) = (lost(DATABASES), lost(ROLES));
+    let lost = |prefix| names(&old, prefix).difference(&names(&new, prefix)).map(ToString::to_string).collect();
+    let (databases, roles): (Vec<String>, Vec<String>) = (lost(DATABASES_PREFIX), lost(ROLES_PREFIX));
     let psql = psql_command(plan);
     let databases = databases.iter().map(|name| {
         warning(plan)
@@ -35,9 +35,9 @@ fn warning(plan: &Plan) -> Diagnostic {
     Diagnostic::warning(Code::LostDatabase, path)
 }
 
-/// Returns the names in the line that starts with a heading.
-fn names<'a>(text: &'a str, heading: &str) -> BTreeSet<&'a str> {
-    text.lines().find_map(|line| line.strip_prefix(heading)).unwrap_or_default().split_whitespace().collect()
+/// Returns the names in the line that starts with a prefix.
+fn names<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default().split_whitespace().collect()
 }
 
 /// Returns the command that opens a session of the superuser, or of the administrator of an external server.
@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_from_the_heading_of_the_template() {
+    fn names_are_read_after_the_prefix_of_the_template() {
         let template = include_str!("setup.sql.j2");
-        for heading in [DATABASES, ROLES] {
-            assert!(template.lines().any(|line| line.starts_with(heading)), "{heading}");
+        for prefix in [DATABASES_PREFIX, ROLES_PREFIX] {
+            assert!(template.lines().any(|line| line.starts_with(prefix)), "{prefix}");
         }
-        assert_eq!(names("-- Roles: a b\n\n-- Databases: c\n", ROLES), BTreeSet::from(["a", "b"]));
-        assert_eq!(names("-- Roles:\n", ROLES), BTreeSet::new());
-        assert_eq!(names("", DATABASES), BTreeSet::new());
+        assert_eq!(names("-- Roles: a b\n\n-- Databases: c\n", ROLES_PREFIX), BTreeSet::from(["a", "b"]));
+        assert_eq!(names("-- Roles:\n", ROLES_PREFIX), BTreeSet::new());
+        assert_eq!(names("", DATABASES_PREFIX), BTreeSet::new());
     }
 }

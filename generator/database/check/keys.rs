@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use super::Check;
 use crate::database::ddl;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
+
+/// The kinds of bounds, as a hint.
+const BOUNDS_BY_STRATEGY: &str = "a range has `from` and `to` with one value per column, a list has `in`, and a hash has `modulus` and a smaller `remainder`";
 
 impl Check<'_> {
     pub(super) fn check_index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
@@ -14,13 +18,21 @@ impl Check<'_> {
             match (&column.column, &column.expression) {
                 (Some(name), None) => self.require_columns(table, [name], path),
                 (None, Some(_)) => {}
-                _ => self.report(path.clone(), "each part of an index is either a column or an expression", ""),
+                _ => self.report(
+                    path.clone(),
+                    "each part of an index is either a column or an expression",
+                    "set one of `column` and `expression`",
+                ),
             }
         }
         self.require_columns(table, &index.include, &path.key("include"));
         for column in &index.columns {
             if column.opclass.is_none() && !column.opclass_options.is_empty() {
-                self.report(path.key("opclass_options"), "options of an operator class need `opclass`", "");
+                self.report(
+                    path.key("opclass_options"),
+                    "options of an operator class need `opclass`",
+                    "add `opclass`, or remove them",
+                );
             }
             self.check_statistics_target(column.statistics, path);
             if column.expression.is_none() && column.statistics.is_some() {
@@ -31,7 +43,11 @@ impl Check<'_> {
         let is_btree = index.using == Method::Btree;
         if !is_btree && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
         {
-            self.report(path.clone(), "only btree indexes can be unique or ordered", "");
+            self.report(
+                path.clone(),
+                "only btree indexes can be unique or ordered",
+                "remove `using`, or `unique`, `descending` and `nulls`",
+            );
         }
     }
 
@@ -42,10 +58,11 @@ impl Check<'_> {
             .then(|| table.primary_key.clone());
         let unique = table.uniques.get(index).filter(|unique| unique.deferrable == Deferrable::No);
         let unique_index = table.indexes.get(index).filter(|index| index.unique && index.predicate.is_none());
-        let index_columns =
-            unique_index.and_then(|index| index.columns.iter().map(|column| column.column.clone()).collect());
-        let columns: Option<Vec<SqlName>> =
-            primary_key_columns.or_else(|| unique.map(|unique| unique.columns.clone())).or(index_columns);
+        // None if a part of the index is an expression.
+        let index_columns = unique_index.and_then(|index| {
+            index.columns.iter().map(|column| column.column.clone()).collect::<Option<Vec<SqlName>>>()
+        });
+        let columns = primary_key_columns.or_else(|| unique.map(|unique| unique.columns.clone())).or(index_columns);
         let is_nullable = |name: &SqlName| table.columns.get(name).is_none_or(|column| column.nullable);
         if columns.is_none_or(|columns| columns.iter().any(is_nullable)) {
             let message = format!("`{index}` is not a unique index or constraint of columns that are NOT NULL");
@@ -56,56 +73,64 @@ impl Check<'_> {
     pub(super) fn check_foreign_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
         self.require_columns(table, &key.columns, &path.key("columns"));
         self.require_items(&key.columns, path);
-        let sets_columns = matches!(key.on_delete, Action::SetNull | Action::SetDefault);
-        if key.on_delete_columns.iter().any(|column| !sets_columns || !key.columns.contains(column)) {
-            let message =
-                "`on_delete_columns` needs an `on_delete` that sets columns, and can name only columns of the key";
-            let hint = "remove it or the other columns, or set `on_delete = 'set_null`";
-            self.report(path.key("on_delete_columns"), message, hint);
-        }
+        self.check_on_delete_columns(key, &path.key("on_delete_columns"));
         if key.not_valid && table.partition_by.is_some() {
             let message = "a foreign key of a partitioned table is always valid for stored rows";
             self.report(path.key("not_valid"), message, "leave it out");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
             let table_names = self.schema.tables.keys().map(ObjectName::as_str);
-            let hint = crate::words::suggestion(key.references.table.as_str(), table_names);
+            let hint = words::suggestion(key.references.table.as_str(), table_names);
             let message = format!("there is no table `{}`", key.references.table);
-            self.report(path.key("references").key("table"), message, &hint);
+            let names: Vec<&str> = self.schema.tables.keys().map(ObjectName::as_str).collect();
+            let declare = format!("declare it: `tables.\"{}\" = …`", escaped_for_nickel(key.references.table.as_str()));
+            self.findings.push(
+                Diagnostic::error(Code::SchemaInvalid, path.key("references").key("table"))
+                    .message(message)
+                    .expected(if names.len() > 20 { "a table of this database".into() } else { words::one_of(&names) })
+                    .hint(if hint.is_empty() { declare } else { hint }),
+            );
             return;
         };
         let references = path.key("references").key("columns");
+        // A partition declares no columns of its keys; it has those of its table.
         if target.partition_of.is_none() {
             self.require_columns(target, &key.references.columns, &references);
         }
         if key.columns.len() != key.references.columns.len() {
-            self.report(references, "both sides of a foreign key need the same number of columns", "");
+            let message = "both sides of a foreign key need the same number of columns";
+            self.report(references, message, "give each column of the key the column to which it refers");
             return;
         }
-        let referenced: BTreeSet<&SqlName> = key.references.columns.iter().collect();
-        let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
-        let is_unique = is_referenced(&target.primary_key)
-            || target
-                .uniques
-                .values()
-                .any(|unique| is_referenced(&unique.columns) && unique.deferrable == Deferrable::No)
-            || target.indexes.values().any(|index| {
-                let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
-                index.unique
-                    && index.predicate.is_none()
-                    && columns.len() == index.columns.len()
-                    && is_referenced(&columns)
-            });
-        if !is_unique {
+        // A partition inherits the keys and indexes of its table, and a foreign key can refer to the inherited ones.
+        let tables = self.schema.with_partitioned_tables(&key.references.table);
+        if !tables.iter().any(|table| has_unique_columns(table, &key.references.columns)) {
             let message = format!("these columns of {} are not unique", key.references.table);
             self.report(references, message, "a foreign key must refer to a primary key or to unique columns");
+        }
+    }
+
+    /// Checks that `on_delete` sets columns, and that the columns that it sets are columns of the key.
+    fn check_on_delete_columns(&mut self, key: &ForeignKey, path: &FieldPath) {
+        let sets_columns = matches!(key.on_delete, Action::SetNull | Action::SetDefault);
+        if !key.on_delete_columns.is_empty() && !sets_columns {
+            let message = "`on_delete_columns` needs `on_delete = 'set_null` or `on_delete = 'set_default`";
+            self.report(path.clone(), message, "set `on_delete`, or remove `on_delete_columns`");
+        }
+        for column in key.on_delete_columns.iter().filter(|column| !key.columns.contains(column)) {
+            let message = format!("`{column}` is not a column of the key");
+            self.report(path.clone(), message, "remove it from `on_delete_columns`");
         }
     }
 
     pub(super) fn check_partitions(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
         let Some(partitioning) = &table.partition_by else {
             if !table.partitions.is_empty() {
-                self.report(path.key("partitions"), "partitions need `partition_by`", "");
+                self.report(
+                    path.key("partitions"),
+                    "partitions need `partition_by`",
+                    "add `partition_by`, or remove `partitions`",
+                );
             }
             return;
         };
@@ -131,39 +156,44 @@ impl Check<'_> {
         }
         for (partition_name, bound) in table.partitions.iter().filter(|(_, bound)| !partitioning.fits(bound)) {
             let path = path.key("partitions").key(partition_name.as_str());
-            self.report(path, format!("the bound {} does not fit `partition_by`", ddl::bound(bound)), "");
+            let message = format!("the bound {} does not fit `partition_by`", ddl::bound(bound));
+            self.report(path, message, BOUNDS_BY_STRATEGY);
         }
     }
 
     /// Checks a partition that is declared as a table.
     pub(super) fn check_partition_table(&mut self, table: &Table, path: &FieldPath) {
         let Some(partition) = &table.partition_of else { return };
-        let at = path.key("partition_of");
+        let (at, parent_name) = (path.key("partition_of"), &partition.table);
         let Some((parent, partitioning)) =
-            self.schema.tables.get(&partition.table).and_then(|table| Some((table, table.partition_by.as_ref()?)))
+            self.schema.tables.get(parent_name).and_then(|table| Some((table, table.partition_by.as_ref()?)))
         else {
-            let message = format!("there is no table `{}` with `partition_by`", partition.table);
-            self.report(at.key("table"), message, "name the partitioned table");
+            let message = format!("there is no table `{parent_name}` with `partition_by`");
+            self.report(at.key("table"), message, "name a table with `partition_by`, or add `partition_by` to it");
             return;
         };
         if !table.api.is_empty() {
-            self.report(path.key("api"), "rows of a partition are served with its table", "set `api` of the table");
+            let message =
+                format!("the API serves the rows of a partition through the partitioned table `{parent_name}`");
+            self.report(path.key("api"), message, &format!("set `api` of `{parent_name}`"));
         }
         if !partitioning.fits(&partition.bound) {
-            self.report(at.key("bound"), "the bound does not fit `partition_by` of the table", "");
+            let message = format!("the bound does not fit `partition_by` of `{parent_name}`");
+            self.report(at.key("bound"), message, BOUNDS_BY_STRATEGY);
         }
-        let inherited = self.schema.columns_of(&partition.table);
+        let parent_columns = self.schema.columns_of(parent_name);
         for (name, column) in &table.columns {
             let path = path.key("columns").key(name.as_str());
+            // Equal except for `default` and NOT NULL, and not nullable if the parent's column is not.
             let fits = |parent_column: &Column| {
                 let (nullable, default) = (parent_column.nullable, parent_column.default.clone());
-                let comparable = Column { nullable, default, ..column.inherited() };
-                comparable == parent_column.inherited()
+                let comparable = Column { nullable, default, ..column.without_table_properties() };
+                comparable == parent_column.without_table_properties()
                     && column.identity.is_none()
                     && (parent_column.nullable || !column.nullable)
             };
-            if !inherited.get(name).is_some_and(fits) {
-                let message = format!("the column differs from that of {}", partition.table);
+            if !parent_columns.get(name).is_some_and(fits) {
+                let message = format!("the column differs from that of `{parent_name}`");
                 let hint =
                     "a column of a partition can only have a different `default` or NOT NULL; leave the rest out";
                 self.report(path, message, hint);
@@ -173,9 +203,65 @@ impl Check<'_> {
             let path = path.key("checks").key(key.as_str());
             self.report(
                 path,
-                format!("{} has a check with this name", partition.table),
-                "leave it out: partitions have it",
+                format!("`{parent_name}` has a check with this name, and its partitions inherit it"),
+                "leave it out, or rename it",
             );
         }
+    }
+}
+
+/// Returns whether a foreign key can refer to these columns of a table: a key or an index makes them unique.
+fn has_unique_columns(table: &Table, columns: &[SqlName]) -> bool {
+    let wanted: BTreeSet<&SqlName> = columns.iter().collect();
+    let is_wanted = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == wanted;
+    let mut uniques = table.uniques.values().filter(|unique| unique.deferrable == Deferrable::No);
+    let mut indexes = table.indexes.values().filter(|index| index.unique && index.predicate.is_none());
+    is_wanted(&table.primary_key)
+        || uniques.any(|unique| is_wanted(&unique.columns))
+        || indexes.any(|index| {
+            // None if a part of the index is an expression.
+            let columns: Option<Vec<SqlName>> = index.columns.iter().map(|column| column.column.clone()).collect();
+            columns.is_some_and(|columns| is_wanted(&columns))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Returns the messages about a database in which `orders` refers to columns of a partition of `events`.
+    fn messages(referenced: &[&str]) -> Vec<String> {
+        let (id, day) = (json!({ "type": "bigint" }), json!({ "type": "date" }));
+        let partition = |of: &str, by: Value| {
+            let bound = json!({ "range": { "from": ["'2026-01-01'"], "to": ["'2027-01-01'"] } });
+            let mut table = json!({ "partition_of": { "table": of, "bound": bound } });
+            if !by.is_null() {
+                table["partition_by"] = by;
+            }
+            table
+        };
+        let by_day = json!({ "strategy": "range", "columns": ["day"] });
+        let key = json!({ "columns": ["id", "day"], "references": { "table": "inner", "columns": referenced } });
+        let schema: Schema = serde_json::from_value(json!({ "tables": {
+            "events": {
+                "columns": { "id": id, "day": day, "kind": id },
+                "primary_key": ["id", "day"],
+                "partition_by": by_day,
+            },
+            "outer": partition("events", by_day.clone()),
+            "inner": partition("outer", Value::Null),
+            "orders": { "columns": { "id": id, "day": day }, "primary_key": ["id"], "foreign_keys": { "event": key } },
+        }}))
+        .unwrap();
+        let findings = super::super::check(&schema, &FieldPath::root());
+        findings.into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn a_foreign_key_to_a_partition_uses_the_keys_of_the_partitioned_tables() {
+        assert_eq!(messages(&["id", "day"]), [""; 0]);
+        assert_eq!(messages(&["day", "kind"]), ["these columns of inner are not unique"]);
     }
 }

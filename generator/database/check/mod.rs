@@ -58,7 +58,11 @@ impl Check<'_> {
                 || schema.types.contains_key(name)
                 || schema.sequences.contains_key(name);
             if !exists {
-                self.report(path.key("depends_on"), format!("there is no `{name}`"), "");
+                self.report(
+                    path.key("depends_on"),
+                    format!("there is no `{name}`"),
+                    "declare it, or remove it from `depends_on`",
+                );
             }
         }
     }

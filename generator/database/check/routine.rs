@@ -19,7 +19,7 @@ impl Check<'_> {
             );
         }
         if !view.materialized && !view.indexes.is_empty() {
-            self.report(path.key("indexes"), "only a materialised view can have indexes", "");
+            self.report(path.key("indexes"), "only a materialised view can have indexes", "set `materialized = true`");
         }
     }
 
@@ -30,7 +30,8 @@ impl Check<'_> {
             self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
         if function.procedure == function.returns.is_some() {
-            self.report(path.key("returns"), "a function needs `returns`, and a procedure cannot have it", "");
+            let message = "a function needs `returns`, and a procedure cannot have it";
+            self.report(path.key("returns"), message, "set one of `returns` and `procedure = true`");
         }
         if function.security_definer
             && let Some(message) = self.unsafe_search_path(function)

@@ -62,7 +62,11 @@ impl Check<'_> {
         self.require_columns(table, &table.primary_key, path);
         for name in &table.primary_key {
             if table.columns.get(name).is_some_and(|column| column.nullable) {
-                self.report(path.clone(), format!("the column `{name}` of the primary key is nullable"), "");
+                self.report(
+                    path.clone(),
+                    format!("the column `{name}` of the primary key is nullable"),
+                    "remove `nullable` from the column",
+                );
             }
         }
     }
@@ -72,7 +76,7 @@ impl Check<'_> {
         let mut names: BTreeSet<&SqlName> = BTreeSet::new();
         for name in constraints.chain(table.foreign_keys.keys()) {
             if !names.insert(name) {
-                self.report(path.clone(), format!("two constraints have the name `{name}`"), "");
+                self.report(path.clone(), format!("two constraints have the name `{name}`"), "rename one of the two");
             }
         }
     }
@@ -147,23 +151,32 @@ impl Check<'_> {
         let returns = function.and_then(|function| function.returns.as_ref());
         if returns.is_none_or(|returns| returns.as_str() != "trigger") {
             let message = format!("there is no function `{}` that returns trigger", trigger.function);
-            self.report(path.key("function"), message, "");
+            self.report(path.key("function"), message, "declare the function with `returns = \"trigger\"`");
         }
         self.require_columns(table, &trigger.update_of, &path.key("update_of"));
         if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-            self.report(path.key("events"), "a trigger needs events, and a trigger for truncate needs `statement`", "");
+            let message = "a trigger needs events, and a trigger for truncate needs `statement`";
+            self.report(
+                path.key("events"),
+                message,
+                "add an event such as 'insert; for 'truncate, set `statement = true`",
+            );
         }
     }
 
     pub(super) fn require_items<T>(&mut self, items: &[T], path: &FieldPath) {
         if items.is_empty() {
-            self.report(path.clone(), "at least one column is required", "");
+            self.report(path.clone(), "at least one column is required", "add the name of a column");
         }
     }
 
     pub(super) fn check_statistics_target(&mut self, target: Option<u16>, path: &FieldPath) {
         if target.is_some_and(|target| target > 10_000) {
-            self.report(path.key("statistics"), "the precision of statistics is 0 to 10000", "");
+            self.report(
+                path.key("statistics"),
+                "the precision of statistics is 0 to 10000",
+                "use a number of this range",
+            );
         }
     }
 
@@ -186,10 +199,11 @@ impl Check<'_> {
         self.check_type(&column.kind, &path.key("type"));
         let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
         if sources.iter().filter(|is_set| **is_set).count() > 1 {
-            self.report(path.clone(), "a column can have only one of `default`, `identity` and `generated`", "");
+            let message = "a column can have only one of `default`, `identity` and `generated`";
+            self.report(path.clone(), message, "remove the others");
         }
         if column.generated.is_some() && column.backfill.is_some() {
-            self.report(path.key("backfill"), "a generated column cannot have `backfill`", "");
+            self.report(path.key("backfill"), "a generated column cannot have `backfill`", "leave it out");
         }
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
@@ -201,7 +215,7 @@ impl Check<'_> {
                 self.report(path.key("identity"), "an identity column needs a whole-number type", "use bigint");
             }
             if column.nullable {
-                self.report(path.key("nullable"), "an identity column cannot be nullable", "");
+                self.report(path.key("nullable"), "an identity column cannot be nullable", "remove `nullable`");
             }
         }
     }

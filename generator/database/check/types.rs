@@ -14,7 +14,11 @@ impl Check<'_> {
                     let path = path.key("enum").key("values");
                     let distinct: BTreeSet<&Label> = kind.values.iter().collect();
                     if kind.values.is_empty() || distinct.len() < kind.values.len() {
-                        self.report(path, format!("{name} has no labels, or the same label twice"), "");
+                        self.report(
+                            path,
+                            format!("{name} has no labels, or the same label twice"),
+                            "list each label once",
+                        );
                     }
                 }
                 UserType::Domain(domain) => {
@@ -24,7 +28,11 @@ impl Check<'_> {
                 UserType::Composite(kind) => {
                     let path = path.key("composite").key("attributes");
                     if kind.attributes.is_empty() {
-                        self.report(path.clone(), format!("{name} has no attributes"), "");
+                        self.report(
+                            path.clone(),
+                            format!("{name} has no attributes"),
+                            "add an attribute to `attributes`",
+                        );
                     }
                     for (i, attribute) in kind.attributes.iter().enumerate() {
                         self.check_type(&attribute.kind, &path.index(i).key("type"));
@@ -44,9 +52,13 @@ impl Check<'_> {
                 Some(_) => self.report(
                     path,
                     "a sequence can only belong to a column in its own schema that is not generated",
-                    "",
+                    "name a different column, or leave `owned_by` out",
                 ),
-                None => self.report(path, format!("there is no column `{}.{}`", owner.table, owner.column), ""),
+                None => self.report(
+                    path,
+                    format!("there is no column `{}.{}`", owner.table, owner.column),
+                    "declare the column, or leave `owned_by` out",
+                ),
             }
         }
     }

@@ -35,15 +35,20 @@ pub fn table_path(planner: &Planner, name: &ObjectName, table: &Table) -> FieldP
     }
 }
 
+/// The result for a change of a partition that cannot be planned. The planner has the finding.
+pub struct Refused;
+
 /// Plans the change of a partition's bound, after other partitions have been dropped and before new ones are created.
-/// Returns false for a change that cannot be planned.
-pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) -> bool {
+///
+/// # Errors
+/// [`Refused`] if the change cannot be planned.
+pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) -> Result<(), Refused> {
     let TableChange { name, old, new, path, .. } = *change;
     let (old_partition, new_partition) = match (&old.partition_of, &new.partition_of) {
         (Some(old_partition), Some(new_partition)) if old_partition.table == new_partition.table => {
             (old_partition, new_partition)
         }
-        (None, None) => return true,
+        (None, None) => return Ok(()),
         _ => {
             planner.refuse(
                 Code::ChangeRefused,
@@ -51,11 +56,11 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
                 format!("{name} may have rows: it cannot become a partition, a plain table or part of another table"),
                 "create a table or partition with a different name and move the rows, or write a migration by hand",
             );
-            return false;
+            return Err(Refused);
         }
     };
     if old_partition.bound == new_partition.bound {
-        return true;
+        return Ok(());
     }
     let alter = format!("ALTER TABLE {}", new_partition.table.sql());
     let detach = format!("{alter} DETACH PARTITION {};", name.sql());
@@ -79,7 +84,7 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
             .down(detach)
             .hazard(Hazard::MayFail),
     );
-    true
+    Ok(())
 }
 
 /// The properties of a column that can be different in a partition.

@@ -50,7 +50,9 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         .up(ddl::create_table(name, new))
         .down(format!("{guard}\nDROP TABLE {};", name.sql())),
     );
-    partition::change_columns(planner, diff, change);
+    if new.partition_of.is_some() {
+        partition::change_columns(planner, diff, change);
+    }
     keys::add_foreign_keys(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
@@ -125,7 +127,7 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         );
         return;
     }
-    if !partition::change_bound(planner, diff, change) {
+    if let Err(partition::Refused) = partition::change_bound(planner, diff, change) {
         return;
     }
     if old.unlogged != new.unlogged {
@@ -156,23 +158,23 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 /// Plans changes of the table's comment, storage parameters and grants, and of its columns' comments and statistics.
 fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
-    let object = name.sql();
+    let table_sql = name.sql();
     let annotated_table =
-        AnnotatedObject { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
+        AnnotatedObject { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &table_sql, name: name.as_str(), path };
     annotated_table.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     for (column, new_column) in &new.columns {
         // A column that is dropped and added again loses its comment and statistics.
         let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_columns(name).contains(column));
-        let path = path.key("columns").key(column.as_str());
-        let (table, object) = (&object, format!("{object}.{}", quoted(column)));
-        let name = format!("{name}.{column}");
+        let column_path = path.key("columns").key(column.as_str());
+        let column_sql = format!("{table_sql}.{}", quoted(column));
+        let column_name = format!("{name}.{column}");
         let annotated_column = AnnotatedObject {
             phase: Phase::Attach,
             rank: 1,
             kind: "COLUMN",
-            object: &object,
-            name: &name,
-            path: &path,
+            object: &column_sql,
+            name: &column_name,
+            path: &column_path,
         };
         annotated_column.plan_comment(
             planner,
@@ -182,7 +184,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let old_statistics = old_column.and_then(|column| column.statistics);
         if old_statistics != new_column.statistics {
             let set = |target| {
-                format!("ALTER TABLE ONLY {table} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
+                format!("ALTER TABLE ONLY {table_sql} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
             };
             planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
         }
@@ -192,11 +194,12 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
     }
     // A column that is dropped and added again is left out: the step that adds it also grants its privileges.
+    // The step that drops a column also restores its privileges in its `down`, so `down` leaves out columns of one side.
     let is_kept = |column: &SqlName| !diff.affected.regenerated_columns(name).contains(column);
     let is_kept_in_both =
         |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
-    let down = ddl::change_table_grants(&object, new, old, is_kept_in_both);
-    annotated_table.push_grants(planner, ddl::change_table_grants(&object, old, new, is_kept), down);
+    let down = ddl::change_table_grants(&table_sql, new, old, is_kept_in_both);
+    annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, is_kept), down);
 }
 
 /// Plans a change of a column's storage or compression. A change of the type sets both itself.

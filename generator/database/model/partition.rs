@@ -55,8 +55,8 @@ pub struct PartitionOf {
 }
 
 impl Schema {
-    /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
-    pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
+    /// Returns a table and, for a partition, the partitioned tables above it, from the table upwards.
+    pub fn with_partitioned_tables(&self, name: &ObjectName) -> Vec<&Table> {
         let mut ancestors: Vec<&Table> = Vec::new();
         let mut next_name = Some(name);
         while let Some(table) =
@@ -65,9 +65,14 @@ impl Schema {
             ancestors.push(table);
             next_name = table.partition_of.as_ref().map(|partition| &partition.table);
         }
-        let mut columns = BTreeMap::new();
-        for table in ancestors.into_iter().rev() {
-            columns = columns.into_iter().map(|(name, column): (SqlName, Column)| (name, column.inherited())).collect();
+        ancestors
+    }
+
+    /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
+    pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
+        let mut columns: BTreeMap<SqlName, Column> = BTreeMap::new();
+        for table in self.with_partitioned_tables(name).into_iter().rev() {
+            columns.values_mut().for_each(|column| *column = column.without_table_properties());
             columns.extend(table.columns.clone());
         }
         columns

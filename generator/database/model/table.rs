@@ -157,7 +157,7 @@ impl Column {
     /// Returns the column as a plain partition has it: without what belongs to the
     /// partitioned table alone.
     #[must_use]
-    pub fn inherited(&self) -> Column {
+    pub fn without_table_properties(&self) -> Column {
         Column {
             nullable: self.nullable,
             default: self.default.clone(),

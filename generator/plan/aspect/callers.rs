@@ -93,11 +93,11 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
         findings.extend(list.iter().enumerate().filter(contains_everything).map(|(i, cidr)| {
             Diagnostic::error(Code::AddressRange, field(name, i))
                 .message(format!("`{cidr}` contains every address of the internet"))
-                .expected("the ranges of networks that you know")
+                .expected("the ranges of your own networks, such as `10.0.0.0/8`")
                 .hint(if name == "trusted_proxies" {
-                    "list the proxies: any other client could claim any address"
+                    "list only the addresses of the proxies, since a client in these ranges can claim any address"
                 } else {
-                    "a public route has `access = 'public`; `guard.internal_paths = []` opens a service's paths"
+                    "if everyone may call the route, set `access = 'public`; for internal paths of a public service, `guard.internal_paths = []`"
                 })
         }));
     }

@@ -74,7 +74,10 @@ fn refused_file(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
 /// Returns the file if it can be mounted: its path names a file, and a ConfigMap can hold its size.
 fn check_content(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
     if target.as_str().ends_with('/') {
-        return Err(vec![refused_file(path, "the path names a folder").expected("the path of a file")]);
+        let finding = refused_file(path, "the path ends with `/`, so it names a folder")
+            .expected("the path of a file")
+            .hint(format!("remove the `/`, or add the name of the file: `{target}file.conf`"));
+        return Err(vec![finding]);
     }
     let size = match &file.content {
         FileContent::Text(text) => text.len(),

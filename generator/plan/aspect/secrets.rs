@@ -227,10 +227,12 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
     match (secret.random, &secret.template, &secret.external) {
         (Some(length), None, None) => {
             if secret.min_length.is_some_and(|required| required > length) {
-                findings.push(Diagnostic::error(Code::WeakSecret, path.key("random")).message(format!(
-                    "{length} characters are fewer than the {} that a service requires",
-                    secret.min_length.unwrap_or_default()
-                )));
+                let required = secret.min_length.unwrap_or_default();
+                findings.push(
+                    Diagnostic::error(Code::WeakSecret, path.key("random"))
+                        .message(format!("{length} characters are fewer than the {required} that a service requires"))
+                        .hint(format!("use `nself.random {required}`")),
+                );
             }
             Recipe::Random { length }
         }

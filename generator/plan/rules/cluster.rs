@@ -105,7 +105,8 @@ fn check_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
             "the cluster starts the image only if its user is a number other than 0, and the stack sets no user",
         ),
     };
-    Some(finding.expected("the numeric user of the image, such as `user = \"10001:10001\"`"))
+    let finding = finding.expected("the numeric user of the image, such as `user = \"10001:10001\"`");
+    Some(finding.hint("set `user` of the service, or `USER` with a number in the Dockerfile"))
 }
 
 /// Refuses a service whose volumes need different groups: a pod has one group for all of its volumes.

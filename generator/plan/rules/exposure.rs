@@ -56,8 +56,8 @@ fn check_published_ports(
         }
         findings.push(
             Diagnostic::error(Code::PublicPort, path)
-                .message(format!("`{name}` publishes port {} of the host past the edge without a reason", publish.port))
-                .expected("a `reason` beside the port; the profile `local` needs none for ports of the loopback address")
+                .message(format!("`{name}` publishes port {} on the host, where clients reach it without nginx", publish.port))
+                .expected("a `reason`; in the profile `local` only ports that are not on the loopback address need one")
                 .hint(match member.service.zone {
                     Some(Zone::Data) => {
                         format!("remove `publish`; `docker compose exec {name}` runs a client in the container")

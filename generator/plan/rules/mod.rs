@@ -3,6 +3,7 @@
 
 mod cluster;
 mod database;
+mod dockerfiles;
 pub mod domains;
 mod exposure;
 pub mod machines;

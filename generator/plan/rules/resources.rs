@@ -15,10 +15,12 @@ const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
 const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
 /// The port of a plugin that is older than the range of plugin ports.
 const OLD_PLUGIN: u16 = 3203;
-/// The ports of plugins, as text for messages.
-const PLUGIN_PORTS: &str = "3820 to 3849 for plugins (or 3203)";
+/// The ports of plugins, as text for messages. The port of the old plugin is left out, since new plugins do not use it.
+const PLUGIN_PORTS: &str = "3820 to 3849";
 /// Ports of tools.
 const TOOLS: std::ops::RangeInclusive<u16> = 3102..=3202;
+/// The owners of the ports from [`FIRST_CUSTOM`] on, as text for messages.
+const CUSTOM_SERVICES: &str = "custom services";
 /// First port of custom services.
 const FIRST_CUSTOM: u16 = 8001;
 
@@ -40,13 +42,18 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut ports_in_use: BTreeMap<u16, FieldPath> = BTreeMap::new();
-    let mut claim = |port: u16, path: FieldPath, in_range: bool, range: &str| {
+    let mut claim = |port: u16, path: FieldPath, in_range: bool, (owners, range): (&str, &str)| {
         if !in_range {
             findings.push(
                 Diagnostic::error(Code::PortRange, path.clone())
-                    .message(format!("port {port} is outside the range"))
+                    .message(format!("port {port} is outside the range of {owners}"))
                     .expected(range.to_owned())
-                    .hint("choose a free port of the range; put a port that the image fixes into `ports`"),
+                    .hint(match owners {
+                        CUSTOM_SERVICES => format!(
+                            "choose a free port of the range; if the image listens only on {port}, set `ports.http = {port}` instead of `port`"
+                        ),
+                        _ => "choose a free port of the range".to_owned(),
+                    }),
             );
         }
         if let Some(first) = ports_in_use.insert(port, path.clone()) {
@@ -60,17 +67,20 @@ fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     };
     for (name, frontend) in &stack.frontends {
         let path = path!("frontends", name, "port");
-        claim(frontend.port, path, FRONTENDS.contains(&frontend.port), "3000 to 3099 for frontends");
+        claim(frontend.port, path, FRONTENDS.contains(&frontend.port), ("frontends", "3000 to 3099"));
     }
     for member in roster.values() {
         if let (Some(port), Category::Custom) = (member.service.port, &member.category) {
             let in_range = port >= FIRST_CUSTOM || TOOLS.contains(&port);
-            claim(port, member.path.key("port"), in_range, "8001 and up for custom services (3102 to 3202 for tools)");
+            let range = "8001 and up, or 3102 to 3202 for tools";
+            claim(port, member.path.key("port"), in_range, (CUSTOM_SERVICES, range));
         }
     }
     for (_, member) in plugin_services(roster) {
         let ports = member.service.all_ports().into_iter();
-        ports.for_each(|(key, port)| claim(port, port_field(member, &key), is_plugin_port(port), PLUGIN_PORTS));
+        ports.for_each(|(key, port)| {
+            claim(port, port_field(member, &key), is_plugin_port(port), ("plugins", PLUGIN_PORTS))
+        });
     }
     findings
 }
@@ -88,7 +98,8 @@ fn check_plugin_ports(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
             let path = member.path.key("publish").key(key.as_str()).key("port");
             Diagnostic::error(Code::PortRange, path)
                 .message(format!("the plugin service `{name}` publishes port {} of the host", publish.port))
-                .expected(PLUGIN_PORTS)
+                .expected(format!("a port of the range of plugins, {PLUGIN_PORTS}"))
+                .hint(format!("publish a port of this range, such as `port = {}`", PLUGINS.start()))
         })
     })
 }
@@ -135,7 +146,12 @@ fn check_published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                 findings.push(
                     Diagnostic::error(Code::UnknownPort, path.clone())
                         .message(format!("the service has no port `{name}` to publish"))
-                        .expected(crate::words::one_of(&names)),
+                        .expected(if names.is_empty() {
+                            "a service with ports".into()
+                        } else {
+                            crate::words::one_of(&names)
+                        })
+                        .hint(format!("add the port to the service: `ports.{name} = {}`", publish.port)),
                 );
             }
             if let Some(first) = ports_in_use.insert((publish.port, publish.protocol), path.clone()) {
@@ -159,6 +175,7 @@ fn check_listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>
             findings.push(
                 Diagnostic::error(Code::PortTaken, port_field(member, &name))
                     .message(format!("the ports `{first}` and `{name}` of the container have the same number {port}"))
+                    .hint("remove one of the two, or change its number")
                     .related(port_field(member, &first), "the other port"),
             );
         }
@@ -206,7 +223,8 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
     {
         return Some(
             Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
-                .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max)),
+                .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max))
+                .hint("lower `min`, or raise `max`"),
         );
     }
     let has_replicas = service.replicas.is_some_and(|count| count > 1);

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::dockerfiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
 use crate::path;
 use crate::plan::addresses::missing_service;
-use crate::plan::dockerfile;
-use crate::plan::inputs::{Inputs, ProjectFiles};
+use crate::plan::inputs::Inputs;
 use crate::plan::model::Program;
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::PROXY_SERVICE;
-use crate::stack::health::{HttpCheck, HttpTool};
-use crate::stack::{Condition, Profile, Run, Service, Stack};
-use crate::templates;
+use crate::stack::{Condition, Profile, Run, Stack};
 use crate::values::ServiceName;
 use crate::words;
 
@@ -22,7 +20,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
         findings.extend(check_image(name, member, roster));
-        findings.extend(check_dockerfile(member, inputs.files));
+        findings.extend(dockerfiles::check(member, inputs.files));
         check_layout(name, member, &mut findings);
         check_health(member, &mut findings);
         findings.extend(check_job(name, member));
@@ -44,6 +42,7 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
                 Diagnostic::error(Code::NoImage, member.path.clone())
                     .message(format!("`{name}` has neither an image nor a build folder"))
                     .expected(expected)
+                    // A misspelled name of a service of the catalogue is a new service without an image.
                     .hint(words::suggestion(name.as_str(), others)),
             )
         }
@@ -56,51 +55,6 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
     }
 }
 
-/// Checks that a build has a Dockerfile. The builder reports a path that is not a file.
-fn check_dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
-    let build = member.service.build.as_ref()?;
-    let file = dockerfile::path(build);
-    if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
-        return None;
-    }
-    let field = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
-    Some(
-        Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
-            .message(format!("`{file}` does not exist in the folder of the stack"))
-            .expected("a folder of the project with a Dockerfile")
-            .hint(match fitting_templates(&member.service)[..] {
-                _ if member.category == Category::Catalogue => {
-                    let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
-                    format!("create it as shown in the comment of nself/services/{name}.ncl, below `.nself`")
-                }
-                [template] => format!("`nself init {} --template {template}` creates one", build.context),
-                ref templates => {
-                    let names = templates.join(", ");
-                    format!("`nself init {} --template NAME` creates one; NAME is one of {names}", build.context)
-                }
-            }),
-    )
-}
-
-/// Returns the templates that may fit the service. They are selected by its health check, whose program depends on the
-/// programming language.
-fn fitting_templates(service: &Service) -> Vec<&'static str> {
-    let health = service.health.as_ref();
-    match (health.and_then(|health| health.http.as_ref()), health.and_then(|health| health.exec.as_ref())) {
-        (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => templates::names_with_file("requirements.txt"),
-        (Some(HttpCheck { tool: HttpTool::Node, .. }), _) => {
-            let redis = "REDIS_URL";
-            let mut names = templates::names_with_file("package.json");
-            names.retain(|name| templates::reads(name, redis) == service.env.contains_key(redis));
-            names
-        }
-        (_, Some(words)) if words.first().is_some_and(|word| word.as_str() == "/app/service") => {
-            templates::names_with_file("go.mod")
-        }
-        _ => templates::names().into_iter().collect(),
-    }
-}
-
 /// Checks that an image which nself builds from a layout has a command and platforms, and no second build.
 fn check_layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(layout) = &member.service.layout else { return };
@@ -110,7 +64,7 @@ fn check_layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<
         findings.push(
             Diagnostic::error(Code::NoImage, path.clone())
                 .message(format!("`{name}` cannot have both a layout and a build folder"))
-                .expected("`image`, under which the layout is pushed")
+                .expected("a layout, with `image` as the name of the pushed image")
                 .hint("remove `build`, or `layout`"),
         );
     }
@@ -202,7 +156,11 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         }
     }
     if health.exec.as_ref().is_some_and(Vec::is_empty) {
-        findings.push(Diagnostic::error(Code::BadValue, path.key("exec")).message("the command is empty"));
+        findings.push(
+            Diagnostic::error(Code::BadValue, path.key("exec"))
+                .message("the command is empty")
+                .expected("a program and its arguments, such as `[\"/app/service\", \"health\"]`"),
+        );
     }
 }
 
@@ -224,7 +182,7 @@ fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> 
     Some(
         Diagnostic::error(Code::EndlessJob, member.path.key(field))
             .message(format!("`{name}` runs and ends, so it cannot have `{field}`"))
-            .hint("remove one of the two"),
+            .hint(format!("remove `{field}`, or `run` if the service should run all the time")),
     )
 }
 

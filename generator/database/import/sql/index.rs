@@ -59,6 +59,7 @@ fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
         clause.expect_only("USING")?;
     }
     let mut name_parts = Vec::new();
+    // The parser uses the node of PARTITION BY for the columns of an index too.
     let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
     for item in list.take_all(PARTITION_ITEM) {
         name_parts.push(default_name_part(&Parts::of(&item).take_any()?));
@@ -127,16 +128,10 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
     let mut column = IndexColumn::default();
-    // The syntax tree has the column or expression inside the COLLATE clause or before it.
-    let mut collate_parts = Parts::of(node).take_node(COLLATE).map(|clause| Parts::of(&clause));
-    if let Some(clause) = &mut collate_parts {
-        column.collation = index_collation(&clause.require(COLLATION_REF)?)?;
+    let (value, collation) = split_collate(&mut parts)?;
+    if let Some(collation) = collation {
+        column.collation = index_collation(&collation)?;
     }
-    let value = match (parts.take_any()?, &mut collate_parts) {
-        (value, Some(clause)) if value.kind() == COLLATE => clause.take_any()?,
-        (value, _) => value,
-    };
-    parts.take_node(COLLATE);
     match value.kind() {
         NAME_REF => column.column = Some(ident(&value)?),
         _ => column.expression = Some(expression(&value)?),
@@ -159,6 +154,20 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     };
     parts.expect_only("")?;
     Ok(column)
+}
+
+/// Takes the column or expression of an index column, and its collation. The syntax tree is either
+/// `COLLATE(a, "C")` or `a`, `COLLATE("C")`.
+fn split_collate(parts: &mut Parts) -> Parsed<(SyntaxNode, Option<SyntaxNode>)> {
+    let first = parts.take_any()?;
+    let clause_after = parts.take_node(SyntaxKind::COLLATE);
+    if first.kind() == SyntaxKind::COLLATE {
+        let mut clause = Parts::of(&first);
+        let collation = clause.require(SyntaxKind::COLLATION_REF)?;
+        return Ok((clause.take_any()?, Some(collation)));
+    }
+    let collation = clause_after.map(|clause| Parts::of(&clause).require(SyntaxKind::COLLATION_REF)).transpose()?;
+    Ok((first, collation))
 }
 
 /// Reads the collation of an index column. `"default"` is refused: the default of the database can differ from the

@@ -107,7 +107,7 @@ fn add_with_backfill(planner: &mut Planner, change: &ColumnChange, column: &Colu
     let nullable_column = Column { nullable: true, default: None, ..column.clone() };
     let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, &nullable_column))];
     up.extend(column.default.as_ref().map(|default| change.set_default(Some(default))));
-    up.push(change.on_all_rows(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")));
+    up.push(change.past_row_security(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")));
     planner.push(change.step(Phase::Create, "", "is new").up(up.join("\n")).irreversible(VALUES_LOST));
     if !column.nullable {
         set_not_null(planner, change, None);
@@ -134,5 +134,5 @@ fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> D
         }
     };
     let guard = ddl::fail_if_rows(&rows_with_values, &format!("{} holds values", change.object()));
-    Down::Sql(format!("{}\n{drop}", change.on_all_rows(&guard)))
+    Down::Sql(format!("{}\n{drop}", change.past_row_security(&guard)))
 }

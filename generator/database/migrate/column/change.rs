@@ -38,7 +38,7 @@ impl ColumnChange<'_> {
 
     /// Returns a statement that sees all rows. The owner of the table runs the migrations; forced row security, which
     /// also applies to the owner, is switched off during the statement.
-    pub fn on_all_rows(&self, sql: &str) -> String {
+    pub fn past_row_security(&self, sql: &str) -> String {
         if self.table.old.row_security != RowSecurity::Forced {
             return sql.to_owned();
         }

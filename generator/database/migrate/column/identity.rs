@@ -45,7 +45,7 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
                         "{} ADD {};\n{}",
                         change.alter(),
                         ddl::identity(identity, new.identity_options),
-                        change.on_all_rows(&set_position)
+                        change.past_row_security(&set_position)
                     ))
                     .down(format!("{} DROP IDENTITY;", change.alter())),
             );

@@ -19,7 +19,7 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
             change
                 .step(Phase::Create, "backfill", "gets values where it has none")
                 .rank(change.rank + 1)
-                .up(change.on_all_rows(&update))
+                .up(change.past_row_security(&update))
                 .irreversible("the rows that had NULL are not recorded"),
         );
     }

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::roster::PlannedService;
 use crate::stack::{Access, EnvReference, EnvValue, Service, Stack, ValueOrSecret};
-use crate::values::{SecretName, ServiceName, plugin_names};
+use crate::values::{ProjectPath, SecretName, ServiceName, plugin_names};
 
 /// Checks the rights and the limits of a service of a plugin.
 pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) -> Vec<Diagnostic> {
@@ -16,15 +16,28 @@ pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) 
         foreign_databases(plugin, member),
     ];
     let refused = refused.into_iter().flatten().chain(foreign_volume_users(plugin, member));
-    let findings = refused.map(|(path, right)| {
+    let findings = refused.map(|Right { path, predicate, hint }| {
         Diagnostic::error(Code::PluginRights, path)
-            .message(format!("the service `{name}` of the plugin `{plugin}` {right}"))
+            .message(format!("the service `{name}` of the plugin `{plugin}` {predicate}"))
+            .hint(hint)
     });
     findings.chain(missing_limits(name, member)).collect()
 }
 
-/// A field that gives a refused right, and the right as the end of a sentence about the service.
-type Right = (FieldPath, String);
+/// A refused right.
+struct Right {
+    /// The field that gives it.
+    path: FieldPath,
+    /// The right as the end of a sentence about the service.
+    predicate: String,
+    hint: String,
+}
+
+impl Right {
+    fn new(path: FieldPath, predicate: impl Into<String>, hint: impl Into<String>) -> Self {
+        Right { path, predicate: predicate.into(), hint: hint.into() }
+    }
+}
 
 /// Returns the fields that give access to the host, the cluster or other services of the stack.
 fn host_access(member: &PlannedService) -> Vec<Right> {
@@ -37,13 +50,20 @@ fn host_access(member: &PlannedService) -> Vec<Right> {
         ("catalogue", service.catalogue.is_some(), "is an entry of the catalogue"),
     ];
     let fields = fields.into_iter().filter(|(_, is_set, _)| *is_set);
-    let mut rights: Vec<Right> = fields.map(|(field, _, right)| (member.path.key(field), right.to_owned())).collect();
+    let right = |(field, _, predicate): (&str, bool, &str)| {
+        let hint = format!("remove `{field}`, or declare the service in the stack instead of the plugin");
+        Right::new(member.path.key(field), predicate, hint)
+    };
+    let mut rights: Vec<Right> = fields.map(right).collect();
     if !service.on_clusters.reads.is_empty() {
-        rights.push((member.path.key("on_clusters").key("reads"), "reads the API of the cluster".into()));
+        let path = member.path.key("on_clusters").key("reads");
+        let hint = "remove `reads`, or declare the service in the stack instead of the plugin";
+        rights.push(Right::new(path, "reads the API of the cluster", hint));
     }
     if service.hasura.as_ref().is_some_and(|hasura| hasura.remote_schema.is_some()) {
         let path = member.path.key("hasura").key("remote_schema");
-        rights.push((path, "is a remote schema, without which the API of Hasura is incomplete; use `actions`".into()));
+        let predicate = "is a remote schema, without which the API of Hasura is incomplete";
+        rights.push(Right::new(path, predicate, "use `hasura.actions` instead"));
     }
     rights
 }
@@ -64,7 +84,12 @@ fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
     let project_files = build.chain(layout).chain(mounts).chain(files).chain(variables);
     let is_outside = |source: &str| !format!("{source}/").starts_with(&format!("{folder}/"));
     let files_outside = project_files.filter(|(source, _)| is_outside(source.as_str()));
-    files_outside.map(|(_, path)| (path, format!("uses files outside of its folder `{folder}`"))).collect()
+    let right = |(source, path): (&ProjectPath, FieldPath)| {
+        let file_name = source.as_str().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let predicate = format!("uses `{source}`, which is outside of the plugin's folder");
+        Right::new(path, predicate, format!("move it to `{folder}/{file_name}`"))
+    };
+    files_outside.map(right).collect()
 }
 
 /// Returns the fields that use secrets of other services.
@@ -83,7 +108,13 @@ fn foreign_secrets(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> 
     used_secrets.extend(secrets_of_calls(service, path));
     let foreign_secrets =
         used_secrets.into_iter().filter(|(secret, _)| !plugin_names::fits_part(plugin.as_str(), secret.as_str()));
-    foreign_secrets.map(|(secret, path)| (path, format!("uses the secret `{secret}`, which is not its own"))).collect()
+    let hint =
+        format!("use a secret of the plugin, whose name begins with `{}`", plugin_names::database(plugin.as_str()));
+    let right = |(secret, path): (SecretName, FieldPath)| {
+        let predicate = format!("uses the secret `{secret}`, which is not a secret of the plugin");
+        Right::new(path, predicate, hint.clone())
+    };
+    foreign_secrets.map(right).collect()
 }
 
 /// Returns the secrets to which a value refers.
@@ -124,12 +155,8 @@ fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right
     let owned = foreign_databases.filter(|(_, uses)| matches!(uses.access, Access::Owner | Access::Schema));
     let owned = owned.map(|(entry, _)| {
         let path = member.path.key("databases").key(entry.as_str());
-        (
-            path,
-            format!(
-                "owns tables of another database; it may own only `name = \"{plugin_database}\"`, and use others with `access = 'read`"
-            ),
-        )
+        let hint = format!("set `name = \"{plugin_database}\"`, or use the other database with `access = 'read`");
+        Right::new(path, "owns tables of another database", hint)
     });
     owned.collect()
 }
@@ -143,7 +170,8 @@ fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Ri
         users.map(move |(user, field)| (user, path.key(field).key(user.as_str())))
     });
     let foreign_users = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
-    foreign_users.map(|(user, path)| (path, format!("mounts its volume into `{user}`"))).collect()
+    let hint = "remove the entry; only services of the plugin can use the volume";
+    foreign_users.map(|(user, path)| Right::new(path, format!("mounts its volume into `{user}`"), hint)).collect()
 }
 
 /// Refuses a service without limits.
@@ -169,9 +197,11 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
             let parts = parts.filter_map(|(i, part)| Some((i, part.secret.as_ref()?)));
             let foreign_parts = parts.filter(|(_, part)| !plugin_names::fits_part(name.as_str(), part.as_str()));
             findings.extend(foreign_parts.map(|(i, part)| {
-                Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i)).message(format!(
-                    "`{secret}` of the plugin `{name}` contains `{part}`, which is not a secret of the plugin"
-                ))
+                Diagnostic::error(Code::PluginRights, path!("secrets", secret, "template").index(i))
+                    .message(format!(
+                        "`{secret}` of the plugin `{name}` contains `{part}`, which is not a secret of the plugin"
+                    ))
+                    .hint("remove the part, or use a secret of the plugin")
             }));
         }
         let served = plugin
