@@ -16,7 +16,7 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 27] = [
+const CHANGES: [Change; 28] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -138,6 +138,16 @@ const CHANGES: [Change; 27] = [
             CREATE INDEX s ON t USING gist (c tsvector_ops (siglen = 200)); CREATE INDEX k ON t (a COLLATE \"POSIX\" text_pattern_ops DESC);
             CREATE UNIQUE INDEX n ON t (a, (lower(a)) COLLATE \"C\") NULLS NOT DISTINCT WITH (deduplicate_items = off) WHERE a > 'b';
             ALTER INDEX n ALTER COLUMN 2 SET STATISTICS 3;",
+        hint: no_hint,
+    },
+    Change {
+        name: "a foreign key to a partition uses the key of the partitioned table",
+        before: "CREATE TABLE p (id integer NOT NULL, a text, CONSTRAINT u UNIQUE (id)) PARTITION BY RANGE (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); CREATE INDEX i ON p1 (a);
+            CREATE TABLE t (p integer CONSTRAINT f REFERENCES p1 (id), q integer);",
+        after: "CREATE TABLE p (id integer NOT NULL, a text, CONSTRAINT k PRIMARY KEY (id)) PARTITION BY RANGE (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); CREATE INDEX i ON p1 (a);
+            CREATE TABLE t (p integer CONSTRAINT f REFERENCES p1 (id), q integer CONSTRAINT g REFERENCES p1 (id) ON DELETE CASCADE);",
         hint: no_hint,
     },
     Change {
