@@ -242,6 +242,12 @@ fact (kind, name, what) AS (
     FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
    WHERE attstattarget >= 0 AND NOT (relkind IN ('i', 'I') AND relispartition)
   UNION ALL
+  SELECT 'storage', nspname || '.' || relname || '.' || attname,
+         pg_catalog.concat_ws(' ', CASE WHEN attstorage <> typstorage THEN attstorage END, nullif(attcompression, ''))
+    FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+    JOIN pg_catalog.pg_type t ON t.oid = atttypid
+   WHERE relkind IN ('r', 'p') AND (attstorage <> typstorage OR attcompression <> '')
+  UNION ALL
   SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
          pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END
     FROM pg_catalog.pg_constraint c LEFT JOIN rel ON rel.oid = conrelid LEFT JOIN typ t ON t.oid = contypid
