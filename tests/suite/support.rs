@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// The exit code and output of a process.
 #[derive(Debug)]
@@ -19,6 +19,18 @@ pub fn run(command: &mut Command) -> Ran {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Waits until a process ends, for at most a minute, and returns whether it succeeded.
+pub fn ends_successfully(process: &mut Child) -> bool {
+    for _ in 0..600 {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status.success();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    process.kill().unwrap();
+    panic!("the process did not end within a minute");
 }
 
 /// Returns a command that runs nself in a folder.

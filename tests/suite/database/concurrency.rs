@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::project::{Project, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Session, Version};
-use crate::support::Ran;
+use crate::support::{Ran, ends_successfully};
 
 const CLIENTS: usize = 4;
 /// The lock timeout of migrations in seconds.
@@ -121,7 +121,7 @@ fn an_index_is_built_while_others_write() {
     let mut plain = plain.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("all writers wait", || blocked_writers(&mut session).0 == CLIENTS);
     open.must("COMMIT;");
-    assert!(plain.wait().unwrap().success());
+    assert!(ends_successfully(&mut plain));
 }
 
 #[test]
@@ -174,5 +174,5 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
     eventually("longer than any migration of ours", || blocked_writers(&mut session).1 > 2.0 * TIMEOUT);
     assert!(direct.try_wait().unwrap().is_none(), "it does not give way");
     open.must("COMMIT;");
-    assert!(direct.wait().unwrap().success());
+    assert!(ends_successfully(&mut direct));
 }

@@ -6,9 +6,39 @@ use std::process::{Child, Command, Stdio};
 
 use super::project::{FIRST, Project, SECOND, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Version};
-use crate::support::{nself_in, root, run};
+use crate::support::{ends_successfully, nself_in, root, run};
 
-/// Runs the wait command of pods as a role without rights: it ends once the last migration is in the ledger.
+/// Starts the command with which pods of the golden case `database` wait, as a role without rights.
+fn start_waiting(container: &str, argument: &str, variable: &str, server: &Server) -> Child {
+    let deployment = root().join("golden/database/out/prod/kubernetes/apps/reports/deployment-reports.yaml");
+    let deployment: serde_json::Value = serde_yaml_ng::from_str(&fs::read_to_string(deployment).unwrap()).unwrap();
+    let containers = deployment["spec"]["template"]["spec"]["initContainers"].as_array().unwrap();
+    let container = containers.iter().find(|one| one["name"] == container).unwrap();
+    let words = container["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().replace("$$", "$"));
+    let words: Vec<String> = words.collect();
+    let url = format!("postgres:///orders?user=reader&host={}", server.folder().display());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg(argument).env(variable, url).stderr(Stdio::null());
+    let mut process = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(process.try_wait().unwrap().is_none(), "it did not wait");
+    process
+}
+
+#[test]
+fn pods_wait_for_the_extensions_of_their_databases() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let mut waiting = start_waiting("postgres-setup", "URL_1:citext,pgcrypto", "URL_1", &server);
+    let mut session = server.session("postgres", "orders");
+    session.must("CREATE EXTENSION citext;");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait for the second extension");
+    session.must("CREATE EXTENSION pgcrypto;");
+    assert!(ends_successfully(&mut waiting));
+}
+
+/// The command ends once the last migration is in the ledger.
 #[test]
 fn pods_wait_for_the_last_migration() {
     let Some(server) = Server::start(Version::V15) else { return };
@@ -17,19 +47,9 @@ fn pods_wait_for_the_last_migration() {
     let runner = fs::read_to_string(project.deploy().join("run.sql")).unwrap();
     let manifest = runner.lines().find(|line| line.starts_with("INSERT INTO nself_manifest")).unwrap();
     let chain = manifest.split('\'').nth(5).unwrap();
-    let deployment = root().join("golden/database/out/prod/kubernetes/apps/reports/deployment-reports.yaml");
-    let deployment: serde_json::Value = serde_yaml_ng::from_str(&fs::read_to_string(deployment).unwrap()).unwrap();
-    let wait = &deployment["spec"]["template"]["spec"]["initContainers"][1];
-    let words = wait["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().replace("$$", "$"));
-    let words: Vec<String> = words.collect();
-    let mut command = Command::new(&words[0]);
-    let url = format!("postgres:///orders?user=reader&host={}", server.folder().display());
-    command.args(&words[1..]).arg(chain).env("DATABASE_URL", url).stderr(Stdio::null());
-    let mut waiting = command.spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait");
+    let mut waiting = start_waiting("migrate-tickets", chain, "DATABASE_URL", &server);
     assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
-    assert!(waiting.wait().unwrap().success());
+    assert!(ends_successfully(&mut waiting));
 }
 
 #[test]
