@@ -51,7 +51,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         let _ = out.remove_folder(folder);
     }
     if !changes.manifest_is_current || !changes.manifest_while_writing.is_empty() {
-        out.write(MANIFEST, &changes.text).map_err(as_list)?;
+        out.write(MANIFEST, &changes.manifest_bytes).map_err(as_list)?;
     }
     if out.stat(ATTRIBUTES).map_err(as_list)?.is_none() {
         out.write(ATTRIBUTES, GIT_ATTRIBUTES.as_bytes()).map_err(as_list)?;

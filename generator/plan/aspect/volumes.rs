@@ -75,7 +75,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
     planned
 }
 
-/// Returns a service and its further processes.
+/// Returns a service and the services that run further commands of its image (`processes`), which get the same mounts.
 fn with_processes<'a>(roster: &'a Roster, service: &'a ServiceName) -> impl Iterator<Item = &'a ServiceName> {
     let processes = roster.iter().filter(move |(_, member)| member.process_of() == Some(service));
     std::iter::once(service).chain(processes.map(|(name, _)| name))

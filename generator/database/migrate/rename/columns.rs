@@ -87,7 +87,7 @@ fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTre
     let rename_all = |columns: &mut Vec<SqlName>| columns.iter_mut().for_each(rename);
     let replace_in_text = |text: &str| {
         replace_names(text, |word| {
-            new_names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| spelled(new.as_str()))
+            new_names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| quoted_if_needed(new.as_str()))
         })
     };
     let replace_in_expression =
