@@ -237,7 +237,7 @@ pub struct OnClusters {
 pub enum Replacement {
     /// The kubelet of each node exports the same metrics.
     Kubelet,
-    /// A program that clusters have outside of the stack.
+    /// No part of the stack: clusters have such a program already.
     Nothing,
 }
 
