@@ -47,6 +47,7 @@ impl<'a> Reusable<'a> {
             below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file))
         };
         let files: Vec<_> = folders.iter().flat_map(files_below).collect();
+        // The derivation contains the paths of all outputs, so a new or a missing file makes it differ.
         let derivation = input.derivation(files.iter().map(|(path, _)| *path));
         let files = files.into_iter().map(|(path, file)| {
             let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;

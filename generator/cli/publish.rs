@@ -58,7 +58,7 @@ pub struct AttestArguments {
 type Outcome = Result<(), Vec<Diagnostic>>;
 
 /// Prints the findings of a failed command, and returns the exit code.
-pub(super) fn exit_code(outcome: Outcome, format: Format) -> u8 {
+pub(super) fn report_outcome(outcome: Outcome, format: Format) -> u8 {
     match outcome {
         Ok(()) => SUCCESS,
         Err(findings) => {
@@ -74,7 +74,7 @@ pub(super) fn key_error(path: &Path, error: &std::io::Error) -> Vec<Diagnostic> 
 }
 
 pub fn publish(arguments: &PublishArguments) -> u8 {
-    exit_code(run_publish(arguments), arguments.format)
+    report_outcome(run_publish(arguments), arguments.format)
 }
 
 fn run_publish(arguments: &PublishArguments) -> Outcome {
@@ -96,7 +96,7 @@ fn run_publish(arguments: &PublishArguments) -> Outcome {
 }
 
 pub fn attest(arguments: &AttestArguments) -> u8 {
-    exit_code(run_attest(arguments), arguments.format)
+    report_outcome(run_attest(arguments), arguments.format)
 }
 
 fn run_attest(arguments: &AttestArguments) -> Outcome {

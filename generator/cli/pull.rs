@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::lock::RegistryArguments;
-use super::publish::{exit_code, key_error};
+use super::publish::{key_error, report_outcome};
 use super::{Format, output};
 use crate::diagnostic::Diagnostic;
 use crate::files::{Root, Scope};
@@ -29,7 +29,7 @@ pub struct PullArguments {
     /// Accept only a release that this public key signed for this address. If repeated, one of the keys is enough.
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
-    /// Accept a release that is older than the installed one, or whose order is unknown.
+    /// Accept a release that is older than the installed one, or of which nself cannot tell whether it is older.
     #[arg(long)]
     allow_downgrade: bool,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub struct PullArguments {
 }
 
 pub fn pull(arguments: &PullArguments) -> u8 {
-    exit_code(run(arguments), arguments.format)
+    report_outcome(run(arguments), arguments.format)
 }
 
 fn run(arguments: &PullArguments) -> Result<(), Vec<Diagnostic>> {

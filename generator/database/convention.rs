@@ -226,7 +226,9 @@ fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
         if view.materialized {
             findings.push(
                 Diagnostic::error(Code::Tenancy, path.key("materialized"))
-                    .message(format!("{view_name} would store rows of {table} of all tenants"))
+                    .message(format!(
+                        "the materialised view `{view_name}` would store the rows of `{table}` of all tenants, without row-level security"
+                    ))
                     .hint("make it a plain view, or a table with `scope = 'tenant`"),
             );
         } else if !view.security_invoker {

@@ -16,7 +16,7 @@ pub fn archive(cache: &Cache, project: &Path, report: &Report) {
         .changes
         .iter()
         .filter_map(|change| Some((changes.manifest.files.get(change.path.as_str())?, change.new.as_deref()?)));
-    let manifest = (&changes.digest, changes.text.as_slice());
+    let manifest = (&changes.digest, changes.manifest_bytes.as_slice());
     let derivations = derivations(cache, report).to_bytes();
     let derivations_digest = Digest::of(&derivations);
     let records = [manifest, (&derivations_digest, derivations.as_slice())];

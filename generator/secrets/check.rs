@@ -64,7 +64,7 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
     let mut known_values = KnownValues::new();
     for folder in folders {
         match folder.refuse_tracked() {
-            Ok(problem) => checked.version_control_problem = problem,
+            Ok(version_control_problem) => checked.version_control_problem = version_control_problem,
             Err(tracked) => checked.findings.extend(tracked),
         }
         checked.findings.extend(modes::repair(folder)?);
@@ -111,8 +111,8 @@ fn check_value<'a>(
     let mut findings = Vec::new();
     // The provider chooses host and user names, often the same ones for all environments, so they may be weak and
     // shared.
-    let is_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
-    if is_name {
+    let holds_host_or_user_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
+    if holds_host_or_user_name {
         return Ok(too_short(name, &value, entry.min_length).into_iter().collect());
     }
     if let Some(reason) = weakness(&value, folder, entry) {

@@ -81,7 +81,7 @@ pub fn is_library_file(program: &Program, cache: &CacheHub, id: FileId) -> bool 
 /// Returns the path of a library file below the library's folder; `None` for any other file.
 fn library_path<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
     let name = path.strip_prefix(&program.library).ok()?;
-    library::holds(name, cache.sources.source(id)).then_some(name)
+    library::is_embedded(name, cache.sources.source(id)).then_some(name)
 }
 
 /// Returns the first import of a file outside the project. A file that only other outside files import is not named,

@@ -36,9 +36,9 @@ pub fn digest() -> Digest {
     Digest::of(&content)
 }
 
-/// Returns whether a file has exactly the embedded bytes of the library's file with this path. `inside` is its path in
-/// the library's folder. The cache is in the project, so an untrusted checkout can contain other files or links there.
-pub fn holds(inside: &Path, content: &str) -> bool {
+/// Returns whether `content` equals the embedded file at `inside`, a path below the library's folder. The cache is in the
+/// project, so an untrusted checkout can contain other files or links there.
+pub fn is_embedded(inside: &Path, content: &str) -> bool {
     FILES.iter().any(|(path, bytes)| inside == Path::new("nself").join(path) && content.as_bytes() == *bytes)
 }
 
@@ -82,12 +82,12 @@ fn write_library(library_folder: &Folder, name: &str) -> io::Result<()> {
     }
     let renamed = written.and_then(|()| library_folder.rename(&temporary, library_folder, name));
     let _ = library_folder.remove_all(&temporary);
-    // A parallel run may have written the library first.
-    if is_complete(library_folder, name) {
-        return Ok(());
+    match (is_complete(library_folder, name), renamed) {
+        // A parallel run may have written the library first.
+        (true, _) => Ok(()),
+        (false, Err(error)) => Err(error),
+        (false, Ok(())) => Err(io::Error::other("a different program changed the library while it was written")),
     }
-    renamed?;
-    Err(io::Error::other("a different program changed the library while it was written"))
 }
 
 #[cfg(test)]
@@ -170,9 +170,9 @@ mod tests {
         let (path, bytes) = FILES[0];
         let text = std::str::from_utf8(bytes).unwrap();
         let inside = Path::new("nself").join(path);
-        assert!(holds(&inside, text));
-        assert!(!holds(&inside, &format!("{text} ")));
-        assert!(!holds(Path::new("nself/planted.ncl"), text));
-        assert!(!holds(Path::new(path), text));
+        assert!(is_embedded(&inside, text));
+        assert!(!is_embedded(&inside, &format!("{text} ")));
+        assert!(!is_embedded(Path::new("nself/planted.ncl"), text));
+        assert!(!is_embedded(Path::new(path), text));
     }
 }

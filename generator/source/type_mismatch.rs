@@ -46,10 +46,11 @@ impl de::Error for TypeMismatch {
             }
             _ => explain::conversion_hint(kind_in_words(&found), &expected),
         };
-        TypeMismatch {
-            hint,
-            ..TypeMismatch::new(Code::WrongType, format!("this is {}", kind_in_words(&found)), expected)
-        }
+        let message = match found {
+            de::Unexpected::Bool(_) => "this is a boolean, `true` or `false`".to_owned(),
+            _ => format!("this is {}", kind_in_words(&found)),
+        };
+        TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, message, expected) }
     }
 
     fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {

@@ -209,7 +209,7 @@ impl Receiver {
         self.severities.is_empty() || self.severities.contains(&severity)
     }
 
-    /// Returns all secrets, each with the field of the receiver that contains it, and its own field: `slack` and `url`.
+    /// Returns each secret with its path in the receiver, such as `slack` and `url`.
     pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &SecretReference)> {
         let slack = self.slack.iter().map(|slack| ("slack", "url", &slack.url));
         let pagerduty = self.pagerduty.iter().map(|pagerduty| ("pagerduty", "key", &pagerduty.key));
@@ -237,7 +237,7 @@ pub struct OnClusters {
 pub enum Replacement {
     /// The kubelet of each node exports the same metrics.
     Kubelet,
-    /// A program that clusters have outside of the stack.
+    /// No part of the stack: clusters have such a program already.
     Nothing,
 }
 

@@ -223,7 +223,9 @@ pub(super) fn service_dependencies<'de, D: serde::Deserializer<'de>>(
         type Value = BTreeMap<ServiceName, Condition>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-            f.write_str("a list of service names or a record of conditions")
+            f.write_str(
+                "a list of service names such as `[\"postgres\"]`, or a record such as `{ postgres = 'healthy }`",
+            )
         }
 
         fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {

@@ -26,10 +26,10 @@ pub struct Changes {
     /// The manifest after the changes are applied.
     pub manifest: Manifest,
     /// The bytes of that manifest.
-    pub text: Vec<u8>,
+    pub manifest_bytes: Vec<u8>,
     /// The bytes of the manifest while the changes are applied; empty if no file changes.
     pub(super) manifest_while_writing: Vec<u8>,
-    /// The digest of `text`.
+    /// The digest of `manifest_bytes`.
     pub digest: Digest,
     /// Whether there is a manifest on disk.
     pub manifest_exists: bool,
@@ -162,8 +162,8 @@ impl<'a> Comparison<'a> {
         let foreign_change = |path| Change { path, state: State::Foreign, old: None, new: None };
         self.changes.extend(scan.foreign_files.into_iter().map(foreign_change));
         self.changes.sort_by(|a, b| a.path.cmp(&b.path));
-        let text = self.manifest.to_bytes();
-        let digest = Digest::of(&text);
+        let manifest_bytes = self.manifest.to_bytes();
+        let digest = Digest::of(&manifest_bytes);
         let mut manifest_while_writing = Vec::new();
         if self.changes.iter().any(|change| change.state.differs()) {
             let old_digests = self.previous.outputs.iter().flat_map(|(path, old)| {
@@ -178,7 +178,7 @@ impl<'a> Comparison<'a> {
             manifest_exists: self.previous.manifest.is_some(),
             manifest_is_current: self.previous.manifest == Some(digest),
             manifest: self.manifest,
-            text,
+            manifest_bytes,
             manifest_while_writing,
             digest,
             folders: scan.folders,

@@ -17,8 +17,10 @@ const GIT_ATTRIBUTES: &str = "/nself.manifest -text merge=union\n";
 /// Writes new and changed files and deletes stale ones; with `force`, it also replaces hand-edited and foreign files.
 ///
 /// # Errors
-/// NS801 and NS802 for files that nself may not overwrite, before anything is written; NS801, even with `force`, for a
-/// file that changed since the comparison, since that edit was not shown; NS803, NS804.
+/// - NS801, NS802: without `force`, files that nself may not overwrite; nothing is written.
+/// - NS801: a file changed after the comparison, even with `force`, because that edit was not shown.
+/// - NS803: the output folder cannot be written safely.
+/// - NS804: a file operation failed.
 pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     if !force {
         let refused: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal).collect();
@@ -51,7 +53,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         let _ = out.remove_folder(folder);
     }
     if !changes.manifest_is_current || !changes.manifest_while_writing.is_empty() {
-        out.write(MANIFEST, &changes.text).map_err(as_list)?;
+        out.write(MANIFEST, &changes.manifest_bytes).map_err(as_list)?;
     }
     if out.stat(ATTRIBUTES).map_err(as_list)?.is_none() {
         out.write(ATTRIBUTES, GIT_ATTRIBUTES.as_bytes()).map_err(as_list)?;

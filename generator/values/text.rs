@@ -25,6 +25,12 @@ pub(crate) fn alphabet_refusal(
     }
     for (i, c) in text.chars().enumerate() {
         let is_allowed = if i == 0 { first(c) } else { rest(c) };
+        if !is_allowed && i == 0 && rest(c) {
+            return Some(format!(
+                "it begins with {}, which is not allowed there; use {alphabet}",
+                describe_character(c)
+            ));
+        }
         if !is_allowed {
             return Some(format!("{} at character {} is not allowed; use {alphabet}", describe_character(c), i + 1));
         }
@@ -32,10 +38,14 @@ pub(crate) fn alphabet_refusal(
     None
 }
 
-/// Formats a character for a message. A character other than visible ASCII is written as its number, such as `U+202E`, so that
-/// it cannot change the output.
+/// Formats a character for a message. A character other than a blank and visible ASCII is written as its number, such as
+/// `U+202E`, so that it cannot change the output.
 pub(crate) fn describe_character(c: char) -> String {
-    if c.is_ascii_graphic() { format!("`{c}`") } else { format!("U+{:04X}", c as u32) }
+    match c {
+        ' ' => "a blank".into(),
+        c if c.is_ascii_graphic() => format!("`{c}`"),
+        c => format!("U+{:04X}", c as u32),
+    }
 }
 
 pub(super) fn is_lower(c: char) -> bool {

@@ -71,7 +71,11 @@ fn sealed_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<O
         Diagnostic::error(Code::UnknownSecret, path!("kubernetes", "sealed"))
             .message(format!("the secret `{secret}` is not sealed for this environment"))
             .expected(format!("`kubernetes.sealed.{secret} = \"Ag…\"`"))
-            .hint(format!("kubeseal --raw --namespace {namespace} --name {name} --from-file secrets/{secret}"))
+            .hint(format!(
+                "run `kubeseal --raw --namespace {namespace} --name {name} --from-file deploy/{}/secrets/{secret}`, and write \
+                 its output to `kubernetes.sealed.{secret}`",
+                cluster.plan.environment
+            ))
     })?;
     let spec = json!({ "encryptedData": { SECRET_KEY: value }, "template": { "type": "Opaque" } });
     Ok(Object::spec("bitnami.com/v1alpha1", "SealedSecret", cluster.common_metadata(name), Spec::Other(spec)))

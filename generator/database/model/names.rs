@@ -95,8 +95,8 @@ impl ObjectName {
 
     /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`.
     pub fn spelled(&self) -> String {
-        let name = spelled(self.name());
-        if self.schema() == PUBLIC_SCHEMA { name } else { format!("{}.{name}", spelled(self.schema())) }
+        let name = quoted_if_needed(self.name());
+        if self.schema() == PUBLIC_SCHEMA { name } else { format!("{}.{name}", quoted_if_needed(self.schema())) }
     }
 
     /// Returns the name in SQL, quoted and with its schema.
@@ -322,7 +322,7 @@ pub fn quoted<N: Borrow<str> + ?Sized>(name: &N) -> String {
 
 /// Returns a name as a person would write it in SQL: in double quotes only if the server would read it differently
 /// without them.
-pub fn spelled(name: &str) -> String {
+pub fn quoted_if_needed(name: &str) -> String {
     let is_plain =
         name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || b == b'_' || (i > 0 && b.is_ascii_digit()));
     if is_plain && !is_reserved_word(name) { name.to_owned() } else { quoted(name) }
@@ -360,7 +360,10 @@ mod tests {
         }
         assert_eq!(ObjectName::new_in("public", "a\"b").sql(), "\"public\".\"a\"\"b\"");
         assert_eq!(SqlName::truncated(&"ü".repeat(32)).as_str(), "ü".repeat(31));
-        assert_eq!([spelled("total"), spelled("order"), spelled("createdAt")], ["total", "\"order\"", "\"createdAt\""]);
+        assert_eq!(
+            [quoted_if_needed("total"), quoted_if_needed("order"), quoted_if_needed("createdAt")],
+            ["total", "\"order\"", "\"createdAt\""]
+        );
         assert_eq!(ObjectName::new("orders").unwrap().sql(), "\"public\".\"orders\"");
         assert!(Label::new("it's").is_err() && Operator::new("--").is_err() && Expression::new("1) OR (1").is_err());
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::names::{ObjectName, PUBLIC_SCHEMA, path_parts, spelled};
+use super::names::{ObjectName, PUBLIC_SCHEMA, path_parts, quoted_if_needed};
 use super::storage::ColumnStorage;
 use crate::codes::Code;
 use crate::values::SqlIdent;
@@ -167,7 +167,7 @@ fn lower_case_path(path: &str) -> String {
 
 /// Returns the name of a declared type as it is written in SQL.
 fn spelled_object(object: &ObjectName) -> Result<String, String> {
-    let name = spelled(object.name());
+    let name = quoted_if_needed(object.name());
     match object.schema() {
         PUBLIC_SCHEMA
             if BUILT_IN_TYPES.binary_search(&object.name()).is_ok()

@@ -54,7 +54,7 @@ fn authority(stack: &Stack, endpoint: DatabaseEndpoint) -> &'static str {
 }
 
 /// Plans the certificate. The servers get it with its key, and their clients get the certificate of its authority. Without a
-/// server, or without TLS, no secret is needed.
+/// server, or without TLS, no secret is needed. `jobs` connect to the server as the superuser, without a URL.
 pub fn plan(
     stack: &Stack,
     roster: &Roster,
@@ -67,7 +67,7 @@ pub fn plan(
     let cause = path!("database_server");
     let mut planned = Planned { part: recipes(stack, roster, access), ..Planned::default() };
     let mut wire = |service: &ServiceName, addition| planned.wirings.push(Wiring::new(service, addition, &cause));
-    for server in servers(roster) {
+    for server in certificate_holders(roster) {
         for secret in [CERTIFICATE, KEY] {
             wire(&server, Addition::SecretFile(SecretName::wrap(secret.into())));
         }
@@ -93,14 +93,14 @@ pub fn plan(
 }
 
 /// Returns the services that have a certificate: the servers and the pooler.
-fn servers(roster: &Roster) -> Vec<ServiceName> {
+fn certificate_holders(roster: &Roster) -> Vec<ServiceName> {
     [DATABASE, POOLER, REPLICA].map(service_name).into_iter().filter(|name| roster.contains_key(name)).collect()
 }
 
 /// Returns the recipes of the certificate and its authority, and of the authority of an external server.
 fn recipes(stack: &Stack, roster: &Roster, access: Option<&ServerAccess>) -> Recipes {
-    let mut hosts: Vec<String> = servers(roster).iter().map(ToString::to_string).collect();
-    // The servers' access rules know the primary by a further name.
+    let mut hosts: Vec<String> = certificate_holders(roster).iter().map(ToString::to_string).collect();
+    // Replica and backup services reach the primary by its name in their own network, such as `postgres.<network>`.
     hosts.extend(access.map(ServerAccess::primary).filter(|primary| primary != DATABASE));
     let secret = |name: &str| SecretName::wrap(name.to_owned());
     let certificate = secret(CERTIFICATE);

@@ -30,6 +30,7 @@ pub fn plan(
     mail: &MailServer,
 ) -> Planned<BTreeMap<String, File>> {
     let mut planned = Planned::<BTreeMap<String, File>>::default();
+    let mut targets: BTreeMap<String, (&ContainerPath, FieldPath)> = BTreeMap::new();
     for (name, member) in roster {
         let owner = member.role_of(name);
         for (target, declared) in &member.service.files {
@@ -43,12 +44,15 @@ pub fn plan(
             let content = Content { scope: Scope { inputs, service: name, variable: None, roster, addresses, mail } };
             match content.resolve(declared, &path).and_then(|file| check_content(target, file, &path)) {
                 Ok(file) => {
-                    if planned.part.insert(source, file).is_some() {
-                        planned.findings.push(refused_file(
-                            &path,
-                            "a different file of the service would get the same path in the output",
-                        ));
+                    if let Some((other, other_path)) = targets.insert(source.clone(), (target, path.clone())) {
+                        let message = format!("`{target}` and `{other}` would both be written to `{source}`");
+                        planned.findings.push(
+                            refused_file(&path, message)
+                                .hint("rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`")
+                                .related(other_path, "the other file"),
+                        );
                     }
+                    planned.part.insert(source, file);
                 }
                 Err(findings) => planned.findings.extend(findings),
             }

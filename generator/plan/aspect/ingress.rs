@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::callers::{self, InternalRoute};
 use super::route_settings;
 use super::secrets::DeclaredSecrets;
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::addresses::{Address, Addresses, https_port, is_private, port};
 use crate::plan::inputs::Inputs;
@@ -99,7 +99,7 @@ fn sites(
     findings: &mut Vec<Diagnostic>,
 ) -> (BTreeMap<String, Site>, Vec<InternalRoute>) {
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
-    let mut owners: BTreeMap<(String, UrlPath), FieldPath> = BTreeMap::new();
+    let mut owners: BTreeMap<(String, UrlPath), &Address> = BTreeMap::new();
     let mut internal_routes = Vec::new();
     for address in addresses.routes() {
         let planned = location(inputs.stack, roster, address, shared);
@@ -113,12 +113,17 @@ fn sites(
             findings.extend(certificate_findings(inputs.stack, address));
         }
         for host in &address.hosts {
-            if let Some(first) = owners.insert((host.clone(), location.path.clone()), address.path.clone()) {
+            if let Some(first) = owners.insert((host.clone(), location.path.clone()), address) {
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
-                        .message(format!("`{}{}` is routed twice", declared_host(address), location.path))
-                        .hint("give one of them a different subdomain or path")
-                        .related(first, "the other route"),
+                        .message(format!(
+                            "`{}{}` is already routed to `{}`",
+                            declared_host(address),
+                            location.path,
+                            first.owner
+                        ))
+                        .hint(format!("give `{}` or `{}` a different subdomain or path", address.owner, first.owner))
+                        .related(first.path.clone(), "the other route"),
                 );
                 break;
             }

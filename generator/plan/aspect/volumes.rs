@@ -75,7 +75,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
     planned
 }
 
-/// Returns a service and its further processes.
+/// Returns a service and the services that run further commands of its image (`processes`), which get the same mounts.
 fn with_processes<'a>(roster: &'a Roster, service: &'a ServiceName) -> impl Iterator<Item = &'a ServiceName> {
     let processes = roster.iter().filter(move |(_, member)| member.process_of() == Some(service));
     std::iter::once(service).chain(processes.map(|(name, _)| name))
@@ -84,7 +84,7 @@ fn with_processes<'a>(roster: &'a Roster, service: &'a ServiceName) -> impl Iter
 /// Returns a writable mount of a volume with the group of its owner.
 fn volume_mount(volume: &VolumeName, path: &ContainerPath, owner: &PlannedService) -> VolumeMount {
     let owner_group = owner.service.user.as_ref().map(|user| user.ids().1);
-    VolumeMount { volume: volume.clone(), path: path.clone(), read_only: false, owner_group, stopped_owner: None }
+    VolumeMount::writable(volume.clone(), path.clone(), owner_group)
 }
 
 /// Returns the wirings of a service that mounts a volume.
@@ -108,13 +108,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::Job, &FieldPath::root())];
     for (name, _) in owned {
-        let mount = VolumeMount {
-            volume: name.clone(),
-            path: target(name),
-            read_only: false,
-            owner_group: None,
-            stopped_owner: None,
-        };
+        let mount = VolumeMount::writable(name.clone(), target(name), None);
         let cause = path!("services", volumes[name].owner, "volumes", name);
         wirings.push(Wiring::new(&job, Addition::Volume(mount), &cause));
     }

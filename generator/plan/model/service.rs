@@ -206,6 +206,13 @@ pub struct VolumeMount {
     pub stopped_owner: Option<ServiceName>,
 }
 
+impl VolumeMount {
+    /// Returns a writable mount that does not need a stopped owner.
+    pub fn writable(volume: VolumeName, path: ContainerPath, owner_group: Option<u32>) -> Self {
+        VolumeMount { volume, path, read_only: false, owner_group, stopped_owner: None }
+    }
+}
+
 /// A container that copies its programs into a folder of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Programs {

@@ -66,7 +66,9 @@ fn check_addresses(stack: &Stack, server: &ExternalServer) -> Vec<Diagnostic> {
     let open_ranges = server.addresses.iter().enumerate().filter(|(_, address)| is_everything(address.as_str()));
     let findings = open_ranges.map(|(index, address)| {
         Diagnostic::error(Code::ExternalServer, path.index(index))
-            .message(format!("`{address}` opens every address to all clients of the database"))
+            .message(format!(
+                "with `{address}`, the network policies would let all clients of the database connect to any address"
+            ))
             .expected("the addresses of the server, such as the range of its subnet")
     });
     findings.collect()

@@ -58,9 +58,9 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
                 })
             };
             if let Some(first) = mounts_by_path.get(mounted.target.as_str()) {
-                findings.push(taken_path(mounted, first, "is mounted twice"));
+                findings.push(taken_path(mounted, first));
             } else if let Some(first) = (i >= added_count).then(outer_folder).flatten() {
-                findings.push(taken_path(mounted, first, "is in a read-only folder of generated files"));
+                findings.push(inside_generated_files(mounted, first));
             } else {
                 mounts_by_path.insert(&mounted.target, mounted);
             }
@@ -72,11 +72,19 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
 /// The reason for mounts of generated files.
 const GENERATED_FILES: &str = "generated files are mounted there";
 
-/// Returns the finding for a mount at or inside the path of an earlier mount.
-fn taken_path(mounted: &MountPath, first: &MountPath, reason: &str) -> Diagnostic {
+/// Returns the finding for a mount inside a folder of generated files.
+fn inside_generated_files(mounted: &MountPath, folder: &MountPath) -> Diagnostic {
+    Diagnostic::error(Code::MountTaken, mounted.path.clone())
+        .message(format!("`{}` is in a read-only folder of generated files", mounted.target))
+        .hint(format!("mount it at a path outside of `{}`", folder.target))
+        .related(folder.path.clone(), GENERATED_FILES)
+}
+
+/// Returns the finding for a mount at the path of an earlier mount.
+fn taken_path(mounted: &MountPath, first: &MountPath) -> Diagnostic {
     let related = first.added.unwrap_or("the other mount");
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
-        .message(format!("`{}` {reason}", mounted.target))
+        .message(format!("`{}` is mounted twice", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
         .hint("remove one of the two, or change its path")
         .related(first.path.clone(), related)

@@ -74,7 +74,7 @@ impl Reader {
             Some(object) => object.spelled(),
             // A name in double quotes keeps its case, unless it is a type of the server such as "timestamp with time
             // zone".
-            None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => spelled(&text),
+            None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => quoted_if_needed(&text),
             None => text,
         };
         let text = match text.to_ascii_lowercase().as_str() {

@@ -219,8 +219,8 @@ fn standard_body(node: &SyntaxNode) -> Parsed<Body> {
     if view::selects_all(node) {
         return unsupported(
             node,
-            "nself cannot represent `*` in a body without quotes: the server stores the columns at that time; write their \
-             names",
+            "nself cannot represent `*` in a body without quotes, since the server replaces it when the routine is created; \
+             write the names of the columns",
         );
     }
     let text = plain_text(&node.text().to_string());

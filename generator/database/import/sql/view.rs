@@ -21,8 +21,8 @@ impl Reader {
             // A placeholder until the query has been read.
             query: Query::wrap("SELECT".into()),
             materialized,
-            // A plain view without the option reads its tables with the rights of its owner. A materialised view cannot
-            // have the option; for it, the model's default is `true`.
+            // Without `security_invoker`, a plain view uses the rights of its owner: `false`. A materialised view cannot
+            // have the option and gets the model's default: `true`.
             security_invoker: materialized,
             indexes: Default::default(),
             depends_on: Default::default(),
@@ -33,7 +33,7 @@ impl Reader {
         if let Some(options) = parts.take_node(WITH_PARAMS) {
             view.security_invoker = read_security_invoker(&options)?;
         }
-        // A definition does not contain whether a materialised view is filled.
+        // `View` does not record whether a materialised view is filled.
         parts.take_node(WITH_NO_DATA);
         parts.take_node(WITH_DATA);
         if let Some(columns) = parts.take_node(COLUMN_LIST) {
@@ -44,8 +44,8 @@ impl Reader {
         }
         let query = parts.take_any()?;
         if selects_all(&query) {
-            let reason = "nself cannot represent `*` in the columns of a view: the server stores the columns at that time; \
-                          write their names";
+            let reason = "nself cannot represent `*` in the columns of a view, since the server replaces it when the view \
+                          is created; write the names of the columns";
             return unsupported(&query, reason);
         }
         let text = plain_text(&query.text().to_string());
@@ -54,6 +54,8 @@ impl Reader {
         if let Some(earlier) = self.schema.views.get(&name)
             && replaces
         {
+            // CREATE OR REPLACE keeps the comment; grants are resolved after the whole file. The earlier place would
+            // count as a second view of this name.
             view.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("views.{name}"));
         }

@@ -109,7 +109,7 @@ fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Convers
 
 /// Returns an example of `using`: an expression that converts the column. It may fail for some values.
 fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
-    let name = spelled(column);
+    let name = quoted_if_needed(column);
     let is_integer = ["smallint", "integer", "bigint"].contains(&old.as_str());
     match new.base() {
         "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),

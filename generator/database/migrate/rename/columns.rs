@@ -23,11 +23,13 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
                 continue;
             }
             let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
-            if old.columns.contains_key(column)
-                || table.columns.contains_key(old_name)
-                || new_names.contains_key(old_name)
-            {
-                let message = format!("`{old_name}` cannot be renamed to `{column}`: both exist");
+            let reason = if old.columns.contains_key(column) || table.columns.contains_key(old_name) {
+                Some("both exist".to_owned())
+            } else {
+                new_names.get(old_name).map(|other| format!("it is already renamed to `{other}`"))
+            };
+            if let Some(reason) = reason {
+                let message = format!("`{old_name}` cannot be renamed to `{column}`: {reason}");
                 planner.refuse(
                     Code::RenameClash,
                     path.key("renamed_from"),
@@ -87,7 +89,7 @@ fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTre
     let rename_all = |columns: &mut Vec<SqlName>| columns.iter_mut().for_each(rename);
     let replace_in_text = |text: &str| {
         replace_names(text, |word| {
-            new_names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| spelled(new.as_str()))
+            new_names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| quoted_if_needed(new.as_str()))
         })
     };
     let replace_in_expression =

@@ -43,11 +43,11 @@ impl Right {
 fn host_access(member: &PlannedService) -> Vec<Right> {
     let service = &member.service;
     let fields = [
-        ("host_mounts", !service.host_mounts.is_empty(), "mounts files of the host"),
-        ("external_networks", !service.external_networks.is_empty(), "joins networks outside of the stack"),
-        ("compose", !service.compose.is_empty(), "has raw keys of Compose"),
-        ("kubernetes", !service.kubernetes.is_empty(), "has raw keys of a pod"),
-        ("catalogue", service.catalogue.is_some(), "is an entry of the catalogue"),
+        ("host_mounts", !service.host_mounts.is_empty(), "may not mount files of the host"),
+        ("external_networks", !service.external_networks.is_empty(), "may not join networks outside of the stack"),
+        ("compose", !service.compose.is_empty(), "may not have raw keys of Compose"),
+        ("kubernetes", !service.kubernetes.is_empty(), "may not have raw keys of a pod"),
+        ("catalogue", service.catalogue.is_some(), "may not be an entry of the catalogue"),
     ];
     let fields = fields.into_iter().filter(|(_, is_set, _)| *is_set);
     let right = |(field, _, predicate): (&str, bool, &str)| {
@@ -58,7 +58,7 @@ fn host_access(member: &PlannedService) -> Vec<Right> {
     if !service.on_clusters.reads.is_empty() {
         let path = member.path.key("on_clusters").key("reads");
         let hint = "remove `reads`, or declare the service in the stack instead of the plugin";
-        rights.push(Right::new(path, "reads the API of the cluster", hint));
+        rights.push(Right::new(path, "may not read the API of the cluster", hint));
     }
     if service.hasura.as_ref().is_some_and(|hasura| hasura.remote_schema.is_some()) {
         let path = member.path.key("hasura").key("remote_schema");

@@ -124,7 +124,7 @@ pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     for token in tokens(node) {
         let spelling = match token.text() {
             "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
-            quoted if quoted.starts_with('"') => spelled(name_at(&stored_spelling(&token), node)?.as_str()),
+            quoted if quoted.starts_with('"') => quoted_if_needed(name_at(&stored_spelling(&token), node)?.as_str()),
             other => other.to_ascii_lowercase(),
         };
         match spelling.as_str() {
