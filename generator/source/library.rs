@@ -85,7 +85,7 @@ fn write_library(library_folder: &Folder, name: &str) -> io::Result<()> {
     match (is_complete(library_folder, name), renamed) {
         // A parallel run may have written the library first.
         (true, _) => Ok(()),
-        (false, Err(error)) => Err(error),
+        (false, Err(error)) => Err(error.into()),
         (false, Ok(())) => Err(io::Error::other("a different program changed the library while it was written")),
     }
 }
