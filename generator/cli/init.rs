@@ -30,7 +30,7 @@ pub(super) fn template(name: &str) -> Result<String, String> {
     if template_names.contains(&name) {
         Ok(name.to_owned())
     } else {
-        Err(format!("expected one of {}", template_names.join(", ")))
+        Err(format!("expected {}", crate::words::one_of(&template_names)))
     }
 }
 

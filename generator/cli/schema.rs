@@ -78,7 +78,7 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
     definition.ok_or_else(|| {
         Diagnostic::error(Code::UnknownField, FieldPath::root())
             .message(format!("the stack language has no type or field `{name}`"))
-            .expected(format!("one of {}", types.keys().copied().collect::<Vec<_>>().join(", ")))
+            .expected(words::one_of(&types.keys().copied().collect::<Vec<_>>()))
             .hint(words::suggestion(name, names.keys().copied()))
     })
 }

@@ -140,8 +140,7 @@ impl Selection {
 fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent, Definition>) -> Vec<Diagnostic> {
     let (environment_definitions, mut findings) = plan::definitions(&environment.stack);
     for finding in &mut findings {
-        environment.origins.locate(finding);
-        finding.environments = vec![environment.name.to_string()];
+        environment.locate(finding);
     }
     for (name, (schema, service_roles)) in environment_definitions {
         let definition = definitions.entry(name.clone()).or_insert_with(|| Definition {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use super::{migrations, plugin_pins};
+use super::migrations;
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, SizeBudget, stat_path};
@@ -48,9 +48,7 @@ impl ProjectReader<'_> {
         files.service_files = self.read_service_files(environments);
         self.check_mounts(environments);
         if self.frozen {
-            let (findings, watches) = plugin_pins::check(self.project, environments, &files.lock)?;
-            self.findings.extend(findings);
-            self.watches.extend(watches);
+            self.check_plugin_pins(environments, &files.lock)?;
         }
         files.databases = self.read_migrations(environments)?;
         Ok(files)
@@ -122,8 +120,7 @@ impl ProjectReader<'_> {
                     }
                     let path = path!("services", name, "mounts").index(i).key("source");
                     let Some(mut finding) = self.mount_finding(mount.source.as_str(), path) else { continue };
-                    environment.origins.locate(&mut finding);
-                    finding.environments = vec![environment.name.to_string()];
+                    environment.locate(&mut finding);
                     self.findings.push(finding);
                 }
             }

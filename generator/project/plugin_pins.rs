@@ -3,51 +3,55 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::ProjectReader;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
-use crate::lock::Lock;
+use crate::lock::{Lock, PluginPin};
 use crate::path;
 use crate::plugins::{self, PluginFiles};
 use crate::source::Environment;
 use crate::store::Watch;
 use crate::values::plugin_names;
 
-/// Returns a finding for each declared plugin whose files differ from its pin, and the paths that were read. A plugin
-/// without a pin belongs to the project, so there is nothing to compare it with.
-///
-/// # Errors
-/// NS757 for a folder that is not a plugin, NS804 if a file cannot be read.
-pub fn check(
-    project: &Path,
-    environments: &[Environment],
-    lock: &Lock,
-) -> Result<(Vec<Diagnostic>, Vec<Watch>), Vec<Diagnostic>> {
-    let mut environments_by_plugin = BTreeMap::<&str, Vec<&Environment>>::new();
-    for environment in environments {
-        for name in environment.stack.plugins.keys() {
-            environments_by_plugin.entry(name.as_str()).or_default().push(environment);
+impl ProjectReader<'_> {
+    /// Reports each declared plugin whose files differ from its pin. A plugin without a pin belongs to the project, so
+    /// there is nothing to compare it with.
+    ///
+    /// # Errors
+    /// NS757 for a folder that is not a plugin, NS804 if a file cannot be read.
+    pub(super) fn check_plugin_pins(
+        &mut self,
+        environments: &[Environment],
+        lock: &Lock,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut environments_by_plugin = BTreeMap::<&str, Vec<&Environment>>::new();
+        for environment in environments {
+            for name in environment.stack.plugins.keys() {
+                environments_by_plugin.entry(name.as_str()).or_default().push(environment);
+            }
         }
-    }
-    let (mut findings, mut watches) = (Vec::new(), Vec::new());
-    for (name, environments) in environments_by_plugin {
-        let Some(pin) = lock.plugins.get(name) else { continue };
-        let root = Root::project(project).below(plugin_names::folder(name));
-        let files = plugins::read(&root)?.unwrap_or_default();
-        watches.extend(watches_of_files(root.path(), &files));
-        if plugins::digest(&files) != pin.digest {
-            let finding = Diagnostic::error(Code::PluginChanged, path!("plugins", name))
-                .message(format!("the files in {} differ from their digest in nself.lock", plugin_names::folder(name)))
-                .expected(format!("the files of {}", pin.source))
-                .hint("restore the files, for example with git, and replace values of the plugin in the stack instead");
-            findings.extend(environments.into_iter().map(|environment| {
-                let mut finding = finding.clone();
-                environment.origins.locate(&mut finding);
-                finding.environments = vec![environment.name.to_string()];
-                finding
-            }));
+        for (name, environments) in environments_by_plugin {
+            let Some(pin) = lock.plugins.get(name) else { continue };
+            let root = Root::project(self.project).below(plugin_names::folder(name));
+            let files = plugins::read(&root)?.unwrap_or_default();
+            self.watches.extend(watches_of_files(root.path(), &files));
+            if plugins::digest(&files) != pin.digest {
+                self.findings.extend(environments.into_iter().map(|environment| {
+                    let mut finding = changed_plugin(name, pin);
+                    environment.locate(&mut finding);
+                    finding
+                }));
+            }
         }
+        Ok(())
     }
-    Ok((findings, watches))
+}
+
+fn changed_plugin(name: &str, pin: &PluginPin) -> Diagnostic {
+    Diagnostic::error(Code::PluginChanged, path!("plugins", name))
+        .message(format!("the files in {} differ from their digest in nself.lock", plugin_names::folder(name)))
+        .expected(format!("the files of {}", pin.source))
+        .hint("restore the files, for example with git, and replace values of the plugin in the stack instead")
 }
 
 /// Returns the files and folders of a plugin as paths to watch, so that a changed, new or deleted file is noticed.

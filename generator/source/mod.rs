@@ -84,6 +84,14 @@ pub struct Environment {
     pub refused: Vec<FieldPath>,
 }
 
+impl Environment {
+    /// Adds the place in the source and the name of the environment to a finding.
+    pub fn locate(&self, finding: &mut Diagnostic) {
+        self.origins.locate(finding);
+        finding.environments = vec![self.name.to_string()];
+    }
+}
+
 /// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
 /// so that it cannot turn a different folder into the project.
 fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {

@@ -237,7 +237,7 @@ fn push_hunk(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &m
             let shown_count = wanted_count.min(*limit);
             *limit -= shown_count;
             let omitted_count = match (is_counted, shown_count) {
-                // The line with the number stands for the whole part.
+                // The line with the number replaces the whole part.
                 (true, 1) => {
                     lines.push(&hidden_lines(part.len()));
                     0

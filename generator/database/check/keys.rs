@@ -58,10 +58,7 @@ impl Check<'_> {
             .then(|| table.primary_key.clone());
         let unique = table.uniques.get(index).filter(|unique| unique.deferrable == Deferrable::No);
         let unique_index = table.indexes.get(index).filter(|index| index.unique && index.predicate.is_none());
-        // None if a part of the index is an expression.
-        let index_columns = unique_index.and_then(|index| {
-            index.columns.iter().map(|column| column.column.clone()).collect::<Option<Vec<SqlName>>>()
-        });
+        let index_columns = unique_index.and_then(Index::column_names);
         let columns = primary_key_columns.or_else(|| unique.map(|unique| unique.columns.clone())).or(index_columns);
         let is_nullable = |name: &SqlName| table.columns.get(name).is_none_or(|column| column.nullable);
         if columns.is_none_or(|columns| columns.iter().any(is_nullable)) {
@@ -104,7 +101,7 @@ impl Check<'_> {
         }
         // A partition inherits the keys and indexes of its table, and a foreign key can refer to the inherited ones.
         let tables = self.schema.with_partitioned_tables(&key.references.table);
-        if !tables.iter().any(|table| has_unique_columns(table, &key.references.columns)) {
+        if !tables.iter().any(|(_, table)| has_unique_columns(table, &key.references.columns)) {
             let message = format!("these columns of {} are not unique", key.references.table);
             self.report(references, message, "a foreign key must refer to a primary key or to unique columns");
         }
@@ -218,11 +215,7 @@ fn has_unique_columns(table: &Table, columns: &[SqlName]) -> bool {
     let mut indexes = table.indexes.values().filter(|index| index.unique && index.predicate.is_none());
     is_wanted(&table.primary_key)
         || uniques.any(|unique| is_wanted(&unique.columns))
-        || indexes.any(|index| {
-            // None if a part of the index is an expression.
-            let columns: Option<Vec<SqlName>> = index.columns.iter().map(|column| column.column.clone()).collect();
-            columns.is_some_and(|columns| is_wanted(&columns))
-        })
+        || indexes.any(|index| index.column_names().is_some_and(|columns| is_wanted(&columns)))
 }
 
 #[cfg(test)]

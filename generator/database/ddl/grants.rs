@@ -10,7 +10,7 @@ use crate::values::SqlIdent;
 /// An object on which roles have privileges.
 #[derive(Clone, Copy)]
 pub struct GrantTarget<'a> {
-    /// Keyword in GRANT, such as TABLE, which also stands for views.
+    /// Keyword in GRANT, such as TABLE, which is also the keyword for views.
     pub kind: &'a str,
     /// Name in SQL.
     pub object: &'a str,

@@ -9,7 +9,7 @@ use crate::database::model::Schema;
 
 /// Maximum width, in characters, of a line with a whole record or list.
 const MAX_WIDTH: usize = 110;
-/// Stands for any item of a list in a path.
+/// Represents any item of a list in a path.
 const ITEM: &str = "*";
 
 /// Returns the Nickel source of a definition.

@@ -50,7 +50,7 @@ impl Affected {
         }
         let column_pairs = || old.columns.iter().map(|(column, old)| (column, old, new.columns.get(column)));
         let is_retyped = |old: &Column, new: Option<&Column>| {
-            new.is_some_and(|new| new.kind != old.kind || new.collation != old.collation) || self.is_rebuilt(&old.kind)
+            new.is_some_and(|new| !new.has_type_of(old)) || self.is_rebuilt(&old.kind)
         };
         let retyped_columns: BTreeSet<SqlName> =
             column_pairs().filter(|(_, old, new)| is_retyped(old, *new)).map(|(column, ..)| column.clone()).collect();

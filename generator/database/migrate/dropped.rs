@@ -2,7 +2,6 @@
 //! because they change, or because they depend on a column that is retyped or computed again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use crate::database::identifiers::mentions;
@@ -91,16 +90,13 @@ fn index_depends_on(index: &Index, changed_columns: &BTreeSet<SqlName>, regenera
 
 /// Returns whether the key that a foreign key refers to is dropped, or the type of one of its columns changes.
 fn target_changes(diff: &Diff, key: &ForeignKey) -> bool {
-    let partitioned_table = |name: &&ObjectName| Some(&diff.old.tables.get(*name)?.partition_of.as_ref()?.table);
-    // A key to a partition can use a key of the partitioned table. The limit ends the loop if tables are partitions of
-    // each other.
-    let tables = iter::successors(Some(&key.references.table), partitioned_table);
-    tables.take(diff.old.tables.len() + 1).any(|table| referenced_key_changes(diff, table, key))
+    // A key to a partition can use a key of the partitioned table.
+    let tables = diff.old.with_partitioned_tables(&key.references.table);
+    tables.into_iter().any(|(name, old)| referenced_key_changes(diff, (name, old), key))
 }
 
 /// Returns whether a table drops the key that a foreign key refers to, or changes the type of one of its columns.
-fn referenced_key_changes(diff: &Diff, target: &ObjectName, key: &ForeignKey) -> bool {
-    let Some(old) = diff.old.tables.get(target) else { return false };
+fn referenced_key_changes(diff: &Diff, (target, old): (&ObjectName, &Table), key: &ForeignKey) -> bool {
     let Some(new) = diff.new.tables.get(target) else { return true };
     let changed_columns: BTreeSet<SqlName> =
         diff.affected.retyped_columns(target).union(diff.affected.regenerated_columns(target)).cloned().collect();

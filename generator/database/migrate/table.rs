@@ -188,7 +188,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             };
             planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
         }
-        plan_column_storage(planner, diff, change, column, &annotated_column);
+        plan_column_storage(planner, diff, name, (column, old_column, new_column), &annotated_column);
     }
     if change.kind == TableChangeKind::Alter {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
@@ -206,38 +206,33 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 fn plan_column_storage(
     planner: &mut Planner,
     diff: &Diff,
-    change: &TableChange,
-    column: &SqlName,
+    table: &ObjectName,
+    (column, old, new): (&SqlName, Option<&Column>, &Column),
     annotated_column: &AnnotatedObject,
 ) {
-    let TableChange { name, old, new, .. } = *change;
-    let new = &new.columns[column];
-    let is_added_again = diff.affected.regenerated_columns(name).contains(column);
-    let existing = old.columns.get(column).filter(|_| !is_added_again);
-    if existing.is_some_and(|old| old.kind != new.kind || old.collation != new.collation) {
+    if old.is_some_and(|old| !new.has_type_of(old)) {
         return;
     }
-    let default = Column { storage: None, compression: None, ..new.clone() };
     // A column whose type is created again loses both settings.
-    let is_retyped = diff.affected.retyped_columns(name).contains(column);
-    let old = existing.filter(|_| !is_retyped).unwrap_or(&default);
-    let up = ddl::alter_column_storage(name, column, old, new);
-    if up.is_empty() && old.storage == new.storage {
+    let is_retyped = diff.affected.retyped_columns(table).contains(column);
+    let default = new.with_default_storage();
+    let old = old.filter(|_| !is_retyped).unwrap_or(&default);
+    if old.storage == new.storage && old.compression == new.compression {
         return;
     }
-    if new.storage.is_none() && old.storage.is_some() && new.kind.default_storage().is_none() {
+    let is_default_known = new.kind.default_storage().is_some();
+    if new.storage.is_none() && old.storage.is_some() && !is_default_known {
         planner.refuse(
             Code::ChangeRefused,
             annotated_column.path.clone(),
-            format!("{name}.{column}: nself does not know the default storage of {}", new.kind),
+            format!("{table}.{column}: nself does not know the default storage of {}", new.kind),
             "name the storage, such as `storage = 'extended`",
         );
         return;
     }
-    let step = annotated_column.step("storage").up(up.join("\n"));
-    let down = ddl::alter_column_storage(name, column, new, old);
-    planner.push(match old.storage.is_none() && new.storage.is_some() && new.kind.default_storage().is_none() {
+    let step = annotated_column.step("storage").up(ddl::alter_column_storage(table, column, old, new).join("\n"));
+    planner.push(match old.storage.is_none() && new.storage.is_some() && !is_default_known {
         true => step.irreversible("nself does not know the default storage of the type"),
-        false => step.down(down.join("\n")),
+        false => step.down(ddl::alter_column_storage(table, column, new, old).join("\n")),
     });
 }

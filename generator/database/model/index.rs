@@ -61,6 +61,11 @@ pub struct Index {
 }
 
 impl Index {
+    /// Returns the columns; `None` if a part of the index is an expression.
+    pub fn column_names(&self) -> Option<Vec<SqlName>> {
+        self.columns.iter().map(|column| column.column.clone()).collect()
+    }
+
     /// Returns the index without the properties that change in place. Indexes of a partitioned table cannot change
     /// their storage parameters.
     pub fn structure(&self, is_partitioned: bool) -> Index {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::iter;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,22 +57,18 @@ pub struct PartitionOf {
 
 impl Schema {
     /// Returns a table and, for a partition, the partitioned tables above it, from the table upwards.
-    pub fn with_partitioned_tables(&self, name: &ObjectName) -> Vec<&Table> {
-        let mut ancestors: Vec<&Table> = Vec::new();
-        let mut next_name = Some(name);
-        while let Some(table) =
-            next_name.and_then(|name| self.tables.get(name)).filter(|_| ancestors.len() <= self.tables.len())
-        {
-            ancestors.push(table);
-            next_name = table.partition_of.as_ref().map(|partition| &partition.table);
-        }
-        ancestors
+    pub fn with_partitioned_tables(&self, name: &ObjectName) -> Vec<(&ObjectName, &Table)> {
+        let parent = |(_, table): &(&ObjectName, &Table)| {
+            table.partition_of.as_ref().and_then(|partition| self.tables.get_key_value(&partition.table))
+        };
+        // The limit ends the walk if tables are partitions of each other.
+        iter::successors(self.tables.get_key_value(name), parent).take(self.tables.len() + 1).collect()
     }
 
     /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
         let mut columns: BTreeMap<SqlName, Column> = BTreeMap::new();
-        for table in self.with_partitioned_tables(name).into_iter().rev() {
+        for (_, table) in self.with_partitioned_tables(name).into_iter().rev() {
             columns.values_mut().for_each(|column| *column = column.without_table_properties());
             columns.extend(table.columns.clone());
         }

@@ -154,8 +154,18 @@ impl Column {
         }
     }
 
-    /// Returns the column as a plain partition has it: without what belongs to the
-    /// partitioned table alone.
+    /// Returns whether another column has the same type and collation.
+    pub fn has_type_of(&self, other: &Column) -> bool {
+        self.kind == other.kind && self.collation == other.collation
+    }
+
+    /// Returns the column with the default storage and compression, which it has after a change of its type.
+    #[must_use]
+    pub fn with_default_storage(&self) -> Column {
+        Column { storage: None, compression: None, ..self.clone() }
+    }
+
+    /// Returns the column as a plain partition has it: without what belongs to the partitioned table alone.
     #[must_use]
     pub fn without_table_properties(&self) -> Column {
         Column {

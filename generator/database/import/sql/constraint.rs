@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::tree::{
     AtNode, Parsed, Parts, expression, ident, idents, leading_keywords, object_name, tokens, unsupported,
 };
-use super::{index, tree};
+use super::{collation, index, tree};
 use crate::database::ddl;
 use crate::database::ddl::default_key_name;
 use crate::database::identifiers;
@@ -35,15 +35,13 @@ pub fn default_expression(node: &SyntaxNode) -> Parsed<Expression> {
 }
 
 /// Reads DEFAULT in the definition of a column or domain, and the collation after it, which belongs to the column:
-/// pg_dump writes `DEFAULT 'x'::text COLLATE "C"`. The syntax tree has the expression inside the COLLATE clause.
+/// pg_dump writes `DEFAULT 'x'::text COLLATE "C"`.
 pub fn default_and_collation(node: &SyntaxNode) -> Parsed<(Expression, Option<SyntaxNode>)> {
-    let clause = node.children().find(|child| child.kind() == SyntaxKind::COLLATE);
-    let Some(clause) = clause else { return Ok((default_expression(node)?, None)) };
-    let mut parts = Parts::of(&clause);
-    let collation = parts.require(SyntaxKind::COLLATION_REF)?;
-    let text = expression(&parts.take_any()?)?;
-    parts.expect_only("COLLATE")?;
-    Ok((text, Some(collation)))
+    let mut parts = Parts::of(node);
+    take_name(&mut parts)?;
+    let (value, collation) = collation::take_collated(&mut parts)?;
+    parts.expect_only("DEFAULT")?;
+    Ok((expression(&value)?, collation))
 }
 
 /// Takes the options that tell when a constraint is checked.

@@ -128,7 +128,7 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
     let mut column = IndexColumn::default();
-    let (value, collation) = split_collate(&mut parts)?;
+    let (value, collation) = collation::take_collated(&mut parts)?;
     if let Some(collation) = collation {
         column.collation = index_collation(&collation)?;
     }
@@ -154,20 +154,6 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     };
     parts.expect_only("")?;
     Ok(column)
-}
-
-/// Takes the column or expression of an index column, and its collation. The syntax tree is either
-/// `COLLATE(a, "C")` or `a`, `COLLATE("C")`.
-fn split_collate(parts: &mut Parts) -> Parsed<(SyntaxNode, Option<SyntaxNode>)> {
-    let first = parts.take_any()?;
-    let clause_after = parts.take_node(SyntaxKind::COLLATE);
-    if first.kind() == SyntaxKind::COLLATE {
-        let mut clause = Parts::of(&first);
-        let collation = clause.require(SyntaxKind::COLLATION_REF)?;
-        return Ok((clause.take_any()?, Some(collation)));
-    }
-    let collation = clause_after.map(|clause| Parts::of(&clause).require(SyntaxKind::COLLATION_REF)).transpose()?;
-    Ok((first, collation))
 }
 
 /// Reads the collation of an index column. `"default"` is refused: the default of the database can differ from the

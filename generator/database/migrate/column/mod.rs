@@ -146,7 +146,7 @@ fn alter_column(
         );
         return;
     }
-    if old.kind != new.kind || old.collation != new.collation {
+    if !new.has_type_of(old) {
         change_type(planner, diff, change, (old, new));
     } else if old.default != new.default && !default_is_set {
         planner.push(

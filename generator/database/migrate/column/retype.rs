@@ -186,8 +186,7 @@ fn set_type(change: &ColumnChange, from: &Column, to: &Column, using: Option<&Ex
     let using = using.map_or(String::new(), |using| format!(" USING ({using})"));
     sql.push(format!("{} TYPE {}{collation}{using};", change.alter(), to.kind.sql()));
     // The server resets the storage and the compression to the defaults of the new type.
-    let reset = Column { storage: None, compression: None, ..to.clone() };
-    sql.extend(ddl::alter_column_storage(change.table.name, change.column, &reset, to));
+    sql.extend(ddl::alter_column_storage(change.table.name, change.column, &to.with_default_storage(), to));
     if to.default.is_some() {
         sql.push(change.set_default(to.default.as_ref()));
     }
