@@ -108,7 +108,7 @@ fn opens_command(line: &str, at: usize) -> bool {
 }
 
 /// Returns an equal JSON document that is safe for logs: it has escapes such as `\u001b` for more characters.
-pub fn json(text: &str) -> String {
+pub fn escaped_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         // Outside strings, where an escape would be an error, JSON has no such characters except line endings.
@@ -149,10 +149,16 @@ pub fn send(document: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Returns whether stdout and stderr are terminals.
+/// Returns whether stdout is a terminal.
 #[expect(clippy::disallowed_methods, reason = "everything that is printed passes through this module")]
-pub fn are_terminals() -> (bool, bool) {
-    (io::stdout().is_terminal(), io::stderr().is_terminal())
+pub fn is_stdout_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Returns whether stderr is a terminal.
+#[expect(clippy::disallowed_methods, reason = "everything that is printed passes through this module")]
+pub fn is_stderr_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// Makes a panic print only its place and a constant message. A message that was built at run time may contain content
@@ -213,7 +219,7 @@ mod tests {
     fn json_for_logs_is_an_equal_document() {
         let hostile = "a\x1b[0m\u{202E}\u{7f}\u{85}##[error]\n::warning::\u{E0041}\"\\";
         let text = format!("{:#}", serde_json::json!({ hostile: [hostile] }));
-        let printed = json(&text);
+        let printed = escaped_json(&text);
         assert!(
             !printed.contains(['\u{202E}', '\u{7f}', '\u{85}', '\u{E0041}']) && !printed.contains("##["),
             "{printed}"

@@ -21,14 +21,14 @@ pub enum Handling {
     Mapped(&'static str),
     /// Written into these files by a different backend.
     Elsewhere(&'static str),
-    /// Not written, but the basis of this decision.
+    /// Not written itself: it determines this part of the output.
     Decided(&'static str),
     /// Cannot be expressed, for this reason.
     Refused(&'static str),
 }
 
-/// A field of the plan, or a field of every entry of a record such as `services.*.image`, with its handling. The row
-/// covers everything below the field.
+/// A row of a backend's table: the pattern of a field, such as `project` or `services.*.image`, and how the backend
+/// handles that field and everything below it. A pattern with `*` matches the field in every entry of a record.
 pub type Row = (&'static str, Handling);
 
 /// The content of `fidelity.json`.
@@ -71,10 +71,10 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
             if is_set {
                 report.fields.insert(pattern, *handling);
             }
-            if let (Handling::Refused(reason), true) = (handling, is_set) {
+            if let (Handling::Refused(refusal), true) = (handling, is_set) {
                 for entry in &entries {
-                    match waiver(target, reason, plan, [record, entry, field]) {
-                        Some(Ok(reason)) => drop(report.waived.insert([record, entry, field].join("."), reason)),
+                    match waiver(target, refusal, plan, [record, entry, field]) {
+                        Some(Ok(waiver)) => drop(report.waived.insert([record, entry, field].join("."), waiver)),
                         Some(Err(finding)) => findings.push(finding),
                         None => {}
                     }
@@ -90,24 +90,24 @@ fn omitted_field(target: &str, field: &str) -> Diagnostic {
         .message(format!("the fidelity table of the {target} backend has no row for `{field}`"))
 }
 
-/// Returns the reason of the waiver for a refused field, or NS701 if there is no waiver. Only fields of services and of
-/// volumes, such as `services.orders.autoscale` and `volumes.data.size`, can be refused; the service, or the service
-/// that owns the volume, can waive them.
-fn waiver(target: &str, reason: &str, plan: &Plan, path: [&str; 3]) -> Option<Result<String, Diagnostic>> {
+/// Returns the reason with which the stack waives a refused field, NS701 if it does not waive it, or nothing if the
+/// field belongs to no service. Only fields of services and of volumes, such as `services.orders.autoscale` and
+/// `volumes.data.size`, can be refused; the service, or the service that owns the volume, can waive them.
+fn waiver(target: &str, refusal: &str, plan: &Plan, path: [&str; 3]) -> Option<Result<String, Diagnostic>> {
     let [record, entry, field] = path;
     let volume = plan.volumes.iter().find(|(volume, _)| record == "volumes" && volume.as_str() == entry);
     let owner = volume.map_or(entry, |(_, volume)| volume.owner.as_str());
     let (_, service) = plan.services.iter().find(|(service, _)| service.as_str() == owner)?;
     let waiver_name = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
-    if let Some(reason) = service.waive.get(&waiver_name) {
-        return Some(Ok(reason.to_string()));
+    if let Some(waiver) = service.waive.get(&waiver_name) {
+        return Some(Ok(waiver.to_string()));
     }
     let field_path = match volume {
         Some(_) => service.origin.key("volumes").key(entry).key(field),
         None => service.origin.key(field),
     };
     let finding =
-        Diagnostic::error(Code::Unsupported, field_path).message(format!("{target} cannot express this: {reason}"));
-    let example = format!("{}.\"{waiver_name}\" = \"…\"", service.waivers());
+        Diagnostic::error(Code::Unsupported, field_path).message(format!("{target} cannot express this: {refusal}"));
+    let example = format!("{}.\"{waiver_name}\" = \"…\"", service.waive_path());
     Some(Err(finding.hint(format!("accept it with a reason: `{example}`, or remove the setting"))))
 }

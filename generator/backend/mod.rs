@@ -16,16 +16,16 @@ pub mod migrations;
 pub mod monitoring;
 pub mod nginx;
 pub mod pgbouncer;
+mod plan_digests;
 pub mod postgres;
 mod provenance;
 pub mod raw_keys;
 pub mod render;
-mod slices;
 pub mod summary;
 pub mod timers;
 
+pub use plan_digests::{PlanDigests, PlanField};
 pub use provenance::GeneratedLine;
-pub use slices::{PlanDigests, PlanField};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, Generator, Reusable};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

@@ -16,7 +16,7 @@ pub fn lines(lines: &Lines) {
     terminal::print(lines);
 }
 
-/// Sends a result that other programs read, byte for byte. A closed pipe is not an error.
+/// Writes a result for other programs to stdout, byte for byte. A closed pipe is not an error.
 pub fn document(text: &str) {
     let _ = terminal::send(text);
 }
@@ -26,19 +26,19 @@ pub fn remark(line: &str) {
     terminal::print_remarks(&Lines::line(line));
 }
 
-/// Prints several lines about the result, such as the saved lines of an earlier run.
+/// Prints several lines about the result.
 pub fn remarks(lines: &Lines) {
     terminal::print_remarks(lines);
 }
 
-/// Sends a result as one JSON document.
+/// Writes a result as one JSON document.
 pub fn json(value: &serde_json::Value) {
     json_text(&format!("{value:#}\n"));
 }
 
-/// Sends a result that is already JSON text.
+/// Writes a result that is already JSON text.
 pub fn json_text(text: &str) {
-    document(&terminal::json(text));
+    document(&terminal::escaped_json(text));
 }
 
 /// Prints the findings that ended a command, in the requested format.
@@ -54,7 +54,7 @@ const MAX_FINDINGS: usize = 1_000;
 
 /// Prints findings in order, and their number.
 pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
-    let colour = terminal::are_terminals().1 && std::env::var_os("NO_COLOR").is_none();
+    let colour = terminal::is_stderr_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut lines = Lines::default();
     let (mut errors, mut warnings) = (0, 0);
     for finding in findings {

@@ -89,7 +89,7 @@ fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagno
 /// Prints the values for a different program. It refuses a terminal, on which the values would stay visible.
 fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
     let (text, remark) = secrets::manifests(&arguments.folder(environment)?)?;
-    if terminal::are_terminals().0 {
+    if terminal::is_stdout_terminal() {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
                 .message("nself does not print values of secrets on a terminal")

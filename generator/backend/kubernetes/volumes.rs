@@ -15,8 +15,8 @@ use crate::values::ServiceName;
 
 /// The path of the record, relative to an environment's folder.
 pub const FILE: &str = "kubernetes/volumes.json";
-/// The version of the record. In generations with version 1, the environment's kustomization listed the namespace and
-/// the shared claims.
+/// The version of the record. Version 1 dates from releases whose kustomization of the environment listed the namespace
+/// and the shared claims; [`unlisted_objects`] warns about them.
 const VERSION: u32 = 2;
 
 /// Returns the record: the claims of each service, with size, storage class and whether other services share them.
@@ -33,8 +33,8 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
     json_writer::to_pretty(&json!({ "version": VERSION, "claims": services }))
 }
 
-/// Returns a warning for each service whose claims the API server would refuse to change, with the steps to take before
-/// the upgrade. It is not an error, since a new cluster accepts the claims.
+/// Returns warnings about changes of claims that the API server would refuse or that leave data unused, each with the
+/// steps to take before the new files are applied. They are not errors, since a new cluster accepts the claims.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let parse = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
     let (old, new) = (parse(old), parse(new));
@@ -61,8 +61,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     findings
 }
 
-/// Returns a warning for each claim of the last generation that no service declares any more. Its data stays in the
-/// cluster, and a volume with a new name is empty.
+/// Returns a warning for each claim of the old record that no service declares any more. Its data stays in the cluster,
+/// and a volume with a new name is empty.
 fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     let services_by_volume = |record: &Value| -> BTreeMap<String, String> {
         let services = record["claims"].as_object().cloned().unwrap_or_default();
@@ -96,7 +96,7 @@ fn unlisted_objects(namespace: &str, old: &Value) -> Diagnostic {
     Diagnostic::warning(Code::LostVolume, path!("kubernetes"))
         .message("the kustomization no longer lists the namespace and the shared claims, so a prune would delete them with their data")
         .hint(format!(
-            "if `kubectl apply --prune` created them, first `kubectl label {objects} applyset.kubernetes.io/part-of- --namespace {namespace}`; \
-             then `kubectl apply --server-side -k` their folder `kubernetes/namespace`"
+            "if `kubectl apply --prune` created them, run `kubectl label {objects} applyset.kubernetes.io/part-of- --namespace {namespace}`, \
+             and then `kubectl apply --server-side -k kubernetes/namespace` in the folder of the environment"
         ))
 }

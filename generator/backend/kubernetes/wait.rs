@@ -60,7 +60,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                 .hint(format!(
                     "accept that the pod starts at once and restarts until the job has ended: \
                      `{}.\"kubernetes.depends_on\" = \"…\"`",
-                    service.waivers()
+                    service.waive_path()
                 ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
                 .message(format!("a pod can wait only for a port, and `{to}` has no port"))

@@ -127,7 +127,7 @@ fn has_no_differences(on_clusters: &OnClusters) -> bool {
 
 impl Service {
     /// Returns the field `waive` of the service; for a further process, that of the service to which it belongs.
-    pub fn waivers(&self) -> FieldPath {
+    pub fn waive_path(&self) -> FieldPath {
         self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
     }
 

@@ -1,5 +1,5 @@
-//! Digests of the plan's parts. The files of a step are reused while the digests of the parts that it reads are
-//! unchanged.
+//! Digests of the plan's parts. A generator runs again only if the digest of a part that it reads has changed;
+//! otherwise, the files of its last run are reused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use crate::artifact::{Digest, Generator, StepInput};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
-/// Declares the fields of the plan: those with one part each, and the records with a part for each entry.
+/// Declares the fields of the plan: those with one part each, and the records with a part for each entry. Services are
+/// not in these lists, since their parts are computed separately.
 macro_rules! plan_fields {
-    (fields: $($field:ident $name:ident),*; records: $($record:ident $record_name:ident),*; services) => {
+    (fields: $($field:ident $name:ident),*; records: $($record:ident $record_name:ident),*) => {
         /// A field of the plan.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum PlanField { Services, $($field,)* $($record),* }
@@ -30,7 +31,7 @@ macro_rules! plan_fields {
 
         /// Returns the parts of all fields except the services.
         fn parts_without_services(plan: &Plan) -> BTreeMap<String, Arc<PlanPart>> {
-            // A field of the plan that is not declared above does not compile.
+            // The pattern has no `..`, so that a new field of `Plan` must be added to one of the lists.
             let Plan { services: _, $($name,)* $($record_name),* } = plan;
             let mut parts = BTreeMap::from([$((stringify!($name).to_owned(), PlanPart::of($name))),*]);
             $(parts.extend($record_name.iter().map(|(name, value)| {
@@ -45,8 +46,7 @@ plan_fields! {
     fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order, Connections connections,
         Ingress ingress, Roles roles, Pooler pooler, Replication replication, Backups backups, Access access, Setup setup, Migrations migrations,
         Files files, Graphql graphql, Monitoring monitoring, Compat compat, Kubernetes kubernetes, ProjectFolder project_folder;
-    records: Volumes volumes, Secrets secrets, Databases databases;
-    services
+    records: Volumes volumes, Secrets secrets, Databases databases
 }
 
 /// The parts of one plan by their names: fields such as `ingress`, and entries of records such as `services.orders`.
@@ -59,7 +59,7 @@ pub struct PlanPart {
     pub digest: Digest,
     /// Whether the part is neither null nor an empty list or record.
     pub is_set: bool,
-    /// The fields of a record, and whether each is set. Many parts have the same set of fields.
+    /// The fields of a record, and whether each is set.
     pub field_presence: FieldPresence,
 }
 
@@ -103,7 +103,7 @@ impl PlanDigests {
         self.0.iter()
     }
 
-    /// Returns the part of a service with its name.
+    /// Returns the name of a service's part, such as `services.orders`, and the part.
     pub fn service(&self, name: &ServiceName) -> Option<(&String, &Arc<PlanPart>)> {
         self.0.get_key_value(&service_part(name))
     }
