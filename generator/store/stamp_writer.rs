@@ -135,9 +135,11 @@ fn recorded_outputs<'a>(
         while previous_outputs.next_if(|output| output.path < *path).is_some() {}
         let previous_output = previous_outputs.peek().filter(|output| output.path == *path && output.digest == *digest);
         let read_stat = || {
-            // The content is read before the metadata: a later edit then also changes the times.
+            // The metadata is read before the content: a file that changes in between then differs from its digest, and
+            // a file that changes later differs from this metadata.
+            let stat = FileStat::of_file(out, path.as_str())?;
             let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
-            (Digest::of(&bytes) == *digest).then(|| FileStat::of_file(out, path.as_str()))?
+            (Digest::of(&bytes) == *digest).then_some(stat)
         };
         // The old metadata is safe to copy: if the file changed since, its times differ, so the copy cannot match
         // later.
