@@ -46,12 +46,13 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Returns the current fingerprint; `None` if the path does not have the property that the watch expects. Reads the
-    /// content before the metadata: an edit in between then also changes the times.
+    /// Returns the current fingerprint; `None` if the path does not have the property that the watch expects, or changes
+    /// while its content is read.
     pub fn now(watch: Watch) -> Option<Self> {
+        let before = stat(&watch)?;
         let digest = content_digest(&watch)?;
-        let stat = stat(&watch)?;
-        Some(Fingerprint { watch, stat, digest })
+        let after = stat(&watch)?;
+        (before == after).then_some(Fingerprint { watch, stat: after, digest })
     }
 
     /// Returns whether the path is unchanged since the fingerprint was recorded at the time `written_at`.
