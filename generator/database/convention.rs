@@ -189,13 +189,14 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
         // Policies do not apply to TRUNCATE and TRIGGER.
         let unprotected = [TablePrivilege::Truncate, TablePrivilege::Trigger];
         for privilege in unprotected.iter().filter(|privilege| privileges.contains(privilege)) {
+            let sql = privilege.sql();
+            let misuse = if *privilege == TablePrivilege::Truncate { "delete" } else { "change" };
             refuse(
                 path.key("grants").key(role.as_str()),
                 format!(
-                    "row security does not apply to {0}, so `{role}` could change the rows of all tenants",
-                    privilege.sql()
+                    "row security does not apply to {sql}, so the role `{role}` could {misuse} the rows of all tenants"
                 ),
-                "remove the privilege from the grant; only the owner of the table can have it",
+                "remove this privilege from the grant; the owner of the table has it without a grant",
             );
         }
     }

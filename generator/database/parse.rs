@@ -106,7 +106,7 @@ fn reason_in_words(message: &str, text_from_place: &str) -> String {
     let expected = if expected == "expected command" { "expected a command such as SELECT" } else { expected };
     match lexer::tokens(&start).unwrap_or_default().first().and_then(|token| token.text.lines().next()) {
         Some(word) => format!("{expected}, found `{word}`"),
-        None if start.trim().is_empty() => format!("{expected}, found the end"),
+        None if start.trim().is_empty() => format!("{expected}, found the end of the text"),
         None => expected.to_owned(),
     }
 }

@@ -229,8 +229,10 @@ impl<'a> Decoder<'a, '_> {
         };
         let near = words::nearest(key, fields.iter().copied());
         let field_names = fields.join(", ");
-        let hint = near
-            .map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"));
+        let hint = near.map_or_else(
+            || "use one of these fields; `nself schema` describes each".into(),
+            |near| format!("did you mean `{near}`?"),
+        );
         let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
             .message(format!("there is no field `{shown_key}` here"))
             .expected(format!("one of {field_names}"))

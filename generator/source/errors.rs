@@ -193,6 +193,9 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
     }
+    if finding.message == "tag not in the enum type" {
+        finding.message = "this is not one of the allowed values".into();
+    }
     if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
         return;
     }

@@ -89,7 +89,7 @@ fn all_disabled_finding() -> Diagnostic {
 fn missing_profile_finding(name: &str) -> Diagnostic {
     let finding = Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
         .message(format!("the environment `{name}` has no profile"))
-        .expected("`profile = 'local`, 'staging or 'prod");
+        .expected("`profile` with the value 'local, 'staging or 'prod");
     let built_in = BUILT_IN.into_iter().find(|built_in| name.starts_with(built_in));
     match built_in.or_else(|| words::nearest(name, BUILT_IN)) {
         Some(near) => finding.hint(format!("did you mean `{near}`?")),

@@ -112,14 +112,18 @@ impl Check<'_> {
         }
     }
 
-    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table: its partitions always have the same
-    /// checks.
+    /// Reports checks of a partitioned table with `not_valid` or `no_inherit`. PostgreSQL validates such a check at once
+    /// and copies it to every partition.
     fn check_check_constraints(&mut self, table: &Table, path: &FieldPath) {
         let is_refused = |check: &CheckConstraint| check.not_valid || check.no_inherit;
         for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_refused(check)) {
             let path = path.key("checks").key(key.as_str());
-            let message = "a check of a partitioned table is valid for stored rows, and its partitions have it";
-            self.report(path, message, "leave `not_valid` and `no_inherit` out, or add the check to each partition");
+            let message = "PostgreSQL validates a check of a partitioned table at once and copies it to the partitions";
+            self.report(
+                path,
+                message,
+                "remove `not_valid` and `no_inherit`, or add the check to each partition instead",
+            );
         }
     }
 
@@ -172,11 +176,7 @@ impl Check<'_> {
 
     pub(super) fn check_statistics_target(&mut self, target: Option<u16>, path: &FieldPath) {
         if target.is_some_and(|target| target > 10_000) {
-            self.report(
-                path.key("statistics"),
-                "the precision of statistics is 0 to 10000",
-                "use a number of this range",
-            );
+            self.report(path.key("statistics"), "the statistics target is above 10000", "use a number from 0 to 10000");
         }
     }
 

@@ -209,15 +209,20 @@ impl Uses {
             Access::Owner => match self.owners.insert(database.clone(), path.clone()) {
                 None => entry.owner = Some(role.clone()),
                 Some(first_owner) => planned.findings.push(
-                    Diagnostic::error(Code::DatabaseTaken, path)
+                    Diagnostic::error(Code::DatabaseTaken, path.clone())
                         .message(format!("the database `{database}` already has an owner"))
                         .expected("one owner per database")
-                        .hint("give the service a separate database with `name`, or less access: 'schema, 'write or 'read")
+                        .hint(format!(
+                            "set `{}` to 'schema, 'write or 'read, or `{}` to the name of a separate database",
+                            path.key("access"),
+                            path.key("name")
+                        ))
                         .related(first_owner, "the other owner"),
                 ),
             },
             access => {
-                let default = if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC_SCHEMA.into()) };
+                let default =
+                    if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC_SCHEMA.into()) };
                 grant(access, uses.schema.clone().unwrap_or(default));
             }
         }
