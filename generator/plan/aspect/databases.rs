@@ -13,7 +13,7 @@ use crate::plan::addresses::excluded_service;
 use crate::plan::inputs::profile;
 use crate::plan::model::{Backups, Database, Grant, LoginRole, Migrations, Replication};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{BACKUP_LOG, DATABASE, service_name};
+use crate::plan::service_names::{DATABASE, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Access, Condition, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
@@ -287,7 +287,7 @@ pub fn logins(
     }
     if let Some(backups) = backups {
         let login = LoginRole {
-            service: service_name(BACKUP_LOG),
+            service: service_name(WAL_RECEIVER),
             password: backups.password.clone(),
             databases: BTreeSet::new(),
             replication: true,
