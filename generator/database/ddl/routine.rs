@@ -105,7 +105,7 @@ pub fn create_trigger(table: &ObjectName, name: &SqlName, trigger: &Trigger) -> 
         .events
         .iter()
         .map(|event| match event {
-            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", list(&trigger.update_of)),
+            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", quoted_list(&trigger.update_of)),
             event => event.sql().to_owned(),
         })
         .collect();

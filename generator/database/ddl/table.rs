@@ -76,7 +76,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
             Strategy::List => "LIST",
             Strategy::Hash => "HASH",
         };
-        sql += &format!(" PARTITION BY {strategy} ({})", list(&by.columns));
+        sql += &format!(" PARTITION BY {strategy} ({})", quoted_list(&by.columns));
     }
     if !table.storage.is_empty() {
         sql += &format!(" WITH {}", parameters(&table.storage));

@@ -83,9 +83,9 @@ impl Affected {
                 ObjectKind::Sequence => false,
             };
             let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(is_changed));
-            // A function depends on the types of its arguments and its result. A table among them is a row type, which
-            // survives changes of columns. A function with a body that is SQL, not a string, depends on all that it
-            // uses.
+            // A function depends on the types of its arguments and its result. A table as such a type is a row type,
+            // which survives changes of columns. A function with a body that is SQL, not a string, depends on all that
+            // it uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
                     ObjectNode(ObjectKind::Table, table) if !function.has_standard_body() => {
@@ -103,7 +103,7 @@ impl Affected {
         }
     }
 
-    /// Returns whether a type is a recreated enumeration.
+    /// Returns whether a type is an enumeration that is recreated.
     pub fn is_rebuilt(&self, kind: &TypeName) -> bool {
         !self.rebuilt_enumerations.is_empty()
             && kind.object().is_some_and(|kind| self.rebuilt_enumerations.contains(&kind))
@@ -134,7 +134,8 @@ impl Affected {
     }
 }
 
-/// Returns the enumerations whose labels are removed or reordered, for which the type is created again.
+/// Returns the enumerations whose labels are removed or reordered: PostgreSQL can only add labels, so these types are
+/// created again.
 fn rebuilt_enumerations(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
     let is_rebuilt = |name: &ObjectName, kind: &UserType| match (kind, new.types.get(name)) {
         (UserType::Enum(old), Some(UserType::Enum(new))) => added_labels(&old.values, &new.values).is_none(),

@@ -95,8 +95,8 @@ pub struct TypeChange<'a, T> {
     pub name: &'a ObjectName,
     pub old: &'a T,
     pub new: &'a T,
-    /// Position of the type among all objects.
-    pub rank: usize,
+    /// Position of the steps in their phase: that of the type among all objects.
+    pub order_in_phase: usize,
     /// Path of the type in the stack.
     pub path: &'a FieldPath,
 }
@@ -104,6 +104,6 @@ pub struct TypeChange<'a, T> {
 impl<'a, T> TypeChange<'a, T> {
     /// Returns the same change with the two definitions as one kind of type, such as enumerations.
     pub fn with<U>(&self, old: &'a U, new: &'a U) -> TypeChange<'a, U> {
-        TypeChange { name: self.name, old, new, rank: self.rank, path: self.path }
+        TypeChange { name: self.name, old, new, order_in_phase: self.order_in_phase, path: self.path }
     }
 }

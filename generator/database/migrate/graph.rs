@@ -49,7 +49,7 @@ impl<'a> Graph<'a> {
             nodes_by_name.entry(node.1.name()).or_default().push(index);
         }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
-        // Also the nodes that must exist only when the node is created.
+        // Like `needs`, and also the nodes that must exist only when the node is created.
         let mut needs_at_creation = needs.clone();
         for (index, node) in nodes.iter().enumerate() {
             for_each_needed_name(schema, node, &mut |word, always| {

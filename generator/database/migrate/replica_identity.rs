@@ -27,8 +27,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     let identity_between = if is_index(from) { &default_identity } else { from };
     if to != identity_between {
-        // Rank 11 comes after the keys and foreign keys of the phase.
-        planner.push(step(Phase::Keys).rank(11).up(set(to)).down(set(identity_between)));
+        // The keys and foreign keys of the phase come first, at 0 and 10.
+        planner.push(step(Phase::Keys).order_in_phase(11).up(set(to)).down(set(identity_between)));
     }
 }
 

@@ -118,7 +118,7 @@ fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let path = path.key("policies").key(key.as_str());
         planner.push(
             MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the policy {name}.{key}"))
-                .rank(1)
+                .order_in_phase(1)
                 .up(ddl::create_policy(name, key, policy))
                 .down(format!("DROP POLICY {} ON {};", quoted(key), name.sql()))
                 .hazards((kind != TableChangeKind::Create).then_some(Hazard::AuthzUpdate))
@@ -137,7 +137,7 @@ fn add_triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let path = path.key("triggers").key(key.as_str());
         planner.push(
             MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the trigger {name}.{key}"))
-                .rank(1)
+                .order_in_phase(1)
                 .up(ddl::create_trigger(name, key, trigger))
                 .down(format!("DROP TRIGGER {} ON {};", quoted(key), name.sql())),
         );

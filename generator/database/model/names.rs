@@ -53,12 +53,12 @@ pub fn prefix(text: &str, length: usize) -> &str {
 }
 
 /// A table, view, type, sequence or function: `orders`, or `audit.orders` in another schema. Objects in `public` are
-/// written without the schema, and a name is in double quotes only if it contains `.` or `"`, so that each object has one
-/// name.
+/// written without the schema, and a name is in double quotes only if it contains `.` or `"`, so that each object has
+/// one spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     text: String,
-    /// Schema and name of a text with double quotes, which cannot be taken from the text.
+    /// Schema and name without quotes if the text has double quotes; otherwise both are slices of the text.
     unquoted: Option<(String, String)>,
 }
 
@@ -243,7 +243,7 @@ checked! {
 
 checked! {
     /// A SHA-256 digest in hexadecimal digits without a prefix, as PostgreSQL prints it.
-    Sum, expected: "64 hexadecimal digits", example: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    HexDigest, expected: "64 hexadecimal digits", example: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     refusal: |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
 }
@@ -292,7 +292,8 @@ fn slot_refusal_code(slot: Slot, text: &str) -> Code {
     parse::refusal(slot, text).map_or(Code::BadValue, |(code, _)| code)
 }
 
-/// Returns the reason if a text does not consist of complete statements, with the code of the finding.
+/// Returns the reason why a text does not consist of complete statements, with the code of the finding; `None` if it
+/// does.
 fn statements_refusal(text: &str) -> Option<(Code, String)> {
     if let Some(fault) = completeness::fault(text, TextForm::Statements) {
         return Some((fault.code, fault.message(text)));
@@ -309,7 +310,7 @@ fn statements_refusal(text: &str) -> Option<(Code, String)> {
 }
 
 impl Expression {
-    /// Wraps a single word of a text that has been checked.
+    /// Returns a single word of an expression that was accepted before, as an expression.
     pub(crate) fn from_word(word: &str) -> Self {
         Expression(word.to_owned())
     }
@@ -334,7 +335,7 @@ pub fn escaped_for_nickel(text: &str) -> String {
 }
 
 /// Returns names in double quotes, separated by commas.
-pub fn list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
+pub fn quoted_list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
     names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 

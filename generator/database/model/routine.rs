@@ -45,11 +45,11 @@ pub struct Function {
     #[serde(default, skip_serializing_if = "is_default")]
     pub returns: Option<Returns>,
     pub language: FunctionLanguage,
-    /// The text between the quotes. In SQL also `RETURN …` and `BEGIN ATOMIC … END`, which have none.
+    /// The text between the quotes or, in SQL, `RETURN …` or `BEGIN ATOMIC … END`, which are not quoted.
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volatility: Volatility,
-    /// Whether parallel workers can run it.
+    /// Whether parallel workers can run the function.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parallel: Parallel,
     /// Returns NULL for a NULL argument.
@@ -58,13 +58,13 @@ pub struct Function {
     /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub security_definer: bool,
-    /// Settings that apply while it runs.
+    /// Settings that apply while the function runs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub settings: BTreeMap<SqlIdent, Text>,
     /// Objects that the function needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
-    /// Roles that may call it. If empty, everyone may, unless it runs with its owner's rights.
+    /// Roles that may call the function. If empty, everyone may call it, unless it runs with the rights of its owner.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
     /// Privileges in `grants` that the role may grant to others.
@@ -75,7 +75,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// Returns whether the server reads the body when it creates the function, and knows what the body uses.
+    /// Returns whether the body has the form of the SQL standard. The server parses such a body when it creates the
+    /// function, and records the objects that the body uses.
     pub fn has_standard_body(&self) -> bool {
         self.language == FunctionLanguage::Sql && self.body.is_standard()
     }

@@ -165,7 +165,7 @@ fn lower_case_path(path: &str) -> String {
     path.chars().map(lower_case).collect()
 }
 
-/// Returns the name of a declared type as it is written in SQL.
+/// Returns the name of a declared type in SQL, or the reason why a declared type cannot have the name.
 fn spelled_object(object: &ObjectName) -> Result<String, String> {
     let name = quoted_if_needed(object.name());
     match object.schema() {
@@ -179,6 +179,7 @@ fn spelled_object(object: &ObjectName) -> Result<String, String> {
     }
 }
 
+/// Returns the canonical spelling of a type, or the reason why the type is refused.
 fn canonical(text: &str) -> Result<String, String> {
     if BUILT_IN_TYPES.binary_search(&text).is_ok() {
         return Ok(text.to_owned());

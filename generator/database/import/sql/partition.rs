@@ -70,11 +70,8 @@ impl Reader {
     ) -> Result<(), String> {
         let mut partition = self.schema.tables.get(partition_name).ok_or("there is no such table")?.clone();
         let partitioned = self.schema.tables.get(partitioned_name).ok_or("the partitioned table is missing")?;
-        let inherited: BTreeMap<SqlName, Column> = partitioned
-            .columns
-            .iter()
-            .map(|(name, column)| (name.clone(), column.without_table_properties()))
-            .collect();
+        let inherited: BTreeMap<SqlName, Column> =
+            partitioned.columns.iter().map(|(name, column)| (name.clone(), column.as_in_partition())).collect();
         partition.columns.retain(|name, column| inherited.get(name) != Some(column));
         // Leave out keys and indexes that are attached to keys and indexes of the partitioned table.
         let attached_indexes = &mut self.attached_indexes;
