@@ -99,8 +99,8 @@ pub fn refused_file(refused: &RefusedFile) -> Finding {
     }
 }
 
-/// Removes absolute folders from the texts of findings, and limits their length.
-pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
+/// Removes absolute folders from the texts of findings, and limits the length of the texts.
+pub fn shorten_texts(findings: &mut [Finding], places: &SourceMap) {
     for finding in findings {
         let related = finding.related.iter_mut().map(|(_, message)| message);
         for text in [&mut finding.message, &mut finding.expected, &mut finding.hint].into_iter().chain(related) {

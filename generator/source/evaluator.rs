@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::errors;
 use super::evaluate::evaluate;
 use super::node::Document;
-use super::program::Program;
+use super::program::NickelProgram;
 use crate::codes::Code;
 use crate::terminal;
 
@@ -37,8 +37,8 @@ const STACK_SIZE: usize = 512 << 20;
 const MAX_OUTPUT: u64 = 64 << 20;
 
 /// Runs the evaluation in this process, on a thread with a large stack.
-pub fn in_process(program: &Program) -> Document {
-    let evaluation = |program: Program| move || evaluate(&program);
+pub fn in_process(program: &NickelProgram) -> Document {
+    let evaluation = |program: NickelProgram| move || evaluate(&program);
     let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(evaluation(program.clone()));
     thread
         .ok()
@@ -47,7 +47,7 @@ pub fn in_process(program: &Program) -> Document {
 }
 
 /// Runs `nself __evaluate` and waits for its document.
-pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Document {
+pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -> Document {
     let mut command = Command::new(executable);
     command
         .arg("__evaluate")
@@ -104,7 +104,7 @@ pub fn child(arguments: &[OsString]) -> ExitCode {
     let (Some(depth), Some(memory)) = (number(depth), number(memory)) else { return ExitCode::from(2) };
     let _ = rlimit::setrlimit(rlimit::Resource::AS, memory, memory);
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
-    let program = Program {
+    let program = NickelProgram {
         stack: stack.into(),
         library: library.into(),
         allow_imports: allow_imports.iter().map(PathBuf::from).collect(),
