@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
 pub use generator::Generator;
-pub use reuse::{KeptFile, RecordedFile, Reusable};
+pub use reuse::{RecordedFile, Reusable, UnchangedFile};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
