@@ -73,10 +73,11 @@ impl Server {
             scratch.admin.query(&extensions)?;
             scratch
                 .owner
-                .query(&(settings.statements() + &ledger::apply([(statements.as_str(), RunIn::Transaction)])))?;
+                .query(&(settings.statements() + &ledger::apply_script([(statements.as_str(), RunIn::Transaction)])))?;
             scratch.owner.schema_to_compare()
         })?;
-        // Completion leaves out default names; the conventions were applied before. The definition was checked then, too.
+        // `complete` leaves out default names. It adds and reports nothing new, since the definition was completed and
+        // checked before.
         let (mut reprinted, _findings) = crate::database::complete(imported.schema, &FieldPath::root());
         schema.copy_hints_to(&mut reprinted);
         Ok(reprinted)

@@ -24,7 +24,8 @@ pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
     })
 }
 
-/// Returns the deferrability of a constraint, with a leading blank.
+/// Returns the clause DEFERRABLE of a constraint, with a leading blank; an empty text if the constraint is not
+/// deferrable.
 pub fn deferrable(when: Deferrable) -> &'static str {
     match when {
         Deferrable::No => "",
@@ -45,6 +46,7 @@ pub fn unique(name: &SqlName, unique: &Unique) -> String {
     )
 }
 
+/// Returns the clause INCLUDE of a key or index, with a leading blank; an empty text if there are no columns.
 fn include(columns: &[SqlName]) -> String {
     if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", quoted_list(columns)) }
 }

@@ -34,7 +34,7 @@ pub fn create_extension(name: &ExtensionName) -> String {
     format!("CREATE EXTENSION IF NOT EXISTS {}{schema};", quoted(name))
 }
 
-/// Returns `COMMENT ON`, without a text to remove the comment. `kind` is the keyword, such as TABLE; `object` is the
+/// Returns `COMMENT ON`; `None` as the text removes the comment. `kind` is the keyword, such as TABLE; `object` is the
 /// name in SQL.
 pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
     let text = text.map_or("NULL".to_owned(), |text| literal(text.as_str()));

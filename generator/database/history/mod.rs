@@ -28,10 +28,13 @@ pub use sum::*;
 /// Name of the sum file.
 pub const SUM_FILE: &str = "nself.sum";
 
+/// Folder of the migrations.
 const MIGRATIONS: &str = "migrations";
 
+/// Folder of the snapshot, with a file for each object of the schema.
 const SCHEMA: &str = "schema";
 
+/// Name of the file with settings for git.
 const ATTRIBUTES: &str = ".gitattributes";
 
 /// Maps a path below the database's folder to the file's content.

@@ -42,8 +42,8 @@ impl SumLine {
     }
 }
 
-/// Checks that a history extends its base: every line of the base must be unchanged. Returns a finding about the
-/// first difference.
+/// Checks that the sum file starts with all lines of the base, which is the sum file of the revision into which the
+/// branch will be merged. Returns a finding about the first difference.
 pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[SumLine]) -> Option<Diagnostic> {
     let mut pairs = base.iter().zip(current.iter().map(Some).chain(std::iter::repeat(None)));
     let (old, new) = pairs.find(|(old, new)| Some(*old) != *new)?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, ObjectKind, ObjectNode};
 use super::labels::added_labels;
 use super::rename::RenamedSchema;
-use crate::database::identifiers::{mentions, words};
+use crate::database::identifiers::{mentioned_names, mentions_column};
 use crate::database::model::*;
 
 /// Objects that are recreated, and tables and columns that change.
@@ -58,7 +58,9 @@ impl Affected {
         let is_regenerated = |old: &Column, new: Option<&Column>| {
             let Some(expression) = &old.generated else { return false };
             let Some(new) = new.filter(|new| new.generated.is_some()) else { return false };
-            new.generated != old.generated || new.kind != old.kind || mentions(expression.as_str(), &retyped_columns)
+            new.generated != old.generated
+                || new.kind != old.kind
+                || mentions_column(expression.as_str(), &retyped_columns)
         };
         let regenerated_columns: BTreeSet<SqlName> = column_pairs()
             .filter(|(_, old, new)| is_regenerated(old, *new))
@@ -159,7 +161,7 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
 /// the rename and created after it.
 fn functions_with_old_names(renamed: &RenamedSchema, new: &Schema) -> BTreeSet<ObjectName> {
     let has_old_name = |function: &Function| {
-        let mut names = words(function.body.as_str());
+        let mut names = mentioned_names(function.body.as_str());
         function.has_standard_body() && names.any(|word| renamed.old_table_names.values().any(|old| word == old.name()))
     };
     let functions =

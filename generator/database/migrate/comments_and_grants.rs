@@ -40,7 +40,7 @@ impl AnnotatedObject<'_> {
     /// Plans a change of the storage parameters.
     pub fn plan_storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
         if old != new {
-            let change = |from, to| ddl::storage(self.kind, self.object, from, to).join("\n");
+            let change = |from, to| ddl::alter_storage_parameters(self.kind, self.object, from, to).join("\n");
             planner.push(self.step("storage").up(change(old, new)).down(change(new, old)));
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
-use crate::database::identifiers::mentions;
+use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
 
 /// Constraints and indexes of an old table that must be dropped.
@@ -19,7 +19,7 @@ pub(super) struct DroppedParts {
 
 /// Returns whether one of the expressions mentions one of the columns.
 fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlName>) -> bool {
-    texts.into_iter().any(|text| mentions(text.as_str(), columns))
+    texts.into_iter().any(|text| mentions_column(text.as_str(), columns))
 }
 
 /// Returns whether one of the columns is in the set.
@@ -40,7 +40,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
         }),
         checks: keys_where(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
-                || mentions(check.as_str(), &changed_columns)
+                || mentions_column(check.as_str(), &changed_columns)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
             let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);

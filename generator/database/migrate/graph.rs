@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::identifiers::words;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 
 /// A kind of object. Objects that do not depend on each other are sorted by kind.
@@ -176,7 +176,7 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
 
 /// Calls `report` with each name in a text.
 fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
-    words(text).for_each(|word| report(&word, always));
+    mentioned_names(text).for_each(|word| report(&word, always));
 }
 
 /// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.

@@ -9,7 +9,7 @@ use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::identifiers::words;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -46,7 +46,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
 fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
     let path = planner.path(&["functions", name.as_str()]);
     let order_in_phase = diff.new_graph.position(ObjectKind::Function, name);
-    let replace = |function: &Function| ddl::replace_function(name, function, "CREATE OR REPLACE");
+    let replace = |function: &Function| ddl::function_definition(name, function, "CREATE OR REPLACE");
     if replace(old) != replace(new) {
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
@@ -110,7 +110,7 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
 
 /// Returns the name of a column, check, index or domain that depends on a function.
 fn dependent_of(schema: &Schema, function: &ObjectName) -> Option<String> {
-    let mentions = |text: &Expression| words(text.as_str()).any(|word| word == function.name());
+    let mentions = |text: &Expression| mentioned_names(text.as_str()).any(|word| word == function.name());
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
         let mut columns = columns

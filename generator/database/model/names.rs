@@ -28,8 +28,8 @@ checked! {
     /// since they could not be shown.
     SqlName, expected: "a name of 1 to 63 bytes", example: "createdAt",
     refusal: |t| invisible_character_refusal(t, LONGEST_NAME)
-        .or_else(|| t.is_empty().then(|| "it is empty".into()))
-        .or_else(|| t.contains(['\n', '\t']).then(|| "it contains a tab or a line break".into())),
+        .or_else(|| t.is_empty().then(|| "the name is empty".into()))
+        .or_else(|| t.contains(['\n', '\t']).then(|| "the name contains a tab or a line break".into())),
     BadName
 }
 
@@ -192,8 +192,8 @@ checked! {
     /// A value of an enumeration; at most 63 bytes.
     Label, expected: "a label without quotes and control characters", example: "paid",
     refusal: |t| invisible_character_refusal(t, 63)
-        .or_else(|| t.is_empty().then(|| "it is empty".into()))
-        .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "it contains a quote, backslash or line break".into()))
+        .or_else(|| t.is_empty().then(|| "the label is empty".into()))
+        .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "a label cannot contain a quote, a backslash or a line break".into()))
 }
 checked! {
     /// One SQL expression.
@@ -214,7 +214,7 @@ checked! {
     /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server reads them when it
     /// creates the function.
     Body, expected: "the body of a function", example: "SELECT 1",
-    refusal: |t| invisible_character_refusal(t, 262_144).or_else(|| t.trim().is_empty().then(|| "it is empty".into()))
+    refusal: |t| invisible_character_refusal(t, 262_144).or_else(|| t.trim().is_empty().then(|| "the body is empty".into()))
         .or_else(|| standard_body(t)?.refusal().map(|(_, reason)| reason)),
     BadValue, convert::identity, |t| standard_body(t).and_then(|body| body.refusal()).map_or(Code::BadValue, |(code, _)| code)
 }
@@ -228,14 +228,14 @@ checked! {
     /// An operator of an exclusion constraint.
     Operator, expected: "an operator", example: "&&",
     refusal: |t| (t.is_empty() || t.len() > 8 || !t.chars().all(|c| "+-*/<>=~!@#%^&|`?".contains(c)) || t.contains("--") || t.contains("/*"))
-        .then(|| "it is not an operator of 1 to 8 signs".into())
+        .then(|| "an operator consists of 1 to 8 signs such as `=` and `&&`".into())
 }
 checked! {
     /// Number and subject of a migration: `0007_orders`.
     MigrationName, expected: "four digits, `_` and a word", example: "0007_orders",
     refusal: |t| {
         let number = t.len() > 5 && t.as_bytes()[..4].iter().all(u8::is_ascii_digit) && t.as_bytes()[4] == b'_';
-        if !number { return Some("it does not start with four digits and `_`".into()) }
+        if !number { return Some("the name of a migration starts with four digits and `_`".into()) }
         alphabet_refusal(&t[5..], 60, "a-z, 0-9 and `_`", |c| c.is_ascii_lowercase() || c.is_ascii_digit(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     },
     BadName

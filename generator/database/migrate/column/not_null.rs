@@ -12,7 +12,7 @@ use crate::database::model::*;
 pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfill: Option<&Expression>) {
     let table = change.table.name.sql();
     let column = quoted(change.column);
-    // Any unused name, which depends on the column only.
+    // The name is derived from that of the column, so that it is the same in every plan.
     let check = format!("\"nn_{}\"", Digest::of(change.column.as_str().as_bytes()).short());
     if let Some(backfill) = backfill {
         let update = format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;");
