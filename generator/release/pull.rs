@@ -26,7 +26,7 @@ pub struct PullRequest {
     pub environments: BTreeSet<String>,
     /// One of these keys must have signed the release; empty to accept a release without a signature.
     pub trusted_keys: Vec<PublicKey>,
-    /// Whether to accept a release that is older than the installed one, or of which nself cannot tell whether it is older.
+    /// Whether to accept a release that is older than the installed one, or whose order is unknown.
     pub allow_downgrade: bool,
 }
 
