@@ -12,7 +12,7 @@ pub struct RecordedFile {
     pub digest: Digest,
     /// Further digests of the file in the manifest, after a merge or a run that did not finish.
     pub alternatives: Vec<Digest>,
-    /// Set if the file is unchanged since the last run.
+    /// Set if the file on disk is unchanged since the last run.
     pub unchanged: Option<UnchangedFile>,
 }
 
