@@ -206,8 +206,8 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
         }
     }
     table.row_security = RowSecurity::Forced;
-    // PostgreSQL shows no rows of a table that has only restrictive policies, so it needs a permissive one. A partition
-    // is read through its table, which has one.
+    // PostgreSQL shows no rows of a table that has only restrictive policies, so such a table gets a permissive policy.
+    // Queries read a partition through its partitioned table, which has a permissive policy.
     if !is_partition && !table.policies.values().any(|policy| !policy.restrictive) {
         let allow_all =
             Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };

@@ -125,7 +125,7 @@ struct DiffSchema {
     server: Option<ServerSpelling>,
 }
 
-/// The settings of a server that determine how it reads SQL, and the rights that it adds.
+/// The settings and rights of a server by which its schema can differ from a written one without a change.
 struct ServerSpelling {
     /// Settings by which the server reads text such as dates.
     settings: InputSettings,

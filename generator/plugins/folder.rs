@@ -115,7 +115,7 @@ pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
         delete(&folder, files.keys())?;
     }
     let plugins_folder = Root::project(project).below(plugin_names::FOLDER).open().map_err(file_error)?;
-    // If the folder still contains files that do not belong to the plugin, such as node_modules, it stays.
+    // A folder that still contains files that do not belong to the plugin, such as node_modules, stays.
     let _ = plugins_folder.map(|plugins_folder| plugins_folder.remove_folder(name));
     lock.plugins.remove(name);
     lock.write(project).map_err(|finding| vec![finding])?;

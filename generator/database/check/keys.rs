@@ -90,7 +90,7 @@ impl Check<'_> {
             return;
         };
         let references = path.key("references").key("columns");
-        // A partition does not list the columns of its keys, since it inherits them from its table.
+        // A partition inherits the columns of its keys from its table, so it need not list them.
         if target.partition_of.is_none() {
             self.require_columns(target, &key.references.columns, &references);
         }

@@ -29,7 +29,7 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
             report(
                 token.at,
                 Code::SqlSyntax,
-                format!("`{}`: the runner begins and ends the transaction of a migration", token.text),
+                format!("`{}` is not allowed: the runner begins and ends the transaction of a migration", token.text),
             );
         }
         starts_statement = token.text == ";";

@@ -84,7 +84,7 @@ impl Check<'_> {
         if let Some(fault) = completeness::nested_too_deep(body) {
             report(fault.code, fault.message(body));
         } else if function.has_standard_body() {
-            // Its syntax was checked when the definition was decoded.
+            // The syntax of such a body was checked when the definition was decoded.
             if selects_all_columns(body) {
                 let message = "`*` is not allowed here: the server would store the columns that the table has now; \
                                write their names";

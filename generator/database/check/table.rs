@@ -113,8 +113,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table, which its partitions inherit. PostgreSQL
-    /// refuses the latter, and creates the inherited checks as valid.
+    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table. Its partitions inherit the checks:
+    /// PostgreSQL refuses `no_inherit`, and creates inherited checks as valid.
     fn check_check_constraints(&mut self, table: &Table, path: &FieldPath) {
         let is_refused = |check: &CheckConstraint| check.not_valid || check.no_inherit;
         for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_refused(check)) {

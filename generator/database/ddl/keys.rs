@@ -119,7 +119,8 @@ pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<
     sql
 }
 
-/// Returns the statements that change the statistics of an index. They number its columns from 1.
+/// Returns the statements that change the statistics of an index. The statements number the columns of the index from
+/// 1.
 pub fn index_statistics(object: &str, old: &Index, new: &Index) -> Vec<String> {
     let old_statistics = |index: usize| old.columns.get(index).and_then(|column| column.statistics);
     let changed = new.columns.iter().enumerate().filter(|(index, column)| old_statistics(*index) != column.statistics);

@@ -41,7 +41,7 @@ pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
     format!("COMMENT ON {kind} {object} IS {text};")
 }
 
-/// Returns a statement that fails with a message if the query finds rows, which would be lost.
+/// Returns a statement that fails with a message if the query finds rows, so that later statements do not delete them.
 pub fn fail_if_rows(query: &str, message: &str) -> String {
     // In RAISE, `%` would be a placeholder.
     let message = literal(&message.replace('%', "%%"));

@@ -119,7 +119,7 @@ impl History {
         }
         let sum: String = self.sum().iter().map(SumLine::text).collect();
         files.insert(SUM_FILE.into(), sum.into_bytes());
-        // The sum file has digests of files with `\n` line endings, so git must not convert them.
+        // The sum file has digests of files with `\n` line endings, so git must not convert line endings.
         files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
         files
     }

@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment, storage parameters or grants may change, and the order of these steps.
+/// An object whose comment, storage parameters or grants may change, and the position of the steps that change them.
 pub struct AnnotatedObject<'a> {
     pub phase: Phase,
     /// Position of the steps within the phase.

@@ -82,9 +82,9 @@ pub enum TableChangeKind {
 pub struct TableChange<'a> {
     pub kind: TableChangeKind,
     pub name: &'a ObjectName,
-    /// The old table; an empty table if it is created.
+    /// The old table; for a new table, a table without columns.
     pub old: &'a Table,
-    /// The new table; an empty table if it is dropped.
+    /// The new table; for a dropped table, a table without columns.
     pub new: &'a Table,
     /// Path of the table in the stack; the path `tables` if the table is dropped.
     pub path: &'a FieldPath,

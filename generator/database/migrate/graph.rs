@@ -114,8 +114,8 @@ fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
     types.chain(sequences).chain(functions).chain(tables).chain(views)
 }
 
-/// Calls `report` with each name that a node needs, and with true if the node always needs it, or false if it needs it
-/// only when it is created.
+/// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
+/// (true) or only when the node is created (false).
 fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
     match node.0 {
         ObjectKind::Type => match schema.types.get(node.1) {

@@ -212,8 +212,8 @@ fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
     }
 }
 
-/// Plans the index of a key, which is built while others can write rows, and then the key. A partitioned table cannot
-/// use such an index, so its key is added in one step.
+/// Plans a step that builds the index of a key while others can write rows, and a step that adds the key with this
+/// index. A partitioned table cannot use such an index, so its key is added in one step.
 fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
     let table = change.name.sql();
     let step = |phase, what| key_step(change, phase, (key.field, key.name), what);

@@ -49,7 +49,7 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, 
     plan_with(Planner::reviewed(root, &new), &old)
 }
 
-/// Plans like [`plan`], but allows every hazard. `db diff` uses it, since it only displays the plan.
+/// Plans like [`plan`], but allows every hazard. `db diff` uses this function, since it only displays the plan.
 ///
 /// # Errors
 /// One finding for each change that is impossible or ambiguous.
@@ -89,6 +89,7 @@ fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
     let objects: Vec<String> = cycle.iter().map(ToString::to_string).collect();
     Diagnostic::error(Code::ObjectCycle, root.clone())
         .message(format!("these objects depend on each other: {}", objects.join(", ")))
+        .hint("remove one of the dependencies, such as an entry of `depends_on`")
 }
 
 /// Groups steps into migrations. A concurrent index build is a separate migration, since it runs outside of a

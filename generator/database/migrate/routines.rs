@@ -21,7 +21,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     create_views(planner, diff);
 }
 
-/// Plans functions that are new or recreated, and changes the others in place.
+/// Plans functions that are new or recreated, and changes of the other functions in place.
 fn create_functions(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.functions {
         let old = diff.old.functions.get(name);
@@ -152,7 +152,7 @@ fn drop_views(planner: &mut Planner, diff: &Diff) {
     }
 }
 
-/// Plans views that are new or recreated, and changes of the indexes, grants and comments of the others.
+/// Plans views that are new or recreated, and changes of the indexes, grants and comments of the other views.
 fn create_views(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.views {
         let path = planner.path(&["views", name.as_str()]);

@@ -76,7 +76,7 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     let mut indexes = old.indexes.keys().chain(old.uniques.keys());
     // The name of a dropped table must be free before a new relation with this name is created. A partition is dropped
-    // before new partitions, whose bounds may cover its rows.
+    // before new partitions are created, since their bounds may cover its rows.
     let must_be_early = is_partition
         || diff.new_relations.contains(name)
         || indexes.any(|index| diff.new_relations.contains(&name.in_same_schema(index)));

@@ -55,7 +55,7 @@ pub struct ForeignKey {
 }
 
 impl ForeignKey {
-    /// Returns whether `new` differs from this constraint only in that it is not NOT VALID any more.
+    /// Returns whether this constraint is NOT VALID, and `new` is the same constraint without NOT VALID.
     pub fn differs_only_in_validity(&self, new: &ForeignKey) -> bool {
         self.not_valid && *new == ForeignKey { not_valid: false, ..self.clone() }
     }
@@ -108,7 +108,7 @@ impl CheckConstraint {
         self.expression.as_str()
     }
 
-    /// Returns whether `new` differs from this constraint only in that it is not NOT VALID any more.
+    /// Returns whether this constraint is NOT VALID, and `new` is the same constraint without NOT VALID.
     pub fn differs_only_in_validity(&self, new: &CheckConstraint) -> bool {
         self.not_valid && *new == CheckConstraint { not_valid: false, ..self.clone() }
     }

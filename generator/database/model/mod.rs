@@ -46,7 +46,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Database")]
 pub struct Schema {
-    /// The rule that separates rows of different owners. With it, each table has a `scope`.
+    /// The rule that separates rows of different owners. In a database with a convention, each table has a `scope`.
     #[serde(skip_serializing)]
     pub convention: Convention,
     /// The Hasura service that serves the tables as GraphQL.

@@ -211,8 +211,8 @@ checked! {
     refusal: |t| invisible_character_refusal(t, 4096).or_else(|| slot_refusal_reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| slot_refusal_code(Slot::Returns, t)
 }
 checked! {
-    /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server reads them when it
-    /// creates the function.
+    /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server parses such a
+    /// body when it creates the function.
     Body, expected: "the body of a function", example: "SELECT 1",
     refusal: |t| invisible_character_refusal(t, 262_144).or_else(|| t.trim().is_empty().then(|| "the body is empty".into()))
         .or_else(|| standard_body(t)?.refusal().map(|(_, reason)| reason)),

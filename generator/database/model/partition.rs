@@ -56,7 +56,7 @@ pub struct PartitionOf {
 }
 
 impl Schema {
-    /// Returns a table and, if it is a partition, its partitioned table, the partitioned table of that one, and so on.
+    /// Returns a table and, if it is a partition, its partitioned table, and so on upwards.
     pub fn table_and_ancestors(&self, name: &ObjectName) -> Vec<(&ObjectName, &Table)> {
         let parent = |(_, table): &(&ObjectName, &Table)| {
             table.partition_of.as_ref().and_then(|partition| self.tables.get_key_value(&partition.table))

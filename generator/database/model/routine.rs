@@ -15,7 +15,7 @@ pub struct View {
     pub query: Query,
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialized: bool,
-    /// Runs with the rights of the role that queries it, so that row-level security applies; true by default.
+    /// Runs with the rights of the role that queries the view, so that row-level security applies; true by default.
     #[serde(default = "crate::values::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
     /// Only for a materialised view.
@@ -55,7 +55,8 @@ pub struct Function {
     /// Returns NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
-    /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call it.
+    /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call the
+    /// function.
     #[serde(default, skip_serializing_if = "is_default")]
     pub security_definer: bool,
     /// Settings that apply while the function runs.
@@ -89,7 +90,7 @@ impl Function {
         }
     }
 
-    /// Returns whether everyone may call it without a grant.
+    /// Returns whether everyone may call the function without a grant.
     pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }

@@ -81,7 +81,7 @@ pub enum ReplicaIdentity {
     /// All columns.
     Full,
     Nothing,
-    /// The columns of this unique index or constraint, which are NOT NULL.
+    /// The columns of this unique index or constraint; they must be NOT NULL.
     Index(SqlName),
 }
 

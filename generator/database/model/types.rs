@@ -87,7 +87,7 @@ impl UserType {
     }
 }
 
-/// A sequence. Identity columns have implicit ones, which are not listed.
+/// A sequence. Identity columns have implicit sequences, which are not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sequence {

@@ -121,8 +121,8 @@ impl Reader {
         Ok(ObjectName::new_in(schema.as_str(), name.as_str()))
     }
 
-    /// Reads the settings in square brackets, if there are any: `[pk, default: 0]`. The value of a setting without one
-    /// consists of the tokens of its name.
+    /// Reads the settings in square brackets, if there are any: `[pk, default: 0]`. A setting without a value gets the
+    /// tokens of its name as its value.
     pub fn read_settings(&mut self) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
         if !self.take("[") {

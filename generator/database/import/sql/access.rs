@@ -61,7 +61,7 @@ pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     Ok(privileges)
 }
 
-/// Reads the name of a function and its argument types, if they are given.
+/// Reads the name of a function and, if the statement lists them, its argument types.
 pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
@@ -336,7 +336,7 @@ impl Reader {
 
 impl Grant {
     /// Changes the privileges of a role (`grants`), and those that it may grant to others (`options`). REVOKE GRANT
-    /// OPTION FOR changes only the latter.
+    /// OPTION FOR changes only `options`.
     fn apply<P: Privilege>(
         &self,
         grants: &mut Grants<P>,
@@ -366,7 +366,7 @@ fn take_grant_option(parts: &mut Parts) -> Parsed<bool> {
     Ok(parts.take_node(GRANT_OPTION_FOR).is_some())
 }
 
-/// Grants privileges to a role, or revokes them.
+/// Grants privileges to a role, or revokes them; `None` means all privileges.
 pub fn change_privileges<P: Privilege + 'static>(
     grants: &mut Grants<P>,
     role: &SqlIdent,

@@ -9,7 +9,7 @@ use super::{column, constraint, partition, storage};
 use crate::database::model::*;
 
 impl Reader {
-    /// Reads ALTER TABLE. Each of its actions is read on its own, so that all problems are reported.
+    /// Reads ALTER TABLE. The actions are read separately, so that all problems are reported.
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);

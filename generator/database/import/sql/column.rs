@@ -67,7 +67,7 @@ impl Reader {
         Ok(default)
     }
 
-    /// Reads NOT NULL of a column. Its name, if it has one, is left out with a note.
+    /// Reads NOT NULL of a column. A name of the constraint is left out with a note.
     fn read_not_null(&mut self, table: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         if let Some(name) = constraint::take_name(&mut parts)? {

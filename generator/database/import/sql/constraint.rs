@@ -87,7 +87,7 @@ struct ConstraintClause<'a> {
 }
 
 impl Reader {
-    /// Reads a constraint and adds it to its table. `column` is the column at which it is written, if any.
+    /// Reads a constraint and adds it to its table. `column` is the column at which the constraint is written, if any.
     pub(super) fn add_constraint(
         &mut self,
         table: &ObjectName,
@@ -294,7 +294,7 @@ impl Reader {
     }
 }
 
-/// Reads ON DELETE or ON UPDATE, of which the first two words are skipped.
+/// Reads the action after ON DELETE or ON UPDATE.
 fn foreign_key_action(node: &SyntaxNode) -> Parsed<Action> {
     let words: Vec<String> = tokens(node).skip(2).map(|token| token.text().to_ascii_lowercase()).collect();
     match words.join(" ").as_str() {

@@ -1,6 +1,6 @@
 //! Rights that the setup job, which creates the databases and roles on the server, grants to the role of a service, as
-//! default privileges of the owner: on the rows of all tables, on sequences and schemas. They follow from the service's
-//! access in the stack, so they are not part of a definition.
+//! default privileges of the owner: on the rows of all tables, on sequences and schemas. These rights follow from the
+//! service's access in the stack, so they are not part of a definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 

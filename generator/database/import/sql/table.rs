@@ -9,7 +9,7 @@ use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
 impl Reader {
-    /// Reads CREATE TABLE. Each column and constraint is read on its own, so that all problems are reported.
+    /// Reads CREATE TABLE. The columns and constraints are read separately, so that all problems are reported.
     pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();

@@ -1,4 +1,4 @@
-//! Plans new columns and the values of existing rows in them.
+//! Plans new columns and their values in existing rows.
 
 use super::change::ColumnChange;
 use super::identity::refuse_identity;

@@ -8,7 +8,7 @@ use crate::database::migrate::step::Phase;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// Refuses a change of an identity in a partitioned table, which PostgreSQL does not support.
+/// Refuses a change of an identity column in a partitioned table, because PostgreSQL does not support such changes.
 pub(super) fn refuse_identity(planner: &mut Planner, change: &ColumnChange) {
     planner.refuse(
         Code::ChangeRefused,

@@ -102,7 +102,7 @@ fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
 fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
     let table = change.table.name.sql();
     let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column));
-    // The column is dropped before the columns in its expression change, and added after that.
+    // The column is dropped before the columns in its expression change, and added again afterwards.
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed otherwise")

@@ -25,7 +25,7 @@ pub fn ident(node: &SyntaxNode) -> Parsed<SqlName> {
     name_at(&folded_name(&token), node)
 }
 
-/// Reads the name of a role. It also appears in files other than SQL, so fewer characters are allowed.
+/// Reads the name of a role. Names of roles also appear in files other than SQL, so fewer characters are allowed.
 pub fn role(node: &SyntaxNode) -> Parsed<SqlIdent> {
     let name = ident(node)?;
     SqlIdent::new(name.as_str()).map_err(|reason| format!("the role `{name}`: {reason}")).at(node)
