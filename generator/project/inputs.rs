@@ -35,8 +35,8 @@ impl ProjectReader<'_> {
     /// Reads all files that the environments use.
     ///
     /// # Errors
-    /// The errors of [`migrations::read`], and those of a plugin that cannot be read. All other findings are collected in
-    /// `findings`.
+    /// The errors of [`migrations::read`], and those of a plugin that cannot be read. All other findings are collected
+    /// in `findings`.
     pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
         let mut files = ProjectFiles {
             project_folder: path_to_project(self.out, self.project),

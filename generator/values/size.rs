@@ -1,4 +1,5 @@
-//! Quantities with units: memory, processor shares and times, checked like the types of [`super::text`].
+//! Quantities with units: memory, shares of processors and times. They are checked when they are decoded, like the text
+//! types of [`super::checked`].
 
 use std::fmt;
 

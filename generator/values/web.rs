@@ -140,7 +140,7 @@ impl Cidr {
     }
 }
 checked! {
-    /// An address range in CIDR alphabet.
+    /// An address range in CIDR notation.
     Cidr, expected: "an address range", example: "10.0.0.0/8",
     refusal: |t| {
         let (address, bits) = match t.split_once('/') {
