@@ -37,7 +37,7 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
 /// The name of the port for gRPC in nginx's Service. Like the port `http`, it leads to nginx's port for HTTP, but a
 /// gateway speaks HTTP/2 without TLS (h2c) on it. Websockets need HTTP/1.1, so they use `http`.
 const H2C_PORT_NAME: &str = "h2c";
-/// The number of the port [`H2C_PORT_NAME`].
+/// The number of the port `h2c`.
 pub const H2C_PORT: u16 = 8082;
 
 /// Returns the Service, with the same name and ports as in Compose, so that URLs are the same; for a StatefulSet also
