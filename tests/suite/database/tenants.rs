@@ -110,7 +110,10 @@ fn a_tenant_table_without_its_policy_is_refused() {
     let file = case.path().join("db/tickets.ncl");
     let text = fs::read_to_string(&file).unwrap();
     for (change, words) in [
-        ("scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",", "the convention adds the policy `tenant_isolation`"),
+        (
+            "scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",",
+            "the convention adds the policy `tenant_isolation`",
+        ),
         ("scope = 'tenant,\n      columns.tenant_id = { type = \"text\" },", "`tenant_id` must be uuid"),
         ("scope = 'app,", "does not fit the `convention` of the database"),
         ("", "needs a `scope`"),
