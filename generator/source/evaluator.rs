@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::errors;
 use super::evaluate::evaluate;
-use super::node::Document;
+use super::node::{Document, Finding};
 use super::program::NickelProgram;
 use crate::codes::Code;
 use crate::terminal;
@@ -90,7 +90,12 @@ pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -
 }
 
 fn stopped_evaluation(reason: &str) -> Document {
-    document_with_error(Code::EvaluationLimit, format!("the evaluation was stopped: {reason}"))
+    let message = format!("the evaluation was stopped: {reason}");
+    let hint = "look for recursion that does not end; `--time-limit SECONDS` sets the limit of time".into();
+    Document {
+        findings: vec![Finding { hint, ..errors::without_place(Code::EvaluationLimit, message) }],
+        ..Document::default()
+    }
 }
 
 fn document_with_error(code: Code, message: String) -> Document {
