@@ -41,7 +41,7 @@ codes! {
         "Nickel could not parse the file. The position is where the parser stopped; the mistake is there or just before it."
     Evaluation "NS003" "the Nickel program fails"
         "Evaluating the program failed: an unknown name, an operation on the wrong type, or two values for one field. The message comes from Nickel."
-    NotAStack "NS004" "the program is not an nself stack"
+    NotAStack "NS004" "the file is not an nself stack"
         "A stack is a record that ends with the contract of the library: `{ project = \"shop\", domain = \"shop.example.com\" } | nself.Stack`."
     EvaluationLimit "NS005" "the evaluation exceeds its limits"
         "The evaluation has limits of time, memory and depth, so that a loop in a pull request cannot block a build machine. Look for recursion that does not end. Each environment is a copy of the common part, so all environments together have a size limit, too."

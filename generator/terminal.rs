@@ -95,8 +95,8 @@ fn write_line(out: &mut String, line: &str) {
     }
 }
 
-/// Returns whether a character controls the terminal, is invisible, or changes the order of text. The range consists of
-/// Unicode's tags, which are invisible letters.
+/// Returns whether a character controls the terminal, is invisible, or changes the order of text. The range holds
+/// Unicode's tag characters, which are invisible letters.
 fn is_hidden(c: char) -> bool {
     c.is_control() || words::is_mark(c) || ('\u{E0000}'..='\u{E007F}').contains(&c)
 }

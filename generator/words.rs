@@ -36,8 +36,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let letters = letter_counts(word);
     let short_candidates =
         candidates.into_iter().take(MAX_CANDIDATES).filter(|candidate| candidate.len() <= MAX_LENGTH);
-    // The letters alone are an upper bound of the similarity, which takes little time. The candidates with the highest
-    // bounds are then compared exactly, in their original order.
+    // Counts of letters give an upper bound of the similarity in little time. The candidates with the highest bounds
+    // are then compared exactly, in their original order.
     let bounded =
         short_candidates.map(|candidate| (max_similarity(&letters, &letter_counts(candidate)), candidate)).enumerate();
     let mut likely: Vec<(usize, (f32, &str))> = bounded.filter(|(_, (bound, _))| *bound > MIN_SIMILARITY).collect();

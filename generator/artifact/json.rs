@@ -103,8 +103,8 @@ fn write_number(number: &Number, out: &mut String) {
 }
 
 /// Returns a float as `Number::toString` of ECMA-262 writes it: without an exponent from 1e-6 up to 1e21. `float` is
-/// the text of serde_json, which has the shortest digits that are read as the same float. Of two equally near
-/// candidates, serde_json takes the even one, unlike the standard library.
+/// the text of serde_json, which has the shortest digits that are read as the same float. If two such texts are equally
+/// near, serde_json takes the one whose last digit is even, unlike the standard library.
 fn ecmascript(float: &str) -> String {
     let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
     let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
@@ -116,8 +116,8 @@ fn ecmascript(float: &str) -> String {
         return "0".to_owned();
     }
     let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
-    // The number of digits before the decimal point.
     let leading_zeros = count(&all_digits) - count(digits);
+    // The number of digits before the decimal point; negative if zeros follow the point.
     let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - leading_zeros;
     let digits = digits.trim_end_matches('0');
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());

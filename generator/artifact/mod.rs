@@ -1,4 +1,7 @@
 //! Generated files as values: paths with bytes. `store` compares and writes them; this module does no IO.
+//!
+//! A step is the generation of some files by one generator from one part of the plan. Its derivation is a digest of all
+//! that determines these files, so files with an unchanged derivation need not be generated again.
 
 pub mod digest;
 mod generator;
@@ -13,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
 pub use generator::Generator;
-pub use reuse::{KeptFile, RecordedFile, Reusable};
+pub use reuse::{RecordedFile, Reusable, UnchangedFile};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -136,7 +139,7 @@ impl StepInput {
         StepInput { generator, input }
     }
 
-    /// Returns the digest of everything that the step reads: generator, its sources, its part of the plan.
+    /// Returns the digest of everything that the step reads: the generator with its sources, and its part of the plan.
     pub fn input_digest(&self) -> Digest {
         self.derivation([])
     }
@@ -176,7 +179,7 @@ impl Artifacts {
         }
     }
 
-    /// Sets the derivation of all files: they are the outputs of one step.
+    /// Sets the derivation of all files, which are the outputs of one step.
     #[must_use]
     pub fn derived_from(mut self, input: &StepInput) -> Self {
         let derivation = input.derivation(self.0.iter().map(|(path, _)| path.as_str()));
@@ -187,7 +190,7 @@ impl Artifacts {
     /// Adds all files of `other`; with a `folder`, the name of an environment, below this folder.
     ///
     /// # Errors
-    /// NS901 if a path is already in the set, which is then empty.
+    /// NS901 if a path is already in the set. The set is then empty.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
         let in_folder = |path: ArtifactPath| match folder {
             Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),

@@ -12,13 +12,13 @@ pub struct RecordedFile {
     pub digest: Digest,
     /// Further digests of the file in the manifest, after a merge or a run that did not finish.
     pub alternatives: Vec<Digest>,
-    /// Set if the file is unchanged since the last run.
-    pub untouched: Option<KeptFile>,
+    /// Set if the file on disk is unchanged since the last run.
+    pub unchanged: Option<UnchangedFile>,
 }
 
 /// An unchanged file in the output folder, which is reused if its derivation is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeptFile {
+pub struct UnchangedFile {
     pub derivation: Digest,
     /// The size in bytes.
     pub size: u64,
@@ -50,8 +50,8 @@ impl<'a> Reusable<'a> {
         // The derivation contains the paths of all outputs, so a new or a missing file makes it differ.
         let derivation = input.derivation(files.iter().map(|(path, _)| *path));
         let files = files.into_iter().map(|(path, file)| {
-            let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;
-            let content = Content::Reusable { digest: file.digest, size: kept.size };
+            let unchanged_file = file.unchanged.filter(|unchanged_file| unchanged_file.derivation == derivation)?;
+            let content = Content::Reusable { digest: file.digest, size: unchanged_file.size };
             let file = Artifact { content, derivation };
             Some((ArtifactPath(path.to_owned()), file))
         });
@@ -74,7 +74,7 @@ mod tests {
         let file = |name: &str| RecordedFile {
             digest: Digest::of(name.as_bytes()),
             alternatives: Vec::new(),
-            untouched: Some(KeptFile { derivation, size: 1 }),
+            unchanged: Some(UnchangedFile { derivation, size: 1 }),
         };
         names.iter().map(|name| (path(name), file(name))).collect()
     }
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(files(&outputs, "apps/a", &input), None);
         outputs.insert(path("apps/a/y/z"), file.clone());
         assert!(files(&outputs, "apps/a", &input).is_some());
-        outputs.insert(path("apps/a/y/z"), RecordedFile { untouched: None, ..file });
+        outputs.insert(path("apps/a/y/z"), RecordedFile { unchanged: None, ..file });
         assert_eq!(files(&outputs, "apps/a", &input), None);
         assert!(files(&outputs, "apps/b", &input).is_some());
     }

@@ -106,8 +106,8 @@ fn waiver(target: &str, refusal: &str, plan: &Plan, path: [&str; 3]) -> Option<R
         Some(_) => service.origin.key("volumes").key(entry).key(field),
         None => service.origin.key(field),
     };
-    let finding =
-        Diagnostic::error(Code::Unsupported, field_path).message(format!("{target} cannot express this: {refusal}"));
+    let finding = Diagnostic::error(Code::Unsupported, field_path)
+        .message(format!("{target} cannot express `{field}`: {refusal}"));
     let example = format!("{}.\"{waiver_name}\" = \"…\"", service.waive_path());
-    Some(Err(finding.hint(format!("accept it with a reason: `{example}`, or remove the setting"))))
+    Some(Err(finding.hint(format!("accept the loss with a reason: `{example}`, or remove the setting"))))
 }

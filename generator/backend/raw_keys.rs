@@ -53,7 +53,10 @@ impl Target {
         let finding = Diagnostic::error(Code::RawKey, path);
         let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
             let finding = finding
-                .message(format!("a raw key cannot set `{key}`: nself sets it, or {} does not know it", self.name))
+                .message(format!(
+                    "`{key}` cannot be a raw key: nself writes it from other fields, or {} does not have it",
+                    self.name
+                ))
                 .expected("one of the keys that `nself explain NS702` lists");
             return Some(match nearest(key, self.keys.iter().map(|(name, _)| *name)) {
                 Some(nearest) => finding.hint(format!("did you mean `{nearest}`?")),
@@ -92,7 +95,10 @@ mod tests {
         assert_eq!(refusal("hostname", &json!("a")), None);
         assert_eq!(refusal("hostname", &json!(1)).unwrap().0, "the raw key `hostname` must be text");
         let (message, hint) = refusal("hostnam", &json!("a")).unwrap();
-        assert_eq!(message, "a raw key cannot set `hostnam`: nself sets it, or Compose does not know it");
+        assert_eq!(
+            message,
+            "`hostnam` cannot be a raw key: nself writes it from other fields, or Compose does not have it"
+        );
         assert_eq!(hint, "did you mean `hostname`?");
         assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("check whether"));
         assert_eq!(TARGET.list(), "Compose: hostname, dns");

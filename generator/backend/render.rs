@@ -7,7 +7,7 @@ use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::database::model::{MigrationName, Sum};
+use crate::database::model::{HexDigest, MigrationName};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Peers;
 use crate::values::{
@@ -171,7 +171,7 @@ impl PsqlArgument for ExtensionName {}
 impl PsqlArgument for SecretName {}
 impl PsqlArgument for ContainerPath {}
 impl PsqlArgument for MigrationName {}
-impl PsqlArgument for Sum {}
+impl PsqlArgument for HexDigest {}
 
 /// Types whose text has no blanks, quotes, `=`, `;` or `#`.
 pub trait IniToken: fmt::Display {}

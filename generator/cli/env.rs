@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::pipeline::{self, Planned};
+use crate::pipeline::{self, PlannedEnvironment};
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 use crate::store;
@@ -111,21 +111,21 @@ fn domain(environment: &Environment) -> Host {
 }
 
 /// Returns the plans of these environments, as `gen` uses them.
-fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<Planned>, Vec<Diagnostic>> {
+fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<PlannedEnvironment>, Vec<Diagnostic>> {
     let names: Vec<String> = names.iter().copied().cloned().collect();
     Ok(pipeline::generate(&stack.request(&names, None))?.plans)
 }
 
 /// Returns all resolved settings of an environment, with secrets by name. It omits empty values, so that a comparison
 /// shows only real differences.
-fn resolved_settings(plans: &[Planned], name: &str) -> Value {
+fn resolved_settings(plans: &[PlannedEnvironment], name: &str) -> Value {
     let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == name);
     let mut value = planned.and_then(|planned| serde_json::to_value(&planned.plan).ok()).unwrap_or_default();
     remove_empty_values(&mut value);
     value
 }
 
-fn settings_as_json(plans: &[Planned], name: &str) -> String {
+fn settings_as_json(plans: &[PlannedEnvironment], name: &str) -> String {
     String::from_utf8(writer::to_pretty(&resolved_settings(plans, name))).unwrap_or_default()
 }
 

@@ -98,18 +98,20 @@ pub(super) fn write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<()
 
 fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
     let root = Root::named(folder);
-    let opened = root.open_or_create(0o755).map_err(|error| (folder.to_owned(), error))?;
+    let root_folder = root.open_or_create(0o755).map_err(|error| (folder.to_owned(), error))?;
     for (path, _) in files {
         let with_path = |error| (folder.join(path), error);
-        if opened.stat(path).map_err(with_path)?.is_some() {
+        if root_folder.stat(path).map_err(with_path)?.is_some() {
             let reason = Reason::System(std::io::ErrorKind::AlreadyExists.into());
-            return Err(with_path(FileError { path: folder.join(path), scope: opened.scope(), reason }));
+            return Err(with_path(FileError { path: folder.join(path), scope: root_folder.scope(), reason }));
         }
     }
     for (path, bytes) in files {
         let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
-        let made_parent = parent.map_or(Ok(()), |parent| opened.make_folder(parent, 0o755).map(drop));
-        made_parent.and_then(|()| opened.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
+        let parent_result = parent.map_or(Ok(()), |parent| root_folder.make_folder(parent, 0o755).map(drop));
+        parent_result
+            .and_then(|()| root_folder.create(path, bytes, 0o644))
+            .map_err(|error| (folder.join(path), error))?;
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ pub fn publish(arguments: &PublishArguments) -> u8 {
 fn run_publish(arguments: &PublishArguments) -> Outcome {
     let files = publish::read_files(&Root::at(&arguments.out, Scope::Output), &arguments.environments)?;
     let published = publish::publish(&arguments.registry.registry(), &arguments.to, &files)?;
-    let publish::Published { digest, tag, sbom } = published;
+    let publish::PublishedRelease { digest, tag, sbom } = published;
     let name = format!("oci://{}@{digest}", arguments.to.name());
     match arguments.format {
         Format::Json => output::json(&json!({
@@ -112,12 +112,12 @@ fn run_attest(arguments: &AttestArguments) -> Outcome {
     let registry = arguments.registry.registry();
     let fetched = pull::fetch(&registry, address)?;
     let generated = generate_files(&arguments.stack, &fetched.files)?;
-    let attested = attest::attest(&registry, address, &fetched, &generated, (&key, arguments.serial))?;
-    let name = format!("oci://{}@{}", address.name(), attested.attestation);
+    let attestation = attest::attest(&registry, address, &fetched, &generated, &key, arguments.serial)?;
+    let name = format!("oci://{}@{}", address.name(), attestation.manifest_digest);
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "status": "attested", "subject": fetched.digest, "attestation": name,
-            "statement": attested.statement, "release": attested.release, "inputs": generated.inputs,
+            "statement": attestation.statement_digest, "release": attestation.release, "inputs": generated.inputs,
         })),
         Format::Text => {
             output::line(&name);

@@ -59,11 +59,11 @@ fn run(arguments: &PullArguments) -> Result<(), Vec<Diagnostic>> {
         })),
         Format::Text => {
             output::line(&format!("oci://{}@{}", arguments.from.name(), pulled.digest));
-            let attested = match pulled.release {
+            let signature = match pulled.release {
                 Some(_) => "attested",
                 None => "not attested: --trust names no key",
             };
-            output::remark(&format!("{}: {} files, {attested}", arguments.out.display(), pulled.files));
+            output::remark(&format!("{}: {} files, {signature}", arguments.out.display(), pulled.files));
         }
     }
     Ok(())

@@ -69,17 +69,20 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
         definitions.iter().map(|(name, definition)| (name.as_str(), definition)).collect();
     let records = std::iter::once(schema).chain(types.values().copied());
     let fields = records.flat_map(|record| record["properties"].as_object().into_iter().flatten());
-    // The name of a type by each name under which it is found.
-    let mut names: BTreeMap<&str, &str> =
+    // Maps each name that a user may search for, of a type or of a field, to the name of the type.
+    let mut type_by_search_name: BTreeMap<&str, &str> =
         fields.filter_map(|(field, schema)| Some((field.as_str(), type_name(schema)?))).collect();
-    names.extend(types.keys().map(|name| (*name, *name)));
-    let found_type = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, type_name)| *type_name);
+    type_by_search_name.extend(types.keys().map(|name| (*name, *name)));
+    let found_type = type_by_search_name
+        .iter()
+        .find(|(search_name, _)| search_name.eq_ignore_ascii_case(name))
+        .map(|(_, type_name)| *type_name);
     let definition = found_type.and_then(|found_type| Some((found_type.to_owned(), (*types.get(found_type)?).clone())));
     definition.ok_or_else(|| {
         Diagnostic::error(Code::UnknownField, FieldPath::root())
             .message(format!("the stack language has no type or field `{name}`"))
             .expected(words::one_of(&types.keys().copied().collect::<Vec<_>>()))
-            .hint(words::suggestion(name, names.keys().copied()))
+            .hint(words::suggestion(name, type_by_search_name.keys().copied()))
     })
 }
 
@@ -112,22 +115,19 @@ fn append_type(name: &str, schema: &Value, text: &mut String) {
     let _ = writeln!(text, "{name}: {}", description.replace('\n', " "));
     for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
         let description = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
-        let _ = writeln!(text, "  {field:<24} {:<28} {description}", type_text(schema));
+        append_row(text, field, &type_text(schema), &description);
     }
     for alternative in schema["oneOf"].as_array().into_iter().flatten() {
         let description = alternative["description"].as_str().unwrap_or_default().replace('\n', " ");
         // An alternative is one tag, a record with one field, or a list of tags.
         let tag = alternative["const"].as_str().map(str::to_owned);
-        let field = || -> Option<String> {
-            alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect())
-        };
+        let field = || alternative["properties"].as_object().and_then(|fields| fields.keys().next().cloned());
         let tags = || {
             alternative["enum"]
                 .as_array()
                 .map(|tags| tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "))
         };
-        let _ =
-            writeln!(text, "  {:<24} {:<28} {description}", tag.or_else(field).or_else(tags).unwrap_or_default(), "");
+        append_row(text, &tag.or_else(field).or_else(tags).unwrap_or_default(), "", &description);
     }
     let tags = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let tags: Vec<String> = tags.map(|tag| format!("'{tag}")).collect();
@@ -135,6 +135,11 @@ fn append_type(name: &str, schema: &Value, text: &mut String) {
         let _ = writeln!(text, "  {}", tags.join(" | "));
     }
     text.push('\n');
+}
+
+/// Appends the row of a field, or of an alternative, which has no type.
+fn append_row(text: &mut String, name: &str, type_text: &str, description: &str) {
+    let _ = writeln!(text, "  {name:<24} {type_text:<28} {description}");
 }
 
 /// Returns the type of a field, such as `{ _ : Service }`, `Array string` or `Port | string`.

@@ -93,7 +93,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     // writes the object again.
     let lock = cache.lock();
     let generations = cache.generations();
-    let deleted = generations.delete_all_but_latest(arguments.keep.max(1));
+    let deleted_generations = generations.delete_all_but_latest(arguments.keep.max(1));
     let used_objects: BTreeSet<String> = generations
         .all()
         .into_iter()
@@ -103,7 +103,9 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     drop(lock);
     match deleted_objects {
         Ok((count, bytes)) => {
-            output::remark(&format!("deleted {deleted} generations and {count} objects with {bytes} bytes"));
+            output::remark(&format!(
+                "deleted {deleted_generations} generations and {count} objects with {bytes} bytes"
+            ));
             SUCCESS
         }
         Err(error) => {

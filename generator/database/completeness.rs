@@ -5,11 +5,11 @@ use super::lexer::{Token, TokenKind, content_of_literal, place_in_words, starts_
 use crate::codes::Code;
 
 /// Maximum nesting of brackets and CASE. Parsers recurse once per level.
-const DEPTH: usize = 200;
+const MAX_DEPTH: usize = 200;
 /// Maximum number of tokens without a comma or semicolon between them. Parsers recurse once per operator of a chain.
-const CHAIN: usize = 4000;
+const MAX_CHAIN_TOKENS: usize = 4000;
 /// Maximum number of open prefix operators, such as `NOT` and signs.
-const PREFIXES: usize = 100;
+const MAX_PREFIXES: usize = 100;
 
 /// The form that a text must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +43,12 @@ impl Fault {
     }
 }
 
-/// Returns the reason if a text is incomplete, contains more than its form allows, or is ambiguous.
+/// Returns the reason why a text is incomplete, contains more than its form allows, or is ambiguous; `None` for a valid
+/// text.
 pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
     let is_control = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{feff}';
     if let Some((at, sign)) = text.char_indices().find(|(_, c)| is_control(*c)) {
-        return Some(Fault::new(at, format!("it contains the control character U+{:04X}", u32::from(sign))));
+        return Some(Fault::new(at, format!("the control character U+{:04X} is not allowed", u32::from(sign))));
     }
     let tokens = match tokens(text) {
         Ok(tokens) => tokens,
@@ -59,12 +60,12 @@ pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
         .or_else(|| if form == TextForm::Statements { body_fault(&tokens) } else { None })
 }
 
-/// Returns the reason if a text is nested too deeply for a parser. Nothing else is checked.
+/// Returns the reason why a text is nested too deeply for a parser; `None` if it is not. Nothing else is checked.
 pub fn nested_too_deep(text: &str) -> Option<Fault> {
     match tokens(text) {
         Ok(tokens) => depth_fault(&tokens).or_else(|| body_fault(&tokens)),
         // The depth of an unclosed text cannot be measured, but it has at most one level per byte.
-        Err(_) => (text.len() > DEPTH).then(|| Fault::new(0, "a quote or comment is not closed")),
+        Err(_) => (text.len() > MAX_DEPTH).then(|| Fault::new(0, "a quote or comment is not closed")),
     }
 }
 
@@ -100,7 +101,9 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
-            (TokenKind::Comment, _) if form == TextForm::ExpressionOrQuery => return fault("it contains a comment"),
+            (TokenKind::Comment, _) if form == TextForm::ExpressionOrQuery => {
+                return fault("a comment is not allowed here");
+            }
             (TokenKind::Comment, _) => continue,
             (TokenKind::Symbol, "(" | "[" | "{") => open_brackets.push(token),
             (TokenKind::Symbol, close @ (")" | "]" | "}")) => {
@@ -113,15 +116,15 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
                     return fault("this bracket has no opening bracket");
                 }
             }
-            (TokenKind::Symbol, ";") if form == TextForm::ExpressionOrQuery => return fault("it contains a `;`"),
-            (TokenKind::Symbol, "\\") => return fault("it contains a `\\`"),
+            (TokenKind::Symbol, ";") if form == TextForm::ExpressionOrQuery => return fault("`;` is not allowed here"),
+            (TokenKind::Symbol, "\\") => return fault("`\\` is not allowed outside of quotes"),
             (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this character is not part of SQL"),
             _ => {}
         }
         is_empty = false;
     }
     if is_empty && form == TextForm::ExpressionOrQuery {
-        return Some(Fault::new(0, "it is empty"));
+        return Some(Fault::new(0, "the SQL is empty"));
     }
     open_brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
 }
@@ -201,12 +204,12 @@ fn depth_fault(tokens: &[Token]) -> Option<Fault> {
             _ => {}
         }
         let total = |count: fn(&Level) -> usize| levels.iter().map(count).sum::<usize>();
-        let excess = if levels.len() > DEPTH {
-            format!("brackets are nested deeper than {DEPTH} levels")
-        } else if total(|level| level.tokens) > CHAIN {
-            format!("more than {CHAIN} words and symbols without a comma between them")
-        } else if total(|level| level.prefixes) > PREFIXES {
-            format!("more than {PREFIXES} prefix operators before one operand")
+        let excess = if levels.len() > MAX_DEPTH {
+            format!("brackets are nested deeper than {MAX_DEPTH} levels")
+        } else if total(|level| level.tokens) > MAX_CHAIN_TOKENS {
+            format!("more than {MAX_CHAIN_TOKENS} words and symbols without a comma between them")
+        } else if total(|level| level.prefixes) > MAX_PREFIXES {
+            format!("more than {MAX_PREFIXES} prefix operators before one operand")
         } else {
             continue;
         };
@@ -313,9 +316,9 @@ mod tests {
     #[test]
     fn nesting_has_limits() {
         let nested = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
-        assert_eq!(expression_fault(&nested(DEPTH - 1)), None);
+        assert_eq!(expression_fault(&nested(MAX_DEPTH - 1)), None);
         for text in [
-            nested(DEPTH),
+            nested(MAX_DEPTH),
             nested(8000),
             format!("{}1{}", "case when ".repeat(300), " then 1 end".repeat(300)),
             format!("{}1", "- ".repeat(300)),

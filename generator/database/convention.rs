@@ -1,5 +1,5 @@
-//! Conventions for tables whose rows belong to different owners. Rows of applications carry `source_account_id`; rows
-//! of tenants carry `tenant_id` and are protected by policies that the convention adds to every table.
+//! Conventions for tables whose rows belong to different owners. Rows of applications have `source_account_id`; rows of
+//! tenants have `tenant_id` and are protected by policies that the convention adds to every table.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, ServiceName};
 
-/// Condition of the policy that separates tenants. A session without the setting can neither read nor write rows.
+/// Condition of the policy that separates tenants. A session without the setting `app.tenant_id` can neither read nor
+/// write rows.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
 
 /// Returns the condition of the policy that separates tenants. It exempts the role of Hasura: Hasura cannot change a
@@ -46,20 +47,24 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
                         refuse(
                             path.key("columns").key(column),
                             format!("{table_name} is shared and has the column `{column}`"),
-                            "give it the scope of the convention, or rename the column",
+                            "set the `scope` of the table to that of the convention, or rename the column",
                         );
                     }
                 }
             }
             (Convention::None, Some(_)) => refuse(
                 path.key("scope"),
-                "a scope needs a convention".into(),
-                "set `convention = 'app` or `convention = 'tenant` for the database",
+                format!("{table_name} has a `scope`, but the database has no `convention`"),
+                "set `convention = 'app` or `convention = 'tenant` for the database, or remove `scope`",
             ),
             (_, None) => refuse(
                 path,
-                format!("{table_name} needs a `scope`: the database has a convention"),
-                "add `scope = 'shared`, or the scope of the convention",
+                format!("{table_name} needs a `scope`, because the database has a `convention`"),
+                if convention == Convention::App {
+                    "add `scope = 'app`, or `scope = 'shared` for rows that belong to everyone"
+                } else {
+                    "add `scope = 'tenant`, or `scope = 'shared` for rows that belong to everyone"
+                },
             ),
             // A partition has the columns of its table.
             (Convention::App, Some(Scope::App)) if table.partition_of.is_some() => {}
@@ -69,7 +74,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             }
             (Convention::App, Some(Scope::Tenant)) | (Convention::Tenant, Some(Scope::App)) => refuse(
                 path.key("scope"),
-                format!("{table_name} has the scope of the other convention"),
+                format!("the `scope` of {table_name} does not fit the `convention` of the database"),
                 "use separate databases for applications and for tenants",
             ),
         }
@@ -81,7 +86,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-/// Gives each partition the scope of its table, and refuses a different one.
+/// Gives each partition the scope of its partitioned table, and refuses a different scope.
 fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let scope_of = |name: &ObjectName| {
         let parent = |name: &&ObjectName| Some(&schema.tables.get(*name)?.partition_of.as_ref()?.table);
@@ -122,7 +127,7 @@ fn add_column(table: &mut Table, key: &str, required: Column, path: &FieldPath, 
                 refuse(
                     path.key("columns").key(key),
                     format!("`{key}` must be {}, NOT NULL{default}", required.kind),
-                    "leave it out; the convention adds it",
+                    "remove the column; the convention adds it",
                 );
             }
         }
@@ -134,13 +139,13 @@ fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut 
     if table.columns.contains_key(key) {
         refuse(
             path.key("columns").key(key),
-            format!("`{key}` belongs to the other convention"),
-            "use separate databases for applications and for tenants",
+            format!("`{key}` is a column of the convention that the database does not have"),
+            "use separate databases for applications and for tenants, or rename the column",
         );
     }
 }
 
-/// Adds an index that starts with the column, unless the table has one.
+/// Adds an index that starts with the column, unless the table has such an index.
 fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
     let starts_with_column = |columns: &[SqlName]| columns.first().is_some_and(|column| column.as_str() == key);
     let has_index = starts_with_column(&table.primary_key)
@@ -180,7 +185,7 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
         if table.policies.contains_key(reserved) {
             refuse(
                 path.key("policies").key(reserved),
-                format!("`{reserved}` is a policy of the convention"),
+                format!("the convention adds the policy `{reserved}`, so it cannot be declared"),
                 "choose a different name; restrictive policies of your own can limit access further",
             );
         }
@@ -189,19 +194,20 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
         // Policies do not apply to TRUNCATE and TRIGGER.
         let unprotected = [TablePrivilege::Truncate, TablePrivilege::Trigger];
         for privilege in unprotected.iter().filter(|privilege| privileges.contains(privilege)) {
+            let sql = privilege.sql();
+            let misuse = if *privilege == TablePrivilege::Truncate { "delete" } else { "change" };
             refuse(
                 path.key("grants").key(role.as_str()),
                 format!(
-                    "row security does not apply to {0}, so `{role}` could change the rows of all tenants",
-                    privilege.sql()
+                    "row security does not apply to {sql}, so the role `{role}` could {misuse} the rows of all tenants"
                 ),
-                "remove the privilege from the grant; only the owner of the table can have it",
+                "remove this privilege from the grant; the owner of the table has it without a grant",
             );
         }
     }
     table.row_security = RowSecurity::Forced;
-    // PostgreSQL shows no rows of a table that has only restrictive policies, so it needs a permissive one. A partition
-    // is read through its table, which has one.
+    // PostgreSQL shows no rows of a table that has only restrictive policies, so such a table gets a permissive policy.
+    // Queries read a partition through its partitioned table, which has a permissive policy.
     if !is_partition && !table.policies.values().any(|policy| !policy.restrictive) {
         let allow_all =
             Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };
@@ -220,7 +226,8 @@ fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let tenant_tables = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
     let tenant_tables: BTreeMap<&str, &ObjectName> = tenant_tables.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
-        let table = super::identifiers::words(view.query.as_str()).find_map(|word| tenant_tables.get(word.as_ref()));
+        let table =
+            super::identifiers::mentioned_names(view.query.as_str()).find_map(|word| tenant_tables.get(word.as_ref()));
         let Some(table) = table else { continue };
         let path = root.key("views").key(view_name.as_str());
         if view.materialized {

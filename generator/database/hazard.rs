@@ -49,7 +49,7 @@ hazards! {
     /// An index is built without blocking writers.
     IndexBuild "index_build" false "an index is built, which takes time and disk"
     /// Fails if stored rows violate the new rule.
-    MayFail "may_fail" false "it fails if stored rows violate it"
+    MayFail "may_fail" false "the step fails if stored rows violate the new rule"
     /// Rights change.
     AuthzUpdate "authz_update" false "rights change"
 }

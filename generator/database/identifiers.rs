@@ -9,7 +9,8 @@ use super::model::SqlName;
 /// Types whose literals name objects, as in `'orders'::regclass`.
 const OBJECT_TYPES: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
 
-/// Functions of the server whose first argument names an object, as text or as one of those types (from `pg_proc`).
+/// Functions of the server whose first argument names an object, as text or as a value of one of [`OBJECT_TYPES`] (from
+/// `pg_proc`).
 const FUNCTIONS_OF_NAMES: [&str; 31] = [
     "brin_desummarize_range",
     "brin_summarize_new_values",
@@ -46,7 +47,7 @@ const FUNCTIONS_OF_NAMES: [&str; 31] = [
 
 /// Returns every name that a text mentions, with repetitions: words in lower case, quoted names, and the names in
 /// strings that the server reads as names, as in `nextval('orders_seq')` and `'orders'::regclass`.
-pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub fn mentioned_names(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut significant_tokens = tokens(text).unwrap_or_default();
     significant_tokens.retain(|token| token.kind != TokenKind::Comment);
     let mut names = Vec::with_capacity(significant_tokens.len());
@@ -63,8 +64,8 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// Returns whether a text mentions one of the columns.
-pub fn mentions(text: &str, columns: &BTreeSet<SqlName>) -> bool {
-    !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
+pub fn mentions_column(text: &str, columns: &BTreeSet<SqlName>) -> bool {
+    !columns.is_empty() && mentioned_names(text).any(|word| columns.contains(word.as_ref()))
 }
 
 /// Returns the name that a token spells.
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     fn names_in(text: &str) -> Vec<Cow<'_, str>> {
-        words(text).collect()
+        mentioned_names(text).collect()
     }
 
     #[test]
@@ -156,7 +157,7 @@ mod tests {
         /// Any text is read to its end.
         #[test]
         fn any_text_is_accepted_without_a_panic(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
-            words(&text).for_each(drop);
+            mentioned_names(&text).for_each(drop);
         }
     }
 }

@@ -16,9 +16,9 @@ pub struct Token<'a> {
 pub enum TokenKind {
     /// A key word or a name without quotes.
     Word,
-    /// A name in double quotes, with `U&` if that precedes them.
+    /// A name in double quotes, with the prefix `U&` if it has one.
     Quoted,
-    /// A string of any form, with its quotes and the letters before them.
+    /// A string of any form, with its quotes and its prefix, such as `E`.
     Literal,
     Number,
     Symbol,

@@ -29,12 +29,12 @@ pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_
 /// Query that lists every object of a database in a canonical form.
 pub const CATALOG: &str = include_str!("catalog.sql");
 
-/// Adds the columns and policies of conventions, and default privileges, to a definition. Returns it with its findings.
-/// `root` is the path of the definition in the stack.
+/// Returns a definition with the columns and policies of its convention and the default privileges of its schemas, and
+/// the findings about it. `root` is the path of the definition in the stack.
 pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
     let mut findings = convention::apply(&mut definition, root);
     grant_defaults(&mut definition);
-    // The default name is left out, so that equal definitions are equal values.
+    // The default name of a primary key is left out, so that equal definitions are equal values.
     for (name, table) in &mut definition.tables {
         let has_default_name =
             table.primary_key.is_empty() || table.primary_key_name == Some(ddl::default_key_name(name));

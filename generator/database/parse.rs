@@ -19,7 +19,7 @@ const MAX_LENGTH_ON_CURRENT_STACK: usize = 256;
 /// Stack in bytes for texts within the limits of [`completeness`], with a reserve.
 const PARSER_STACK: usize = 64 << 20;
 
-/// The slot of a text in a statement.
+/// The place in a statement at which nself inserts a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Slot {
     /// In brackets, or between the commas of a list.
@@ -68,7 +68,7 @@ impl Slot {
     }
 }
 
-/// Returns the reason if a text is not complete or does not fill its slot, with the code of the finding. Each accepted
+/// Returns the reason why a text is not complete or does not fill its slot, with the code of the finding. Each accepted
 /// text is parsed once per run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
@@ -96,7 +96,7 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
     with_enough_stack(text, parse)
 }
 
-/// Returns a message of the parser with the word at its place instead of the parser's name of the token, such as IDENT.
+/// Returns a message of the parser in which the found word replaces the parser's name of the token, such as IDENT.
 fn reason_in_words(message: &str, text_from_place: &str) -> String {
     let Some((expected, _)) = message.split_once(", found ").or_else(|| message.split_once(", got ")) else {
         return message.to_owned();
@@ -106,7 +106,7 @@ fn reason_in_words(message: &str, text_from_place: &str) -> String {
     let expected = if expected == "expected command" { "expected a command such as SELECT" } else { expected };
     match lexer::tokens(&start).unwrap_or_default().first().and_then(|token| token.text.lines().next()) {
         Some(word) => format!("{expected}, found `{word}`"),
-        None if start.trim().is_empty() => format!("{expected}, found the end"),
+        None if start.trim().is_empty() => format!("{expected}, found the end of the text"),
         None => expected.to_owned(),
     }
 }
@@ -127,7 +127,7 @@ pub fn with_enough_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) 
     })
 }
 
-/// Returns the reason if a text does not fill its slot, with the code of the finding.
+/// Returns the reason why a text does not fill its slot, with the code of the finding.
 fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let (before, after, sample) = slot.statement();
     let parsed = SourceFile::parse(&format!("{before}{text}{after}"));
@@ -155,7 +155,8 @@ fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
         start < to && from < end && !is_inside && !encloses
     });
     let fills_slot = same_frame && !crosses_border && is_one_node && same_words(&tree, text, before.len());
-    (!fills_slot).then(|| (Code::NotOneExpression, "it is not exactly one expression, query, type or body".to_owned()))
+    (!fills_slot)
+        .then(|| (Code::NotOneExpression, "the text is not exactly one expression, query, type or body".to_owned()))
 }
 
 fn range(node: &SyntaxNode) -> (usize, usize) {

@@ -1,6 +1,6 @@
-//! Foreign keys between rows of tenants. The server checks foreign keys without applying policies, so a key without
-//! the tenant's column would reveal which rows other tenants have, and would delete across tenants. Every such key
-//! therefore contains the column on both sides, and the target table gets a unique constraint with it.
+//! Foreign keys between rows of tenants. The server checks foreign keys without applying policies, so a key without the
+//! tenant's column would reveal which rows other tenants have, and would delete across tenants. Every such key
+//! therefore contains the column on both sides, and the target table gets a unique constraint that contains the column.
 
 use std::collections::BTreeSet;
 
@@ -96,7 +96,7 @@ fn add_unique(target: &Target, table: &mut Table) {
     if !has_columns || has_index || has_unique || is_referenced(&table.primary_key) {
         return;
     }
-    // Together with `_` and `_key`, at most 63 bytes.
+    // The two parts together with `_` and `_key` have at most 63 bytes.
     let table_part = prefix(target.table.name(), 24);
     let column_names: Vec<&str> = target.columns.iter().map(SqlName::as_str).collect();
     let joined_columns = column_names.join("_");

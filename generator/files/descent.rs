@@ -30,7 +30,7 @@ pub(super) fn open(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -
         // Kernels before 5.6 and other systems do not have `openat2`, and a filter of system calls may refuse it.
         // EAGAIN means that a folder was renamed during the call.
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => step_by_step(folder, path, flags, mode),
-        opened => opened.map_err(Into::into),
+        result => result.map_err(Into::into),
     }
 }
 

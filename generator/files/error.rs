@@ -76,7 +76,7 @@ impl Reason {
 
 impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The path is shown relative to the current folder if it is inside.
+        // A path inside of the current folder is shown relative to that folder.
         let working_folder = std::env::current_dir().unwrap_or_default();
         let relative = self.path.strip_prefix(working_folder).ok().filter(|path| !path.as_os_str().is_empty());
         write!(f, "{}: {}", relative.unwrap_or(&self.path).display(), self.why())

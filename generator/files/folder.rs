@@ -17,7 +17,7 @@ use super::{EntryKind, FileError, FileKind, Reason, Scope, Stat};
 /// to a terminal.
 pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// An open folder. The paths of its methods are relative to it and consist of names only.
+/// An open folder. Its methods take paths that are relative to the folder and consist of names only.
 #[derive(Debug)]
 pub struct Folder {
     pub(super) handle: OwnedFd,

@@ -107,8 +107,8 @@ impl Folder {
         }
         let suffix = random_suffix().map_err(|error| self.error(path, Reason::System(error)))?;
         let temporary = path.with_file_name(format!("{TEMPORARY}{suffix}"));
-        let written = self.create(&temporary, bytes, mode).and_then(|()| self.rename(&temporary, self, path));
-        written.inspect_err(|_| {
+        let result = self.create(&temporary, bytes, mode).and_then(|()| self.rename(&temporary, self, path));
+        result.inspect_err(|_| {
             let _ = self.remove_file(&temporary);
         })
     }

@@ -168,7 +168,7 @@ fn container_config(mut config: Config, ImageContent { service, annotations, .. 
     let words = |words: &[crate::values::Text]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     if let Some(entrypoint) = &service.entrypoint {
         config.set_entrypoint(Some(words(entrypoint)));
-        // The command of the base image has the arguments for the entrypoint that this one replaces.
+        // The command of the base image has arguments for the entrypoint of the base image.
         config.set_cmd(None);
     }
     if let Some(command) = &service.command {

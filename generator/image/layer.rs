@@ -42,14 +42,16 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     for end in folder_ends.filter(|end| *end > 0) {
         add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
     }
-    let mut leaves_out = |path: &Path| {
+    let mut record_if_left_out = |path: &Path| {
         let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
-        left_out.extend(is_private.then(|| path.to_string_lossy().into_owned()));
+        if is_private {
+            left_out.push(path.to_string_lossy().into_owned());
+        }
         is_private
     };
     // The layer is built in memory, so its size is limited.
     let mut total = SizeBudget::new(FileKind::ImageContent);
-    for (relative, kind) in folder.list_all(&mut leaves_out)? {
+    for (relative, kind) in folder.list_all(&mut record_if_left_out)? {
         let relative_text = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
         let name = [image_path, relative_text].join("/").trim_start_matches('/').to_owned();
         let removed = || refused_entry(&relative, "it was removed while the folder was packed");
@@ -82,7 +84,7 @@ fn refused_entry(path: &Path, reason: &str) -> io::Error {
     io::Error::other(format!("{}: {reason}", path.display()))
 }
 
-/// Returns whether the target of a link is in the folder that is packed. `link` is the path of the link below it.
+/// Returns whether the target of a link is in the folder that is packed. `link` is relative to that folder.
 fn stays_inside(link: &Path, target: &Path) -> bool {
     let mut depth = link.components().count() - 1;
     for part in target.components() {

@@ -21,7 +21,7 @@ pub struct Baseline {
     pub waiting: usize,
 }
 
-/// Maximum number of differences to list. If there are more, the server probably has a different database.
+/// Maximum number of differences to list. A server with more differences probably has a different database.
 const MAX_DIFFERENCES: usize = 20;
 
 /// Writes the ledger of the server `url`. To compare, runs the migrations up to number `last` (all by default) in a
@@ -51,7 +51,7 @@ pub fn baseline(
         ]);
     }
     history.migrations.truncate(count);
-    // The migrations pass through psql, as they do in the runner.
+    // psql runs the migrations, so they must meet the same rules as for the runner.
     let findings = history.check_sql(&definition.name);
     if !findings.is_empty() {
         return Err(findings);
@@ -70,7 +70,7 @@ pub fn baseline(
     if !differences.is_empty() {
         return Err(difference_findings(&definition, differences));
     }
-    let statements = ledger::baseline(&history.sum(), &server_facts);
+    let statements = ledger::baseline_script(&history.sum(), &server_facts);
     server.query(&statements).map_err(|findings| as_adoption_error(&definition, findings))?;
     Ok(Baseline { database: definition.name, migrations: count, waiting: total - count })
 }
@@ -147,8 +147,8 @@ fn adoption_error(definition: &Definition, message: String) -> Diagnostic {
     Diagnostic::error(Code::NoAdoption, definition.root()).message(message)
 }
 
-/// Returns the findings with the codes of refusals by the ledger's statements or by a pooler. These refusals arrive as
-/// messages of psql.
+/// Returns the findings, of which refusals by a pooler or by the ledger's statements get codes and hints. Such refusals
+/// arrive as messages of psql.
 fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let convert = |finding: Diagnostic| {
         if is_pooler_refusal(std::slice::from_ref(&finding)) {
@@ -168,9 +168,12 @@ fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<
 
 /// Reads the catalog of a database, in the form of `catalog.sql`.
 fn read_facts(server: &Server) -> Result<CatalogFacts, Vec<Diagnostic>> {
-    let answer = server.query(&ledger::facts())?;
+    let answer = server.query(&ledger::facts_query())?;
     CatalogFacts::read(&answer).ok_or_else(|| {
-        vec![Diagnostic::error(Code::Io, FieldPath::root()).message("unexpected reply to the catalog query")]
+        vec![
+            Diagnostic::error(Code::Io, FieldPath::root())
+                .message("the reply of the server to the query of its catalog is malformed"),
+        ]
     })
 }
 
@@ -184,7 +187,7 @@ fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scrat
     let mut pending: Vec<(&str, RunIn)> = Vec::new();
     let run_pending = |pending: &mut Vec<(&str, RunIn)>| match pending.is_empty() {
         true => Ok(()),
-        false => scratch.owner.query(&(session_settings.clone() + &ledger::apply(pending.drain(..)))).map(drop),
+        false => scratch.owner.query(&(session_settings.clone() + &ledger::apply_script(pending.drain(..)))).map(drop),
     };
     for (migration, required) in history.migrations.iter().zip(history.required_extensions()) {
         let removed = migration.removed_extensions();

@@ -8,7 +8,7 @@ use crate::project::migrations;
 use crate::source::JsonDecoder;
 use crate::values::SqlIdent;
 
-/// The history of a database after a command added migrations.
+/// The migrations that a command added to the history of a database.
 #[derive(Debug)]
 pub struct NewMigrations {
     pub database: SqlIdent,
@@ -48,23 +48,24 @@ pub struct Created {
 pub fn create(selection: &Selection, slug: Option<&str>, handwritten: bool) -> Result<Created, Vec<Diagnostic>> {
     let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
     for definition in selection.definitions()? {
-        let name = definition.name.clone();
-        let mut history = selection.history(&name)?;
+        let database = definition.name.clone();
+        let mut history = selection.history(&database)?;
         let existing = history.migrations.len();
         if handwritten {
-            let name = MigrationName::numbered(existing + 1, slug.unwrap_or("by_hand")).map_err(malformed_slug)?;
-            history.migrations.push(Migration::handwritten(name, &history.snapshot));
+            let migration_name =
+                MigrationName::numbered(existing + 1, slug.unwrap_or("by_hand")).map_err(malformed_slug)?;
+            history.migrations.push(Migration::handwritten(migration_name, &history.snapshot));
         } else {
-            let old_schema = history.schema(&name, &JsonDecoder).map_err(|finding| vec![finding])?;
-            let (groups, warnings) = definition.plan(&old_schema)?;
+            let old_schema = history.schema(&database, &JsonDecoder).map_err(|finding| vec![finding])?;
+            let (step_groups, warnings) = definition.plan(&old_schema)?;
             created.warnings.extend(warnings);
-            if !groups.is_empty() {
+            if !step_groups.is_empty() {
                 let default_slug = if existing == 0 { "init" } else { "change" };
                 let slug = slug.unwrap_or(default_slug);
-                history.extend(slug, &groups, &definition.schema).map_err(malformed_slug)?;
+                history.extend(slug, &step_groups, &definition.schema).map_err(malformed_slug)?;
             }
         }
-        created.databases.push(NewMigrations::new(name, history, existing));
+        created.databases.push(NewMigrations::new(database, history, existing));
     }
     for database in created.databases.iter().filter(|database| !database.migrations().is_empty()) {
         database.write(selection)?;

@@ -67,9 +67,9 @@ pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
     for definition in selection.definitions()? {
         let mut history = selection.history(&definition.name)?;
         let old_schema = history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
-        let (groups, warnings) = definition.plan(&old_schema)?;
+        let (step_groups, warnings) = definition.plan(&old_schema)?;
         let existing = history.migrations.len();
-        history.extend("change", &groups, &definition.schema).map_err(internal_error)?;
+        history.extend("change", &step_groups, &definition.schema).map_err(internal_error)?;
         diff.databases.push((definition.name, history.migrations.split_off(existing)));
         diff.warnings.extend(warnings);
     }
@@ -88,9 +88,9 @@ pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff
         (None, Some(server)) => reprint(&mut old.schema, &mut new.schema, server, scratch_url)?,
         _ => {}
     }
-    let (groups, warnings) = new.plan_from(&old.schema)?;
+    let (step_groups, warnings) = new.plan_from(&old.schema)?;
     let mut history = History { snapshot: snapshot::objects(&old.schema), ..History::default() };
-    history.extend("change", &groups, &new.schema).map_err(internal_error)?;
+    history.extend("change", &step_groups, &new.schema).map_err(internal_error)?;
     Ok(Diff { databases: vec![(new.name, history.migrations)], warnings })
 }
 
@@ -125,7 +125,7 @@ struct DiffSchema {
     server: Option<ServerSpelling>,
 }
 
-/// The settings of a server that determine how it reads SQL, and the rights that it adds.
+/// The settings and rights of a server by which its schema can differ from a written one without a change.
 struct ServerSpelling {
     /// Settings by which the server reads text such as dates.
     settings: InputSettings,

@@ -65,7 +65,10 @@ impl FromStr for Runner {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Runner::ALL.into_iter().find(|runner| runner.name() == text).ok_or_else(|| format!("no runner `{text}`"))
+        Runner::ALL
+            .into_iter()
+            .find(|runner| runner.name() == text)
+            .ok_or_else(|| format!("nself cannot write files for the runner `{text}`"))
     }
 }
 

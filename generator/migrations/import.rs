@@ -35,12 +35,12 @@ pub struct Imported {
 pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
-            let schema = dbml::read(&read_text(file)?).map_err(|parts| errors(parts, file))?;
+            let schema = dbml::read(&read_text(file)?).map_err(|findings| errors(findings, file))?;
             let warnings = check_complete(&schema, |_| None)?;
             (schema, warnings)
         }
         ImportSource::Sql(file) => {
-            let imported = sql::read(&read_text(file)?).map_err(|parts| errors(parts, file))?;
+            let imported = sql::read(&read_text(file)?).map_err(|findings| errors(findings, file))?;
             check_imported(imported, Some(file))?
         }
         ImportSource::Server(url) => check_imported(Server::new(url)?.schema()?, None)?,
@@ -75,20 +75,20 @@ fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Sche
         let (line, column) = places.get(&format!("{kind}.{name}"))?;
         file.map(|file| span(file, *line, *column))
     })?;
-    let warning = |part: ImportFinding| {
-        let position = file.map(|file| span(file, part.line, part.column));
-        Diagnostic::warning(Code::NotImported, FieldPath::root()).message(part.what).at(position)
+    let warning = |note: ImportFinding| {
+        let position = file.map(|file| span(file, note.line, note.column));
+        Diagnostic::warning(Code::NotImported, FieldPath::root()).message(note.what).at(position)
     };
     warnings.extend(notes.into_iter().map(warning));
     Ok((schema, warnings))
 }
 
-fn errors(parts: Vec<ImportFinding>, file: &Path) -> Vec<Diagnostic> {
-    let error = |part: ImportFinding| {
-        let position = span(file, part.line, part.column);
-        Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what).at(Some(position))
+fn errors(findings: Vec<ImportFinding>, file: &Path) -> Vec<Diagnostic> {
+    let error = |finding: ImportFinding| {
+        let position = span(file, finding.line, finding.column);
+        Diagnostic::error(Code::NotImported, FieldPath::root()).message(finding.what).at(Some(position))
     };
-    parts.into_iter().map(error).collect()
+    findings.into_iter().map(error).collect()
 }
 
 fn read_text(file: &Path) -> Result<String, Vec<Diagnostic>> {

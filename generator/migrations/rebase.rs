@@ -1,5 +1,6 @@
-//! Puts the migrations of this branch after those that a different branch, the base, added. Migrations of the base stay
-//! unchanged. Migrations of this branch are generated again if nself generated them; hand-written ones keep their SQL.
+//! Puts the migrations of this branch after those of the base, which is the branch into which this one will be merged.
+//! Migrations of the base stay unchanged. Migrations of this branch are generated again if nself generated them;
+//! hand-written ones keep their SQL.
 
 use super::create::{Created, NewMigrations};
 use super::definition::{Definition, Selection};

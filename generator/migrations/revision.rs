@@ -14,8 +14,8 @@ pub struct Revision<'a> {
     pub name: &'a str,
 }
 
-/// Settings under which git runs no program that a checkout could name. git then uses no repository inside of the
-/// checked-out files, and starts neither hooks nor a file system monitor.
+/// Settings that keep git from running programs that files of the checkout configure: git then ignores bare
+/// repositories among these files, hooks and file system monitors.
 const SAFE_SETTINGS: [&str; 6] =
     ["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
 
@@ -59,7 +59,7 @@ impl Revision<'_> {
     }
 
     /// Reads a file with `cat-file`, which prints the committed bytes. `git show` would run the filter programs that
-    /// attributes name.
+    /// `.gitattributes` names.
     fn text(&self, path: &str) -> Result<String, Vec<Diagnostic>> {
         self.git(&["cat-file", "--end-of-options", "blob", &format!("{}:./{path}", self.name)])
     }

@@ -27,7 +27,7 @@ pub fn seal(selection: &Selection) -> Result<Vec<Sealed>, Vec<Diagnostic>> {
         let files = migrations::read(&project, &name)?;
         let history = History::parse(&name, &files)?;
         if !extends_sum(&history, &files) {
-            // Reading fails, and its findings name the changed migrations.
+            // `History::read` fails with findings that name the changed migrations.
             History::read(&name, &files)?;
         }
         migrations::write(&project, &name, &history.files())?;
@@ -43,8 +43,8 @@ fn extends_sum(history: &History, files: &HistoryFiles) -> bool {
     let recorded = SumLine::parse(&text).unwrap_or_default();
     let current = history.sum();
     let handwritten_at_end = history.migrations.iter().rev().take_while(|migration| migration.is_handwritten()).count();
-    let fixed_count = (history.migrations.len() - handwritten_at_end).min(recorded.len());
-    recorded.get(..fixed_count) == current.get(..fixed_count) && recorded.len() <= current.len()
+    let unchangeable_count = (history.migrations.len() - handwritten_at_end).min(recorded.len());
+    recorded.get(..unchangeable_count) == current.get(..unchangeable_count) && recorded.len() <= current.len()
 }
 
 #[cfg(test)]

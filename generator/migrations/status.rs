@@ -27,7 +27,7 @@ pub struct DatabaseStatus {
 pub struct ServerStatus {
     /// Number of written migrations that the server has applied.
     pub applied: usize,
-    /// Number of migrations in the ledger that differ from the written ones.
+    /// Number of migrations in the ledger from the first that differs from the written migrations.
     pub foreign: usize,
     /// Number of written migrations that the server has not applied.
     pub waiting: usize,

@@ -1,5 +1,5 @@
-//! Checks that migrations are unchanged since nself wrote them, that the history extends that of a base, and that it
-//! leads to the definitions.
+//! Checks that migrations are unchanged since nself wrote them, that the history starts with all migrations of a base
+//! revision, and that it leads to the definitions.
 
 use super::definition::{Definition, Selection};
 use super::revision::Revision;

@@ -1,4 +1,4 @@
-//! Updates the cache after a run: objects, the generation and the stamp.
+//! Updates the cache after a run: the objects, the generation (the record of the run) and the stamp.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,8 +31,8 @@ pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let _ = cache.generations().add(&Generation::new(changes.digest, derivations_digest, inputs.collect(), parts));
 }
 
-/// Returns the derivation of each recorded file in the manifest's format. The derivations of environments that were not
-/// selected are copied from the previous generation.
+/// Returns the derivation of each file of the manifest, in the format of a manifest. The derivations of environments
+/// that were not selected are copied from the previous generation.
 fn derivations(cache: &Cache, report: &Report) -> Manifest {
     let Report { output, changes, .. } = report;
     let previous = output.selected.as_ref().and_then(|_| cache.generations().latest()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Plans and renders environments. They do not depend on each other, so they run in parallel.
+//! Plans and renders environments, in parallel, since no environment depends on a different one.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::source::{Environment, Origins};
 
 /// An environment's plan, and the places in the source of its fields.
 #[derive(Debug)]
-pub struct Planned {
+pub struct PlannedEnvironment {
     pub plan: Plan,
     /// Digests of the plan's parts, by names such as `local: services.orders`.
     pub(super) parts: BTreeMap<String, Digest>,
@@ -22,8 +22,8 @@ pub struct Planned {
 }
 
 /// The plan and the files of one environment.
-pub struct Rendered {
-    pub planned: Planned,
+pub struct RenderedEnvironment {
+    pub planned: PlannedEnvironment,
     /// Empty if there was an error.
     pub artifacts: Artifacts,
     pub findings: Vec<Diagnostic>,
@@ -46,13 +46,13 @@ pub struct Renderer<'a> {
 
 impl Renderer<'_> {
     /// Plans and renders all environments. Returns the results in the order of the environments.
-    pub fn render_all(&self, environments: Vec<Environment>) -> Vec<Rendered> {
+    pub fn render_all(&self, environments: Vec<Environment>) -> Vec<RenderedEnvironment> {
         parallel::each(environments, |environment| self.render(environment))
     }
 
-    fn render(&self, environment: Environment) -> Rendered {
+    fn render(&self, environment: Environment) -> RenderedEnvironment {
         let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
-        // Only the plan is needed from here on, so the memory of the stack is freed early.
+        // From here on, only the plan is needed. The memory of the stack is freed early.
         drop(environment.stack);
         if self.frozen {
             findings.extend(unpinned_images(&plan));
@@ -84,11 +84,11 @@ impl Renderer<'_> {
             }
         }
         findings.retain(|finding| {
-            let follows_broken = environment.broken.iter().any(|broken: &FieldPath| {
+            let follows_broken_field = environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
             });
-            let follows_value = || environment.refused.iter().any(|refused| follows_refused(finding, refused));
-            !follows_broken && !follows_value()
+            let follows_refused_value = || environment.refused.iter().any(|refused| follows_refused(finding, refused));
+            !follows_broken_field && !follows_refused_value()
         });
         for finding in findings.iter_mut().chain(&mut upgrade_warnings) {
             environment.origins.locate(finding);
@@ -96,8 +96,8 @@ impl Renderer<'_> {
         }
         let parts =
             digests.parts().map(|(name, part)| (format!("{}: {name}", plan.environment), part.digest)).collect();
-        let planned = Planned { plan, parts, origins: environment.origins };
-        Rendered { planned, artifacts, findings, upgrade_warnings }
+        let planned = PlannedEnvironment { plan, parts, origins: environment.origins };
+        RenderedEnvironment { planned, artifacts, findings, upgrade_warnings }
     }
 
     /// Returns warnings about changes from the previous outputs that a running server or cluster would refuse.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-pub use environment::Planned;
+pub use environment::PlannedEnvironment;
 pub use provenance::{FileOnDisk, Provenance, explain, provenance};
 pub use run::{Mode, Outcome, run};
 pub use verify::{Verification, VerifyOptions, verify};
@@ -114,7 +114,7 @@ impl Request {
 pub struct Output {
     pub artifacts: Artifacts,
     /// Plans of the requested environments, in order of their names.
-    pub plans: Vec<Planned>,
+    pub plans: Vec<PlannedEnvironment>,
     /// Warnings.
     pub findings: Findings,
     /// Warnings about the change from the previous outputs. A later run does not repeat them.
@@ -164,7 +164,7 @@ pub fn generate(request: &Request) -> Result<Output, Findings> {
     generate_from(request, None)
 }
 
-/// Like [`generate`], but reuses files of the previous run if neither they nor their inputs changed.
+/// Does the same as [`generate`], but reuses files of the previous run if neither the files nor their inputs changed.
 fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Findings> {
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
@@ -225,9 +225,9 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
 
 /// Returns findings about environments that share a domain or a port, at the field of one of them.
 fn environment_conflicts(environments: &[Environment]) -> Findings {
-    let declared = || environments.iter().map(|environment| (&environment.name, &environment.stack));
-    let mut findings = domains::check_environments(declared());
-    findings.extend(machines::check_environments(declared()));
+    let names_and_stacks = || environments.iter().map(|environment| (&environment.name, &environment.stack));
+    let mut findings = domains::check_environments(names_and_stacks());
+    findings.extend(machines::check_environments(names_and_stacks()));
     for finding in &mut findings {
         let is_concerned =
             |environment: &&Environment| finding.environments.iter().any(|name| *name == environment.name.as_str());

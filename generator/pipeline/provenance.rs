@@ -102,12 +102,12 @@ fn source_field(
     (backend, path): (Backend, &str),
     line: Option<(usize, &[&str])>,
 ) -> (FieldPath, Option<Span>) {
-    let (environment, below) = path.split_once('/').unwrap_or((path, ""));
+    let (environment, path_in_environment) = path.split_once('/').unwrap_or((path, ""));
     let planned = output.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
     let Some(planned) = planned else { return (FieldPath::root(), None) };
     let line = match line {
-        Some((index, lines)) => GeneratedLine::new(below, lines, index),
-        None => GeneratedLine::whole_file(below),
+        Some((index, lines)) => GeneratedLine::new(path_in_environment, lines, index),
+        None => GeneratedLine::whole_file(path_in_environment),
     };
     let text = line.text().unwrap_or_default();
     let field = best_candidate(&planned.origins, &backend.provenance(&planned.plan, &line), text);

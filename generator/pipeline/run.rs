@@ -37,7 +37,7 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
     if let Some(stamp) = last_run.as_ref().filter(|stamp| stamp.is_fresh(&out)) {
         return Ok(Outcome::Unchanged(stamp.saved_report().to_owned()));
     }
-    // A stale stamp still tells which files can be reused; a check renders every file.
+    // A stale stamp still tells which files can be reused. A check renders every file, so it reuses none.
     let reusable_run = last_run.filter(|_| mode != Mode::Check);
     // The stamp file is created before any input is read. So an input that changes during the run is newer than the
     // stamp, and the next run does not use the stamp.

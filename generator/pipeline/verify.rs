@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 use crate::store::{self, Cache, Manifest, Objects};
 
-/// The steps of a verification after the comparison with the manifest.
+/// The optional steps of a verification, after the comparison with the manifest.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VerifyOptions {
     /// Generates the files again from the stack, and compares them with the manifest.

@@ -220,15 +220,17 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     };
     number.copied().ok_or_else(|| {
         let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
+        let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         let hint = match name {
-            _ if names.is_empty() => "give the service `port = 8001`".to_owned(),
+            _ if names.is_empty() => {
+                format!("declare the port on which the image listens, such as `ports.{wanted_name} = 8080`")
+            }
             Some(name) => format!("use one of these names, or add the port to the service: `ports.{name} = 9090`"),
             None => "name the port with `port`".to_owned(),
         };
-        let wanted_name = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
             .message(format!("the service has no port `{wanted_name}`"))
-            .expected(if names.is_empty() { "a service with ports".into() } else { words::one_of(&names) })
+            .expected(if names.is_empty() { "the name of a port of the service".into() } else { words::one_of(&names) })
             .hint(hint)
     })
 }

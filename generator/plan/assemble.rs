@@ -1,4 +1,5 @@
-//! Services of the plan, from the roster and the wirings of all aspects. Nothing else creates or changes a service.
+//! Builds the services of the plan: each service of the environment as declared (the roster), with what the aspects, such
+//! as databases and monitoring, add to it (their wirings). No other module creates or changes a service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +61,7 @@ impl Service {
             plugin: None,
             image: declared.image.clone(),
             build: declared.build.clone(),
+            // A further process of a service runs the image that the service builds.
             image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),
@@ -107,6 +109,7 @@ impl Service {
             shm_size: declared.shm_size,
             one_shot: declared.run == Run::Once,
             on_request: declared.run == Run::OnRequest,
+            // Set only by the plan of a cluster.
             programs: None,
             schedule: declared.schedule.clone(),
             compose: declared.compose.clone(),
@@ -140,6 +143,7 @@ impl Service {
             Addition::MetricsPort(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {
+                // Without a command or program, the arguments follow the entrypoint of the image.
                 let command = self.command.get_or_insert_with(|| program.iter().cloned().collect());
                 command.extend_from_slice(arguments);
             }
@@ -158,7 +162,7 @@ impl Service {
         }
     }
 
-    /// Replaces tags by the digests of the lock, in the image, the layout's base and the bases of the Dockerfile.
+    /// Replaces the tags of the image, and of the base images of its layout or Dockerfile, by the digests in the lock.
     fn pin_images(&mut self, inputs: Inputs) {
         let lock = &inputs.files.lock;
         // An image that is built from the project has no digest yet.
@@ -174,7 +178,7 @@ impl Service {
     }
 }
 
-/// Returns the published ports of a service. A name without a port is reported elsewhere.
+/// Returns the published ports of a service without entries that name no port, which a rule reports.
 fn publish(
     declared: &stack::Service,
     is_proxy: bool,
@@ -209,6 +213,7 @@ fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health 
     let health = declared.health.clone().unwrap_or_default();
     let port = |name: &Option<PortName>| {
         let name = name.clone().unwrap_or_else(|| PortName::wrap("http".into()));
+        // A rule reports an unknown name, so a port 0 is never generated.
         ports.get(&name).copied().unwrap_or_default()
     };
     let check = match (&health.http, &health.tcp, &health.grpc, &health.exec) {

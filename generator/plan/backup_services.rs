@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use super::roster::Roster;
 use super::service_names::{
-    BACKUP, BACKUP_LIST, BACKUP_LOG, BACKUP_RESTORE, BACKUP_TOOLS, BACKUP_VERIFY, DATABASE, REPLICA, service_name,
+    BACKUP, BACKUP_LIST, BACKUP_RESTORE, BACKUP_TOOLS, BACKUP_VERIFY, DATABASE, REPLICA, WAL_RECEIVER, service_name,
 };
 use crate::stack::{BackupTarget, HostMount, Stack, Volume};
 use crate::values::{Checked, ContainerPath, ServiceName, Text, VolumeName};
 
 /// The services that run the server's image and access the target. The first one owns the target's volume.
-pub const CLIENTS: [&str; 5] = [BACKUP_LOG, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE];
+pub const CLIENTS: [&str; 5] = [WAL_RECEIVER, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE];
 /// The folder of a target in the containers.
 pub const FOLDER: &str = "/backups";
 /// The volume of a target that is a folder of the stack.
@@ -19,14 +19,14 @@ const VOLUME: &str = "backups";
 
 /// Returns whether the library's backup services run in the environment.
 pub fn backups_are_on(roster: &Roster) -> bool {
-    let name = service_name(BACKUP_LOG);
+    let name = service_name(WAL_RECEIVER);
     roster.get(&name).is_some_and(|member| member.service.catalogue == Some(name.clone()))
 }
 
 /// Returns the services that connect to the server to copy it or its log.
 pub fn replication_clients(roster: &Roster) -> Vec<ServiceName> {
     let replica = [REPLICA].map(service_name).into_iter().filter(|name| roster.contains_key(name));
-    let backups = [BACKUP_LOG, BACKUP].map(service_name).into_iter().filter(|_| backups_are_on(roster));
+    let backups = [WAL_RECEIVER, BACKUP].map(service_name).into_iter().filter(|_| backups_are_on(roster));
     replica.chain(backups).collect()
 }
 
@@ -55,7 +55,7 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
     if let (Some(backup), Some(schedule)) = (backup, &stack.backups.schedule) {
         backup.schedule = Some(schedule.clone());
     }
-    let log_receiver = roster.get_mut(&service_name(BACKUP_LOG)).map(|planned| &mut planned.service);
+    let log_receiver = roster.get_mut(&service_name(WAL_RECEIVER)).map(|planned| &mut planned.service);
     if let (Some(log_receiver), Some(volume)) = (log_receiver, volume(target)) {
         log_receiver.volumes.insert(VolumeName::wrap(VOLUME.to_owned()), volume);
     }

@@ -30,9 +30,9 @@ pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Check, Cluster, ConfigMount, Connection, Database, DatabaseSetup, Endpoint, File, FileContent, Grant,
-    HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, OutsideServer, Peers,
-    Plan, PlannedAction, Platform, Pooler, Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret,
+    Check, Cluster, ConfigMount, Connection, Database, DatabaseSetup, File, FileContent, Grant, HasuraMetadata, Health,
+    IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, OutsideServer, Peers, Plan, PlannedAction,
+    Platform, Pooler, Program, ProgramService, Programs, Publish, Replication, Resolver, ScrapeJob, Secret,
     ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;

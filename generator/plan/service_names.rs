@@ -17,17 +17,17 @@ pub const ACME: &str = "acme";
 /// The job that sets the owner of data volumes.
 pub const VOLUME_OWNER: &str = "volume-owner";
 
-/// Receives the log of the database server and stores it.
-pub const BACKUP_LOG: &str = "backup-wal";
+/// Receives the write-ahead log of the database server and stores it for restores.
+pub const WAL_RECEIVER: &str = "backup-wal";
 /// Takes base backups at the times of the schedule.
 pub const BACKUP: &str = "backup";
-/// Prints the backups of the target.
+/// Lists the backups in the storage to which they are written.
 pub const BACKUP_LIST: &str = "backup-list";
 /// Restores a backup into an empty folder and checks it.
 pub const BACKUP_VERIFY: &str = "backup-verify";
 /// Restores a backup in place of the server's data.
 pub const BACKUP_RESTORE: &str = "backup-restore";
-/// The job that copies the programs of backups into a volume.
+/// The job that copies the backup tool into a volume, from which the database server runs it.
 pub const BACKUP_TOOLS: &str = "backup-tools";
 
 /// Returns one of the constants above as a service name.

@@ -41,7 +41,7 @@ pub enum Addition {
     /// Lets Prometheus read metrics at a port.
     MetricsPort(u16),
     Networks(BTreeSet<Network>),
-    /// Appends to the command; `program` is the command of a service that declares none.
+    /// Appends to the command. A service that declares no command first gets `program` as its command.
     Arguments {
         program: Option<Text>,
         arguments: Vec<Text>,

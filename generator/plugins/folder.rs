@@ -14,7 +14,7 @@ use crate::values::plugin_names;
 /// Files by their paths in the folder of the plugin.
 pub type PluginFiles = BTreeMap<String, Vec<u8>>;
 
-/// Folders that tools create; they belong to no plugin.
+/// Folders that tools create; their content is not part of a plugin.
 const OMITTED: [&str; 4] = ["node_modules", "dist", "__pycache__", ".git"];
 
 /// Reads the files of a plugin; `None` if there is no folder.
@@ -37,7 +37,7 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
         match kind {
             EntryKind::Folder => continue,
             EntryKind::File => {}
-            _ => return Err(refused("it is neither a file nor a folder")),
+            _ => return Err(refused("links, pipes and devices are not allowed in the folder of a plugin")),
         }
         ArtifactPath::new(name.as_str()).map_err(|reason| refused(&reason.to_string()))?;
         if let Some(bytes) = opened.read(&path, FileKind::ImageContent).map_err(file_error)? {
@@ -51,7 +51,7 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
     }
 }
 
-/// Returns the finding for a folder or artifact without the file that a stack imports.
+/// Returns the finding for a folder or artifact without `plugin.ncl`, which the stack imports.
 pub fn missing_definition(name: &str) -> Diagnostic {
     error(Code::PluginFolder, format!("{name} has no {FILE}")).hint("`nself plugin new NAME` writes a plugin")
 }
@@ -115,7 +115,7 @@ pub fn remove(project: &Path, name: &str) -> Result<usize, Vec<Diagnostic>> {
         delete(&folder, files.keys())?;
     }
     let plugins_folder = Root::project(project).below(plugin_names::FOLDER).open().map_err(file_error)?;
-    // If the folder still contains files that do not belong to the plugin, such as node_modules, it stays.
+    // A folder that still contains files that do not belong to the plugin, such as node_modules, stays.
     let _ = plugins_folder.map(|plugins_folder| plugins_folder.remove_folder(name));
     lock.plugins.remove(name);
     lock.write(project).map_err(|finding| vec![finding])?;

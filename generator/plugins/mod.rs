@@ -1,5 +1,6 @@
-//! Folders of plugins in a project: reads, adds and removes them, and compares them with the lock. The parts of a
-//! plugin are merged into the stack by `source`; here a plugin is a folder of files.
+//! Folders of plugins in a project: reads, adds and removes them, and compares them with their pins in `nself.lock`,
+//! which record source and digest of each added plugin. The module `source` merges the content of a plugin into the
+//! stack; in this module, a plugin is a folder of files.
 
 mod folder;
 mod status;
@@ -13,7 +14,7 @@ pub use status::{PluginState, Status, status};
 /// The file of a plugin that the stack imports.
 pub const FILE: &str = "plugin.ncl";
 
-/// Returns a finding about a plugin that no field of the stack has caused.
+/// Returns a finding about a plugin, without a path in the stack.
 pub fn error(code: Code, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(code, FieldPath::root()).message(message)
 }

@@ -1,4 +1,4 @@
-//! The state of each plugin of a project: its folder compared with the lock.
+//! The state of each plugin of a project: its folder compared with its pin in `nself.lock`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -24,8 +24,8 @@ pub struct ProjectReader<'a> {
     pub out: &'a Path,
     /// The lock that replaces nself.lock, if there is one.
     pub lock: Option<&'a Lock>,
-    /// Whether images must be pinned, and plugins must equal their pins. Then a Dockerfile that cannot be read is refused, because its base images cannot
-    /// be checked.
+    /// Whether images must be pinned, and plugins must equal their pins. If so, a Dockerfile that cannot be read is
+    /// refused, because its base images cannot be checked.
     pub frozen: bool,
     pub watches: Vec<Watch>,
     pub findings: Vec<Diagnostic>,
@@ -35,8 +35,8 @@ impl ProjectReader<'_> {
     /// Reads all files that the environments use.
     ///
     /// # Errors
-    /// The errors of [`migrations::read`], and those of a plugin that cannot be read. All other findings are collected in
-    /// `findings`.
+    /// The errors of [`migrations::read`], and those of a plugin that cannot be read. All other findings are collected
+    /// in `findings`.
     pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
         let mut files = ProjectFiles {
             project_folder: path_to_project(self.out, self.project),
@@ -75,7 +75,7 @@ impl ProjectReader<'_> {
                 }
                 Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => self.findings.push(error.into()),
                 // A link or a folder, which the image builder may accept. nself does not read it, so it cannot check
-                // its base images.
+                // the base images.
                 Err(error) if self.frozen => self.findings.push(unchecked_base_images(&name, &error.why())),
                 Err(_) => {}
             }
@@ -127,8 +127,8 @@ impl ProjectReader<'_> {
         }
     }
 
-    /// Returns the finding about the source of one mount, if any. A link in its path could give the container any file
-    /// of the machine.
+    /// Returns the finding about the source of one mount, if any. A link in the path of the source could give the
+    /// container any file of the machine.
     fn mount_finding(&mut self, source: &str, field: FieldPath) -> Option<Diagnostic> {
         let mut path = self.project.to_owned();
         for part in Path::new(source).components() {
@@ -240,7 +240,7 @@ impl ProjectReader<'_> {
             }
             let folders: BTreeSet<PathBuf> =
                 files.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
-            // A new migration adds a folder to the parent.
+            // A new migration is a new folder, which changes the names in the parent folder.
             let parents =
                 folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
             self.watches.extend(folders.union(&parents).cloned().map(Watch::Folder));
@@ -255,7 +255,7 @@ impl ProjectReader<'_> {
 fn unchecked_base_images(name: &str, reason: &str) -> Diagnostic {
     Diagnostic::error(Code::Unpinned, path!("services"))
         .message(format!("`{name}` cannot be read ({reason}), so its base images cannot be checked against nself.lock"))
-        .hint("make it a regular file that nself can read")
+        .hint("replace it with a regular file that nself can read")
 }
 
 /// Returns the services of a stack, and the containers of its frontends.

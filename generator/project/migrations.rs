@@ -1,5 +1,5 @@
 //! Reads and writes the folder of a database, `db/<name>/` or `plugins/<name>/db/`: its migrations, its schema
-//! snapshots and the sum file that seals them. Links, pipes and devices in it are refused.
+//! snapshots and the sum file with their digests. Links, pipes and devices in the folder are refused.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::files::{EntryKind, FileError, FileKind, Folder, Root, SizeBudget};
 use crate::values::SqlIdent;
 use crate::values::plugin_names::database_folder;
 
-/// The subfolders that nself reads and writes. Everything else in the folder belongs to the user.
+/// The subfolders that nself reads and writes. Everything else in the folder, except the sum file, belongs to the user.
 const SUBFOLDERS: [&str; 2] = ["migrations", "schema"];
 
 /// Returns the folder of a database's migrations.
@@ -71,7 +71,8 @@ fn read_subfolder(
 pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Result<Vec<String>, Vec<Diagnostic>> {
     let old_files = read(project, database)?;
     let mut changed_paths = Vec::new();
-    // The sum file seals the others. If it is written last, an interrupted run never leaves a sum without its files.
+    // The sum file has the digests of the other files. It is written last, so that an interrupted run never leaves a
+    // sum file without its files.
     let (sum_file, other_files): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| *path == SUM_FILE);
     let changed_files: Vec<_> =
         other_files.into_iter().chain(sum_file).filter(|(path, bytes)| old_files.get(*path) != Some(bytes)).collect();

@@ -43,7 +43,7 @@ impl Credentials {
     /// Reads the credentials of a host from `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
     ///
     /// # Errors
-    /// The file or a credential helper cannot be used. The text names it and never repeats its content.
+    /// The file or a credential helper cannot be used. The text names the file or helper and never repeats its content.
     pub fn of(host: &str) -> Result<Option<Self>, String> {
         let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));

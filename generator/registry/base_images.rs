@@ -43,7 +43,7 @@ impl Registry {
         let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
         for layer in manifest.layers() {
             let media_type = layer.media_type().to_string();
-            if !LAYER_TYPES.iter().any(|known| media_type.starts_with(known)) {
+            if !LAYER_TYPES.iter().any(|prefix| media_type.starts_with(prefix)) {
                 return Err(malformed(&format!("the media type {media_type} of a layer is not supported")));
             }
             let digest = Sha256::try_from(layer.digest().to_string()).map_err(|reason| malformed(&reason))?;

@@ -1,8 +1,8 @@
 //! A client for image registries: reads and writes manifests and blobs by the OCI distribution protocol. It checks all
 //! content against the requested digest, so a registry or mirror can refuse content but cannot substitute it.
 //!
-//! It uses TLS with the system's certificates, and plain HTTP only for hosts that the command line names. Credentials
-//! come from Docker's configuration, and each is sent to its own host only.
+//! The client uses TLS with the system's certificates, and plain HTTP only for hosts that the command line names.
+//! Credentials come from Docker's configuration, and are only sent to the host to which they belong.
 //!
 //! Every request can fail because the registry does not answer (NS821), refuses access (NS822), does not have the
 //! content (NS823) or sends unexpected content (NS824).

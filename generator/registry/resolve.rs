@@ -14,8 +14,8 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::lock::{ImageName, Pin};
 
-/// The number of simultaneous requests. A request mostly waits for the registry, so it may exceed the number of
-/// processors.
+/// The number of simultaneous requests. It may exceed the number of processors, since a request mostly waits for the
+/// registry.
 const CONNECTIONS: usize = 6;
 
 #[derive(Deserialize)]

@@ -19,7 +19,7 @@ use crate::lock::{DEFAULT_HOST, ImageName};
 const DEFAULT_SERVER: &str = "registry-1.docker.io";
 /// The maximum number of attempts to send a request whose failures are transient.
 const MAX_ATTEMPTS: u32 = 4;
-/// The maximum wait between attempts in seconds. If a registry demands a longer one, the request fails.
+/// The maximum wait between attempts in seconds. If a registry demands a longer wait, the request fails.
 const MAX_WAIT: u64 = 20;
 /// The maximum size of an answer with a token, in bytes.
 const TOKEN_LIMIT: u64 = 1 << 20;
@@ -28,7 +28,7 @@ const TOKEN_LIMIT: u64 = 1 << 20;
 pub struct Registry {
     agent: Agent,
     hosts: HostSettings,
-    /// Authorization headers, by host and repository. Those for writing have the key `repository+`.
+    /// Authorization headers, by host and repository. Headers for writing have the key `repository+`.
     tokens: Mutex<BTreeMap<(String, String), String>>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::attestation::{self, ENVELOPE, SigningKey};
-use super::pull::Fetched;
+use super::pull::FetchedRelease;
 use super::record::Release;
 use super::{ReleaseFiles, address, environments, file_digests, release_error};
 use crate::artifact::{Artifacts, Sha256};
@@ -48,13 +48,13 @@ impl GeneratedFiles {
     }
 }
 
-/// A signed statement.
+/// A release, with the digests of the signed statement about it.
 #[derive(Debug)]
-pub struct Attested {
-    /// Digest of the statement's manifest in the registry.
-    pub attestation: Sha256,
-    /// Digest of the statement.
-    pub statement: Sha256,
+pub struct Attestation {
+    /// Digest of the manifest under which the registry stores the signed statement.
+    pub manifest_digest: Sha256,
+    /// Digest of the statement itself.
+    pub statement_digest: Sha256,
     pub release: Release,
 }
 
@@ -65,10 +65,11 @@ pub struct Attested {
 pub fn attest(
     registry: &Registry,
     address: &ImageName,
-    fetched: &Fetched,
+    fetched: &FetchedRelease,
     generated: &GeneratedFiles,
-    (key, serial): (&SigningKey, Option<u64>),
-) -> Result<Attested, Vec<Diagnostic>> {
+    key: &SigningKey,
+    serial: Option<u64>,
+) -> Result<Attestation, Vec<Diagnostic>> {
     let differing_paths = differing_paths(&fetched.files, &generated.files);
     if !differing_paths.is_empty() {
         let message = format!("the stack generates different files than {address}: {}", differing_paths.join(", "));
@@ -88,9 +89,9 @@ pub fn attest(
     let statement = attestation::statement(&release, &fetched.digest, &digests, &generated.inputs);
     let envelope = key.seal(&statement);
     let subject = Subject { digest: &fetched.digest, size: fetched.size };
-    let stored = registry.push_referrer(address, subject, ENVELOPE, &envelope);
-    let attestation = stored.map_err(|failure| vec![failure.finding(FieldPath::root())])?;
-    Ok(Attested { attestation, statement: Sha256::of(&statement), release })
+    let push_result = registry.push_referrer(address, subject, ENVELOPE, &envelope);
+    let manifest_digest = push_result.map_err(|failure| vec![failure.finding(FieldPath::root())])?;
+    Ok(Attestation { manifest_digest, statement_digest: Sha256::of(&statement), release })
 }
 
 /// Returns up to [`MAX_PATHS`] paths whose contents differ or which only one side has.

@@ -179,7 +179,7 @@ mod tests {
         let first = release(&[("prod/compose.yaml", "1"), ("prod/health.json", "1"), ("prod/secrets.json", "1")]);
         write(&target, &first, &record).unwrap();
         assert_eq!(PullRecord::read(&target).unwrap(), Some(record.clone()));
-        // The next release has only one of the files. Of the others, the edited one is kept.
+        // The next release has only one of the files. Of the two other files, the edited one stays.
         fs::write(temporary.path().join("prod/secrets.json"), "edited").unwrap();
         write(&target, &release(&[("prod/compose.yaml", "2")]), &record).unwrap();
         assert_eq!(fs::read(temporary.path().join("prod/compose.yaml")).unwrap(), b"2");

@@ -11,7 +11,7 @@ use crate::store::{MANIFEST, Manifest};
 
 /// A published release.
 #[derive(Debug)]
-pub struct Published {
+pub struct PublishedRelease {
     pub digest: Sha256,
     pub tag: String,
     /// Digest of the manifest of the bill of materials.
@@ -59,11 +59,15 @@ pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles
 ///
 /// # Errors
 /// NS821 to NS824 if the registry fails or refuses the release; NS812 if a path cannot be part of an archive.
-pub fn publish(registry: &Registry, address: &ImageName, files: &ReleaseFiles) -> Result<Published, Vec<Diagnostic>> {
+pub fn publish(
+    registry: &Registry,
+    address: &ImageName,
+    files: &ReleaseFiles,
+) -> Result<PublishedRelease, Vec<Diagnostic>> {
     let title = address.repository.rsplit('/').next().unwrap_or_default();
     let packed = archive::pack(title, files);
     let (blobs, digest) = packed.map_err(|error| vec![release_error(Code::Release, error.to_string())])?;
-    let push = || -> Result<Published, Failure> {
+    let push = || -> Result<PublishedRelease, Failure> {
         for (_, bytes) in blobs.0.iter().filter(|(blob, _)| **blob != digest) {
             registry.push_blob(address, bytes)?;
         }
@@ -75,7 +79,7 @@ pub fn publish(registry: &Registry, address: &ImageName, files: &ReleaseFiles) -
         let sbom = registry.push_referrer(address, subject, sbom::SPDX, &bill_of_materials)?;
         let tag = address.tag.clone().unwrap_or_else(|| "latest".to_owned());
         registry.push_manifest(address, Some(&tag), media::IMAGE_MANIFEST, image_manifest)?;
-        Ok(Published { digest: digest.clone(), tag, sbom })
+        Ok(PublishedRelease { digest: digest.clone(), tag, sbom })
     };
     push().map_err(|failure| vec![failure.finding(FieldPath::root())])
 }

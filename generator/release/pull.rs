@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::attestation::{self, ENVELOPE, PublicKey};
-use super::record::{PullRecord, Release, Wanted};
+use super::record::{PullRecord, Release, WantedRelease};
 use super::{ReleaseFiles, address, archive, environments, file_digests, folder, release_error};
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -26,13 +26,13 @@ pub struct PullRequest {
     pub environments: BTreeSet<String>,
     /// One of these keys must have signed the release; empty to accept a release without a signature.
     pub trusted_keys: Vec<PublicKey>,
-    /// Whether to accept a release that is older than the installed one, or of which nself cannot tell whether it is older.
+    /// Whether to accept a release that is older than the installed one, or whose order is unknown.
     pub allow_downgrade: bool,
 }
 
 /// A release that was written to a folder.
 #[derive(Debug)]
-pub struct Pulled {
+pub struct PulledRelease {
     pub digest: Sha256,
     /// The release that a trusted key signed; `None` without trusted keys.
     pub release: Option<Release>,
@@ -45,7 +45,7 @@ pub struct Pulled {
 /// # Errors
 /// NS812, NS825, NS826 and NS827 for a release that is refused; NS802 for files that no earlier pull wrote; NS821 to
 /// NS824 if the registry fails. Nothing is written then.
-pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result<Pulled, Vec<Diagnostic>> {
+pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result<PulledRelease, Vec<Diagnostic>> {
     let installed = PullRecord::read(target).map_err(|finding| vec![finding])?;
     let fetched = fetch(registry, &request.address)?;
     check_environments(request, &fetched.files).map_err(|finding| vec![finding])?;
@@ -60,12 +60,12 @@ pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result
     }
     let manifest = folder::check_files(&fetched.files)?;
     folder::write(target, &fetched.files, &record)?;
-    Ok(Pulled { digest: record.digest, release: record.release, files: manifest.files.len() })
+    Ok(PulledRelease { digest: record.digest, release: record.release, files: manifest.files.len() })
 }
 
 /// A release that was read from a registry.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct FetchedRelease {
     /// Digest of the release's manifest.
     pub digest: Sha256,
     /// Size of the release's manifest in bytes.
@@ -77,7 +77,7 @@ pub struct Fetched {
 ///
 /// # Errors
 /// NS812 if the artifact is not a release, NS821 to NS824 if the registry fails.
-pub fn fetch(registry: &Registry, address: &ImageName) -> Result<Fetched, Vec<Diagnostic>> {
+pub fn fetch(registry: &Registry, address: &ImageName) -> Result<FetchedRelease, Vec<Diagnostic>> {
     let manifest = registry.manifest(address).map_err(registry_findings)?;
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
     let layers = document["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -89,7 +89,7 @@ pub fn fetch(registry: &Registry, address: &ImageName) -> Result<Fetched, Vec<Di
     let layer = registry.blob(address, &layer.ok_or_else(not_a_release)?).map_err(registry_findings)?;
     let files = archive::unpack(&layer);
     let files = files.map_err(|error| vec![release_error(Code::Release, format!("{address}: {error}"))])?;
-    Ok(Fetched { digest: manifest.digest, size: manifest.bytes.len(), files })
+    Ok(FetchedRelease { digest: manifest.digest, size: manifest.bytes.len(), files })
 }
 
 fn layer_digest(layer: &Value) -> Option<Sha256> {
@@ -101,18 +101,22 @@ fn registry_findings(failure: Failure) -> Vec<Diagnostic> {
 }
 
 fn check_environments(request: &PullRequest, files: &ReleaseFiles) -> Result<(), Diagnostic> {
-    let contained = environments(files);
-    if request.environments.is_empty() || contained == request.environments {
+    let release_environments = environments(files);
+    if request.environments.is_empty() || release_environments == request.environments {
         return Ok(());
     }
     let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let message = format!("{} has the environments {}", request.address, list(&contained));
+    let message = format!("{} has the environments {}", request.address, list(&release_environments));
     Err(release_error(Code::Release, message).expected(format!("exactly {}", list(&request.environments))))
 }
 
 /// Returns the release in a statement that a trusted key signed about exactly these files, for the address of the pull.
-fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetched) -> Result<Release, Vec<Diagnostic>> {
-    let wanted = Wanted {
+fn attested_release(
+    registry: &Registry,
+    request: &PullRequest,
+    fetched: &FetchedRelease,
+) -> Result<Release, Vec<Diagnostic>> {
+    let wanted = WantedRelease {
         repository: request.address.name(),
         tag: address::tag(&request.address),
         environments: request.environments.clone(),
@@ -120,19 +124,19 @@ fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetche
     let digests = file_digests(&fetched.files);
     let referrers = registry.referrers(&request.address, &fetched.digest).map_err(registry_findings)?;
     let attestations = referrers.into_iter().filter(|referrer| referrer.artifact_type == ENVELOPE);
-    let mut mismatch = None;
+    let mut last_mismatch = None;
     for attestation in attestations.take(MAX_ATTESTATIONS) {
         let envelope = read_envelope(registry, &request.address, attestation.digest).map_err(registry_findings)?;
-        let opened = envelope.and_then(|envelope| request.trusted_keys.iter().find_map(|key| key.open(&envelope)));
-        let release = opened.and_then(|statement| attestation::release(&statement, &fetched.digest, &digests));
+        let statement = envelope.and_then(|envelope| request.trusted_keys.iter().find_map(|key| key.open(&envelope)));
+        let release = statement.and_then(|statement| attestation::release(&statement, &fetched.digest, &digests));
         let Some(release) = release else { continue };
         match release.mismatch(&wanted) {
             None => return Ok(release),
-            Some(reason) => mismatch = Some(reason),
+            Some(reason) => last_mismatch = Some(reason),
         }
     }
     let name = format!("{}@{}", wanted.repository, fetched.digest);
-    Err(vec![match mismatch {
+    Err(vec![match last_mismatch {
         Some(reason) => {
             release_error(Code::ReleaseMismatch, format!("no statement about {name} fits this pull: {reason}"))
                 .expected("a statement for the address of the pull")

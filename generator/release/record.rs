@@ -17,7 +17,7 @@ use crate::diagnostic::{Code, Diagnostic};
 pub struct Release {
     /// Host and repository.
     pub repository: String,
-    /// The tag for which it was signed; `None` if the address had only a digest.
+    /// The tag for which the release was signed; `None` if the address had only a digest.
     pub tag: Option<String>,
     /// Name of the stack's project.
     pub project: String,
@@ -34,13 +34,13 @@ pub struct PullRecord {
     pub version: u32,
     /// Digest of the release's manifest in the registry.
     pub digest: Sha256,
-    /// The signed release; `None` if it was pulled without trusted keys.
+    /// The signed release; `None` for a pull without trusted keys.
     pub release: Option<Release>,
 }
 
 /// The release that a pull demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedRelease {
     pub repository: String,
     /// `None` accepts any tag, for a pull by digest.
     pub tag: Option<String>,
@@ -50,7 +50,7 @@ pub struct Wanted {
 
 impl Release {
     /// Returns the reason why the release is not the wanted one; `None` if it is.
-    pub fn mismatch(&self, wanted: &Wanted) -> Option<String> {
+    pub fn mismatch(&self, wanted: &WantedRelease) -> Option<String> {
         if self.repository != wanted.repository {
             return Some(format!("it was signed for the repository {}", self.repository));
         }
@@ -66,7 +66,7 @@ impl Release {
         None
     }
 
-    /// Returns the reason why the release cannot replace `installed`, whichever is newer; `None` if it can.
+    /// Returns the reason why the release cannot replace `installed`, even if it is newer; `None` if it can.
     pub fn discontinuity(&self, installed: &Release) -> Option<String> {
         if self.project != installed.project {
             return Some(format!(
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_release_matches_the_wanted_one_or_returns_the_reason() {
         let signed = release("1.4.0", None);
-        let wanted = |repository: &str, tag: Option<&str>, environments: &[&str]| Wanted {
+        let wanted = |repository: &str, tag: Option<&str>, environments: &[&str]| WantedRelease {
             repository: repository.to_owned(),
             tag: tag.map(str::to_owned),
             environments: environments.iter().map(|name| (*name).to_owned()).collect(),

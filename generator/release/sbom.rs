@@ -1,5 +1,5 @@
-//! The bill of materials of a release, in SPDX 2.3: its files, and the images that its Compose files run. It is the
-//! same on every machine.
+//! The bill of materials of a release, in SPDX 2.3: its files, and the images that its Compose files run. The bytes are
+//! the same on every machine.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
-//! Issues certificates for local names. An authority of the project signs them; its name constraints permit only the
-//! domains of the stack. The edge's authority is kept, because users import it into their browsers: its key is in a
-//! file that no container may read, and signs a new certificate when the hosts change. Every other authority signs one
-//! certificate, and its key is not stored.
+//! Issues certificates for local names. Each is signed by an authority whose name constraints permit only the domains
+//! of the stack. Users import the authority of the edge's certificate into their browsers, so it is kept: its key is in
+//! a file that no container may read, and signs a new certificate when the hosts change. Any other certificate, such as
+//! the database's, has a separate authority, whose key is not stored.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
@@ -32,11 +32,8 @@ pub fn renew(folder: &SecretFolder, created: &mut CreatedSecrets) -> Result<(), 
             if files.are_current(folder, hosts)? {
                 created.existing.extend(files.names());
             } else {
-                let keeps_authority = files.issue(folder, hosts, domains)?;
-                let (authority, others): (Vec<_>, Vec<_>) =
-                    files.names().into_iter().partition(|name| *name == files.authority && keeps_authority);
-                created.created.extend(others);
-                created.existing.extend(authority);
+                files.issue(folder, hosts, domains)?;
+                created.created.extend(files.names());
             }
         }
     }
@@ -70,8 +67,9 @@ struct CertificateFiles {
     certificate: SecretName,
     key: SecretName,
     authority: SecretName,
-    /// Whether the authority's certificate is a secret of the stack, which containers read. Its key is then not stored.
-    is_authority_listed: bool,
+    /// Whether the authority's certificate is a secret of the stack, which containers read. The authority's key is then
+    /// not stored.
+    containers_read_authority: bool,
     /// The file with the end of the validity and the hosts of the certificate, so that the certificate need not be
     /// parsed.
     issued: SecretName,
@@ -92,7 +90,7 @@ impl CertificateFiles {
         Some(CertificateFiles {
             certificate: certificate.clone(),
             key,
-            is_authority_listed: authority.is_some(),
+            containers_read_authority: authority.is_some(),
             authority: authority.unwrap_or_else(|| SecretName::wrap(AUTHORITY.into())),
             issued: SecretName::wrap(format!("{certificate}_issued")),
         })
@@ -100,7 +98,7 @@ impl CertificateFiles {
 
     /// Returns the names of the stack's secrets among the files.
     fn names(&self) -> Vec<SecretName> {
-        let authority = self.is_authority_listed.then(|| self.authority.clone());
+        let authority = self.containers_read_authority.then(|| self.authority.clone());
         [Some(self.certificate.clone()), Some(self.key.clone()), authority].into_iter().flatten().collect()
     }
 
@@ -121,8 +119,8 @@ impl CertificateFiles {
         Ok(ends_after_renewal(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
-    /// Issues the certificate. Returns whether the existing authority signed it.
-    fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<bool, Diagnostic> {
+    /// Issues the certificate, and creates its authority unless an existing one can sign it.
+    fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<(), Diagnostic> {
         let now = OffsetDateTime::now_utc();
         let validity =
             Validity { start: now - Duration::days(CLOCK_MARGIN_DAYS), end: now + Duration::days(VALID_DAYS) };
@@ -131,9 +129,7 @@ impl CertificateFiles {
                 .message(format!("the certificate cannot be created: {error}"))
         };
         let project = folder.list.project.as_str();
-        let existing = self.existing_authority(folder, hosts, domains)?;
-        let is_existing = existing.is_some();
-        let authority = match existing {
+        let authority = match self.existing_authority(folder, hosts, domains)? {
             Some(authority) => authority,
             None => {
                 let authority =
@@ -143,11 +139,10 @@ impl CertificateFiles {
             }
         };
         let leaf = authority.sign(project, hosts, validity).map_err(creation_error)?;
-        folder.write(&self.certificate, &(leaf.chain + &authority.certificate))?;
+        folder.write(&self.certificate, &(leaf.certificate + &authority.certificate))?;
         folder.write(&self.key, &leaf.key)?;
         let end = validity.end.unix_timestamp().min(authority.end);
-        folder.write(&self.issued, &format!("{end}\n{}", hosts.join("\n")))?;
-        Ok(is_existing)
+        folder.write(&self.issued, &format!("{end}\n{}", hosts.join("\n")))
     }
 
     /// Returns the authority in the folder if it stays valid and permits the hosts.
@@ -157,7 +152,7 @@ impl CertificateFiles {
         hosts: &[String],
         domains: &[String],
     ) -> Result<Option<Authority>, Diagnostic> {
-        if self.is_authority_listed {
+        if self.containers_read_authority {
             return Ok(None);
         }
         let files = [self.authority.clone(), self.authority_file("key"), self.authority_file("issued")];
@@ -167,12 +162,13 @@ impl CertificateFiles {
         let limits: Vec<String> = limits.map(str::to_owned).collect();
         let is_usable =
             ends_after_renewal(end) && permitted_names(hosts, domains).iter().all(|name| limits.contains(name));
+        // `read` removed the last line break, which separates the authority from the certificate before it.
         Ok(is_usable.then(|| Authority { certificate: certificate + "\n", key, limits, end }))
     }
 
     fn write_authority(&self, folder: &SecretFolder, authority: &Authority) -> Result<(), Diagnostic> {
         folder.write(&self.authority, &authority.certificate)?;
-        if self.is_authority_listed {
+        if self.containers_read_authority {
             return Ok(());
         }
         folder.write_private(&self.authority_file("key"), &authority.key)?;
@@ -216,7 +212,7 @@ struct Authority {
 
 /// A signed certificate and its key in PEM.
 struct Leaf {
-    chain: String,
+    certificate: String,
     key: String,
 }
 
@@ -242,7 +238,7 @@ impl Authority {
         (params.not_before, params.not_after) = (validity.start, validity.end.min(authority_end));
         let key = KeyPair::generate()?;
         let issuer = Issuer::new(authority_parameters(project)?, KeyPair::from_pem(&self.key)?);
-        Ok(Leaf { chain: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
+        Ok(Leaf { certificate: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
     }
 }
 

@@ -41,13 +41,13 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
     if !findings.is_empty() {
         return Err(findings);
     }
-    let written = folder.environment.replace(ENVIRONMENT_FILE, text.as_bytes(), ENVIRONMENT_FILE_MODE);
-    written.map_err(|error| vec![error.into()])
+    let write_result = folder.environment.replace(ENVIRONMENT_FILE, text.as_bytes(), ENVIRONMENT_FILE_MODE);
+    write_result.map_err(|error| vec![error.into()])
 }
 
 /// Returns the line with the name of the project. If a value is missing, Compose refuses its file, but still finds the
-/// project by this name: `ps`, `logs` and `down` work, and `up` does not. Empty if the file of Compose has no name,
-/// because the project then has the name of the folder.
+/// project by this name: `ps`, `logs` and `down` work, and `up` does not. The line is empty if the file of Compose has
+/// no name, because the project then has the name of the folder.
 fn project_name_line(folder: &SecretFolder) -> Result<String, Diagnostic> {
     let name = format!("{}-{}", folder.list.project, folder.list.environment);
     let file = folder.environment.read(COMPOSE_FILE, FileKind::Output)?.unwrap_or_default();

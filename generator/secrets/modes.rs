@@ -1,5 +1,5 @@
-//! Sets the modes of secrets. Containers run as other users and read the files through mounts, so everyone may read the
-//! files. The mode of their folder prevents that other users of the machine reach them.
+//! Sets the modes of secrets. Containers run as other users and read the files through mounts, so the modes of the
+//! files allow everyone to read. The mode of the folder keeps other users of the machine from reaching the files.
 
 use super::folder::{AUTHORITY, ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, FOLDER_MODE, SecretFolder, VALUE_MODE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -49,7 +49,7 @@ pub fn repair(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
         Diagnostic::warning(Code::SecretUnreadable, FieldPath::root())
             .message(format!("containers could not read {} in {folder_path}", unreadable.join(", ")))
             .expected("0444 for the files of secrets/; the modes are correct now")
-            .hint("start the containers that use them again")
+            .hint("restart the containers that use these files")
     });
     let accessible = (!accessible.is_empty()).then(|| {
         Diagnostic::warning(Code::SecretOpen, FieldPath::root())

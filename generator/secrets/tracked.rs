@@ -93,15 +93,16 @@ struct IndexReader<'a> {
 }
 
 impl IndexReader<'_> {
-    /// Returns the paths of all entries, and whether these are all entries of the index, which is not so in a split
-    /// index; `None` for an unknown format.
+    /// Returns the paths of all entries, and whether the index is whole: a split index has further entries in a shared
+    /// file. `None` for an unknown format.
     fn entries(&self) -> Option<(Vec<Vec<u8>>, bool)> {
         let number = |at: usize| Some(u32::from_be_bytes(*self.index.get(at..)?.first_chunk()?));
         let (version, count) = (number(4)?, usize::try_from(number(8)?).ok()?);
         if self.index.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
             return None;
         }
-        // A wrong count must not allocate more memory: each entry is longer than its digest.
+        // The count may be wrong. The length of the index limits the allocation, since each entry is longer than its
+        // digest.
         let mut paths: Vec<Vec<u8>> = Vec::with_capacity(count.min(self.index.len() / self.digest_length));
         let mut at = 12;
         for _ in 0..count {
@@ -126,16 +127,17 @@ impl IndexReader<'_> {
         let mut path = Vec::new();
         if version == 4 {
             // The number of bytes to remove from the end of the previous path.
-            let (removed, length) = variable_length(self.index.get(at..)?)?;
-            path.extend_from_slice(previous_path.get(..previous_path.len().checked_sub(removed)?)?);
+            let (removed_count, length) = variable_length(self.index.get(at..)?)?;
+            path.extend_from_slice(previous_path.get(..previous_path.len().checked_sub(removed_count)?)?);
             at += length;
         }
         let rest = self.index.get(at..)?;
         let length = rest.iter().position(|byte| *byte == 0)?;
         path.extend_from_slice(&rest[..length]);
         // The flags contain the length of the path, or 0xfff for a longer path.
-        let recorded = usize::from(flags & 0xfff);
-        let has_recorded_length = if recorded == 0xfff { path.len() >= recorded } else { path.len() == recorded };
+        let recorded_length = usize::from(flags & 0xfff);
+        let has_recorded_length =
+            if recorded_length == 0xfff { path.len() >= recorded_length } else { path.len() == recorded_length };
         let end = at + length;
         // Before version 4, each entry is padded with zeros to a multiple of 8 bytes.
         let next = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };

@@ -1,5 +1,6 @@
 //! A running PostgreSQL server, accessed through PostgreSQL's own programs: psql runs statements, pg_dump reads
-//! schemas. They receive the password of a URL in their environment; it appears in no argument, message or log.
+//! schemas. The programs receive the password of a URL in their environment, so that it appears in no argument, message
+//! or log.
 //!
 //! The user of a URL may have more rights than the owners of the objects that it reads. So the search path of each
 //! session contains only the server's own schemas, and SQL of the project runs as a role created for it, in a temporary

@@ -58,9 +58,9 @@ impl Server {
         Ok(value)
     }
 
-    /// Returns `schema` as a server prints it: creates it in a temporary database and reads it back. The text in it, such
-    /// as dates, is read with `settings`, those of the server with which the result will be compared; this server may
-    /// have different ones. Hints and allowances, which servers do not store, are copied from `schema`.
+    /// Returns `schema` as a server prints it: creates the schema in a temporary database and reads it back. The
+    /// session reads text such as dates with `settings`, the settings of the server with which the result will be
+    /// compared. Hints and allowances, which servers do not store, are copied from `schema`.
     ///
     /// # Errors
     /// The errors of [`Server::schema`] and of planning the schema.
@@ -73,10 +73,11 @@ impl Server {
             scratch.admin.query(&extensions)?;
             scratch
                 .owner
-                .query(&(settings.statements() + &ledger::apply([(statements.as_str(), RunIn::Transaction)])))?;
+                .query(&(settings.statements() + &ledger::apply_script([(statements.as_str(), RunIn::Transaction)])))?;
             scratch.owner.schema_to_compare()
         })?;
-        // Completion leaves out default names; the conventions were applied before. The definition was checked then, too.
+        // `complete` leaves out default names. It adds and reports nothing new, since the definition was completed and
+        // checked before.
         let (mut reprinted, _findings) = crate::database::complete(imported.schema, &FieldPath::root());
         schema.copy_hints_to(&mut reprinted);
         Ok(reprinted)

@@ -17,8 +17,8 @@ pub type ServerResult<T> = Result<T, Vec<Diagnostic>>;
 pub struct Server {
     pub(super) url: ServerUrl,
     pub(super) session: SessionStart,
-    /// Whether the server accepts a session without event triggers. The first session finds it out.
-    accepts_no_event_triggers: OnceCell<bool>,
+    /// Whether the server accepts a session without event triggers; determined before the first session.
+    can_start_without_event_triggers: OnceCell<bool>,
 }
 
 /// The settings that a session sends when it starts.
@@ -57,7 +57,7 @@ impl Server {
     }
 
     pub(super) fn with_session(url: ServerUrl, session: SessionStart) -> Server {
-        Server { url, session, accepts_no_event_triggers: OnceCell::new() }
+        Server { url, session, can_start_without_event_triggers: OnceCell::new() }
     }
 
     /// Returns the name of the database, or `database` if a definition could not have that name.
@@ -132,11 +132,11 @@ impl Server {
 
     /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value counts, so the
     /// user's options come first.
-    fn session_options(&self, no_event_triggers: bool, more_options: &str) -> String {
+    fn session_options(&self, turns_off_event_triggers: bool, more_options: &str) -> String {
         let user_options = self.url.options.clone().or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
         let pooler_guard = if self.session == SessionStart::RefusedByPoolers { "-c nself.session=1" } else { "" };
         let search_path = if self.session == SessionStart::ThroughPooler { "" } else { SEARCH_PATH };
-        let event_triggers = if no_event_triggers { NO_EVENT_TRIGGERS } else { "" };
+        let event_triggers = if turns_off_event_triggers { NO_EVENT_TRIGGERS } else { "" };
         let options = [user_options.as_str(), pooler_guard, search_path, event_triggers, more_options];
         options.into_iter().filter(|option| !option.is_empty()).collect::<Vec<_>>().join(" ")
     }
@@ -155,7 +155,7 @@ impl Server {
         }
         let mut child = command.spawn()?;
         if let Some(mut pipe) = child.stdin.take() {
-            // Writing fails if the program exited early. Its own message then names the reason.
+            // Writing fails if the program exited early. The message of the program then names the reason.
             let _ = pipe.write_all(input.as_bytes());
         }
         child.wait_with_output()
@@ -164,7 +164,7 @@ impl Server {
     /// Returns whether a session can start without event triggers. A trigger on logins runs before the first statement
     /// of a session, so no statement can turn it off: the setting must be part of the start.
     fn can_turn_off_event_triggers(&self) -> bool {
-        *self.accepts_no_event_triggers.get_or_init(|| {
+        *self.can_start_without_event_triggers.get_or_init(|| {
             let options = self.session_options(true, "");
             let output = self.spawn("psql", &["-X", "-w", "-qtA", "-c", "SELECT"], "", &options);
             output.is_ok_and(|output| output.status.success())
@@ -173,11 +173,12 @@ impl Server {
 
     /// Runs a program and returns its output. `more_options` are added to the options of the session.
     fn run_program(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
-        let no_event_triggers = self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
-        let options = self.session_options(no_event_triggers, more_options);
-        let output = self
-            .spawn(program, arguments, input, &options)
-            .map_err(|error| vec![failure(format!("{program} cannot be run: {error}"))])?;
+        let turns_off_event_triggers =
+            self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
+        let options = self.session_options(turns_off_event_triggers, more_options);
+        let output = self.spawn(program, arguments, input, &options).map_err(|error| {
+            vec![failure(format!("{program} cannot be run: {error}")).hint("install the client programs of PostgreSQL")]
+        })?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::node::{Entry, Node, Value};
-use super::program::Program;
+use super::program::NickelProgram;
 
 /// The setting that includes a bundle.
 const ENABLED: &str = "enabled";
-/// The field of a stack with the library's bundles. Maps the name of each to its import path, which is replaced by the
-/// bundle when that is evaluated.
+/// The field of a stack that maps the names of the library's bundles to import paths. [`insert`] replaces a path with
+/// the evaluated bundle.
 pub const FIELD: &str = "nself_bundles";
 /// The field of a bundle with its layer.
 const LAYER: &str = "layer";
@@ -20,9 +20,10 @@ const SIZES: &str = "sizes";
 /// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that must be evaluated, each with its file: those that an environment may include, or all if a
-/// service has no source, since that service may change a service of a bundle.
-pub fn to_evaluate(program: &Program, stack: &Node) -> Vec<(String, PathBuf)> {
+/// Returns the bundles that must be evaluated, each with its file: those that an environment may include, or all
+/// bundles if a declared service sets no image, build or layout: it then overrides fields of a service from some
+/// bundle.
+pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBuf)> {
     let environments = stack.get("environments").into_iter().flat_map(|entry| fields(&entry.node));
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.map(|(_, entry)| &entry.node)).collect();
     let services = || layers.iter().filter_map(|layer| layer.get("services")).flat_map(|entry| fields(&entry.node));
@@ -51,7 +52,8 @@ fn enables(settings: &Node) -> bool {
     settings.get(ENABLED).is_some_and(|entry| matches!(entry.node.value, Value::Bool(true)))
 }
 
-/// Returns whether a record is a service that could run, and not only replaces fields of a bundle's service.
+/// Returns whether a record declares a complete service. A record without a source only overrides fields of a bundle's
+/// service.
 pub fn has_source(service: &Node) -> bool {
     SOURCES.iter().any(|source| service.get(source).is_some())
 }
@@ -66,7 +68,7 @@ fn fields(node: &Node) -> impl Iterator<Item = (&String, &Entry)> {
     fields.into_iter().flatten()
 }
 
-/// The settings of one environment about bundles, read before the layers are merged.
+/// The settings of one environment that select bundles and their sizes. They are read before the layers are merged.
 pub struct BundleSettings<'a> {
     /// The common settings, then the environment's layer.
     layers: [&'a Node; 2],
@@ -100,14 +102,14 @@ impl<'a> BundleSettings<'a> {
 }
 
 /// Adds the fields of a bundle's layer that the stack does not set. A field that the stack sets to `null` is removed.
-pub fn complete(stack: &mut Node, layer: &Node) {
+pub fn add_missing_fields(stack: &mut Node, layer: &Node) {
     let (Value::Record(stack), Value::Record(layer)) = (&mut stack.value, &layer.value) else { return };
     for (key, entry) in layer {
         match stack.get_mut(key) {
             Some(declared) if declared.node.value == Value::Null => {
                 stack.remove(key);
             }
-            Some(declared) => complete(&mut declared.node, &entry.node),
+            Some(declared) => add_missing_fields(&mut declared.node, &entry.node),
             None => {
                 stack.insert(key.clone(), entry.clone());
             }
@@ -115,8 +117,8 @@ pub fn complete(stack: &mut Node, layer: &Node) {
     }
 }
 
-/// Removes fields that the stack sets for services of a bundle which the environment does not include. A service of the
-/// user with the same name sets an image and stays.
+/// Removes the fields that the stack sets for services of a bundle which the environment does not include. Services
+/// with a source stay, even if the bundle has a service of the same name.
 pub fn remove_overrides(stack: &mut Node, layer: &Node) {
     let Some(bundled) = layer.get("services") else { return };
     let names: BTreeMap<&String, &Entry> = fields(&bundled.node).collect();

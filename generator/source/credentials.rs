@@ -76,9 +76,9 @@ impl<'a> CredentialSearch<'a> {
         if is_inside(&["databases"]) && !is_inside(&["services"]) {
             "rows and functions are the same in all environments: let a service that has the secret write the value"
         } else if is_inside(&["env", "extra_env"]) {
-            "`nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; `nself.database_url \"main\"` for a database of the stack"
+            "use `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; or `nself.database_url \"main\"` for a database of the stack"
         } else if is_inside(&["template"]) {
-            "a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
+            "use a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
         } else if is_inside(&["external"]) {
             "describe the secret; put its value into `deploy/<environment>/secrets/`, which git ignores"
         } else if is_inside(&["build"]) {

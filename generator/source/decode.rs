@@ -16,7 +16,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::checked;
 use crate::words;
 
-/// A finding. `key_mark` is the place of the key if the finding concerns the key rather than the value.
+/// A finding. `key_mark` is the place of the key in the source if the finding concerns the key rather than the value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyedFinding {
     pub finding: Diagnostic,
@@ -26,7 +26,7 @@ pub struct KeyedFinding {
 /// Decodes a tree and reports everything that does not fit, at its path.
 pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>) {
     let findings = Findings::default();
-    let value = checked::collect_refusals(|| Decoder { node, place: None, findings: &findings }.decode_fitting());
+    let value = checked::collect_refusals(|| Decoder { node, linked_path: None, findings: &findings }.decode_fitting());
     let mut all_findings = findings.provisional.into_inner();
     all_findings.extend(findings.final_findings.into_inner());
     (value, all_findings)
@@ -76,11 +76,11 @@ impl Findings {
     }
 }
 
-/// A path as a linked list of steps, the last one first. The list lives on the call stack, since most paths are never
-/// used.
+/// A path in the tree as a linked list of steps, the last step first. The list lives on the call stack, since most
+/// paths are never used.
 #[derive(Clone, Copy)]
-struct Place<'p> {
-    parent: Option<&'p Place<'p>>,
+struct LinkedPath<'p> {
+    parent: Option<&'p LinkedPath<'p>>,
     step: Step<'p>,
 }
 
@@ -95,7 +95,7 @@ pub(super) enum Step<'p> {
 #[derive(Clone, Copy)]
 pub struct Decoder<'a, 'p> {
     node: &'a Node,
-    place: Option<&'p Place<'p>>,
+    linked_path: Option<&'p LinkedPath<'p>>,
     pub(super) findings: &'p Findings,
 }
 
@@ -111,14 +111,14 @@ const MAX_SHOWN_KEY: usize = 64;
 impl<'a> Decoder<'a, '_> {
     /// Calls `work` with the decoder of a child of this node.
     pub(super) fn with_child<T>(&self, step: Step, node: &'a Node, work: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
-        let place = Place { parent: self.place, step };
-        work(Decoder { node, place: Some(&place), findings: self.findings })
+        let linked_path = LinkedPath { parent: self.linked_path, step };
+        work(Decoder { node, linked_path: Some(&linked_path), findings: self.findings })
     }
 
     /// Returns the path of this node. It is built only for findings and skipped fields.
     fn path(&self) -> FieldPath {
-        let places = std::iter::successors(self.place, |place| place.parent);
-        let steps = places.map(|place| match place.step {
+        let links = std::iter::successors(self.linked_path, |link| link.parent);
+        let steps = links.map(|link| match link.step {
             Step::Key(key) => Segment::Key(key.to_owned()),
             Step::Index(index) => Segment::Index(index),
         });
@@ -229,8 +229,10 @@ impl<'a> Decoder<'a, '_> {
         };
         let near = words::nearest(key, fields.iter().copied());
         let field_names = fields.join(", ");
-        let hint = near
-            .map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"));
+        let hint = near.map_or_else(
+            || "use one of these fields; `nself schema` describes each".into(),
+            |near| format!("did you mean `{near}`?"),
+        );
         let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
             .message(format!("there is no field `{shown_key}` here"))
             .expected(format!("one of {field_names}"))

@@ -99,8 +99,8 @@ pub fn refused_file(refused: &RefusedFile) -> Finding {
     }
 }
 
-/// Removes absolute folders from the texts of findings, and limits their length.
-pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
+/// Removes absolute folders from the texts of findings, and limits the length of the texts.
+pub fn shorten_texts(findings: &mut [Finding], places: &SourceMap) {
     for finding in findings {
         let related = finding.related.iter_mut().map(|(_, message)| message);
         for text in [&mut finding.message, &mut finding.expected, &mut finding.hint].into_iter().chain(related) {
@@ -192,6 +192,9 @@ fn blamed_kind(error: &Error) -> Option<&'static str> {
 fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
+    }
+    if finding.message == "tag not in the enum type" {
+        finding.message = "this is not one of the allowed values".into();
     }
     if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
         return;

@@ -17,7 +17,7 @@ use super::bundles;
 use super::errors;
 use super::imports::Imports;
 use super::node::{Document, Entry, Finding, Mark, Node, Value};
-use super::program::Program;
+use super::program::NickelProgram;
 use super::reading;
 use super::source_map::SourceMap;
 use crate::codes::Code;
@@ -26,7 +26,7 @@ type Context = VmContext<CacheHub, CacheImpl>;
 type Machine<'a> = VirtualMachine<'a, CacheHub, CacheImpl>;
 
 /// Evaluates a program to a document. Errors are findings of the document.
-pub fn evaluate(program: &Program) -> Document {
+pub fn evaluate(program: &NickelProgram) -> Document {
     let mut cache = CacheHub::new();
     cache.sources.add_import_paths(std::iter::once(program.library.clone()));
     let main = match cache.sources.add_file(program.stack.as_os_str(), InputFormat::Nickel) {
@@ -52,20 +52,20 @@ pub fn evaluate(program: &Program) -> Document {
     if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
         document.findings.push(errors::not_a_stack());
     }
-    errors::tidy(&mut document.findings, &places);
+    errors::shorten_texts(&mut document.findings, &places);
     document.files = places.into_files();
     document
 }
 
 /// Returns a document with one finding. The document has no content of the files that were read.
-fn only_finding(program: &Program, files: &Files, place: Option<(FileId, u32)>, finding: Finding) -> Document {
+fn only_finding(program: &NickelProgram, files: &Files, place: Option<(FileId, u32)>, finding: Finding) -> Document {
     let mut places = SourceMap::new(program);
     let mark = place.and_then(|(file, byte)| places.mark(files, file, byte));
     Document { findings: vec![Finding { mark, ..finding }], files: places.into_files(), ..Document::default() }
 }
 
 /// Evaluates a file, and returns its value and findings with the files of their places.
-fn evaluate_file(program: &Program, context: &mut Context, main: FileId) -> (Document, SourceMap) {
+fn evaluate_file(program: &NickelProgram, context: &mut Context, main: FileId) -> (Document, SourceMap) {
     let mut evaluation =
         Evaluation { document: Document::default(), places: SourceMap::new(program), depth: program.depth };
     if let Some(mut root) = evaluation.evaluate_source(context, main, Vec::new()) {
@@ -265,10 +265,12 @@ impl Evaluation {
 /// positions, from which [`place_in_source`] finds the place.
 const PENDING: u32 = u32::MAX;
 
+/// Returns the pending mark of a position in the evaluator.
 fn pending_mark(index: PosIdx) -> Option<Mark> {
     (index != PosIdx::NONE).then(|| Mark(PENDING, u32::try_from(index.to_usize()).unwrap_or_default(), 0))
 }
 
+/// Returns the place of a pending mark; any other mark unchanged.
 fn place_in_source(context: &Context, places: &mut SourceMap, mark: Mark) -> Option<Mark> {
     if mark.0 != PENDING {
         return Some(mark);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::errors;
 use super::evaluate::evaluate;
-use super::node::Document;
-use super::program::Program;
+use super::node::{Document, Finding};
+use super::program::NickelProgram;
 use crate::codes::Code;
 use crate::terminal;
 
@@ -37,8 +37,8 @@ const STACK_SIZE: usize = 512 << 20;
 const MAX_OUTPUT: u64 = 64 << 20;
 
 /// Runs the evaluation in this process, on a thread with a large stack.
-pub fn in_process(program: &Program) -> Document {
-    let evaluation = |program: Program| move || evaluate(&program);
+pub fn in_process(program: &NickelProgram) -> Document {
+    let evaluation = |program: NickelProgram| move || evaluate(&program);
     let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(evaluation(program.clone()));
     thread
         .ok()
@@ -47,7 +47,7 @@ pub fn in_process(program: &Program) -> Document {
 }
 
 /// Runs `nself __evaluate` and waits for its document.
-pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Document {
+pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -> Document {
     let mut command = Command::new(executable);
     command
         .arg("__evaluate")
@@ -90,7 +90,12 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
 }
 
 fn stopped_evaluation(reason: &str) -> Document {
-    document_with_error(Code::EvaluationLimit, format!("the evaluation was stopped: {reason}"))
+    let message = format!("the evaluation was stopped: {reason}");
+    let hint = "look for recursion that does not end; `--time-limit SECONDS` sets the limit of time".into();
+    Document {
+        findings: vec![Finding { hint, ..errors::without_place(Code::EvaluationLimit, message) }],
+        ..Document::default()
+    }
 }
 
 fn document_with_error(code: Code, message: String) -> Document {
@@ -104,7 +109,7 @@ pub fn child(arguments: &[OsString]) -> ExitCode {
     let (Some(depth), Some(memory)) = (number(depth), number(memory)) else { return ExitCode::from(2) };
     let _ = rlimit::setrlimit(rlimit::Resource::AS, memory, memory);
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
-    let program = Program {
+    let program = NickelProgram {
         stack: stack.into(),
         library: library.into(),
         allow_imports: allow_imports.iter().map(PathBuf::from).collect(),

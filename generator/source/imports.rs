@@ -8,7 +8,7 @@ use nickel_lang_core::files::FileId;
 
 use super::library;
 use super::node::Input;
-use super::program::Program;
+use super::program::NickelProgram;
 use crate::files::real_path;
 
 /// The files that a program read.
@@ -29,7 +29,7 @@ pub struct OutsideImport {
 }
 
 impl Imports {
-    pub fn of_program(program: &Program, cache: &CacheHub) -> Self {
+    pub fn of_program(program: &NickelProgram, cache: &CacheHub) -> Self {
         let allowed: Vec<PathBuf> =
             allowed_folders(program).into_iter().filter(|folder| *folder != program.library).collect();
         let is_inside =
@@ -67,38 +67,38 @@ impl Imports {
 
 /// Returns the real paths of the folders whose files a program may read: the project, the library and the allowed
 /// folders.
-pub fn allowed_folders(program: &Program) -> Vec<PathBuf> {
+pub fn allowed_folders(program: &NickelProgram) -> Vec<PathBuf> {
     let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
     let folders = [&project, &program.library].into_iter().chain(&program.allow_imports);
     folders.filter_map(|folder| real_path(folder).ok()).collect()
 }
 
 /// Returns whether a file belongs to the library.
-pub fn is_library_file(program: &Program, cache: &CacheHub, id: FileId) -> bool {
+pub fn is_library_file(program: &NickelProgram, cache: &CacheHub, id: FileId) -> bool {
     path_of(cache, id).is_some_and(|path| library_path(program, cache, id, path).is_some())
 }
 
 /// Returns the path of a library file below the library's folder; `None` for any other file.
-fn library_path<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
+fn library_path<'a>(program: &NickelProgram, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
     let name = path.strip_prefix(&program.library).ok()?;
     library::is_embedded(name, cache.sources.source(id)).then_some(name)
 }
 
 /// Returns the first import of a file outside the project. A file that only other outside files import is not named,
 /// since that would reveal their content.
-fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<OutsideImport> {
+fn first_outside(program: &NickelProgram, cache: &CacheHub, outside: &[FileId]) -> Option<OutsideImport> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let from_inside = |id: &FileId| {
         let places = importers(cache, *id).filter(|(importer, _)| !outside.contains(importer));
         places.min().map(|place| (place, *id))
     };
-    let placed = outside.iter().filter_map(from_inside).min();
-    match (placed, outside) {
+    let first_with_place = outside.iter().filter_map(from_inside).min();
+    match (first_with_place, outside) {
         (_, []) => None,
         (Some((place, id)), _) => {
             Some(OutsideImport { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
         }
-        // No file of the project imports it, so it is the stack file.
+        // No file of the project imports the file, so it is the stack file itself.
         (None, _) => Some(OutsideImport { place: None, name: name(&program.stack) }),
     }
 }

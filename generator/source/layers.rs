@@ -1,5 +1,6 @@
-//! Merges the layer of each environment over the common settings: records key by key; other values replace the common
-//! value; `null` removes a key.
+//! Merges the layers of each environment. The layers of bundles (services of the library) and plugins lie below the
+//! common settings, the environment's layer lies above them. Records are merged key by key; any other value replaces
+//! the value below it; `null` removes a key.
 
 use std::collections::BTreeMap;
 
@@ -47,18 +48,20 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         let settings = bundles::BundleSettings::read([&common, &overlay]);
         let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
         let (included, excluded): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.includes(bundle));
-        let layers = |(name, bundle)| settings.layers(name, bundle);
-        let included_layers: Vec<&Node> = included.into_iter().flat_map(layers).collect();
-        let excluded_layers: Vec<&Node> = excluded.into_iter().flat_map(layers).collect();
-        let plugins = plugins::layers(&common, &overlay, merge);
-        let (plugins, excluded_plugins): (Vec<_>, Vec<_>) = plugins.into_iter().partition(|plugin| plugin.is_included);
-        included_layers.into_iter().for_each(|layer| bundles::complete(&mut merged, layer));
-        findings.extend(plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
+        let bundle_layers = |(name, bundle)| settings.layers(name, bundle);
+        let included_bundle_layers: Vec<&Node> = included.into_iter().flat_map(bundle_layers).collect();
+        let excluded_bundle_layers: Vec<&Node> = excluded.into_iter().flat_map(bundle_layers).collect();
+        let plugin_layers = plugins::layers(&common, &overlay, merge);
+        let (included_plugins, excluded_plugins): (Vec<_>, Vec<_>) =
+            plugin_layers.into_iter().partition(|plugin| plugin.is_included);
+        included_bundle_layers.into_iter().for_each(|layer| bundles::add_missing_fields(&mut merged, layer));
+        findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
         merge(&mut merged, overlay);
-        let plugin_layers = excluded_plugins.iter().map(|plugin| &plugin.layer);
-        let excluded_layers = excluded_layers.into_iter().chain(plugin_layers);
+        // The stack may set fields of services of excluded bundles and plugins. These services would be incomplete.
+        let excluded_layers =
+            excluded_bundle_layers.into_iter().chain(excluded_plugins.iter().map(|plugin| &plugin.layer));
         excluded_layers.for_each(|layer| bundles::remove_overrides(&mut merged, layer));
-        plugins::replace_parts_by_names(&mut merged);
+        plugins::replace_contents_by_names(&mut merged);
         if merged.get("profile").is_none() {
             if BUILT_IN.contains(&name.as_str()) {
                 if let Value::Record(fields) = &mut merged.value {
@@ -89,7 +92,7 @@ fn all_disabled_finding() -> Diagnostic {
 fn missing_profile_finding(name: &str) -> Diagnostic {
     let finding = Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
         .message(format!("the environment `{name}` has no profile"))
-        .expected("`profile = 'local`, 'staging or 'prod");
+        .expected("`profile` with the value 'local, 'staging or 'prod");
     let built_in = BUILT_IN.into_iter().find(|built_in| name.starts_with(built_in));
     match built_in.or_else(|| words::nearest(name, BUILT_IN)) {
         Some(near) => finding.hint(format!("did you mean `{near}`?")),
@@ -129,6 +132,7 @@ pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
 
 /// Merges an environment's layer into the common settings.
 fn merge(base: &mut Node, overlay: Node) {
+    let overlay_mark = overlay.mark;
     match (&mut base.value, overlay.value) {
         (Value::Record(base), Value::Record(overlay)) => {
             for (key, entry) in overlay {
@@ -137,7 +141,8 @@ fn merge(base: &mut Node, overlay: Node) {
                         base.remove(&key);
                     }
                     Some(old) => {
-                        // A merged record keeps the place of its key in the common settings.
+                        // The position of a merged record stays that in the common settings. A replaced value has the
+                        // position in the layer.
                         let are_records =
                             matches!((&old.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
                         if !are_records {
@@ -152,16 +157,17 @@ fn merge(base: &mut Node, overlay: Node) {
                 }
             }
         }
-        // A layer that failed changes nothing, so that it causes no further finding.
+        // A value whose evaluation failed changes nothing, so that it causes no further finding. An empty layer is
+        // `null`.
         (_, Value::Null | Value::Broken) => {}
         (value, new_value) => {
             *value = without_nulls(Node { value: new_value, mark: None }).value;
-            base.mark = overlay.mark;
+            base.mark = overlay_mark;
         }
     }
 }
 
-/// Returns the node of a key that only the layer has, without its `null` fields.
+/// Returns a node of a layer without its `null` fields, which have nothing to remove.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
         let remaining = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
@@ -258,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_failed_has_no_effect() {
+    fn a_value_that_failed_has_no_effect() {
         let mut base = node(serde_json::json!({"services": {"orders": {"port": 1}}}));
         let mut layer = node(serde_json::json!({"services": {"orders": 0}}));
         if let Value::Record(fields) = &mut layer.value

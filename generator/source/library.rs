@@ -36,17 +36,17 @@ pub fn digest() -> Digest {
     Digest::of(&content)
 }
 
-/// Returns whether `content` equals the embedded file at `inside`, a path below the library's folder. The cache is in the
+/// Returns whether the content equals the embedded file at a path below the library's folder. The cache is in the
 /// project, so an untrusted checkout can contain other files or links there.
-pub fn is_embedded(inside: &Path, content: &str) -> bool {
-    FILES.iter().any(|(path, bytes)| inside == Path::new("nself").join(path) && content.as_bytes() == *bytes)
+pub fn is_embedded(path_in_library: &Path, content: &str) -> bool {
+    FILES.iter().any(|(path, bytes)| path_in_library == Path::new("nself").join(path) && content.as_bytes() == *bytes)
 }
 
 /// Writes the library to a cache, or to a private folder if the cache cannot be used.
 ///
 /// # Errors
 /// Neither folder can be written.
-pub fn materialise(cache: &Root) -> io::Result<Library> {
+pub fn write_to_cache(cache: &Root) -> io::Result<Library> {
     let digest = digest();
     let name = digest.short();
     let library_folder = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
@@ -57,7 +57,7 @@ pub fn materialise(cache: &Root) -> io::Result<Library> {
     }
     let temp_folder = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
     let private_name = format!("nself-{}", random_suffix()?);
-    // Fails if the path exists: no other user may own the folder.
+    // An existing folder is an error, since a different user may own it.
     let library_folder = temp_folder.create_folder(&private_name, 0o700)?;
     let library = Library { folder: library_folder.path().join("lib"), temporary: Some((temp_folder, private_name)) };
     write_library(&library_folder, "lib")?;
@@ -75,14 +75,14 @@ fn is_complete(library_folder: &Folder, name: &str) -> bool {
 fn write_library(library_folder: &Folder, name: &str) -> io::Result<()> {
     let temporary = format!(".{}", random_suffix()?);
     let folder = library_folder.create_folder(&temporary, 0o755)?;
-    let written = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
-    if written.is_ok() && library_folder.stat(name)?.is_some() && !is_complete(library_folder, name) {
+    let write_result = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
+    if write_result.is_ok() && library_folder.stat(name)?.is_some() && !is_complete(library_folder, name) {
         // Removes a link without following it.
         library_folder.remove_all(name)?;
     }
-    let renamed = written.and_then(|()| library_folder.rename(&temporary, library_folder, name));
+    let rename_result = write_result.and_then(|()| library_folder.rename(&temporary, library_folder, name));
     let _ = library_folder.remove_all(&temporary);
-    match (is_complete(library_folder, name), renamed) {
+    match (is_complete(library_folder, name), rename_result) {
         // A parallel run may have written the library first.
         (true, _) => Ok(()),
         (false, Err(error)) => Err(error.into()),
@@ -98,8 +98,8 @@ mod tests {
     use super::*;
     use crate::files::Scope;
 
-    fn materialise(cache: &Path) -> io::Result<Library> {
-        super::materialise(&Root::at(cache, Scope::Cache))
+    fn write_to_cache(cache: &Path) -> io::Result<Library> {
+        super::write_to_cache(&Root::at(cache, Scope::Cache))
     }
 
     fn complete(folder: &Path) -> bool {
@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn a_damaged_library_is_written_again() {
         let cache = tempfile::tempdir().unwrap();
-        let first = materialise(cache.path()).unwrap();
+        let first = write_to_cache(cache.path()).unwrap();
         let file = first.folder.join("nself/main.ncl");
         fs::write(&file, "{}").unwrap();
         assert!(!complete(&first.folder));
-        let second = materialise(cache.path()).unwrap();
+        let second = write_to_cache(cache.path()).unwrap();
         assert_eq!(first.folder, second.folder);
         assert!(complete(&second.folder));
         assert_eq!(fs::read_to_string(cache.path().join(".gitignore")).unwrap(), "*\n");
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_private_folder_replaces_a_cache_that_cannot_be_written() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let library = materialise(&file.path().join("cache")).unwrap();
+        let library = write_to_cache(&file.path().join("cache")).unwrap();
         assert!(library.folder.join("nself/main.ncl").is_file());
         let folder = library.folder.clone();
         drop(library);
@@ -138,21 +138,21 @@ mod tests {
         let untouched = || fs::read_dir(elsewhere.path()).unwrap().next().is_none();
 
         symlink(elsewhere.path(), &cache).unwrap();
-        assert!(complete(&materialise(&cache).unwrap().folder));
+        assert!(complete(&write_to_cache(&cache).unwrap().folder));
         assert!(untouched(), "the cache is a link");
 
         fs::remove_file(&cache).unwrap();
         fs::create_dir(&cache).unwrap();
         symlink(elsewhere.path(), cache.join("lib")).unwrap();
         symlink(elsewhere.path().join("new"), cache.join(".gitignore")).unwrap();
-        assert!(complete(&materialise(&cache).unwrap().folder));
+        assert!(complete(&write_to_cache(&cache).unwrap().folder));
         assert!(untouched(), "a folder or file of the cache is a link");
 
         fs::remove_file(cache.join("lib")).unwrap();
         let folder = cache.join("lib").join(digest().short());
         fs::create_dir_all(&folder).unwrap();
         symlink(elsewhere.path(), folder.join("nself")).unwrap();
-        let library = materialise(&cache).unwrap();
+        let library = write_to_cache(&cache).unwrap();
         assert_eq!(library.folder, folder);
         assert!(complete(&folder) && untouched(), "a folder of the library is a link");
     }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn only_its_owner_can_read_the_private_folder() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let library = materialise(&file.path().join("cache")).unwrap();
+        let library = write_to_cache(&file.path().join("cache")).unwrap();
         let (parent, name) = library.temporary.as_ref().unwrap();
         assert_eq!(fs::metadata(parent.path().join(name)).unwrap().permissions().mode() & 0o777, 0o700);
     }

@@ -40,7 +40,7 @@ use crate::values::{Checked, EnvironmentName};
 use decode::KeyedFinding;
 use node::{Document, Node};
 use path_set::PathSet;
-use program::Program;
+use program::NickelProgram;
 
 /// A stack file, and how to evaluate it.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ pub enum Evaluator {
 
 /// The environments of a stack.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedStack {
     pub environments: Vec<Environment>,
     /// All paths on which the result depends.
     pub inputs: Vec<Input>,
@@ -109,7 +109,7 @@ fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
 ///
 /// # Errors
 /// All findings, if no environment could be decoded.
-pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
+pub fn load(request: &EvaluationRequest) -> Result<LoadedStack, Vec<Diagnostic>> {
     let library_error = |error: std::io::Error| {
         vec![
             Diagnostic::error(Code::StackUnreadable, FieldPath::root())
@@ -128,14 +128,14 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
         vec![Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{path}: {error}")).hint(hint)]
     };
     let stack = path_with_resolved_folder(&request.stack).map_err(stack_error)?;
-    let library = library::materialise(&Root::at(&request.cache, Scope::Cache)).map_err(library_error)?;
+    let library = library::write_to_cache(&Root::at(&request.cache, Scope::Cache)).map_err(library_error)?;
     let library_folder = files::real_path(&library.folder).map_err(library_error)?;
     let depth = match &request.evaluator {
         Evaluator::InProcess => Limits::default().depth,
         Evaluator::Child { limits, .. } => limits.depth,
     }
     .min(wire::MAX_DEPTH - 1);
-    let program = Program { stack, library: library_folder, allow_imports: request.allow_imports.clone(), depth };
+    let program = NickelProgram { stack, library: library_folder, allow_imports: request.allow_imports.clone(), depth };
     let document = match &request.evaluator {
         Evaluator::InProcess => evaluator::in_process(&program),
         Evaluator::Child { executable, limits } => evaluator::in_child(executable, &program, *limits),
@@ -154,7 +154,7 @@ fn plain_credentials(document_origins: &Origins) -> impl Iterator<Item = Diagnos
 }
 
 /// Merges the layers of an evaluated document and decodes its environments. `stack` is the name of the stack file.
-fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>> {
+fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagnostic>> {
     let root = std::mem::take(&mut document.root);
     let inputs = std::mem::take(&mut document.inputs);
     let broken: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
@@ -210,7 +210,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         }
     }
     let findings = crate::diagnostic::merge(findings);
-    if environments.is_empty() { Err(findings) } else { Ok(Loaded { environments, inputs, findings }) }
+    if environments.is_empty() { Err(findings) } else { Ok(LoadedStack { environments, inputs, findings }) }
 }
 
 /// Adds `environments` to the expected fields if a finding is about an unknown field at the top of the stack file.

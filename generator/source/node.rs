@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 
-/// File (index into [`Document::files`]), line and column, both from 1.
+/// A place in the source: the file (an index into [`Document::files`]), and line and column, which count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark(pub u32, pub u32, pub u32);
 

@@ -21,7 +21,8 @@ pub struct PluginLayer {
     pub is_included: bool,
 }
 
-/// Returns the layers of all plugins. `merge` adds the settings of the environment's layer to the common ones.
+/// Returns the layers of all plugins. `merge` adds the settings of the environment's layer (`overlay`) to the common
+/// ones.
 pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<PluginLayer> {
     let mut plugins = Node::default();
     for layer in [common, overlay] {
@@ -104,7 +105,7 @@ impl PluginLayer {
                 !is_taken
             });
         }
-        bundles::complete(stack, &self.layer);
+        bundles::add_missing_fields(stack, &self.layer);
         findings
     }
 }
@@ -116,8 +117,8 @@ fn name_taken(plugin: &str, service: &str) -> Diagnostic {
         .related(path!("services", service), "the service of the stack")
 }
 
-/// Replaces the parts of each plugin in a merged stack by their names.
-pub fn replace_parts_by_names(stack: &mut Node) {
+/// Replaces the contents of each plugin in a merged stack (services, secrets, database and hooks) by their names.
+pub fn replace_contents_by_names(stack: &mut Node) {
     let Value::Record(fields) = &mut stack.value else { return };
     let Some(Value::Record(plugins)) = fields.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
     for (name, plugin) in plugins {

@@ -1,10 +1,10 @@
-//! The program that is evaluated.
+//! The Nickel program of a project.
 
 use std::path::PathBuf;
 
-/// A Nickel program, and what its evaluation may read.
+/// A stack file, and the other folders whose files its evaluation may read.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub struct NickelProgram {
     pub stack: PathBuf,
     /// The folder that contains `nself/`.
     pub library: PathBuf,

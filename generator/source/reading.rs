@@ -10,7 +10,7 @@ use nickel_lang_core::files::FileId;
 use nickel_lang_core::traverse::TraverseAlloc;
 
 use super::imports::{OutsideImport, allowed_folders, is_library_file, path_of};
-use super::program::Program;
+use super::program::NickelProgram;
 use crate::files::{FileKind, Reason, real_path, stat_target};
 
 /// A file that the program may not read.
@@ -22,7 +22,7 @@ pub struct RefusedFile {
 }
 
 /// Returns the first file that the stack or one of its imports may not read.
-pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<RefusedFile> {
+pub fn first_refused_file(program: &NickelProgram, cache: &mut CacheHub, stack: FileId) -> Option<RefusedFile> {
     let allowed = allowed_folders(program);
     let mut visited = BTreeSet::from([stack]);
     let mut unvisited = vec![stack];

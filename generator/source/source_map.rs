@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nickel_lang_core::files::{FileId, Files};
 
 use super::node::{File, Mark};
-use super::program::Program;
+use super::program::NickelProgram;
 
 /// The files of all places so far. They are few, so a lookup compares each of them.
 pub struct SourceMap {
@@ -24,7 +24,7 @@ struct MappedFile {
 }
 
 impl SourceMap {
-    pub fn new(program: &Program) -> Self {
+    pub fn new(program: &NickelProgram) -> Self {
         let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
         SourceMap {
             project,

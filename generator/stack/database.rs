@@ -6,7 +6,7 @@ use crate::values::{Checked, Cidr, ExtensionName, Host, SettingName, SqlIdent, T
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A service's use of one database. The service logs in with a role of the same name.
+/// A service's use of one database. The service logs in with a role named after the service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseUse {
@@ -50,7 +50,7 @@ pub struct ExternalServer {
     /// The database to which `admin` connects first.
     #[serde(default = "default_admin")]
     pub database: SqlIdent,
-    /// Addresses of the server, to which network policies of clusters open connections, even private ones.
+    /// Addresses of the server, private or public. Network policies of clusters allow connections to them.
     #[serde(default)]
     pub addresses: Vec<Cidr>,
     /// Reason why connections to the server are not encrypted.
@@ -59,7 +59,7 @@ pub struct ExternalServer {
 }
 
 impl ExternalServer {
-    /// Returns the addresses of the server: as declared, or the address that is its host.
+    /// Returns the declared addresses or, if there are none and `host` is an IP address, that address.
     pub fn known_addresses(&self) -> Vec<Cidr> {
         if !self.addresses.is_empty() {
             return self.addresses.clone();

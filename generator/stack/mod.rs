@@ -62,8 +62,8 @@ pub enum Profile {
 impl Profile {
     pub const ALL: [Profile; 3] = [Profile::Local, Profile::Staging, Profile::Prod];
 
-    /// Returns whether an environment of the profile contains a part of the stack with these fields: `enabled`, true by
-    /// default, and the profiles of `only`, all by default.
+    /// Returns whether a part of the stack, such as a service, is included in environments of this profile. By default, a
+    /// part is enabled and belongs to all profiles.
     pub fn includes(self, enabled: Option<bool>, only: Option<&[Profile]>) -> bool {
         enabled.unwrap_or(true) && only.is_none_or(|only| only.contains(&self))
     }

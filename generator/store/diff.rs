@@ -277,7 +277,7 @@ mod tests {
     }
 
     /// Applies a diff to the old side and returns the new side; the diff's old lines must match.
-    fn applied(old: &str, diff: &str) -> String {
+    fn apply_diff(old: &str, diff: &str) -> String {
         let old: Vec<&str> = old.split_inclusive('\n').collect();
         let (mut new, mut at) = (String::new(), 0);
         for line in diff.lines().skip(2) {
@@ -338,7 +338,7 @@ mod tests {
             (text(600, &|i| i % 3), text(700, &|i| i % 5)),
         ];
         for (old, new) in cases {
-            assert_eq!(applied(&old, &diff(&old, &new)), new);
+            assert_eq!(apply_diff(&old, &diff(&old, &new)), new);
         }
     }
 

@@ -21,7 +21,7 @@ pub enum Watch {
     /// The names in a folder.
     Folder(PathBuf),
     /// The names in a folder of outputs in which nself wrote everything.
-    Clean(PathBuf),
+    OutputsOnly(PathBuf),
 }
 
 impl Watch {
@@ -32,7 +32,7 @@ impl Watch {
             | Watch::Absent(path)
             | Watch::Plain(path)
             | Watch::Folder(path)
-            | Watch::Clean(path) => path,
+            | Watch::OutputsOnly(path) => path,
         }
     }
 }
@@ -67,7 +67,7 @@ impl Fingerprint {
     }
 }
 
-/// Size, modification and change time in nanoseconds since 1970, inode.
+/// The metadata that is compared: size, inode, and the times of modification and change in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct FileStat {
     pub size: u64,
@@ -81,7 +81,8 @@ impl FileStat {
         FileStat { size: stat.size, modified: stat.modified, changed: stat.changed, inode: stat.inode }
     }
 
-    /// Returns the metadata of a regular file below the output folder, whose folders are checked separately.
+    /// Returns the metadata of a regular file below the output folder. The folders above the file are checked
+    /// separately.
     pub fn of_file(out: &Folder, path: &str) -> Option<Self> {
         out.stat_below_plain_folders(path).filter(Stat::is_file).map(|stat| FileStat::of(&stat))
     }
@@ -123,13 +124,14 @@ fn stat(watch: &Watch) -> Option<FileStat> {
     }
 }
 
-/// Returns the digest of the content. The digest of a symbolic link differs from the digest of its target.
+/// Returns the digest of the content that the watch compares; `-` if it compares none. The digest of a symbolic link
+/// differs from the digest of its target.
 fn content_digest(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {
         Watch::Absent(_) | Watch::Plain(_) | Watch::Program(_) => return Some("-".to_owned()),
         Watch::File(_) => Digest::of(&read_named(path, FileKind::Input).ok()?),
-        Watch::Folder(_) | Watch::Clean(_) => {
+        Watch::Folder(_) | Watch::OutputsOnly(_) => {
             let names = list_named(path)?;
             let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
             Digest::of(names.join("\0").as_bytes())

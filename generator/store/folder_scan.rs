@@ -22,12 +22,12 @@ pub(super) struct FolderScan {
 }
 
 impl FolderScan {
-    /// Scans the folders of these environments. Skips folders that `known` maps to true: they are unchanged and contain
-    /// only outputs.
+    /// Scans the folders of these environments. `recorded` maps the folders in the stamp to whether they are unchanged
+    /// and contain only outputs; such folders are skipped.
     pub fn of_folder(
         out: &Folder,
         environments: &BTreeSet<&str>,
-        known: &Folders,
+        recorded: &Folders,
         is_output: impl Fn(&str) -> bool,
     ) -> Self {
         let mut scan = FolderScan::default();
@@ -41,22 +41,25 @@ impl FolderScan {
                 folder.as_encoded_bytes().starts_with(environment_folder.as_os_str().as_encoded_bytes())
             };
             let is_inside = |folder: &OsString| Path::new(folder).starts_with(&environment_folder);
-            let candidates =
-                known.range(environment_folder.clone().into_os_string()..).take_while(|(folder, _)| has_prefix(folder));
+            let candidates = recorded
+                .range(environment_folder.clone().into_os_string()..)
+                .take_while(|(folder, _)| has_prefix(folder));
             let (unchanged, changed): (Vec<_>, Vec<_>) = candidates
                 .filter(|(folder, _)| is_inside(folder))
                 .map(|(folder, is_unchanged)| (folder.clone(), *is_unchanged))
                 .partition(|(_, is_unchanged)| *is_unchanged);
             scan.folders.extend(unchanged);
-            // The environment's folder itself, unless the stamp recorded it.
-            let unknown_folder =
-                (!known.contains_key(environment_folder.as_os_str())).then(|| environment_folder.clone());
-            for root in unknown_folder.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
+            // The environment's folder itself, unless it is in the stamp.
+            let unrecorded_folder =
+                (!recorded.contains_key(environment_folder.as_os_str())).then(|| environment_folder.clone());
+            for root in unrecorded_folder.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
                 let Ok(relative_path) = root.strip_prefix(out.path()) else { continue };
                 match out.folder(relative_path) {
-                    Ok(Some(folder)) => {
-                        scan.scan_folder(&folder, relative_path, &Scope { environment, known, is_output: &is_output })
-                    }
+                    Ok(Some(folder)) => scan.scan_folder(
+                        &folder,
+                        relative_path,
+                        &Scope { environment, recorded, is_output: &is_output },
+                    ),
                     Ok(None) => {}
                     // A symbolic link or a file in place of a folder.
                     Err(_) => scan.foreign_files.push(relative_path.to_string_lossy().into_owned()),
@@ -69,14 +72,14 @@ impl FolderScan {
 
     /// Scans a folder and the folders in it. `relative_path` is its path below the output folder.
     fn scan_folder(&mut self, folder: &Folder, relative_path: &Path, scope: &Scope) {
-        let mut is_clean = true;
+        let mut has_only_outputs = true;
         for entry in folder.list().unwrap_or_default() {
             if relative_path == Path::new(scope.environment) && is_private(&entry.name) {
                 continue;
             }
             let path = relative_path.join(&entry.name);
             if entry.kind == EntryKind::Folder {
-                if !scope.known.contains_key(folder.path().join(&entry.name).as_os_str())
+                if !scope.recorded.contains_key(folder.path().join(&entry.name).as_os_str())
                     && let Ok(Some(inner)) = folder.folder(&entry.name)
                 {
                     self.scan_folder(&inner, &path, scope);
@@ -92,17 +95,18 @@ impl FolderScan {
             } else {
                 continue;
             }
-            is_clean = false;
+            has_only_outputs = false;
         }
-        self.folders.insert(folder.path().as_os_str().to_owned(), is_clean);
+        self.folders.insert(folder.path().as_os_str().to_owned(), has_only_outputs);
     }
 }
 
 /// The scope of a scan of one environment.
 struct Scope<'a> {
     environment: &'a str,
-    /// Folders that the stamp recorded. [`FolderScan::of_folder`] scans or skips them itself.
-    known: &'a Folders,
+    /// Folders in the stamp. [`FolderScan::of_folder`] itself scans or skips them, so the scan of their parent does
+    /// not.
+    recorded: &'a Folders,
     is_output: &'a dyn Fn(&str) -> bool,
 }
 

@@ -1,6 +1,7 @@
-//! Records of earlier runs in the cache: one small file for each run that changed a file. The manifest and the
-//! derivations of the run are objects. `why --rebuilt` compares two records, and `gc` keeps the objects that a record
-//! names.
+//! Records of earlier runs in the cache: one small file for each run that changed a file. A record names the digests of
+//! the run's manifest and list of derivations, which the store of objects holds. The derivation of a file is the digest
+//! of everything from which the file is generated. `why --rebuilt` compares two records, and `gc` keeps the objects
+//! that a record names.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -19,17 +20,17 @@ const FOLDER: &str = "generations3";
 /// The maximum number of records; older ones are deleted.
 const MAX_RECORDS: usize = 64;
 
-/// One run that changed something.
+/// The record of a run that changed a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// The digest of the manifest, which is an object.
+    /// The digest of the manifest.
     pub manifest: Digest,
-    /// The files of that manifest.
+    /// The digests of the files in the manifest.
     #[serde(skip)]
     pub files: BTreeMap<ArtifactPath, Digest>,
-    /// The digest of the list of derivations, which is an object in the format of the manifest.
+    /// The digest of the list of derivations. The list is stored in the format of a manifest.
     derivations_object: Digest,
-    /// The derivation of each file.
+    /// The derivation of each file, by the path of the file.
     #[serde(skip)]
     pub derivations: BTreeMap<ArtifactPath, Digest>,
     /// Digests of the input files, by their paths relative to the project if they are inside.
@@ -41,7 +42,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Returns a record with this manifest and these derivations; both are digests of objects.
+    /// Returns a record with the digests of the stored manifest and list of derivations.
     pub fn new(
         manifest: Digest,
         derivations_object: Digest,
@@ -94,7 +95,7 @@ fn changed_names<'a, N: Ord + Borrow<str>, T: PartialEq>(
 ) -> ChangedNames<'a> {
     let present = new.iter().filter_map(|(name, value)| match old.get(name.borrow()) {
         None => Some((name.borrow(), "new")),
-        Some(before) if before != value => Some((name.borrow(), "changed")),
+        Some(old_value) if old_value != value => Some((name.borrow(), "changed")),
         Some(_) => None,
     });
     let removed = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
@@ -166,8 +167,9 @@ impl Generations {
         }
         let temporary = format!(".{}", random_suffix()?);
         let name = name_of(latest_number.map_or(1, |latest_number| latest_number + 1));
-        let written = folder.create(&temporary, &text, 0o644).and_then(|()| folder.rename(&temporary, &folder, name));
-        written.inspect_err(|_| {
+        let write_result =
+            folder.create(&temporary, &text, 0o644).and_then(|()| folder.rename(&temporary, &folder, name));
+        write_result.inspect_err(|_| {
             let _ = folder.remove_file(&temporary);
         })?;
         self.delete_all_but_latest(MAX_RECORDS);

@@ -36,9 +36,10 @@ impl Objects {
         let temporary = format!(".{}", random_suffix()?);
         for (digest, bytes) in objects {
             if self.read_object(&folder, digest).is_none() {
-                let written = folder.create(&temporary, bytes, 0o444);
-                let renamed = written.and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
-                renamed.inspect_err(|_| {
+                let result = folder
+                    .create(&temporary, bytes, 0o444)
+                    .and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
+                result.inspect_err(|_| {
                     let _ = folder.remove_file(&temporary);
                 })?;
             }
@@ -96,8 +97,8 @@ impl Objects {
     }
 
     /// Deletes objects for which `keep` returns false and that are older than `grace` seconds by the clock of the file
-    /// system. Younger ones may belong to a run that has not recorded them yet. Returns the number of deleted objects
-    /// and their size in bytes.
+    /// system. Younger objects may belong to a run that has not recorded them yet. Returns the number of deleted
+    /// objects and their size in bytes.
     ///
     /// # Errors
     /// The cache cannot be used: a symbolic link in place of one of its folders is not followed.

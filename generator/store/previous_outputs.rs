@@ -10,7 +10,8 @@ use crate::artifact::{ArtifactPath, Digest, RecordedFile};
 use crate::diagnostic::Diagnostic;
 use crate::files::{FileKind, Root};
 
-/// The files that the last run wrote, and which of them are unchanged. Valid as long as the writers' lock is held.
+/// The files that the last run wrote, and which of them are unchanged. The information is valid as long as the writers'
+/// lock is held.
 #[derive(Debug, Default)]
 pub struct PreviousOutputs {
     /// Every file of the manifest. Only a stamp says which of them are unchanged.
@@ -32,7 +33,7 @@ impl PreviousOutputs {
         let Manifest { files, mut alternatives, is_unfinished } = Manifest::parse(&text)?;
         let recorded = |(path, digest): (ArtifactPath, Digest)| {
             let alternatives = alternatives.remove(&path).unwrap_or_default();
-            (path, RecordedFile { digest, alternatives, untouched: None })
+            (path, RecordedFile { digest, alternatives, unchanged: None })
         };
         let outputs = files.into_iter().map(recorded).collect();
         let manifest = Some(Digest::of(&canonical(&text)));

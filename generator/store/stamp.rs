@@ -14,7 +14,7 @@ use super::fingerprint::{FileStat, Fingerprint, Watch};
 use super::folder_scan::Folders;
 use super::output_file::MANIFEST;
 use super::stamp_format::{self, StampContent, StampOutput};
-use crate::artifact::{ArtifactPath, Digest, KeptFile, RecordedFile};
+use crate::artifact::{ArtifactPath, Digest, RecordedFile, UnchangedFile};
 use crate::files::{FileKind, Folder, Root};
 
 /// The name of the folder of stamps in the cache.
@@ -49,7 +49,7 @@ impl Stamp {
         (same_program && same_file).then_some(Stamp { content, written_at })
     }
 
-    /// Returns the saved report of the run; a warm run prints it.
+    /// Returns the saved text that the run printed; a warm run prints it again.
     pub fn saved_report(&self) -> &str {
         &self.content.printed
     }
@@ -98,8 +98,8 @@ impl Stamp {
             let now =
                 path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|relative| plain_folders.stat(relative));
             let is_unchanged = now.is_some_and(|now| fingerprint.stat.unchanged_since(now, written_at));
-            let is_clean = is_unchanged && matches!(fingerprint.watch, Watch::Clean(_));
-            folders.insert(path.as_os_str().to_owned(), is_clean);
+            let has_only_outputs = is_unchanged && matches!(fingerprint.watch, Watch::OutputsOnly(_));
+            folders.insert(path.as_os_str().to_owned(), has_only_outputs);
             is_unchanged
         });
         let recorded = content.outputs.iter_mut().map(|StampOutput { path, digest, written }| {
@@ -109,8 +109,9 @@ impl Stamp {
                 now.is_some_and(|now| recorded.stat.unchanged_since(now, written_at))
                     && plain_folders.stat(parent).is_some()
             });
-            let untouched = written.map(|written| KeptFile { derivation: written.derivation, size: written.stat.size });
-            (path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), untouched })
+            let unchanged =
+                written.map(|written| UnchangedFile { derivation: written.derivation, size: written.stat.size });
+            (path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), unchanged })
         });
         Some((recorded.collect(), folders))
     }
@@ -120,10 +121,10 @@ impl Stamp {
 type RecordedFiles = BTreeMap<ArtifactPath, RecordedFile>;
 
 fn is_output_folder(fingerprint: &Fingerprint, out: &Path) -> bool {
-    matches!(fingerprint.watch, Watch::Clean(_) | Watch::Folder(_)) && fingerprint.watch.path().starts_with(out)
+    matches!(fingerprint.watch, Watch::OutputsOnly(_) | Watch::Folder(_)) && fingerprint.watch.path().starts_with(out)
 }
 
-/// Metadata of folders below the output folder, each looked up once.
+/// Metadata of folders below the output folder that are not symbolic links. Each folder is looked up once.
 struct PlainFolders<'a> {
     out: &'a Folder,
     stats: BTreeMap<String, Option<FileStat>>,

@@ -20,7 +20,7 @@ use crate::artifact::{ArtifactPath, Digest};
 
 /// The first line. Its number is the version of the format; stamps of other versions are ignored.
 const HEADER: &str = "nself stamp 5";
-/// Replaces the derivation of an output if it is that of the output in the line above.
+/// Replaces the derivation of an output that has the same derivation as the output in the line above.
 const SAME_DERIVATION: &str = "=";
 
 /// The content of a stamp.
@@ -66,7 +66,7 @@ pub(super) fn write(content: &StampContent) -> Option<String> {
             Watch::Absent(path) => ('a', path),
             Watch::Plain(path) => ('l', path),
             Watch::Folder(path) => ('d', path),
-            Watch::Clean(path) => ('c', path),
+            Watch::OutputsOnly(path) => ('c', path),
         };
         writeln!(text, "{kind} {stat} {digest} {}", one_line(path)?).ok()?;
     }
@@ -130,7 +130,7 @@ fn parse_fingerprint(kind: &str, line: &str) -> Option<Fingerprint> {
         "a" => Watch::Absent(path),
         "l" => Watch::Plain(path),
         "d" => Watch::Folder(path),
-        "c" => Watch::Clean(path),
+        "c" => Watch::OutputsOnly(path),
         _ => return None,
     };
     Some(Fingerprint { watch, stat, digest })
@@ -151,7 +151,7 @@ mod tests {
         let digest = Digest::of(b"content");
         let written = Some(WrittenOutput { stat, derivation: Digest::of(b"step") });
         let output = |path: &str, written| StampOutput { path: ArtifactPath::new(path).unwrap(), digest, written };
-        let watches = [Watch::Program("/p".into()), Watch::Absent("/a b".into()), Watch::Clean("/out/x".into())];
+        let watches = [Watch::Program("/p".into()), Watch::Absent("/a b".into()), Watch::OutputsOnly("/out/x".into())];
         let fingerprints = watches.map(|watch| Fingerprint { watch, stat, digest: digest.to_string() });
         StampContent {
             printed: "two\nlines\n".to_owned(),

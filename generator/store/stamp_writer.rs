@@ -1,4 +1,5 @@
-//! Writes the stamp of a run.
+//! Writes the stamp of a run: the record of its inputs, outputs and printed text, by which the next run recognizes that
+//! nothing changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -35,7 +36,8 @@ pub struct Outputs<'a> {
     pub manifest: &'a Manifest,
     /// Digest of the manifest's bytes.
     pub digest: Digest,
-    /// Returns the derivation of a file of this run; `None` for files of other environments, which are recorded only.
+    /// Returns the digest of everything from which a file of this run was generated; `None` for files of other
+    /// environments, of which the stamp records only path and digest.
     pub derivation: &'a dyn Fn(&ArtifactPath) -> Option<Digest>,
     /// Folders of outputs, and whether nself wrote everything in them.
     pub folders: Folders,
@@ -108,12 +110,13 @@ fn folder_fingerprints(
     changed: &BTreeSet<OsString>,
     previous: Option<&Stamp>,
 ) -> impl Iterator<Item = Option<Fingerprint>> {
-    let recorded =
+    let recorded_folders =
         previous.into_iter().flat_map(Stamp::folders).map(|folder| (folder.watch.path().as_os_str(), folder));
-    let unchanged: BTreeMap<&OsStr, &Fingerprint> = recorded.filter(|(path, _)| !changed.contains(*path)).collect();
-    folders.into_iter().map(move |(path, is_clean)| {
+    let unchanged: BTreeMap<&OsStr, &Fingerprint> =
+        recorded_folders.filter(|(path, _)| !changed.contains(*path)).collect();
+    folders.into_iter().map(move |(path, has_only_outputs)| {
         let recorded = unchanged.get(path.as_os_str()).map(|folder| (folder.stat, folder.digest.clone()));
-        let watch = if is_clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };
+        let watch = if has_only_outputs { Watch::OutputsOnly(path.into()) } else { Watch::Folder(path.into()) };
         match recorded {
             Some((stat, digest)) => Some(Fingerprint { watch, stat, digest }),
             None => Fingerprint::now(watch),
@@ -141,8 +144,8 @@ fn recorded_outputs<'a>(
             let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
             (Digest::of(&bytes) == *digest).then_some(stat)
         };
-        // The old metadata is safe to copy: if the file changed since, its times differ, so the copy cannot match
-        // later.
+        // The old metadata is safe to copy: if the file changed since then, its times differ, so a later run does not
+        // take it for unchanged.
         let stat = previous_output.and_then(|output| output.written).map(|written| written.stat).or_else(read_stat)?;
         Some(output(Some(WrittenOutput { stat, derivation })))
     })

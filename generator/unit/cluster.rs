@@ -117,7 +117,7 @@ fn volumes_of_two_groups_are_refused() {
     let mut stack =
         on_cluster(&json!({ "volumes": { "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } } }));
     stack["services"]["files"] = json!({
-        "image": "a/files:1", "user": "2000:2000", "health": { "none": "control" },
+        "image": "a/files:1", "user": "2000:2000", "health": { "none": "no endpoint to check" },
         "volumes": { "files": { "path": "/data", "readers": { "nginx": "/srv/files" } } },
     });
     assert_eq!(errors(&stack), [(Code::VolumeGroups, "services.nginx.volumes".to_owned())]);

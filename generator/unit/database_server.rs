@@ -36,13 +36,13 @@ fn external(server: &Value) -> Value {
     stack
 }
 
-fn reachable() -> Value {
+fn external_server() -> Value {
     json!({ "host": "db.example.com", "port": 6432, "admin": "owner_of_all", "addresses": ["10.20.0.0/24", "192.0.2.7"] })
 }
 
 #[test]
 fn an_external_server_replaces_the_service() {
-    let stack = external(&reachable());
+    let stack = external(&external_server());
     let (plan, _) = plan(&stack);
     assert!(!plan.services.contains_key("postgres") && plan.access.is_none(), "{:?}", plan.services.keys());
     let files = files(&stack);
@@ -72,7 +72,7 @@ fn an_external_server_replaces_the_service() {
 
 #[test]
 fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
-    let files = files(&external(&reachable()));
+    let files = files(&external(&external_server()));
     for service in ["orders", "postgres-setup"] {
         let policy = files
             .iter()
@@ -89,7 +89,7 @@ fn a_policy_opens_the_addresses_of_an_external_server_to_its_clients() {
 #[test]
 fn settings_that_do_not_apply_to_an_external_server_are_refused() {
     let errors_after = |change: &dyn Fn(&mut Value)| {
-        let mut stack = external(&reachable());
+        let mut stack = external(&external_server());
         change(&mut stack);
         errors(&stack)
     };

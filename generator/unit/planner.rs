@@ -55,7 +55,7 @@ fn a_service_joins_its_own_zone_and_those_of_its_peers() {
         service.networks.iter().map(|zone| zone.name()).collect::<Vec<_>>()
     };
     assert_eq!(networks(&json!({ "depends_on": ["postgres"] })), ["app", "data"]);
-    assert!(!networks(&json!({ "health": { "none": "control" } })).contains(&"data"));
+    assert!(!networks(&json!({ "health": { "none": "no endpoint to check" } })).contains(&"data"));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn only_nginx_publishes_ports_without_a_reason() {
 }
 
 #[test]
-fn services_can_wait_only_for_the_end_of_a_job() {
+fn only_a_job_without_replicas_can_be_waited_for_until_it_completes() {
     let errors = |job: &Value| {
         let mut fields = json!({ "image": "a/job:1" });
         for (name, value) in job.as_object().unwrap() {

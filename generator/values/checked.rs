@@ -51,8 +51,8 @@ thread_local! {
     static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
 }
 
-/// Runs `decode` and collects refused texts for [`take_refusals`], instead of ending with the first one. The value may be used
-/// only if no text was refused.
+/// Runs `decode` and collects refused texts for [`take_refusals`], instead of ending with the first one. The value may
+/// be used only if no text was refused.
 pub fn collect_refusals<T>(decode: impl FnOnce() -> T) -> T {
     // An outer call may be collecting as well.
     let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
@@ -66,7 +66,8 @@ pub fn take_refusals() -> Vec<Refusal> {
     REFUSED.with(|refused| refused.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default())
 }
 
-/// Checks a text while it is decoded. Within [`collect_refusals`], a refused text is recorded and replaced by a placeholder.
+/// Checks a text while it is decoded. Within [`collect_refusals`], a refused text is recorded and replaced by a
+/// placeholder.
 pub(crate) fn check_text<T: Checked>(text: String) -> Result<T, String> {
     let Some(reason) = T::refusal(&text) else { return Ok(T::wrap(text)) };
     REFUSED.with(|refused| match &mut *refused.borrow_mut() {
@@ -102,8 +103,8 @@ macro_rules! impl_decoding {
 
 pub(crate) use impl_decoding;
 
-/// Declares a checked text type with its description, an example and the check. Optional further arguments are the code of a
-/// refusal, a function that returns the normal form of a text, and a function that selects the code by the text.
+/// Declares a checked text type with its description, an example and the check. Optional further arguments are the code
+/// of a refusal, a function that returns the normal form of a text, and a function that selects the code by the text.
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr) => {
         $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, BadValue }

@@ -106,14 +106,14 @@ checked! {
         .or_else(|| alphabet_refusal(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
 }
 
-/// Returns why a cron schedule is refused. Each field is a list of `*`, numbers and ranges, each with an optional step, such as
-/// `1-5` or `*/15`.
+/// Returns why a cron schedule is refused. Each field is a list of `*`, numbers and ranges, each with an optional step,
+/// such as `1-5` or `*/15`.
 fn schedule_refusal(text: &str) -> Option<String> {
     const FIELDS: [(&str, u8, u8); 5] =
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
     let fields: Vec<&str> = text.split(' ').collect();
     if fields.len() != FIELDS.len() {
-        return Some(format!("the number of its fields is {}; five are needed", fields.len()));
+        return Some(format!("the number of fields is {}, but a schedule has five", fields.len()));
     }
     for (field, (name, min, max)) in fields.iter().zip(FIELDS) {
         // The comparison refuses leading zeros and signs.

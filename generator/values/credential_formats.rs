@@ -25,8 +25,8 @@ const fn format(
     Format { description, prefixes, alphabet, length, is_random }
 }
 
-/// Formats of tokens. The lower bound of a length is the shortest token that was issued; a single length is documented by
-/// the issuer.
+/// Formats of tokens. The lower bound of a length is the shortest token that was issued; a single length is documented
+/// by the issuer.
 const FORMATS: [Format; 11] = [
     format("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], alphanumeric, 36..=255, is_varied),
     format("a GitHub token", &["github_pat_"], url_safe, 60..=255, is_mixed),
@@ -50,7 +50,8 @@ pub fn find(text: &str) -> Option<&'static str> {
     all(text).next().map(|(_, description)| description)
 }
 
-/// Finds the same credentials as [`find`], but accepts `user:password@` in URLs, for text that explains how to write a URL.
+/// Finds the same credentials as [`find`], but accepts `user:password@` in URLs, for text that explains how to write a
+/// URL.
 pub fn find_in_prose(text: &str) -> Option<&'static str> {
     let has_sample = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
     all(text).map(|(_, description)| description).find(|description| *description != URL || !has_sample(text))
@@ -59,8 +60,8 @@ pub fn find_in_prose(text: &str) -> Option<&'static str> {
 /// Returns all credentials in a text, each with the index of its first byte and a description.
 pub fn all(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
     let bytes = text.as_bytes();
-    // Only a few bytes can start a credential: the first letters of `FORMATS` and of a JWT, which do not follow a letter or
-    // digit, and the first bytes of a private key and of `://`. All other bytes are skipped at once.
+    // Only a few bytes can start a credential: the first letters of `FORMATS` and of a JWT, which do not follow a
+    // letter or digit, and the first bytes of a private key and of `://`. All other bytes are skipped at once.
     let may_start = |start: &usize| match bytes[*start] {
         b'g' | b'A' | b'x' | b's' | b'r' | b'n' | b'e' => *start == 0 || !bytes[start - 1].is_ascii_alphanumeric(),
         b'-' | b':' => true,
@@ -105,8 +106,8 @@ fn is_private_key(text: &str) -> bool {
     kind.len() <= 40 && kind.contains("PRIVATE KEY") && lines.any(is_data)
 }
 
-/// Returns whether a text starts with a JWT: header, content and signature in base64url. The first two are JSON objects,
-/// which start with `{"`.
+/// Returns whether a text starts with a JWT: header, content and signature in base64url. The first two are JSON
+/// objects, which start with `{"`.
 fn is_signed_token(text: &str) -> bool {
     let length = prefix_length(text.as_bytes(), |b| url_safe(b) || b == b'.');
     let mut parts = text[..length].split('.');

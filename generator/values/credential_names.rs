@@ -29,8 +29,8 @@ const CREDENTIALS: [&str; 23] = [
 ];
 /// Words that name a credential also as the end of a longer word: `PGPASSWORD`, `clientsecret`.
 const CREDENTIAL_SUFFIXES: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
-/// Words after the name of a credential that select one of several, or its encoding. Digits separate words, so `B` is the
-/// rest of `B64`.
+/// Words after the name of a credential that select one of several, or its encoding. Digits separate words, so `B` is
+/// the rest of `B64`.
 const QUALIFIERS: [&str; 26] = [
     "B",
     "BASE",

@@ -1,6 +1,7 @@
 //! Host names below a domain.
 
-/// Returns the labels of a host name before a domain: empty for the domain itself, `None` for a name that is not below it.
+/// Returns the labels of a host name before a domain: empty for the domain itself, `None` for a name that is not below
+/// it.
 pub fn labels_below<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
     let labels = host.strip_suffix(domain)?;
     if labels.is_empty() { Some(labels) } else { labels.strip_suffix('.') }

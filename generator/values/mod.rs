@@ -1,5 +1,5 @@
-//! Checked values: names, hosts, ports, paths, sizes and times. Each is a type that is checked when it is decoded. This is
-//! the lowest layer: it does not depend on the stack.
+//! Checked values: names, hosts, ports, paths, sizes and times. Each is a type that is checked when it is decoded. This
+//! is the lowest layer: it does not depend on the stack.
 
 pub mod address_range;
 pub mod checked;

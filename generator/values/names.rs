@@ -60,8 +60,8 @@ checked! {
     ExtensionName, expected: "the name of a PostgreSQL extension", example: "pgcrypto",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `-`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '-')
 }
-/// Settings of PostgreSQL that a stack cannot set, because other generated files depend on their values: the server's files,
-/// and the address and encryption that clients use.
+/// Settings of PostgreSQL that a stack cannot set, because other generated files depend on their values: the server's
+/// files, and the address and encryption that clients use.
 const RESERVED_SETTINGS: [&str; 9] = [
     "config_file",
     "data_directory",
@@ -77,7 +77,7 @@ checked! {
     /// A setting of PostgreSQL; settings of extensions have a dot.
     SettingName, expected: "the name of a PostgreSQL setting", example: "work_mem",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9, `_` and `.`, and begin with a letter", is_lower, |c| is_lower_or_digit(c) || c == '_' || c == '.')
-        .or_else(|| RESERVED_SETTINGS.contains(&t).then(|| "nself sets it, because other generated files depend on it".into()))
+        .or_else(|| RESERVED_SETTINGS.contains(&t).then(|| "nself sets this setting, because other generated files depend on its value".into()))
 }
 checked! {
     /// The name of an environment variable: a POSIX name, possibly with dots, which some programs use.

@@ -1,5 +1,5 @@
-//! Names of the parts of a plugin, which are derived from the plugin's name: its folder, its database, and the prefixes of all
-//! other names.
+//! Names of the parts of a plugin, which are derived from the plugin's name: its folder, its database, and the prefixes
+//! of all other names.
 
 use super::{Checked, ServiceName, SqlIdent};
 
@@ -37,8 +37,8 @@ pub fn fits_service(plugin: &str, name: &str) -> bool {
     name.strip_prefix(plugin).is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('-'))
 }
 
-/// Returns whether a table or secret of the plugin may have this name: `np_<plugin>_…`, or `np_<plugin>.…` for a table in the
-/// schema of the plugin.
+/// Returns whether a table or secret of the plugin may have this name: `np_<plugin>_…`, or `np_<plugin>.…` for a table
+/// in the schema of the plugin.
 pub fn fits_part(plugin: &str, name: &str) -> bool {
     let suffix = name.strip_prefix(database(plugin).as_str());
     suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(['_', '.']))

@@ -46,8 +46,8 @@ fn expression_refusal(text: &str) -> Option<String> {
     invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text))
 }
 
-/// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment begins
-/// with `#` and ends with its line.
+/// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment
+/// begins with `#` and ends with its line.
 fn bracket_refusal(text: &str) -> Option<String> {
     // The open brackets, each with its number in the text, the first character being 1.
     let mut open_brackets: Vec<(usize, char)> = Vec::new();

@@ -1,5 +1,5 @@
-//! Decoding of positive numbers and percentages. The contracts in `schemas/` have the same bounds, for editors. They do not
-//! see the values of an environment's layer after the merge, so the bounds are checked here as well.
+//! Decoding of positive numbers and percentages. The contracts in `schemas/` have the same bounds, for editors. They do
+//! not see the values of an environment's layer after the merge, so the bounds are checked here as well.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;

@@ -1,4 +1,5 @@
-//! Quantities with units: memory, processor shares and times, checked like the types of [`super::text`].
+//! Quantities with units: memory, shares of processors and times. They are checked when they are decoded, like the text
+//! types of [`super::checked`].
 
 use std::fmt;
 
@@ -77,7 +78,7 @@ const MEMORY_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("Ki
 
 fn parse_memory(text: &str) -> Result<u64, String> {
     let unit = MEMORY_UNITS.iter().find_map(|&(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
-    let (digits, bytes) = unit.ok_or("it does not end with KiB, MiB or GiB")?;
+    let (digits, bytes) = unit.ok_or("the amount does not end with KiB, MiB or GiB")?;
     match number(digits)? {
         0 => Err("it is zero".into()),
         count => count.checked_mul(bytes).filter(|&n| n <= 1 << 50).ok_or_else(|| "it is too large".into()),
@@ -112,7 +113,7 @@ const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h
 
 fn parse_duration(text: &str) -> Result<u64, String> {
     let unit = TIME_UNITS.iter().find_map(|&(unit, millis)| Some((text.strip_suffix(unit)?, millis)));
-    let (digits, millis) = unit.ok_or("it does not end with ms, s, m or h")?;
+    let (digits, millis) = unit.ok_or("the duration does not end with ms, s, m or h")?;
     number(digits)?
         .checked_mul(millis)
         .filter(|&n| n <= 366 * 86_400_000)

@@ -8,8 +8,8 @@ use super::checked::{Checked, checked};
 use crate::codes::Code;
 use crate::words;
 
-/// Returns the reason why a text is refused; `None` if it has 1 to `max` bytes, `first` accepts its first character and `rest`
-/// all others. `alphabet` describes the allowed characters, for the message.
+/// Returns the reason why a text is refused; `None` if it has 1 to `max` bytes, `first` accepts its first character,
+/// and `rest` accepts all other characters. `alphabet` describes the allowed characters, for the message.
 pub(crate) fn alphabet_refusal(
     text: &str,
     max: usize,
@@ -38,8 +38,8 @@ pub(crate) fn alphabet_refusal(
     None
 }
 
-/// Formats a character for a message. A character other than a blank and visible ASCII is written as its number, such as
-/// `U+202E`, so that it cannot change the output.
+/// Formats a character for a message. A character other than a blank and visible ASCII is written as its number, such
+/// as `U+202E`, so that it cannot change the output.
 pub(crate) fn describe_character(c: char) -> String {
     match c {
         ' ' => "a blank".into(),

@@ -85,6 +85,9 @@ checked! {
         let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
             return Some("it does not start with `https://` or `http://`".into());
         };
+        if rest.contains('/') {
+            return Some("it has a path, but an origin ends with the host or its port".into());
+        }
         let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
         match port.is_some_and(|port| !is_port(port)) {
@@ -137,7 +140,7 @@ impl Cidr {
     }
 }
 checked! {
-    /// An address range in CIDR alphabet.
+    /// An address range in CIDR notation.
     Cidr, expected: "an address range", example: "10.0.0.0/8",
     refusal: |t| {
         let (address, bits) = match t.split_once('/') {

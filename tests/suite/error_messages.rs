@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use nself::diagnostic::{Code, Diagnostic};
-use nself::source::{self, EvaluationRequest, Evaluator, Limits, Loaded};
+use nself::source::{self, EvaluationRequest, Evaluator, Limits, LoadedStack};
 
-fn load_in(folder: &Path, text: &str, evaluator: Evaluator) -> (Option<Loaded>, Vec<Diagnostic>) {
+fn load_in(folder: &Path, text: &str, evaluator: Evaluator) -> (Option<LoadedStack>, Vec<Diagnostic>) {
     std::fs::write(folder.join("stack.ncl"), text).unwrap();
     let request = EvaluationRequest {
         stack: folder.join("stack.ncl"),

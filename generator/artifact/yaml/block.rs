@@ -28,7 +28,7 @@ impl ser::Error for Unsupported {
     }
 }
 
-/// The character that precedes a value.
+/// The character on the same line before a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -53,7 +53,8 @@ impl<'a> Block<'a> {
         self.write_line_with(|out| out.push_str(text))
     }
 
-    /// Writes the blank after a colon, the text of `write`, and the end of the line.
+    /// Writes a value on the rest of the line: a blank if a colon precedes the value, the output of `write`, and a line
+    /// break.
     fn write_line_with(self, write: impl FnOnce(&mut String)) -> Result<(), Unsupported> {
         if self.before == Before::Colon {
             self.out.push(' ');
@@ -203,7 +204,8 @@ pub struct Items<'a> {
 }
 
 impl Items<'_> {
-    /// Begins an item on its own line; the first item after a dash is on the line of the dash.
+    /// Begins the line of an item. The first item after a dash, and the first item of the document, continue the
+    /// current line; after a colon, a new line begins.
     fn begin(&mut self) {
         let Block { out, before, depth } = &mut self.block;
         if !self.has_items && *before == Before::Colon {

@@ -59,6 +59,11 @@ impl<'a> Cluster<'a> {
         ports.map(|(_, port)| *port).collect()
     }
 
+    /// Returns nginx's port `http`, which is the first of the client ports.
+    pub fn http_port(&self) -> u16 {
+        self.client_ports()[0]
+    }
+
     /// Returns the metadata of an object that belongs to no service.
     pub fn common_metadata(&self, name: &str) -> Metadata {
         Metadata {

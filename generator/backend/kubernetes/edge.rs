@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use super::model::{Object, Policy, Spec};
-use super::network::H2C;
+use super::network::H2C_PORT;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::Site;
 use crate::stack::{ClusterEdge, Profile, TlsMode};
 
-const GATEWAY: &str = "gateway.networking.k8s.io/v1";
-const CERTIFICATES: &str = "cert-manager.io/v1";
+const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
+const CERT_MANAGER_API: &str = "cert-manager.io/v1";
 /// The name of the Gateway, of the Ingress and of the issuer.
 const EDGE: &str = "edge";
 /// The name of the first certificate and of its secret; further ones have a number appended, as in `edge-tls-2`.
-const CERTIFICATE: &str = "edge-tls";
+const CERTIFICATE_NAME: &str = "edge-tls";
 /// The maximum number of hosts of an HTTPRoute (Gateway API v1).
 const MAX_HOSTS_OF_ROUTE: usize = 16;
 /// The maximum number of hosts of a certificate (Let's Encrypt).
@@ -46,6 +46,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
         _ => {}
     }
     let terminates_tls = cluster.tls != TlsMode::Proxy;
+    // With `tls.mode = 'files`, only the names of the secrets are used; the user supplies their content.
     let certificates = if terminates_tls { certificates(cluster) } else { Vec::new() };
     let secrets: Vec<String> = certificates.iter().map(|(name, _)| name.clone()).collect();
     let mut objects = match settings.edge {
@@ -61,7 +62,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
     Ok(objects)
 }
 
-/// Returns an object of an API that only this file uses.
+/// Returns an object whose spec is plain JSON, because no other file creates objects of its kind.
 fn edge_object(cluster: &Cluster, api_version: &'static str, kind: &'static str, name: &str, spec: Value) -> Object {
     Object::spec(api_version, kind, cluster.common_metadata(name), Spec::Other(spec))
 }
@@ -73,9 +74,9 @@ fn with_edge_annotations(cluster: &Cluster, mut object: Object) -> Object {
     object
 }
 
-/// Returns the port of the edge's Service to which requests for a site go.
+/// Returns the port of nginx's Service that receives the requests for a site.
 fn backend_port(cluster: &Cluster, site: &Site) -> u16 {
-    if site.has_grpc() { H2C.1 } else { cluster.client_ports()[0] }
+    if site.has_grpc() { H2C_PORT } else { cluster.http_port() }
 }
 
 /// Returns the hosts of all sites.
@@ -96,7 +97,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     }
     let class = &cluster.settings.gateway_class;
     let spec = json!({ "gatewayClassName": class, "listeners": listeners });
-    let mut objects = vec![with_edge_annotations(cluster, edge_object(cluster, GATEWAY, "Gateway", EDGE, spec))];
+    let mut objects = vec![with_edge_annotations(cluster, edge_object(cluster, GATEWAY_API, "Gateway", EDGE, spec))];
     let listener = if secrets.is_empty() { "http" } else { "https" };
     if !secrets.is_empty() {
         let redirect =
@@ -104,11 +105,12 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
         let spec = json!({
             "parentRefs": [{ "name": EDGE, "sectionName": "http" }], "rules": [{ "filters": [redirect] }],
         });
-        objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", "redirect", spec));
+        objects.push(edge_object(cluster, GATEWAY_API, "HTTPRoute", "redirect", spec));
     }
     let (grpc, other): (Vec<&Site>, Vec<&Site>) = cluster.plan.ingress.sites.values().partition(|site| site.has_grpc());
     for (name, sites) in [("sites", other), ("grpc", grpc)] {
         let hosts: Vec<&String> = sites.iter().flat_map(|site| &site.hosts).collect();
+        // All sites of a group have the same port. A group without sites has no hosts, so it gets no route.
         for (i, hosts) in hosts.chunks(MAX_HOSTS_OF_ROUTE).enumerate() {
             // nginx limits the time of requests and keeps websockets open, so the gateway sets no timeout.
             let rule = json!({
@@ -118,7 +120,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
             let spec = json!({
                 "parentRefs": [{ "name": EDGE, "sectionName": listener }], "hostnames": hosts, "rules": [rule],
             });
-            objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &numbered_name(name, i), spec));
+            objects.push(edge_object(cluster, GATEWAY_API, "HTTPRoute", &numbered_name(name, i), spec));
         }
     }
     objects
@@ -151,7 +153,7 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
 }
 
 /// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt, whose HTTP challenge cannot validate
-/// them. An issuer that the stack names may be able to.
+/// them. An issuer that the stack names may validate them by other means, such as DNS.
 fn certificate_hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
     let uses_http_challenge = cluster.tls == TlsMode::Acme && cluster.settings.issuer.is_none();
     hosts(cluster).into_iter().filter(|host| !(uses_http_challenge && host.starts_with('*'))).collect()
@@ -165,12 +167,12 @@ fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
     };
     let hosts = certificate_hosts(cluster);
     let certificates = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).enumerate().map(|(i, hosts)| {
-        let name = numbered_name(CERTIFICATE, i);
+        let name = numbered_name(CERTIFICATE_NAME, i);
         let spec = json!({
             "secretName": name, "dnsNames": hosts, "issuerRef": issuer,
             "privateKey": { "algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always" },
         });
-        let object = edge_object(cluster, CERTIFICATES, "Certificate", &name, spec);
+        let object = edge_object(cluster, CERT_MANAGER_API, "Certificate", &name, spec);
         (name, object)
     });
     certificates.collect()
@@ -179,8 +181,9 @@ fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
 /// Returns the issuer of the namespace; for Let's Encrypt also the network policy that allows traffic to the pods of
 /// its challenge.
 fn issuer(cluster: &Cluster) -> Vec<Object> {
+    // The profile `local` has no public address, so its certificates are self-signed in every mode.
     if cluster.plan.profile == Profile::Local {
-        return vec![edge_object(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "selfSigned": {} }))];
+        return vec![edge_object(cluster, CERT_MANAGER_API, "Issuer", EDGE, json!({ "selfSigned": {} }))];
     }
     let solver = match cluster.settings.edge {
         ClusterEdge::Ingress => match &cluster.settings.ingress_class {
@@ -211,5 +214,5 @@ fn issuer(cluster: &Cluster) -> Vec<Object> {
         cluster.common_metadata("acme-challenge"),
         Spec::Policy(policy),
     );
-    vec![edge_object(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "acme": acme })), policy]
+    vec![edge_object(cluster, CERT_MANAGER_API, "Issuer", EDGE, json!({ "acme": acme })), policy]
 }

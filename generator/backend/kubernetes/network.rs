@@ -34,9 +34,11 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
     Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
 }
 
-/// The name and number of the port for gRPC in nginx's Service. Like the port `http`, it leads to nginx's port for
-/// HTTP, but a gateway speaks HTTP/2 on it. Websockets need HTTP/1.1, so they use `http`.
-pub const H2C: (&str, u16) = ("h2c", 8082);
+/// The name of the port for gRPC in nginx's Service. Like the port `http`, it leads to nginx's port for HTTP, but a
+/// gateway speaks HTTP/2 without TLS (h2c) on it. Websockets need HTTP/1.1, so they use `http`.
+const H2C_PORT_NAME: &str = "h2c";
+/// The number of the port `h2c`.
+pub const H2C_PORT: u16 = 8082;
 
 /// Returns the Service, with the same name and ports as in Compose, so that URLs are the same; for a StatefulSet also
 /// the headless Service of its pods.
@@ -161,7 +163,8 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
                 .find_map(|(name, number)| (port.name == name).then_some(number));
         }
         let h2c = port.app_protocol.take();
-        let h2c_port = h2c.map(|_| ServicePort { name: H2C.0.into(), port: H2C.1, app_protocol: h2c, ..port.clone() });
+        let h2c_port =
+            h2c.map(|_| ServicePort { name: H2C_PORT_NAME.into(), port: H2C_PORT, app_protocol: h2c, ..port.clone() });
         client_ports.push(port);
         client_ports.extend(h2c_port);
     }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Endpoint, Monitoring, Platform, Program};
+use crate::plan::{Monitoring, Platform, Program, ProgramService};
 
-/// The first day for which Loki uses this schema of its index. It must not change, since two schemas of one day would
-/// overlap.
+/// The first day for which Loki uses this schema of its index. Later releases must keep the day: Loki could not read logs
+/// that were stored under a different schema.
 const FIRST_DAY: &str = "2026-01-01";
 
 /// Loki 3 as one process.
@@ -65,13 +65,14 @@ struct Compactor {
     delete_request_store: &'static str,
 }
 
-/// Returns the number of days that logs are retained: one for each GiB of the volume, at least 2 and at most 31.
-fn retention_days(endpoint: &Endpoint) -> u64 {
+/// Returns the number of days that logs are retained: one for each GiB of the volume, at least 2 and at most 31;
+/// 7 if the volume has no size.
+fn retention_days(endpoint: &ProgramService) -> u64 {
     endpoint.volume.map_or(7, |size| size.0 >> 30).clamp(2, 31)
 }
 
 /// Writes `loki.yaml`.
-pub fn loki(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn loki(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
     let config = Loki {
         auth_enabled: false,
         server: json!({ "http_listen_port": endpoint.port, "log_level": "warn" }),
@@ -108,7 +109,8 @@ pub fn loki(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
     files.yaml(Program::Loki, "loki.yaml", &config)
 }
 
-/// Stages that read the engine's log files: the JSON of each line, then the service's name from a label in it.
+/// Stages that read the engine's log files. They parse each line as JSON and take the service's name from the Compose
+/// label in its `attrs`.
 const ENGINE_STAGES: &str = r#"
 local.file_match "containers" {
   path_targets = [{ __path__ = "/var/lib/docker/containers/*/*-json.log" }]
@@ -158,6 +160,7 @@ pub fn alloy(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnosti
         Platform::Engine => text.push_str(ENGINE_STAGES),
         Platform::Cluster { namespace, .. } => text.push_str(&cluster_stages(namespace)),
     }
+    // Alloy depends on Loki, so Loki is missing only if the stack removes that dependency.
     if let Some(url) = monitoring.url(Program::Loki) {
         let push_url = format!("{url}/loki/api/v1/push");
         let _ = write!(text, "\nloki.write \"loki\" {{\n  endpoint {{\n    url = \"{push_url}\"\n  }}\n}}\n");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Endpoint, Program};
+use crate::plan::{Program, ProgramService};
 
 #[derive(Serialize)]
 struct Tempo {
@@ -19,7 +19,7 @@ struct Tempo {
 }
 
 /// Writes `tempo.yaml`.
-pub fn emit(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn emit(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
     // Without these addresses, the receivers listen on the loopback address only.
     let receivers = json!({ "otlp": { "protocols": {
         "grpc": { "endpoint": "0.0.0.0:4317" },
@@ -41,6 +41,6 @@ pub fn emit(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
 }
 
 /// Returns the time that traces are retained: a day for each GiB of the volume, at most 14 days.
-fn retention(endpoint: &Endpoint) -> String {
+fn retention(endpoint: &ProgramService) -> String {
     format!("{}h", endpoint.volume.map_or(2, |size| size.0 >> 30).clamp(1, 14) * 24)
 }

@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         || vec![plugins::error(Code::PluginFolder, format!("{folder} does not exist in the folder of the stack"))];
     let root = Root::project(&arguments.stack.project()).below(&folder);
     let files = plugins::read(&root)?.ok_or_else(missing)?;
-    let publish::Published { digest, tag, .. } =
+    let publish::PublishedRelease { digest, tag, .. } =
         publish::publish(&arguments.registry.registry(), &arguments.to, &files)?;
     let name = format!("oci://{}@{digest}", arguments.to.name());
     match arguments.format {

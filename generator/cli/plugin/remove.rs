@@ -24,9 +24,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let name = arguments.name.as_str();
     let project = arguments.stack.project();
-    let declared = source::load(&arguments.stack.request(&[], None).evaluation())?.environments;
+    let environments = source::load(&arguments.stack.request(&[], None).evaluation())?.environments;
     let path = path!("plugins", name);
-    if let Some(environment) = declared.iter().find(|environment| environment.origins.holds(&path)) {
+    if let Some(environment) = environments.iter().find(|environment| environment.origins.holds(&path)) {
         let finding = Diagnostic::error(Code::PluginInUse, path.clone())
             .message(format!("the stack still declares the plugin `{name}`"))
             .hint("remove this line and run `nself gen`, then run this command again")

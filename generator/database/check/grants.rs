@@ -35,10 +35,14 @@ impl Check<'_> {
         for (role, privileges) in minus(rights.options, rights.grants) {
             let words: Vec<&str> = privileges.into_iter().map(Privilege::sql).collect();
             let message = format!("`{role}` cannot grant {} to others without having it", words.join(", "));
-            self.report(path.key(role.as_str()), message, "add it to `grants`");
+            self.report(path.key(role.as_str()), message, "add the privilege to `grants`");
         }
         if rights.options.keys().any(|role| role.as_str() == PUBLIC_ROLE) {
-            self.report(path.key(PUBLIC_ROLE), "PostgreSQL refuses a grant option for all roles", "name the roles");
+            self.report(
+                path.key(PUBLIC_ROLE),
+                "PostgreSQL refuses a grant option for all roles",
+                "list the roles instead of `public`",
+            );
         }
     }
 }

@@ -8,12 +8,12 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
-/// The kinds of bounds, as a hint.
+/// The hint for a bound that does not fit the strategy.
 const BOUNDS_BY_STRATEGY: &str = "a range has `from` and `to` with one value per column, a list has `in`, and a hash has `modulus` and a smaller `remainder`";
 
 impl Check<'_> {
     pub(super) fn check_index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
-        self.require_items(&index.columns, path);
+        self.require_any_column(&index.columns, path);
         for column in &index.columns {
             match (&column.column, &column.expression) {
                 (Some(name), None) => self.require_columns(table, [name], path),
@@ -31,13 +31,13 @@ impl Check<'_> {
                 self.report(
                     path.key("opclass_options"),
                     "options of an operator class need `opclass`",
-                    "add `opclass`, or remove them",
+                    "add `opclass`, or remove `opclass_options`",
                 );
             }
             self.check_statistics_target(column.statistics, path);
             if column.expression.is_none() && column.statistics.is_some() {
                 let message = "only expressions of an index have statistics";
-                self.report(path.key("statistics"), message, "set `statistics` of the column");
+                self.report(path.key("statistics"), message, "set `statistics` of the column in the table instead");
             }
         }
         let is_btree = index.using == Method::Btree;
@@ -69,11 +69,11 @@ impl Check<'_> {
 
     pub(super) fn check_foreign_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
         self.require_columns(table, &key.columns, &path.key("columns"));
-        self.require_items(&key.columns, path);
+        self.require_any_column(&key.columns, path);
         self.check_on_delete_columns(key, &path.key("on_delete_columns"));
         if key.not_valid && table.partition_by.is_some() {
-            let message = "a foreign key of a partitioned table is always valid for stored rows";
-            self.report(path.key("not_valid"), message, "leave it out");
+            let message = "a foreign key of a partitioned table cannot be `not_valid`";
+            self.report(path.key("not_valid"), message, "remove `not_valid`");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
             let table_names = self.schema.tables.keys().map(ObjectName::as_str);
@@ -90,17 +90,17 @@ impl Check<'_> {
             return;
         };
         let references = path.key("references").key("columns");
-        // A partition declares no columns of its keys; it has those of its table.
+        // A partition inherits the columns of its keys from its table, so it need not list them.
         if target.partition_of.is_none() {
             self.require_columns(target, &key.references.columns, &references);
         }
         if key.columns.len() != key.references.columns.len() {
             let message = "both sides of a foreign key need the same number of columns";
-            self.report(references, message, "give each column of the key the column to which it refers");
+            self.report(references, message, "list one referenced column for each column of the key");
             return;
         }
         // A partition inherits the keys and indexes of its table, and a foreign key can refer to the inherited ones.
-        let tables = self.schema.with_partitioned_tables(&key.references.table);
+        let tables = self.schema.table_and_ancestors(&key.references.table);
         if !tables.iter().any(|(_, table)| has_unique_columns(table, &key.references.columns)) {
             let message = format!("these columns of {} are not unique", key.references.table);
             self.report(references, message, "a foreign key must refer to a primary key or to unique columns");
@@ -120,7 +120,8 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn check_partitions(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+    /// Checks `partition_by` of a table, its keys, and the bounds of the partitions that it lists.
+    pub(super) fn check_partitioning(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
         let Some(partitioning) = &table.partition_by else {
             if !table.partitions.is_empty() {
                 self.report(
@@ -143,11 +144,11 @@ impl Check<'_> {
         let keys = table.uniques.values().map(|unique| &unique.columns);
         for key in keys.chain((!table.primary_key.is_empty()).then_some(&table.primary_key)) {
             if partitioning.columns.iter().any(|column| !key.contains(column)) {
-                let message = format!("{name} has a key without a column of `partition_by`");
+                let message = format!("a key of {name} lacks a column of `partition_by`");
                 self.report(
                     path.clone(),
                     message,
-                    "PostgreSQL checks keys per partition, so each key must contain the column",
+                    "add the columns of `partition_by` to each key, since PostgreSQL checks keys per partition",
                 );
             }
         }
@@ -158,8 +159,8 @@ impl Check<'_> {
         }
     }
 
-    /// Checks a partition that is declared as a table.
-    pub(super) fn check_partition_table(&mut self, table: &Table, path: &FieldPath) {
+    /// Checks a table with `partition_of` against its partitioned table.
+    pub(super) fn check_as_partition(&mut self, table: &Table, path: &FieldPath) {
         let Some(partition) = &table.partition_of else { return };
         let (at, parent_name) = (path.key("partition_of"), &partition.table);
         let Some((parent, partitioning)) =
@@ -181,11 +182,12 @@ impl Check<'_> {
         let parent_columns = self.schema.columns_of(parent_name);
         for (name, column) in &table.columns {
             let path = path.key("columns").key(name.as_str());
-            // Equal except for `default` and NOT NULL, and not nullable if the parent's column is not.
+            // The column must equal the parent's, except for `default` and NOT NULL, and may be nullable only if the
+            // parent's column is nullable.
             let fits = |parent_column: &Column| {
                 let (nullable, default) = (parent_column.nullable, parent_column.default.clone());
-                let comparable = Column { nullable, default, ..column.without_table_properties() };
-                comparable == parent_column.without_table_properties()
+                let comparable = Column { nullable, default, ..column.as_in_partition() };
+                comparable == parent_column.as_in_partition()
                     && column.identity.is_none()
                     && (parent_column.nullable || !column.nullable)
             };
@@ -201,7 +203,7 @@ impl Check<'_> {
             self.report(
                 path,
                 format!("`{parent_name}` has a check with this name, and its partitions inherit it"),
-                "leave it out, or rename it",
+                "remove the check, or rename it",
             );
         }
     }

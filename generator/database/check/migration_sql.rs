@@ -8,7 +8,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 /// First words of statements that begin, end or divide a transaction.
 const TRANSACTION_WORDS: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
 
-/// Returns findings about statements in a migration's file that the runner cannot apply.
+/// Returns findings about statements that the runner cannot apply. `text` is the content of the migration's file
+/// `file`.
 pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut report = |at: usize, code: Code, message: String| {
@@ -28,7 +29,7 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
             report(
                 token.at,
                 Code::SqlSyntax,
-                format!("`{}`: the runner begins and ends the transaction of a migration", token.text),
+                format!("`{}` is not allowed: the runner begins and ends the transaction of a migration", token.text),
             );
         }
         starts_statement = token.text == ";";

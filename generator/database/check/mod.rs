@@ -34,6 +34,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     check.findings
 }
 
+/// A definition that is being checked, and the findings so far.
 struct Check<'a> {
     schema: &'a Schema,
     root: &'a FieldPath,
@@ -60,7 +61,7 @@ impl Check<'_> {
             if !exists {
                 self.report(
                     path.key("depends_on"),
-                    format!("there is no `{name}`"),
+                    format!("there is no object `{name}`"),
                     "declare it, or remove it from `depends_on`",
                 );
             }
@@ -70,7 +71,7 @@ impl Check<'_> {
     fn check_type(&mut self, kind: &TypeName, path: &FieldPath) {
         let Some(object) = kind.object() else { return };
         if TypeName::refusal(kind.as_str()).is_some() {
-            // The decoder has reported it.
+            // The decoder has reported the type.
             return;
         }
         let schema = self.schema;

@@ -38,7 +38,7 @@ impl Check<'_> {
         {
             self.findings.push(
                 Diagnostic::error(Code::OpenDefiner, path.key("security_definer"))
-                    .message(format!("{name} runs with its owner's rights, and {message}"))
+                    .message(format!("{name} runs with the rights of its owner, but {message}"))
                     .expected("a search path of schemas in which no role may create objects, with pg_temp as the last")
                     .hint("set `settings.search_path = \"public, pg_temp\"`, or leave `security_definer` out"),
             );
@@ -46,14 +46,14 @@ impl Check<'_> {
         self.check_body(function, path.key("body"));
     }
 
-    /// Returns the reason if a caller can make the function use other objects than intended.
+    /// Returns the reason why a caller can make the function use other objects than intended; `None` if no caller can.
     fn unsafe_search_path(&self, function: &Function) -> Option<String> {
         let Some(path) = function.settings.get("search_path") else {
-            return Some("without a search path, its caller chooses the objects that it uses".into());
+            return Some("it sets no search path, so its caller chooses the objects that it uses".into());
         };
         let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
         if names.last() != Some(&"pg_temp") {
-            return Some("the server searches pg_temp first unless it is the last of the search path".into());
+            return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
         }
         names[..names.len() - 1].iter().enumerate().find_map(|(i, schema)| {
             let declared = self.schema.schemas.iter().find(|(name, _)| name.as_str() == *schema);
@@ -63,7 +63,7 @@ impl Check<'_> {
             });
             match (*schema, creator) {
                 (_, Some(role)) => Some(format!("`{role}` may create objects in `{schema}` of its search path")),
-                ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first of its search path".into()),
+                ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
                 // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
                 (PUBLIC_SCHEMA, None) => None,
                 (_, None) => declared
@@ -84,10 +84,10 @@ impl Check<'_> {
         if let Some(fault) = completeness::nested_too_deep(body) {
             report(fault.code, fault.message(body));
         } else if function.has_standard_body() {
-            // Its syntax was checked when the definition was decoded.
+            // The syntax of such a body was checked when the definition was decoded.
             if selects_all_columns(body) {
-                let message =
-                    "`*` is not allowed here: the server stores the columns that the table has now; name them";
+                let message = "`*` is not allowed here: the server would store the columns that the table has now; \
+                               write their names";
                 report(Code::SchemaInvalid, message.to_owned());
             }
         } else if function.language == FunctionLanguage::Sql {

@@ -7,6 +7,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
+    /// Reports the names that no column of the table has.
     pub(super) fn require_columns<'a>(
         &mut self,
         table: &Table,
@@ -23,7 +24,7 @@ impl Check<'_> {
 
     pub(super) fn check_table(&mut self, name: &ObjectName, table: &Table) {
         let path = self.object_path("tables", name);
-        self.check_partition_table(table, &path);
+        self.check_as_partition(table, &path);
         let with_inherited_columns;
         let table = if table.partition_of.is_some() {
             with_inherited_columns = Table { columns: self.schema.columns_of(name), ..table.clone() };
@@ -55,7 +56,7 @@ impl Check<'_> {
             self.check_trigger(table, trigger, &path.key("triggers").key(key.as_str()));
         }
         self.check_replica_identity(name, table, &path.key("replica_identity"));
-        self.check_partitions(name, table, &path);
+        self.check_partitioning(name, table, &path);
     }
 
     fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {
@@ -88,14 +89,14 @@ impl Check<'_> {
             let equals_primary_key = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
             if equals_primary_key || uniques[..i].iter().any(|(_, other)| other == unique) {
                 let path = path.key("uniques").key(key.as_str());
-                self.report(path, "these columns are already unique", "leave one of the two out");
+                self.report(path, "these columns are already unique", "remove one of the two constraints");
             }
         }
         let excludes: Vec<_> = table.excludes.iter().collect();
         for (i, (key, exclude)) in excludes.iter().enumerate() {
             if excludes[..i].iter().any(|(_, other)| other == exclude) {
                 let path = path.key("excludes").key(key.as_str());
-                self.report(path, "two constraints have the same definition", "leave one of the two out");
+                self.report(path, "two constraints have the same definition", "remove one of them");
             }
         }
     }
@@ -104,22 +105,22 @@ impl Check<'_> {
         for (key, unique) in &table.uniques {
             let path = path.key("uniques").key(key.as_str());
             self.require_columns(table, unique.columns.iter().chain(&unique.include), &path);
-            self.require_items(&unique.columns, &path);
+            self.require_any_column(&unique.columns, &path);
         }
         for (key, exclude) in &table.excludes {
             let path = path.key("excludes").key(key.as_str());
-            self.require_items(&exclude.elements, &path);
+            self.require_any_column(&exclude.elements, &path);
         }
     }
 
-    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table: its partitions always have the same
-    /// checks.
+    /// Reports `not_valid` and `no_inherit` in checks of a partitioned table. Its partitions inherit the checks:
+    /// PostgreSQL refuses `no_inherit`, and creates inherited checks as valid.
     fn check_check_constraints(&mut self, table: &Table, path: &FieldPath) {
         let is_refused = |check: &CheckConstraint| check.not_valid || check.no_inherit;
         for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_refused(check)) {
             let path = path.key("checks").key(key.as_str());
-            let message = "a check of a partitioned table is valid for stored rows, and its partitions have it";
-            self.report(path, message, "leave `not_valid` and `no_inherit` out, or add the check to each partition");
+            let message = "a check of a partitioned table cannot have `not_valid` or `no_inherit`";
+            self.report(path, message, "remove both, or add the check to each partition instead");
         }
     }
 
@@ -129,7 +130,7 @@ impl Check<'_> {
             self.findings.push(
                 Diagnostic::warning(Code::SchemaInvalid, path.clone())
                     .message(message)
-                    .hint("set it to 'on or 'forced"),
+                    .hint("set `row_security = 'on` or `row_security = 'forced`"),
             );
         }
         let has_fitting_conditions = match policy.command {
@@ -141,7 +142,7 @@ impl Check<'_> {
             self.report(
                 path.clone(),
                 "the policy lacks its condition, or has one that its command does not use",
-                "commands that read need `using`, commands that write need `check`",
+                "'insert needs only `check`, 'select and 'delete need only `using`, 'update and 'all need at least `using`",
             );
         }
     }
@@ -155,7 +156,7 @@ impl Check<'_> {
         }
         self.require_columns(table, &trigger.update_of, &path.key("update_of"));
         if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-            let message = "a trigger needs events, and a trigger for truncate needs `statement`";
+            let message = "the trigger has no events, or has 'truncate without `statement = true`";
             self.report(
                 path.key("events"),
                 message,
@@ -164,7 +165,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn require_items<T>(&mut self, items: &[T], path: &FieldPath) {
+    pub(super) fn require_any_column<T>(&mut self, items: &[T], path: &FieldPath) {
         if items.is_empty() {
             self.report(path.clone(), "at least one column is required", "add the name of a column");
         }
@@ -172,11 +173,7 @@ impl Check<'_> {
 
     pub(super) fn check_statistics_target(&mut self, target: Option<u16>, path: &FieldPath) {
         if target.is_some_and(|target| target > 10_000) {
-            self.report(
-                path.key("statistics"),
-                "the precision of statistics is 0 to 10000",
-                "use a number of this range",
-            );
+            self.report(path.key("statistics"), "the statistics target is above 10000", "use a number from 0 to 10000");
         }
     }
 
@@ -203,7 +200,7 @@ impl Check<'_> {
             self.report(path.clone(), message, "remove the others");
         }
         if column.generated.is_some() && column.backfill.is_some() {
-            self.report(path.key("backfill"), "a generated column cannot have `backfill`", "leave it out");
+            self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");
         }
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);

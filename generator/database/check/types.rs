@@ -16,7 +16,7 @@ impl Check<'_> {
                     if kind.values.is_empty() || distinct.len() < kind.values.len() {
                         self.report(
                             path,
-                            format!("{name} has no labels, or the same label twice"),
+                            format!("the enumeration {name} has no labels, or has the same label twice"),
                             "list each label once",
                         );
                     }
@@ -30,7 +30,7 @@ impl Check<'_> {
                     if kind.attributes.is_empty() {
                         self.report(
                             path.clone(),
-                            format!("{name} has no attributes"),
+                            format!("the composite type {name} has no attributes"),
                             "add an attribute to `attributes`",
                         );
                     }

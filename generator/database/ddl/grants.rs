@@ -1,5 +1,5 @@
-//! SQL of grants. Of a role's rights on an object, `grants` are its privileges, and `options` are the privileges that
-//! it may grant to others.
+//! SQL of grants. `grants` are the privileges of roles on an object; `options` are those privileges that the roles may
+//! grant to others.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::values::SqlIdent;
 /// An object on which roles have privileges.
 #[derive(Clone, Copy)]
 pub struct GrantTarget<'a> {
-    /// Keyword in GRANT, such as TABLE, which is also the keyword for views.
+    /// Keyword in GRANT, such as TABLE (for tables and views).
     pub kind: &'a str,
     /// Name in SQL.
     pub object: &'a str,

@@ -16,11 +16,16 @@ pub fn default_key_name(table: &ObjectName) -> SqlName {
 /// Returns the primary key as a constraint in CREATE TABLE; `None` for a table without a primary key.
 pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
     (!table.primary_key.is_empty()).then(|| {
-        format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&primary_key_name(name, table)), list(&table.primary_key))
+        format!(
+            "CONSTRAINT {} PRIMARY KEY ({})",
+            quoted(&primary_key_name(name, table)),
+            quoted_list(&table.primary_key)
+        )
     })
 }
 
-/// Returns the deferrability of a constraint, with a leading blank.
+/// Returns the clause DEFERRABLE of a constraint, with a leading blank; an empty text if the constraint is not
+/// deferrable.
 pub fn deferrable(when: Deferrable) -> &'static str {
     match when {
         Deferrable::No => "",
@@ -35,14 +40,15 @@ pub fn unique(name: &SqlName, unique: &Unique) -> String {
     format!(
         "CONSTRAINT {} UNIQUE{nulls} ({}){}{}",
         quoted(name),
-        list(&unique.columns),
+        quoted_list(&unique.columns),
         include(&unique.include),
         deferrable(unique.deferrable)
     )
 }
 
+/// Returns the clause INCLUDE of a key or index, with a leading blank; an empty text if there are no columns.
 fn include(columns: &[SqlName]) -> String {
-    if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", list(columns)) }
+    if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", quoted_list(columns)) }
 }
 
 /// Returns a check constraint.
@@ -66,14 +72,17 @@ pub fn exclude(name: &SqlName, exclude: &Exclude) -> String {
 
 /// Returns a foreign key constraint.
 pub fn foreign_key(name: &SqlName, key: &ForeignKey) -> String {
-    let set_columns =
-        if key.on_delete_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.on_delete_columns)) };
+    let set_columns = if key.on_delete_columns.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", quoted_list(&key.on_delete_columns))
+    };
     format!(
         "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set_columns} ON UPDATE {}{}{}",
         quoted(name),
-        list(&key.columns),
+        quoted_list(&key.columns),
         key.references.table.sql(),
-        list(&key.references.columns),
+        quoted_list(&key.references.columns),
         key.on_delete.sql(),
         key.on_update.sql(),
         deferrable(key.deferrable),
@@ -110,7 +119,8 @@ pub fn index_settings(table: &ObjectName, name: &SqlName, index: &Index) -> Vec<
     sql
 }
 
-/// Returns the statements that change the statistics of an index. They number its columns from 1.
+/// Returns the statements that change the statistics of an index. The statements number the columns of the index from
+/// 1.
 pub fn index_statistics(object: &str, old: &Index, new: &Index) -> Vec<String> {
     let old_statistics = |index: usize| old.columns.get(index).and_then(|column| column.statistics);
     let changed = new.columns.iter().enumerate().filter(|(index, column)| old_statistics(*index) != column.statistics);

@@ -34,14 +34,14 @@ pub fn create_extension(name: &ExtensionName) -> String {
     format!("CREATE EXTENSION IF NOT EXISTS {}{schema};", quoted(name))
 }
 
-/// Returns `COMMENT ON`, without a text to remove the comment. `kind` is the keyword, such as TABLE; `object` is the
+/// Returns `COMMENT ON`; `None` as the text removes the comment. `kind` is the keyword, such as TABLE; `object` is the
 /// name in SQL.
 pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
     let text = text.map_or("NULL".to_owned(), |text| literal(text.as_str()));
     format!("COMMENT ON {kind} {object} IS {text};")
 }
 
-/// Returns a statement that fails with a message if the query finds rows, which would be lost.
+/// Returns a statement that fails with a message if the query finds rows, so that later statements do not delete them.
 pub fn fail_if_rows(query: &str, message: &str) -> String {
     // In RAISE, `%` would be a placeholder.
     let message = literal(&message.replace('%', "%%"));

@@ -27,7 +27,7 @@ pub fn view_kind(view: &View) -> &'static str {
 
 /// Returns the SQL that creates a function with its grants and comment.
 pub fn create_function(name: &ObjectName, function: &Function) -> String {
-    let mut sql = vec![replace_function(name, function, "CREATE")];
+    let mut sql = vec![function_definition(name, function, "CREATE")];
     if !function.is_callable_by_everyone() {
         sql.push(format!("REVOKE ALL ON {} FROM PUBLIC;", function_identity(name, function)));
         sql.extend(grants(function_kind(function), &function_signature(name, function), function.rights()));
@@ -55,7 +55,7 @@ pub fn function_identity(name: &ObjectName, function: &Function) -> String {
 }
 
 /// Returns the definition of a function. It begins with `create`, which is `CREATE` or `CREATE OR REPLACE`.
-pub fn replace_function(name: &ObjectName, function: &Function, create: &str) -> String {
+pub fn function_definition(name: &ObjectName, function: &Function, create: &str) -> String {
     let arguments: Vec<String> = function
         .arguments
         .iter()
@@ -105,7 +105,7 @@ pub fn create_trigger(table: &ObjectName, name: &SqlName, trigger: &Trigger) -> 
         .events
         .iter()
         .map(|event| match event {
-            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", list(&trigger.update_of)),
+            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", quoted_list(&trigger.update_of)),
             event => event.sql().to_owned(),
         })
         .collect();

@@ -10,7 +10,12 @@ pub fn parameters(storage: &StorageParameters) -> String {
 }
 
 /// Returns the statements that change the storage parameters of a table or index.
-pub fn storage(kind: &str, object: &str, old: &StorageParameters, new: &StorageParameters) -> Vec<String> {
+pub fn alter_storage_parameters(
+    kind: &str,
+    object: &str,
+    old: &StorageParameters,
+    new: &StorageParameters,
+) -> Vec<String> {
     let removed: Vec<String> = old.keys().filter(|name| !new.contains_key(*name)).map(ParameterName::sql).collect();
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(*value));
     let changed: StorageParameters = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -20,7 +25,8 @@ pub fn storage(kind: &str, object: &str, old: &StorageParameters, new: &StorageP
 }
 
 /// Returns the statements that change where a column keeps long values and how they are compressed. Partitions keep
-/// their own settings. The default storage is that of the type, which must be known if `new` has no storage.
+/// their own settings. If `new` sets no storage, the column gets the default of its type; for a type whose default is
+/// unknown, the storage is left as it is.
 pub fn alter_column_storage(table: &ObjectName, column: &SqlName, old: &Column, new: &Column) -> Vec<String> {
     let mut clauses = Vec::new();
     if let Some(storage) = new.storage.or_else(|| new.kind.default_storage()).filter(|_| old.storage != new.storage) {
@@ -34,7 +40,8 @@ pub fn alter_column_storage(table: &ObjectName, column: &SqlName, old: &Column, 
     clauses.into_iter().map(|clause| format!("{alter} {clause};")).collect()
 }
 
-/// Returns the clause that sets how many values the server samples for statistics; `None` is the server's default.
+/// Returns the clause that sets the statistics target, which determines how many rows the server samples; `None` is the
+/// server's default.
 pub fn statistics(target: Option<u16>) -> String {
     format!("SET STATISTICS {}", target.map_or_else(|| "-1".to_owned(), |target| target.to_string()))
 }

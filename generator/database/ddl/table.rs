@@ -41,8 +41,8 @@ pub fn generated_clause(identity: Identity) -> &'static str {
     }
 }
 
-/// Returns the SQL that creates a table with its keys and checks. Indexes, foreign keys, policies and
-/// triggers are separate statements.
+/// Returns the SQL that creates a table with its keys and checks. Indexes, foreign keys, policies and triggers are
+/// separate statements.
 pub fn create_table(name: &ObjectName, table: &Table) -> String {
     let mut parts = Vec::new();
     // A partition inherits the columns of its partitioned table.
@@ -76,7 +76,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
             Strategy::List => "LIST",
             Strategy::Hash => "HASH",
         };
-        sql += &format!(" PARTITION BY {strategy} ({})", list(&by.columns));
+        sql += &format!(" PARTITION BY {strategy} ({})", quoted_list(&by.columns));
     }
     if !table.storage.is_empty() {
         sql += &format!(" WITH {}", parameters(&table.storage));

@@ -108,7 +108,7 @@ pub struct EqualsVariable {
     pub value: SessionVariable,
 }
 
-/// The content of a permission. A field that does not apply to the kind of permission is absent.
+/// The content of a permission. A field that does not apply to the operation, such as `check` to a select, is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PermissionRule {
     /// Condition that new and changed rows must meet.

@@ -81,7 +81,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
     // Names for the direction from the table with the key are chosen first.
     for (name, table) in schema.tables_without_partitions() {
         for (constraint, key) in &table.foreign_keys {
-            let candidates = [name_of_one(key), constraint.to_string()];
+            let candidates = [object_relationship_name(key), constraint.to_string()];
             let key_columns = match key.columns.as_slice() {
                 [column] => KeyColumns::Column(column.clone()),
                 columns => KeyColumns::Columns(columns.to_vec()),
@@ -97,7 +97,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
             let referenced_table = &key.references.table;
             let has_several_keys =
                 table.foreign_keys.values().filter(|other| other.references.table == *referenced_table).count() > 1;
-            let name_with_column = format!("{}_by_{}", name.name(), name_of_one(key));
+            let name_with_column = format!("{}_by_{}", name.name(), object_relationship_name(key));
             let first_choice = if has_several_keys { name_with_column.clone() } else { name.name().to_owned() };
             let candidates = [first_choice, name_with_column, format!("{}_by_{constraint}", name.name())];
             let table_with_key = QualifiedName::of(name);
@@ -124,7 +124,7 @@ fn add_relationships(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked
 
 /// Returns the name of the relationship to one row: `author` for the column `author_id`, otherwise the name of the
 /// referenced table. A key may also have the convention's column, such as `tenant_id`, which does not count.
-fn name_of_one(key: &ForeignKey) -> String {
+fn object_relationship_name(key: &ForeignKey) -> String {
     let columns: Vec<&SqlName> =
         key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
     match columns.as_slice() {
@@ -161,7 +161,7 @@ mod tests {
             (&["_id"], "people"),
             (&["a", "b"], "people"),
         ] {
-            assert_eq!(name_of_one(&key(columns, "people")), name, "{columns:?}");
+            assert_eq!(object_relationship_name(&key(columns, "people")), name, "{columns:?}");
         }
     }
 }

@@ -62,9 +62,9 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns a finding for each name that becomes the same name in GraphQL as an earlier name. The items are the path,
-/// the name in messages, and the default name in GraphQL. Two equal default names are not
-/// reported here, only those of which one changes for GraphQL.
+/// Returns a finding for each name that becomes the same name in GraphQL as an earlier name. Each item consists of the
+/// path, the name in messages, and the default name in GraphQL. Two equal names are reported only if at least one of
+/// them had to be changed for GraphQL.
 fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec<Diagnostic> {
     let mut used_names: BTreeMap<String, (FieldPath, bool)> = BTreeMap::new();
     let mut findings = Vec::new();

@@ -110,7 +110,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                         .message(format!(
                             "`rows` must not limit `{column}`: the convention already compares it with {variable}"
                         ))
-                        .hint("remove the condition"),
+                        .hint(format!("remove `{column}` from `rows`")),
                 );
             }
             // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.

@@ -29,7 +29,7 @@ impl MigrationName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunMode {
-    /// In one transaction, in which it also adds the migration to the ledger.
+    /// In one transaction, in which the runner also adds the migration to the ledger.
     Transaction,
     /// Outside of a transaction, because the migration only builds this index. An invalid index from an interrupted run
     /// is dropped first.
@@ -48,10 +48,10 @@ pub struct PlanFile {
     pub to: Digest,
     /// `(index, total)` among the migrations of one change; the index starts at 1.
     pub part: (usize, usize),
-    /// Whether it only removes extensions, which needs more rights than the owner of the tables has.
+    /// Whether the migration only removes extensions, which needs more rights than the owner of the tables has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
-    /// Whether it was written by hand, so that its effects are unknown.
+    /// Whether the migration was written by hand, so that its effects are unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
     pub steps: Vec<StepFile>,
@@ -101,8 +101,8 @@ impl Migration {
         let header = if run == RunMode::Transaction { HEADER } else { "" };
         let script = |body: Vec<String>| format!("{header}{}\n", body.join("\n"));
         let up = script(steps.iter().map(|step| format!("\n-- {}\n{}", single_line(&step.why), step.up)).collect());
-        let lossless = !steps.iter().any(|step| matches!(step.down, Down::Irreversible(_)));
-        let down = lossless.then(|| {
+        let is_reversible = !steps.iter().any(|step| matches!(step.down, Down::Irreversible(_)));
+        let down = is_reversible.then(|| {
             let down_statements = steps.iter().rev().filter_map(|step| match &step.down {
                 Down::Sql(sql) => Some(format!("\n-- back: {}\n{sql}", single_line(&step.why))),
                 _ => None,

@@ -28,10 +28,13 @@ pub use sum::*;
 /// Name of the sum file.
 pub const SUM_FILE: &str = "nself.sum";
 
+/// Folder of the migrations.
 const MIGRATIONS: &str = "migrations";
 
+/// Folder of the snapshot, with a file for each object of the schema.
 const SCHEMA: &str = "schema";
 
+/// Name of the file with settings for git.
 const ATTRIBUTES: &str = ".gitattributes";
 
 /// Maps a path below the database's folder to the file's content.
@@ -116,7 +119,7 @@ impl History {
         }
         let sum: String = self.sum().iter().map(SumLine::text).collect();
         files.insert(SUM_FILE.into(), sum.into_bytes());
-        // The sum file has digests of files with `\n` line endings, so git must not convert them.
+        // The sum file has digests of files with `\n` line endings, so git must not convert line endings.
         files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
         files
     }

@@ -1,5 +1,6 @@
-//! Migrations that create or remove extensions, which needs a superuser. The names come from the snapshots and the
-//! runner has fixed statements for them, so no SQL of a migration runs with more rights than its owner has.
+//! Migrations that create or remove extensions, which needs a superuser. The names of the extensions come from the
+//! snapshots, and the runner has fixed statements that use these names, so no SQL of a migration runs with more rights
+//! than the owner of the database has.
 
 use std::collections::BTreeSet;
 

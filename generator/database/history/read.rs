@@ -23,6 +23,7 @@ fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
     format!("{}/{MIGRATIONS}/{migration}/plan.json", database_folder(database))
 }
 
+/// Creates a finding about a file that differs from what nself recorded.
 fn tampered_file(file: &str, message: String) -> Diagnostic {
     finding_at(Code::MigrationTampered, file)
         .message(message)
@@ -40,7 +41,7 @@ impl History {
         if findings.is_empty() { Ok(history) } else { Err(findings) }
     }
 
-    /// Reads the files without comparing them with the sum file, for commands that write the sum.
+    /// Reads the files without comparing them with the sum file, for commands that write the sum file.
     ///
     /// # Errors
     /// All malformed files.

@@ -2,7 +2,7 @@
 
 use super::{SUM_FILE, finding_at};
 use crate::artifact::Sha256;
-use crate::database::model::{MigrationName, Sum};
+use crate::database::model::{HexDigest, MigrationName};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
@@ -13,13 +13,13 @@ use crate::values::plugin_names::database_folder;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SumLine {
     pub name: MigrationName,
-    pub up: Sum,
-    pub chain: Sum,
+    pub up: HexDigest,
+    pub chain: HexDigest,
 }
 
 /// Returns the SHA-256 digest of bytes.
-pub fn sha256(bytes: &[u8]) -> Sum {
-    Sum::wrap(Sha256::of(bytes).hex().to_owned())
+pub fn sha256(bytes: &[u8]) -> HexDigest {
+    HexDigest::wrap(Sha256::of(bytes).hex().to_owned())
 }
 
 impl SumLine {
@@ -33,7 +33,7 @@ impl SumLine {
         let parse_line = |line: &str| {
             let mut parts = line.split(' ');
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
-            let parse_digest = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
+            let parse_digest = |part: &str, prefix: &str| HexDigest::new(part.strip_prefix(prefix)?).ok();
             let (up, chain) = (parse_digest(up, "up:")?, parse_digest(chain, "chain:")?);
             let name = MigrationName::new(name).ok()?;
             parts.next().is_none().then_some(SumLine { name, up, chain })
@@ -42,8 +42,8 @@ impl SumLine {
     }
 }
 
-/// Checks that a history extends its base: every line of the base must be unchanged. Returns a finding about the
-/// first difference.
+/// Checks that the sum file starts with all lines of the base, which is the sum file of the revision into which the
+/// branch will be merged. Returns a finding about the first difference.
 pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[SumLine]) -> Option<Diagnostic> {
     let mut pairs = base.iter().zip(current.iter().map(Some).chain(std::iter::repeat(None)));
     let (old, new) = pairs.find(|(old, new)| Some(*old) != *new)?;

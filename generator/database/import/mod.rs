@@ -1,5 +1,5 @@
 //! Imports definitions from DBML and SQL, and writes them as Nickel. What nself cannot represent is reported and
-//! refused, never dropped.
+//! refused, never left out without a finding.
 
 pub mod dbml;
 mod names;

@@ -9,7 +9,7 @@ use crate::database::model::Schema;
 
 /// Maximum width, in characters, of a line with a whole record or list.
 const MAX_WIDTH: usize = 110;
-/// Represents any item of a list in a path.
+/// The step of a path that stands for any item of a list.
 const ITEM: &str = "*";
 
 /// Returns the Nickel source of a definition.
@@ -128,11 +128,11 @@ fn value_on_one_line<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
 fn multi_line_string(text: &str, indentation: &str) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let nonempty_lines = || lines.iter().filter(|line| !line.is_empty());
-    // Without such a line, Nickel would also remove indentation of the text itself.
+    // A line without indentation keeps Nickel from removing indentation that belongs to the text.
     let has_unindented_line = nonempty_lines().any(|line| !line.starts_with([' ', '\t']));
-    let has_changed_line = nonempty_lines().any(|line| line.trim().is_empty() || line.contains('\r'));
+    let has_line_that_nickel_alters = nonempty_lines().any(|line| line.trim().is_empty() || line.contains('\r'));
     let ends_early = text.contains("\"%");
-    if lines.len() < 2 || !has_unindented_line || has_changed_line || ends_early {
+    if lines.len() < 2 || !has_unindented_line || has_line_that_nickel_alters || ends_early {
         return None;
     }
     // Use one `%` more than the longest run in the text, so that no run can be read as interpolation.

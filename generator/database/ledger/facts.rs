@@ -1,5 +1,6 @@
 //! The facts in a server's catalog, and the differences between two catalogs. A fact is a line about one object: its
-//! kind, its name and a property, such as `column`, `public.orders.id`, `bigint t`.
+//! kind, its name and a property, such as `column`, `public.orders.id`, `bigint t` (the type, and whether the column is
+//! NOT NULL).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ pub struct CatalogFacts {
 const MAX_QUOTED_LENGTH: usize = 80;
 
 impl CatalogFacts {
-    /// Parses a server's answer to [`super::facts`]; `None` if it is malformed.
+    /// Parses the rows that the query [`super::facts_query`] returned; `None` if they are malformed.
     pub fn read(answer: &str) -> Option<CatalogFacts> {
         let mut lines = answer.lines();
         let digest = lines.next()?.to_owned();
@@ -41,7 +42,8 @@ impl CatalogFacts {
     }
 
     /// Returns a sentence for each object that differs between the server (`self`) and the migrations. Rights that the
-    /// setup job grants to the owner of the database, and to the roles of services (`service_roles`), are not compared.
+    /// setup job, which creates the database, grants to the owner of the database, and to the roles of services
+    /// (`service_roles`), are not compared.
     pub fn differences(
         &self,
         migrations: &CatalogFacts,
@@ -49,16 +51,16 @@ impl CatalogFacts {
         service_roles: &BTreeSet<SqlIdent>,
     ) -> Vec<String> {
         let no_properties = BTreeMap::new();
-        let mut one_sided_tables: BTreeSet<String> = BTreeSet::new();
+        let mut omitted_column_prefixes: BTreeSet<String> = BTreeSet::new();
         let mut differences = Vec::new();
         let keys: BTreeSet<&(String, String)> =
             self.properties_by_object.keys().chain(migrations.properties_by_object.keys()).collect();
         let has_columns = |kind: &str| ["table", "view", "materialized view", "composite"].contains(&kind);
-        // Columns of a table that only one side has are not reported, only the table.
+        // If only one side has a table, the table is reported and its columns are not.
         for (kind, name) in keys.iter().filter(|(kind, _)| has_columns(kind)) {
             let key = (kind.clone(), name.clone());
             if self.properties_by_object.contains_key(&key) != migrations.properties_by_object.contains_key(&key) {
-                one_sided_tables.insert(format!("{name}."));
+                omitted_column_prefixes.insert(format!("{name}."));
             }
         }
         for key in keys {
@@ -67,26 +69,27 @@ impl CatalogFacts {
                 migrations.properties_by_object.get(key).unwrap_or(&no_properties),
             );
             let (kind, name) = key;
-            if on_server == in_migrations || one_sided_tables.iter().any(|prefix| name.starts_with(prefix)) {
+            if on_server == in_migrations || omitted_column_prefixes.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
-            let differing = |these: &BTreeMap<String, usize>, those: &BTreeMap<String, usize>| -> Vec<String> {
-                let unmatched = these.iter().filter(|(property, count)| those.get(*property) != Some(*count));
-                let unmatched = unmatched
+            let properties_only_in = |one: &BTreeMap<String, usize>, other: &BTreeMap<String, usize>| -> Vec<String> {
+                let unmatched = one.iter().filter(|(property, count)| other.get(*property) != Some(*count));
+                unmatched
                     .map(|(property, _)| property.clone())
-                    .filter(|property| !is_initial_right(kind, name, property, owner, service_roles));
-                unmatched.collect()
+                    .filter(|property| !is_granted_by_setup_job(kind, name, property, owner, service_roles))
+                    .collect()
             };
-            let (on_server, in_migrations) = (differing(on_server, in_migrations), differing(in_migrations, on_server));
+            let (only_on_server, only_in_migrations) =
+                (properties_only_in(on_server, in_migrations), properties_only_in(in_migrations, on_server));
             let quote = |properties: &[String]| {
                 let text = properties.iter().map(|property| property.trim_end()).collect::<Vec<_>>().join(", ");
                 if text.is_empty() || text.len() > MAX_QUOTED_LENGTH { String::new() } else { format!(" (`{text}`)") }
             };
-            differences.extend(match (on_server.is_empty(), in_migrations.is_empty()) {
+            differences.extend(match (only_on_server.is_empty(), only_in_migrations.is_empty()) {
                 (true, true) => None,
-                (false, true) => Some(format!("the {kind} {name}{} is on the server only", quote(&on_server))),
-                (true, false) => Some(format!("the {kind} {name}{} is not on the server", quote(&in_migrations))),
-                (false, false) => match (quote(&on_server), quote(&in_migrations)) {
+                (false, true) => Some(format!("the {kind} {name}{} is on the server only", quote(&only_on_server))),
+                (true, false) => Some(format!("the {kind} {name}{} is not on the server", quote(&only_in_migrations))),
+                (false, false) => match (quote(&only_on_server), quote(&only_in_migrations)) {
                     (on_server, in_migrations) if on_server.is_empty() || in_migrations.is_empty() => {
                         Some(format!("the {kind} {name} differs between the server and the migrations"))
                     }
@@ -101,11 +104,20 @@ impl CatalogFacts {
 }
 
 /// Returns whether a property is a right that the setup job grants: the owner's rights on `public`, the use of `public`
-/// by every role that may connect, and the rights of service roles on rows. The property is `role PRIVILEGE`; for a default
-/// privilege, the kind of object as in `pg_default_acl` comes first: `r` tables, `S` sequences, `n` schemas.
-fn is_initial_right(kind: &str, name: &str, property: &str, owner: &str, service_roles: &BTreeSet<SqlIdent>) -> bool {
+/// by every role that may connect, and the rights of service roles on rows.
+///
+/// A property is `role PRIVILEGE`. A default privilege begins with the kind of its objects: `r` for tables, `S` for
+/// sequences, `n` for schemas.
+fn is_granted_by_setup_job(
+    kind: &str,
+    name: &str,
+    property: &str,
+    owner: &str,
+    service_roles: &BTreeSet<SqlIdent>,
+) -> bool {
     let mut words = property.split(' ');
     let mut object_kind = "";
+    // `*`: the default privilege applies to all schemas.
     if kind == "default privilege" && name == "*" {
         object_kind = words.next().unwrap_or_default();
     } else if kind != "grant" {
@@ -121,14 +133,14 @@ fn is_initial_right(kind: &str, name: &str, property: &str, owner: &str, service
     }
     let is_on_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
     let is_on_sequences = ["SELECT", "USAGE"].contains(&privilege);
-    let is_initial = match (object_kind, name.split(' ').next().unwrap_or_default()) {
+    let is_granted = match (object_kind, name.split(' ').next().unwrap_or_default()) {
         ("r", _) => is_on_rows,
         ("S", _) => is_on_sequences,
         ("n", _) | ("", "schema") => privilege == "USAGE",
         ("", "relation") => is_on_rows || is_on_sequences,
         _ => false,
     };
-    is_initial && service_roles.iter().any(|service_role| service_role.as_str() == role)
+    is_granted && service_roles.iter().any(|service_role| service_role.as_str() == role)
 }
 
 #[cfg(test)]
@@ -160,16 +172,16 @@ mod tests {
             "grant\tschema public\tshop CREATE",
             "grant\tschema public\tother CREATE",
         ]);
-        let no_guests = BTreeSet::new();
+        let no_service_roles = BTreeSet::new();
         let migrations = facts(&[
             "table\tpublic.a\tp",
             "column\tpublic.a.id\tbigint t",
             "column\tpublic.a.note\ttext t",
             "view\tpublic.c\tSELECT 1",
         ]);
-        assert_eq!(server.differences(&server, "shop", &no_guests), [""; 0]);
+        assert_eq!(server.differences(&server, "shop", &no_service_roles), [""; 0]);
         assert_eq!(
-            server.differences(&migrations, "shop", &no_guests),
+            server.differences(&migrations, "shop", &no_service_roles),
             [
                 "the column public.a.note differs: the server has (`text f`), the migrations have (`text t`)",
                 "the grant schema public (`other CREATE`) is on the server only",
@@ -180,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn rights_of_the_initialization_script_are_not_differences() {
+    fn rights_of_the_setup_job_are_not_differences() {
         let bare = facts(&["table\tpublic.a\tp"]);
         let differs = |kind: &str, name: &str, what: &str| {
             let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);

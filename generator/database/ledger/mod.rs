@@ -44,13 +44,13 @@ pub fn insert_statements(text: &str) -> String {
 }
 
 /// Returns the query for the facts of a catalog; [`CatalogFacts::read`] parses the answer.
-pub fn facts() -> String {
+pub fn facts_query() -> String {
     let settings = settings::statements();
     insert_statements(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
 }
 
 /// Returns a script that runs each text of statements separately, with the search path of the project.
-pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
+pub fn apply_script<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
     let mut text = insert_statements("@APPLY@\n");
     for (sql, run_in) in statements {
         text.push_str(&run_call(sql, run_in));
@@ -78,7 +78,7 @@ fn run_call(sql: &str, run_in: RunIn) -> String {
 
 /// Returns a script that fills an empty ledger as if these migrations had run. If the catalog no longer has the given
 /// digest, the script fails and changes nothing.
-pub fn baseline(lines: &[SumLine], catalog: &CatalogFacts) -> String {
+pub fn baseline_script(lines: &[SumLine], catalog: &CatalogFacts) -> String {
     let mut rows = String::new();
     for (number, SumLine { name, up, chain }) in (1..).zip(lines) {
         let comma = if number == 1 { "" } else { "," };

@@ -73,7 +73,7 @@ impl InputSettings {
     }
 
     /// Returns statements that apply the values to a session of a different server. A server that does not know a value
-    /// keeps its own.
+    /// keeps its present value.
     pub fn statements(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.0 {

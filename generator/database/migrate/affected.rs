@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, ObjectKind, ObjectNode};
 use super::labels::added_labels;
 use super::rename::RenamedSchema;
-use crate::database::identifiers::{mentions, words};
+use crate::database::identifiers::{mentioned_names, mentions_column};
 use crate::database::model::*;
 
 /// Objects that are recreated, and tables and columns that change.
@@ -58,7 +58,9 @@ impl Affected {
         let is_regenerated = |old: &Column, new: Option<&Column>| {
             let Some(expression) = &old.generated else { return false };
             let Some(new) = new.filter(|new| new.generated.is_some()) else { return false };
-            new.generated != old.generated || new.kind != old.kind || mentions(expression.as_str(), &retyped_columns)
+            new.generated != old.generated
+                || new.kind != old.kind
+                || mentions_column(expression.as_str(), &retyped_columns)
         };
         let regenerated_columns: BTreeSet<SqlName> = column_pairs()
             .filter(|(_, old, new)| is_regenerated(old, *new))
@@ -83,9 +85,9 @@ impl Affected {
                 ObjectKind::Sequence => false,
             };
             let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(is_changed));
-            // A function depends on the types of its arguments and its result. A table among them is a row type, which
-            // survives changes of columns. A function with a body that is SQL, not a string, depends on all that it
-            // uses.
+            // A function depends on the types of its arguments and its result. A table as such a type is a row type,
+            // which survives changes of columns. A function with a body that is SQL, not a string, depends on all that
+            // it uses.
             let functions = old.functions.iter().filter(|(name, function)| {
                 graph.needs(ObjectKind::Function, name).any(|node| match node {
                     ObjectNode(ObjectKind::Table, table) if !function.has_standard_body() => {
@@ -103,7 +105,7 @@ impl Affected {
         }
     }
 
-    /// Returns whether a type is a recreated enumeration.
+    /// Returns whether a type is an enumeration that is recreated.
     pub fn is_rebuilt(&self, kind: &TypeName) -> bool {
         !self.rebuilt_enumerations.is_empty()
             && kind.object().is_some_and(|kind| self.rebuilt_enumerations.contains(&kind))
@@ -134,7 +136,8 @@ impl Affected {
     }
 }
 
-/// Returns the enumerations whose labels are removed or reordered, for which the type is created again.
+/// Returns the enumerations whose labels are removed or reordered: PostgreSQL can only add labels, so these types are
+/// created again.
 fn rebuilt_enumerations(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
     let is_rebuilt = |name: &ObjectName, kind: &UserType| match (kind, new.types.get(name)) {
         (UserType::Enum(old), Some(UserType::Enum(new))) => added_labels(&old.values, &new.values).is_none(),
@@ -158,7 +161,7 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
 /// the rename and created after it.
 fn functions_with_old_names(renamed: &RenamedSchema, new: &Schema) -> BTreeSet<ObjectName> {
     let has_old_name = |function: &Function| {
-        let mut names = words(function.body.as_str());
+        let mut names = mentioned_names(function.body.as_str());
         function.has_standard_body() && names.any(|word| renamed.old_table_names.values().any(|old| word == old.name()))
     };
     let functions =

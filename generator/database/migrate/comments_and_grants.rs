@@ -8,11 +8,11 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment, storage parameters or grants may change, and the order of these steps.
+/// An object whose comment, storage parameters or grants may change, and the position of the steps that change them.
 pub struct AnnotatedObject<'a> {
     pub phase: Phase,
-    /// Order within the phase.
-    pub rank: usize,
+    /// Position of the steps within the phase.
+    pub order_in_phase: usize,
     /// The keyword after `COMMENT ON`, such as VIEW. `GRANT … ON` uses TABLE for views.
     pub kind: &'a str,
     /// Name in SQL.
@@ -26,7 +26,7 @@ impl AnnotatedObject<'_> {
     /// Returns a step about a field of the object, such as `comment`.
     pub fn step(&self, field: &str) -> MigrationStep {
         MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
-            .rank(self.rank)
+            .order_in_phase(self.order_in_phase)
     }
 
     /// Plans a change of the comment.
@@ -40,7 +40,7 @@ impl AnnotatedObject<'_> {
     /// Plans a change of the storage parameters.
     pub fn plan_storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
         if old != new {
-            let change = |from, to| ddl::storage(self.kind, self.object, from, to).join("\n");
+            let change = |from, to| ddl::alter_storage_parameters(self.kind, self.object, from, to).join("\n");
             planner.push(self.step("storage").up(change(old, new)).down(change(new, old)));
         }
     }

@@ -82,9 +82,9 @@ pub enum TableChangeKind {
 pub struct TableChange<'a> {
     pub kind: TableChangeKind,
     pub name: &'a ObjectName,
-    /// The old table; an empty table if it is created.
+    /// The old table; for a new table, a table without columns.
     pub old: &'a Table,
-    /// The new table; an empty table if it is dropped.
+    /// The new table; for a dropped table, a table without columns.
     pub new: &'a Table,
     /// Path of the table in the stack; the path `tables` if the table is dropped.
     pub path: &'a FieldPath,
@@ -95,8 +95,8 @@ pub struct TypeChange<'a, T> {
     pub name: &'a ObjectName,
     pub old: &'a T,
     pub new: &'a T,
-    /// Position of the type among all objects.
-    pub rank: usize,
+    /// Position of the steps in their phase: that of the type among all objects.
+    pub order_in_phase: usize,
     /// Path of the type in the stack.
     pub path: &'a FieldPath,
 }
@@ -104,6 +104,6 @@ pub struct TypeChange<'a, T> {
 impl<'a, T> TypeChange<'a, T> {
     /// Returns the same change with the two definitions as one kind of type, such as enumerations.
     pub fn with<U>(&self, old: &'a U, new: &'a U) -> TypeChange<'a, U> {
-        TypeChange { name: self.name, old, new, rank: self.rank, path: self.path }
+        TypeChange { name: self.name, old, new, order_in_phase: self.order_in_phase, path: self.path }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
-use crate::database::identifiers::mentions;
+use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
 
 /// Constraints and indexes of an old table that must be dropped.
@@ -19,10 +19,10 @@ pub(super) struct DroppedParts {
 
 /// Returns whether one of the expressions mentions one of the columns.
 fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlName>) -> bool {
-    texts.into_iter().any(|text| mentions(text.as_str(), columns))
+    texts.into_iter().any(|text| mentions_column(text.as_str(), columns))
 }
 
-/// Returns whether a column is in the set.
+/// Returns whether one of the columns is in the set.
 fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlName>, set: &BTreeSet<SqlName>) -> bool {
     columns.into_iter().any(|column| set.contains(column))
 }
@@ -39,8 +39,8 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             new.uniques.get(key) != Some(unique) || overlap(unique.columns.iter().chain(&unique.include), regenerated)
         }),
         checks: keys_where(&old.checks, |key, check| {
-            new.checks.get(key).is_none_or(|new| new != check && !check.is_valid_as(new))
-                || mentions(check.as_str(), &changed_columns)
+            new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
+                || mentions_column(check.as_str(), &changed_columns)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
             let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);
@@ -72,7 +72,7 @@ pub(super) fn same_index(a: &Index, b: &Index, is_partitioned: bool) -> bool {
 /// key to a partitioned table is recreated, since PostgreSQL 15 leaves the constraints of the partitions unvalidated.
 fn is_only_validated(diff: &Diff, old: &ForeignKey, new: &ForeignKey) -> bool {
     let target = diff.new.tables.get(&new.references.table);
-    old.is_valid_as(new) && target.is_some_and(|target| target.partition_by.is_none())
+    old.differs_only_in_validity(new) && target.is_some_and(|target| target.partition_by.is_none())
 }
 
 /// Returns whether an index has a column that is dropped and added again, or an expression or operator class that
@@ -91,7 +91,7 @@ fn index_depends_on(index: &Index, changed_columns: &BTreeSet<SqlName>, regenera
 /// Returns whether the key that a foreign key refers to is dropped, or the type of one of its columns changes.
 fn target_changes(diff: &Diff, key: &ForeignKey) -> bool {
     // A key to a partition can use a key of the partitioned table.
-    let tables = diff.old.with_partitioned_tables(&key.references.table);
+    let tables = diff.old.table_and_ancestors(&key.references.table);
     tables.into_iter().any(|(name, old)| referenced_key_changes(diff, (name, old), key))
 }
 

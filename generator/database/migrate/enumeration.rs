@@ -37,11 +37,11 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>
 /// Plans a new type and the conversion of all columns to it, since PostgreSQL can only add labels.
 fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>) {
     let TypeChange { name, new, path, .. } = *change;
-    if let Some(user) = other_user(diff.old, name) {
+    if let Some(dependent) = dependent_object(diff.old, name) {
         planner.refuse(
             Code::ChangeRefused,
             path.key("values"),
-            format!("labels of {name} are removed or reordered, but {user} uses the type"),
+            format!("labels of {name} are removed or reordered, but {dependent} uses the type"),
             "keep the labels, or rename them with `renamed_values`",
         );
         return;
@@ -57,15 +57,15 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
     let why = format!("labels of {name} are removed or reordered");
     planner.push(
         MigrationStep::new(Phase::Create, name.as_str(), path.key("values"), why)
-            .rank(change.rank)
+            .order_in_phase(change.order_in_phase)
             .up(sql.join("\n"))
             .irreversible(VALUES_CONVERTED)
             .hazards([Hazard::ConvertsData, Hazard::Rewrite, Hazard::MayFail]),
     );
 }
 
-/// Returns a domain, composite type or function that uses the enumeration. It would keep the old type.
-fn other_user<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a ObjectName> {
+/// Returns a domain, composite type or function that depends on the enumeration, and would keep the old type.
+fn dependent_object<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a ObjectName> {
     let is_of_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
     let types = old.types.iter().filter(|(_, kind)| match kind {
         UserType::Domain(domain) => is_of_type(&domain.base),
@@ -76,7 +76,7 @@ fn other_user<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a ObjectName> 
         .functions
         .iter()
         .filter(|(_, function)| function.arguments.iter().any(|argument| is_of_type(&argument.kind)));
-    types.map(|(user, _)| user).chain(functions.map(|(user, _)| user)).next()
+    types.map(|(dependent, _)| dependent).chain(functions.map(|(dependent, _)| dependent)).next()
 }
 
 /// Returns the statements that convert all columns of the old type to the new one, with their defaults.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::identifiers::words;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 
 /// A kind of object. Objects that do not depend on each other are sorted by kind.
@@ -49,7 +49,7 @@ impl<'a> Graph<'a> {
             nodes_by_name.entry(node.1.name()).or_default().push(index);
         }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
-        // Also the nodes that must exist only when the node is created.
+        // Like `needs`, and also the nodes that must exist only when the node is created.
         let mut needs_at_creation = needs.clone();
         for (index, node) in nodes.iter().enumerate() {
             for_each_needed_name(schema, node, &mut |word, always| {
@@ -114,8 +114,8 @@ fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
     types.chain(sequences).chain(functions).chain(tables).chain(views)
 }
 
-/// Calls `report` with each name that a node needs, and with true if the node always needs it, or false if it needs it
-/// only when it is created.
+/// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
+/// (true) or only when the node is created (false).
 fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
     match node.0 {
         ObjectKind::Type => match schema.types.get(node.1) {
@@ -176,7 +176,7 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
 
 /// Calls `report` with each name in a text.
 fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
-    words(text).for_each(|word| report(&word, always));
+    mentioned_names(text).for_each(|word| report(&word, always));
 }
 
 /// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.

@@ -11,7 +11,7 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// Completes a step that builds an index concurrently.
+/// Returns a step with the SQL and the hazards of a concurrent index build.
 pub fn build_concurrently(step: MigrationStep, table: &ObjectName, name: &SqlName, index: &Index) -> MigrationStep {
     let object = table.in_same_schema(name);
     step.up(ddl::create_index(table, name, index, true))
@@ -21,9 +21,9 @@ pub fn build_concurrently(step: MigrationStep, table: &ObjectName, name: &SqlNam
         .index(object)
 }
 
-/// Plans changes of the properties of indexes that change in place. `old` contains the old indexes that are not
-/// dropped.
-pub fn settings(
+/// Plans changes of those properties of indexes that PostgreSQL can change in place. `old` contains the old indexes
+/// that are not dropped.
+pub fn change_settings(
     planner: &mut Planner,
     name: &ObjectName,
     old: &BTreeMap<SqlName, Index>,
@@ -32,12 +32,18 @@ pub fn settings(
 ) {
     for (key, index) in new {
         let (object, name, path) = (name.in_same_schema(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
-        // A new index has its storage parameters from the start.
+        // The statement that creates a new index also sets its storage parameters.
         let created_index = Index { storage: index.storage.clone(), ..Index::default() };
         let old = old.get(key).unwrap_or(&created_index);
-        // Rank 9 comes after the index, which may be built in an earlier phase.
-        let annotated =
-            AnnotatedObject { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
+        // These steps come after the step that adds the index, which may also be in an earlier phase.
+        let annotated = AnnotatedObject {
+            phase: Phase::Keys,
+            order_in_phase: 9,
+            kind: "INDEX",
+            object: &object,
+            name: &name,
+            path: &path,
+        };
         annotated.plan_comment(planner, old.comment.as_ref(), index.comment.as_ref());
         annotated.plan_storage(planner, &old.storage, &index.storage);
         let statistics = ddl::index_statistics(&object, old, index);
@@ -89,5 +95,5 @@ pub fn plan(
         .filter(|(key, index)| has_same_index(new, key, index))
         .map(|(key, index)| (key.clone(), index.clone()))
         .collect();
-    settings(planner, name, &remaining, new, &path);
+    change_settings(planner, name, &remaining, new, &path);
 }

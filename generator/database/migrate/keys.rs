@@ -12,8 +12,8 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 
-/// Rank of dropped keys and indexes: after the foreign keys that need them, which have rank 0, but before dropped
-/// tables.
+/// Position of dropped keys and indexes in their phase: after the foreign keys that need them, which are first, but
+/// before dropped tables.
 const AFTER_FOREIGN_KEYS: usize = usize::MAX - 2;
 
 /// Plans the removal of constraints and indexes that change. Of a dropped table, only the foreign keys are dropped in
@@ -23,7 +23,9 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let dropped = dropped_parts(diff, change);
     for key in &dropped.foreign_keys {
         let is_gone = !new.foreign_keys.contains_key(key);
-        planner.push(drop_constraint(change, key, &ddl::foreign_key(key, &old.foreign_keys[key]), is_gone).rank(0));
+        planner.push(
+            drop_constraint(change, key, &ddl::foreign_key(key, &old.foreign_keys[key]), is_gone).order_in_phase(0),
+        );
     }
     if change.kind == TableChangeKind::Drop {
         return;
@@ -76,7 +78,7 @@ fn drop_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationSte
     let object = format!("{}.{key}", change.name);
     let why = format!("{object} {}", if is_gone { "is gone" } else { "is recreated" });
     MigrationStep::new(Phase::DropConstraints, object, change.path.clone(), why)
-        .rank(AFTER_FOREIGN_KEYS)
+        .order_in_phase(AFTER_FOREIGN_KEYS)
         .hazard(Hazard::AccessExclusive)
 }
 
@@ -105,7 +107,7 @@ fn added_entries<'a, T>(
     new.iter().filter(|(key, _)| !old.contains_key(*key) || dropped.contains(*key))
 }
 
-/// Returns a step about one entry in a field of the table, such as `("checks", "positive")`.
+/// Returns a step about one entry in a field of the table, such as the entry `positive` in the field `checks`.
 fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlName), what: &str) -> MigrationStep {
     let path = change.path.key(field).key(key.as_str());
     MigrationStep::new(phase, format!("{}.{key}", change.name), path, format!("{}.{key} {what}", change.name))
@@ -139,18 +141,18 @@ fn validation_step(change: &TableChange, phase: Phase, key: (&str, &SqlName)) ->
 /// Plans the validation of constraints that remain, but were NOT VALID before.
 fn validate_remaining(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, .. } = *change;
-    // PostgreSQL cannot make a constraint NOT VALID again, so the way back drops it and adds it.
+    // PostgreSQL cannot make a constraint NOT VALID again, so `down` drops the constraint and adds it again.
     let recreate = |key: &SqlName, definition: String| {
         format!("{}\nALTER TABLE {} ADD {definition};", drop_constraint_sql(name, key), name.sql())
     };
     for (key, check) in old.checks.iter().filter(|(key, _)| !dropped.checks.contains(*key)) {
-        if new.checks.get(key).is_some_and(|new| check.is_valid_as(new)) {
+        if new.checks.get(key).is_some_and(|new| check.differs_only_in_validity(new)) {
             let step = validation_step(change, Phase::Validate, ("checks", key));
             planner.push(step.down(recreate(key, ddl::check(key, check))));
         }
     }
     for (key, foreign_key) in old.foreign_keys.iter().filter(|(key, _)| !dropped.foreign_keys.contains(*key)) {
-        if new.foreign_keys.get(key).is_some_and(|new| foreign_key.is_valid_as(new)) {
+        if new.foreign_keys.get(key).is_some_and(|new| foreign_key.differs_only_in_validity(new)) {
             let step = validation_step(change, Phase::ValidateKeys, ("foreign_keys", key));
             planner.push(step.down(recreate(key, ddl::foreign_key(key, foreign_key))));
         }
@@ -210,8 +212,8 @@ fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
     }
 }
 
-/// Plans the index of a key, which is built while others can write rows, and then the key. A partitioned table cannot
-/// use such an index, so its key is added in one step.
+/// Plans a step that builds the index of a key while others can write rows, and a step that adds the key with this
+/// index. A partitioned table cannot use such an index, so its key is added in one step.
 fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
     let table = change.name.sql();
     let step = |phase, what| key_step(change, phase, (key.field, key.name), what);
@@ -244,8 +246,8 @@ pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange
         let not_valid = ddl::not_valid(is_validated_later);
         planner.push(
             key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
-                // After the keys of the phase, which have rank 0.
-                .rank(10)
+                // The keys of the phase come first, at 0.
+                .order_in_phase(10)
                 .up(format!("ALTER TABLE {table} ADD {}{not_valid};", ddl::foreign_key(key, foreign_key)))
                 .down(drop_constraint_sql(change.name, key))
                 .hazards(table_exists.then_some(Hazard::MayFail))
@@ -278,5 +280,5 @@ fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
             );
         }
     }
-    indexes::settings(planner, name, &remaining, &new.indexes, &path.key("indexes"));
+    indexes::change_settings(planner, name, &remaining, &new.indexes, &path.key("indexes"));
 }

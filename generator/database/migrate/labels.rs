@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(added("a b", "a b"), expected(&[]));
         assert_eq!(added("a b", "b a"), None, "old labels are reordered");
         assert_eq!(added("a b c", "a c"), None, "an old label is removed");
-        // There are enough labels that comparing each with all others would take minutes.
+        // With this number of labels, comparing each with all others would take minutes.
         let old: Vec<String> = (0..5_000).map(|i| format!("l{i}")).collect();
         let new: Vec<String> = old.iter().cloned().chain((0..5_000).map(|i| format!("n{i}"))).collect();
         assert_eq!(added(&old.join(" "), &new.join(" ")).map(|added| added.len()), Some(5_000));

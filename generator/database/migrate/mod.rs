@@ -45,16 +45,16 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// # Errors
 /// One finding for each change that is impossible, ambiguous or has a hazard that the definition does not allow.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
-    let (old, new) = (old.with_partition_tables(), new.with_partition_tables());
+    let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
     plan_with(Planner::reviewed(root, &new), &old)
 }
 
-/// Plans like [`plan`], but allows every hazard. `db diff` uses it, since it only displays the plan.
+/// Plans like [`plan`], but allows every hazard. `db diff` uses this function, since it only displays the plan.
 ///
 /// # Errors
 /// One finding for each change that is impossible or ambiguous.
 pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
-    let (old, new) = (old.with_partition_tables(), new.with_partition_tables());
+    let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
     plan_with(Planner::unreviewed(root, &new), &old)
 }
 
@@ -79,8 +79,9 @@ fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagn
     if !findings.is_empty() {
         return Err(findings);
     }
-    // The sort is stable: steps of the same phase and rank stay in the order in which they were added, that of names.
-    steps.sort_by_key(|step| (step.phase, step.rank));
+    // The sort is stable: steps at the same position of a phase stay in the order in which they were added, that of
+    // names.
+    steps.sort_by_key(|step| (step.phase, step.order_in_phase));
     Ok(group_steps(steps))
 }
 
@@ -88,19 +89,20 @@ fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
     let objects: Vec<String> = cycle.iter().map(ToString::to_string).collect();
     Diagnostic::error(Code::ObjectCycle, root.clone())
         .message(format!("these objects depend on each other: {}", objects.join(", ")))
+        .hint("remove one of the dependencies, such as an entry of `depends_on`")
 }
 
 /// Groups steps into migrations. A concurrent index build is a separate migration, since it runs outside of a
 /// transaction. New labels are committed before their use. Constraints that are added without a check of existing rows
-/// are validated in a later migration. Extensions are apart, since they need other rights.
+/// are validated in a later migration. Extensions are in separate migrations, since they need other rights.
 fn group_steps(steps: Vec<MigrationStep>) -> StepGroups {
-    let is_apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
+    let is_separate = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
     let mut groups: StepGroups = Vec::new();
     for step in steps {
         let joins_group = groups.last().and_then(|group| group.last()).is_some_and(|last| {
             let begins_validation =
                 matches!(step.phase, Phase::Validate | Phase::ValidateKeys) && last.phase < step.phase;
-            let same_kind = is_apart(last.phase) == is_apart(step.phase)
+            let same_kind = is_separate(last.phase) == is_separate(step.phase)
                 && (last.phase == Phase::Extensions) == (step.phase == Phase::Extensions);
             same_kind && !begins_validation && step.phase != Phase::Concurrent
         });

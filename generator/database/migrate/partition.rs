@@ -11,7 +11,7 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 
-/// Returns the name of a table in `allow` and in messages. A partition in the list of its table is part of that table:
+/// Returns the name of a table in `allow` and in messages. A listed partition is named as a part of its table:
 /// `orders.orders_2024`.
 pub fn object_name(name: &ObjectName, table: &Table) -> String {
     match &table.partition_of {
@@ -35,7 +35,7 @@ pub fn table_path(planner: &Planner, name: &ObjectName, table: &Table) -> FieldP
     }
 }
 
-/// The result for a change of a partition that cannot be planned. The planner has the finding.
+/// A change of a partition that cannot be planned; the planner already has the finding.
 pub struct Refused;
 
 /// Plans the change of a partition's bound, after other partitions have been dropped and before new ones are created.
@@ -70,16 +70,16 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
             .hazard(Hazard::AccessExclusive)
     };
     // All partitions are detached before any is attached, since the bound of one may become the bound of another.
-    let rank = diff.new_graph.position(ObjectKind::Table, name);
+    let order_in_phase = diff.new_graph.position(ObjectKind::Table, name);
     planner.push(
         step(Phase::DropConstraints, "leaves its table")
-            .rank(usize::MAX)
+            .order_in_phase(usize::MAX)
             .up(detach.clone())
             .down(attach(&old_partition.bound)),
     );
     planner.push(
         step(Phase::Create, "holds other rows")
-            .rank(rank)
+            .order_in_phase(order_in_phase)
             .up(attach(&new_partition.bound))
             .down(detach)
             .hazard(Hazard::MayFail),
@@ -105,10 +105,10 @@ pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
     let Some(partition) = &table.new.partition_of else { return };
     let Some(partitioned) = diff.new.tables.get(&partition.table) else { return };
     let old_partitioned = diff.old.tables.get(&partition.table).filter(|_| table.kind == TableChangeKind::Alter);
-    let rank = diff.new_graph.position(ObjectKind::Table, table.name);
+    let order_in_phase = diff.new_graph.position(ObjectKind::Table, table.name);
     for (column, new) in &table.new.columns {
         let Some(inherited) = partitioned.columns.get(column) else { continue };
-        let change = ColumnChange { table, column, rank };
+        let change = ColumnChange { table, column, order_in_phase };
         let old_pair =
             table.old.columns.get(column).zip(old_partitioned.and_then(|partitioned| partitioned.columns.get(column)));
         let (inherited_state, is_retyped) = match old_pair {
@@ -150,7 +150,8 @@ fn state_after_inheritance<'a>(
 /// Plans the change of the default and NOT NULL of one column.
 fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionColumn, to: PartitionColumn) {
     if from.default != to.default {
-        let step = change.step(Phase::Create, "default", "has another default").rank(change.rank + 1);
+        let step =
+            change.step(Phase::Create, "default", "has another default").order_in_phase(change.order_in_phase + 1);
         planner.push(step.up(change.set_default(to.default)).down(change.set_default(from.default)));
     }
     let set_nullable =
@@ -160,7 +161,10 @@ fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionCo
             if to.nullable { vec![Hazard::DropsConstraint] } else { vec![Hazard::MayFail, Hazard::BlockingScan] };
         let step = change.step(Phase::Create, "nullable", if to.nullable { "may be NULL" } else { "has no NULLs" });
         planner.push(
-            step.rank(change.rank + 1).up(set_nullable(to.nullable)).down(set_nullable(from.nullable)).hazards(hazards),
+            step.order_in_phase(change.order_in_phase + 1)
+                .up(set_nullable(to.nullable))
+                .down(set_nullable(from.nullable))
+                .hazards(hazards),
         );
     }
 }

@@ -53,7 +53,7 @@ impl<'a> Planner<'a> {
                     escaped_for_nickel(&step.object),
                     hazard.id()
                 ));
-            // One finding for each object and hazard, which the hint contains.
+            // The hint contains the object and the hazard, so findings with equal hints are reported once.
             if !self.findings.iter().any(|earlier| earlier.hint == finding.hint) {
                 self.findings.push(finding);
             }

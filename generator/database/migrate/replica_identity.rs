@@ -8,7 +8,7 @@ use crate::database::ddl;
 use crate::database::model::*;
 
 /// Plans the change of a table's replica identity. A change from an index has two steps: the identity becomes the
-/// default before the index can be dropped, and its new value after all indexes have been built.
+/// default before the index can be dropped, and gets its new value after all indexes have been built.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     let (from, to) = (&old.replica_identity, &new.replica_identity);
@@ -27,12 +27,12 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     let identity_between = if is_index(from) { &default_identity } else { from };
     if to != identity_between {
-        // Rank 11 comes after the keys and foreign keys of the phase.
-        planner.push(step(Phase::Keys).rank(11).up(set(to)).down(set(identity_between)));
+        // The keys and foreign keys of the phase come first, at 0 and 10.
+        planner.push(step(Phase::Keys).order_in_phase(11).up(set(to)).down(set(identity_between)));
     }
 }
 
-/// Returns whether the index of an identity is dropped; it may be built again.
+/// Returns whether the index of an identity is dropped, even if it is built again afterwards.
 fn index_is_dropped(diff: &Diff, change: &TableChange, identity: &ReplicaIdentity) -> bool {
     let ReplicaIdentity::Index(index) = identity else { return false };
     let dropped = dropped_parts(diff, change);

@@ -9,7 +9,7 @@ use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::identifiers::words;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -21,7 +21,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     create_views(planner, diff);
 }
 
-/// Plans functions that are new or recreated, and changes the others in place.
+/// Plans functions that are new or recreated, and changes of the other functions in place.
 fn create_functions(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.functions {
         let old = diff.old.functions.get(name);
@@ -35,7 +35,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
         let why = if old.is_some() { "is recreated" } else { "is new" };
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
-                .rank(diff.new_graph.position(ObjectKind::Function, name))
+                .order_in_phase(diff.new_graph.position(ObjectKind::Function, name))
                 .up(ddl::create_function(name, new))
                 .down(format!("DROP {};", ddl::function_identity(name, new))),
         );
@@ -45,19 +45,25 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
 /// Plans the change of a function in place, with its grants and comment.
 fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
     let path = planner.path(&["functions", name.as_str()]);
-    let rank = diff.new_graph.position(ObjectKind::Function, name);
-    let replace = |function: &Function| ddl::replace_function(name, function, "CREATE OR REPLACE");
+    let order_in_phase = diff.new_graph.position(ObjectKind::Function, name);
+    let replace = |function: &Function| ddl::function_definition(name, function, "CREATE OR REPLACE");
     if replace(old) != replace(new) {
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
-                .rank(rank)
+                .order_in_phase(order_in_phase)
                 .up(replace(new))
                 .down(replace(old)),
         );
     }
     let (kind, object) = (ddl::function_kind(new), ddl::function_signature(name, new));
-    let annotated =
-        AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
+    let annotated = AnnotatedObject {
+        phase: Phase::Create,
+        order_in_phase,
+        kind,
+        object: &object,
+        name: name.as_str(),
+        path: &path,
+    };
     let (old_grants, new_grants) = (old.effective_grants(), new.effective_grants());
     let new_rights = Rights::new(&new_grants, &new.grant_options);
     annotated.plan_grants(planner, Rights::new(&old_grants, &old.grant_options), new_rights);
@@ -83,7 +89,7 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
             );
             continue;
         }
-        // A function that a column, check, index or domain uses can be dropped only after it.
+        // A function that a column, check, index or domain uses can be dropped only after that object.
         let (phase, path) = match (is_gone, dependent) {
             (true, Some(_)) => (Phase::DropData, planner.path(&["functions"])),
             (true, None) => (Phase::DropDependents, planner.path(&["functions"])),
@@ -95,7 +101,7 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
             if phase == Phase::DropDependents { diff.before_renames.functions.get(name).unwrap_or(old) } else { old };
         planner.push(
             MigrationStep::new(phase, name.as_str(), path, format!("the function {name} {why}"))
-                .rank(1 + diff.old_graph.reverse_position(ObjectKind::Function, name))
+                .order_in_phase(1 + diff.old_graph.reverse_position(ObjectKind::Function, name))
                 .up(format!("DROP {};", ddl::function_identity(name, old)))
                 .down(ddl::create_function(name, old)),
         );
@@ -104,7 +110,7 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
 
 /// Returns the name of a column, check, index or domain that depends on a function.
 fn dependent_of(schema: &Schema, function: &ObjectName) -> Option<String> {
-    let mentions = |text: &Expression| words(text.as_str()).any(|word| word == function.name());
+    let mentions = |text: &Expression| mentioned_names(text.as_str()).any(|word| word == function.name());
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
         let mut columns = columns
@@ -138,7 +144,7 @@ fn drop_views(planner: &mut Planner, diff: &Diff) {
         let why = if new.is_some() { "is recreated" } else { "is gone" };
         planner.push(
             MigrationStep::new(Phase::DropDependents, name.as_str(), path, format!("the view {name} {why}"))
-                .rank(1 + diff.old_graph.reverse_position(ObjectKind::View, name))
+                .order_in_phase(1 + diff.old_graph.reverse_position(ObjectKind::View, name))
                 .up(format!("DROP {} {};", ddl::view_kind(old), name.sql()))
                 .down(ddl::create_view(name, old))
                 .hazard(Hazard::AccessExclusive),
@@ -146,26 +152,32 @@ fn drop_views(planner: &mut Planner, diff: &Diff) {
     }
 }
 
-/// Plans views that are new or recreated, and changes of the indexes, grants and comments of the others.
+/// Plans views that are new or recreated, and changes of the indexes, grants and comments of the other views.
 fn create_views(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.views {
         let path = planner.path(&["views", name.as_str()]);
-        let rank = diff.new_graph.position(ObjectKind::View, name);
+        let order_in_phase = diff.new_graph.position(ObjectKind::View, name);
         let old = diff.old.views.get(name).filter(|_| !diff.affected.recreated_routines.contains(name));
         let kind = ddl::view_kind(new);
         let object = name.sql();
         let Some(old) = old else {
             planner.push(
                 MigrationStep::new(Phase::Create, name.as_str(), path, format!("the view {name}"))
-                    .rank(rank)
+                    .order_in_phase(order_in_phase)
                     .up(ddl::create_view(name, new))
                     .down(format!("DROP {kind} {object};")),
             );
             continue;
         };
         indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
-        let annotated =
-            AnnotatedObject { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
+        let annotated = AnnotatedObject {
+            phase: Phase::Attach,
+            order_in_phase,
+            kind,
+            object: &object,
+            name: name.as_str(),
+            path: &path,
+        };
         annotated.plan_grants(planner, old.rights(), new.rights());
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }

@@ -9,8 +9,8 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// Rank of schemas, which are created before all other objects.
-const SCHEMA_RANK: usize = 0;
+/// Position of schemas in their phase: they are created before all other objects.
+const SCHEMA_POSITION: usize = 0;
 
 /// Plans changes of schemas and extensions.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
@@ -40,14 +40,14 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         if old.comment.is_some() {
             down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
         }
-        // The last rank: the schema is empty only after all its objects are gone.
-        planner.push(step.rank(usize::MAX).up(format!("DROP SCHEMA {object};")).down(down.join("\n")));
+        // The last position: the schema is empty only after all its objects are gone.
+        planner.push(step.order_in_phase(usize::MAX).up(format!("DROP SCHEMA {object};")).down(down.join("\n")));
     }
     plan_extensions(planner, diff);
 }
 
 fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a FieldPath) -> AnnotatedObject<'a> {
-    AnnotatedObject { phase, rank: SCHEMA_RANK, kind: "SCHEMA", object, name: name.as_str(), path }
+    AnnotatedObject { phase, order_in_phase: SCHEMA_POSITION, kind: "SCHEMA", object, name: name.as_str(), path }
 }
 
 /// Plans changes of the comment, the grants and the default privileges of a schema.

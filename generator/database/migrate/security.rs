@@ -6,15 +6,15 @@ use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::identifiers::words;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 
 /// Returns whether a policy mentions something that is recreated: a function or view, a column of the policy's table,
 /// or a different table with such a column.
 fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     let (retyped, regenerated) = (diff.affected.retyped_columns(table), diff.affected.regenerated_columns(table));
-    let mut mentioned_names = policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str()));
-    mentioned_names.any(|name| {
+    let mut names = policy.using.iter().chain(&policy.check).flat_map(|text| mentioned_names(text.as_str()));
+    names.any(|name| {
         let name = name.as_ref();
         let mut recreated = diff.recreated.get(name).into_iter().flatten();
         recreated.any(|node| *node != ObjectNode(ObjectKind::Table, table))
@@ -118,7 +118,7 @@ fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let path = path.key("policies").key(key.as_str());
         planner.push(
             MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the policy {name}.{key}"))
-                .rank(1)
+                .order_in_phase(1)
                 .up(ddl::create_policy(name, key, policy))
                 .down(format!("DROP POLICY {} ON {};", quoted(key), name.sql()))
                 .hazards((kind != TableChangeKind::Create).then_some(Hazard::AuthzUpdate))
@@ -137,7 +137,7 @@ fn add_triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let path = path.key("triggers").key(key.as_str());
         planner.push(
             MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the trigger {name}.{key}"))
-                .rank(1)
+                .order_in_phase(1)
                 .up(ddl::create_trigger(name, key, trigger))
                 .down(format!("DROP TRIGGER {} ON {};", quoted(key), name.sql())),
         );

@@ -14,13 +14,13 @@ use crate::diagnostic::FieldPath;
 pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.sequences {
         let path = planner.path(&["sequences", name.as_str()]);
-        let rank = diff.new_graph.position(ObjectKind::Sequence, name);
+        let order_in_phase = diff.new_graph.position(ObjectKind::Sequence, name);
         let no_sequence = Sequence::default();
         let old = diff.old.sequences.get(name);
         if old.is_none() {
             planner.push(
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
-                    .rank(rank)
+                    .order_in_phase(order_in_phase)
                     .up(ddl::create_sequence(name, new))
                     .down(format!("DROP SEQUENCE {};", name.sql())),
             );
@@ -35,7 +35,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                     path.clone(),
                     format!("the sequence {name} counts otherwise"),
                 )
-                .rank(rank)
+                .order_in_phase(order_in_phase)
                 .up(set(new))
                 .down(set(old)),
             );
@@ -43,8 +43,14 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let old = old.unwrap_or(&no_sequence);
         change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
-        let annotated =
-            AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
+        let annotated = AnnotatedObject {
+            phase: Phase::Create,
+            order_in_phase,
+            kind,
+            object: &object,
+            name: name.as_str(),
+            path: &path,
+        };
         annotated.plan_grants(planner, old.rights(), new.rights());
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
@@ -53,7 +59,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
         planner.push(
             MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the sequence {name} is gone"))
-                .rank(diff.old_graph.reverse_position(ObjectKind::Sequence, name))
+                .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Sequence, name))
                 .up(format!("DROP SEQUENCE {};", name.sql()))
                 .irreversible("the position of the sequence is lost")
                 .hazard(Hazard::DeletesData),
@@ -83,6 +89,6 @@ fn change_owner(
         planner.push(step(Phase::DropConstraints, "no longer belongs to its column").up(set(None)).down(set(old)));
     }
     if new.is_some() {
-        planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(new)).down(set(None)));
+        planner.push(step(Phase::Attach, "belongs to its column").order_in_phase(1).up(set(new)).down(set(None)));
     }
 }

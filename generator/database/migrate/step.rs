@@ -13,7 +13,7 @@ pub const DATA_LOST: &str = "the stored data is lost";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Drops objects that refer to others in their SQL (views, functions, policies, triggers) before renames, so that
-    /// their `down` uses the old names.
+    /// the SQL that restores them uses the old names.
     DropDependents,
     /// Renames objects, columns, constraints and labels.
     Rename,
@@ -62,9 +62,9 @@ pub enum StepMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationStep {
     pub phase: Phase,
-    /// Order within the phase; lower ranks come first. Mostly the object's position in the dependency graph.
-    pub rank: usize,
-    /// Name of the step's object, as in `allow`.
+    /// Position within the phase; lower positions come first. Mostly the object's position in the dependency graph.
+    pub order_in_phase: usize,
+    /// Name of the object that the step changes, as in `allow`.
     pub object: String,
     /// Path of the changed field in the stack.
     pub source: FieldPath,
@@ -81,7 +81,7 @@ impl MigrationStep {
     pub fn new(phase: Phase, object: impl Into<String>, source: FieldPath, why: impl Into<String>) -> Self {
         MigrationStep {
             phase,
-            rank: 0,
+            order_in_phase: 0,
             object: object.into(),
             source,
             why: why.into(),
@@ -93,8 +93,8 @@ impl MigrationStep {
     }
 
     #[must_use]
-    pub fn rank(mut self, rank: usize) -> Self {
-        self.rank = rank;
+    pub fn order_in_phase(mut self, order_in_phase: usize) -> Self {
+        self.order_in_phase = order_in_phase;
         self
     }
 

@@ -46,7 +46,7 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             path.clone(),
             format!("the {} {name} is new", partition::table_word(new)),
         )
-        .rank(diff.new_graph.position(ObjectKind::Table, name))
+        .order_in_phase(diff.new_graph.position(ObjectKind::Table, name))
         .up(ddl::create_table(name, new))
         .down(format!("{guard}\nDROP TABLE {};", name.sql())),
     );
@@ -76,7 +76,7 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     let mut indexes = old.indexes.keys().chain(old.uniques.keys());
     // The name of a dropped table must be free before a new relation with this name is created. A partition is dropped
-    // before new partitions, whose bounds may cover its rows.
+    // before new partitions are created, since their bounds may cover its rows.
     let must_be_early = is_partition
         || diff.new_relations.contains(name)
         || indexes.any(|index| diff.new_relations.contains(&name.in_same_schema(index)));
@@ -88,7 +88,11 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             path.clone(),
             format!("the {} {name} is gone", partition::table_word(old)),
         )
-        .rank(if must_be_early { usize::MAX } else { diff.old_graph.reverse_position(ObjectKind::Table, name) })
+        .order_in_phase(if must_be_early {
+            usize::MAX
+        } else {
+            diff.old_graph.reverse_position(ObjectKind::Table, name)
+        })
         .up(format!("DROP TABLE {};", name.sql()))
         .irreversible(DATA_LOST)
         .hazard(Hazard::DeletesData)
@@ -137,7 +141,7 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let why = format!("{name}: write-ahead log");
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path.key("unlogged"), why)
-                .rank(diff.new_graph.position(ObjectKind::Table, name))
+                .order_in_phase(diff.new_graph.position(ObjectKind::Table, name))
                 .up(set_logging(new.unlogged))
                 .down(set_logging(old.unlogged))
                 .hazard(Hazard::Rewrite),
@@ -159,8 +163,14 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     let table_sql = name.sql();
-    let annotated_table =
-        AnnotatedObject { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &table_sql, name: name.as_str(), path };
+    let annotated_table = AnnotatedObject {
+        phase: Phase::Attach,
+        order_in_phase: 0,
+        kind: "TABLE",
+        object: &table_sql,
+        name: name.as_str(),
+        path,
+    };
     annotated_table.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     for (column, new_column) in &new.columns {
         // A column that is dropped and added again loses its comment and statistics.
@@ -170,7 +180,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let column_name = format!("{name}.{column}");
         let annotated_column = AnnotatedObject {
             phase: Phase::Attach,
-            rank: 1,
+            order_in_phase: 1,
             kind: "COLUMN",
             object: &column_sql,
             name: &column_name,
@@ -193,8 +203,9 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     if change.kind == TableChangeKind::Alter {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
     }
-    // A column that is dropped and added again is left out: the step that adds it also grants its privileges.
-    // The step that drops a column also restores its privileges in its `down`, so `down` leaves out columns of one side.
+    // A column that is dropped and added again is left out: the step that adds it also grants its privileges. The
+    // `down` of the step that drops a column also restores its privileges, so `down` here leaves out columns that only
+    // one side has.
     let is_kept = |column: &SqlName| !diff.affected.regenerated_columns(name).contains(column);
     let is_kept_in_both =
         |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
@@ -202,7 +213,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, is_kept), down);
 }
 
-/// Plans a change of a column's storage or compression. A change of the type sets both itself.
+/// Plans a change of a column's storage or compression. The step that changes the type sets both itself.
 fn plan_column_storage(
     planner: &mut Planner,
     diff: &Diff,
@@ -226,7 +237,7 @@ fn plan_column_storage(
             Code::ChangeRefused,
             annotated_column.path.clone(),
             format!("{table}.{column}: nself does not know the default storage of {}", new.kind),
-            "name the storage, such as `storage = 'extended`",
+            "set the storage, such as `storage = 'extended`",
         );
         return;
     }

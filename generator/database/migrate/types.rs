@@ -15,23 +15,23 @@ use crate::diagnostic::Code;
 pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.types {
         let path = planner.path(&["types", name.as_str()]);
-        let rank = diff.new_graph.position(ObjectKind::Type, name);
+        let order_in_phase = diff.new_graph.position(ObjectKind::Type, name);
         let Some(old) = diff.old.types.get(name) else {
             planner.push(
                 MigrationStep::new(Phase::Create, name.as_str(), path, format!("the type {name} is new"))
-                    .rank(rank)
+                    .order_in_phase(order_in_phase)
                     .up(ddl::create_type(name, new))
                     .down(format!("DROP {} {};", ddl::type_kind(new), name.sql())),
             );
             continue;
         };
-        change_type(planner, diff, &TypeChange { name, old, new, rank, path: &path });
+        change_type(planner, diff, &TypeChange { name, old, new, order_in_phase, path: &path });
     }
     for (name, old) in diff.old.types.iter().filter(|(name, _)| !diff.new.types.contains_key(*name)) {
         let path = planner.path(&["types"]);
         planner.push(
             MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the type {name} is gone"))
-                .rank(diff.old_graph.reverse_position(ObjectKind::Type, name))
+                .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Type, name))
                 .up(format!("DROP {} {};", ddl::type_kind(old), name.sql()))
                 .down(ddl::create_type(name, old)),
         );
@@ -40,7 +40,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
 
 /// Plans the change of a type that both sides have.
 fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>) {
-    let TypeChange { name, old, new, rank, path } = *change;
+    let TypeChange { name, old, new, order_in_phase, path } = *change;
     match (old, new) {
         (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, diff, &change.with(old, new)),
         (UserType::Domain(old), UserType::Domain(new)) => change_domain(planner, &change.with(old, new)),
@@ -56,15 +56,17 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
     if !diff.affected.rebuilt_enumerations.contains(name) {
         let (kind, object) = (ddl::type_kind(new), name.sql());
         let annotated =
-            AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path };
+            AnnotatedObject { phase: Phase::Create, order_in_phase, kind, object: &object, name: name.as_str(), path };
         annotated.plan_comment(planner, old.comment(), new.comment());
     }
 }
 
 fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
-    let TypeChange { name, old, new, rank, path } = *change;
+    let TypeChange { name, old, new, order_in_phase, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
-    let step = |phase, key: &str, why: String| MigrationStep::new(phase, name.as_str(), path.key(key), why).rank(rank);
+    let step = |phase, key: &str, why: String| {
+        MigrationStep::new(phase, name.as_str(), path.key(key), why).order_in_phase(order_in_phase)
+    };
     if old.base != new.base {
         planner.refuse(
             Code::ChangeRefused,
@@ -100,9 +102,11 @@ fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
 }
 
 fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
-    let TypeChange { name, old, new, rank, path } = *change;
+    let TypeChange { name, old, new, order_in_phase, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
-    let step = |phase, why: String| MigrationStep::new(phase, name.as_str(), path.key("checks"), why).rank(rank);
+    let step = |phase, why: String| {
+        MigrationStep::new(phase, name.as_str(), path.key("checks"), why).order_in_phase(order_in_phase)
+    };
     for (check, expression) in old.checks.iter().filter(|(check, old)| new.checks.get(*check) != Some(old)) {
         planner.push(
             step(Phase::DropConstraints, format!("{name}: the condition {check} is gone"))
@@ -126,7 +130,7 @@ fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
 }
 
 fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Composite>) {
-    let TypeChange { name, old, new, rank, path } = *change;
+    let TypeChange { name, old, new, order_in_phase, path } = *change;
     let path = path.key("attributes");
     let alter = format!("ALTER TYPE {}", name.sql());
     let has_attribute =
@@ -145,7 +149,7 @@ fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Comp
     }
     let step = |attribute: &Attribute, what: &str| {
         let why = format!("{name}.{}{what}", attribute.name);
-        MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why).rank(rank)
+        MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why).order_in_phase(order_in_phase)
     };
     let mut columns = diff.old.tables.values().flat_map(|table| table.columns.values());
     let has_columns = columns.any(|column| column.kind.object().as_ref() == Some(name));

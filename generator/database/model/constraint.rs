@@ -55,8 +55,8 @@ pub struct ForeignKey {
 }
 
 impl ForeignKey {
-    /// Returns whether `new` is the same constraint once stored rows have been validated.
-    pub fn is_valid_as(&self, new: &ForeignKey) -> bool {
+    /// Returns whether this constraint is NOT VALID, and `new` is the same constraint without NOT VALID.
+    pub fn differs_only_in_validity(&self, new: &ForeignKey) -> bool {
         self.not_valid && *new == ForeignKey { not_valid: false, ..self.clone() }
     }
 }
@@ -108,8 +108,8 @@ impl CheckConstraint {
         self.expression.as_str()
     }
 
-    /// Returns whether `new` is the same constraint once stored rows have been validated.
-    pub fn is_valid_as(&self, new: &CheckConstraint) -> bool {
+    /// Returns whether this constraint is NOT VALID, and `new` is the same constraint without NOT VALID.
+    pub fn differs_only_in_validity(&self, new: &CheckConstraint) -> bool {
         self.not_valid && *new == CheckConstraint { not_valid: false, ..self.clone() }
     }
 }

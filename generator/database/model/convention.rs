@@ -11,7 +11,8 @@ pub const TENANT_COLUMN: &str = "tenant_id";
 pub const TENANT_SETTING: &str = "app.tenant_id";
 /// Restrictive policy that limits access to rows of the session's tenant; no other policy can widen it.
 pub const TENANT_POLICY: &str = "tenant_isolation";
-/// Permissive policy that grants access to the rows that the isolation leaves.
+/// Permissive policy that grants access to all rows of the session's tenant, since a restrictive policy alone grants
+/// none.
 pub const ACCESS_POLICY: &str = "tenant_access";
 
 /// The rule that separates rows of different owners. One database has at most one convention.
@@ -26,7 +27,7 @@ pub enum Convention {
     Tenant,
 }
 
-/// Owner of the rows of a table, in a database with a convention.
+/// Whose rows a table holds, in a database with a convention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {

@@ -10,7 +10,7 @@ use super::{Column, Function, Namespace, Sequence, SqlIdent, Table, View};
 /// Role to privileges; `public` means everyone.
 pub type Grants<P> = BTreeMap<SqlIdent, BTreeSet<P>>;
 
-/// The privileges on an object, and those that the roles may grant to others.
+/// The privileges of roles on an object, and the privileges that the roles may grant to others.
 pub struct Rights<'a, P> {
     pub grants: &'a Grants<P>,
     pub options: &'a Grants<P>,
@@ -59,11 +59,12 @@ pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
     remaining.filter(|(_, privileges)| !privileges.is_empty()).collect()
 }
 
-/// A privilege by its SQL name.
+/// A kind of privilege, such as the privileges on tables.
 pub trait Privilege: Copy + Ord + 'static {
     /// Every privilege of the kind.
     const ALL: &[Self];
 
+    /// Returns the SQL keyword.
     fn sql(self) -> &'static str;
 }
 

@@ -14,7 +14,7 @@ pub struct Api {
     pub may: BTreeSet<ApiRight>,
     /// Columns that the role can read and write; all by default.
     pub columns: Vec<SqlName>,
-    /// Only rows whose column equals the session variable; new rows get its value.
+    /// Limits the role to rows whose column equals the session variable; new rows get the value of the variable.
     pub rows: BTreeMap<SqlName, SessionVariable>,
 }
 

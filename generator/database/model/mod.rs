@@ -46,7 +46,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Database")]
 pub struct Schema {
-    /// The rule that separates rows of different owners. With it, each table has a `scope`.
+    /// The rule that separates rows of different owners. In a database with a convention, each table has a `scope`.
     #[serde(skip_serializing)]
     pub convention: Convention,
     /// The Hasura service that serves the tables as GraphQL.
@@ -81,8 +81,8 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Copies what servers do not store to `other`, a different form of this schema, such as one that a server printed:
-    /// hints, allowances, scopes and explicit dependencies of objects that both have.
+    /// Copies to `other` what a server does not store: hints, allowances, scopes and explicit dependencies of objects
+    /// that both have. `other` is a different form of this schema, such as the one that a server printed.
     pub fn copy_hints_to(&self, other: &mut Schema) {
         other.allow.clone_from(&self.allow);
         for (name, table) in &mut other.tables {

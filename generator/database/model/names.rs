@@ -28,8 +28,8 @@ checked! {
     /// since they could not be shown.
     SqlName, expected: "a name of 1 to 63 bytes", example: "createdAt",
     refusal: |t| invisible_character_refusal(t, LONGEST_NAME)
-        .or_else(|| t.is_empty().then(|| "it is empty".into()))
-        .or_else(|| t.contains(['\n', '\t']).then(|| "it contains a tab or a line break".into())),
+        .or_else(|| t.is_empty().then(|| "the name is empty".into()))
+        .or_else(|| t.contains(['\n', '\t']).then(|| "the name contains a tab or a line break".into())),
     BadName
 }
 
@@ -53,12 +53,12 @@ pub fn prefix(text: &str, length: usize) -> &str {
 }
 
 /// A table, view, type, sequence or function: `orders`, or `audit.orders` in another schema. Objects in `public` are
-/// written without the schema, and a name is in double quotes only if it contains `.` or `"`, so that each object has one
-/// name.
+/// written without the schema, and a name is in double quotes only if it contains `.` or `"`, so that each object has
+/// one spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     text: String,
-    /// Schema and name of a text with double quotes, which cannot be taken from the text.
+    /// Schema and name without quotes if the text has double quotes; otherwise both are slices of the text.
     unquoted: Option<(String, String)>,
 }
 
@@ -192,8 +192,8 @@ checked! {
     /// A value of an enumeration; at most 63 bytes.
     Label, expected: "a label without quotes and control characters", example: "paid",
     refusal: |t| invisible_character_refusal(t, 63)
-        .or_else(|| t.is_empty().then(|| "it is empty".into()))
-        .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "it contains a quote, backslash or line break".into()))
+        .or_else(|| t.is_empty().then(|| "the label is empty".into()))
+        .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "a label cannot contain a quote, a backslash or a line break".into()))
 }
 checked! {
     /// One SQL expression.
@@ -211,10 +211,10 @@ checked! {
     refusal: |t| invisible_character_refusal(t, 4096).or_else(|| slot_refusal_reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| slot_refusal_code(Slot::Returns, t)
 }
 checked! {
-    /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server reads them when it
-    /// creates the function.
+    /// The body of a function. In SQL, `RETURN …` and `BEGIN ATOMIC … END` are not quoted: the server parses such a
+    /// body when it creates the function.
     Body, expected: "the body of a function", example: "SELECT 1",
-    refusal: |t| invisible_character_refusal(t, 262_144).or_else(|| t.trim().is_empty().then(|| "it is empty".into()))
+    refusal: |t| invisible_character_refusal(t, 262_144).or_else(|| t.trim().is_empty().then(|| "the body is empty".into()))
         .or_else(|| standard_body(t)?.refusal().map(|(_, reason)| reason)),
     BadValue, convert::identity, |t| standard_body(t).and_then(|body| body.refusal()).map_or(Code::BadValue, |(code, _)| code)
 }
@@ -228,14 +228,14 @@ checked! {
     /// An operator of an exclusion constraint.
     Operator, expected: "an operator", example: "&&",
     refusal: |t| (t.is_empty() || t.len() > 8 || !t.chars().all(|c| "+-*/<>=~!@#%^&|`?".contains(c)) || t.contains("--") || t.contains("/*"))
-        .then(|| "it is not an operator of 1 to 8 signs".into())
+        .then(|| "an operator consists of 1 to 8 signs such as `=` and `&&`".into())
 }
 checked! {
     /// Number and subject of a migration: `0007_orders`.
     MigrationName, expected: "four digits, `_` and a word", example: "0007_orders",
     refusal: |t| {
         let number = t.len() > 5 && t.as_bytes()[..4].iter().all(u8::is_ascii_digit) && t.as_bytes()[4] == b'_';
-        if !number { return Some("it does not start with four digits and `_`".into()) }
+        if !number { return Some("the name of a migration starts with four digits and `_`".into()) }
         alphabet_refusal(&t[5..], 60, "a-z, 0-9 and `_`", |c| c.is_ascii_lowercase() || c.is_ascii_digit(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     },
     BadName
@@ -243,7 +243,7 @@ checked! {
 
 checked! {
     /// A SHA-256 digest in hexadecimal digits without a prefix, as PostgreSQL prints it.
-    Sum, expected: "64 hexadecimal digits", example: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    HexDigest, expected: "64 hexadecimal digits", example: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     refusal: |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
 }
@@ -292,7 +292,8 @@ fn slot_refusal_code(slot: Slot, text: &str) -> Code {
     parse::refusal(slot, text).map_or(Code::BadValue, |(code, _)| code)
 }
 
-/// Returns the reason if a text does not consist of complete statements, with the code of the finding.
+/// Returns the reason why a text does not consist of complete statements, with the code of the finding; `None` if it
+/// does.
 fn statements_refusal(text: &str) -> Option<(Code, String)> {
     if let Some(fault) = completeness::fault(text, TextForm::Statements) {
         return Some((fault.code, fault.message(text)));
@@ -309,7 +310,7 @@ fn statements_refusal(text: &str) -> Option<(Code, String)> {
 }
 
 impl Expression {
-    /// Wraps a single word of a text that has been checked.
+    /// Returns a single word of an expression that was accepted before, as an expression.
     pub(crate) fn from_word(word: &str) -> Self {
         Expression(word.to_owned())
     }
@@ -334,7 +335,7 @@ pub fn escaped_for_nickel(text: &str) -> String {
 }
 
 /// Returns names in double quotes, separated by commas.
-pub fn list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
+pub fn quoted_list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
     names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 

@@ -30,7 +30,7 @@ pub enum Strategy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
-    /// From the first up to, not including, the second; one expression per column.
+    /// From `from` up to, not including, `to`; one expression per column.
     Range {
         from: Vec<Expression>,
         to: Vec<Expression>,
@@ -44,20 +44,20 @@ pub enum Bound {
     Default,
 }
 
-/// The table whose rows a partition holds, and which of them.
+/// The partitioned table of a partition, and the rows that the partition holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionOf {
     pub table: ObjectName,
     pub bound: Bound,
-    /// Whether the partition is listed in `partitions` of its table, as a plain partition.
+    /// Whether the partition comes from `partitions` of the partitioned table, instead of being declared as a table.
     #[serde(skip)]
     pub is_listed: bool,
 }
 
 impl Schema {
-    /// Returns a table and, for a partition, the partitioned tables above it, from the table upwards.
-    pub fn with_partitioned_tables(&self, name: &ObjectName) -> Vec<(&ObjectName, &Table)> {
+    /// Returns a table and, if it is a partition, its partitioned table, and so on upwards.
+    pub fn table_and_ancestors(&self, name: &ObjectName) -> Vec<(&ObjectName, &Table)> {
         let parent = |(_, table): &(&ObjectName, &Table)| {
             table.partition_of.as_ref().and_then(|partition| self.tables.get_key_value(&partition.table))
         };
@@ -68,21 +68,21 @@ impl Schema {
     /// Returns all columns of a table. A partition has the columns of its table, except those that it declares itself.
     pub fn columns_of(&self, name: &ObjectName) -> BTreeMap<SqlName, Column> {
         let mut columns: BTreeMap<SqlName, Column> = BTreeMap::new();
-        for (_, table) in self.with_partitioned_tables(name).into_iter().rev() {
-            columns.values_mut().for_each(|column| *column = column.without_table_properties());
+        for (_, table) in self.table_and_ancestors(name).into_iter().rev() {
+            columns.values_mut().for_each(|column| *column = column.as_in_partition());
             columns.extend(table.columns.clone());
         }
         columns
     }
 
-    /// Returns the tables that are not partitions. An API serves only these, because rows of a partition are read with
-    /// its table.
+    /// Returns the tables that are not partitions. An API serves only these tables, because a query of the partitioned
+    /// table also reads the rows of its partitions.
     pub fn tables_without_partitions(&self) -> impl Iterator<Item = (&ObjectName, &Table)> {
         self.tables.iter().filter(|(_, table)| table.partition_of.is_none())
     }
 
-    /// Returns the same schema with every partition as a table that has all its columns.
-    pub fn with_partition_tables(&self) -> Cow<'_, Schema> {
+    /// Returns the schema in a form in which every partition is in `tables`, with all its columns.
+    pub fn with_partitions_as_tables(&self) -> Cow<'_, Schema> {
         if !self.tables.values().any(|table| table.partition_by.is_some()) {
             return Cow::Borrowed(self);
         }
@@ -90,8 +90,8 @@ impl Schema {
         for (name, table) in &self.tables {
             for (partition_name, bound) in &table.partitions {
                 let partition = PartitionOf { table: name.clone(), bound: bound.clone(), is_listed: true };
-                // With the row security of its table, a listed partition cannot be read past the policies of that
-                // table.
+                // Without the row security of its table, a query of the partition itself would bypass the policies of
+                // the table.
                 let listed_partition =
                     Table { partition_of: Some(partition), row_security: table.row_security, ..Table::default() };
                 schema.tables.insert(name.in_same_schema(partition_name), listed_partition);

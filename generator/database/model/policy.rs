@@ -13,7 +13,7 @@ use super::*;
 pub enum RowSecurity {
     #[default]
     Off,
-    /// Off, but once it is on, it also binds the table's owner.
+    /// Off. If row security is switched on, it also binds the table's owner.
     #[serde(rename = "forced_when_on")]
     ForcedWhenOn,
     On,

@@ -15,7 +15,7 @@ pub struct View {
     pub query: Query,
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialized: bool,
-    /// Runs with the rights of the role that queries it, so that row-level security applies; true by default.
+    /// Runs with the rights of the role that queries the view, so that row-level security applies; true by default.
     #[serde(default = "crate::values::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
     /// Only for a materialised view.
@@ -45,26 +45,27 @@ pub struct Function {
     #[serde(default, skip_serializing_if = "is_default")]
     pub returns: Option<Returns>,
     pub language: FunctionLanguage,
-    /// The text between the quotes. In SQL also `RETURN …` and `BEGIN ATOMIC … END`, which have none.
+    /// The text between the quotes or, in SQL, `RETURN …` or `BEGIN ATOMIC … END`, which are not quoted.
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volatility: Volatility,
-    /// Whether parallel workers can run it.
+    /// Whether parallel workers can run the function.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parallel: Parallel,
     /// Returns NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
-    /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call it.
+    /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call the
+    /// function.
     #[serde(default, skip_serializing_if = "is_default")]
     pub security_definer: bool,
-    /// Settings that apply while it runs.
+    /// Settings that apply while the function runs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub settings: BTreeMap<SqlIdent, Text>,
     /// Objects that the function needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
-    /// Roles that may call it. If empty, everyone may, unless it runs with its owner's rights.
+    /// Roles that may call the function. If empty, everyone may call it, unless it runs with the rights of its owner.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
     /// Privileges in `grants` that the role may grant to others.
@@ -75,7 +76,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// Returns whether the server reads the body when it creates the function, and knows what the body uses.
+    /// Returns whether the body has the form of the SQL standard. The server parses such a body when it creates the
+    /// function, and records the objects that the body uses.
     pub fn has_standard_body(&self) -> bool {
         self.language == FunctionLanguage::Sql && self.body.is_standard()
     }
@@ -88,7 +90,7 @@ impl Function {
         }
     }
 
-    /// Returns whether everyone may call it without a grant.
+    /// Returns whether everyone may call the function without a grant.
     pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }

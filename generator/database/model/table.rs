@@ -40,11 +40,12 @@ pub struct Table {
     pub policies: BTreeMap<SqlName, Policy>,
     #[serde(skip_serializing_if = "is_default")]
     pub partition_by: Option<PartitionBy>,
-    /// Makes the table a partition of another. It has the columns of that table; `columns` holds only those that have
-    /// a different default, NOT NULL, a comment, statistics or grants.
+    /// Makes the table a partition of another. It has the columns of that table; `columns` lists only those whose
+    /// default or nullability differs, or that have a comment, statistics or grants.
     #[serde(skip_serializing_if = "is_default")]
     pub partition_of: Option<PartitionOf>,
-    /// Plain partitions: name to bound. Empty unless `partition_by` is given.
+    /// Plain partitions, which have nothing but a bound, by name; a partition with further properties is a table with
+    /// `partition_of`. Empty unless `partition_by` is given.
     #[serde(skip_serializing_if = "is_default")]
     pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]
@@ -60,10 +61,10 @@ pub struct Table {
     pub storage: StorageParameters,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
-    /// Owner of the rows; required in a database with a convention.
+    /// Whose rows the table holds, such as those of tenants; required if the database has a `convention`.
     #[serde(skip_serializing_if = "is_default")]
     pub scope: Option<Scope>,
-    /// Permissions of GraphQL API roles, if the database is served by one.
+    /// Permissions of the roles of the GraphQL API, if an API serves the database.
     #[serde(skip_serializing)]
     pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
@@ -80,7 +81,7 @@ pub enum ReplicaIdentity {
     /// All columns.
     Full,
     Nothing,
-    /// The columns of this unique index or constraint, which are NOT NULL.
+    /// The columns of this unique index or constraint; they must be NOT NULL.
     Index(SqlName),
 }
 
@@ -165,9 +166,10 @@ impl Column {
         Column { storage: None, compression: None, ..self.clone() }
     }
 
-    /// Returns the column as a plain partition has it: without what belongs to the partitioned table alone.
+    /// Returns the column as the server creates it in a plain partition: without identity, statistics, storage, grants
+    /// and comment.
     #[must_use]
-    pub fn without_table_properties(&self) -> Column {
+    pub fn as_in_partition(&self) -> Column {
         Column {
             nullable: self.nullable,
             default: self.default.clone(),
@@ -178,7 +180,7 @@ impl Column {
     }
 }
 
-/// The numbers that the server gives to rows.
+/// When the server numbers the rows of an identity column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {

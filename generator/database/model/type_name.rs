@@ -119,12 +119,12 @@ fn split_type(text: &str) -> Result<(String, String, usize), String> {
             let modifiers_text: String = remaining[open + 1..close].chars().filter(|c| *c != ' ').collect();
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == ',' || c == '-';
             if modifiers_text.is_empty() || !modifiers_text.chars().all(is_allowed) {
-                return Err("the modifiers in its brackets are invalid".into());
+                return Err("the modifiers in the brackets of the type are invalid".into());
             }
             (name, format!("({modifiers_text})"))
         }
         (None, None) => (remaining.to_owned(), String::new()),
-        _ => return Err("its brackets do not match".into()),
+        _ => return Err("the brackets of the type do not match".into()),
     };
     Ok((name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase(), modifiers, dimensions))
 }
@@ -142,7 +142,7 @@ fn end_of_name(text: &str) -> usize {
 /// Returns the canonical spelling of a type whose name has double quotes.
 fn canonical_of_quoted(text: &str) -> Result<String, String> {
     let (name, suffix) = text.split_at(end_of_name(text));
-    let parts = path_parts(&lower_case_path(name.trim())).ok_or("its double quotes do not match")?;
+    let parts = path_parts(&lower_case_path(name.trim())).ok_or("the double quotes of the type do not match")?;
     let object = match parts.as_slice() {
         [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
         [schema, name] if schema != PUBLIC_SCHEMA => ObjectName::new_in(schema, name),
@@ -165,7 +165,7 @@ fn lower_case_path(path: &str) -> String {
     path.chars().map(lower_case).collect()
 }
 
-/// Returns the name of a declared type as it is written in SQL.
+/// Returns the name of a declared type in SQL, or the reason why a declared type cannot have the name.
 fn spelled_object(object: &ObjectName) -> Result<String, String> {
     let name = quoted_if_needed(object.name());
     match object.schema() {
@@ -179,6 +179,7 @@ fn spelled_object(object: &ObjectName) -> Result<String, String> {
     }
 }
 
+/// Returns the canonical spelling of a type, or the reason why the type is refused.
 fn canonical(text: &str) -> Result<String, String> {
     if BUILT_IN_TYPES.binary_search(&text).is_ok() {
         return Ok(text.to_owned());
@@ -194,7 +195,7 @@ fn canonical(text: &str) -> Result<String, String> {
     if BUILT_IN_TYPES.binary_search(&name).is_err()
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
-        return Err(format!("it is neither a built-in type nor a valid name: {reason}"));
+        return Err(format!("the type is neither built in nor a valid name: {reason}"));
     }
     // The default scale and length are left out.
     let modifiers = if name == "numeric" { modifiers.replace(",0)", ")") } else { modifiers };

@@ -87,7 +87,7 @@ impl UserType {
     }
 }
 
-/// A sequence. Identity columns have implicit ones, which are not listed.
+/// A sequence. Identity columns have implicit sequences, which are not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sequence {
@@ -112,7 +112,7 @@ pub struct Sequence {
     /// Privileges in `grants` that the role may grant to others.
     #[serde(skip_serializing_if = "is_default")]
     pub grant_options: Grants<SequencePrivilege>,
-    /// The column to which it belongs: dropping the column drops the sequence, as for `serial`.
+    /// The column to which the sequence belongs: dropping the column drops the sequence, as for `serial`.
     #[serde(skip_serializing_if = "is_default")]
     pub owned_by: Option<ColumnOf>,
     #[serde(skip_serializing_if = "is_default")]

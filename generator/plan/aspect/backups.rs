@@ -9,7 +9,7 @@ use crate::plan::backup_services::{CLIENTS, FOLDER, backups_are_on};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Backups, ConfigMount, Value, VolumeMount};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{BACKUP, BACKUP_LOG, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, service_name};
+use crate::plan::service_names::{BACKUP, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
 use crate::values::{Checked, SecretName, SqlIdent, VariableName};
@@ -40,7 +40,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     let job = service_name(setup::JOB);
     planned.wirings.push(Wiring::new(&job, Addition::SecretFile(password.clone()), &cause));
     // The job creates the role with which the service logs in.
-    let log = service_name(BACKUP_LOG);
+    let log = service_name(WAL_RECEIVER);
     planned.wirings.push(Wiring::new(&log, Addition::Dependency(job, Condition::Completed), &cause));
     let secrets = secret_files(inputs, declared);
     planned.findings.extend(secrets.findings);
@@ -58,7 +58,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
         }
     }
     let retention = &inputs.stack.backups.retention;
-    for name in [BACKUP_LOG, BACKUP] {
+    for name in [WAL_RECEIVER, BACKUP] {
         let count = retention.count.map(|count| ("NSELF_BACKUP_KEEP_COUNT", count.to_string()));
         let age = retention.age.map(|age| ("NSELF_BACKUP_KEEP_SECONDS", age.seconds().to_string()));
         planned.wirings.extend(

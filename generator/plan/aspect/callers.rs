@@ -112,7 +112,7 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
             findings.push(
                 finding
                     .message(format!("the internal range `{cidr}` overlaps the range `{proxy}` of a proxy"))
-                    .expected("ranges that do not overlap: requests through a proxy can come from anywhere")
+                    .expected("ranges that do not overlap, since the address of a proxy would make external requests look internal")
                     .hint("narrow one of the two, for example to the proxy's own address")
                     .related(field("trusted_proxies", k), "the proxies"),
             );
@@ -135,13 +135,10 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let has_internal = !edge.internal_addresses.is_empty();
     let rule_depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
     let finding = if rule_depends { Diagnostic::error } else { Diagnostic::warning };
-    let consequence = if rule_depends {
-        "so nself cannot distinguish internal callers from others"
-    } else {
-        "so all clients share one rate limit"
-    };
+    let consequence =
+        if rule_depends { "routes cannot be limited to internal callers" } else { "all clients share one rate limit" };
     finding(Code::HiddenClients, hidden.path)
-        .message(format!("{}, {consequence}", hidden.reason))
+        .message(format!("{consequence}, because {}", hidden.reason))
         .expected(hidden.expected)
         .hint(hidden.hint)
 }
@@ -165,7 +162,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
         return Some(HiddenClients {
             path: path.clone(),
             reason: format!(
-                "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
+                "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client's"
             ),
             expected: "an IPv4 address, for which the engine keeps the client's address".into(),
             hint: format!("set `{path} = \"0.0.0.0\"`"),
@@ -175,7 +172,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     (profile != Profile::Local && !lists_proxies).then(|| HiddenClients {
         path: path.clone(),
         reason: format!(
-            "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
+            "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client's"
         ),
         expected: "a proxy of this machine that names the client, or an address of the network".into(),
         hint: "set `tls.mode = 'proxy` and `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or remove the address".into(),

@@ -13,7 +13,7 @@ use crate::plan::addresses::excluded_service;
 use crate::plan::inputs::profile;
 use crate::plan::model::{Backups, Database, Grant, LoginRole, Migrations, Replication};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{BACKUP_LOG, DATABASE, service_name};
+use crate::plan::service_names::{DATABASE, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Access, Condition, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
@@ -209,15 +209,20 @@ impl Uses {
             Access::Owner => match self.owners.insert(database.clone(), path.clone()) {
                 None => entry.owner = Some(role.clone()),
                 Some(first_owner) => planned.findings.push(
-                    Diagnostic::error(Code::DatabaseTaken, path)
+                    Diagnostic::error(Code::DatabaseTaken, path.clone())
                         .message(format!("the database `{database}` already has an owner"))
                         .expected("one owner per database")
-                        .hint("give the service a separate database with `name`, or less access: 'schema, 'write or 'read")
+                        .hint(format!(
+                            "set `{}` to 'schema, 'write or 'read, or `{}` to the name of a separate database",
+                            path.key("access"),
+                            path.key("name")
+                        ))
                         .related(first_owner, "the other owner"),
                 ),
             },
             access => {
-                let default = if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC_SCHEMA.into()) };
+                let default =
+                    if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC_SCHEMA.into()) };
                 grant(access, uses.schema.clone().unwrap_or(default));
             }
         }
@@ -282,7 +287,7 @@ pub fn logins(
     }
     if let Some(backups) = backups {
         let login = LoginRole {
-            service: service_name(BACKUP_LOG),
+            service: service_name(WAL_RECEIVER),
             password: backups.password.clone(),
             databases: BTreeSet::new(),
             replication: true,

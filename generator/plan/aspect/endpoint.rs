@@ -101,8 +101,8 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
     }
 }
 
-/// Variables that need a direct connection: the image uses sessions or writes through them, even if the service may only
-/// read.
+/// Variables whose URL must lead to the server itself, because the image needs sessions or writes, whatever access the
+/// service has: the name in the catalogue, the variable and the reason.
 const DIRECT_ONLY: [(&str, &str, &str); 3] = [
     ("hasura", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "Hasura listens for changes of its metadata in a session"),
     ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables through it when it starts"),
@@ -135,10 +135,10 @@ pub fn check(
             .expected(format!("`services.{server} = nself.services.{server}`"))
             .hint("declare it, or use `nself.database_url`, which connects to the server itself"));
     }
-    let image = planned.service.catalogue.as_ref().map(ServiceName::as_str);
+    let catalogue_name = planned.service.catalogue.as_ref().map(ServiceName::as_str);
     let name = variable.map(VariableName::as_str);
     let direct_only =
-        DIRECT_ONLY.iter().find(|(image_name, variable, _)| image == Some(image_name) && name == Some(variable));
+        DIRECT_ONLY.iter().find(|(image, variable, _)| catalogue_name == Some(image) && name == Some(variable));
     match direct_only {
         Some((_, variable, why)) if endpoint != DatabaseEndpoint::Server => {
             Err(refused(format!("`{variable}` needs a direct connection, not the {}: {why}", endpoint.name()))

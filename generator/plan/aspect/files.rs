@@ -123,9 +123,14 @@ impl Content<'_> {
                 Ok(File { content: FileContent::Json(self.data(data, &origin)?), origin })
             }
             (None, None, None, Some(from)) => self.copy_of_file(from, path.key("from")).map_err(as_list),
+            (None, None, None, None) => Err(vec![
+                refused_file(path, "the file has no content")
+                    .expected("exactly one of `text`, `yaml`, `json` and `from`"),
+            ]),
             _ => Err(vec![
-                refused_file(path, "a file must have exactly one content")
-                    .expected("one of `text`, `yaml`, `json` and `from`"),
+                refused_file(path, "the file has more than one content")
+                    .expected("exactly one of `text`, `yaml`, `json` and `from`")
+                    .hint("keep one and remove the others"),
             ]),
         }
     }

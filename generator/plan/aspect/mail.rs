@@ -85,9 +85,9 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     };
     let Some(relay) = &inputs.stack.mail.relay else {
         let finding = Diagnostic::error(Code::MailRelay, first_mail_variable)
-            .message("this environment has no mail server for the variable: neither `mail.relay` nor the development service `mail`")
+            .message("the variable needs a mail server, but this environment has neither `mail.relay` nor the service `mail`")
             .expected("`mail.relay = { host = \"smtp.example.com\" }`")
-            .hint("declare the relay, or set the variables of the mail server without `nself.mail`");
+            .hint("declare the relay, or set the variable to a fixed value instead of `nself.mail`");
         return Planned::part(no_server, vec![finding]);
     };
     let (host, host_finding) = match &relay.host {

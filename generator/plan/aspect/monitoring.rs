@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::port;
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, Endpoint, Monitoring, Program, ScrapeJob, Value};
+use crate::plan::model::{ConfigMount, Monitoring, Program, ProgramService, ScrapeJob, Value};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Run, Severity};
@@ -30,7 +30,7 @@ const PROGRAM_CONNECTIONS: [(Program, Program); 6] = [
 
 /// Plans the monitoring of the services in the roster.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Monitoring> {
-    let mut planned = Planned { part: programs(roster), wirings: Vec::new(), findings: check_metrics(roster) };
+    let mut planned = Planned { part: find_programs(roster), wirings: Vec::new(), findings: check_metrics(roster) };
     if planned.part.programs.is_empty() {
         planned.findings.extend(check_unused_receivers(inputs, roster));
         return planned;
@@ -61,8 +61,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     planned
 }
 
-/// Returns the programs that run, by the names of the catalogue.
-fn programs(roster: &Roster) -> Monitoring {
+/// Returns monitoring with only its programs: the services whose catalogue entry is a monitoring program.
+fn find_programs(roster: &Roster) -> Monitoring {
     let mut monitoring = Monitoring::default();
     for (name, member) in roster {
         let program = member.service.catalogue.as_ref().map(ServiceName::as_str);
@@ -71,12 +71,13 @@ fn programs(roster: &Roster) -> Monitoring {
         };
         let Some(port) = member.service.all_ports().get("http").copied() else { continue };
         let volume = member.service.volumes.values().find_map(|volume| volume.size);
-        monitoring.programs.entry(program).or_insert(Endpoint { service: name.clone(), port, volume });
+        monitoring.programs.entry(program).or_insert(ProgramService { service: name.clone(), port, volume });
     }
     monitoring
 }
 
-/// Returns the scrape job of a service with metrics. [`check_metrics`] reports a port that does not exist.
+/// Returns the scrape job of a service; `None` if it has no metrics or their port does not exist, which
+/// [`check_metrics`] reports.
 fn job(member: &PlannedService) -> Option<ScrapeJob> {
     let metrics = member.service.metrics.as_ref()?;
     let port = port(&member.service, &metrics.port, &member.path).ok()?;
@@ -112,8 +113,9 @@ fn check_unused_receivers(inputs: Inputs, roster: &Roster) -> Option<Diagnostic>
     } else {
         return None;
     };
-    let is_off = settings.enabled == Some(false) || inputs.profile == crate::stack::Profile::Local;
-    (!is_off && !roster.is_empty()).then(|| {
+    // In the profile `local`, monitoring is off by default.
+    let is_off_on_purpose = settings.enabled == Some(false) || inputs.profile == crate::stack::Profile::Local;
+    (!is_off_on_purpose && !roster.is_empty()).then(|| {
         Diagnostic::warning(Code::NoAlerts, path!("monitoring", field))
             .message("no alert is sent, since monitoring is off in this environment")
             .hint("set `monitoring.enabled = true`, or remove this field")

@@ -34,8 +34,8 @@ pub fn plan(stack: &Stack, roster: &Roster, migrations: &BTreeMap<SqlIdent, Migr
             }
             None => planned.findings.push(
                 Diagnostic::error(Code::PluginHook, cause)
-                    .message(format!("the plugin `{plugin}` has no migrations after which `after_migrate` could run"))
-                    .hint("declare `database`, and let a service use it; or use `before_start`"),
+                    .message(format!("`after_migrate` runs after migrations, but the plugin `{plugin}` has none"))
+                    .hint("declare the plugin's tables in `database` and let a service use that database, or run the job with `before_start`"),
             ),
         }
     }

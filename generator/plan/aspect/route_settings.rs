@@ -54,7 +54,8 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
     if route.redirect.is_some() {
         let ignored_settings = request_settings.into_iter().filter(|(_, is_set)| *is_set);
         findings.extend(ignored_settings.map(|(field, _)| {
-            refused(field, "the edge redirects every request of this route", "either `redirect` or this setting")
+            let message = format!("`{field}` has no effect, since the edge redirects every request of this route");
+            refused(field, &message, &format!("either `redirect` or `{field}`"))
         }));
     }
     if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
@@ -85,7 +86,13 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
 
 /// Returns the finding for a header that a route cannot set.
 fn header_of_edge(address: &Address, field: &str, name: &HeaderName) -> Diagnostic {
+    let lower_name = name.as_str().to_ascii_lowercase();
+    let hint = match lower_name.as_str() {
+        "authorization" => "remove it; `basic_auth` of the route reads this header",
+        _ if lower_name.starts_with(CORS_PREFIX) => "remove it; `cors` of the route sets this header",
+        _ => "remove it",
+    };
     Diagnostic::error(Code::RouteHeader, address.path.key(field).key(name.as_str()))
         .message(format!("`{field}` cannot set `{name}`: the edge sets it"))
-        .hint("remove it, or use the setting of the route for it, such as `cors` or `basic_auth`")
+        .hint(hint)
 }

@@ -86,7 +86,8 @@ fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableNa
                 continue;
             }
             Some(SourceFile::Missing) | None => {
-                planned.findings.push(refused(format!("`{file}` does not exist in the folder of the stack")));
+                let finding = refused(format!("`{file}` does not exist in the folder of the stack"));
+                planned.findings.push(finding.hint("create the file, or remove it from `env_files`"));
                 continue;
             }
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::database::history::RunMode;
-use crate::database::model::{MigrationName, Statements, Sum};
+use crate::database::model::{HexDigest, MigrationName, Statements};
 use crate::values::{ExtensionName, SecretName, ServiceName, SqlIdent};
 
 /// The migrations and seeds of one database.
@@ -34,9 +34,9 @@ pub struct Step {
     pub name: MigrationName,
     pub up: String,
     /// Checksum of `up`.
-    pub sum: Sum,
+    pub sum: HexDigest,
     /// Checksum of this migration and all earlier ones.
-    pub chain: Sum,
+    pub chain: HexDigest,
     pub run: RunMode,
     /// Extensions that the superuser creates before the migration runs.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

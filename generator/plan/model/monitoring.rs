@@ -11,11 +11,13 @@ use crate::values::{AlertName, Duration, Memory, SecretName, ServiceName, UrlPat
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Monitoring {
     /// Programs with generated configuration, each with its service.
-    pub programs: BTreeMap<Program, Endpoint>,
+    pub programs: BTreeMap<Program, ProgramService>,
     /// Scrape jobs by the service that has the metrics.
     pub jobs: BTreeMap<ServiceName, ScrapeJob>,
     pub alerts: BTreeMap<ServiceName, BTreeMap<AlertName, Alert>>,
+    /// Dashboards by service and by the name of the dashboard.
     pub dashboards: BTreeMap<ServiceName, BTreeMap<ServiceName, Dashboard>>,
+    /// Receivers by name.
     pub receivers: BTreeMap<ServiceName, Receiver>,
     /// The secret with the URL of the dead-man switch.
     pub heartbeat: Option<SecretName>,
@@ -62,7 +64,7 @@ impl Program {
 
 /// The service that runs a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Endpoint {
+pub struct ProgramService {
     pub service: ServiceName,
     /// The port `http`.
     pub port: u16,
@@ -87,7 +89,7 @@ pub enum Platform {
     Engine,
     Cluster {
         namespace: String,
-        /// The domain of Services in the namespace.
+        /// The DNS suffix of Services in the namespace, such as `shop.svc.cluster.local`.
         services: String,
         /// Whether Services have IPv6 addresses only.
         only_ipv6: bool,

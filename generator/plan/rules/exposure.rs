@@ -49,6 +49,7 @@ fn check_published_ports(
 ) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
+        // Without an address, a port of the profile `local` is published on the loopback address.
         let is_loopback = publish.address.is_none_or(|address| address.is_loopback());
         let needs_no_reason = profile == Profile::Local && is_loopback;
         if name.as_str() == PROXY_SERVICE || needs_no_reason || publish.reason.is_some() {
@@ -57,7 +58,7 @@ fn check_published_ports(
         findings.push(
             Diagnostic::error(Code::PublicPort, path)
                 .message(format!("`{name}` publishes port {} on the host, where clients reach it without nginx", publish.port))
-                .expected("a `reason`; in the profile `local` only ports that are not on the loopback address need one")
+                .expected("a `reason` for a port that clients reach without nginx")
                 .hint(match member.service.zone {
                     Some(Zone::Data) => {
                         format!("remove `publish`; `docker compose exec {name}` runs a client in the container")

@@ -101,7 +101,9 @@ fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
         let folder = std::iter::once(SECRETS.to_owned());
         let files = service.secret_files.iter().map(|secret| format!("{SECRETS}/{secret}"));
         mounts.extend(
-            folder.chain(files).map(|target| added_mount(target, member.path.clone(), "its secrets are mounted there")),
+            folder
+                .chain(files)
+                .map(|target| added_mount(target, member.path.clone(), "the secrets of the service are mounted there")),
         );
     }
     if service.shm_size.is_some() {

@@ -147,7 +147,7 @@ fn check_published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                     Diagnostic::error(Code::UnknownPort, path.clone())
                         .message(format!("the service has no port `{name}` to publish"))
                         .expected(if names.is_empty() {
-                            "a service with ports".into()
+                            "the name of a port of the service".into()
                         } else {
                             crate::words::one_of(&names)
                         })

@@ -71,14 +71,14 @@ fn check_layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<
     if layout.base.is_none() && layout.platforms.is_empty() {
         findings.push(
             Diagnostic::error(Code::MissingField, path.key("platforms"))
-                .message("without `base`, `platforms` is required")
+                .message("`platforms` is required, since the layout has no `base`")
                 .expected("`platforms = [\"linux/amd64\"]`"),
         );
     }
     if layout.base.is_none() && service.entrypoint.is_none() && service.command.is_none() {
         findings.push(
             Diagnostic::error(Code::MissingField, member.path.key("command"))
-                .message("without `base`, `command` or `entrypoint` is required")
+                .message("`command` or `entrypoint` is required, since the layout has no `base`")
                 .expected("`command`, such as `[\"/app/server\"]`"),
         );
     }

@@ -114,7 +114,7 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
     if let Some(replacement) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
         let ignored = Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image ignores `{name}`"))
-            .expected("a variable that the image reads")
+            .expected("no value for it, or a variable that the image reads")
             .hint(replacement.clone());
         return Some(ignored);
     }

@@ -55,13 +55,13 @@ fn a_hasura_connects_to_the_service_that_answers_its_calls() {
     stack["services"]["jobs"] = json!({ "image": "a/jobs:1", "port": 8001, "hasura": { "crons": { "nightly": {
         "schedule": "0 3 * * *", "call": { "headers": { "X-Key": { "secret": "webhook_key" } } },
     } } } });
-    let names = |key: &str| SecretName::wrap(key.to_owned());
+    let secret_name = |key: &str| SecretName::wrap(key.to_owned());
     with_metadata(&stack, |planned| {
         assert!(planned.findings.is_empty(), "{:?}", planned.findings);
         let additions = additions(&planned, "hasura");
         assert!(additions.contains(&Addition::Connection { to: name("jobs"), port: 8001 }));
         let variable = VariableName::wrap("NSELF_HEADER_WEBHOOK_KEY".into());
-        assert!(additions.contains(&Addition::Variable(variable, PlannedValue::Secret(names("webhook_key")))));
+        assert!(additions.contains(&Addition::Variable(variable, PlannedValue::Secret(secret_name("webhook_key")))));
         let crons = &planned.part[&name("hasura")].crons;
         assert_eq!(crons[0].webhook, "http://jobs:8001/crons/nightly");
     });

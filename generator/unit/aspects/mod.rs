@@ -1,4 +1,5 @@
-//! Tests each aspect alone: its part of the plan and its wirings, for two stacks with different results.
+//! Tests each aspect alone, for two stacks with different results: its part of the plan, and its wirings (the additions
+//! to services).
 
 mod hasura;
 mod monitoring;
@@ -19,7 +20,7 @@ use crate::values::{Checked, EnvironmentName, SecretName, ServiceName};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Calls a function with the inputs and the roster of a stack.
+/// Calls a function with the inputs of a stack and its roster, the services that run in the environment.
 fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
     let stack: Stack = decode_json(stack).unwrap();
     let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());

@@ -9,7 +9,7 @@ use crate::values::{Checked, VariableName};
 use serde_json::{Value, json};
 
 /// Returns a stack with the service `orders`, to which it adds these fields, and perhaps with Prometheus and Tempo.
-fn monitored(fields: &Value, has_prometheus: bool) -> Value {
+fn stack_with_monitoring(fields: &Value, has_prometheus: bool) -> Value {
     let mut orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
     for (name, value) in fields.as_object().unwrap() {
         orders[name] = value.clone();
@@ -39,7 +39,7 @@ fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
 fn prometheus_scrapes_the_services_with_metrics() {
     let alert = json!({ "A": { "expr": "up == 0", "summary": "down" } });
     let fields = json!({ "metrics": { "interval": "15s" }, "alerts": alert });
-    let planned = monitoring_of(&monitored(&fields, true));
+    let planned = monitoring_of(&stack_with_monitoring(&fields, true));
     let job = &planned.part.jobs[&name("orders")];
     assert_eq!((job.port, job.path.as_str(), job.interval.0), (8001, "/metrics", 15_000));
     assert_eq!(planned.part.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
@@ -52,18 +52,18 @@ fn prometheus_scrapes_the_services_with_metrics() {
     });
     assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=8053MB"]);
     // A service without `metrics`, and a stack without Prometheus.
-    assert!(monitoring_of(&monitored(&json!({}), true)).part.jobs.is_empty());
-    let without_prometheus = monitoring_of(&monitored(&fields, false));
+    assert!(monitoring_of(&stack_with_monitoring(&json!({}), true)).part.jobs.is_empty());
+    let without_prometheus = monitoring_of(&stack_with_monitoring(&fields, false));
     assert!(without_prometheus.part.programs.is_empty() && without_prometheus.wirings.is_empty());
     // A job ends, so it has no target.
-    let job = monitoring_of(&monitored(&json!({ "metrics": {}, "run": "once" }), true));
+    let job = monitoring_of(&stack_with_monitoring(&json!({ "metrics": {}, "run": "once" }), true));
     assert!(job.part.jobs.is_empty() && planned.part.programs.contains_key(&Program::Prometheus));
 }
 
 #[test]
 fn a_service_sends_traces_only_with_otel() {
     let endpoint = |fields: &Value| {
-        let planned = monitoring_of(&monitored(fields, true));
+        let planned = monitoring_of(&stack_with_monitoring(fields, true));
         let variable = VariableName::wrap("OTEL_EXPORTER_OTLP_ENDPOINT".into());
         additions(&planned, "orders").into_iter().find_map(|addition| match addition {
             Addition::DefaultVariable(name, PlannedValue::Text(value)) if name == variable => Some(value),

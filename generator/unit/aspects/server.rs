@@ -151,10 +151,11 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
             let server = databases::plan(inputs.stack, roster).part;
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let planned = backups::plan(inputs, roster, &declared);
-            let kinds = additions(&planned, "backup-restore");
-            let mounts =
-                kinds.iter().any(|kind| matches!(kind, Addition::Volume(mount) if mount.stopped_owner.is_some()));
-            let place = kinds.iter().find_map(|kind| match kind {
+            let restore_additions = additions(&planned, "backup-restore");
+            let mounts = restore_additions
+                .iter()
+                .any(|addition| matches!(addition, Addition::Volume(mount) if mount.stopped_owner.is_some()));
+            let place = restore_additions.iter().find_map(|addition| match addition {
                 Addition::Variable(name, PlannedValue::Text(text)) if name.as_str() == "NSELF_BACKUP_PLACE" => {
                     Some(text.clone())
                 }

@@ -110,9 +110,12 @@ fn a_tenant_table_without_its_policy_is_refused() {
     let file = case.path().join("db/tickets.ncl");
     let text = fs::read_to_string(&file).unwrap();
     for (change, words) in [
-        ("scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",", "is a policy of the convention"),
+        (
+            "scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",",
+            "the convention adds the policy `tenant_isolation`",
+        ),
         ("scope = 'tenant,\n      columns.tenant_id = { type = \"text\" },", "`tenant_id` must be uuid"),
-        ("scope = 'app,", "has the scope of the other convention"),
+        ("scope = 'app,", "does not fit the `convention` of the database"),
         ("", "needs a `scope`"),
         ("scope = 'shared, columns.tenant_id.type = \"uuid\",", "is shared and has the column"),
     ] {

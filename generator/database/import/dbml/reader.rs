@@ -85,8 +85,9 @@ impl Reader {
                 _ => {}
             }
             let keywords = ["table", "enum", "ref", "project", "tablegroup", "note", "tablepartial"];
-            let begins_element =
-                |token: &DbmlToken| token.first_of_line && keywords.contains(&token.text.to_ascii_lowercase().as_str());
+            let begins_element = |token: &DbmlToken| {
+                token.is_first_of_line && keywords.contains(&token.text.to_ascii_lowercase().as_str())
+            };
             if depth == 0 && self.peek().is_some_and(begins_element) {
                 return;
             }
@@ -120,8 +121,8 @@ impl Reader {
         Ok(ObjectName::new_in(schema.as_str(), name.as_str()))
     }
 
-    /// Reads the settings in square brackets, if there are any: `[pk, default: 0]`. A setting without a value has the
-    /// tokens of its name as value.
+    /// Reads the settings in square brackets, if there are any: `[pk, default: 0]`. A setting without a value gets the
+    /// tokens of its name as its value.
     pub fn read_settings(&mut self) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
         if !self.take("[") {

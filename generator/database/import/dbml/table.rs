@@ -45,7 +45,7 @@ impl Reader {
     fn read_header_note(&mut self) -> Result<Option<Text>, String> {
         let settings = self.read_settings()?;
         let note = settings.iter().find(|(name, _)| name == "note");
-        note.map(|(_, value)| single("note", value).and_then(|token| Text::new(&token.text))).transpose()
+        note.map(|(_, value)| single_token("note", value).and_then(|token| Text::new(&token.text))).transpose()
     }
 
     /// Reads a type such as `integer`, `numeric(10, 2)`, `"my type"` or `audit.status[]`.
@@ -58,7 +58,7 @@ impl Reader {
             object = Some(self.qualified_name(&schema?, &name)?);
         }
         // A bracket that begins a line is not part of the type.
-        if self.next_is("(") && !self.peek().is_some_and(|token| token.first_of_line) {
+        if self.next_is("(") && !self.peek().is_some_and(|token| token.is_first_of_line) {
             while !self.take(")") {
                 text += &self.next()?.text;
             }
@@ -108,10 +108,10 @@ impl Reader {
                     let key = default_part_name(table_name, &[name.as_str()], "key")?;
                     table.uniques.insert(key, Unique { columns: vec![name.clone()], ..Unique::default() });
                 }
-                "note" => column.comment = Some(Text::new(&single("note", &value)?.text)?),
+                "note" => column.comment = Some(Text::new(&single_token("note", &value)?.text)?),
                 "default" => column.default = default_expression(&value)?,
                 "check" => {
-                    let text = single("check", &value)?.text.clone();
+                    let text = single_token("check", &value)?.text.clone();
                     let check = default_part_name(table_name, &[name.as_str()], "check")?;
                     table.checks.insert(check, Expression::new(&text)?.into());
                 }
@@ -161,7 +161,7 @@ impl Reader {
                 [] => String::new(),
                 // A setting without a value has its name as value.
                 _ if ["pk", "unique"].contains(&setting.as_str()) => String::new(),
-                _ => single(&setting, &value)?.text.clone(),
+                _ => single_token(&setting, &value)?.text.clone(),
             };
             match (setting.as_str(), &plain_columns) {
                 ("pk", Some(columns)) => {
@@ -188,7 +188,7 @@ impl Reader {
         let mut name = default_part_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
         for (setting, value) in self.read_settings()? {
             if setting == "name" {
-                name = SqlName::new(&single("name", &value)?.text)?;
+                name = SqlName::new(&single_token("name", &value)?.text)?;
             }
         }
         table.checks.insert(name, Expression::new(&token.text)?.into());
@@ -197,7 +197,7 @@ impl Reader {
 }
 
 /// Returns the only token of a setting's value; several tokens are an error.
-fn single<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
+fn single_token<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
     match value {
         [one] => Ok(one),
         _ => Err(format!("the setting `{setting}` takes one value")),
@@ -208,8 +208,8 @@ fn single<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, St
 fn default_expression(value: &[DbmlToken]) -> Result<Option<Expression>, String> {
     let Some(first) = value.first() else { return Err("the default is missing".into()) };
     let text = match first.kind {
-        DbmlTokenKind::Text => literal(&single("default", value)?.text),
-        DbmlTokenKind::Expression => single("default", value)?.text.clone(),
+        DbmlTokenKind::Text => literal(&single_token("default", value)?.text),
+        DbmlTokenKind::Expression => single_token("default", value)?.text.clone(),
         // A number, perhaps with a sign, or a word such as `true`.
         _ => value.iter().map(|token| token.text.as_str()).collect(),
     };

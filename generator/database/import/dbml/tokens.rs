@@ -9,7 +9,7 @@ pub struct DbmlToken {
     pub kind: DbmlTokenKind,
     pub text: String,
     /// Whether the token is the first of its line.
-    pub first_of_line: bool,
+    pub is_first_of_line: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
     let mut tokens = Vec::new();
     scanner.skip_blanks()?;
     while let Some(c) = scanner.peek() {
-        let (line, first_of_line) = (scanner.line, scanner.at_line_start);
+        let (line, is_first_of_line) = (scanner.line, scanner.at_line_start);
         let (kind, text) = scanner.read_token(c)?;
-        tokens.push(DbmlToken { line, kind, text, first_of_line });
+        tokens.push(DbmlToken { line, kind, text, is_first_of_line });
         scanner.at_line_start = false;
         scanner.skip_blanks()?;
     }
@@ -161,7 +161,7 @@ mod tests {
     fn tokens_have_their_lines() {
         let text = "a /* b\n*/ \"c\\\"d\" // e\n'''\n  f\n  g\n''' `h`\ni.j";
         let tokens: Vec<(usize, String, bool)> =
-            tokens(text).unwrap().into_iter().map(|token| (token.line, token.text, token.first_of_line)).collect();
+            tokens(text).unwrap().into_iter().map(|token| (token.line, token.text, token.is_first_of_line)).collect();
         let expected = [
             (1, "a", true),
             (2, "c\"d", false),
@@ -171,7 +171,7 @@ mod tests {
             (7, ".", false),
             (7, "j", false),
         ];
-        assert_eq!(tokens, expected.map(|(line, text, first_of_line)| (line, text.to_owned(), first_of_line)));
+        assert_eq!(tokens, expected.map(|(line, text, is_first_of_line)| (line, text.to_owned(), is_first_of_line)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{Grant, GrantObject, Reader};
-use super::service_rights::Target;
+use super::service_rights::ServiceRightTarget;
 use super::tree::{
     Parsed, Parts, Unsupported, ident, idents, leading_keywords, object_name, role, start_offset, summary, tokens,
     type_name, unsupported,
@@ -18,7 +18,7 @@ use crate::values::{Checked, SqlIdent};
 pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
     let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(role).collect();
-    parts.expect_only(",")?;
+    parts.refuse_rest_except(",")?;
     all
 }
 
@@ -56,12 +56,12 @@ pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
             privileges.on_columns.entry(column).or_default().insert(privilege.clone());
         }
     }
-    list.expect_only(",")?;
+    list.refuse_rest_except(",")?;
     privileges.on_objects = Some(on_objects);
     Ok(privileges)
 }
 
-/// Reads the name of a function and its argument types, if they are given.
+/// Reads the name of a function and, if the statement lists them, its argument types.
 pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
@@ -73,20 +73,20 @@ pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>
         param.take_node(PARAM_IN);
         param.take_node(PARAM_NAME);
         argument_types.push(type_name(&param.take_any()?)?);
-        param.expect_only("")?;
+        param.refuse_rest_except("")?;
     }
-    parts.expect_only("")?;
+    parts.refuse_rest_except("")?;
     Ok((name, Some(argument_types)))
 }
 
 impl Reader {
-    /// Takes `OWNER TO` from the parts of a statement, if it is there.
+    /// Takes `OWNER TO` from the parts of a statement, if the statement has it, and records the role.
     pub(super) fn take_owner(&mut self, parts: &mut Parts) -> Parsed<()> {
         let Some(clause) = parts.take_node(SyntaxKind::OWNER_TO) else { return Ok(()) };
         let mut owner = Parts::of(&clause);
         let role = role(&owner.require(SyntaxKind::ROLE_REF)?)?;
         self.owners.entry(role.to_string()).or_insert_with(|| start_offset(&clause));
-        owner.expect_only("OWNER TO")
+        owner.refuse_rest_except("OWNER TO")
     }
 
     /// Reads `ALTER … OWNER TO` of an object for which no other change is supported.
@@ -96,7 +96,7 @@ impl Reader {
         self.take_owner(&mut parts)?;
         // The name of the object is not needed: all objects must have the same owner.
         parts.take_any()?;
-        parts.expect_only("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
+        parts.refuse_rest_except("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
     }
 
     /// Reads GRANT or REVOKE.
@@ -111,7 +111,7 @@ impl Reader {
         let with_grant_option = take_grant_option(&mut parts)?;
         let PrivilegeList { on_objects: privileges, on_columns } = take_privileges(&mut parts)?;
         let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
-        parts.expect_only(if is_grant { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
+        parts.refuse_rest_except(if is_grant { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.grant_objects(&on)? {
             if let GrantObject::Relation(name) = &object {
                 for (column, privileges) in &on_columns {
@@ -201,7 +201,7 @@ impl Reader {
                 );
             }
         }
-        parts.expect_only("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
+        parts.refuse_rest_except("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
         Ok(objects)
     }
 
@@ -248,7 +248,7 @@ impl Reader {
                 let public = SqlIdent::wrap(PUBLIC_ROLE.into());
                 function.grants.entry(public).or_default().insert(FunctionPrivilege::Execute);
             } else if !public_may_execute && function.is_callable_by_everyone() {
-                let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
+                let at = self.declared_at.get(&format!("functions.{name}")).copied().unwrap_or_default();
                 let what = format!("the function {name}: nself cannot represent that only its owner may call it");
                 self.problems.push(Unsupported { at, what });
             }
@@ -259,10 +259,10 @@ impl Reader {
     fn without_service_rights(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
         let mut remaining = grant.clone();
         let target = match &grant.object {
-            GrantObject::Relation(name) if self.schema.sequences.contains_key(name) => Target::Sequences,
-            GrantObject::Relation(_) => Target::Tables,
-            GrantObject::Sequence(_) => Target::Sequences,
-            GrantObject::Schema(_) => Target::Schemas,
+            GrantObject::Relation(name) if self.schema.sequences.contains_key(name) => ServiceRightTarget::Sequences,
+            GrantObject::Relation(_) => ServiceRightTarget::Tables,
+            GrantObject::Sequence(_) => ServiceRightTarget::Sequences,
+            GrantObject::Schema(_) => ServiceRightTarget::Schemas,
             GrantObject::Function(_) | GrantObject::Column(..) => return Some(remaining),
         };
         let is_plain_grant = grant.is_grant && !grant.with_grant_option;
@@ -319,12 +319,12 @@ impl Reader {
             }
             GrantObject::Schema(name) => {
                 // By default, PUBLIC may use the schema `public`.
-                let concerns_default = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
+                let is_default_right = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
                 let includes_usage = grant.privileges.as_ref().is_none_or(|names| names.contains("usage"));
-                if concerns_default && includes_usage {
+                if is_default_right && includes_usage {
                     self.public_revoked_at = (!grant.is_grant).then_some(grant.at);
                 }
-                if concerns_default && !grant.is_grant && !self.schema.schemas.contains_key(name) {
+                if is_default_right && !grant.is_grant && !self.schema.schemas.contains_key(name) {
                     return Ok(());
                 }
                 let namespace = self.schema.schemas.entry(name.clone()).or_default();
@@ -336,7 +336,7 @@ impl Reader {
 
 impl Grant {
     /// Changes the privileges of a role (`grants`), and those that it may grant to others (`options`). REVOKE GRANT
-    /// OPTION FOR changes only the latter.
+    /// OPTION FOR changes only `options`.
     fn apply<P: Privilege>(
         &self,
         grants: &mut Grants<P>,
@@ -360,13 +360,13 @@ fn take_grant_option(parts: &mut Parts) -> Parsed<bool> {
     if let Some(clause) = parts.take_node(GRANT_WITH_CLAUSE) {
         let mut clause = Parts::of(&clause);
         clause.require(GRANT_OPTION)?;
-        clause.expect_only("WITH")?;
+        clause.refuse_rest_except("WITH")?;
         return Ok(true);
     }
     Ok(parts.take_node(GRANT_OPTION_FOR).is_some())
 }
 
-/// Grants privileges to a role, or revokes them.
+/// Grants privileges to a role, or revokes them; `None` means all privileges.
 pub fn change_privileges<P: Privilege + 'static>(
     grants: &mut Grants<P>,
     role: &SqlIdent,

@@ -9,7 +9,7 @@ use super::{column, constraint, partition, storage};
 use crate::database::model::*;
 
 impl Reader {
-    /// Reads ALTER TABLE. Each of its actions is read on its own, so that all problems are reported.
+    /// Reads ALTER TABLE. The actions are read separately, so that all problems are reported.
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
@@ -23,7 +23,7 @@ impl Reader {
             let result = self.alter_table_action(&name, &action);
             self.record_error(result);
         }
-        parts.expect_only("ALTER TABLE , ;")
+        parts.refuse_rest_except("ALTER TABLE , ;")
     }
 
     /// Reads one action of ALTER TABLE, such as ADD CONSTRAINT.
@@ -33,18 +33,18 @@ impl Reader {
         match node.kind() {
             ADD_CONSTRAINT => {
                 let constraint = parts.take_any()?;
-                parts.expect_only("ADD")?;
+                parts.refuse_rest_except("ADD")?;
                 self.add_constraint(name, &constraint, None)
             }
             ADD_COLUMN => {
                 let mut column = Parts::of(node);
                 column.take_node(IF_NOT_EXISTS);
-                self.add_column(name, column)?.expect_only("ADD COLUMN")
+                self.add_column(name, column)?.refuse_rest_except("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
             VALIDATE_CONSTRAINT => {
                 let constraint = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
-                parts.expect_only("VALIDATE CONSTRAINT")?;
+                parts.refuse_rest_except("VALIDATE CONSTRAINT")?;
                 let table = self.table(name, node)?;
                 let check = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
                 match check.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
@@ -75,7 +75,7 @@ impl Reader {
             ATTACH_PARTITION => {
                 let partition = object_name(&parts.require(TABLE_NAME_REF)?)?;
                 let bound = partition::take_bound(&mut parts)?;
-                parts.expect_only("ATTACH PARTITION")?;
+                parts.refuse_rest_except("ATTACH PARTITION")?;
                 self.attached_tables.push(AttachedTable {
                     at: start_offset(node),
                     partitioned: name.clone(),
@@ -107,7 +107,7 @@ impl Reader {
             ADD_GENERATED => {
                 let name_option = column::read_identity(column, &mut action_parts)?;
                 column.nullable = false;
-                action_parts.expect_only("ADD GENERATED AS IDENTITY")?;
+                action_parts.refuse_rest_except("ADD GENERATED AS IDENTITY")?;
                 self.note_sequence_name(table, &name, name_option);
             }
             _ => {
@@ -117,7 +117,7 @@ impl Reader {
                 );
             }
         }
-        parts.expect_only("ALTER COLUMN")
+        parts.refuse_rest_except("ALTER COLUMN")
     }
 
     /// Reads ALTER INDEX.
@@ -133,11 +133,11 @@ impl Reader {
             ATTACH_INDEX_PARTITION => {}
             SET_OPTIONS | RESET_OPTIONS => {
                 storage::change_parameters(&mut self.index(&object_name(&reference)?, &reference)?.storage, &action)?;
-                return parts.expect_only("ALTER INDEX ;");
+                return parts.refuse_rest_except("ALTER INDEX ;");
             }
             ALTER_SET_STATISTICS => {
                 storage::read_index_statistics(self.index(&object_name(&reference)?, &reference)?, &action)?;
-                return parts.expect_only("ALTER INDEX ;");
+                return parts.refuse_rest_except("ALTER INDEX ;");
             }
             _ => {
                 return unsupported(
@@ -148,13 +148,13 @@ impl Reader {
         }
         let mut attach = Parts::of(&action);
         let attached_names = path(&attach.require(INDEX_REF)?);
-        attach.expect_only("ATTACH PARTITION")?;
+        attach.refuse_rest_except("ATTACH PARTITION")?;
         let name_without_schema = |names: Vec<String>| names.last().cloned().unwrap_or_default();
         self.attached_indexes.push((
             start_offset(node),
             name_without_schema(names),
             name_without_schema(attached_names),
         ));
-        parts.expect_only("ALTER INDEX ;")
+        parts.refuse_rest_except("ALTER INDEX ;")
     }
 }

@@ -6,7 +6,7 @@ use super::tree::Unsupported;
 impl Reader {
     /// Resolves foreign keys without columns, grants and attached partitions.
     pub(super) fn resolve_at_end(&mut self) {
-        // Problems that are found here belong to no statement.
+        // Problems that are found here do not concern the last statement.
         self.object_in_messages.clear();
         for (at, table, name) in std::mem::take(&mut self.keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));

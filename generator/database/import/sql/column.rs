@@ -58,26 +58,27 @@ impl Reader {
         kind: &TypeName,
         node: &SyntaxNode,
     ) -> Parsed<Expression> {
-        let (sequence, default) = types::serial_sequence(table, column, |name| self.relation_taken(name)).at(node)?;
+        let (sequence, default) =
+            types::serial_sequence(table, column, |name| self.is_relation_name_taken(name)).at(node)?;
         let kind = types::sequence_kind(kind).unwrap_or_default();
         let owned_by = Some(ColumnOf { table: table.clone(), column: column.clone() });
-        self.record_place("sequences", sequence.as_str(), node)?;
+        self.record_declaration("sequences", sequence.as_str(), node)?;
         self.schema.sequences.insert(sequence, Sequence { kind, owned_by, ..Sequence::default() });
         Ok(default)
     }
 
-    /// Reads NOT NULL of a column. Its name, if it has one, is left out with a note.
+    /// Reads NOT NULL of a column. A name of the constraint is left out with a note.
     fn read_not_null(&mut self, table: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         if let Some(name) = constraint::take_name(&mut parts)? {
             let what = format!("the name `{name}` of NOT NULL of {table}.{column} is left out: the server chooses one");
             self.notes.push(Unsupported { at: tree::start_offset(node), what });
         }
-        parts.expect_only("NOT NULL")
+        parts.refuse_rest_except("NOT NULL")
     }
 
-    /// Adds a note if an option names the sequence of an identity column differently from the server's default: the
-    /// name is left out.
+    /// Adds a note that the name of an identity column's sequence is left out, if an option names the sequence
+    /// differently from the server's default.
     pub(super) fn note_sequence_name(&mut self, table: &ObjectName, column: &SqlName, option: Option<SyntaxNode>) {
         let Some(option) = option else { return };
         let Ok(name) = Parts::of(&option).take_any() else { return };
@@ -107,7 +108,7 @@ fn read_default_and_storage(column: &mut Column, parts: &mut Parts) -> Parsed<()
     if let Some(clause) = parts.take_node(COLLATE) {
         let mut clause = Parts::of(&clause);
         column.collation = collation::read_collation(&clause.require(COLLATION_REF)?)?;
-        clause.expect_only("COLLATE")?;
+        clause.refuse_rest_except("COLLATE")?;
     }
     if let Some(clause) = parts.take_node(DEFAULT_CONSTRAINT) {
         let (default, collation) = constraint::default_and_collation(&clause)?;
@@ -133,15 +134,15 @@ fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<Synta
     if let Some(clause) = parts.take_node(SyntaxKind::GENERATED_IDENTITY) {
         let mut clause = Parts::of(&clause);
         name_option = read_identity(column, &mut clause)?;
-        clause.expect_only("AS IDENTITY")?;
+        clause.refuse_rest_except("AS IDENTITY")?;
     } else {
         let mut clause = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
         clause.require(SyntaxKind::GENERATED_ALWAYS)?;
         clause.require(SyntaxKind::STORED)?;
         column.generated = Some(expression(&clause.take_any()?)?);
-        clause.expect_only("AS ( )")?;
+        clause.refuse_rest_except("AS ( )")?;
     }
-    parts.expect_only("GENERATED")?;
+    parts.refuse_rest_except("GENERATED")?;
     Ok(name_option)
 }
 
@@ -152,7 +153,7 @@ pub fn read_identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<Sy
         let mut options = Parts::of(&list);
         name_option = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
         let sequence = types::sequence_options(&mut options)?;
-        options.expect_only("( )")?;
+        options.refuse_rest_except("( )")?;
         column.identity_options = IdentityOptions::from(&sequence);
     }
     if parts.take_node(SyntaxKind::GENERATED_ALWAYS).is_some() {

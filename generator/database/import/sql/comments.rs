@@ -26,7 +26,7 @@ impl Reader {
             Some(literal) => Some(Text::new(&string_content(&literal)?).at(&literal)?),
             None => None,
         };
-        parts.expect_only("COMMENT ON IS ;")?;
+        parts.refuse_rest_except("COMMENT ON IS ;")?;
         let Some(text) = text.filter(|_| !is_null) else { return Ok(()) };
         let name = Parts::of(&target).take_any()?;
         if target.kind() == SyntaxKind::OBJECT_EXTENSION {

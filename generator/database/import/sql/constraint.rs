@@ -21,16 +21,16 @@ pub fn take_name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
     let Some(clause) = parts.take_node(SyntaxKind::CONSTRAINT_NAME_CLAUSE) else { return Ok(None) };
     let mut clause = Parts::of(&clause);
     let name = ident(&clause.require(SyntaxKind::CONSTRAINT_NAME)?)?;
-    clause.expect_only("CONSTRAINT")?;
+    clause.refuse_rest_except("CONSTRAINT")?;
     Ok(Some(name))
 }
 
-/// Reads the expression after DEFAULT. NULL is kept as an expression: for some types the server stores it.
+/// Reads the expression after DEFAULT. NULL remains an expression, since for some types the server stores this default.
 pub fn default_expression(node: &SyntaxNode) -> Parsed<Expression> {
     let mut parts = Parts::of(node);
     take_name(&mut parts)?;
     let text = expression(&parts.take_any()?)?;
-    parts.expect_only("SET DEFAULT")?;
+    parts.refuse_rest_except("SET DEFAULT")?;
     Ok(text)
 }
 
@@ -40,11 +40,11 @@ pub fn default_and_collation(node: &SyntaxNode) -> Parsed<(Expression, Option<Sy
     let mut parts = Parts::of(node);
     take_name(&mut parts)?;
     let (value, collation) = collation::take_collated(&mut parts)?;
-    parts.expect_only("DEFAULT")?;
+    parts.refuse_rest_except("DEFAULT")?;
     Ok((expression(&value)?, collation))
 }
 
-/// Takes the options that tell when a constraint is checked.
+/// Takes the options that determine when a constraint is checked.
 fn take_deferrable(parts: &mut Parts) -> Deferrable {
     let is_deferrable = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
     let is_deferred = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
@@ -57,7 +57,8 @@ fn take_deferrable(parts: &mut Parts) -> Deferrable {
     }
 }
 
-/// Takes the columns of a key (`column` if it is written there), its included columns, and whether NULLs are equal.
+/// Takes the columns of a key, its included columns, and whether NULLs are equal. `column` is the column at which the
+/// key is written, if any.
 fn take_key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     let mut parameters = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
     let mut unique = Unique { columns: column.into_iter().cloned().collect(), ..Unique::default() };
@@ -67,11 +68,11 @@ fn take_key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     if let Some(include) = parameters.take_node(SyntaxKind::CONSTRAINT_INCLUDE_CLAUSE) {
         let mut include = Parts::of(&include);
         unique.include = idents(&include.require(SyntaxKind::COLUMN_REF_LIST)?, SyntaxKind::COLUMN_NAME_REF)?;
-        include.expect_only("INCLUDE")?;
+        include.refuse_rest_except("INCLUDE")?;
     }
     unique.nulls_not_distinct = parameters.take_node(SyntaxKind::NULLS_NOT_DISTINCT).is_some();
     parameters.take_node(SyntaxKind::NULLS_DISTINCT);
-    parameters.expect_only("")?;
+    parameters.refuse_rest_except("")?;
     Ok(unique)
 }
 
@@ -86,7 +87,7 @@ struct ConstraintClause<'a> {
 }
 
 impl Reader {
-    /// Reads a constraint and adds it to its table. `column` is the column at which it is written, if any.
+    /// Reads a constraint and adds it to its table. `column` is the column at which the constraint is written, if any.
     pub(super) fn add_constraint(
         &mut self,
         table: &ObjectName,
@@ -112,7 +113,7 @@ impl Reader {
             Some((index, unique)) => (name.or(Some(index)), unique),
             None => (name, take_key(&mut parts, column)?),
         };
-        parts.expect_only("PRIMARY KEY")?;
+        parts.refuse_rest_except("PRIMARY KEY")?;
         if !unique.include.is_empty() {
             return unsupported(node, "nself cannot represent a primary key that includes columns");
         }
@@ -126,13 +127,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes USING INDEX from the parts, and the index from the table: it becomes a constraint, which by default has
-    /// the name of the index.
+    /// Takes USING INDEX from the parts, and the index from the table: the index becomes a constraint, which by default
+    /// has the same name.
     fn take_used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
         let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
         let mut clause_parts = Parts::of(&clause);
         let name = ident(&clause_parts.require(SyntaxKind::INDEX_REF)?)?;
-        clause_parts.expect_only("USING INDEX")?;
+        clause_parts.refuse_rest_except("USING INDEX")?;
         let indexes = &mut self.table(table, &clause)?.indexes;
         let Some(index) = indexes.get(&name) else {
             return unsupported(&clause, format!("the table has no index `{name}`"));
@@ -153,7 +154,7 @@ impl Reader {
             deferrable: Deferrable::No,
         };
         indexes.remove(&name);
-        self.places.remove(&format!("indexes.{}", table.in_same_schema(&name)));
+        self.declared_at.remove(&format!("indexes.{}", table.in_same_schema(&name)));
         Ok(Some((name, unique)))
     }
 
@@ -164,7 +165,7 @@ impl Reader {
             None => (name, take_key(&mut parts, column)?),
         };
         unique.deferrable = take_deferrable(&mut parts);
-        parts.expect_only("UNIQUE")?;
+        parts.refuse_rest_except("UNIQUE")?;
         let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
         let name = name.map_or_else(|| self.default_relation_name(table, Some(&columns.join("_")), "key", node), Ok)?;
         self.table(table, node)?.uniques.insert(name, unique);
@@ -176,9 +177,9 @@ impl Reader {
         let text = expression(&parts.take_any()?)?;
         let not_valid = parts.take_node(SyntaxKind::NOT_VALID).is_some();
         let no_inherit = parts.take_node(SyntaxKind::NO_INHERIT).is_some();
-        parts.expect_only("CHECK ( )")?;
+        parts.refuse_rest_except("CHECK ( )")?;
         // As on the server, the default name contains the column if the check mentions exactly one column.
-        let identifiers_in_check: BTreeSet<_> = identifiers::words(text.as_str()).collect();
+        let identifiers_in_check: BTreeSet<_> = identifiers::mentioned_names(text.as_str()).collect();
         let columns = &self.table(table, node)?.columns;
         let mut mentioned_columns = columns.keys().filter(|column| identifiers_in_check.contains(column.as_str()));
         let only_column = mentioned_columns.next().filter(|_| mentioned_columns.next().is_none()).cloned();
@@ -213,11 +214,11 @@ impl Reader {
             parts.take_node(ON_UPDATE_ACTION).map(|node| foreign_key_action(&node)).transpose()?.unwrap_or_default();
         let deferrable = take_deferrable(&mut parts);
         let not_valid = parts.take_node(NOT_VALID).is_some();
-        parts.expect_only("FOREIGN KEY REFERENCES ( )")?;
+        parts.refuse_rest_except("FOREIGN KEY REFERENCES ( )")?;
         let column_names: Vec<&str> = columns.iter().map(SqlName::as_str).collect();
         let name =
             name.map_or_else(|| self.default_constraint_name(table, Some(&column_names.join("_")), "fkey", node), Ok)?;
-        // Without columns, the key refers to the primary key, which may come later in the file.
+        // A key without referenced columns refers to the primary key, which may come later in the file.
         if referenced_columns.is_empty() {
             self.keys_to_primary_key.push((tree::start_offset(node), table.clone(), name.clone()));
         }
@@ -235,7 +236,7 @@ impl Reader {
         if let Some(clause) = parts.take_node(CONSTRAINT_INDEX_METHOD) {
             let mut clause = Parts::of(&clause);
             method = index::read_method(&clause.require(ACCESS_METHOD_REF)?)?;
-            clause.expect_only("USING")?;
+            clause.refuse_rest_except("USING")?;
         }
         let mut list = Parts::of(&parts.require(CONSTRAINT_EXCLUSION_LIST)?);
         let mut elements = Vec::new();
@@ -250,14 +251,14 @@ impl Reader {
                 expression: expression(&value)?,
                 with: Operator::new(&operator).at(&operator_node)?,
             });
-            element.expect_only("WITH")?;
+            element.refuse_rest_except("WITH")?;
         }
-        list.expect_only("( ) ,")?;
+        list.refuse_rest_except("( ) ,")?;
         let predicate = match parts.take_node(WHERE_CONDITION_CLAUSE) {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
-        parts.expect_only("EXCLUDE")?;
+        parts.refuse_rest_except("EXCLUDE")?;
         let name =
             name.map_or_else(|| self.default_relation_name(table, Some(&name_parts.join("_")), "excl", node), Ok)?;
         self.table(table, node)?.excludes.insert(name, Exclude { using: method, elements, predicate });
@@ -273,7 +274,7 @@ impl Reader {
         node: &SyntaxNode,
     ) -> Parsed<SqlName> {
         let is_taken =
-            |name: &str| SqlName::new(name).is_ok_and(|name| self.relation_taken(&table.in_same_schema(&name)));
+            |name: &str| SqlName::new(name).is_ok_and(|name| self.is_relation_name_taken(&table.in_same_schema(&name)));
         tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
@@ -293,7 +294,7 @@ impl Reader {
     }
 }
 
-/// Reads ON DELETE or ON UPDATE, of which the first two words are skipped.
+/// Reads the action after ON DELETE or ON UPDATE.
 fn foreign_key_action(node: &SyntaxNode) -> Parsed<Action> {
     let words: Vec<String> = tokens(node).skip(2).map(|token| token.text().to_ascii_lowercase()).collect();
     match words.join(" ").as_str() {

@@ -1,5 +1,6 @@
 //! Default privileges on the tables of a schema. The server grants them on tables that are created later; a definition
-//! grants them on all tables, so the import requires that earlier tables have them, too.
+//! grants them on all tables, so the import requires that tables which exist before the statement have the same
+//! privileges.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -21,7 +22,7 @@ impl Reader {
             for role in roles(&owners.require(ROLE_REF_LIST)?)? {
                 self.owners.entry(role.to_string()).or_insert_with(|| start_offset(&clause));
             }
-            owners.expect_only("FOR ROLE USER")?;
+            owners.refuse_rest_except("FOR ROLE USER")?;
         }
         let Some(in_schemas) = parts.take_node(IN_SCHEMAS) else {
             if names_owner && self.take_service_rights(node, &mut parts)? {
@@ -31,7 +32,7 @@ impl Reader {
         };
         let mut schema_parts = Parts::of(&in_schemas);
         let schemas = schema_parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-        schema_parts.expect_only("IN SCHEMA ,")?;
+        schema_parts.refuse_rest_except("IN SCHEMA ,")?;
         let Some(clause) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
             return unsupported(node, "nself can represent GRANT of default privileges only, not REVOKE");
         };
@@ -41,8 +42,8 @@ impl Reader {
             return unsupported(&clause, "nself can represent default privileges on tables only");
         }
         let roles = roles(&grant.require(ROLE_REF_LIST)?)?;
-        grant.expect_only("GRANT ON TO")?;
-        parts.expect_only("ALTER DEFAULT PRIVILEGES ;")?;
+        grant.refuse_rest_except("GRANT ON TO")?;
+        parts.refuse_rest_except("ALTER DEFAULT PRIVILEGES ;")?;
         if privileges.is_none() {
             let what = "default privileges: ALL is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions";
             self.notes.push(Unsupported { at: start_offset(node), what: what.into() });
@@ -66,7 +67,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Records default privileges that the setup job grants to a service, with a note. Returns false for any others.
+    /// Records default privileges that the setup job grants to a service, with a note. Returns false for any other
+    /// default privileges.
     fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
         let Some(clause) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
         let mut grant = Parts::of(&clause);

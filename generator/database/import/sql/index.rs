@@ -20,7 +20,7 @@ impl Reader {
         let table = object_name(&on)?;
         let name = name.map(|name| self.index_name(&name)).transpose()?;
         let (index, name_parts) = read_index(&mut parts)?;
-        parts.expect_only("CREATE INDEX CONCURRENTLY ON ;")?;
+        parts.refuse_rest_except("CREATE INDEX CONCURRENTLY ON ;")?;
         let is_partitioned = self.schema.tables.get(&table).is_some_and(|table| table.partition_by.is_some());
         let has_only = tree::tokens(&on).next().is_some_and(|token| token.text().eq_ignore_ascii_case("only"));
         // pg_dump writes ONLY for the index of a partitioned table, and attaches the indexes of its partitions later.
@@ -29,10 +29,10 @@ impl Reader {
         }
         let default_part = number_repeated_parts(name_parts).join("_");
         let name = name.map_or_else(|| self.default_relation_name(&table, Some(&default_part), "idx", node), Ok)?;
-        if if_not_exists && self.relation_taken(&table.in_same_schema(&name)) {
+        if if_not_exists && self.is_relation_name_taken(&table.in_same_schema(&name)) {
             return Ok(());
         }
-        self.record_place("indexes", table.in_same_schema(&name).as_str(), node)?;
+        self.record_declaration("indexes", table.in_same_schema(&name).as_str(), node)?;
         if let Some(view) = self.schema.views.get_mut(&table).filter(|view| view.materialized) {
             view.indexes.insert(name, index);
         } else {
@@ -56,7 +56,7 @@ fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     if let Some(clause) = parts.take_node(USING_METHOD) {
         let mut clause = Parts::of(&clause);
         index.using = read_method(&clause.require(ACCESS_METHOD_REF)?)?;
-        clause.expect_only("USING")?;
+        clause.refuse_rest_except("USING")?;
     }
     let mut name_parts = Vec::new();
     // The parser uses the node of PARTITION BY for the columns of an index too.
@@ -65,7 +65,7 @@ fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
         name_parts.push(default_name_part(&Parts::of(&item).take_any()?));
         index.columns.push(index_column(&item)?);
     }
-    list.expect_only("( ) ,")?;
+    list.refuse_rest_except("( ) ,")?;
     if let Some(clause) = parts.take_node(INDEX_INCLUDE_CLAUSE) {
         index.include = included_columns(&clause)?;
     }
@@ -76,7 +76,7 @@ fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     if let Some(clause) = parts.take_node(WHERE_CLAUSE) {
         let mut clause = Parts::of(&clause);
         index.predicate = Some(expression(&clause.take_any()?)?);
-        clause.expect_only("WHERE")?;
+        clause.refuse_rest_except("WHERE")?;
     }
     Ok((index, name_parts))
 }
@@ -89,10 +89,10 @@ fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
     for item in list.take_all(SyntaxKind::PARTITION_ITEM) {
         let mut item = Parts::of(&item);
         columns.push(ident(&item.require(SyntaxKind::NAME_REF)?)?);
-        item.expect_only("")?;
+        item.refuse_rest_except("")?;
     }
-    list.expect_only("( ) ,")?;
-    clause.expect_only("INCLUDE")?;
+    list.refuse_rest_except("( ) ,")?;
+    clause.refuse_rest_except("INCLUDE")?;
     Ok(columns)
 }
 
@@ -152,7 +152,7 @@ fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
         (true, _, true) => Some(Nulls::Last),
         _ => None,
     };
-    parts.expect_only("")?;
+    parts.refuse_rest_except("")?;
     Ok(column)
 }
 

@@ -68,7 +68,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     if !reader.problems.is_empty() {
         return Err(sorted_findings(reader.problems));
     }
-    let places = reader.places.into_iter().map(|(path, at)| {
+    let places = reader.declared_at.into_iter().map(|(path, at)| {
         let place = to_finding(Unsupported { at, what: String::new() });
         (path, (place.line, place.column))
     });
@@ -157,12 +157,12 @@ impl Reader {
             let mut schema_parts = Parts::of(&named_schema);
             let name = tree::ident(&schema_parts.require(SyntaxKind::SCHEMA)?)?;
             self.object_in_messages = format!("the schema {name}");
-            schema_parts.expect_only("")?;
+            schema_parts.refuse_rest_except("")?;
             if name.as_str() != PUBLIC_SCHEMA {
                 self.schema.schemas.entry(name).or_default();
             }
         }
-        parts.expect_only("CREATE SCHEMA ;")
+        parts.refuse_rest_except("CREATE SCHEMA ;")
     }
 
     fn create_extension(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -178,7 +178,7 @@ impl Reader {
             if tree::path(&schema_ref).concat() != PUBLIC_SCHEMA && !is_plpgsql {
                 return unsupported(&schema_ref, "nself supports extensions in the schema public only");
             }
-            schema.expect_only("WITH SCHEMA")?;
+            schema.refuse_rest_except("WITH SCHEMA")?;
         }
         // Every database has plpgsql without a statement.
         if name != "plpgsql" {
@@ -186,13 +186,13 @@ impl Reader {
             let name = name.map_err(|reason| Unsupported { at: start_offset(node), what: reason })?;
             self.schema.extensions.insert(name);
         }
-        parts.expect_only("CREATE EXTENSION WITH ;")
+        parts.refuse_rest_except("CREATE EXTENSION WITH ;")
     }
 
     /// Accepts DROP … IF EXISTS at the start of a dump (`pg_dump --clean --if-exists`), where no object exists yet.
     fn accept_leading_drop(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        if parts.take_node(SyntaxKind::IF_EXISTS).is_none() || !self.places.is_empty() {
+        if parts.take_node(SyntaxKind::IF_EXISTS).is_none() || !self.declared_at.is_empty() {
             return unsupported(
                 node,
                 format!("`{}`: only statements that create objects are supported", summary(node)),

@@ -16,13 +16,14 @@ impl Reader {
     /// Adds a table that is created as a partition.
     pub(super) fn add_partition(&mut self, name: &ObjectName, partition: PartitionOf, node: &SyntaxNode) -> Parsed<()> {
         self.table(&partition.table, node)?;
-        self.record_place("tables", name.as_str(), node)?;
+        self.record_declaration("tables", name.as_str(), node)?;
         let table = Table { partition_of: Some(partition), ..Table::default() };
         self.schema.tables.insert(name.clone(), table);
         Ok(())
     }
 
-    /// Returns a column of a table, to be changed. A partition, which inherits its columns, first gets its own copy.
+    /// Returns a column of a table, to be changed. A partition, which inherits its columns, first gets a copy of the
+    /// column.
     pub(super) fn column_mut(&mut self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<&mut Column> {
         let inherited = self.schema.columns_of(table).remove(name);
         let columns = &mut self.table(table, node)?.columns;
@@ -61,7 +62,7 @@ impl Reader {
         self.list_partitions();
     }
 
-    /// Makes a table a partition. It keeps only what it does not inherit from the partitioned table.
+    /// Makes a table a partition. The table keeps only what it does not inherit from the partitioned table.
     fn attach_partition(
         &mut self,
         partitioned_name: &ObjectName,
@@ -70,11 +71,8 @@ impl Reader {
     ) -> Result<(), String> {
         let mut partition = self.schema.tables.get(partition_name).ok_or("there is no such table")?.clone();
         let partitioned = self.schema.tables.get(partitioned_name).ok_or("the partitioned table is missing")?;
-        let inherited: BTreeMap<SqlName, Column> = partitioned
-            .columns
-            .iter()
-            .map(|(name, column)| (name.clone(), column.without_table_properties()))
-            .collect();
+        let inherited: BTreeMap<SqlName, Column> =
+            partitioned.columns.iter().map(|(name, column)| (name.clone(), column.as_in_partition())).collect();
         partition.columns.retain(|name, column| inherited.get(name) != Some(column));
         // Leave out keys and indexes that are attached to keys and indexes of the partitioned table.
         let attached_indexes = &mut self.attached_indexes;
@@ -133,7 +131,7 @@ impl Reader {
             };
             partitioned.partitions.insert(name_in_list, partition.bound);
             self.schema.tables.remove(&name);
-            self.places.remove(&format!("tables.{name}"));
+            self.declared_at.remove(&format!("tables.{name}"));
         }
     }
 }
@@ -157,10 +155,10 @@ pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
             return unsupported(&column, "nself can represent partitions by columns, but not by expressions");
         }
         columns.push(tree::ident(&column)?);
-        item.expect_only("")?;
+        item.refuse_rest_except("")?;
     }
-    list.expect_only("( ) ,")?;
-    parts.expect_only("PARTITION BY")?;
+    list.refuse_rest_except("( ) ,")?;
+    parts.refuse_rest_except("PARTITION BY")?;
     Ok(PartitionBy { strategy, columns })
 }
 
@@ -170,7 +168,7 @@ pub fn take_bound(parts: &mut Parts) -> Parsed<Bound> {
     let values = |node: &SyntaxNode| -> Parsed<Vec<Expression>> {
         let mut parts = Parts::of(node);
         let expressions = parts.take_rest().iter().map(expression).collect();
-        parts.expect_only("FROM TO IN FOR VALUES ( ) ,")?;
+        parts.refuse_rest_except("FROM TO IN FOR VALUES ( ) ,")?;
         expressions
     };
     if parts.take_node(PARTITION_DEFAULT).is_some() {
@@ -179,7 +177,7 @@ pub fn take_bound(parts: &mut Parts) -> Parsed<Bound> {
     if let Some(range) = parts.take_node(PARTITION_FOR_VALUES_FROM) {
         let mut range = Parts::of(&range);
         let (from, to) = (range.require(PARTITION_FROM_VALUES)?, range.require(PARTITION_TO_VALUES)?);
-        range.expect_only("FOR VALUES FROM TO")?;
+        range.refuse_rest_except("FOR VALUES FROM TO")?;
         return Ok(Bound::Range { from: values(&from)?, to: values(&to)? });
     }
     if let Some(list) = parts.take_node(PARTITION_FOR_VALUES_IN) {

@@ -41,7 +41,7 @@ impl Reader {
                 *condition = Some(expression(&Parts::of(&clause).take_any()?)?);
             }
         }
-        parts.expect_only("CREATE POLICY ;")?;
+        parts.refuse_rest_except("CREATE POLICY ;")?;
         self.table(&table, &on)?.policies.insert(name, policy);
         Ok(())
     }

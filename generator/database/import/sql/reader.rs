@@ -18,7 +18,7 @@ pub struct Reader {
     /// Parts of the file that are left out on purpose.
     pub notes: Vec<Unsupported>,
     /// Maps each object, such as `tables.orders`, to the place of its statement.
-    pub places: BTreeMap<String, usize>,
+    pub declared_at: BTreeMap<String, usize>,
     /// Object of the current statement, with which messages begin: `the table orders`.
     pub object_in_messages: String,
     /// Place, table and name of foreign keys that do not name the referenced columns: they refer to a primary key.
@@ -98,9 +98,9 @@ impl Reader {
         result.map_err(|problem| self.record_problem(problem)).ok()
     }
 
-    /// Records the place of an object; refuses a second object with the same name.
-    pub fn record_place(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
-        if self.places.insert(format!("{kind}.{name}"), start_offset(node)).is_some() {
+    /// Records the place at which an object is declared; refuses a second object with the same name.
+    pub fn record_declaration(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
+        if self.declared_at.insert(format!("{kind}.{name}"), start_offset(node)).is_some() {
             return unsupported(node, format!("there are two {kind} with the name `{name}`"));
         }
         Ok(())
@@ -108,7 +108,7 @@ impl Reader {
 
     /// Returns whether a name is taken. Tables, views, sequences, indexes and constraints with an index share one
     /// namespace in a schema.
-    pub fn relation_taken(&self, name: &ObjectName) -> bool {
+    pub fn is_relation_name_taken(&self, name: &ObjectName) -> bool {
         let is_named = |owner: &ObjectName, inner: &SqlName| owner.in_same_schema(inner) == *name;
         let is_view_or_its_index = self
             .schema

@@ -5,8 +5,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::access::signature;
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, plain_text, string_content, tokens,
-    type_name, unsupported,
+    AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, string_content, tokens, type_name,
+    unsupported, without_comments,
 };
 use super::{tree, view};
 use crate::database::lexer;
@@ -23,7 +23,7 @@ impl Reader {
         let name = object_name(&parts.require(if is_procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.object_in_messages = format!("the function {name}");
         let arguments = read_arguments(&parts.require(PARAM_LIST)?)?;
-        let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
+        let returns = parts.take_node(RET_TYPE).map(|clause| return_type(&clause)).transpose()?;
         let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
             procedure: is_procedure,
@@ -47,8 +47,8 @@ impl Reader {
             Some(body) => standard_body(&body)?,
             None => take_body(&mut options, node)?,
         };
-        options.expect_only("")?;
-        parts.expect_only("CREATE FUNCTION PROCEDURE ;")?;
+        options.refuse_rest_except("")?;
+        parts.refuse_rest_except("CREATE FUNCTION PROCEDURE ;")?;
         if let Some(earlier) = self.schema.functions.get(&name) {
             let argument_types = |function: &Function| {
                 function.arguments.iter().map(|argument| argument.kind.clone()).collect::<Vec<_>>()
@@ -56,13 +56,15 @@ impl Reader {
             if !replaces || argument_types(earlier) != argument_types(&function) {
                 return unsupported(
                     node,
-                    "nself cannot represent functions with the same name and different arguments",
+                    "there is already a function with this name, and nself cannot represent overloaded functions",
                 );
             }
+            // The replacement keeps the comment. Its declaration replaces the earlier one, which would count as a second
+            // function of this name; grants are resolved after the whole file.
             function.comment.clone_from(&earlier.comment);
-            self.places.remove(&format!("functions.{name}"));
+            self.declared_at.remove(&format!("functions.{name}"));
         }
-        self.record_place("functions", name.as_str(), node)?;
+        self.record_declaration("functions", name.as_str(), node)?;
         self.schema.functions.insert(name, function);
         Ok(())
     }
@@ -100,12 +102,12 @@ impl Reader {
                 _ => {
                     let mut update = Parts::of(&event);
                     trigger.update_of = update.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<_>>()?;
-                    update.expect_only("UPDATE OF ,")?;
+                    update.refuse_rest_except("UPDATE OF ,")?;
                     Event::Update
                 }
             });
         }
-        events.expect_only("OR")?;
+        events.refuse_rest_except("OR")?;
         if let Some(clause) = parts.take_node(WHEN_CONDITION) {
             trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
         }
@@ -115,7 +117,7 @@ impl Reader {
             return unsupported(node, "nself cannot represent arguments of a trigger");
         }
         trigger.function = object_name(&call.take_any()?)?;
-        parts.expect_only("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
+        parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
         if self.schema.views.contains_key(&table) {
             return unsupported(&on, "nself cannot represent a trigger of a view");
         }
@@ -123,7 +125,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the function with a signature such as `total(integer)`, to be changed.
+    /// Returns the declared function that a signature such as `total(integer)` names, for a statement that changes it.
     pub(super) fn function_of_signature(&mut self, node: &SyntaxNode) -> Parsed<&mut Function> {
         let (name, argument_types) = signature(node)?;
         match self.schema.functions.get_mut(&name) {
@@ -139,7 +141,7 @@ impl Reader {
     }
 }
 
-/// Reads the arguments of a function. Each must have a name and pass a value in.
+/// Reads the arguments of a function. Every argument must have a name and the mode IN.
 fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
@@ -151,18 +153,19 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
             return unsupported(&param, "nself cannot represent an argument without a name, or an OUT argument");
         };
         let name = ident(&name)?;
-        let Some(kind) = parts.take_type() else {
+        // Some forms of types are refused, such as `orders.id%TYPE`.
+        let Some(data_type) = parts.take_type() else {
             return unsupported(&param, format!("nself cannot represent `{}`", leading_keywords(&param)));
         };
-        let kind = type_name(&kind)?;
+        let kind = type_name(&data_type)?;
         let default = match parts.take_node(PARAM_DEFAULT) {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
-        parts.expect_only("")?;
+        parts.refuse_rest_except("")?;
         arguments.push(Argument { name, kind, default });
     }
-    list.expect_only("( ) ,")?;
+    list.refuse_rest_except("( ) ,")?;
     Ok(arguments)
 }
 
@@ -171,7 +174,7 @@ fn take_language(options: &mut Parts) -> Result<FunctionLanguage, String> {
     let name = match options.take_node(SyntaxKind::LANGUAGE_FUNC_OPTION) {
         None => "sql".to_owned(),
         Some(option) => {
-            let word = tokens(&option).last().map(|token| tree::stored_spelling(&token)).unwrap_or_default();
+            let word = tokens(&option).last().map(|token| tree::folded_name(&token)).unwrap_or_default();
             word.trim_matches('\'').to_ascii_lowercase()
         }
     };
@@ -195,7 +198,7 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
     function.strict = options.take_node(STRICT_FUNC_OPTION).is_some()
         | options.take_node(RETURNS_NULL_ON_NULL_INPUT_FUNC_OPTION).is_some();
     function.security_definer = options.take_node(SECURITY_DEFINER_FUNC_OPTION).is_some();
-    // These options have the default value.
+    // These options state the default, so they are ignored.
     for default_option in [CALLED_ON_NULL_INPUT_FUNC_OPTION, SECURITY_INVOKER_FUNC_OPTION, NOT_LEAKPROOF_FUNC_OPTION] {
         options.take_node(default_option);
     }
@@ -223,7 +226,7 @@ fn standard_body(node: &SyntaxNode) -> Parsed<Body> {
              write the names of the columns",
         );
     }
-    let text = plain_text(&node.text().to_string());
+    let text = without_comments(&node.text().to_string());
     Body::new(text.trim_end_matches(';').trim_end()).map_err(|reason| format!("its body: {reason}")).at(node)
 }
 
@@ -234,13 +237,13 @@ fn take_body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
     };
     let mut definition = Parts::of(&Parts::of(&option).require(SyntaxKind::AS_DEFINITION)?);
     let text = string_content(&definition.require(SyntaxKind::LITERAL)?)?;
-    definition.expect_only("")?;
+    definition.refuse_rest_except("")?;
     Body::new(&text).map_err(|reason| format!("its body: {reason}")).at(&option)
 }
 
 /// Reads the type after RETURNS, with single blanks between its words.
 fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
-    let text = plain_text(&node.text().to_string());
+    let text = without_comments(&node.text().to_string());
     let text = text.get("returns".len()..).unwrap_or_default().trim();
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     let mut text = words.join(" ");
@@ -254,7 +257,7 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
 fn read_setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
     let mut clause_parts = Parts::of(node);
     let mut parts = Parts::of(&clause_parts.require(SyntaxKind::SET_CONFIG_PARAM)?);
-    clause_parts.expect_only("")?;
+    clause_parts.refuse_rest_except("")?;
     let reference = parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?;
     // Names of settings are case-insensitive, and the server prints some of them with upper case, such as `DateStyle`.
     let name = SqlIdent::new(&ident(&reference)?.as_str().to_ascii_lowercase()).at(&reference)?;
@@ -263,13 +266,13 @@ fn read_setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
         values.push(if value.kind() == SyntaxKind::LITERAL && value.text().to_string().starts_with('\'') {
             string_content(&value)?
         } else {
-            match plain_text(&value.text().to_string()) {
+            match without_comments(&value.text().to_string()) {
                 name if name.starts_with('"') => lexer::unquoted_name(&name).into_owned(),
                 word => word,
             }
         });
     }
-    parts.expect_only("SET")?;
+    parts.refuse_rest_except("SET")?;
     if name.as_str() == "search_path" && values.iter().any(|value| value.contains(',')) {
         return unsupported(node, "nself cannot represent a search path with a comma in the name of a schema");
     }

@@ -25,11 +25,11 @@ const HARMLESS_SETTINGS: [&str; 16] = [
     "timezone",
 ];
 
-/// Values of these settings that do not change the meaning of later statements.
+/// Values of [`HARMLESS_SETTINGS`] that do not change the meaning of later statements.
 const HARMLESS_VALUES: [&str; 10] = ["on", "off", "true", "false", "''", "heap", "0", "content", "warning", "'utc'"];
 
-/// Replaces the psql commands `\restrict` and `\unrestrict`, with which pg_dump protects a dump, with blanks, and
-/// reports all other commands. Blanks keep the places of later statements.
+/// Replaces the psql commands `\restrict` and `\unrestrict`, with which pg_dump protects a dump, by blanks, and reports
+/// all other commands. Blanks keep the places of later statements.
 pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
     let mut sql = text.to_owned();
     let mut unsupported_commands = Vec::new();

@@ -12,7 +12,7 @@ pub fn take_with_parameters(parts: &mut Parts) -> Parsed<StorageParameters> {
     let Some(clause) = parts.take_node(SyntaxKind::WITH_PARAMS) else { return Ok(StorageParameters::new()) };
     let mut clause = Parts::of(&clause);
     let parameters = read_parameters(&clause.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
-    clause.expect_only("WITH")?;
+    clause.refuse_rest_except("WITH")?;
     Ok(parameters)
 }
 
@@ -31,7 +31,7 @@ pub fn read_parameters(node: &SyntaxNode) -> Parsed<StorageParameters> {
         let message = |reason| format!("a storage parameter: {reason}");
         parameters.insert(name.map_err(message).at(&option)?, value.map_err(message).at(&option)?);
     }
-    list.expect_only("( ) ,")?;
+    list.refuse_rest_except("( ) ,")?;
     Ok(parameters)
 }
 
@@ -39,12 +39,12 @@ pub fn read_parameters(node: &SyntaxNode) -> Parsed<StorageParameters> {
 pub fn read_statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     let mut parts = Parts::of(node);
     if parts.take_token("DEFAULT") {
-        parts.expect_only("SET STATISTICS")?;
+        parts.refuse_rest_except("SET STATISTICS")?;
         return Ok(None);
     }
     let value = number(&parts.take_any()?)?;
-    parts.expect_only("SET STATISTICS")?;
-    // -1, which does not fit, also means the default.
+    parts.refuse_rest_except("SET STATISTICS")?;
+    // -1 also means the default. It does not fit into `u16`.
     Ok(u16::try_from(value).ok())
 }
 
@@ -80,7 +80,7 @@ fn last_word(node: &SyntaxNode) -> String {
 pub fn change_parameters(parameters: &mut StorageParameters, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);
     let listed_parameters = read_parameters(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?)?;
-    parts.expect_only("SET RESET")?;
+    parts.refuse_rest_except("SET RESET")?;
     match node.kind() {
         SyntaxKind::SET_OPTIONS => parameters.extend(listed_parameters),
         _ => parameters.retain(|name, _| !listed_parameters.contains_key(name)),
@@ -93,7 +93,7 @@ pub fn read_index_statistics(index: &mut Index, node: &SyntaxNode) -> Parsed<()>
     let mut parts = Parts::of(node);
     let value = read_statistics(&parts.require(SyntaxKind::SET_STATISTICS)?)?;
     let number = number(&parts.take_any()?)?;
-    parts.expect_only("ALTER COLUMN")?;
+    parts.refuse_rest_except("ALTER COLUMN")?;
     let column = usize::try_from(number - 1).ok().and_then(|number| index.columns.get_mut(number));
     match column {
         Some(column) => column.statistics = value,

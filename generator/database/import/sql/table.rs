@@ -9,7 +9,7 @@ use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
 impl Reader {
-    /// Reads CREATE TABLE. Each column and constraint is read on its own, so that all problems are reported.
+    /// Reads CREATE TABLE. The columns and constraints are read separately, so that all problems are reported.
     pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
@@ -24,11 +24,11 @@ impl Reader {
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {
             let mut clause = Parts::of(&clause);
             let partitioned = object_name(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
-            clause.expect_only("PARTITION OF")?;
+            clause.refuse_rest_except("PARTITION OF")?;
             let bound = take_bound(&mut parts)?;
             let partition_by =
                 parts.take_node(SyntaxKind::PARTITION_BY).map(|clause| partition_by(&clause)).transpose()?;
-            parts.expect_only("CREATE TABLE ;")?;
+            parts.refuse_rest_except("CREATE TABLE ;")?;
             self.add_partition(&name, PartitionOf { table: partitioned, bound, is_listed: false }, node)?;
             self.table(&name, node)?.partition_by = partition_by;
             return Ok(());
@@ -39,25 +39,26 @@ impl Reader {
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&clause)?);
         }
-        self.record_place("tables", name.as_str(), node)?;
+        self.record_declaration("tables", name.as_str(), node)?;
         self.schema.tables.insert(name.clone(), table);
         let mut list = Parts::of(&list);
         for column in list.take_all(SyntaxKind::COLUMN) {
-            let result =
-                self.add_column(&name, Parts::of(&column)).and_then(|remaining_parts| remaining_parts.expect_only(""));
+            let result = self
+                .add_column(&name, Parts::of(&column))
+                .and_then(|remaining_parts| remaining_parts.refuse_rest_except(""));
             self.record_error(result);
         }
         for constraint in list.take_rest() {
             let result = self.add_constraint(&name, &constraint, None);
             self.record_error(result);
         }
-        let result = list.expect_only("( ) ,");
+        let result = list.refuse_rest_except("( ) ,");
         self.record_error(result);
         // The server ignores NOT VALID for a table that has no rows yet.
         if let Some(table) = self.schema.tables.get_mut(&name) {
             table.checks.values_mut().for_each(|check| check.not_valid = false);
             table.foreign_keys.values_mut().for_each(|key| key.not_valid = false);
         }
-        parts.expect_only("CREATE TABLE ;")
+        parts.refuse_rest_except("CREATE TABLE ;")
     }
 }

@@ -27,8 +27,8 @@ impl Reader {
                 let label = Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}"));
                 values.push(label.at(&variant)?);
             }
-            list.expect_only("( ) ,")?;
-            definition.expect_only("AS ENUM")?;
+            list.refuse_rest_except("( ) ,")?;
+            definition.refuse_rest_except("AS ENUM")?;
             UserType::Enum(Enumeration { values, ..Enumeration::default() })
         } else if let Some(definition) = parts.take_node(SyntaxKind::COMPOSITE_TYPE) {
             let mut definition = Parts::of(&definition);
@@ -38,17 +38,17 @@ impl Reader {
                 let mut field = Parts::of(&field);
                 let name = tree::ident(&field.require(SyntaxKind::COMPOSITE_FIELD)?)?;
                 let kind = type_name(&field.take_any()?)?;
-                field.expect_only("")?;
+                field.refuse_rest_except("")?;
                 attributes.push(Attribute { name, kind });
             }
-            list.expect_only("( ) ,")?;
-            definition.expect_only("AS")?;
+            list.refuse_rest_except("( ) ,")?;
+            definition.refuse_rest_except("AS")?;
             UserType::Composite(Composite { attributes, ..Composite::default() })
         } else {
             return unsupported(node, "nself can represent enumerations, domains and composite types only");
         };
-        parts.expect_only("CREATE TYPE ;")?;
-        self.record_place("types", name.as_str(), node)?;
+        parts.refuse_rest_except("CREATE TYPE ;")?;
+        self.record_declaration("types", name.as_str(), node)?;
         self.schema.types.insert(name, kind);
         Ok(())
     }
@@ -80,14 +80,14 @@ impl Reader {
             let mut parts = Parts::of(&clause);
             let check_name = constraint::take_name(&mut parts)?;
             let condition = expression(&parts.take_any()?)?;
-            parts.expect_only("CHECK ( )")?;
+            parts.refuse_rest_except("CHECK ( )")?;
             let default_name =
                 || names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken));
             let check = check_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
             domain.checks.insert(check, condition);
         }
-        parts.expect_only("CREATE DOMAIN AS ;")?;
-        self.record_place("types", name.as_str(), node)?;
+        parts.refuse_rest_except("CREATE DOMAIN AS ;")?;
+        self.record_declaration("types", name.as_str(), node)?;
         self.schema.types.insert(name, UserType::Domain(domain));
         Ok(())
     }
@@ -102,8 +102,8 @@ impl Reader {
             return Ok(());
         }
         let sequence = sequence_options(&mut parts)?;
-        parts.expect_only("CREATE SEQUENCE ;")?;
-        self.record_place("sequences", name.as_str(), node)?;
+        parts.refuse_rest_except("CREATE SEQUENCE ;")?;
+        self.record_declaration("sequences", name.as_str(), node)?;
         self.schema.sequences.insert(name, sequence);
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Reader {
         self.object_in_messages = format!("the sequence {name}");
         self.take_owner(&mut parts)?;
         let owned_by_option = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
-        parts.expect_only("ALTER SEQUENCE ;")?;
+        parts.refuse_rest_except("ALTER SEQUENCE ;")?;
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
             return unsupported(&reference, format!("there is no sequence `{name}`"));
         };
@@ -133,7 +133,7 @@ fn read_owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
     let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
         parts.require(SyntaxKind::OWNED_BY_NONE)?;
-        parts.expect_only("OWNED BY")?;
+        parts.refuse_rest_except("OWNED BY")?;
         return Ok(None);
     };
     let names = path(&reference);

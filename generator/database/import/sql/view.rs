@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, object_name, plain_text, tokens, unsupported};
+use super::tree::{AtNode, Parsed, Parts, object_name, tokens, unsupported, without_comments};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -48,18 +48,18 @@ impl Reader {
                           is created; write the names of the columns";
             return unsupported(&query, reason);
         }
-        let text = plain_text(&query.text().to_string());
+        let text = without_comments(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
-        parts.expect_only("CREATE VIEW MATERIALIZED AS ;")?;
+        parts.refuse_rest_except("CREATE VIEW MATERIALIZED AS ;")?;
         if let Some(earlier) = self.schema.views.get(&name)
             && replaces
         {
-            // CREATE OR REPLACE keeps the comment; grants are resolved after the whole file. The earlier place would
-            // count as a second view of this name.
+            // CREATE OR REPLACE keeps the comment; grants are resolved after the whole file. The earlier declaration
+            // would count as a second view of this name.
             view.comment.clone_from(&earlier.comment);
-            self.places.remove(&format!("views.{name}"));
+            self.declared_at.remove(&format!("views.{name}"));
         }
-        self.record_place("views", name.as_str(), node)?;
+        self.record_declaration("views", name.as_str(), node)?;
         self.schema.views.insert(name, view);
         Ok(())
     }

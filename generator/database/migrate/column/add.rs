@@ -1,4 +1,4 @@
-//! Plans new columns and the values of existing rows in them.
+//! Plans new columns and their values in existing rows.
 
 use super::change::ColumnChange;
 use super::identity::refuse_identity;
@@ -12,7 +12,7 @@ use crate::database::model::*;
 use crate::diagnostic::Code;
 
 /// Returns whether an expression has the same value for every row and at any time. It may consist of literals, numbers,
-/// signs, the words below, and names of types in casts, as in `'{}'::text[]`.
+/// signs, a few words such as `null` and `array`, and names of types in casts, as in `'{}'::text[]`.
 fn is_constant(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
     let mut in_cast_type = false;
@@ -37,7 +37,7 @@ fn is_constant(expression: &Expression) -> bool {
     true
 }
 
-/// Functions that the server computes once for all rows of a statement.
+/// Functions that return the same value for all rows of a statement.
 const STABLE_FUNCTIONS: [&str; 7] = [
     "now",
     "current_timestamp",
@@ -96,25 +96,27 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
         // The server rewrites the table for a domain, which may refuse NULL or have a default.
         .hazards((is_computed || is_volatile || domain.is_some()).then_some(Hazard::Rewrite));
     // A generated column comes after the columns in its expression, which may be new as well.
-    step.rank += usize::from(column.generated.is_some());
+    step.order_in_phase += usize::from(column.generated.is_some());
     step.down = removal(change, column, domain);
     planner.push(step);
 }
 
-/// Adds a column whose values in existing rows come from an expression.
+/// Plans a new column whose values in existing rows come from an expression.
 fn add_with_backfill(planner: &mut Planner, change: &ColumnChange, column: &Column, backfill: &Expression) {
     let (table, name) = (change.table.name.sql(), quoted(change.column));
     let nullable_column = Column { nullable: true, default: None, ..column.clone() };
     let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, &nullable_column))];
     up.extend(column.default.as_ref().map(|default| change.set_default(Some(default))));
-    up.push(change.past_row_security(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")));
+    up.push(
+        change.without_forced_row_security(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")),
+    );
     planner.push(change.step(Phase::Create, "", "is new").up(up.join("\n")).irreversible(VALUES_LOST));
     if !column.nullable {
         set_not_null(planner, change, None);
     }
 }
 
-/// Returns the way to revert a new column. It drops the column only if no row has a value that was written since.
+/// Returns the way to revert a new column: SQL that drops the column only if no row has a value that was written since.
 fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Down {
     let (table, name) = (change.table.name.sql(), quoted(change.column));
     let drop = format!("ALTER TABLE {table} DROP COLUMN {name};");
@@ -134,5 +136,5 @@ fn removal(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> D
         }
     };
     let guard = ddl::fail_if_rows(&rows_with_values, &format!("{} holds values", change.object()));
-    Down::Sql(format!("{}\n{drop}", change.past_row_security(&guard)))
+    Down::Sql(format!("{}\n{drop}", change.without_forced_row_security(&guard)))
 }

@@ -13,8 +13,8 @@ const OWNER_COLUMNS: [&str; 2] = [TENANT_COLUMN, APP_COLUMN];
 pub struct ColumnChange<'a> {
     pub table: &'a TableChange<'a>,
     pub column: &'a SqlName,
-    /// Position of the table among all objects.
-    pub rank: usize,
+    /// Position of the steps in their phase: that of the table among all objects.
+    pub order_in_phase: usize,
 }
 
 impl ColumnChange<'_> {
@@ -28,7 +28,7 @@ impl ColumnChange<'_> {
         let path = if field.is_empty() { self.path() } else { self.path().key(field) };
         let object = self.object();
         let why = format!("{object} {what}");
-        MigrationStep::new(phase, object, path, why).rank(self.rank)
+        MigrationStep::new(phase, object, path, why).order_in_phase(self.order_in_phase)
     }
 
     /// Returns the column's name in messages and in `allow`.
@@ -36,9 +36,9 @@ impl ColumnChange<'_> {
         format!("{}.{}", self.table.name, self.column)
     }
 
-    /// Returns a statement that sees all rows. The owner of the table runs the migrations; forced row security, which
-    /// also applies to the owner, is switched off during the statement.
-    pub fn past_row_security(&self, sql: &str) -> String {
+    /// Returns the SQL of a statement that must see all rows. The owner of the table runs the migrations; forced row
+    /// security, which also applies to the owner, is switched off during the statement.
+    pub fn without_forced_row_security(&self, sql: &str) -> String {
         if self.table.old.row_security != RowSecurity::Forced {
             return sql.to_owned();
         }
@@ -59,7 +59,7 @@ impl ColumnChange<'_> {
         }
     }
 
-    /// Returns the hazard of a change if the column names the owner of a row.
+    /// Returns the hazard of a changed column that names the owner of a row; `None` for any other column.
     pub fn owner_hazard(&self) -> Option<Hazard> {
         OWNER_COLUMNS.contains(&self.column.as_str()).then_some(Hazard::TenantColumn)
     }

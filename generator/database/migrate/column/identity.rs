@@ -8,7 +8,7 @@ use crate::database::migrate::step::Phase;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// Refuses a change of an identity in a partitioned table, which PostgreSQL does not support.
+/// Refuses a change of an identity column in a partitioned table, because PostgreSQL does not support such changes.
 pub(super) fn refuse_identity(planner: &mut Planner, change: &ColumnChange) {
     planner.refuse(
         Code::ChangeRefused,
@@ -27,7 +27,7 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
     }
     // The server refuses an identity for a column that may be NULL, so NOT NULL comes first.
     let phase = if old.nullable && !new.nullable { Phase::Validate } else { Phase::Create };
-    let step = |what: &str| change.step(phase, "identity", what).rank(change.rank + 1);
+    let step = |what: &str| change.step(phase, "identity", what).order_in_phase(change.order_in_phase + 1);
     match (old.identity, new.identity) {
         (None, Some(identity)) => {
             let table = literal(&change.table.name.sql());
@@ -45,14 +45,14 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
                         "{} ADD {};\n{}",
                         change.alter(),
                         ddl::identity(identity, new.identity_options),
-                        change.past_row_security(&set_position)
+                        change.without_forced_row_security(&set_position)
                     ))
                     .down(format!("{} DROP IDENTITY;", change.alter())),
             );
         }
         (Some(_), None) => planner.push(
             step("is no longer numbered by the server")
-                .rank(change.rank.saturating_sub(1))
+                .order_in_phase(change.order_in_phase.saturating_sub(1))
                 .up(format!("{} DROP IDENTITY;", change.alter()))
                 .irreversible("the position of its sequence is lost"),
         ),

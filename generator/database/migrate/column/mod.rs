@@ -22,9 +22,9 @@ use retype::change_type;
 
 /// Plans changes of a table's columns.
 pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
-    let rank = diff.new_graph.position(ObjectKind::Table, table.name);
+    let order_in_phase = diff.new_graph.position(ObjectKind::Table, table.name);
     for (column, old) in &table.old.columns {
-        let change = ColumnChange { table, column, rank };
+        let change = ColumnChange { table, column, order_in_phase };
         match table.new.columns.get(column) {
             None => drop_column(planner, &change, old),
             Some(new) if diff.affected.regenerated_columns(table.name).contains(column) => {
@@ -38,7 +38,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         }
     }
     for (column, new) in table.new.columns.iter().filter(|(column, _)| !table.old.columns.contains_key(*column)) {
-        add_column(planner, &ColumnChange { table, column, rank }, new);
+        add_column(planner, &ColumnChange { table, column, order_in_phase }, new);
     }
 }
 
@@ -47,13 +47,13 @@ fn drop_column(planner: &mut Planner, change: &ColumnChange, old: &Column) {
     let table = change.table.name.sql();
     let mut step = change
         .step(Phase::DropData, "", "is gone")
-        .rank(0)
+        .order_in_phase(0)
         .up(format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column)));
     step.source = change.table.path.key("columns");
     if old.generated.is_some() {
         // A generated column is dropped in the phase `Create`, before the columns in its expression.
         step.phase = Phase::Create;
-        planner.push(step.down(add_again_sql(change, old)));
+        planner.push(step.down(restore_column_sql(change, old)));
         return;
     }
     if let Some(finding) = unclear_rename(planner, change, old) {
@@ -84,8 +84,8 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
     Some(finding)
 }
 
-/// Returns the statements that add a column with its comment and grants again.
-fn add_again_sql(change: &ColumnChange, column: &Column) -> String {
+/// Returns the statements that restore a dropped column with its comment and grants.
+fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
     let table = change.table.name.sql();
     let mut sql = format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, column));
     if column.comment.is_some() {
@@ -102,27 +102,27 @@ fn add_again_sql(change: &ColumnChange, column: &Column) -> String {
 fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
     let table = change.table.name.sql();
     let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column));
-    // The column is dropped before the columns in its expression change, and added after that.
+    // The column is dropped before the columns in its expression change, and added again afterwards.
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed otherwise")
-            .rank(change.rank.saturating_sub(1))
+            .order_in_phase(change.order_in_phase.saturating_sub(1))
             .up(drop.clone())
-            .down(add_again_sql(change, old)),
+            .down(restore_column_sql(change, old)),
     );
     let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new))];
     up.extend(ddl::column_grants(&table, change.column, new));
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed otherwise")
-            .rank(change.rank + 1)
+            .order_in_phase(change.order_in_phase + 1)
             .up(up.join("\n"))
             .down(drop)
             .hazard(Hazard::Rewrite),
     );
 }
 
-/// Plans the changes of a column that keeps its values. With `default_is_set`, a different step changes its default.
+/// Plans the changes of a column that keeps its values. With `default_is_set`, another step already sets its default.
 fn alter_column(
     planner: &mut Planner,
     diff: &Diff,
@@ -163,7 +163,7 @@ fn alter_column(
         (false, true) => planner.push(
             change
                 .step(Phase::Create, "nullable", "may be NULL")
-                .rank(change.rank + 1)
+                .order_in_phase(change.order_in_phase + 1)
                 .up(format!("{} DROP NOT NULL;", change.alter()))
                 .down(format!("{} SET NOT NULL;", change.alter()))
                 .hazard(Hazard::DropsConstraint)

@@ -12,14 +12,15 @@ use crate::database::model::*;
 pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfill: Option<&Expression>) {
     let table = change.table.name.sql();
     let column = quoted(change.column);
+    // The name is derived from that of the column, so that it is the same in every plan.
     let check = format!("\"nn_{}\"", Digest::of(change.column.as_str().as_bytes()).short());
     if let Some(backfill) = backfill {
         let update = format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;");
         planner.push(
             change
                 .step(Phase::Create, "backfill", "gets values where it has none")
-                .rank(change.rank + 1)
-                .up(change.past_row_security(&update))
+                .order_in_phase(change.order_in_phase + 1)
+                .up(change.without_forced_row_security(&update))
                 .irreversible("the rows that had NULL are not recorded"),
         );
     }

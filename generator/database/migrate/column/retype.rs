@@ -76,14 +76,14 @@ fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
     const FRACTIONS: [&str; 3] = ["real", "double precision", "numeric"];
     const TEXTS: [&str; 3] = ["text", "varchar", "char"];
     /// Types that the server prints independently of the session's settings.
-    const PRINTED: [&str; 6] = ["boolean", "uuid", "inet", "cidr", "json", "jsonb"];
+    const TYPES_PRINTED_ALIKE: [&str; 6] = ["boolean", "uuid", "inet", "cidr", "json", "jsonb"];
     let (from, to) = (old.base(), new.base());
     let is_integer = |kind| INTEGERS.contains(&kind);
     let is_number = |kind| is_integer(kind) || FRACTIONS.contains(&kind);
     match (from, to) {
         _ if is_integer(from) && is_integer(to) => Conversion::Narrows { changes_values: false },
         _ if is_number(from) && is_number(to) => Conversion::Narrows { changes_values: true },
-        (_, "text" | "varchar") if is_number(from) || PRINTED.contains(&from) || TEXTS.contains(&from) => {
+        (_, "text" | "varchar") if is_number(from) || TYPES_PRINTED_ALIKE.contains(&from) || TEXTS.contains(&from) => {
             Conversion::Narrows { changes_values: true }
         }
         (from, "char") if TEXTS.contains(&from) => Conversion::Narrows { changes_values: true },
@@ -96,7 +96,7 @@ fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
     }
 }
 
-/// Returns the conversion of an enumeration to text, which keeps every label.
+/// Returns the conversion of an enumeration to text, which keeps every label; `None` for any other pair of types.
 fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Conversion> {
     let kind = old.object().and_then(|kind| diff.old.types.get(&kind));
     let is_text = ["text", "varchar"].contains(&new.base()) && !new.is_array();
@@ -171,8 +171,8 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
     planner.push(step);
 }
 
-/// Returns the statements that change the type of a column. Its default is dropped before and set after that, since the
-/// server may be unable to convert it.
+/// Returns the statements that change the type of a column. Its default is dropped before and set afterwards, since the
+/// server may be unable to convert the default.
 fn set_type(change: &ColumnChange, from: &Column, to: &Column, using: Option<&Expression>) -> String {
     let mut sql = Vec::new();
     if from.default.is_some() {

@@ -10,7 +10,7 @@ use crate::database::model::*;
 use crate::diagnostic::Code;
 use crate::values::Checked;
 
-/// Plans the renames of columns, and renames them in the old schema.
+/// Plans the renames of columns, and applies them to the old schema in `renamed`.
 pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {

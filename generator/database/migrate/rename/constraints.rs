@@ -8,10 +8,13 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 
-/// Plans the renames of constraints and indexes, and renames them in the old schema.
-pub(super) fn rename_constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
+/// Position in the phase: the steps use the new names of tables, whose renames come first, at 0.
+const AFTER_TABLE_RENAMES: usize = 1;
+
+/// Plans the renames of constraints and indexes, and applies them to the old schema in `renamed_old`.
+pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut RenamedSchema) {
     for (name, table) in &planner.new.tables {
-        let Some(old) = renamed.schema.tables.get_mut(name) else { continue };
+        let Some(old) = renamed_old.schema.tables.get_mut(name) else { continue };
         let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
         if !old.primary_key.is_empty() && old.primary_key == table.primary_key {
@@ -42,14 +45,14 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed: &mut RenamedSch
             let path = planner.path(&["tables", name.as_str()]);
             let step =
                 MigrationStep::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
-            planner.push(step.rank(1).up(rename(&from, &to)).down(rename(&to, &from)));
+            planner.push(step.order_in_phase(AFTER_TABLE_RENAMES).up(rename(&from, &to)).down(rename(&to, &from)));
         }
     }
 }
 
 /// Renames the parts of an old table, such as its checks, that have a different name in the new table, and returns the
-/// old and new names. The definitions must be equal to each other and to no other definition, so that the pair is
-/// unique.
+/// old and new names. An old and a new part form a pair only if their definitions are equal and no other removed or
+/// added part has the same definition.
 fn rename_pairs<T: PartialEq>(old: &mut BTreeMap<SqlName, T>, new: &BTreeMap<SqlName, T>) -> Vec<(SqlName, SqlName)> {
     let removed: Vec<&SqlName> = old.keys().filter(|name| !new.contains_key(*name)).collect();
     let added: Vec<&SqlName> = new.keys().filter(|name| !old.contains_key(*name)).collect();

@@ -158,7 +158,7 @@ fn check_served(
     };
     let served: Vec<&Schema> =
         definitions.values().filter(|schema| schema.served_by.as_ref() == Some(original)).collect();
-    subset::check(serves, &served, calls.get(original), &path)
+    subset::check(serves, original, &served, calls.get(original), &path)
 }
 
 /// Returns the variable that contains a URL of the database with the login role of the original.

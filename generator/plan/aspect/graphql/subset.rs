@@ -43,8 +43,14 @@ fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
     table.api.retain(|_, api| !api.columns.is_empty());
 }
 
-/// Returns findings about names in `serves` that the original does not have.
-pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, path: &FieldPath) -> Vec<Diagnostic> {
+/// Returns findings about names in `serves` that the copied service `original` does not have.
+pub fn check(
+    served: &Served,
+    original: &ServiceName,
+    definitions: &[&Schema],
+    calls: Option<&Calls>,
+    path: &FieldPath,
+) -> Vec<Diagnostic> {
     let path = path.key("serves");
     let mut findings = Vec::new();
     let tables: BTreeMap<&ObjectName, Option<&Table>> = definitions
@@ -57,7 +63,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
     for (name, part) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
-            let message = format!("the copied service serves no table `{name}`");
+            let message = format!("the copied service `{original}` serves no table `{name}`");
             findings.push(unknown_name(path, &message, name.as_str(), tables.keys().map(|name| name.as_str())));
             continue;
         };
@@ -91,7 +97,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
         known.sort_unstable();
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let message = format!("the copied service has no {kind} `{name}`");
+            let message = format!("the copied service `{original}` has no {kind} `{name}`");
             findings.push(unknown_name(path.key(field).index(i), &message, name, known.iter().copied()));
         }
     }

@@ -72,7 +72,9 @@ fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldP
     match (types.get(base), position) {
         (None, Position::Result) if is_scalar => Some(
             refused(format!("an action returns an object or a list of objects, but `{base}` is a scalar"))
-                .hint(format!("declare a type: `types.Result.object = {{ value = \"{base}\" }}`")),
+                .hint(format!(
+                    "declare a type in `hasura`, `types.Result.object = {{ value = \"{base}\" }}`, and set `returns = \"Result\"`"
+                )),
         ),
         (None, _) if is_scalar => None,
         (None, _) => {

@@ -55,7 +55,6 @@ fn dependencies<'a>(
 /// Returns the finding for a service that depends on a plugin.
 fn plugin_needed(plugin: &ServiceName, name: &ServiceName, path: FieldPath) -> Diagnostic {
     Diagnostic::error(Code::PluginNeeded, path)
-        .message(format!("`{name}` depends on the plugin `{plugin}`, so it would fail together with the plugin"))
-        .expected("services that also run without the plugin")
-        .hint("if the service only connects to the plugin, use `connects_to` or `nself.url`")
+        .message(format!("`{name}` must also run without the plugin `{plugin}`, but depends on it here"))
+        .hint("remove it; a service can connect to a plugin with `connects_to` or `nself.url`")
 }

@@ -83,7 +83,7 @@ fn check_sql_names(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Di
 /// Returns the finding for a name without the prefix of its plugin.
 fn without_prefix(plugin: &ServiceName, path: FieldPath, name: &str) -> Diagnostic {
     Diagnostic::error(Code::PluginName, path)
-        .message(format!("`{name}` of the plugin `{plugin}` does not have its prefix"))
+        .message(format!("`{name}` of the plugin `{plugin}` does not have the plugin's prefix"))
 }
 
 /// Refuses databases with a name that only a plugin may have.

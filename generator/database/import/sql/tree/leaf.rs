@@ -7,9 +7,8 @@ use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// Returns a name as the server stores it: a quoted name as it is written, any other name in lower case, and of both
-/// the first 63 bytes.
-pub fn stored_spelling(token: &SyntaxToken) -> String {
+/// Returns a name as the server stores it: in lower case unless it is quoted, and at most the first 63 bytes.
+pub fn folded_name(token: &SyntaxToken) -> String {
     let name = match token.text() {
         quoted if quoted.starts_with('"') => lexer::unquoted_name(quoted).into_owned(),
         plain => plain.to_ascii_lowercase(),
@@ -23,10 +22,10 @@ pub fn ident(node: &SyntaxNode) -> Parsed<SqlName> {
     let (Some(token), None) = (tokens.next(), tokens.next()) else {
         return unsupported(node, format!("`{}` is not a plain name", node.text()));
     };
-    name_at(&stored_spelling(&token), node)
+    name_at(&folded_name(&token), node)
 }
 
-/// Reads the name of a role. It also appears in files other than SQL, so fewer characters are allowed.
+/// Reads the name of a role. Names of roles also appear in files other than SQL, so fewer characters are allowed.
 pub fn role(node: &SyntaxNode) -> Parsed<SqlIdent> {
     let name = ident(node)?;
     SqlIdent::new(name.as_str()).map_err(|reason| format!("the role `{name}`: {reason}")).at(node)
@@ -41,7 +40,7 @@ pub fn name_at(text: &str, node: &SyntaxNode) -> Parsed<SqlName> {
 pub fn path(node: &SyntaxNode) -> Vec<String> {
     let without_signs = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
     let names = without_signs.filter(|token| !token.text().eq_ignore_ascii_case("only"));
-    names.map(|token| stored_spelling(&token)).collect()
+    names.map(|token| folded_name(&token)).collect()
 }
 
 /// Returns the name of an object from the names of its path: `[name]` or `[schema, name]`.
@@ -59,8 +58,8 @@ pub fn object_name(node: &SyntaxNode) -> Parsed<ObjectName> {
     object_from_path(&path(node), node)
 }
 
-/// Returns a text without comments.
-pub fn plain_text(text: &str) -> String {
+/// Returns a text without its comments.
+pub fn without_comments(text: &str) -> String {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut out = String::new();
     let mut copied_until = 0;
@@ -84,7 +83,7 @@ pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
             Err(_) => break,
         }
     }
-    let text = plain_text(&inner.text().to_string());
+    let text = without_comments(&inner.text().to_string());
     Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
 }
 
@@ -124,7 +123,7 @@ pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     for token in tokens(node) {
         let spelling = match token.text() {
             "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
-            quoted if quoted.starts_with('"') => quoted_if_needed(name_at(&stored_spelling(&token), node)?.as_str()),
+            quoted if quoted.starts_with('"') => quoted_if_needed(name_at(&folded_name(&token), node)?.as_str()),
             other => other.to_ascii_lowercase(),
         };
         match spelling.as_str() {
@@ -160,6 +159,6 @@ pub fn type_name(node: &SyntaxNode) -> Parsed<TypeName> {
 pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlName>> {
     let mut parts = Parts::of(node);
     let names = parts.take_all(kind).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-    parts.expect_only("( ) ,")?;
+    parts.refuse_rest_except("( ) ,")?;
     Ok(names)
 }

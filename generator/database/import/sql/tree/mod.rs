@@ -62,7 +62,7 @@ impl Parts {
         Parts { node: node.clone(), remaining }
     }
 
-    /// Returns no parts, for an optional list of the node that is missing.
+    /// Returns no parts; stands for an optional list that the node does not have.
     pub fn none(node: &SyntaxNode) -> Parts {
         Parts { node: node.clone(), remaining: Vec::new() }
     }
@@ -139,13 +139,13 @@ impl Parts {
         }
     }
 
-    /// Checks that no part remains, except for the words and signs in `glue`, such as `ALTER COLUMN`: they say nothing
-    /// that the node's kind does not say.
-    pub fn expect_only(mut self, glue: &str) -> Parsed<()> {
-        let is_glue = |part: &SyntaxElement| {
-            part.as_token().is_some_and(|token| glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
+    /// Refuses the first part that remains, except for the words and signs in `ignored`, such as `ALTER COLUMN`, which
+    /// add nothing to the kind of the node.
+    pub fn refuse_rest_except(mut self, ignored: &str) -> Parsed<()> {
+        let is_ignored = |part: &SyntaxElement| {
+            part.as_token().is_some_and(|token| ignored.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
         };
-        self.remaining.retain(|part| !is_glue(part));
+        self.remaining.retain(|part| !is_ignored(part));
         match self.remaining.first() {
             None => Ok(()),
             Some(part) => {
