@@ -56,8 +56,8 @@ pub(super) fn step_by_step(folder: BorrowedFd, path: &Path, flags: OFlags, mode:
         if parts.peek().is_none() {
             return Ok(rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW, mode)?);
         }
-        let opened = rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
-        previous = Some(opened);
+        let next_folder = rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
+        previous = Some(next_folder);
     }
     Err(Errno::NOENT.into())
 }

@@ -46,8 +46,8 @@ impl Folder {
                 Err(Errno::EXIST) => false,
                 Err(error) => return Err(parent.refusal(name, EntryKind::Folder, error.into())),
             };
-            let opened = descent::open(parent.handle.as_fd(), name, FOLDER, Mode::empty());
-            let handle = opened.map_err(|error| parent.refusal(name, EntryKind::Folder, error))?;
+            let open_result = descent::open(parent.handle.as_fd(), name, FOLDER, Mode::empty());
+            let handle = open_result.map_err(|error| parent.refusal(name, EntryKind::Folder, error))?;
             if is_new {
                 rustix::fs::fchmod(&handle, mode_bits(mode))
                     .map_err(|error| parent.error(name, Reason::System(error.into())))?;
@@ -90,8 +90,8 @@ impl Folder {
     pub fn create_open(&self, path: impl AsRef<Path>, mode: u32) -> Result<File, FileError> {
         let path = path.as_ref();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let opened = descent::open(self.handle.as_fd(), path, flags, mode_bits(mode));
-        let file = File::from(opened.map_err(|error| self.refusal(path, EntryKind::File, error))?);
+        let open_result = descent::open(self.handle.as_fd(), path, flags, mode_bits(mode));
+        let file = File::from(open_result.map_err(|error| self.refusal(path, EntryKind::File, error))?);
         rustix::fs::fchmod(&file, mode_bits(mode)).map_err(|error| self.error(path, Reason::System(error.into())))?;
         Ok(file)
     }

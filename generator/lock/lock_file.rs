@@ -88,20 +88,20 @@ impl Lock {
             return Err(damaged(format!(":{line}: unresolved merge conflict"), hint));
         }
         let restore = "restore it from version control, or delete it and run `nself lock`";
-        let stored: StoredLock = serde_json::from_slice(text).map_err(|error| {
+        let stored_lock: StoredLock = serde_json::from_slice(text).map_err(|error| {
             damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_position(&error)), restore)
         })?;
-        if stored.version != VERSION {
-            let reason = format!(": version {} of the format is not version {VERSION}", stored.version);
+        if stored_lock.version != VERSION {
+            let reason = format!(": version {} of the format is not version {VERSION}", stored_lock.version);
             return Err(damaged(reason, "use the version of nself that wrote the file"));
         }
-        for name in stored.images.keys() {
+        for name in stored_lock.images.keys() {
             let reference = ImageRef::new(name).ok().map(|image| ImageName::new(&image));
             if reference.is_none_or(|reference| reference.to_string() != *name || reference.digest.is_some()) {
                 return Err(damaged(format!(": {name:?} is not the full name of an image with a tag"), restore));
             }
         }
-        Ok(Lock { images: stored.images, plugins: stored.plugins })
+        Ok(Lock { images: stored_lock.images, plugins: stored_lock.plugins })
     }
 
     /// Writes the lock of a project if the file differs.

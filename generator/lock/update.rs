@@ -97,20 +97,20 @@ pub fn update(
     refresh: BTreeSet<String>,
     resolve: impl FnOnce(&BTreeSet<String>) -> BTreeMap<String, Result<Pin, Diagnostic>>,
 ) -> Result<Lock, Vec<Diagnostic>> {
-    let mut updated = lock.clone();
-    updated.images.retain(|name, _| images.0.contains_key(name));
+    let mut new_lock = lock.clone();
+    new_lock.images.retain(|name, _| images.0.contains_key(name));
     let mut to_resolve = images.missing_images(lock);
     to_resolve.extend(refresh);
     let mut findings = Vec::new();
     if !to_resolve.is_empty() {
         for (name, answer) in resolve(&to_resolve) {
             match answer {
-                Ok(pin) => drop(updated.images.insert(name, pin)),
+                Ok(pin) => drop(new_lock.images.insert(name, pin)),
                 Err(finding) => findings.push(images.locate(&name, finding)),
             }
         }
     }
-    if findings.is_empty() { Ok(updated) } else { Err(findings) }
+    if findings.is_empty() { Ok(new_lock) } else { Err(findings) }
 }
 
 /// An image whose pin differs between two locks.

@@ -24,11 +24,12 @@ pub struct PublishedRelease {
 /// # Errors
 /// NS812 if no file is recorded or a file was changed, NS805 for a manifest that cannot be used.
 pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles, Vec<Diagnostic>> {
-    let recorded = Manifest::read(output).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
+    let recorded_manifest =
+        Manifest::read(output).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
     let is_selected =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
     let mut manifest = Manifest::default();
-    manifest.files.extend(recorded.files.into_iter().filter(|(path, _)| is_selected(path)));
+    manifest.files.extend(recorded_manifest.files.into_iter().filter(|(path, _)| is_selected(path)));
     if manifest.files.is_empty() {
         let message = format!("{}: the manifest records no files to publish", output.path().display());
         return Err(vec![release_error(Code::Release, message).hint("run `nself gen` first")]);
@@ -65,8 +66,8 @@ pub fn publish(
     files: &ReleaseFiles,
 ) -> Result<PublishedRelease, Vec<Diagnostic>> {
     let title = address.repository.rsplit('/').next().unwrap_or_default();
-    let packed = archive::pack(title, files);
-    let (blobs, digest) = packed.map_err(|error| vec![release_error(Code::Release, error.to_string())])?;
+    let pack_result = archive::pack(title, files);
+    let (blobs, digest) = pack_result.map_err(|error| vec![release_error(Code::Release, error.to_string())])?;
     let push = || -> Result<PublishedRelease, Failure> {
         for (_, bytes) in blobs.0.iter().filter(|(blob, _)| **blob != digest) {
             registry.push_blob(address, bytes)?;

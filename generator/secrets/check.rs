@@ -109,8 +109,7 @@ fn check_value<'a>(
         ]);
     };
     let mut findings = Vec::new();
-    // The provider chooses host and user names, often the same ones for all environments, so they may be weak and
-    // shared.
+    // The provider chooses host and user names, often the same for all environments, so they may be weak and shared.
     let holds_host_or_user_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
     if holds_host_or_user_name {
         return Ok(too_short(name, &value, entry.min_length).into_iter().collect());

@@ -39,7 +39,7 @@ pub fn environments(output: &Root) -> Result<Vec<String>, Diagnostic> {
 pub struct SecretFolder {
     /// The folder of the environment, `<output>/<environment>`.
     pub(super) environment: files::Folder,
-    /// Its path in messages.
+    /// The path of `environment` in messages.
     pub(super) path_in_messages: PathBuf,
     pub list: SecretList,
 }

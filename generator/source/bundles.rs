@@ -96,8 +96,8 @@ impl<'a> BundleSettings<'a> {
             Some(Value::Text(size)) => size,
             _ => "small",
         };
-        let sized = bundle.get(SIZES).and_then(|sizes| sizes.node.get(size));
-        sized.into_iter().chain(bundle.get(LAYER)).map(|entry| &entry.node)
+        let layer_of_size = bundle.get(SIZES).and_then(|sizes| sizes.node.get(size));
+        layer_of_size.into_iter().chain(bundle.get(LAYER)).map(|entry| &entry.node)
     }
 }
 

@@ -70,7 +70,7 @@ impl Findings {
         self.provisional.borrow().len()
     }
 
-    /// Moves the provisional findings from the index `start` to the final ones.
+    /// Moves the provisional findings from the index `start` to the final findings.
     pub fn make_final_since(&self, start: usize) {
         self.final_findings.borrow_mut().extend(self.provisional.borrow_mut().drain(start..));
     }

@@ -128,7 +128,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     let mut files = files.clone();
     let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
-        // Nickel reports the call stack as further diagnostics, which belong to the first one.
+        // Nickel reports the call stack as further diagnostics, which belong to the first diagnostic.
         if !findings.is_empty() && code != Code::Syntax {
             break;
         }

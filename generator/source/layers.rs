@@ -24,15 +24,15 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let Value::Record(fields) = &root.value else { return (BTreeMap::new(), findings) };
     let mut common = fields.clone();
-    let declared = common.remove("environments");
+    let declared_environments = common.remove("environments");
     common.remove(MARKER);
     let bundle_field = common.remove(bundles::FIELD);
     let common = Node { value: Value::Record(common), mark: root.mark };
 
     let mut overlays: BTreeMap<String, Node> =
         BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
-    if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
-        overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
+    if let Some(Value::Record(layers)) = declared_environments.map(|entry| entry.node.value) {
+        overlays.extend(layers.into_iter().map(|(name, entry)| (name, entry.node)));
     }
     if let Some(finding) = oversize_finding(&common, &overlays, MAX_MEMORY) {
         return (BTreeMap::new(), vec![finding]);

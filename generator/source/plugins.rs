@@ -21,8 +21,7 @@ pub struct PluginLayer {
     pub is_included: bool,
 }
 
-/// Returns the layers of all plugins. `merge` adds the settings of the environment's layer (`overlay`) to the common
-/// ones.
+/// Returns the layers of all plugins. `merge` merges the environment's layer (`overlay`) into the common settings.
 pub fn layers(common: &Node, overlay: &Node, merge: fn(&mut Node, Node)) -> Vec<PluginLayer> {
     let mut plugins = Node::default();
     for layer in [common, overlay] {
@@ -97,9 +96,9 @@ impl PluginLayer {
         if let Value::Record(fields) = &mut self.layer.value
             && let Some(Entry { node: Node { value: Value::Record(services), .. }, .. }) = fields.get_mut("services")
         {
-            let declared = stack.get("services").map(|entry| &entry.node);
+            let stack_services = stack.get("services").map(|entry| &entry.node);
             services.retain(|service, _| {
-                let stack_service = declared.and_then(|declared| declared.get(service));
+                let stack_service = stack_services.and_then(|stack_services| stack_services.get(service));
                 let is_taken = stack_service.is_some_and(|stack_service| bundles::has_source(&stack_service.node));
                 findings.extend(is_taken.then(|| name_taken(&self.name, service)));
                 !is_taken

@@ -176,7 +176,7 @@ impl Generations {
         Ok(())
     }
 
-    /// Deletes all but the latest `count` records and returns the number of deleted ones.
+    /// Deletes all but the latest `count` records and returns the number of deleted records.
     pub fn delete_all_but_latest(&self, count: usize) -> usize {
         let numbers = self.numbers();
         let outdated = &numbers[..numbers.len().saturating_sub(count)];

@@ -1,5 +1,5 @@
 //! The manifest: one sorted line for each output, with the digest of its bytes and its path, in the format of `b3sum`.
-//! It contains no other data, so a changed file changes one line, and git merges the manifest by line: the
+//! The manifest contains no other data, so a changed file changes one line, and git merges the manifest by line: the
 //! `.gitattributes` of the output folder selects the union of both sides. A path that two branches changed has two
 //! digests until the next run.
 

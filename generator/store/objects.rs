@@ -63,7 +63,7 @@ impl Objects {
         }
     }
 
-    /// Checks all objects and returns the number of intact ones and the names of the damaged ones.
+    /// Checks all objects and returns the number of intact objects and the names of damaged objects.
     pub fn check_all(&self) -> (usize, Vec<String>) {
         let mut damaged = Vec::new();
         let mut intact_count = 0;

@@ -31,11 +31,11 @@ impl PreviousOutputs {
     pub(super) fn from_manifest(out: &Root) -> Result<Self, Diagnostic> {
         let Some(text) = read(out, MANIFEST)? else { return Ok(PreviousOutputs::default()) };
         let Manifest { files, mut alternatives, is_unfinished } = Manifest::parse(&text)?;
-        let recorded = |(path, digest): (ArtifactPath, Digest)| {
+        let recorded_file = |(path, digest): (ArtifactPath, Digest)| {
             let alternatives = alternatives.remove(&path).unwrap_or_default();
             (path, RecordedFile { digest, alternatives, unchanged: None })
         };
-        let outputs = files.into_iter().map(recorded).collect();
+        let outputs = files.into_iter().map(recorded_file).collect();
         let manifest = Some(Digest::of(&canonical(&text)));
         Ok(PreviousOutputs { outputs, manifest, is_unfinished, ..PreviousOutputs::default() })
     }

@@ -83,8 +83,9 @@ impl Stamp {
         let out = folder.path();
         let content = &mut self.content;
         let manifest_path = Watch::File(out.join(MANIFEST));
-        let recorded = content.fingerprints.iter().find(|fingerprint| fingerprint.watch == manifest_path)?;
-        if content.out != out || recorded.digest != manifest.as_str() {
+        let manifest_fingerprint =
+            content.fingerprints.iter().find(|fingerprint| fingerprint.watch == manifest_path)?;
+        if content.out != out || manifest_fingerprint.digest != manifest.as_str() {
             return None;
         }
         let written_at = self.written_at;
@@ -102,18 +103,18 @@ impl Stamp {
             folders.insert(path.as_os_str().to_owned(), has_only_outputs);
             is_unchanged
         });
-        let recorded = content.outputs.iter_mut().map(|StampOutput { path, digest, written }| {
+        let recorded_files = content.outputs.iter_mut().map(|StampOutput { path, digest, written }| {
             let parent = path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
-            *written = written.filter(|recorded| {
+            *written = written.filter(|written| {
                 let now = FileStat::of_file(folder, path.as_str());
-                now.is_some_and(|now| recorded.stat.unchanged_since(now, written_at))
+                now.is_some_and(|now| written.stat.unchanged_since(now, written_at))
                     && plain_folders.stat(parent).is_some()
             });
             let unchanged =
                 written.map(|written| UnchangedFile { derivation: written.derivation, size: written.stat.size });
             (path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), unchanged })
         });
-        Some((recorded.collect(), folders))
+        Some((recorded_files.collect(), folders))
     }
 }
 

@@ -115,9 +115,9 @@ fn folder_fingerprints(
     let unchanged: BTreeMap<&OsStr, &Fingerprint> =
         recorded_folders.filter(|(path, _)| !changed.contains(*path)).collect();
     folders.into_iter().map(move |(path, has_only_outputs)| {
-        let recorded = unchanged.get(path.as_os_str()).map(|folder| (folder.stat, folder.digest.clone()));
+        let recorded_content = unchanged.get(path.as_os_str()).map(|folder| (folder.stat, folder.digest.clone()));
         let watch = if has_only_outputs { Watch::OutputsOnly(path.into()) } else { Watch::Folder(path.into()) };
-        match recorded {
+        match recorded_content {
             Some((stat, digest)) => Some(Fingerprint { watch, stat, digest }),
             None => Fingerprint::now(watch),
         }

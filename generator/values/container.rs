@@ -140,9 +140,9 @@ fn schedule_refusal(text: &str) -> Option<String> {
 /// Returns why an image reference is refused.
 fn image_refusal(text: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
-    let refused = alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), allowed);
-    if refused.is_some() {
-        return refused;
+    let refusal = alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), allowed);
+    if refusal.is_some() {
+        return refusal;
     }
     let (name, digest) = match text.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),

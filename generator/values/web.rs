@@ -19,9 +19,9 @@ pub(super) fn host_refusal(text: &str) -> Option<String> {
             return Some("it has an empty label".into());
         }
         let alphabet = "a-z, 0-9, and `-` between them";
-        let refused = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');
-        if refused.is_some() {
-            return refused;
+        let refusal = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');
+        if refusal.is_some() {
+            return refusal;
         }
         if label.ends_with('-') {
             return Some(format!("the label `{label}` ends with `-`"));
