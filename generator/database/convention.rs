@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::model::*;
+use super::tenant_keys;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, ServiceName};
 
@@ -80,7 +81,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
         }
     }
     if convention == Convention::Tenant {
-        findings.extend(super::tenant_keys::apply(schema, root));
+        findings.extend(tenant_keys::apply(schema, root));
         findings.extend(check_views(schema, root));
     }
     findings
@@ -160,7 +161,9 @@ fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
         let prefix = prefix(table_name.name(), 40);
         let column = IndexColumn { column: Some(name(key)), ..IndexColumn::default() };
         let index = Index { columns: vec![column], ..Index::default() };
-        table.indexes.insert(name(&format!("{prefix}_{key}_idx")), index);
+        let index_name =
+            tenant_keys::first_free_name(&format!("{prefix}_{key}_idx"), |name| table.indexes.contains_key(name));
+        table.indexes.insert(index_name, index);
     }
 }
 
@@ -249,4 +252,25 @@ fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_indexes_and_keys_leave_declared_ones_with_their_names() {
+        let declared = r#"{"convention": "tenant", "tables": {
+            "orders": {"scope": "tenant", "columns": {"id": {"type": "integer"}, "state": {"type": "text"}}, "primary_key": ["id"],
+                "indexes": {"orders_tenant_id_idx": {"columns": [{"column": "state"}]}},
+                "uniques": {"orders_tenant_id_id_key": {"columns": ["state"]}}},
+            "lines": {"scope": "tenant", "columns": {"order_id": {"type": "integer"}},
+                "foreign_keys": {"f": {"columns": ["order_id"], "references": {"table": "orders", "columns": ["id"]}}}}}}"#;
+        let mut schema: Schema = serde_json::from_str(declared).unwrap();
+        assert_eq!(apply(&mut schema, &FieldPath::root()), []);
+        let orders = &schema.tables["orders"];
+        let names = |names: Vec<&SqlName>| names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(orders.indexes.keys().collect()), ["orders_tenant_id_idx", "orders_tenant_id_idx1"]);
+        assert_eq!(names(orders.uniques.keys().collect()), ["orders_tenant_id_id_key", "orders_tenant_id_id_key1"]);
+    }
 }

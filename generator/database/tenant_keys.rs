@@ -102,5 +102,13 @@ fn add_unique(target: &Target, table: &mut Table) {
     let joined_columns = column_names.join("_");
     let column_part = prefix(&joined_columns, 34);
     let unique = Unique { columns: target.columns.clone(), ..Unique::default() };
-    table.uniques.insert(SqlName::wrap(format!("{table_part}_{column_part}_key")), unique);
+    let name = first_free_name(&format!("{table_part}_{column_part}_key"), |name| table.uniques.contains_key(name));
+    table.uniques.insert(name, unique);
+}
+
+/// Returns the name, or the first of `name1`, `name2` and so on that is not taken, as PostgreSQL numbers its own names.
+pub(super) fn first_free_name(name: &str, is_taken: impl Fn(&SqlName) -> bool) -> SqlName {
+    let numbered = (1..).map(|number: usize| SqlName::wrap(format!("{name}{number}")));
+    let mut names = std::iter::once(SqlName::wrap(name.to_owned())).chain(numbered);
+    names.find(|name| !is_taken(name)).expect("one of endless names is free")
 }

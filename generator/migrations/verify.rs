@@ -35,8 +35,10 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
             }
         };
         verified.migrations += history.migrations.len();
-        let last_schema = history.schema(name, &JsonDecoder).map_err(|finding| vec![finding])?;
-        verified.warnings.extend(definition.unknown_allowances(&last_schema));
+        match history.schema(name, &JsonDecoder) {
+            Ok(last_schema) => verified.warnings.extend(definition.unknown_allowances(&last_schema)),
+            Err(finding) => errors.push(finding),
+        }
         errors.extend(missing_migration_finding(&definition, &history));
         if let Some(base) = &base {
             errors.extend(check_base_unchanged(name, &base.sum(name)?, &history.sum()));

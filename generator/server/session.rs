@@ -154,11 +154,13 @@ impl Server {
             command.env("PGOPTIONS", options);
         }
         let mut child = command.spawn()?;
-        if let Some(mut pipe) = child.stdin.take() {
+        let pipe = child.stdin.take();
+        // Input and output flow at the same time: a program that waits until its output is read reads no further input.
+        std::thread::scope(|scope| {
             // Writing fails if the program exited early. The message of the program then names the reason.
-            let _ = pipe.write_all(input.as_bytes());
-        }
-        child.wait_with_output()
+            scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));
+            child.wait_with_output()
+        })
     }
 
     /// Returns whether a session can start without event triggers. A trigger on logins runs before the first statement
@@ -182,12 +184,8 @@ impl Server {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let message = String::from_utf8_lossy(&output.stderr);
+        let message = self.url.without_password(&String::from_utf8_lossy(&output.stderr));
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-        let message = match &self.url.password {
-            Some(password) if !password.is_empty() => message.replace(password.as_str(), "…"),
-            _ => message,
-        };
         let finding = failure(format!("{program}: {message}"));
         Err(vec![match message.contains(POOLER_REFUSAL) {
             true => finding.hint("this URL connects to a pooler; use the URL of the server itself"),

@@ -61,11 +61,21 @@ impl ServerUrl {
         })
     }
 
-    /// Returns the name of the database, or `database` if a definition could not have that name.
+    /// Returns a message of a program with `…` in place of the password.
+    pub fn without_password(&self, message: &str) -> String {
+        match &self.password {
+            Some(password) if !password.is_empty() => message.replace(password.as_str(), "…"),
+            _ => message.to_owned(),
+        }
+    }
+
+    /// Returns the name of the database, or `database` if a definition could not have that name. As for libpq, the
+    /// option `dbname` replaces the name in the path.
     pub fn database_name(&self) -> SqlIdent {
         let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
-        let (before_query, _) = split_query(rest);
-        let name = before_query.split_once('/').map_or("", |(_, name)| name);
+        let (before_query, query) = split_query(rest);
+        let option = query.and_then(|query| query.split('&').filter_map(|pair| pair.strip_prefix("dbname=")).last());
+        let name = option.or_else(|| before_query.split_once('/').map(|(_, name)| name)).unwrap_or_default();
         SqlIdent::new(name).unwrap_or_else(|_| SqlIdent::wrap("database".into()))
     }
 
@@ -146,6 +156,13 @@ mod tests {
         let parsed = ServerUrl::parse("postgres://host/shop?a=b&options=-c%20work_mem%3D1MB&c=d").unwrap();
         assert_eq!(parsed.text, "postgres://host/shop?a=b&c=d");
         assert_eq!(parsed.options.as_deref(), Some("-c work_mem=1MB"));
+    }
+
+    #[test]
+    fn a_message_has_no_password_and_the_option_dbname_names_the_database() {
+        let parsed = ServerUrl::parse("postgres://me:tulip%20%20bed@host/shop?dbname=ledger").unwrap();
+        assert_eq!(parsed.without_password("FATAL: tulip  bed\n"), "FATAL: …\n");
+        assert_eq!(parsed.database_name().as_str(), "ledger");
     }
 
     #[test]

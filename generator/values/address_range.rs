@@ -15,7 +15,8 @@ impl AddressRange {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let first: IpAddr = address.parse().ok()?;
         let max_bits = if first.is_ipv4() { 32 } else { 128 };
-        Some(AddressRange { first, bits: bits.map_or(Some(max_bits), |bits| bits.parse().ok())? })
+        let bits = bits.map_or(Some(max_bits), |bits| bits.parse().ok()).filter(|bits| *bits <= max_bits)?;
+        Some(AddressRange { first, bits })
     }
 
     /// Returns whether the range contains every address of its family.
@@ -71,6 +72,9 @@ mod tests {
         ] {
             assert_eq!(range(one).overlaps(&range(other)), overlap, "{one} {other}");
             assert_eq!(range(other).overlaps(&range(one)), overlap, "{other} {one}");
+        }
+        for text in ["10.0.0.0/33", "10.0.0.0/200", "2001:db8::/129"] {
+            assert_eq!(AddressRange::read(text), None, "{text}");
         }
         assert!(range("::/0").is_everything() && !range("10.0.0.0/8").is_everything());
     }

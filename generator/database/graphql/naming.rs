@@ -63,28 +63,23 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
 }
 
 /// Returns a finding for each name that becomes the same name in GraphQL as an earlier name. Each item consists of the
-/// path, the name in messages, and the default name in GraphQL. Two equal names are reported only if at least one of
-/// them had to be changed for GraphQL.
+/// path, the name in messages, and the default name in GraphQL.
 fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec<Diagnostic> {
-    let mut used_names: BTreeMap<String, (FieldPath, bool)> = BTreeMap::new();
+    let mut used_names: BTreeMap<String, FieldPath> = BTreeMap::new();
     let mut findings = Vec::new();
     for (path, name, default) in names {
         let name_in_graphql = graphql_name(&default);
-        let is_custom = name_in_graphql != default;
-        if let Some((first, first_is_custom)) = used_names.get(&name_in_graphql)
-            && (is_custom || *first_is_custom)
-        {
-            findings.push(
+        match used_names.get(&name_in_graphql) {
+            Some(first) => findings.push(
                 Diagnostic::error(Code::GraphqlNameTaken, path)
                     .message(format!(
                         "`{name}` and another object would have the same name `{name_in_graphql}` in GraphQL"
                     ))
                     .hint("rename one of the two")
                     .related(first.clone(), "the other object"),
-            );
-            continue;
+            ),
+            None => drop(used_names.insert(name_in_graphql, path)),
         }
-        used_names.insert(name_in_graphql, (path, is_custom));
     }
     findings
 }
@@ -114,6 +109,9 @@ mod tests {
         let tables = r#"{"served_by": "hasura", "tables": {"a b": {}, "a_b": {"columns": {"x y": {"type": "text"}, "x-y": {"type": "text"}}}}}"#;
         let findings = check(&schema(tables), &FieldPath::root());
         assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::GraphqlNameTaken; 2]);
+        let schemas =
+            r#"{"served_by": "hasura", "schemas": {"audit": {}}, "tables": {"audit_orders": {}, "audit.orders": {}}}"#;
+        assert_eq!(check(&schema(schemas), &FieldPath::root()).len(), 1);
         assert!(check(&schema(&tables.replace("a b", "a c").replace("x y", "x z")), &FieldPath::root()).is_empty());
     }
 }

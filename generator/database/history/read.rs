@@ -57,7 +57,7 @@ impl History {
                     migrations.entry(name).or_default().insert(file, bytes);
                 }
                 (Some(SCHEMA), Some(kind), Some(file)) if file.ends_with(".json") => {
-                    let object = format!("{kind}/{}", file.trim_end_matches(".json"));
+                    let object = format!("{kind}/{}", file.strip_suffix(".json").unwrap_or(file));
                     match serde_json::from_slice(bytes) {
                         Ok(value) => {
                             history.snapshot.insert(object, value);

@@ -16,7 +16,7 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 28] = [
+const CHANGES: [Change; 29] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -277,6 +277,18 @@ const CHANGES: [Change; 28] = [
             CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 ALTER COLUMN a SET DEFAULT 7; ALTER TABLE p1 ADD CONSTRAINT p1_a CHECK (a > 0);
             ALTER TABLE p1 ALTER COLUMN n SET DEFAULT 'y'; CREATE INDEX p1_g ON p1 (g); CREATE INDEX p1_a_i ON p1 (a) WHERE a > 3;",
         hint: |schema| schema.tables.get_mut("p").unwrap().columns.get_mut("b").unwrap().backfill = Some(serde_json::from_value("'none'".into()).unwrap()),
+    },
+    Change {
+        name: "labels of an enumeration are removed under partitions",
+        before: "CREATE TYPE state AS ENUM ('new', 'old', 'gone');
+            CREATE TABLE p (id integer NOT NULL, a state DEFAULT 'new', b state, c state[]) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY LIST (id); CREATE TABLE p1_1 PARTITION OF p1 FOR VALUES IN (1);
+            CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); ALTER TABLE p1_1 ALTER COLUMN b SET DEFAULT 'old'; ALTER TABLE p2 ALTER COLUMN a DROP DEFAULT;",
+        after: "CREATE TYPE state AS ENUM ('old', 'new');
+            CREATE TABLE p (id integer NOT NULL, a state DEFAULT 'new', b state, c state[]) PARTITION BY LIST (id);
+            CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY LIST (id); CREATE TABLE p1_1 PARTITION OF p1 FOR VALUES IN (1);
+            CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); ALTER TABLE p1_1 ALTER COLUMN b SET DEFAULT 'old'; ALTER TABLE p2 ALTER COLUMN a DROP DEFAULT;",
+        hint: no_hint,
     },
     Change {
         name: "a partitioned table is dropped with its partitions",

@@ -62,7 +62,7 @@ impl Reader {
         let table = match names.as_slice() {
             [table] => match self.aliases.get(table) {
                 Some(table) => table.clone(),
-                None => ObjectName::new(table)?,
+                None => ObjectName::new_in(PUBLIC_SCHEMA, SqlName::new(table)?.as_str()),
             },
             [schema, table] => self.qualified_name(&SqlName::new(schema)?, &SqlName::new(table)?)?,
             _ => {

@@ -77,12 +77,10 @@ impl Reader {
             None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => quoted_if_needed(&text),
             None => text,
         };
-        let text = match text.to_ascii_lowercase().as_str() {
-            "serial" | "serial4" => "integer".to_owned(),
-            "bigserial" | "serial8" => "bigint".to_owned(),
-            "smallserial" | "serial2" => "smallint".to_owned(),
-            "datetime" => "timestamp".to_owned(),
-            _ => text,
+        let text = match integer_of_serial(&text) {
+            Some(integer) => integer.to_owned(),
+            None if text.eq_ignore_ascii_case("datetime") => "timestamp".to_owned(),
+            None => text,
         };
         TypeName::new(&format!("{text}{array}")).map_err(|reason| format!("the type `{text}`: {reason}"))
     }
@@ -91,7 +89,7 @@ impl Reader {
     fn read_column(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let name = self.read_name()?;
         let line = self.peek().map_or(0, |token| token.line);
-        let is_serial = self.peek().is_some_and(|token| token.text.to_ascii_lowercase().contains("serial"));
+        let is_serial = self.peek().is_some_and(|token| integer_of_serial(&token.text).is_some());
         let kind = self.read_type()?;
         let mut column =
             Column { nullable: true, identity: is_serial.then_some(Identity::ByDefault), ..Column::of_type(kind) };
@@ -217,4 +215,32 @@ fn default_expression(value: &[DbmlToken]) -> Result<Option<Expression>, String>
         return Ok(None);
     }
     Expression::new(&text).map(Some)
+}
+
+/// Returns the type of the values of a serial type, such as `bigint` for `bigserial`.
+fn integer_of_serial(kind: &str) -> Option<&'static str> {
+    match kind.to_ascii_lowercase().as_str() {
+        "serial" | "serial4" => Some("integer"),
+        "bigserial" | "serial8" => Some("bigint"),
+        "smallserial" | "serial2" => Some("smallint"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::import::dbml;
+
+    #[test]
+    fn only_serial_types_number_rows() {
+        let text = "Enum serialization { a }\nTable t { id bigserial\n state serialization }\n\
+            Table \"a.b\" { id integer [pk] }\nTable u { x integer }\nRef: u.x > \"a.b\".id\n";
+        let imported = dbml::read(text).unwrap();
+        let columns = &imported.tables["t"].columns;
+        assert_eq!(columns["id"].identity, Some(Identity::ByDefault));
+        assert_eq!(columns["state"].identity, None);
+        let key = imported.tables["u"].foreign_keys.values().next().unwrap();
+        assert_eq!((key.references.table.schema(), key.references.table.name()), (PUBLIC_SCHEMA, "a.b"));
+    }
 }

@@ -44,8 +44,8 @@ pub fn read_statistics(node: &SyntaxNode) -> Parsed<Option<u16>> {
     }
     let value = number(&parts.take_any()?)?;
     parts.refuse_rest_except("SET STATISTICS")?;
-    // -1 also means the default. It does not fit into `u16`.
-    Ok(u16::try_from(value).ok())
+    // -1 also means the default. It does not fit into `u16`. The server lowers larger targets to 10000.
+    Ok(u16::try_from(value.min(10_000)).ok())
 }
 
 /// Reads STORAGE of a column; `None` for the default of the type.
