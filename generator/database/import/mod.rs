@@ -2,6 +2,7 @@
 //! refused, never dropped.
 
 pub mod dbml;
+pub mod migration_folder;
 mod names;
 pub mod nickel;
 pub mod sql;

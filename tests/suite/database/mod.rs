@@ -10,6 +10,7 @@ mod edits;
 mod export;
 mod import;
 mod losses;
+mod migration_folders;
 mod names;
 mod pairs;
 mod pooler;

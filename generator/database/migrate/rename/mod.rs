@@ -15,6 +15,7 @@ use crate::diagnostic::{Code, FieldPath};
 use columns::rename_columns;
 use constraints::rename_constraints;
 
+pub use columns::{replace_column_names, with_partitions};
 pub use renamed_schema::RenamedSchema;
 
 /// Plans all renames, and returns the old schema with the new names.
@@ -118,7 +119,7 @@ fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, ol
 }
 
 /// Replaces the name of a type in all columns, arguments, domains and attributes of this type.
-fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
+pub fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     let replace = |kind: &mut TypeName| {
         if kind.object().as_ref() == Some(from) {
             *kind = kind.with_object(to);
