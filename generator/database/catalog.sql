@@ -104,7 +104,7 @@ fact (kind, name, what) AS (
    WHERE o.relkind <> 't' AND NOT rel.relispartition
   UNION ALL
   SELECT 'trigger', rel.nspname || '.' || rel.relname || '.' || tgname,
-         tgenabled::pg_catalog.text || ' ' || pg_catalog.pg_get_triggerdef(g.oid)
+         pg_catalog.concat_ws(' ', tgenabled, pg_catalog.pg_get_triggerdef(g.oid), pg_catalog.obj_description(g.oid, 'pg_trigger'))
     FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = tgrelid WHERE NOT tgisinternal
   UNION ALL
   SELECT 'policy', rel.nspname || '.' || rel.relname || '.' || polname,

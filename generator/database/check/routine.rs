@@ -21,6 +21,12 @@ impl Check<'_> {
         if !view.materialized && !view.indexes.is_empty() {
             self.report(path.key("indexes"), "only a materialised view can have indexes", "set `materialized = true`");
         }
+        if view.materialized && !view.triggers.is_empty() {
+            self.report(path.key("triggers"), "a materialised view cannot have triggers", "leave `triggers` out");
+        }
+        for (key, trigger) in &view.triggers {
+            self.check_trigger(None, trigger, &path.key("triggers").key(key.as_str()));
+        }
     }
 
     pub(super) fn check_function(&mut self, name: &ObjectName, function: &Function) {

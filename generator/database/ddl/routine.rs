@@ -1,4 +1,4 @@
-//! SQL of views, functions and triggers.
+//! SQL of views and functions.
 
 use super::{comment, create_index, grants, index_settings};
 use crate::database::model::*;
@@ -97,29 +97,4 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
     let tags = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
     let tag = tags.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
     sql + &format!("\n  AS {tag}{body}{tag};")
-}
-
-/// Returns `CREATE TRIGGER`.
-pub fn create_trigger(table: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
-    let events: Vec<String> = trigger
-        .events
-        .iter()
-        .map(|event| match event {
-            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", list(&trigger.update_of)),
-            event => event.sql().to_owned(),
-        })
-        .collect();
-    let timing = match trigger.timing {
-        Timing::Before => "BEFORE",
-        Timing::After => "AFTER",
-    };
-    let level = if trigger.statement { "STATEMENT" } else { "ROW" };
-    let condition = trigger.condition.as_ref().map_or(String::new(), |expression| format!(" WHEN ({expression})"));
-    format!(
-        "CREATE TRIGGER {} {timing} {} ON {} FOR EACH {level}{condition} EXECUTE FUNCTION {}();",
-        quoted(name),
-        events.join(" OR "),
-        table.sql(),
-        trigger.function.sql()
-    )
 }

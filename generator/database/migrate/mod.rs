@@ -26,6 +26,7 @@ mod security;
 mod sequences;
 mod step;
 mod table;
+mod triggers;
 mod types;
 
 use super::model::Schema;

@@ -7,6 +7,7 @@ use super::graph::ObjectKind;
 use super::indexes;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
+use super::triggers;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
@@ -19,6 +20,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     drop_functions(planner, diff);
     drop_views(planner, diff);
     create_views(planner, diff);
+    triggers::plan_views(planner, diff);
 }
 
 /// Plans functions that are new or recreated, and changes the others in place.

@@ -1,4 +1,4 @@
-//! Objects that contain SQL of the user: views, functions, procedures, triggers.
+//! Objects that contain SQL of the user: views, functions, procedures.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,9 @@ pub struct View {
     /// Only for a materialised view.
     #[serde(default, skip_serializing_if = "is_default")]
     pub indexes: BTreeMap<SqlName, Index>,
+    /// Not for a materialised view.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub triggers: BTreeMap<SqlName, Trigger>,
     /// Objects that the view needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
@@ -159,54 +162,6 @@ impl Parallel {
             Parallel::Unsafe => "UNSAFE",
             Parallel::Restricted => "RESTRICTED",
             Parallel::Safe => "SAFE",
-        }
-    }
-}
-
-/// Calls a function when rows change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Trigger {
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub timing: Timing,
-    pub events: BTreeSet<Event>,
-    /// Only updates of these columns.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub update_of: Vec<SqlName>,
-    /// Runs once per statement instead of once per row.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub statement: bool,
-    #[serde(default, rename = "when", skip_serializing_if = "is_default")]
-    pub condition: Option<Expression>,
-    pub function: ObjectName,
-}
-
-/// The time at which a trigger runs, relative to the change of the row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Timing {
-    #[default]
-    Before,
-    After,
-}
-
-/// An event that runs a trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Event {
-    Insert,
-    Update,
-    Delete,
-    Truncate,
-}
-
-impl Event {
-    pub fn sql(self) -> &'static str {
-        match self {
-            Event::Insert => "INSERT",
-            Event::Update => "UPDATE",
-            Event::Delete => "DELETE",
-            Event::Truncate => "TRUNCATE",
         }
     }
 }

@@ -305,7 +305,7 @@ const REFUSED: [(&[(&str, &str)], &str, &str); 14] = [
     ),
     (
         &[("1_a.sql", "CREATE TABLE t (id int); CREATE VIEW v AS SELECT id FROM t; ALTER TABLE t RENAME id TO n;")],
-        "nself cannot rename `t.id`",
+        "nself cannot follow this change of `t.id`",
         "migrations/1_a.sql:1:75",
     ),
     (
@@ -323,7 +323,7 @@ const REFUSED: [(&[(&str, &str)], &str, &str); 14] = [
             "1_a.sql",
             "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x e, CHECK (x = 'a')); ALTER TYPE e RENAME VALUE 'a' TO 'b';",
         )],
-        "nself cannot rename `a`",
+        "nself cannot follow this change of `a`",
         "migrations/1_a.sql:1:82",
     ),
     (&[("1_a.sql", "DROP TABLE t;")], "there is no table `t`", "migrations/1_a.sql:1:12"),

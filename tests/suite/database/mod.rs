@@ -21,4 +21,5 @@ mod runner;
 pub mod server;
 mod settings;
 mod tenants;
+mod triggers;
 mod urls;

@@ -40,7 +40,8 @@ pub fn ordered_paths(tool: MigrationTool, content: &FolderContent) -> Result<Vec
         }
         MigrationTool::Hasura => {
             require_one_folder(upward.iter().map(|path| parent_of(parent_of(path))))?;
-            by_number(&upward, |path| Number::at_start_of(base_name(parent_of(path))))
+            // Diesel writes the time with hyphens.
+            by_number(&upward, |path| Number::at_start_of(&base_name(parent_of(path)).replace('-', "")))
         }
         MigrationTool::Dbmate => {
             require_one_folder(upward.iter().map(|path| parent_of(path)))?;

@@ -39,6 +39,10 @@ fn files_have_the_order_of_their_tool() {
             vec!["default/9_a/up.sql", "default/9_a/down.sql", "default/10_b/up.sql"],
             vec!["default/9_a/up.sql", "default/10_b/up.sql"],
         ),
+        (
+            vec!["2024-02-01-000000_b/up.sql", "2024-01-31-000000_z/up.sql", "2024-01-31-000000_z/down.sql"],
+            vec!["2024-01-31-000000_z/up.sql", "2024-02-01-000000_b/up.sql"],
+        ),
         (vec!["003_a.sql", "20_b.sql"], vec!["003_a.sql", "20_b.sql"]),
     ] {
         let files: Vec<(&str, &str)> = files.into_iter().map(|name| (name, "")).collect();

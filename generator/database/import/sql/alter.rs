@@ -52,6 +52,9 @@ impl Reader {
             TABLE_RENAME_TO => self.rename_table(name, node),
             RENAME_COLUMN => self.rename_column(name, node),
             RENAME_CONSTRAINT => self.rename_constraint(name, node),
+            ENABLE_TRIGGER | DISABLE_TRIGGER | ENABLE_ALWAYS_TRIGGER | ENABLE_REPLICA_TRIGGER => {
+                self.change_trigger_state(name, node)
+            }
             SET_LOGGED | SET_UNLOGGED => {
                 self.table(name, node)?.unlogged = node.kind() == SET_UNLOGGED;
                 Ok(())

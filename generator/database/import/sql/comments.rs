@@ -69,6 +69,14 @@ impl Reader {
                 }
             }
             OBJECT_INDEX => &mut self.index(&object_name(name)?, name)?.comment,
+            OBJECT_TRIGGER => {
+                let reference = Parts::of(target).require(RELATION_NAME_REF)?;
+                let (relation, trigger) = (object_name(&reference)?, ident(name)?);
+                match self.triggers_of(&relation, &reference)?.get_mut(&trigger) {
+                    Some(trigger) => &mut trigger.comment,
+                    None => return unsupported(name, format!("there is no trigger `{trigger}` of {relation}")),
+                }
+            }
             OBJECT_TYPE | OBJECT_DOMAIN => self.comment_of_type(name)?,
             OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => &mut self.function_of_signature(name)?.comment,
             _ => {

@@ -45,7 +45,7 @@ pub fn default_and_collation(node: &SyntaxNode) -> Parsed<(Expression, Option<Sy
 }
 
 /// Takes the options that tell when a constraint is checked.
-fn take_deferrable(parts: &mut Parts) -> Deferrable {
+pub fn take_deferrable(parts: &mut Parts) -> Deferrable {
     let is_deferrable = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
     let is_deferred = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
     parts.take_node(SyntaxKind::INITIALLY_IMMEDIATE_CONSTRAINT_OPTION);

@@ -41,6 +41,12 @@ impl Reader {
             DROP_FUNCTION | DROP_PROCEDURE | DROP_ROUTINE => Parts::of(&parts.take_any()?).take_rest(),
             _ => parts.take_rest(),
         };
+        if node.kind() == DROP_TABLE {
+            // Tables that are dropped together may refer to each other.
+            for name in references.iter().filter_map(|reference| object_name(reference).ok()) {
+                self.schema.tables.entry(name).and_modify(|table| table.foreign_keys.clear());
+            }
+        }
         for reference in &references {
             self.object_in_messages = format!("{} {}", leading_keywords(node), path(reference).join("."));
             let result = self.drop_object(node.kind(), reference, options);
@@ -206,8 +212,10 @@ impl Reader {
             return options.missing(node, &format!("function `{name}` with these arguments"));
         }
         if options.cascade {
-            let calls = |table: &Table| table.triggers.values().any(|trigger| trigger.function == name);
-            if let Some((table, _)) = self.schema.tables.iter().find(|(_, table)| calls(table)) {
+            let tables = self.schema.tables.iter().map(|(owner, table)| (owner, &table.triggers));
+            let views = self.schema.views.iter().map(|(owner, view)| (owner, &view.triggers));
+            let mut owners = tables.chain(views);
+            if let Some((table, _)) = owners.find(|(_, all)| all.values().any(|trigger| trigger.function == name)) {
                 return unsupported(node, format!("CASCADE also drops a trigger of {table}; drop that before"));
             }
             self.require_no_mention(&name, node)?;
@@ -244,11 +252,14 @@ impl Reader {
         let table = object_name(&Parts::of(&on).take_any()?)?;
         self.object_in_messages = format!("the {kind} {name} of {table}");
         parts.expect_only("DROP TRIGGER POLICY ;")?;
-        let Some(target) = self.schema.tables.get_mut(&table) else {
+        if !self.relation_taken(&table) {
             return options.missing(&on, &format!("table `{table}`"));
+        }
+        let is_removed = if is_trigger {
+            self.triggers_of(&table, &on)?.remove(&name).is_some()
+        } else {
+            self.table(&table, &on)?.policies.remove(&name).is_some()
         };
-        let is_removed =
-            if is_trigger { target.triggers.remove(&name).is_some() } else { target.policies.remove(&name).is_some() };
         if is_removed { Ok(()) } else { options.missing(node, &format!("{kind} `{name}`")) }
     }
 }

@@ -37,7 +37,9 @@ impl Reader {
         if !options.cascade && self.schema.tables.iter().any(is_referenced) {
             return unsupported(node, format!("a foreign key refers to `{column}`; drop the key before"));
         }
-        self.require_no_query_with_column(table, &column, node)?;
+        if options.cascade {
+            self.require_no_dependent(table, node)?;
+        }
         self.remove_foreign_keys(refers_to_column);
         for name in &tables {
             if let Some(table) = self.schema.tables.get_mut(name) {

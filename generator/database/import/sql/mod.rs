@@ -27,6 +27,7 @@ mod storage;
 mod stored_text;
 mod table;
 mod tree;
+mod trigger;
 mod types;
 mod view;
 

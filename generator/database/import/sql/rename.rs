@@ -152,7 +152,7 @@ impl Reader {
         replace_type_name(&mut self.schema, from, &to);
         self.replace_in_defaults(from.name(), &quoted_if_needed(to.name()));
         self.rename_place("types", from, &to);
-        self.require_no_mention(from, node)
+        self.require_no_mention_of_type(from, node)
     }
 
     /// Reads RENAME TO of a sequence. Defaults that count with it follow.
@@ -191,11 +191,10 @@ impl Reader {
         }
         let to = new_name(&action)?;
         parts.expect_only("ALTER TRIGGER POLICY ;")?;
-        let target = self.table(&table, &on)?;
         let is_renamed = if is_trigger {
-            rename_key(&mut target.triggers, &from, &to)
+            rename_key(self.triggers_of(&table, &on)?, &from, &to)
         } else {
-            rename_key(&mut target.policies, &from, &to)
+            rename_key(&mut self.table(&table, &on)?.policies, &from, &to)
         };
         if is_renamed { Ok(()) } else { unsupported(node, "there is nothing of this name") }
     }

@@ -1,4 +1,4 @@
-//! Functions and triggers.
+//! Functions and procedures.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -64,62 +64,6 @@ impl Reader {
         }
         self.record_place("functions", name.as_str(), node)?;
         self.schema.functions.insert(name, function);
-        Ok(())
-    }
-
-    /// Reads CREATE TRIGGER.
-    pub(super) fn create_trigger(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        use SyntaxKind::*;
-        let mut parts = Parts::of(node);
-        parts.take_node(OR_REPLACE);
-        let name = ident(&parts.require(TRIGGER)?)?;
-        let on = parts.require(ON_RELATION)?;
-        let table = object_name(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
-        self.object_in_messages = format!("the trigger {name} of {table}");
-        let timing = match (parts.take_node(TIMING_BEFORE), parts.take_node(TIMING_AFTER)) {
-            (Some(_), _) => Timing::Before,
-            (None, Some(_)) => Timing::After,
-            (None, None) => return unsupported(node, "nself cannot represent `INSTEAD OF` in a trigger"),
-        };
-        let mut trigger = Trigger {
-            timing,
-            events: Default::default(),
-            update_of: Vec::new(),
-            statement: parts.take_node(FOR_EACH_ROW).is_none(),
-            condition: None,
-            // A placeholder until the call has been read.
-            function: table.clone(),
-        };
-        parts.take_node(FOR_EACH_STATEMENT);
-        let mut events = Parts::of(&parts.require(TRIGGER_EVENT_LIST)?);
-        for event in events.take_rest() {
-            trigger.events.insert(match event.kind() {
-                TRIGGER_EVENT_INSERT => Event::Insert,
-                TRIGGER_EVENT_DELETE => Event::Delete,
-                TRIGGER_EVENT_TRUNCATE => Event::Truncate,
-                _ => {
-                    let mut update = Parts::of(&event);
-                    trigger.update_of = update.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<_>>()?;
-                    update.expect_only("UPDATE OF ,")?;
-                    Event::Update
-                }
-            });
-        }
-        events.expect_only("OR")?;
-        if let Some(clause) = parts.take_node(WHEN_CONDITION) {
-            trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
-        }
-        let mut call = Parts::of(&parts.require(CALL_EXPR)?);
-        let mut arguments = Parts::of(&call.require(ARG_LIST)?);
-        if !arguments.take_rest().is_empty() {
-            return unsupported(node, "nself cannot represent arguments of a trigger");
-        }
-        trigger.function = object_name(&call.take_any()?)?;
-        parts.expect_only("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
-        if self.schema.views.contains_key(&table) {
-            return unsupported(&on, "nself cannot represent a trigger of a view");
-        }
-        self.table(&table, &on)?.triggers.insert(name, trigger);
         Ok(())
     }
 

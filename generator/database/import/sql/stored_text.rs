@@ -16,6 +16,8 @@ struct StoredText<'a> {
     text: &'a str,
     /// The table whose columns the text mentions without the name of the table.
     table: Option<&'a ObjectName>,
+    /// Whether the text is the result type of a function.
+    is_result: bool,
 }
 
 impl StoredText<'_> {
@@ -24,9 +26,19 @@ impl StoredText<'_> {
         words(self.text).any(|word| matches!(word.as_ref(), "select" | "from" | "into" | "update"))
     }
 
+    /// Returns whether the text mentions a type.
+    fn mentions_type(&self, name: &str) -> bool {
+        let tokens = lexer::tokens(self.text).unwrap_or_default();
+        let precedes_type = |text: &str| text == ":" || text == "." || text.eq_ignore_ascii_case("as");
+        (0..tokens.len()).any(|i| {
+            let follows_cast = i.checked_sub(1).is_some_and(|before| precedes_type(tokens[before].text));
+            (follows_cast || self.is_result) && words(tokens[i].text).any(|word| word == name)
+        })
+    }
+
     /// Returns whether the text mentions a table or view: anywhere in a query, else before a dot.
     fn mentions_relation(&self, name: &str) -> bool {
-        if self.has_query() {
+        if self.has_query() || self.is_result {
             return words(self.text).any(|word| word == name);
         }
         let tokens = lexer::tokens(self.text).unwrap_or_default();
@@ -37,7 +49,7 @@ impl StoredText<'_> {
 /// Returns all texts of a schema that the server stores in their parsed form.
 fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
     let mut texts = Vec::new();
-    let mut add = |owner: String, text, table| texts.push(StoredText { owner, text, table });
+    let mut add = |owner: String, text, table| texts.push(StoredText { owner, text, table, is_result: false });
     for (name, table) in &schema.tables {
         let mut add = |part: String, text| add(format!("{part} of {name}"), text, Some(name));
         for (column, definition) in &table.columns {
@@ -79,8 +91,8 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
             add(format!("the function {name}"), function.body.as_str(), None);
         }
         let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
-        for text in defaults.map(Expression::as_str).chain(function.returns.as_ref().map(Returns::as_str)) {
-            add(format!("the function {name}"), text, None);
+        for text in defaults {
+            add(format!("the function {name}"), text.as_str(), None);
         }
     }
     for (name, kind) in &schema.types {
@@ -90,6 +102,11 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
             }
         }
     }
+    let results = schema.functions.iter().filter_map(|(name, function)| {
+        let text = function.returns.as_ref()?.as_str();
+        Some(StoredText { owner: format!("the result of the function {name}"), text, table: None, is_result: true })
+    });
+    texts.extend(results);
     texts
 }
 
@@ -105,7 +122,13 @@ impl Reader {
         refuse(texts.iter().find(|text| text.mentions_relation(name.name())), name.as_str(), node)
     }
 
-    /// Refuses the rename of a type, sequence or function that a stored text mentions.
+    /// Refuses the rename of a type that a stored text mentions: after `::` or AS, or in the result of a function.
+    pub(super) fn require_no_mention_of_type(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        refuse(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
+    }
+
+    /// Refuses the rename of a sequence, or the removal of a function, that a stored text mentions.
     pub(super) fn require_no_mention(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
         refuse(texts.iter().find(|text| words(text.text).any(|word| word == name.name())), name.as_str(), node)
@@ -155,7 +178,7 @@ fn refuse(found: Option<&StoredText>, name: &str, node: &SyntaxNode) -> Parsed<(
         Some(text) => unsupported(
             node,
             format!(
-                "nself cannot rename `{name}` in SQL: {} mentions it; drop that before the rename, and create it after it",
+                "nself cannot follow this change of `{name}`: {} mentions it; drop that before the change, and create it after it",
                 text.owner
             ),
         ),

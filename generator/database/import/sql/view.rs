@@ -25,6 +25,7 @@ impl Reader {
             // have the option and gets the model's default: `true`.
             security_invoker: materialized,
             indexes: Default::default(),
+            triggers: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
             grant_options: Default::default(),
@@ -54,9 +55,10 @@ impl Reader {
         if let Some(earlier) = self.schema.views.get(&name)
             && replaces
         {
-            // CREATE OR REPLACE keeps the comment; grants are resolved after the whole file. The earlier place would
+            // CREATE OR REPLACE keeps the comment and triggers; grants are resolved after the whole file. The earlier place would
             // count as a second view of this name.
             view.comment.clone_from(&earlier.comment);
+            view.triggers.clone_from(&earlier.triggers);
             self.places.remove(&format!("views.{name}"));
         }
         self.record_place("views", name.as_str(), node)?;

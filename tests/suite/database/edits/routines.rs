@@ -76,7 +76,7 @@ edits! {
     };
     "change signature" |d, dice| {
         let name = dice.pick(&d.keys(&["functions"], |_, f| f["language"] == "sql"))?.clone();
-        if d.mentions(&["tables"], &name) { return None; }
+        if d.mentions(&["tables"], &name) || d.mentions(&["views"], &name) { return None; }
         d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.push(json!({ "name": "b", "type": "text", "default": "''" }));
         if d.root["functions"][&name]["arguments"].as_array()?.len() > 2 { d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.pop(); return None; }
         Some(())
@@ -99,7 +99,7 @@ edits! {
     };
     "drop function" |d, dice| {
         let name = dice.pick(&d.keys(&["functions"], |_, _| true))?.clone();
-        if d.mentions(&["tables"], &name) { return None; }
+        if d.mentions(&["tables"], &name) || d.mentions(&["views"], &name) { return None; }
         d.map(&["functions"]).remove(&name);
         Some(())
     };
@@ -111,7 +111,54 @@ edits! {
     };
     "change trigger" |d, dice| {
         let (table, key, _) = take(d, dice, "triggers")?;
-        d.map(&["tables", &table, "triggers", &key]).insert("timing".into(), json!("after"));
+        let trigger = d.map(&["tables", &table, "triggers", &key]);
+        if trigger.contains_key("timing") { return None; }
+        trigger.insert("timing".into(), json!("after"));
+        Some(())
+    };
+    "change trigger's settings" |d, dice| {
+        let (table, key, _) = take(d, dice, "triggers")?;
+        let text = d.name("note ");
+        let trigger = d.map(&["tables", &table, "triggers", &key]);
+        let state = ["disabled", "replica", "always"][dice.below(3)];
+        trigger.insert("enabled".into(), json!(state));
+        trigger.insert("comment".into(), json!(text));
+        Some(())
+    };
+    "trigger with arguments" |d, dice| {
+        let (table, key, _) = take(d, dice, "triggers")?;
+        let arguments = json!([d.name("it's "), "", "\\n%s", "$$"]);
+        d.map(&["tables", &table, "triggers", &key]).insert("arguments".into(), arguments);
+        Some(())
+    };
+    "add trigger with transition tables" |d, dice| {
+        let (table, function, trigger) = (d.table(dice, |_| true)?, d.name("f"), d.name("g"));
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NULL; END" }));
+        d.map(&["tables", &table, "triggers"]).insert(trigger, json!({ "timing": "after", "statement": true, "events": ["update"],
+            "old_table": "old rows", "new_table": "new_rows", "function": function }));
+        Some(())
+    };
+    "add constraint trigger" |d, dice| {
+        let (table, function, trigger) = (d.table(dice, |_| true)?, d.name("f"), d.name("g"));
+        let deferrable = ["no", "immediate", "deferred"][dice.below(3)];
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NULL; END" }));
+        d.map(&["tables", &table, "triggers"]).insert(trigger, json!({ "timing": "after", "constraint": true, "deferrable": deferrable,
+            "events": ["insert", "delete"], "function": function }));
+        Some(())
+    };
+    "add trigger of a view" |d, dice| {
+        let view = dice.pick(&d.keys(&["views"], |_, view| view.get("materialized").is_none()))?.clone();
+        let (function, trigger) = (d.name("f"), d.name("g"));
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NEW; END" }));
+        d.map(&["views", &view, "triggers"]).insert(trigger, json!({ "timing": "instead_of", "events": ["insert", "update"], "function": function, "arguments": ["x"] }));
+        Some(())
+    };
+    "change trigger of a view" |d, dice| {
+        let view = dice.pick(&d.keys(&["views"], |_, view| view.get("triggers").is_some()))?.clone();
+        let triggers = d.map(&["views", &view, "triggers"]);
+        let key = triggers.keys().next()?.clone();
+        if dice.below(2) == 0 { triggers.remove(&key); return Some(()); }
+        triggers.get_mut(&key)?.as_object_mut()?.insert("events".into(), json!(["delete"]));
         Some(())
     };
     "drop trigger" |d, dice| {
