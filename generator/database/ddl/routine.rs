@@ -45,7 +45,14 @@ pub fn function_kind(function: &Function) -> &'static str {
 
 /// Returns a function's name and argument types.
 pub fn function_signature(name: &ObjectName, function: &Function) -> String {
-    let types: Vec<String> = function.arguments.iter().map(|argument| argument.kind.sql()).collect();
+    let types: Vec<String> = match function.procedure {
+        false => function.input_types().map(TypeName::sql).collect(),
+        // The arguments that return values also identify a procedure.
+        true => {
+            let typed = |argument: &Argument| format!("{} {}", argument.mode.sql(), argument.kind.sql());
+            function.arguments.iter().map(typed).collect()
+        }
+    };
     format!("{}({})", name.sql(), types.join(", "))
 }
 
@@ -61,7 +68,12 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
         .iter()
         .map(|argument| {
             let default = argument.default.as_ref().map_or(String::new(), |default| format!(" DEFAULT ({default})"));
-            format!("{} {}{default}", quoted(&argument.name), argument.kind.sql())
+            let mode = match argument.mode {
+                ArgumentMode::In => String::new(),
+                mode => format!("{} ", mode.sql()),
+            };
+            let name = argument.name.as_ref().map_or(String::new(), |name| format!("{} ", quoted(name)));
+            format!("{mode}{name}{}{default}", argument.kind.sql())
         })
         .collect();
     let mut sql = format!("{create} {} {}({})", function_kind(function), name.sql(), arguments.join(", "));
@@ -76,6 +88,11 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
         }
         if function.parallel != Parallel::default() {
             sql += &format!(" PARALLEL {}", function.parallel.sql());
+        }
+        for (word, estimate) in [("COST", function.cost), ("ROWS", function.rows)] {
+            if let Some(estimate) = estimate {
+                sql += &format!(" {word} {estimate}");
+            }
         }
     }
     sql += if function.security_definer { " SECURITY DEFINER" } else { " SECURITY INVOKER" };

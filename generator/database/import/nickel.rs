@@ -36,6 +36,7 @@ fn is_tag(path: &[&str]) -> bool {
             | ["tables", _, "partitions", _]
             | ["tables", _, "partition_of", "bound"]
             | ["sequences", _, "kind"]
+            | ["functions", _, "arguments", ITEM, "mode"]
             | ["functions", _, "language" | "volatility" | "parallel"]
             | [_, _, "grants" | "grant_options" | "default_privileges", _, ITEM]
             | ["tables", _, "columns", _, "grants" | "grant_options", _, ITEM]

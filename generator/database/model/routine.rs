@@ -44,7 +44,8 @@ pub struct Function {
     pub procedure: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub arguments: Vec<Argument>,
-    /// A type, `trigger`, `SETOF orders` or `TABLE (id bigint)`; none for a procedure.
+    /// A type, `trigger`, `SETOF orders` or `TABLE (id bigint)`; none for a procedure. With arguments that return values,
+    /// only `SETOF` with a type.
     #[serde(default, skip_serializing_if = "is_default")]
     pub returns: Option<Returns>,
     pub language: FunctionLanguage,
@@ -55,6 +56,12 @@ pub struct Function {
     /// Whether parallel workers can run it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parallel: Parallel,
+    /// Estimated cost of a call, in operations of a processor; 100 by default. Not for a procedure.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cost: Option<u32>,
+    /// Estimated number of returned rows; 1000 by default.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rows: Option<u32>,
     /// Returns NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
@@ -91,6 +98,17 @@ impl Function {
         }
     }
 
+    /// Returns the types of the arguments that a call gives, which identify the function.
+    pub fn input_types(&self) -> impl Iterator<Item = &TypeName> {
+        let inputs = self.arguments.iter().filter(|argument| argument.mode != ArgumentMode::Out);
+        inputs.map(|argument| &argument.kind)
+    }
+
+    /// Returns whether the server derives the result from arguments that return values.
+    pub fn returns_arguments(&self) -> bool {
+        self.arguments.iter().any(Argument::is_returned)
+    }
+
     /// Returns whether everyone may call it without a grant.
     pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
@@ -101,11 +119,45 @@ impl Function {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Argument {
-    pub name: SqlName,
+    /// An argument without a name is given by its position only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub name: Option<SqlName>,
     #[serde(rename = "type")]
     pub kind: TypeName,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: ArgumentMode,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub default: Option<Expression>,
+}
+
+/// The direction in which an argument passes values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ArgumentMode {
+    #[default]
+    In,
+    Out,
+    InOut,
+    /// Any number of values, as an array.
+    Variadic,
+}
+
+impl ArgumentMode {
+    pub fn sql(self) -> &'static str {
+        match self {
+            ArgumentMode::In => "IN",
+            ArgumentMode::Out => "OUT",
+            ArgumentMode::InOut => "INOUT",
+            ArgumentMode::Variadic => "VARIADIC",
+        }
+    }
+}
+
+impl Argument {
+    /// Returns whether a call returns the argument.
+    pub fn is_returned(&self) -> bool {
+        matches!(self.mode, ArgumentMode::Out | ArgumentMode::InOut)
+    }
 }
 
 /// The language of a function.

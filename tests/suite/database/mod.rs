@@ -16,6 +16,7 @@ mod pairs;
 mod pooler;
 pub mod project;
 mod property;
+mod routines;
 mod rows;
 mod runner;
 pub mod server;

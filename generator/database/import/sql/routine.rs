@@ -2,11 +2,11 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::access::signature;
+use super::access::{signature, take_mode};
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, plain_text, string_content, tokens,
-    type_name, unsupported,
+    AtNode, Parsed, Parts, expression, ident, leading_keywords, number, object_name, plain_text, string_content,
+    tokens, type_name, unsupported,
 };
 use super::{tree, view};
 use crate::database::lexer;
@@ -34,6 +34,8 @@ impl Reader {
             body: Body::wrap(String::new()),
             volatility: Volatility::Volatile,
             parallel: Parallel::default(),
+            cost: None,
+            rows: None,
             strict: false,
             security_definer: false,
             settings: Default::default(),
@@ -49,6 +51,9 @@ impl Reader {
         };
         options.expect_only("")?;
         parts.expect_only("CREATE FUNCTION PROCEDURE ;")?;
+        if function.returns.as_ref().is_some_and(|returns| is_implied(returns, &function.arguments)) {
+            function.returns = None;
+        }
         if let Some(earlier) = self.schema.functions.get(&name) {
             let argument_types = |function: &Function| {
                 function.arguments.iter().map(|argument| argument.kind.clone()).collect::<Vec<_>>()
@@ -72,9 +77,7 @@ impl Reader {
         let (name, argument_types) = signature(node)?;
         match self.schema.functions.get_mut(&name) {
             Some(function)
-                if argument_types.as_ref().is_none_or(|argument_types| {
-                    function.arguments.iter().map(|argument| &argument.kind).eq(argument_types)
-                }) =>
+                if argument_types.as_ref().is_none_or(|argument_types| function.input_types().eq(argument_types)) =>
             {
                 Ok(function)
             }
@@ -83,18 +86,25 @@ impl Reader {
     }
 }
 
-/// Reads the arguments of a function. Each must have a name and pass a value in.
+/// Returns whether a result type follows from the arguments that return values: the type of the only one, else `record`.
+fn is_implied(returns: &Returns, arguments: &[Argument]) -> bool {
+    let returned: Vec<&Argument> = arguments.iter().filter(|argument| argument.is_returned()).collect();
+    match returned.as_slice() {
+        [] => false,
+        [argument] => TypeName::new(returns.as_str()).is_ok_and(|kind| kind == argument.kind),
+        _ => returns.as_str().eq_ignore_ascii_case("record"),
+    }
+}
+
+/// Reads the arguments of a function.
 fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
     let mut arguments = Vec::new();
     for param in list.take_all(PARAM) {
         let mut parts = Parts::of(&param);
-        parts.take_node(PARAM_IN);
-        let Some(name) = parts.take_node(PARAM_NAME) else {
-            return unsupported(&param, "nself cannot represent an argument without a name, or an OUT argument");
-        };
-        let name = ident(&name)?;
+        let mode = take_mode(&mut parts);
+        let name = parts.take_node(PARAM_NAME).map(|name| ident(&name)).transpose()?;
         let Some(kind) = parts.take_type() else {
             return unsupported(&param, format!("nself cannot represent `{}`", leading_keywords(&param)));
         };
@@ -104,10 +114,18 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
             None => None,
         };
         parts.expect_only("")?;
-        arguments.push(Argument { name, kind, default });
+        arguments.push(Argument { name, kind, mode, default });
     }
     list.expect_only("( ) ,")?;
     Ok(arguments)
+}
+
+/// Takes an estimate such as COST from the options of a function; `None` for the default.
+fn take_estimate(options: &mut Parts, kind: SyntaxKind, default: u32) -> Parsed<Option<u32>> {
+    let Some(option) = options.take_node(kind) else { return Ok(None) };
+    let value = number(&Parts::of(&option).take_any()?)?;
+    let value = u32::try_from(value).map_err(|_| "a whole number of at most 32 bits is expected".to_owned());
+    Ok(Some(value.at(&option)?).filter(|value| *value != default))
 }
 
 /// Takes LANGUAGE from the options of a function.
@@ -151,6 +169,8 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
             None => return unsupported(&option, "nself cannot represent this value of `PARALLEL`"),
         }
     }
+    function.cost = take_estimate(options, COST_FUNC_OPTION, 100)?;
+    function.rows = take_estimate(options, ROWS_FUNC_OPTION, 1000)?;
     for option in options.take_all(SET_FUNC_OPTION) {
         let (setting, value) = read_setting(&option)?;
         function.settings.insert(setting, value);

@@ -81,6 +81,35 @@ edits! {
         if d.root["functions"][&name]["arguments"].as_array()?.len() > 2 { d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.pop(); return None; }
         Some(())
     };
+    "add function with modes" |d, dice| {
+        let name = d.name("f");
+        let arguments = [
+            json!([{ "type": "bigint" }, { "name": "b", "type": "text", "mode": "out" }]),
+            json!([{ "name": "a b", "type": "bigint", "mode": "inout" }, { "type": "text", "mode": "out" }]),
+            json!([{ "type": "text" }, { "name": "rest", "type": "integer[]", "mode": "variadic" }, { "name": "n", "type": "integer", "mode": "out" }]),
+        ][dice.below(3)].clone();
+        d.map(&["functions"]).insert(name, json!({ "arguments": arguments, "language": "plpgsql", "body": "BEGIN RETURN; END",
+            "cost": dice.below(50) + 1, "grants": { "reader": ["execute"] }, "comment": "returns values" }));
+        Some(())
+    };
+    "add procedure with modes" |d, _| {
+        let name = d.name("f");
+        let arguments = json!([{ "name": "a", "type": "bigint" }, { "type": "text", "mode": "inout" }]);
+        d.map(&["functions"]).insert(name, json!({ "procedure": true, "arguments": arguments, "language": "plpgsql", "body": "BEGIN NULL; END",
+            "grants": { "reader": ["execute"] }, "comment": "writes" }));
+        Some(())
+    };
+    "change modes of a function" |d, dice| {
+        let has_modes = |f: &serde_json::Value| f["arguments"].as_array().is_some_and(|all| all.iter().any(|a| a.get("mode").is_some()));
+        let name = dice.pick(&d.keys(&["functions"], |_, f| has_modes(f)))?.clone();
+        let arguments = json!([{ "name": "a", "type": "integer" }, { "name": "b", "type": "integer", "mode": "out" }, { "name": "c", "type": "text", "mode": "out" }]);
+        let function = d.map(&["functions", &name]);
+        if function.contains_key("procedure") { return None; }
+        function.insert("arguments".into(), arguments);
+        function.insert("returns".into(), json!("SETOF record"));
+        function.insert("rows".into(), json!(7));
+        Some(())
+    };
     "default by function" |d, dice| {
         let name = sql_function(d);
         let at = add_column(d, dice, json!({ "type": "integer", "default": format!("{name}(1)") }))?;
