@@ -111,7 +111,8 @@ fact (kind, name, what) AS (
          pg_catalog.concat_ws(' ', polcmd, polpermissive,
            (SELECT pg_catalog.string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END, ',' ORDER BY
               CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END) FROM pg_catalog.unnest(polroles) r),
-           pg_catalog.pg_get_expr(polqual, polrelid), '/', pg_catalog.pg_get_expr(polwithcheck, polrelid))
+           pg_catalog.pg_get_expr(polqual, polrelid), '/', pg_catalog.pg_get_expr(polwithcheck, polrelid),
+           pg_catalog.obj_description(p.oid, 'pg_policy'))
     FROM pg_catalog.pg_policy p JOIN rel ON rel.oid = polrelid
   UNION ALL
   SELECT 'function', nspname || '.' || proname || '(' || pg_catalog.pg_get_function_identity_arguments(fun.oid) || ')',

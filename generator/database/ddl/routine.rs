@@ -2,6 +2,7 @@
 
 use super::{comment, create_index, grants, index_settings};
 use crate::database::model::*;
+use crate::values::Text;
 
 /// Returns the SQL that creates a view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {
@@ -17,7 +18,15 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
     if view.comment.is_some() {
         sql.push(comment(kind, &name.sql(), view.comment.as_ref()));
     }
+    for (column, text) in &view.column_comments {
+        sql.push(view_column_comment(name, column, Some(text)));
+    }
     sql.join("\n")
+}
+
+/// Returns the statement that sets the comment of a view's column.
+pub fn view_column_comment(view: &ObjectName, column: &SqlName, text: Option<&Text>) -> String {
+    comment("COLUMN", &format!("{}.{}", view.sql(), quoted(column)), text)
 }
 
 /// Returns the keyword of a view in CREATE, DROP and COMMENT.

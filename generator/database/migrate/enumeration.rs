@@ -79,24 +79,32 @@ fn other_user<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a ObjectName> 
     types.map(|(user, _)| user).chain(functions.map(|(user, _)| user)).next()
 }
 
-/// Returns the statements that convert all columns of the old type to the new one, with their defaults.
+/// Returns the statements that convert all columns of the old type to the new one, with their defaults. The conversion of
+/// a partitioned table includes its partitions, whose defaults are their own.
 fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
-    let mut sql = Vec::new();
+    let (mut before, mut sql, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for (table_name, table) in &diff.old.tables {
         let new_table = diff.new.tables.get(table_name);
         let is_of_type = |column: &Column| column.kind.object().as_ref() == Some(name);
+        let only = if table.partition_by.is_some() { "ONLY " } else { "" };
         for (column_name, column) in table.columns.iter().filter(|(_, column)| is_of_type(column)) {
-            let alter = format!("ALTER TABLE {} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
+            let alter =
+                |only: &str| format!("ALTER TABLE {only}{} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
             let array = if column.kind.is_array() { "[]" } else { "" };
             let kind = column.kind.sql();
-            if column.default.is_some() {
-                sql.push(format!("{alter} DROP DEFAULT;"));
-            }
-            sql.push(format!("{alter} TYPE {kind} USING {}::text{array}::{kind};", quoted(column_name)));
+            let drop_default = column.default.is_some().then(|| format!("{} DROP DEFAULT;", alter(only)));
             let new_column = new_table.and_then(|table| table.columns.get(column_name));
             let new_default = new_column.filter(|new| new.kind == column.kind).and_then(|new| new.default.as_ref());
-            sql.extend(new_default.map(|default| format!("{alter} SET DEFAULT ({default});")));
+            let set_default = new_default.map(|default| format!("{} SET DEFAULT ({default});", alter(only)));
+            if table.partition_of.is_some() {
+                before.extend(drop_default);
+                after.extend(set_default);
+                continue;
+            }
+            sql.extend(drop_default);
+            sql.push(format!("{} TYPE {kind} USING {}::text{array}::{kind};", alter(""), quoted(column_name)));
+            sql.extend(set_default);
         }
     }
-    sql
+    [before, sql, after].concat()
 }

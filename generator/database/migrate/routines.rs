@@ -170,5 +170,17 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             AnnotatedObject { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
         annotated.plan_grants(planner, old.rights(), new.rights());
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        plan_column_comments(planner, &annotated, name, (old, new));
+    }
+}
+
+/// Plans changes of the comments of a view's columns.
+fn plan_column_comments(planner: &mut Planner, view: &AnnotatedObject, name: &ObjectName, (old, new): (&View, &View)) {
+    let (old, new) = (&old.column_comments, &new.column_comments);
+    let removed = old.keys().filter(|column| !new.contains_key(*column));
+    for column in new.keys().chain(removed).filter(|column| old.get(*column) != new.get(*column)) {
+        let set_comment = |text| ddl::view_column_comment(name, column, text);
+        let step = view.step("column_comments").up(set_comment(new.get(column)));
+        planner.push(step.down(set_comment(old.get(column))));
     }
 }

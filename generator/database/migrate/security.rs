@@ -25,7 +25,8 @@ fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
 
 /// Returns whether an old policy can remain, so that it is not dropped.
 fn policy_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
-    change.new.policies.get(key) == Some(old) && !depends_on_change(diff, change.name, old)
+    let has_same_rules = change.new.policies.get(key).is_some_and(|new| new.has_rules_of(old));
+    has_same_rules && !depends_on_change(diff, change.name, old)
 }
 
 /// Plans the removal of policies that change or depend on a change.
@@ -43,8 +44,9 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         // Without a restrictive policy, or with a different policy, more rows may be visible. A dropped table has no
         // rows to show.
         let new_policy = new.policies.get(key);
+        let has_same_rules = new_policy.is_some_and(|new| new.has_rules_of(policy));
         let is_weaker =
-            kind != TableChangeKind::Drop && new_policy != Some(policy) && (policy.restrictive || new_policy.is_some());
+            kind != TableChangeKind::Drop && !has_same_rules && (policy.restrictive || new_policy.is_some());
         planner.push(
             step(key, "policy")
                 .up(format!("DROP POLICY {} ON {table};", quoted(key)))
@@ -88,7 +90,16 @@ fn change_row_security(planner: &mut Planner, change: &TableChange) {
 fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     for (key, policy) in &new.policies {
-        if old.policies.get(key).is_some_and(|old| policy_remains(diff, change, key, old)) {
+        if let Some(old) = old.policies.get(key).filter(|old| policy_remains(diff, change, key, old)) {
+            if old.comment != policy.comment {
+                let path = path.key("policies").key(key.as_str()).key("comment");
+                planner.push(
+                    MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("{name}.{key}: comment"))
+                        .rank(1)
+                        .up(ddl::policy_comment(name, key, policy))
+                        .down(ddl::policy_comment(name, key, old)),
+                );
+            }
             continue;
         }
         // An additional permissive policy shows more rows of a table that was protected before.

@@ -34,6 +34,9 @@ pub struct View {
     pub grant_options: Grants<TablePrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
+    /// Comments of columns, by the names of the columns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub column_comments: BTreeMap<SqlName, Text>,
 }
 
 /// A function or procedure. Names cannot be overloaded.

@@ -16,7 +16,19 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 28] = [
+const CHANGES: [Change; 29] = [
+    Change {
+        name: "labels of an enumeration in partitions",
+        before: "CREATE TYPE e AS ENUM ('a', 'b', 'c'); CREATE TABLE p (id integer, x e DEFAULT 'a', y e) PARTITION BY LIST (id);
+            CREATE TABLE a PARTITION OF p FOR VALUES IN (1); CREATE TABLE q PARTITION OF p FOR VALUES IN (2) PARTITION BY LIST (id);
+            CREATE TABLE q1 PARTITION OF q FOR VALUES IN (2); ALTER TABLE q1 ALTER COLUMN x SET DEFAULT 'b'; ALTER TABLE q ALTER COLUMN y SET DEFAULT 'b';
+            ALTER TABLE a ALTER COLUMN x DROP DEFAULT;",
+        after: "CREATE TYPE e AS ENUM ('b', 'a'); CREATE TABLE p (id integer, x e DEFAULT 'b', y e) PARTITION BY LIST (id);
+            CREATE TABLE a PARTITION OF p FOR VALUES IN (1); CREATE TABLE q PARTITION OF p FOR VALUES IN (2) PARTITION BY LIST (id);
+            CREATE TABLE q1 PARTITION OF q FOR VALUES IN (2); ALTER TABLE q1 ALTER COLUMN x SET DEFAULT 'a'; ALTER TABLE q ALTER COLUMN y SET DEFAULT 'b';
+            ALTER TABLE a ALTER COLUMN x DROP DEFAULT;",
+        hint: no_hint,
+    },
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,

@@ -1,4 +1,4 @@
-//! Triggers of all kinds: the SQL is imported, created from an empty database, changed, and read back from a dump.
+//! Triggers of all kinds, and comments of other parts: the SQL is imported, created from an empty database, changed, and read back from a dump.
 
 use super::pairs::{Change, check_all, read_back_all};
 use super::server::Version;
@@ -16,7 +16,16 @@ macro_rules! with_function {
     };
 }
 
-const CHANGES: [Change; 7] = [
+const CHANGES: [Change; 8] = [
+    Change {
+        name: "comments of policies and of columns of views",
+        before: "CREATE TABLE t (id integer, v text); CREATE POLICY p ON t USING (id > 0); CREATE POLICY q ON t USING (id > 1);
+            COMMENT ON POLICY q ON t IS 'old'; CREATE VIEW w AS SELECT id, v FROM t; COMMENT ON COLUMN w.id IS 'number';
+            COMMENT ON COLUMN w.v IS 'gone'; COMMENT ON COLUMN w.v IS NULL; COMMENT ON TABLE t IS 'gone'; COMMENT ON TABLE t IS NULL;",
+        after: "CREATE TABLE t (id integer, v text); CREATE POLICY p ON t USING (id > 0); CREATE POLICY q ON t USING (id > 1);
+            COMMENT ON POLICY p ON t IS 'it''s new'; CREATE VIEW w AS SELECT id, v FROM t; COMMENT ON COLUMN w.id IS 'key'; COMMENT ON COLUMN w.v IS 'text';",
+        hint: |_| (),
+    },
     Change {
         name: "arguments",
         before: with_function!("CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f('x', 2, word);"),

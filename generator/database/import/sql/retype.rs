@@ -68,11 +68,20 @@ pub fn change_identity(column: &mut Column, node: &SyntaxNode) -> Parsed<bool> {
         }
         // The next value of the sequence is no part of a schema.
         RESTART => {}
-        SET_GENERATED => {
-            let options = column.identity_options;
-            column::read_identity(column, &mut parts)?;
-            column.identity_options = options;
-            parts.expect_only("SET GENERATED")?;
+        SET_GENERATED_OPTIONS => {
+            for option in parts.take_rest() {
+                match option.kind() {
+                    SET_GENERATED => {
+                        let options = column.identity_options;
+                        let mut parts = Parts::of(&option);
+                        column::read_identity(column, &mut parts)?;
+                        column.identity_options = options;
+                        parts.expect_only("SET GENERATED")?;
+                    }
+                    RESTART => {}
+                    _ => return Ok(false),
+                }
+            }
         }
         _ => return Ok(false),
     }

@@ -30,6 +30,7 @@ impl Reader {
             grants: Default::default(),
             grant_options: Default::default(),
             comment: None,
+            column_comments: Default::default(),
         };
         if let Some(options) = parts.take_node(WITH_PARAMS) {
             view.security_invoker = read_security_invoker(&options)?;
@@ -55,9 +56,10 @@ impl Reader {
         if let Some(earlier) = self.schema.views.get(&name)
             && replaces
         {
-            // CREATE OR REPLACE keeps the comment and triggers; grants are resolved after the whole file. The earlier place would
+            // CREATE OR REPLACE keeps comments and triggers; grants are resolved after the whole file. The earlier place would
             // count as a second view of this name.
             view.comment.clone_from(&earlier.comment);
+            view.column_comments.clone_from(&earlier.column_comments);
             view.triggers.clone_from(&earlier.triggers);
             self.places.remove(&format!("views.{name}"));
         }

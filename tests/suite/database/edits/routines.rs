@@ -50,6 +50,12 @@ edits! {
         d.map(&["views", &name]).insert("comment".into(), json!(text));
         Some(())
     };
+    "comment a column of a view" |d, dice| {
+        let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        let text = d.name("it's ");
+        d.map(&["views", &name]).insert("column_comments".into(), json!({ "id": text }));
+        Some(())
+    };
     "drop view" |d, dice| {
         let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
         d.map(&["views"]).remove(&name);
