@@ -1,4 +1,4 @@
-//! `DROP` of objects, and of the parts of tables that have a statement of their own.
+//! `DROP` of objects, and of triggers and policies of tables.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
