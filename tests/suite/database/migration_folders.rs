@@ -276,8 +276,10 @@ fn folders_of_other_tools_equal_a_newer_server_that_ran_them() {
     equal_catalogs(Version::V18);
 }
 
-/// Files, and the beginning and place of the only finding.
-const REFUSED: [(&[(&str, &str)], &str, &str); 14] = [
+type Files = &'static [(&'static str, &'static str)];
+
+/// Files, the message, and its place.
+const REFUSED: [(Files, &str, &str); 14] = [
     (
         &[("1_a.up.sql", ""), ("V1__a.sql", "")],
         "error[NS780]",
