@@ -6,7 +6,7 @@ use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, ident, leading_keywords, object_name, unsupported};
 use crate::database::ddl::{default_key_name, primary_key_name};
 use crate::database::identifiers::replace_names;
-use crate::database::migrate::{replace_column_names, replace_type_name, with_partitions};
+use crate::database::migrate::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -163,14 +163,7 @@ impl Reader {
             return unsupported(node, format!("there is no sequence `{from}`"));
         };
         self.schema.sequences.insert(to.clone(), sequence);
-        let default_of = |name: &ObjectName| format!("nextval({}::regclass)", literal(&name.spelled()));
-        let (old, new) = (default_of(from), Expression::new(&default_of(&to)).at(node)?);
-        let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
-        for default in columns.filter_map(|column| column.default.as_mut()) {
-            if default.as_str().replace(char::is_whitespace, "") == old {
-                *default = new.clone();
-            }
-        }
+        replace_sequence_name(&mut self.schema, from, &to);
         self.rename_place("sequences", from, &to);
         self.rename_in_grants(from, &to);
         self.require_no_mention(from, node)
