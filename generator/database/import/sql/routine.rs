@@ -1,5 +1,7 @@
 //! Functions and procedures.
 
+use std::collections::BTreeMap;
+
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::{signature, take_mode};
@@ -22,7 +24,7 @@ impl Reader {
         let replaces = parts.take_node(OR_REPLACE).is_some();
         let name = object_name(&parts.require(if is_procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.object_in_messages = format!("the function {name}");
-        let arguments = read_arguments(&parts.require(PARAM_LIST)?)?;
+        let arguments = read_arguments(&parts.require(PARAM_LIST)?, &self.schema.types)?;
         let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
@@ -96,8 +98,8 @@ fn is_implied(returns: &Returns, arguments: &[Argument]) -> bool {
     }
 }
 
-/// Reads the arguments of a function.
-fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
+/// Reads the arguments of a function. `declared_types` are those of the schema.
+fn read_arguments(node: &SyntaxNode, declared_types: &BTreeMap<ObjectName, UserType>) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
     let mut arguments = Vec::new();
@@ -109,6 +111,12 @@ fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
             return unsupported(&param, format!("nself cannot represent `{}`", leading_keywords(&param)));
         };
         let kind = type_name(&kind)?;
+        if kind.base().starts_with("any") && kind.object().is_some_and(|name| !declared_types.contains_key(&name)) {
+            return unsupported(
+                &param,
+                format!("nself cannot represent an argument of the type `{kind}`, which stands for several types"),
+            );
+        }
         let default = match parts.take_node(PARAM_DEFAULT) {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
