@@ -225,6 +225,8 @@ codes! {
         "The file contains something that a definition cannot express, or that is not valid DBML. The importer leaves nothing out silently: change that line, or write that part of the definition by hand."
     AllowsNothing "NS715" "an allowance without an object"
         "`allow` names an object that is neither in the definition nor in the last written migration. Either the name is misspelled, or the change is done and the allowance was not removed. Remove it: otherwise it would later allow the same hazard for a new object of this name, without a review."
+    MigrationFolder "NS780" "the order of a folder's migrations is not clear"
+        "`nself db import --sql FOLDER` reads the migrations of Prisma, Drizzle, Flyway, Hasura, golang-migrate, sqlx, dbmate and goose, and applies them in the order in which the tool does. The folder contains migrations of several tools, other files of SQL, migrations that are programs, or two with the same number. Give the folder that contains only the migrations of one tool, or one file of SQL that the tool prints."
     ScratchRequired "NS716" "one side comes from a server: add --scratch"
         "A server does not keep SQL as it was written: it parses the text and prints it in its own spelling. A definition would therefore always differ from what a server prints. For such a comparison nself creates the other side in a temporary database on the server that `--scratch URL` names, and reads it back from there."
     HazardNotAllowed "NS720" "a change that was not reviewed"

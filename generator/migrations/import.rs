@@ -6,14 +6,15 @@ use crate::database::import::sql::Imported as ImportedSchema;
 use crate::database::import::{ImportFinding, dbml, nickel, sql};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
-use crate::files::{FileKind, read_named};
 use crate::server::Server;
+
+use super::sql_text::{SqlText, read_text, span};
 
 /// The source of an imported definition.
 #[derive(Debug, Clone, Copy)]
 pub enum ImportSource<'a> {
     Dbml(&'a Path),
-    /// A file of SQL that creates a schema, such as pg_dump prints.
+    /// A file of SQL that creates a schema, such as pg_dump prints, or a folder of migrations.
     Sql(&'a Path),
     /// The URL of a server.
     Server(&'a str),
@@ -30,18 +31,21 @@ pub struct Imported {
 /// Imports a definition.
 ///
 /// # Errors
-/// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS804 if
-/// the file or the server cannot be read.
+/// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS780 for a
+/// folder whose migrations are not clear, NS804 if the file or the server cannot be read.
 pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
-            let schema = dbml::read(&read_text(file)?).map_err(|findings| errors(findings, file))?;
+            let position = |line, column| span(&file.display().to_string(), line, column);
+            let schema = dbml::read(&read_text(file)?).map_err(|findings| errors(findings, position))?;
             let warnings = check_complete(&schema, |_| None)?;
             (schema, warnings)
         }
         ImportSource::Sql(file) => {
-            let imported = sql::read(&read_text(file)?).map_err(|findings| errors(findings, file))?;
-            check_imported(imported, Some(file))?
+            let sql_text = SqlText::read(file)?;
+            let position = |line, column| sql_text.span(line, column);
+            let imported = sql::read(&sql_text.text).map_err(|findings| errors(findings, position))?;
+            check_imported(imported, Some(&sql_text))?
         }
         ImportSource::Server(url) => check_imported(Server::new(url)?.schema()?, None)?,
     };
@@ -68,38 +72,28 @@ pub(super) fn check_complete(
 }
 
 /// Checks an imported schema. Returns it with warnings about the parts that were left out.
-fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
+fn check_imported(
+    imported: ImportedSchema,
+    text: Option<&SqlText>,
+) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
     let ImportedSchema { schema, notes, places, service_rights: _ } = imported;
     let mut warnings = check_complete(&schema, |path| {
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;
-        file.map(|file| span(file, *line, *column))
+        text.map(|text| text.span(*line, *column))
     })?;
-    let warning = |note: ImportFinding| {
-        let position = file.map(|file| span(file, note.line, note.column));
-        Diagnostic::warning(Code::NotImported, FieldPath::root()).message(note.what).at(position)
+    let warning = |finding: ImportFinding| {
+        let position = text.map(|text| text.span(finding.line, finding.column));
+        Diagnostic::warning(Code::NotImported, FieldPath::root()).message(finding.what).at(position)
     };
     warnings.extend(notes.into_iter().map(warning));
     Ok((schema, warnings))
 }
 
-fn errors(findings: Vec<ImportFinding>, file: &Path) -> Vec<Diagnostic> {
+fn errors(findings: Vec<ImportFinding>, position: impl Fn(usize, usize) -> Span) -> Vec<Diagnostic> {
     let error = |finding: ImportFinding| {
-        let position = span(file, finding.line, finding.column);
+        let position = position(finding.line, finding.column);
         Diagnostic::error(Code::NotImported, FieldPath::root()).message(finding.what).at(Some(position))
     };
     findings.into_iter().map(error).collect()
-}
-
-fn read_text(file: &Path) -> Result<String, Vec<Diagnostic>> {
-    let bytes = read_named(file, FileKind::Schema).map_err(|error| vec![error.into()])?;
-    String::from_utf8(bytes).map_err(|_| {
-        let message = format!("{} is not UTF-8 text", file.display());
-        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(message)]
-    })
-}
-
-fn span(file: &Path, line: usize, column: usize) -> Span {
-    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Span { file: file.display().to_string(), line: number(line), column: number(column) }
 }

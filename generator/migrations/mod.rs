@@ -12,6 +12,7 @@ mod lint;
 mod rebase;
 mod revision;
 mod seal;
+mod sql_text;
 mod status;
 mod verify;
 

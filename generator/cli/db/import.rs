@@ -13,8 +13,8 @@ use crate::migrations::{self, ImportSource};
 pub struct Arguments {
     /// A DBML file.
     file: Option<PathBuf>,
-    /// An SQL file that creates a schema, such as the output of pg_dump --schema-only.
-    #[arg(long, value_name = "FILE")]
+    /// An SQL file that creates a schema, such as the output of pg_dump --schema-only, or a folder of migrations.
+    #[arg(long, value_name = "PATH")]
     sql: Option<PathBuf>,
     /// A running server, read through pg_dump.
     #[arg(long, value_name = "URL")]

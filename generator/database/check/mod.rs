@@ -6,6 +6,7 @@ pub mod migration_sql;
 mod names;
 mod routine;
 mod table;
+mod trigger;
 mod types;
 
 use std::collections::BTreeSet;

@@ -21,6 +21,12 @@ impl Check<'_> {
         if !view.materialized && !view.indexes.is_empty() {
             self.report(path.key("indexes"), "only a materialised view can have indexes", "set `materialized = true`");
         }
+        if view.materialized && !view.triggers.is_empty() {
+            self.report(path.key("triggers"), "a materialised view cannot have triggers", "leave `triggers` out");
+        }
+        for (key, trigger) in &view.triggers {
+            self.check_trigger(None, trigger, &path.key("triggers").key(key.as_str()));
+        }
     }
 
     pub(super) fn check_function(&mut self, name: &ObjectName, function: &Function) {
@@ -29,10 +35,12 @@ impl Check<'_> {
         for (i, argument) in function.arguments.iter().enumerate() {
             self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
-        if function.procedure == function.returns.is_some() {
+        let needs_returns = !function.procedure && !function.returns_arguments();
+        if (needs_returns && function.returns.is_none()) || (function.procedure && function.returns.is_some()) {
             let message = "a function needs `returns`, and a procedure cannot have it";
             self.report(path.key("returns"), message, "set one of `returns` and `procedure = true`");
         }
+        self.check_arguments(function, &path);
         if function.security_definer
             && let Some(message) = self.unsafe_search_path(function)
         {
@@ -46,7 +54,41 @@ impl Check<'_> {
         self.check_body(function, path.key("body"));
     }
 
-    /// Returns the reason why a caller can make the function use other objects than intended; `None` if no caller can.
+    /// Reports modes and estimates that the server refuses.
+    fn check_arguments(&mut self, function: &Function, path: &FieldPath) {
+        let returns = function.returns.as_ref().map_or("", Returns::as_str).to_ascii_lowercase();
+        let returns_rows = returns.starts_with("setof") || returns.starts_with("table");
+        if function.returns_arguments() && !returns.is_empty() && !returns.starts_with("setof") {
+            let message = "the arguments that return values already state the result";
+            self.report(path.key("returns"), message, "leave `returns` out, or use `SETOF record`");
+        }
+        if function.rows.is_some() && !returns_rows {
+            self.report(path.key("rows"), "the function does not return rows", "leave `rows` out");
+        }
+        if function.procedure && function.cost.is_some() {
+            self.report(path.key("cost"), "the server estimates no cost of a procedure", "leave `cost` out");
+        }
+        if function.cost == Some(0) || function.rows == Some(0) {
+            self.report(path.clone(), "`cost` and `rows` are at least 1", "use a larger number");
+        }
+        let last = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
+        for (i, argument) in function.arguments.iter().enumerate() {
+            let path = path.key("arguments").index(i);
+            if argument.mode == ArgumentMode::Out && argument.default.is_some() {
+                self.report(
+                    path.key("default"),
+                    "an argument that only returns a value has no default",
+                    "leave it out",
+                );
+            }
+            if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !argument.kind.is_array()) {
+                let message = "a variadic argument is an array, and the last one that a call gives";
+                self.report(path.key("mode"), message, "move the argument, and add `[]` to its type");
+            }
+        }
+    }
+
+    /// Returns the reason if a caller can make the function use other objects than intended.
     fn unsafe_search_path(&self, function: &Function) -> Option<String> {
         let Some(path) = function.settings.get("search_path") else {
             return Some("it sets no search path, so its caller chooses the objects that it uses".into());

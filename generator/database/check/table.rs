@@ -53,7 +53,7 @@ impl Check<'_> {
             self.check_policy(table, policy, &path.key("policies").key(key.as_str()));
         }
         for (key, trigger) in &table.triggers {
-            self.check_trigger(table, trigger, &path.key("triggers").key(key.as_str()));
+            self.check_trigger(Some(table), trigger, &path.key("triggers").key(key.as_str()));
         }
         self.check_replica_identity(name, table, &path.key("replica_identity"));
         self.check_partitioning(name, table, &path);
@@ -143,24 +143,6 @@ impl Check<'_> {
                 path.clone(),
                 "the policy lacks its condition, or has one that its command does not use",
                 "'insert needs only `check`, 'select and 'delete need only `using`, 'update and 'all need at least `using`",
-            );
-        }
-    }
-
-    fn check_trigger(&mut self, table: &Table, trigger: &Trigger, path: &FieldPath) {
-        let function = self.schema.functions.get(&trigger.function);
-        let returns = function.and_then(|function| function.returns.as_ref());
-        if returns.is_none_or(|returns| returns.as_str() != "trigger") {
-            let message = format!("there is no function `{}` that returns trigger", trigger.function);
-            self.report(path.key("function"), message, "declare the function with `returns = \"trigger\"`");
-        }
-        self.require_columns(table, &trigger.update_of, &path.key("update_of"));
-        if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-            let message = "the trigger has no events, or has 'truncate without `statement = true`";
-            self.report(
-                path.key("events"),
-                message,
-                "add an event such as 'insert; for 'truncate, set `statement = true`",
             );
         }
     }

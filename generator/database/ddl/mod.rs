@@ -7,6 +7,7 @@ mod routine;
 mod security;
 mod storage;
 mod table;
+mod trigger;
 mod types;
 
 use crate::database::model::*;
@@ -18,6 +19,7 @@ pub use routine::*;
 pub use security::*;
 pub use storage::*;
 pub use table::*;
+pub use trigger::*;
 pub use types::*;
 
 /// Returns `CREATE SCHEMA`.

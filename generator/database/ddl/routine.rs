@@ -1,7 +1,8 @@
-//! SQL of views, functions and triggers.
+//! SQL of views and functions.
 
 use super::{comment, create_index, grants, index_settings};
 use crate::database::model::*;
+use crate::values::Text;
 
 /// Returns the SQL that creates a view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {
@@ -17,7 +18,15 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
     if view.comment.is_some() {
         sql.push(comment(kind, &name.sql(), view.comment.as_ref()));
     }
+    for (column, text) in &view.column_comments {
+        sql.push(view_column_comment(name, column, Some(text)));
+    }
     sql.join("\n")
+}
+
+/// Returns the statement that sets the comment of a view's column.
+pub fn view_column_comment(view: &ObjectName, column: &SqlName, text: Option<&Text>) -> String {
+    comment("COLUMN", &format!("{}.{}", view.sql(), quoted(column)), text)
 }
 
 /// Returns the keyword of a view in CREATE, DROP and COMMENT.
@@ -45,7 +54,14 @@ pub fn function_kind(function: &Function) -> &'static str {
 
 /// Returns a function's name and argument types.
 pub fn function_signature(name: &ObjectName, function: &Function) -> String {
-    let types: Vec<String> = function.arguments.iter().map(|argument| argument.kind.sql()).collect();
+    let types: Vec<String> = match function.procedure {
+        false => function.input_types().map(TypeName::sql).collect(),
+        // The arguments that return values also identify a procedure.
+        true => {
+            let typed = |argument: &Argument| format!("{} {}", argument.mode.sql(), argument.kind.sql());
+            function.arguments.iter().map(typed).collect()
+        }
+    };
     format!("{}({})", name.sql(), types.join(", "))
 }
 
@@ -61,7 +77,12 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
         .iter()
         .map(|argument| {
             let default = argument.default.as_ref().map_or(String::new(), |default| format!(" DEFAULT ({default})"));
-            format!("{} {}{default}", quoted(&argument.name), argument.kind.sql())
+            let mode = match argument.mode {
+                ArgumentMode::In => String::new(),
+                mode => format!("{} ", mode.sql()),
+            };
+            let name = argument.name.as_ref().map_or(String::new(), |name| format!("{} ", quoted(name)));
+            format!("{mode}{name}{}{default}", argument.kind.sql())
         })
         .collect();
     let mut sql = format!("{create} {} {}({})", function_kind(function), name.sql(), arguments.join(", "));
@@ -76,6 +97,11 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
         }
         if function.parallel != Parallel::default() {
             sql += &format!(" PARALLEL {}", function.parallel.sql());
+        }
+        for (word, estimate) in [("COST", function.cost), ("ROWS", function.rows)] {
+            if let Some(estimate) = estimate {
+                sql += &format!(" {word} {estimate}");
+            }
         }
     }
     sql += if function.security_definer { " SECURITY DEFINER" } else { " SECURITY INVOKER" };
@@ -97,29 +123,4 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
     let tags = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
     let tag = tags.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
     sql + &format!("\n  AS {tag}{body}{tag};")
-}
-
-/// Returns `CREATE TRIGGER`.
-pub fn create_trigger(table: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
-    let events: Vec<String> = trigger
-        .events
-        .iter()
-        .map(|event| match event {
-            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", quoted_list(&trigger.update_of)),
-            event => event.sql().to_owned(),
-        })
-        .collect();
-    let timing = match trigger.timing {
-        Timing::Before => "BEFORE",
-        Timing::After => "AFTER",
-    };
-    let level = if trigger.statement { "STATEMENT" } else { "ROW" };
-    let condition = trigger.condition.as_ref().map_or(String::new(), |expression| format!(" WHEN ({expression})"));
-    format!(
-        "CREATE TRIGGER {} {timing} {} ON {} FOR EACH {level}{condition} EXECUTE FUNCTION {}();",
-        quoted(name),
-        events.join(" OR "),
-        table.sql(),
-        trigger.function.sql()
-    )
 }

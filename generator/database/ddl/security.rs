@@ -1,5 +1,6 @@
 //! SQL of policies and row-level security.
 
+use super::comment;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
@@ -16,7 +17,16 @@ pub fn create_policy(table: &ObjectName, name: &SqlName, policy: &Policy) -> Str
     if let Some(check) = &policy.check {
         sql += &format!(" WITH CHECK ({check})");
     }
-    sql + ";"
+    sql.push(';');
+    if policy.comment.is_some() {
+        sql += &format!("\n{}", policy_comment(table, name, policy));
+    }
+    sql
+}
+
+/// Returns the statement that sets the comment of a policy.
+pub fn policy_comment(table: &ObjectName, name: &SqlName, policy: &Policy) -> String {
+    comment("POLICY", &format!("{} ON {}", quoted(name), table.sql()), policy.comment.as_ref())
 }
 
 /// Returns the statements that change row security of a table.

@@ -2,6 +2,7 @@
 //! refused, never left out without a finding.
 
 pub mod dbml;
+pub mod migration_folder;
 mod names;
 pub mod nickel;
 pub mod sql;

@@ -79,54 +79,32 @@ fn dependent_object<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a Object
     types.map(|(dependent, _)| dependent).chain(functions.map(|(dependent, _)| dependent)).next()
 }
 
-/// Returns the statements that convert all columns of the old type to the new one, with their defaults. Each statement
-/// for a partitioned table also changes its partitions, so a partition only gets the default that differs.
+/// Returns the statements that convert all columns of the old type to the new one, with their defaults. The conversion of
+/// a partitioned table includes its partitions, whose defaults are their own.
 fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
-    let mut sql = Vec::new();
-    let mut tables: Vec<_> = diff.old.tables.iter().collect();
-    tables.sort_by_key(|(table_name, _)| diff.old.table_and_ancestors(table_name).len());
-    for (table_name, table) in tables {
+    let (mut before, mut sql, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    for (table_name, table) in &diff.old.tables {
+        let new_table = diff.new.tables.get(table_name);
         let is_of_type = |column: &Column| column.kind.object().as_ref() == Some(name);
+        let only = if table.partition_by.is_some() { "ONLY " } else { "" };
         for (column_name, column) in table.columns.iter().filter(|(_, column)| is_of_type(column)) {
-            let alter = format!("ALTER TABLE {} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
-            let default = new_default(diff, table_name, column_name, &column.kind);
-            let set_default = || default.map(|default| format!("{alter} SET DEFAULT ({default});"));
-            if let Some(partition) = &table.partition_of {
-                if default != new_default(diff, &partition.table, column_name, &column.kind) {
-                    sql.push(set_default().unwrap_or_else(|| format!("{alter} DROP DEFAULT;")));
-                }
-                continue;
-            }
+            let alter =
+                |only: &str| format!("ALTER TABLE {only}{} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
             let array = if column.kind.is_array() { "[]" } else { "" };
             let kind = column.kind.sql();
-            if has_default(diff.old, table_name, column_name) {
-                sql.push(format!("{alter} DROP DEFAULT;"));
+            let drop_default = column.default.is_some().then(|| format!("{} DROP DEFAULT;", alter(only)));
+            let new_column = new_table.and_then(|table| table.columns.get(column_name));
+            let new_default = new_column.filter(|new| new.kind == column.kind).and_then(|new| new.default.as_ref());
+            let set_default = new_default.map(|default| format!("{} SET DEFAULT ({default});", alter(only)));
+            if table.partition_of.is_some() {
+                before.extend(drop_default);
+                after.extend(set_default);
+                continue;
             }
-            sql.push(format!("{alter} TYPE {kind} USING {}::text{array}::{kind};", quoted(column_name)));
-            sql.extend(set_default());
+            sql.extend(drop_default);
+            sql.push(format!("{} TYPE {kind} USING {}::text{array}::{kind};", alter(""), quoted(column_name)));
+            sql.extend(set_default);
         }
     }
-    sql
-}
-
-/// Returns the default of a column in the new schema, if the column keeps its type.
-fn new_default<'a>(
-    diff: &Diff<'a>,
-    table: &ObjectName,
-    column: &SqlName,
-    old_type: &TypeName,
-) -> Option<&'a Expression> {
-    let column = diff.new.tables.get(table)?.columns.get(column).filter(|column| column.kind == *old_type)?;
-    column.default.as_ref()
-}
-
-/// Returns whether a column has a default in a table or in one of its partitions.
-fn has_default(schema: &Schema, table: &ObjectName, column: &SqlName) -> bool {
-    let with_default = schema
-        .tables
-        .iter()
-        .filter(|(_, table)| table.columns.get(column).is_some_and(|column| column.default.is_some()));
-    with_default
-        .into_iter()
-        .any(|(name, _)| schema.table_and_ancestors(name).iter().any(|(ancestor, _)| *ancestor == table))
+    [before, sql, after].concat()
 }

@@ -26,6 +26,7 @@ mod security;
 mod sequences;
 mod step;
 mod table;
+mod triggers;
 mod types;
 
 use super::model::Schema;
@@ -35,6 +36,7 @@ use diff::Diff;
 use graph::{Graph, ObjectNode};
 use planner::Planner;
 
+pub use rename::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
 pub use step::{Down, MigrationStep, Phase, StepMode};
 
 /// The steps of a plan, one group per migration.

@@ -7,6 +7,7 @@ use super::graph::ObjectKind;
 use super::indexes;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
+use super::triggers;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::mentioned_names;
@@ -19,6 +20,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     drop_functions(planner, diff);
     drop_views(planner, diff);
     create_views(planner, diff);
+    triggers::plan_views(planner, diff);
 }
 
 /// Plans functions that are new or recreated, and changes of the other functions in place.
@@ -28,7 +30,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
         if let Some(old) = old
             && !diff.affected.recreated_routines.contains(name)
         {
-            replace_function(planner, diff, name, (old, new));
+            function_definition(planner, diff, name, (old, new));
             continue;
         }
         let path = planner.path(&["functions", name.as_str()]);
@@ -43,7 +45,7 @@ fn create_functions(planner: &mut Planner, diff: &Diff) {
 }
 
 /// Plans the change of a function in place, with its grants and comment.
-fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
+fn function_definition(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
     let path = planner.path(&["functions", name.as_str()]);
     let order_in_phase = diff.new_graph.position(ObjectKind::Function, name);
     let replace = |function: &Function| ddl::function_definition(name, function, "CREATE OR REPLACE");
@@ -180,5 +182,17 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
         };
         annotated.plan_grants(planner, old.rights(), new.rights());
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        plan_column_comments(planner, &annotated, name, (old, new));
+    }
+}
+
+/// Plans changes of the comments of a view's columns.
+fn plan_column_comments(planner: &mut Planner, view: &AnnotatedObject, name: &ObjectName, (old, new): (&View, &View)) {
+    let (old, new) = (&old.column_comments, &new.column_comments);
+    let removed = old.keys().filter(|column| !new.contains_key(*column));
+    for column in new.keys().chain(removed).filter(|column| old.get(*column) != new.get(*column)) {
+        let set_comment = |text| ddl::view_column_comment(name, column, text);
+        let step = view.step("column_comments").up(set_comment(new.get(column)));
+        planner.push(step.down(set_comment(old.get(column))));
     }
 }

@@ -1,4 +1,4 @@
-//! Plans changes of row-level security, policies and triggers.
+//! Plans changes of row-level security and policies.
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::{ObjectKind, ObjectNode};
@@ -25,22 +25,11 @@ fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
 
 /// Returns whether an old policy can remain, so that it is not dropped.
 fn policy_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
-    change.new.policies.get(key) == Some(old) && !depends_on_change(diff, change.name, old)
+    let has_same_rules = change.new.policies.get(key).is_some_and(|new| new.has_rules_of(old));
+    has_same_rules && !depends_on_change(diff, change.name, old)
 }
 
-/// Returns whether an old trigger can remain, so that it is not dropped. A trigger mentions columns in its condition
-/// and in `update_of`.
-fn trigger_remains(diff: &Diff, change: &TableChange, key: &SqlName, old: &Trigger) -> bool {
-    let affected = diff.affected;
-    let columns_change =
-        !affected.retyped_columns(change.name).is_empty() || !affected.regenerated_columns(change.name).is_empty();
-    let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
-    change.new.triggers.get(key) == Some(old)
-        && !affected.recreated_routines.contains(&old.function)
-        && !(columns_change && mentions_columns)
-}
-
-/// Plans the removal of policies and triggers that change or depend on a change.
+/// Plans the removal of policies that change or depend on a change.
 pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     // These steps run before renames, so they use the old names.
@@ -55,8 +44,9 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         // Without a restrictive policy, or with a different policy, more rows may be visible. A dropped table has no
         // rows to show.
         let new_policy = new.policies.get(key);
+        let has_same_rules = new_policy.is_some_and(|new| new.has_rules_of(policy));
         let is_weaker =
-            kind != TableChangeKind::Drop && new_policy != Some(policy) && (policy.restrictive || new_policy.is_some());
+            kind != TableChangeKind::Drop && !has_same_rules && (policy.restrictive || new_policy.is_some());
         planner.push(
             step(key, "policy")
                 .up(format!("DROP POLICY {} ON {table};", quoted(key)))
@@ -65,22 +55,12 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
                 .hazards(is_weaker.then_some(Hazard::RlsWeakened)),
         );
     }
-    for (key, trigger) in old.triggers.iter().filter(|(key, trigger)| !trigger_remains(diff, change, key, trigger)) {
-        planner.push(
-            step(key, "trigger").up(format!("DROP TRIGGER {} ON {table};", quoted(key))).down(ddl::create_trigger(
-                old_name,
-                key,
-                table_before_renames.triggers.get(key).unwrap_or(trigger),
-            )),
-        );
-    }
 }
 
-/// Plans changes of row security, and policies and triggers that are new or were dropped for a change.
+/// Plans changes of row security, and policies that are new or were dropped for a change.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     change_row_security(planner, change);
     add_policies(planner, diff, change);
-    add_triggers(planner, diff, change);
 }
 
 /// Plans the change of row security.
@@ -110,7 +90,16 @@ fn change_row_security(planner: &mut Planner, change: &TableChange) {
 fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { kind, name, old, new, path } = *change;
     for (key, policy) in &new.policies {
-        if old.policies.get(key).is_some_and(|old| policy_remains(diff, change, key, old)) {
+        if let Some(old) = old.policies.get(key).filter(|old| policy_remains(diff, change, key, old)) {
+            if old.comment != policy.comment {
+                let path = path.key("policies").key(key.as_str()).key("comment");
+                planner.push(
+                    MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("{name}.{key}: comment"))
+                        .order_in_phase(1)
+                        .up(ddl::policy_comment(name, key, policy))
+                        .down(ddl::policy_comment(name, key, old)),
+                );
+            }
             continue;
         }
         // An additional permissive policy shows more rows of a table that was protected before.
@@ -123,23 +112,6 @@ fn add_policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
                 .down(format!("DROP POLICY {} ON {};", quoted(key), name.sql()))
                 .hazards((kind != TableChangeKind::Create).then_some(Hazard::AuthzUpdate))
                 .hazards(is_wider.then_some(Hazard::RlsWeakened)),
-        );
-    }
-}
-
-/// Plans new triggers and those that were dropped for a change.
-fn add_triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
-    let TableChange { name, old, new, path, .. } = *change;
-    for (key, trigger) in &new.triggers {
-        if old.triggers.get(key).is_some_and(|old| trigger_remains(diff, change, key, old)) {
-            continue;
-        }
-        let path = path.key("triggers").key(key.as_str());
-        planner.push(
-            MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the trigger {name}.{key}"))
-                .order_in_phase(1)
-                .up(ddl::create_trigger(name, key, trigger))
-                .down(format!("DROP TRIGGER {} ON {};", quoted(key), name.sql())),
         );
     }
 }

@@ -7,7 +7,7 @@ use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{DATA_LOST, MigrationStep, Phase};
-use super::{column, indexes, keys, partition, replica_identity, security};
+use super::{column, indexes, keys, partition, replica_identity, security, triggers};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -56,6 +56,7 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     keys::add_foreign_keys(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
+    triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);
     change_settings(planner, diff, change);
 }
@@ -69,6 +70,7 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     keys::drop_changed(planner, diff, change);
     security::drop_changed(planner, diff, change);
+    triggers::drop_from_table(planner, diff, change);
     let is_partition = old.partition_of.is_some();
     if old.partition_of.as_ref().is_some_and(|partition| !diff.new.tables.contains_key(&partition.table)) {
         // The server drops a partition with its partitioned table.
@@ -149,12 +151,14 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     keys::drop_changed(planner, diff, change);
     security::drop_changed(planner, diff, change);
+    triggers::drop_from_table(planner, diff, change);
     match new.partition_of {
         Some(_) => partition::change_columns(planner, diff, change),
         None => column::plan(planner, diff, change),
     }
     keys::plan(planner, diff, change);
     security::plan(planner, diff, change);
+    triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);
     change_settings(planner, diff, change);
 }

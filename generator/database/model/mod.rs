@@ -12,6 +12,7 @@ mod policy;
 mod routine;
 mod storage;
 mod table;
+mod trigger;
 mod type_name;
 mod types;
 
@@ -34,6 +35,7 @@ pub use policy::*;
 pub use routine::*;
 pub use storage::*;
 pub use table::*;
+pub use trigger::*;
 pub use type_name::*;
 pub use types::*;
 

@@ -56,6 +56,15 @@ pub struct Policy {
     pub using: Option<Expression>,
     #[serde(skip_serializing_if = "is_default")]
     pub check: Option<Expression>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+}
+
+impl Policy {
+    /// Returns whether another policy differs at most in its comment.
+    pub fn has_rules_of(&self, other: &Policy) -> bool {
+        Policy { comment: None, ..self.clone() } == Policy { comment: None, ..other.clone() }
+    }
 }
 
 /// Command to which a policy applies.

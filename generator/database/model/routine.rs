@@ -1,4 +1,4 @@
-//! Objects that contain SQL of the user: views, functions, procedures, triggers.
+//! Objects that contain SQL of the user: views, functions, procedures.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,9 @@ pub struct View {
     /// Only for a materialised view.
     #[serde(default, skip_serializing_if = "is_default")]
     pub indexes: BTreeMap<SqlName, Index>,
+    /// Not for a materialised view.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub triggers: BTreeMap<SqlName, Trigger>,
     /// Objects that the view needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
@@ -31,6 +34,9 @@ pub struct View {
     pub grant_options: Grants<TablePrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
+    /// Comments of columns, by the names of the columns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub column_comments: BTreeMap<SqlName, Text>,
 }
 
 /// A function or procedure. Names cannot be overloaded.
@@ -41,7 +47,8 @@ pub struct Function {
     pub procedure: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub arguments: Vec<Argument>,
-    /// A type, `trigger`, `SETOF orders` or `TABLE (id bigint)`; none for a procedure.
+    /// A type, `trigger`, `SETOF orders` or `TABLE (id bigint)`; none for a procedure. With arguments that return values,
+    /// only `SETOF` with a type.
     #[serde(default, skip_serializing_if = "is_default")]
     pub returns: Option<Returns>,
     pub language: FunctionLanguage,
@@ -52,6 +59,12 @@ pub struct Function {
     /// Whether parallel workers can run the function.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parallel: Parallel,
+    /// Estimated cost of a call, in operations of a processor; 100 by default. Not for a procedure.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cost: Option<u32>,
+    /// Estimated number of returned rows; 1000 by default.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rows: Option<u32>,
     /// Returns NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
@@ -90,7 +103,18 @@ impl Function {
         }
     }
 
-    /// Returns whether everyone may call the function without a grant.
+    /// Returns the types of the arguments that a call gives, which identify the function.
+    pub fn input_types(&self) -> impl Iterator<Item = &TypeName> {
+        let inputs = self.arguments.iter().filter(|argument| argument.mode != ArgumentMode::Out);
+        inputs.map(|argument| &argument.kind)
+    }
+
+    /// Returns whether the server derives the result from arguments that return values.
+    pub fn returns_arguments(&self) -> bool {
+        self.arguments.iter().any(Argument::is_returned)
+    }
+
+    /// Returns whether everyone may call it without a grant.
     pub fn is_callable_by_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }
@@ -100,11 +124,45 @@ impl Function {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Argument {
-    pub name: SqlName,
+    /// An argument without a name is given by its position only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub name: Option<SqlName>,
     #[serde(rename = "type")]
     pub kind: TypeName,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: ArgumentMode,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub default: Option<Expression>,
+}
+
+/// The direction in which an argument passes values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ArgumentMode {
+    #[default]
+    In,
+    Out,
+    InOut,
+    /// Any number of values, as an array.
+    Variadic,
+}
+
+impl ArgumentMode {
+    pub fn sql(self) -> &'static str {
+        match self {
+            ArgumentMode::In => "IN",
+            ArgumentMode::Out => "OUT",
+            ArgumentMode::InOut => "INOUT",
+            ArgumentMode::Variadic => "VARIADIC",
+        }
+    }
+}
+
+impl Argument {
+    /// Returns whether a call returns the argument.
+    pub fn is_returned(&self) -> bool {
+        matches!(self.mode, ArgumentMode::Out | ArgumentMode::InOut)
+    }
 }
 
 /// The language of a function.
@@ -161,54 +219,6 @@ impl Parallel {
             Parallel::Unsafe => "UNSAFE",
             Parallel::Restricted => "RESTRICTED",
             Parallel::Safe => "SAFE",
-        }
-    }
-}
-
-/// Calls a function when rows change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Trigger {
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub timing: Timing,
-    pub events: BTreeSet<Event>,
-    /// Only updates of these columns.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub update_of: Vec<SqlName>,
-    /// Runs once per statement instead of once per row.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub statement: bool,
-    #[serde(default, rename = "when", skip_serializing_if = "is_default")]
-    pub condition: Option<Expression>,
-    pub function: ObjectName,
-}
-
-/// The time at which a trigger runs, relative to the change of the row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Timing {
-    #[default]
-    Before,
-    After,
-}
-
-/// An event that runs a trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Event {
-    Insert,
-    Update,
-    Delete,
-    Truncate,
-}
-
-impl Event {
-    pub fn sql(self) -> &'static str {
-        match self {
-            Event::Insert => "INSERT",
-            Event::Update => "UPDATE",
-            Event::Delete => "DELETE",
-            Event::Truncate => "TRUNCATE",
         }
     }
 }

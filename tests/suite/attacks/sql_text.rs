@@ -80,6 +80,10 @@ fn slots(text: &str) -> Vec<(&'static str, Value)> {
         ("policy using", table(json!({ "policies": { "p": { "using": text } } }))),
         ("policy check", table(json!({ "policies": { "p": { "for": "insert", "check": text } } }))),
         ("trigger", table(json!({ "triggers": { "g": { "events": ["insert"], "when": text, "function": "f" } } }))),
+        (
+            "trigger of a view",
+            json!({ "views": { "v": { "query": "SELECT 1", "triggers": { "g": { "events": ["insert"], "when": text, "function": "f" } } } } }),
+        ),
         ("partition from", table(json!({ "partitions": { "p": { "range": { "from": [text], "to": ["2"] } } } }))),
         ("partition in", table(json!({ "partitions": { "p": { "in": [text] } } }))),
         ("domain check", json!({ "types": { "d": { "domain": { "type": "text", "checks": { "c": text } } } } })),

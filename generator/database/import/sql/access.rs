@@ -61,7 +61,17 @@ pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     Ok(privileges)
 }
 
-/// Reads the name of a function and, if the statement lists them, its argument types.
+/// Takes the mode of an argument.
+pub fn take_mode(parts: &mut Parts) -> ArgumentMode {
+    use SyntaxKind::*;
+    parts.take_node(PARAM_IN);
+    let modes =
+        [(PARAM_OUT, ArgumentMode::Out), (PARAM_IN_OUT, ArgumentMode::InOut), (PARAM_VARIADIC, ArgumentMode::Variadic)];
+    let mode = modes.into_iter().find(|(kind, _)| parts.take_node(*kind).is_some());
+    mode.map_or(ArgumentMode::In, |(_, mode)| mode)
+}
+
+/// Reads the name of a function and its argument types, if they are given.
 pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
@@ -70,10 +80,14 @@ pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>
     let mut argument_types = Vec::new();
     for param in Parts::of(&list).take_all(PARAM) {
         let mut param = Parts::of(&param);
-        param.take_node(PARAM_IN);
+        let mode = take_mode(&mut param);
         param.take_node(PARAM_NAME);
-        argument_types.push(type_name(&param.take_any()?)?);
+        let kind = type_name(&param.take_any()?)?;
         param.refuse_rest_except("")?;
+        // The server identifies functions without the values that they return.
+        if mode != ArgumentMode::Out {
+            argument_types.push(kind);
+        }
     }
     parts.refuse_rest_except("")?;
     Ok((name, Some(argument_types)))

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{AttachedTable, Reader};
 use super::tree::{Parsed, Parts, ident, leading_keywords, object_name, path, start_offset, unsupported};
-use super::{column, constraint, partition, storage};
+use super::{column, constraint, partition, retype, storage};
 use crate::database::model::*;
 
 impl Reader {
@@ -13,9 +13,12 @@ impl Reader {
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        parts.take_node(IF_EXISTS);
+        let if_exists = parts.take_node(IF_EXISTS).is_some();
         let on = parts.require(TABLE_RELATION_NAME)?;
         let name = object_name(&on)?;
+        if if_exists && !self.is_relation_name_taken(&name) {
+            return Ok(());
+        }
         self.object_in_messages = format!("the table {name}");
         // pg_dump writes the owner of a view as `ALTER TABLE`, too.
         self.take_owner(&mut parts)?;
@@ -38,10 +41,24 @@ impl Reader {
             }
             ADD_COLUMN => {
                 let mut column = Parts::of(node);
-                column.take_node(IF_NOT_EXISTS);
+                if column.take_node(IF_NOT_EXISTS).is_some() && self.has_column(name, node)? {
+                    return Ok(());
+                }
                 self.add_column(name, column)?.refuse_rest_except("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
+            DROP_COLUMN => self.drop_column(name, node),
+            DROP_CONSTRAINT => self.drop_constraint(name, node),
+            TABLE_RENAME_TO => self.rename_table(name, node),
+            RENAME_COLUMN => self.rename_column(name, node),
+            RENAME_CONSTRAINT => self.rename_constraint(name, node),
+            ENABLE_TRIGGER | DISABLE_TRIGGER | ENABLE_ALWAYS_TRIGGER | ENABLE_REPLICA_TRIGGER => {
+                self.change_trigger_state(name, node)
+            }
+            SET_LOGGED | SET_UNLOGGED => {
+                self.table(name, node)?.unlogged = node.kind() == SET_UNLOGGED;
+                Ok(())
+            }
             VALIDATE_CONSTRAINT => {
                 let constraint = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
                 parts.refuse_rest_except("VALIDATE CONSTRAINT")?;
@@ -93,8 +110,12 @@ impl Reader {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let name = ident(&parts.require(COLUMN_NAME_REF)?)?;
-        let column = self.column_mut(table, &name, node)?;
         let action = parts.take_any()?;
+        if action.kind() == SET_TYPE {
+            self.retype_column(table, &name, &action)?;
+            return parts.refuse_rest_except("ALTER COLUMN");
+        }
+        let column = self.column_mut(table, &name, node)?;
         let mut action_parts = Parts::of(&action);
         match action.kind() {
             SET_DEFAULT => column.default = Some(constraint::default_expression(&action)?),
@@ -110,6 +131,7 @@ impl Reader {
                 action_parts.refuse_rest_except("ADD GENERATED AS IDENTITY")?;
                 self.note_sequence_name(table, &name, name_option);
             }
+            _ if retype::change_identity(column, &action)? => {}
             _ => {
                 return unsupported(
                     &action,
@@ -131,6 +153,10 @@ impl Reader {
         let action = parts.take_any()?;
         match action.kind() {
             ATTACH_INDEX_PARTITION => {}
+            INDEX_RENAME_TO => {
+                self.rename_index(&object_name(&reference)?, &action)?;
+                return parts.refuse_rest_except("ALTER INDEX ;");
+            }
             SET_OPTIONS | RESET_OPTIONS => {
                 storage::change_parameters(&mut self.index(&object_name(&reference)?, &reference)?.storage, &action)?;
                 return parts.refuse_rest_except("ALTER INDEX ;");
@@ -156,5 +182,25 @@ impl Reader {
             name_without_schema(attached_names),
         ));
         parts.refuse_rest_except("ALTER INDEX ;")
+    }
+
+    /// Returns whether a table has the column that `ADD COLUMN IF NOT EXISTS` names.
+    fn has_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<bool> {
+        let name = ident(&Parts::of(node).require(SyntaxKind::COLUMN_NAME)?)?;
+        Ok(self.schema.columns_of(table).contains_key(&name))
+    }
+
+    /// Reads ALTER VIEW or ALTER MATERIALIZED VIEW.
+    pub(super) fn alter_view(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let if_exists = parts.take_node(SyntaxKind::IF_EXISTS).is_some();
+        let name = object_name(&parts.require(SyntaxKind::VIEW_REF)?)?;
+        let Some(action) = parts.take_node(SyntaxKind::VIEW_RENAME_TO) else { return self.alter_owner(node) };
+        self.object_in_messages = format!("the view {name}");
+        if if_exists && !self.is_relation_name_taken(&name) {
+            return Ok(());
+        }
+        self.rename_view(&name, &action)?;
+        parts.refuse_rest_except("ALTER VIEW MATERIALIZED ;")
     }
 }

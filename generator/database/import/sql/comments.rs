@@ -27,27 +27,54 @@ impl Reader {
             None => None,
         };
         parts.refuse_rest_except("COMMENT ON IS ;")?;
-        let Some(text) = text.filter(|_| !is_null) else { return Ok(()) };
         let name = Parts::of(&target).take_any()?;
+        let Some(text) = text.filter(|_| !is_null) else {
+            // Only a comment that the definition can have was stored before.
+            if let Ok(Some(comment)) = self.comment_of(&target, &name, None) {
+                *comment = None;
+            }
+            if let Ok(Some((view, column))) = self.column_of_view(&target, &name) {
+                view.column_comments.remove(&column);
+            }
+            return Ok(());
+        };
         if target.kind() == SyntaxKind::OBJECT_EXTENSION {
             let name = path(&name).concat();
             let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
             self.notes.push(Unsupported { at: start_offset(node), what });
             return Ok(());
         }
-        if let Some(comment) = self.comment_of(&target, &name, &text)? {
+        if let Some((view, column)) = self.column_of_view(&target, &name)? {
+            view.column_comments.insert(column, text);
+        } else if let Some(comment) = self.comment_of(&target, &name, Some(&text))? {
             *comment = Some(text);
         }
         Ok(())
     }
 
+    /// Returns the view and the name of its column that a comment is about; `None` for other objects.
+    fn column_of_view(&mut self, target: &SyntaxNode, name: &SyntaxNode) -> Parsed<Option<(&mut View, SqlName)>> {
+        let names = path(name);
+        let Some((column, view)) = names.split_last().filter(|_| target.kind() == SyntaxKind::OBJECT_COLUMN) else {
+            return Ok(None);
+        };
+        let column = tree::name_at(column, name)?;
+        let view = object_from_path(view, name)?;
+        Ok(self.schema.views.get_mut(&view).map(|view| (view, column)))
+    }
+
     /// Returns the place of an object's comment in the model; `None` if the server gives this comment by default.
-    fn comment_of(&mut self, target: &SyntaxNode, name: &SyntaxNode, text: &Text) -> Parsed<Option<&mut Option<Text>>> {
+    fn comment_of(
+        &mut self,
+        target: &SyntaxNode,
+        name: &SyntaxNode,
+        text: Option<&Text>,
+    ) -> Parsed<Option<&mut Option<Text>>> {
         use SyntaxKind::*;
         let comment = match target.kind() {
             OBJECT_SCHEMA => {
                 let name = ident(name)?;
-                if name.as_str() == PUBLIC_SCHEMA && text.as_str() == PUBLIC_SCHEMA_COMMENT {
+                if name.as_str() == PUBLIC_SCHEMA && text.is_some_and(|text| text.as_str() == PUBLIC_SCHEMA_COMMENT) {
                     return Ok(None);
                 }
                 &mut self.schema.schemas.entry(name).or_default().comment
@@ -69,6 +96,22 @@ impl Reader {
                 }
             }
             OBJECT_INDEX => &mut self.index(&object_name(name)?, name)?.comment,
+            OBJECT_POLICY => {
+                let reference = Parts::of(target).require(TABLE_NAME_REF)?;
+                let (table, policy) = (object_name(&reference)?, ident(name)?);
+                match self.table(&table, &reference)?.policies.get_mut(&policy) {
+                    Some(policy) => &mut policy.comment,
+                    None => return unsupported(name, format!("there is no policy `{policy}` of {table}")),
+                }
+            }
+            OBJECT_TRIGGER => {
+                let reference = Parts::of(target).require(RELATION_NAME_REF)?;
+                let (relation, trigger) = (object_name(&reference)?, ident(name)?);
+                match self.triggers_of(&relation, &reference)?.get_mut(&trigger) {
+                    Some(trigger) => &mut trigger.comment,
+                    None => return unsupported(name, format!("there is no trigger `{trigger}` of {relation}")),
+                }
+            }
             OBJECT_TYPE | OBJECT_DOMAIN => self.comment_of_type(name)?,
             OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => &mut self.function_of_signature(name)?.comment,
             _ => {
@@ -87,7 +130,7 @@ impl Reader {
         let table = object_from_path(table, node)?;
         let name = tree::name_at(column, node)?;
         if !self.schema.tables.contains_key(&table) {
-            return unsupported(node, "nself can represent comments on columns of tables only");
+            return unsupported(node, "there is no such table or view");
         }
         Ok(&mut self.column_mut(&table, &name, node)?.comment)
     }

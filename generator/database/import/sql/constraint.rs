@@ -44,8 +44,8 @@ pub fn default_and_collation(node: &SyntaxNode) -> Parsed<(Expression, Option<Sy
     Ok((expression(&value)?, collation))
 }
 
-/// Takes the options that determine when a constraint is checked.
-fn take_deferrable(parts: &mut Parts) -> Deferrable {
+/// Takes the options that tell when a constraint is checked.
+pub fn take_deferrable(parts: &mut Parts) -> Deferrable {
     let is_deferrable = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
     let is_deferred = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
     parts.take_node(SyntaxKind::INITIALLY_IMMEDIATE_CONSTRAINT_OPTION);

@@ -3,22 +3,31 @@
 
 mod access;
 mod alter;
+mod alter_type;
 mod at_end;
 mod collation;
 mod column;
 mod comments;
 mod constraint;
 mod defaults;
+mod do_block;
+mod drop;
+mod drop_column;
 mod index;
 mod partition;
 mod policy;
 mod reader;
+mod rename;
+mod retype;
 mod routine;
+mod rows;
 mod service_rights;
 mod session;
 mod storage;
+mod stored_text;
 mod table;
 mod tree;
+mod trigger;
 mod types;
 mod view;
 
@@ -109,7 +118,23 @@ impl Reader {
     fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         match node.kind() {
+            SELECT if rows::sets_sequence(node) => {
+                self.note_rows(node);
+                Ok(())
+            }
             SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => session::check_statement(node),
+            INSERT | UPDATE | DELETE | TRUNCATE => {
+                self.note_rows(node);
+                Ok(())
+            }
+            // Without an effect on the schema.
+            LOCK => Ok(()),
+            DO => {
+                for statement in Reader::statements_of_do_block(node)? {
+                    self.read_statement(&statement);
+                }
+                Ok(())
+            }
             CREATE_SCHEMA => self.create_schema(node),
             CREATE_EXTENSION => self.create_extension(node),
             CREATE_TYPE => self.create_type(node),
@@ -127,13 +152,10 @@ impl Reader {
             ALTER_TABLE => self.alter_table(node),
             ALTER_SEQUENCE => self.alter_sequence(node),
             ALTER_INDEX => self.alter_index(node),
-            ALTER_TYPE
-            | ALTER_DOMAIN
-            | ALTER_VIEW
-            | ALTER_MATERIALIZED_VIEW
-            | ALTER_FUNCTION
-            | ALTER_PROCEDURE
-            | ALTER_SCHEMA => self.alter_owner(node),
+            ALTER_TYPE | ALTER_DOMAIN => self.alter_type(node),
+            ALTER_VIEW | ALTER_MATERIALIZED_VIEW => self.alter_view(node),
+            ALTER_FUNCTION | ALTER_PROCEDURE | ALTER_SCHEMA => self.alter_owner(node),
+            ALTER_TRIGGER | ALTER_POLICY => self.rename_part_of_table(node),
             DROP_TABLE
             | DROP_TYPE
             | DROP_VIEW
@@ -145,7 +167,8 @@ impl Reader {
             | DROP_EXTENSION
             | DROP_INDEX
             | DROP_PROCEDURE
-            | DROP_TRIGGER => self.accept_leading_drop(node),
+            | DROP_ROUTINE => self.drop_objects(node),
+            DROP_TRIGGER | DROP_POLICY => self.drop_part_of_table(node),
             _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
         }
     }
@@ -187,17 +210,5 @@ impl Reader {
             self.schema.extensions.insert(name);
         }
         parts.refuse_rest_except("CREATE EXTENSION WITH ;")
-    }
-
-    /// Accepts DROP … IF EXISTS at the start of a dump (`pg_dump --clean --if-exists`), where no object exists yet.
-    fn accept_leading_drop(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        if parts.take_node(SyntaxKind::IF_EXISTS).is_none() || !self.declared_at.is_empty() {
-            return unsupported(
-                node,
-                format!("`{}`: only statements that create objects are supported", summary(node)),
-            );
-        }
-        Ok(())
     }
 }

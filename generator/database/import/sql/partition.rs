@@ -33,6 +33,17 @@ impl Reader {
         }
     }
 
+    /// Refuses a change of a table that ATTACH PARTITION names: the partition is compared with its table at the end.
+    pub(super) fn require_no_pending_attachment(&self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let is_attached = |attached: &AttachedTable| attached.partition == *table || attached.partitioned == *table;
+        match self.attached_tables.iter().any(is_attached) {
+            true => {
+                unsupported(node, "nself cannot represent a change after ATTACH PARTITION; write PARTITION OF instead")
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Turns attached tables into partitions, and lists plain partitions in their table.
     pub(super) fn attach_partitions(&mut self) {
         let parents: BTreeMap<ObjectName, ObjectName> = self

@@ -1,11 +1,13 @@
-//! Functions and triggers.
+//! Functions and procedures.
+
+use std::collections::BTreeMap;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::access::signature;
+use super::access::{signature, take_mode};
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, string_content, tokens, type_name,
+    AtNode, Parsed, Parts, expression, ident, leading_keywords, number, object_name, string_content, tokens, type_name,
     unsupported, without_comments,
 };
 use super::{tree, view};
@@ -22,8 +24,8 @@ impl Reader {
         let replaces = parts.take_node(OR_REPLACE).is_some();
         let name = object_name(&parts.require(if is_procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.object_in_messages = format!("the function {name}");
-        let arguments = read_arguments(&parts.require(PARAM_LIST)?)?;
-        let returns = parts.take_node(RET_TYPE).map(|clause| return_type(&clause)).transpose()?;
+        let arguments = read_arguments(&parts.require(PARAM_LIST)?, &self.schema.types)?;
+        let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
             procedure: is_procedure,
@@ -34,6 +36,8 @@ impl Reader {
             body: Body::wrap(String::new()),
             volatility: Volatility::Volatile,
             parallel: Parallel::default(),
+            cost: None,
+            rows: None,
             strict: false,
             security_definer: false,
             settings: Default::default(),
@@ -49,6 +53,9 @@ impl Reader {
         };
         options.refuse_rest_except("")?;
         parts.refuse_rest_except("CREATE FUNCTION PROCEDURE ;")?;
+        if function.returns.as_ref().is_some_and(|returns| is_implied(returns, &function.arguments)) {
+            function.returns = None;
+        }
         if let Some(earlier) = self.schema.functions.get(&name) {
             let argument_types = |function: &Function| {
                 function.arguments.iter().map(|argument| argument.kind.clone()).collect::<Vec<_>>()
@@ -69,70 +76,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads CREATE TRIGGER.
-    pub(super) fn create_trigger(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        use SyntaxKind::*;
-        let mut parts = Parts::of(node);
-        parts.take_node(OR_REPLACE);
-        let name = ident(&parts.require(TRIGGER)?)?;
-        let on = parts.require(ON_RELATION)?;
-        let table = object_name(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
-        self.object_in_messages = format!("the trigger {name} of {table}");
-        let timing = match (parts.take_node(TIMING_BEFORE), parts.take_node(TIMING_AFTER)) {
-            (Some(_), _) => Timing::Before,
-            (None, Some(_)) => Timing::After,
-            (None, None) => return unsupported(node, "nself cannot represent `INSTEAD OF` in a trigger"),
-        };
-        let mut trigger = Trigger {
-            timing,
-            events: Default::default(),
-            update_of: Vec::new(),
-            statement: parts.take_node(FOR_EACH_ROW).is_none(),
-            condition: None,
-            // A placeholder until the call has been read.
-            function: table.clone(),
-        };
-        parts.take_node(FOR_EACH_STATEMENT);
-        let mut events = Parts::of(&parts.require(TRIGGER_EVENT_LIST)?);
-        for event in events.take_rest() {
-            trigger.events.insert(match event.kind() {
-                TRIGGER_EVENT_INSERT => Event::Insert,
-                TRIGGER_EVENT_DELETE => Event::Delete,
-                TRIGGER_EVENT_TRUNCATE => Event::Truncate,
-                _ => {
-                    let mut update = Parts::of(&event);
-                    trigger.update_of = update.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<_>>()?;
-                    update.refuse_rest_except("UPDATE OF ,")?;
-                    Event::Update
-                }
-            });
-        }
-        events.refuse_rest_except("OR")?;
-        if let Some(clause) = parts.take_node(WHEN_CONDITION) {
-            trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
-        }
-        let mut call = Parts::of(&parts.require(CALL_EXPR)?);
-        let mut arguments = Parts::of(&call.require(ARG_LIST)?);
-        if !arguments.take_rest().is_empty() {
-            return unsupported(node, "nself cannot represent arguments of a trigger");
-        }
-        trigger.function = object_name(&call.take_any()?)?;
-        parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
-        if self.schema.views.contains_key(&table) {
-            return unsupported(&on, "nself cannot represent a trigger of a view");
-        }
-        self.table(&table, &on)?.triggers.insert(name, trigger);
-        Ok(())
-    }
-
-    /// Returns the declared function that a signature such as `total(integer)` names, for a statement that changes it.
+    /// Returns the function with a signature such as `total(integer)`, to be changed.
     pub(super) fn function_of_signature(&mut self, node: &SyntaxNode) -> Parsed<&mut Function> {
         let (name, argument_types) = signature(node)?;
         match self.schema.functions.get_mut(&name) {
             Some(function)
-                if argument_types.as_ref().is_none_or(|argument_types| {
-                    function.arguments.iter().map(|argument| &argument.kind).eq(argument_types)
-                }) =>
+                if argument_types.as_ref().is_none_or(|argument_types| function.input_types().eq(argument_types)) =>
             {
                 Ok(function)
             }
@@ -141,32 +90,52 @@ impl Reader {
     }
 }
 
-/// Reads the arguments of a function. Every argument must have a name and the mode IN.
-fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
+/// Returns whether a result type follows from the arguments that return values: the type of the only one, else `record`.
+fn is_implied(returns: &Returns, arguments: &[Argument]) -> bool {
+    let returned: Vec<&Argument> = arguments.iter().filter(|argument| argument.is_returned()).collect();
+    match returned.as_slice() {
+        [] => false,
+        [argument] => TypeName::new(returns.as_str()).is_ok_and(|kind| kind == argument.kind),
+        _ => returns.as_str().eq_ignore_ascii_case("record"),
+    }
+}
+
+/// Reads the arguments of a function. `declared_types` are those of the schema.
+fn read_arguments(node: &SyntaxNode, declared_types: &BTreeMap<ObjectName, UserType>) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
     let mut arguments = Vec::new();
     for param in list.take_all(PARAM) {
         let mut parts = Parts::of(&param);
-        parts.take_node(PARAM_IN);
-        let Some(name) = parts.take_node(PARAM_NAME) else {
-            return unsupported(&param, "nself cannot represent an argument without a name, or an OUT argument");
-        };
-        let name = ident(&name)?;
-        // Some forms of types are refused, such as `orders.id%TYPE`.
-        let Some(data_type) = parts.take_type() else {
+        let mode = take_mode(&mut parts);
+        let name = parts.take_node(PARAM_NAME).map(|name| ident(&name)).transpose()?;
+        let Some(kind) = parts.take_type() else {
             return unsupported(&param, format!("nself cannot represent `{}`", leading_keywords(&param)));
         };
-        let kind = type_name(&data_type)?;
+        let kind = type_name(&kind)?;
+        if kind.base().starts_with("any") && kind.object().is_some_and(|name| !declared_types.contains_key(&name)) {
+            return unsupported(
+                &param,
+                format!("nself cannot represent an argument of the type `{kind}`, which stands for several types"),
+            );
+        }
         let default = match parts.take_node(PARAM_DEFAULT) {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
         parts.refuse_rest_except("")?;
-        arguments.push(Argument { name, kind, default });
+        arguments.push(Argument { name, kind, mode, default });
     }
     list.refuse_rest_except("( ) ,")?;
     Ok(arguments)
+}
+
+/// Takes an estimate such as COST from the options of a function; `None` for the default.
+fn take_estimate(options: &mut Parts, kind: SyntaxKind, default: u32) -> Parsed<Option<u32>> {
+    let Some(option) = options.take_node(kind) else { return Ok(None) };
+    let value = number(&Parts::of(&option).take_any()?)?;
+    let value = u32::try_from(value).map_err(|_| "a whole number of at most 32 bits is expected".to_owned());
+    Ok(Some(value.at(&option)?).filter(|value| *value != default))
 }
 
 /// Takes LANGUAGE from the options of a function.
@@ -210,6 +179,8 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
             None => return unsupported(&option, "nself cannot represent this value of `PARALLEL`"),
         }
     }
+    function.cost = take_estimate(options, COST_FUNC_OPTION, 100)?;
+    function.rows = take_estimate(options, ROWS_FUNC_OPTION, 1000)?;
     for option in options.take_all(SET_FUNC_OPTION) {
         let (setting, value) = read_setting(&option)?;
         function.settings.insert(setting, value);

@@ -116,6 +116,10 @@ impl Reader {
         let name = object_name(&reference)?;
         self.object_in_messages = format!("the sequence {name}");
         self.take_owner(&mut parts)?;
+        if let Some(action) = parts.take_node(SyntaxKind::SEQUENCE_RENAME_TO) {
+            self.rename_sequence(&name, &action)?;
+            return parts.refuse_rest_except("ALTER SEQUENCE ;");
+        }
         let owned_by_option = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
         parts.refuse_rest_except("ALTER SEQUENCE ;")?;
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {

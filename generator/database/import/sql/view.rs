@@ -25,10 +25,12 @@ impl Reader {
             // have the option and gets the model's default: `true`.
             security_invoker: materialized,
             indexes: Default::default(),
+            triggers: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
             grant_options: Default::default(),
             comment: None,
+            column_comments: Default::default(),
         };
         if let Some(options) = parts.take_node(WITH_PARAMS) {
             view.security_invoker = read_security_invoker(&options)?;
@@ -54,9 +56,11 @@ impl Reader {
         if let Some(earlier) = self.schema.views.get(&name)
             && replaces
         {
-            // CREATE OR REPLACE keeps the comment; grants are resolved after the whole file. The earlier declaration
-            // would count as a second view of this name.
+            // CREATE OR REPLACE keeps comments and triggers; grants are resolved after the whole file. The earlier place would
+            // count as a second view of this name.
             view.comment.clone_from(&earlier.comment);
+            view.column_comments.clone_from(&earlier.column_comments);
+            view.triggers.clone_from(&earlier.triggers);
             self.declared_at.remove(&format!("views.{name}"));
         }
         self.record_declaration("views", name.as_str(), node)?;

@@ -60,7 +60,7 @@ pub(super) fn rename_columns(planner: &mut Planner, renamed: &mut RenamedSchema)
 }
 
 /// Returns a table with its partitions and their partitions.
-fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
+pub fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
     let mut tables = vec![name.clone()];
     let mut position = 0;
     while position < tables.len() {
@@ -80,7 +80,7 @@ fn with_partitions(schema: &Schema, name: &ObjectName) -> Vec<ObjectName> {
 
 /// Replaces the names of columns in a table and in the objects that refer to it. `new_names` maps old names to new
 /// names.
-fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTreeMap<SqlName, SqlName>) {
+pub fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTreeMap<SqlName, SqlName>) {
     let rename = |column: &mut SqlName| {
         if let Some(new) = new_names.get(column) {
             *column = new.clone();
@@ -115,7 +115,10 @@ fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &BTre
         rename_all(&mut unique.columns);
         rename_all(&mut unique.include);
     }
-    table.foreign_keys.values_mut().for_each(|key| rename_all(&mut key.columns));
+    for key in table.foreign_keys.values_mut() {
+        rename_all(&mut key.columns);
+        rename_all(&mut key.on_delete_columns);
+    }
     table.checks.values_mut().for_each(|check| replace_in_expression(&mut check.expression));
     for exclude in table.excludes.values_mut() {
         exclude.elements.iter_mut().for_each(|element| replace_in_expression(&mut element.expression));

@@ -12,9 +12,11 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
+use crate::values::Checked;
 use columns::rename_columns;
 use constraints::rename_constraints;
 
+pub use columns::{replace_column_names, with_partitions};
 pub use renamed_schema::RenamedSchema;
 
 /// Plans all renames, and returns the old schema with the new names.
@@ -118,7 +120,7 @@ fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, ol
 }
 
 /// Replaces the name of a type in all columns, arguments, domains and attributes of this type.
-fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
+pub fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     let replace = |kind: &mut TypeName| {
         if kind.object().as_ref() == Some(from) {
             *kind = kind.with_object(to);
@@ -151,6 +153,18 @@ fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
         {
             planner.push(rename_step("SEQUENCE", &from, name, path.clone()));
             renamed.schema.sequences.insert(name.clone(), old);
+            replace_sequence_name(&mut renamed.schema, &from, name);
+        }
+    }
+}
+
+/// Replaces the name of a sequence in the defaults of columns that count with it, as the server does it.
+pub fn replace_sequence_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
+    let (old, new) = (literal(&from.spelled()), literal(&to.spelled()));
+    let columns = schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
+    for default in columns.filter_map(|column| column.default.as_mut()) {
+        if default.as_str().starts_with("nextval(") {
+            *default = Expression::wrap(default.as_str().replace(&old, &new));
         }
     }
 }

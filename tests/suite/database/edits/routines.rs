@@ -50,6 +50,12 @@ edits! {
         d.map(&["views", &name]).insert("comment".into(), json!(text));
         Some(())
     };
+    "comment a column of a view" |d, dice| {
+        let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        let text = d.name("it's ");
+        d.map(&["views", &name]).insert("column_comments".into(), json!({ "id": text }));
+        Some(())
+    };
     "drop view" |d, dice| {
         let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
         d.map(&["views"]).remove(&name);
@@ -76,9 +82,38 @@ edits! {
     };
     "change signature" |d, dice| {
         let name = dice.pick(&d.keys(&["functions"], |_, f| f["language"] == "sql"))?.clone();
-        if d.mentions(&["tables"], &name) { return None; }
+        if d.mentions(&["tables"], &name) || d.mentions(&["views"], &name) { return None; }
         d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.push(json!({ "name": "b", "type": "text", "default": "''" }));
         if d.root["functions"][&name]["arguments"].as_array()?.len() > 2 { d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.pop(); return None; }
+        Some(())
+    };
+    "add function with modes" |d, dice| {
+        let name = d.name("f");
+        let arguments = [
+            json!([{ "type": "bigint" }, { "name": "b", "type": "text", "mode": "out" }]),
+            json!([{ "name": "a b", "type": "bigint", "mode": "inout" }, { "type": "text", "mode": "out" }]),
+            json!([{ "type": "text" }, { "name": "rest", "type": "integer[]", "mode": "variadic" }, { "name": "n", "type": "integer", "mode": "out" }]),
+        ][dice.below(3)].clone();
+        d.map(&["functions"]).insert(name, json!({ "arguments": arguments, "language": "plpgsql", "body": "BEGIN RETURN; END",
+            "cost": dice.below(50) + 1, "grants": { "reader": ["execute"] }, "comment": "returns values" }));
+        Some(())
+    };
+    "add procedure with modes" |d, _| {
+        let name = d.name("f");
+        let arguments = json!([{ "name": "a", "type": "bigint" }, { "type": "text", "mode": "inout" }]);
+        d.map(&["functions"]).insert(name, json!({ "procedure": true, "arguments": arguments, "language": "plpgsql", "body": "BEGIN NULL; END",
+            "grants": { "reader": ["execute"] }, "comment": "writes" }));
+        Some(())
+    };
+    "change modes of a function" |d, dice| {
+        let has_modes = |f: &serde_json::Value| f["arguments"].as_array().is_some_and(|all| all.iter().any(|a| a.get("mode").is_some()));
+        let name = dice.pick(&d.keys(&["functions"], |_, f| has_modes(f)))?.clone();
+        let arguments = json!([{ "name": "a", "type": "integer" }, { "name": "b", "type": "integer", "mode": "out" }, { "name": "c", "type": "text", "mode": "out" }]);
+        let function = d.map(&["functions", &name]);
+        if function.contains_key("procedure") { return None; }
+        function.insert("arguments".into(), arguments);
+        function.insert("returns".into(), json!("SETOF record"));
+        function.insert("rows".into(), json!(7));
         Some(())
     };
     "default by function" |d, dice| {
@@ -99,7 +134,7 @@ edits! {
     };
     "drop function" |d, dice| {
         let name = dice.pick(&d.keys(&["functions"], |_, _| true))?.clone();
-        if d.mentions(&["tables"], &name) { return None; }
+        if d.mentions(&["tables"], &name) || d.mentions(&["views"], &name) { return None; }
         d.map(&["functions"]).remove(&name);
         Some(())
     };
@@ -111,7 +146,54 @@ edits! {
     };
     "change trigger" |d, dice| {
         let (table, key, _) = take(d, dice, "triggers")?;
-        d.map(&["tables", &table, "triggers", &key]).insert("timing".into(), json!("after"));
+        let trigger = d.map(&["tables", &table, "triggers", &key]);
+        if trigger.contains_key("timing") { return None; }
+        trigger.insert("timing".into(), json!("after"));
+        Some(())
+    };
+    "change trigger's settings" |d, dice| {
+        let (table, key, _) = take(d, dice, "triggers")?;
+        let text = d.name("note ");
+        let trigger = d.map(&["tables", &table, "triggers", &key]);
+        let state = ["disabled", "replica", "always"][dice.below(3)];
+        trigger.insert("enabled".into(), json!(state));
+        trigger.insert("comment".into(), json!(text));
+        Some(())
+    };
+    "trigger with arguments" |d, dice| {
+        let (table, key, _) = take(d, dice, "triggers")?;
+        let arguments = json!([d.name("it's "), "", "\\n%s", "$$"]);
+        d.map(&["tables", &table, "triggers", &key]).insert("arguments".into(), arguments);
+        Some(())
+    };
+    "add trigger with transition tables" |d, dice| {
+        let (table, function, trigger) = (d.table(dice, |_| true)?, d.name("f"), d.name("g"));
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NULL; END" }));
+        d.map(&["tables", &table, "triggers"]).insert(trigger, json!({ "timing": "after", "statement": true, "events": ["update"],
+            "old_table": "old rows", "new_table": "new_rows", "function": function }));
+        Some(())
+    };
+    "add constraint trigger" |d, dice| {
+        let (table, function, trigger) = (d.table(dice, |_| true)?, d.name("f"), d.name("g"));
+        let deferrable = ["no", "immediate", "deferred"][dice.below(3)];
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NULL; END" }));
+        d.map(&["tables", &table, "triggers"]).insert(trigger, json!({ "timing": "after", "constraint": true, "deferrable": deferrable,
+            "events": ["insert", "delete"], "function": function }));
+        Some(())
+    };
+    "add trigger of a view" |d, dice| {
+        let view = dice.pick(&d.keys(&["views"], |_, view| view.get("materialized").is_none()))?.clone();
+        let (function, trigger) = (d.name("f"), d.name("g"));
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NEW; END" }));
+        d.map(&["views", &view, "triggers"]).insert(trigger, json!({ "timing": "instead_of", "events": ["insert", "update"], "function": function, "arguments": ["x"] }));
+        Some(())
+    };
+    "change trigger of a view" |d, dice| {
+        let view = dice.pick(&d.keys(&["views"], |_, view| view.get("triggers").is_some()))?.clone();
+        let triggers = d.map(&["views", &view, "triggers"]);
+        let key = triggers.keys().next()?.clone();
+        if dice.below(2) == 0 { triggers.remove(&key); return Some(()); }
+        triggers.get_mut(&key)?.as_object_mut()?.insert("events".into(), json!(["delete"]));
         Some(())
     };
     "drop trigger" |d, dice| {

@@ -28,6 +28,12 @@ edits! {
         d.allow(&format!("{table}.{key}"), &["rls_weakened"]);
         Some(())
     };
+    "comment policy" |d, dice| {
+        let (table, key, _) = take(d, dice, "policies")?;
+        let text = d.name("it's ");
+        d.map(&["tables", &table, "policies", &key]).insert("comment".into(), json!(text));
+        Some(())
+    };
     "drop policy" |d, dice| {
         let (table, key, _) = take(d, dice, "policies")?;
         d.map(&["tables", &table, "policies"]).remove(&key);

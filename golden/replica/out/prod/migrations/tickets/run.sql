@@ -259,14 +259,15 @@ fact (kind, name, what) AS (
    WHERE o.relkind <> 't' AND NOT rel.relispartition
   UNION ALL
   SELECT 'trigger', rel.nspname || '.' || rel.relname || '.' || tgname,
-         tgenabled::pg_catalog.text || ' ' || pg_catalog.pg_get_triggerdef(g.oid)
+         pg_catalog.concat_ws(' ', tgenabled, pg_catalog.pg_get_triggerdef(g.oid), pg_catalog.obj_description(g.oid, 'pg_trigger'))
     FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = tgrelid WHERE NOT tgisinternal
   UNION ALL
   SELECT 'policy', rel.nspname || '.' || rel.relname || '.' || polname,
          pg_catalog.concat_ws(' ', polcmd, polpermissive,
            (SELECT pg_catalog.string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END, ',' ORDER BY
               CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END) FROM pg_catalog.unnest(polroles) r),
-           pg_catalog.pg_get_expr(polqual, polrelid), '/', pg_catalog.pg_get_expr(polwithcheck, polrelid))
+           pg_catalog.pg_get_expr(polqual, polrelid), '/', pg_catalog.pg_get_expr(polwithcheck, polrelid),
+           pg_catalog.obj_description(p.oid, 'pg_policy'))
     FROM pg_catalog.pg_policy p JOIN rel ON rel.oid = polrelid
   UNION ALL
   SELECT 'function', nspname || '.' || proname || '(' || pg_catalog.pg_get_function_identity_arguments(fun.oid) || ')',

@@ -1,0 +1,147 @@
+//! The order in which a tool applies the files of its folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::content::{FolderContent, FolderFault, JOURNAL, base_name, parent_of};
+use super::flyway::FlywayName;
+use super::tool::MigrationTool;
+
+/// A whole number of any length, compared by its value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Number(usize, String);
+
+impl Number {
+    fn new(digits: &str) -> Self {
+        let digits = digits.trim_start_matches('0');
+        Number(digits.len(), digits.to_owned())
+    }
+
+    /// Returns the number with which a name begins.
+    fn at_start_of(name: &str) -> Option<Self> {
+        let end = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+        (end > 0).then(|| Number::new(&name[..end]))
+    }
+}
+
+/// Returns the paths of the files that the tool applies to an empty database, in its order.
+pub fn ordered_paths(tool: MigrationTool, content: &FolderContent) -> Result<Vec<String>, FolderFault> {
+    let sql_paths = content.texts.keys().filter(|path| path.ends_with(".sql"));
+    let upward: Vec<&String> =
+        sql_paths.filter(|path| base_name(path) != "down.sql" && !path.ends_with(".down.sql")).collect();
+    match tool {
+        MigrationTool::Flyway => flyway_order(&upward),
+        MigrationTool::Drizzle => drizzle_order(&upward, content),
+        MigrationTool::Prisma => {
+            require_one_folder(upward.iter().map(|path| parent_of(parent_of(path))))?;
+            // Sorted by the names of the folders, as the paths are.
+            Ok(upward.into_iter().cloned().collect())
+        }
+        MigrationTool::Hasura => {
+            require_one_folder(upward.iter().map(|path| parent_of(parent_of(path))))?;
+            // Diesel writes the time with hyphens.
+            by_number(&upward, |path| Number::at_start_of(&base_name(parent_of(path)).replace('-', "")))
+        }
+        MigrationTool::Dbmate => {
+            require_one_folder(upward.iter().map(|path| parent_of(path)))?;
+            // dbmate sorts the names as text.
+            by_number(&upward, |path| Number::at_start_of(base_name(path)))?;
+            Ok(upward.into_iter().cloned().collect())
+        }
+        MigrationTool::UpFiles | MigrationTool::Goose | MigrationTool::Numbered => {
+            require_one_folder(upward.iter().map(|path| parent_of(path)))?;
+            by_number(&upward, |path| Number::at_start_of(base_name(path)))
+        }
+    }
+}
+
+/// Refuses migrations in several folders, such as those of several databases.
+fn require_one_folder<'a>(folders: impl Iterator<Item = &'a str>) -> Result<(), FolderFault> {
+    let folders: BTreeSet<&str> = folders.collect();
+    if folders.len() > 1 {
+        let names: Vec<String> = folders.iter().map(|folder| format!("`{folder}/`")).collect();
+        let what = format!("the folder has migrations in several folders: {}", names.join(", "));
+        return Err(FolderFault::of_folder(what, "give one of these folders"));
+    }
+    Ok(())
+}
+
+/// Returns the paths by their numbers, which must differ.
+fn by_number(paths: &[&String], number: impl Fn(&str) -> Option<Number>) -> Result<Vec<String>, FolderFault> {
+    let mut ordered: BTreeMap<Number, &String> = BTreeMap::new();
+    for path in paths {
+        let Some(number) = number(path) else {
+            let hint = "give it the number of its place in the order";
+            return Err(FolderFault::of_folder(format!("the name of {path} does not begin with a number"), hint));
+        };
+        if let Some(other) = ordered.insert(number, path) {
+            return Err(same_version(other, path));
+        }
+    }
+    Ok(ordered.into_values().cloned().collect())
+}
+
+fn same_version(one: &str, other: &str) -> FolderFault {
+    let hint = "give one of them another number";
+    FolderFault::of_folder(format!("{one} and {other} have the same number, so their order is not clear"), hint)
+}
+
+/// Returns versioned migrations by their versions, then repeatable ones by their descriptions.
+fn flyway_order(paths: &[&String]) -> Result<Vec<String>, FolderFault> {
+    let mut versioned: BTreeMap<Vec<Number>, &String> = BTreeMap::new();
+    let mut repeatable: BTreeMap<&str, &String> = BTreeMap::new();
+    for path in paths {
+        let other = match FlywayName::of(base_name(path)) {
+            Some(FlywayName::Versioned(version)) => {
+                versioned.insert(version.into_iter().map(Number::new).collect(), path)
+            }
+            Some(FlywayName::Repeatable(description)) => repeatable.insert(description, path),
+            Some(FlywayName::Baseline) => {
+                let what = format!("{path} is a baseline, which replaces the migrations before it");
+                return Err(FolderFault::of_folder(what, "remove the migrations that it replaces, and name it `V…`"));
+            }
+            Some(FlywayName::Undo) | None => None,
+        };
+        if let Some(other) = other {
+            return Err(same_version(other, path));
+        }
+    }
+    Ok(versioned.into_values().chain(repeatable.into_values()).cloned().collect())
+}
+
+/// The part of Drizzle's journal that states the order.
+#[derive(Deserialize)]
+struct Journal {
+    entries: Vec<JournalEntry>,
+}
+
+#[derive(Deserialize)]
+struct JournalEntry {
+    idx: u64,
+    tag: String,
+}
+
+/// Returns the migrations that the journal lists, by their indexes.
+fn drizzle_order(paths: &[&String], content: &FolderContent) -> Result<Vec<String>, FolderFault> {
+    require_one_folder(paths.iter().map(|path| parent_of(path)))?;
+    let parent = paths.first().map_or("", |path| parent_of(path));
+    let in_folder = |name: &str| if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
+    let journal_path = in_folder(&format!("meta/{JOURNAL}"));
+    let text = content.texts.get(&journal_path).map_or("", String::as_str);
+    let journal: Journal = serde_json::from_str(text).map_err(|error| {
+        let what = format!("it is not a journal of Drizzle: {error}");
+        FolderFault::at(&journal_path, error.line().max(1), what, "restore the file from the history of the project")
+    })?;
+    let mut entries = journal.entries;
+    entries.sort_by_key(|entry| entry.idx);
+    let listed: Vec<String> = entries.iter().map(|entry| in_folder(&format!("{}.sql", entry.tag))).collect();
+    let hint = "make the journal and the folder agree";
+    if let Some(missing) = listed.iter().find(|path| !content.texts.contains_key(*path)) {
+        return Err(FolderFault::at(&journal_path, 1, format!("it lists {missing}, which does not exist"), hint));
+    }
+    if let Some(unlisted) = paths.iter().find(|path| !listed.contains(path)) {
+        return Err(FolderFault::at(&journal_path, 1, format!("it does not list {unlisted}"), hint));
+    }
+    Ok(listed)
+}

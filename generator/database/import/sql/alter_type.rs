@@ -1,0 +1,171 @@
+//! `ALTER TYPE` and `ALTER DOMAIN`.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::drop::DropOptions;
+use super::reader::Reader;
+use super::tree::{
+    AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, string_content, type_name, unsupported,
+};
+use super::{constraint, tree};
+use crate::database::import::names;
+use crate::database::model::*;
+use crate::values::Checked;
+
+/// Reads a label of an enumeration.
+fn label(node: &SyntaxNode) -> Parsed<Label> {
+    let text = string_content(node)?;
+    Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}")).at(node)
+}
+
+impl Reader {
+    /// Reads ALTER TYPE or ALTER DOMAIN.
+    pub(super) fn alter_type(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let mut parts = Parts::of(node);
+        let name = object_name(&parts.take_any()?)?;
+        let action = parts.take_any()?;
+        if action.kind() == OWNER_TO {
+            return self.alter_owner(node);
+        }
+        self.object_in_messages = format!("the type {name}");
+        match action.kind() {
+            TYPE_RENAME_TO | DOMAIN_RENAME_TO => self.rename_type(&name, &action)?,
+            RENAME_VALUE => self.rename_label(&name, &action)?,
+            _ => match self.schema.types.get_mut(&name) {
+                Some(UserType::Enum(kind)) if action.kind() == ADD_VALUE => add_label(kind, &action)?,
+                Some(UserType::Composite(kind)) if action.kind() == ALTER_TYPE_ATTRIBUTE_ACTION_LIST => {
+                    change_attributes(kind, &action)?;
+                }
+                Some(UserType::Domain(domain)) => change_domain(&name, domain, &action)?,
+                Some(_) => {
+                    return unsupported(&action, format!("nself cannot represent `{}`", leading_keywords(&action)));
+                }
+                None => return unsupported(node, format!("there is no type `{name}`")),
+            },
+        }
+        parts.refuse_rest_except("ALTER TYPE DOMAIN ;")
+    }
+
+    /// Reads RENAME VALUE. A default that is the label alone follows.
+    fn rename_label(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let (from, to) = (label(&parts.take_any()?)?, label(&parts.take_any()?)?);
+        parts.refuse_rest_except("RENAME VALUE TO")?;
+        let Some(UserType::Enum(kind)) = self.schema.types.get_mut(name) else {
+            return unsupported(node, format!("there is no enumeration `{name}`"));
+        };
+        let Some(position) = kind.values.iter().position(|value| *value == from) else {
+            return unsupported(node, format!("it has no label `{from}`"));
+        };
+        kind.values[position] = to.clone();
+        let old = literal(from.as_str());
+        let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
+        for column in columns.filter(|column| column.kind.object().as_ref() == Some(name)) {
+            let rest = column.default.as_ref().and_then(|default| default.as_str().strip_prefix(&old));
+            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with("::")) {
+                column.default = Some(Expression::new(&format!("{}{rest}", literal(to.as_str()))).at(node)?);
+            }
+        }
+        self.require_no_label(&from, node)
+    }
+}
+
+/// Reads ADD VALUE.
+fn add_label(kind: &mut Enumeration, node: &SyntaxNode) -> Parsed<()> {
+    let mut parts = Parts::of(node);
+    let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
+    let before = parts.take_node(SyntaxKind::BEFORE_VALUE);
+    let neighbour = before.clone().or_else(|| parts.take_node(SyntaxKind::AFTER_VALUE));
+    let new = label(&parts.require(SyntaxKind::LITERAL)?)?;
+    parts.refuse_rest_except("ADD VALUE")?;
+    if kind.values.contains(&new) {
+        return if if_not_exists { Ok(()) } else { unsupported(node, format!("the label `{new}` exists already")) };
+    }
+    let position = match neighbour {
+        None => kind.values.len(),
+        Some(clause) => {
+            let neighbour = label(&Parts::of(&clause).take_any()?)?;
+            match kind.values.iter().position(|value| *value == neighbour) {
+                Some(position) => position + usize::from(before.is_none()),
+                None => return unsupported(&clause, format!("it has no label `{neighbour}`")),
+            }
+        }
+    };
+    kind.values.insert(position, new);
+    Ok(())
+}
+
+/// Reads ADD, DROP and ALTER ATTRIBUTE.
+fn change_attributes(kind: &mut Composite, node: &SyntaxNode) -> Parsed<()> {
+    use SyntaxKind::*;
+    let mut list = Parts::of(node);
+    for action in list.take_rest() {
+        let mut parts = Parts::of(&action);
+        let options = DropOptions::take(&mut parts);
+        let name = ident(&parts.take_any()?)?;
+        let position = kind.attributes.iter().position(|attribute| attribute.name == name);
+        match (action.kind(), position) {
+            (ADD_ATTRIBUTE, None) => {
+                kind.attributes.push(Attribute { name, kind: type_name(&parts.take_any()?)? });
+                parts.refuse_rest_except("ADD ATTRIBUTE")?;
+            }
+            (DROP_ATTRIBUTE, Some(position)) => {
+                kind.attributes.remove(position);
+                parts.refuse_rest_except("DROP ATTRIBUTE")?;
+            }
+            (DROP_ATTRIBUTE, None) => options.missing(&action, &format!("attribute `{name}`"))?,
+            (ALTER_ATTRIBUTE, Some(position)) => {
+                kind.attributes[position].kind = type_name(&parts.take_any()?)?;
+                parts.refuse_rest_except("ALTER ATTRIBUTE SET DATA TYPE")?;
+            }
+            _ => return unsupported(&action, format!("nself cannot represent `{}`", leading_keywords(&action))),
+        }
+    }
+    list.refuse_rest_except(",")
+}
+
+/// Reads an action of ALTER DOMAIN.
+fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> Parsed<()> {
+    use SyntaxKind::*;
+    let mut parts = Parts::of(node);
+    match node.kind() {
+        SET_DEFAULT => domain.default = Some(constraint::default_expression(node)?),
+        DROP_DEFAULT => domain.default = None,
+        SET_NOT_NULL => domain.not_null = true,
+        DROP_NOT_NULL => domain.not_null = false,
+        VALIDATE_CONSTRAINT => {}
+        DROP_CONSTRAINT => {
+            let options = DropOptions::take(&mut parts);
+            let check = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
+            parts.refuse_rest_except("DROP CONSTRAINT")?;
+            if domain.checks.remove(&check).is_none() {
+                return options.missing(node, &format!("constraint `{check}`"));
+            }
+        }
+        RENAME_CONSTRAINT => {
+            let from = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
+            let to = ident(&parts.require(CONSTRAINT_NAME)?)?;
+            parts.refuse_rest_except("RENAME CONSTRAINT TO")?;
+            match domain.checks.remove(&from) {
+                Some(condition) => domain.checks.insert(to, condition),
+                None => return unsupported(node, format!("there is no constraint `{from}`")),
+            };
+        }
+        ADD_CONSTRAINT => {
+            let mut clause = Parts::of(&parts.require(CHECK_CONSTRAINT)?);
+            let check = constraint::take_name(&mut clause)?;
+            let condition = expression(&clause.take_any()?)?;
+            // The server validates values, which are no part of a schema, later.
+            clause.take_node(NOT_VALID);
+            clause.refuse_rest_except("CHECK ( )")?;
+            parts.refuse_rest_except("ADD")?;
+            let is_taken = |taken: &str| domain.checks.contains_key(taken);
+            let default_name = || names::free_default_name(name.name(), None, "check", is_taken);
+            let check = check.map_or_else(|| tree::name_at(&default_name(), node), Ok)?;
+            domain.checks.insert(check, condition);
+        }
+        _ => return unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
+    }
+    Ok(())
+}

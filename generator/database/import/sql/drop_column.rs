@@ -1,0 +1,144 @@
+//! Columns and constraints that `ALTER TABLE` drops.
+
+use std::collections::BTreeSet;
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::drop::DropOptions;
+use super::reader::{GrantObject, Reader};
+use super::tree::{Parsed, Parts, ident, unsupported};
+use crate::database::ddl::primary_key_name;
+use crate::database::identifiers::mentions_column;
+use crate::database::migrate::with_partitions;
+use crate::database::model::*;
+
+impl Reader {
+    /// Reads DROP COLUMN. As on the server, the indexes and constraints with the column are dropped, too.
+    pub(super) fn drop_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let options = DropOptions::take(&mut parts);
+        let column = ident(&parts.require(SyntaxKind::COLUMN_NAME_REF)?)?;
+        parts.refuse_rest_except("DROP COLUMN")?;
+        self.require_no_pending_attachment(table, node)?;
+        self.resolve_keys_to_primary_key();
+        if !self.schema.columns_of(table).contains_key(&column) {
+            self.table(table, node)?;
+            return options.missing(node, &format!("column `{column}`"));
+        }
+        let tables = with_partitions(&self.schema, table);
+        for name in &tables {
+            self.require_unused_column(name, &column, node)?;
+        }
+        let refers_to_column =
+            |key: &ForeignKey| tables.contains(&key.references.table) && key.references.columns.contains(&column);
+        let is_referenced = |(other, table): (&ObjectName, &Table)| {
+            !tables.contains(other) && table.foreign_keys.values().any(refers_to_column)
+        };
+        if !options.cascade && self.schema.tables.iter().any(is_referenced) {
+            return unsupported(node, format!("a foreign key refers to `{column}`; drop the key before"));
+        }
+        if options.cascade {
+            self.require_no_dependent(table, node)?;
+        }
+        self.remove_foreign_keys(refers_to_column);
+        for name in &tables {
+            if let Some(table) = self.schema.tables.get_mut(name) {
+                let dropped_indexes = without_column(table, &column);
+                for index in dropped_indexes {
+                    self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(&index)));
+                }
+            }
+            self.grants.retain(|grant| {
+                !matches!(&grant.object, GrantObject::Column(other, name_of_column)
+                    if other == name && *name_of_column == column)
+            });
+            self.remove_owned_sequences(|owner| owner.table == *name && owner.column == column);
+        }
+        Ok(())
+    }
+
+    /// Refuses to drop a column that other parts of its table use, which the server would not drop, or drop by CASCADE.
+    fn require_unused_column(&mut self, name: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
+        let column_set: BTreeSet<SqlName> = [column.clone()].into();
+        let uses = |text: &Expression| mentions_column(text.as_str(), &column_set);
+        let table = self.table(name, node)?;
+        let generated = table.columns.iter().find(|(_, other)| other.generated.as_ref().is_some_and(uses));
+        let policy = table.policies.iter().find(|(_, policy)| policy.using.iter().chain(&policy.check).any(uses));
+        let trigger = table
+            .triggers
+            .iter()
+            .find(|(_, trigger)| trigger.update_of.contains(column) || trigger.condition.iter().any(uses));
+        let names = generated.map(|(name, _)| format!("the column {name}"));
+        let names = names.or_else(|| policy.map(|(name, _)| format!("the policy {name}")));
+        match names.or_else(|| trigger.map(|(name, _)| format!("the trigger {name}"))) {
+            Some(part) => unsupported(node, format!("{part} uses the column `{column}`; drop that before")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads DROP CONSTRAINT.
+    pub(super) fn drop_constraint(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let options = DropOptions::take(&mut parts);
+        let constraint = ident(&parts.require(SyntaxKind::CONSTRAINT_NAME_REF)?)?;
+        parts.refuse_rest_except("DROP CONSTRAINT")?;
+        self.require_no_pending_attachment(name, node)?;
+        self.resolve_keys_to_primary_key();
+        let table = self.table(name, node)?;
+        let key_name = primary_key_name(name, table);
+        // The columns of a key to which foreign keys can refer.
+        let mut key_columns = table.uniques.remove(&constraint).map(|unique| unique.columns);
+        if !table.primary_key.is_empty() && key_name == constraint {
+            table.primary_key_name = None;
+            key_columns = Some(std::mem::take(&mut table.primary_key));
+        }
+        if let Some(columns) = key_columns {
+            // A key of a partitioned table is part of its partitions.
+            let refers_to_key = |key: &ForeignKey| key.references.table == *name && key.references.columns == columns;
+            let is_referenced = |table: &Table| table.foreign_keys.values().any(refers_to_key);
+            if !options.cascade && self.schema.tables.values().any(is_referenced) {
+                return unsupported(node, format!("a foreign key refers to `{constraint}`; drop it before"));
+            }
+            self.remove_foreign_keys(refers_to_key);
+            return Ok(());
+        }
+        let is_removed = table.checks.remove(&constraint).is_some()
+            || table.foreign_keys.remove(&constraint).is_some()
+            || table.excludes.remove(&constraint).is_some();
+        self.keys_to_primary_key.retain(|(_, table, key)| table != name || *key != constraint);
+        if is_removed { Ok(()) } else { options.missing(node, &format!("constraint `{constraint}`")) }
+    }
+}
+
+/// Removes a column from a table, with the keys, checks and indexes that use it. Returns the names of the indexes.
+fn without_column(table: &mut Table, column: &SqlName) -> Vec<SqlName> {
+    let column_set: BTreeSet<SqlName> = [column.clone()].into();
+    let uses = |text: &Expression| mentions_column(text.as_str(), &column_set);
+    table.columns.remove(column);
+    if table.primary_key.contains(column) {
+        table.primary_key.clear();
+        table.primary_key_name = None;
+    }
+    table.uniques.retain(|_, unique| !unique.columns.iter().chain(&unique.include).any(|name| name == column));
+    table.foreign_keys.retain(|_, key| !key.columns.contains(column));
+    table.checks.retain(|_, check| !uses(&check.expression));
+    table.excludes.retain(|_, exclude| {
+        let elements = exclude.elements.iter().map(|element| &element.expression);
+        !elements.chain(&exclude.predicate).any(uses)
+    });
+    let index_uses = |index: &Index| {
+        let is_part = |part: &IndexColumn| part.column.as_ref() == Some(column) || part.expression.iter().any(uses);
+        index.columns.iter().any(is_part) || index.include.contains(column) || index.predicate.iter().any(uses)
+    };
+    let dropped: Vec<SqlName> =
+        table.indexes.iter().filter(|(_, index)| index_uses(index)).map(|(name, _)| name.clone()).collect();
+    table.indexes.retain(|name, _| !dropped.contains(name));
+    if let ReplicaIdentity::Index(name) = &table.replica_identity
+        && !table.indexes.contains_key(name)
+        && !table.uniques.contains_key(name)
+    {
+        // The table has no identity then, and pg_dump prints none.
+        table.replica_identity = ReplicaIdentity::Default;
+    }
+    dropped
+}

@@ -1,0 +1,254 @@
+//! `RENAME` of objects and of the parts of tables.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::reader::{GrantObject, Reader};
+use super::tree::{AtNode, Parsed, Parts, ident, leading_keywords, object_name, unsupported};
+use crate::database::ddl::{default_key_name, primary_key_name};
+use crate::database::identifiers::replace_names;
+use crate::database::migrate::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
+use crate::database::model::*;
+use crate::values::Checked;
+
+/// Reads the new name of `RENAME TO`.
+fn new_name(node: &SyntaxNode) -> Parsed<SqlName> {
+    let mut parts = Parts::of(node);
+    let name = ident(&parts.take_any()?)?;
+    parts.refuse_rest_except("RENAME TO")?;
+    Ok(name)
+}
+
+impl Reader {
+    /// Reads RENAME TO of a table.
+    pub(super) fn rename_table(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let to = from.in_same_schema(&new_name(node)?);
+        self.resolve_keys_to_primary_key();
+        self.require_no_pending_attachment(from, node)?;
+        self.table(from, node)?;
+        self.require_free_name(&to, node)?;
+        self.require_no_mention_of_relation(from, node)?;
+        let Some(mut table) = self.schema.tables.remove(from) else { return Ok(()) };
+        if !table.primary_key.is_empty() {
+            // The key keeps its name.
+            let key_name = primary_key_name(from, &table);
+            table.primary_key_name = Some(key_name).filter(|name| *name != default_key_name(&to));
+        }
+        self.schema.tables.insert(to.clone(), table);
+        for table in self.schema.tables.values_mut() {
+            let keys = table.foreign_keys.values_mut().map(|key| &mut key.references.table);
+            let partitioned = table.partition_of.iter_mut().map(|partition| &mut partition.table);
+            keys.chain(partitioned).filter(|name| *name == from).for_each(|name| *name = to.clone());
+        }
+        let owners = self.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
+        owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
+        replace_type_name(&mut self.schema, from, &to);
+        self.rename_place("tables", from, &to);
+        self.rename_in_grants(from, &to);
+        for (_, table, _) in &mut self.keys_to_primary_key {
+            if table == from {
+                *table = to.clone();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads RENAME COLUMN of a table.
+    pub(super) fn rename_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let from = ident(&parts.require(SyntaxKind::COLUMN_NAME_REF)?)?;
+        let to = ident(&parts.require(SyntaxKind::COLUMN_NAME)?)?;
+        parts.refuse_rest_except("RENAME COLUMN TO")?;
+        self.resolve_keys_to_primary_key();
+        self.require_no_pending_attachment(table, node)?;
+        self.table(table, node)?;
+        let columns = self.schema.columns_of(table);
+        if !columns.contains_key(&from) || columns.contains_key(&to) {
+            return unsupported(node, format!("there is no column `{from}`, or there is already a column `{to}`"));
+        }
+        self.require_no_query_with_column(table, &from, node)?;
+        for name in with_partitions(&self.schema, table) {
+            replace_column_names(&mut self.schema, &name, &[(from.clone(), to.clone())].into());
+            for grant in &mut self.grants {
+                if let GrantObject::Column(table, column) = &mut grant.object
+                    && *table == name
+                    && *column == from
+                {
+                    *column = to.clone();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads RENAME CONSTRAINT of a table.
+    pub(super) fn rename_constraint(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let from = ident(&parts.require(SyntaxKind::CONSTRAINT_NAME_REF)?)?;
+        let to = ident(&parts.require(SyntaxKind::CONSTRAINT_NAME)?)?;
+        parts.refuse_rest_except("RENAME CONSTRAINT TO")?;
+        self.resolve_keys_to_primary_key();
+        let table = self.table(name, node)?;
+        if !table.primary_key.is_empty() && primary_key_name(name, table) == from {
+            table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(name));
+        } else if !(rename_key(&mut table.uniques, &from, &to)
+            || rename_key(&mut table.foreign_keys, &from, &to)
+            || rename_key(&mut table.checks, &from, &to)
+            || rename_key(&mut table.excludes, &from, &to))
+        {
+            return unsupported(node, format!("there is no constraint `{from}`"));
+        }
+        rename_replica_identity(table, &from, &to);
+        Ok(())
+    }
+
+    /// Reads RENAME TO of an index, which may be the index of a constraint.
+    pub(super) fn rename_index(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let to = new_name(node)?;
+        self.require_free_name(&from.in_same_schema(&to), node)?;
+        let old = SqlName::new(from.name()).at(node)?;
+        for (owner, table) in self.schema.tables.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
+            if !table.primary_key.is_empty() && primary_key_name(owner, table) == old {
+                table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(owner));
+            } else if !(rename_key(&mut table.indexes, &old, &to)
+                || rename_key(&mut table.uniques, &old, &to)
+                || rename_key(&mut table.excludes, &old, &to))
+            {
+                continue;
+            }
+            rename_replica_identity(table, &old, &to);
+            self.rename_place("indexes", from, &from.in_same_schema(&to));
+            return Ok(());
+        }
+        for (_, view) in self.schema.views.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
+            if rename_key(&mut view.indexes, &old, &to) {
+                self.rename_place("indexes", from, &from.in_same_schema(&to));
+                return Ok(());
+            }
+        }
+        unsupported(node, format!("there is no index `{from}`"))
+    }
+
+    /// Reads RENAME TO of a view.
+    pub(super) fn rename_view(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let to = from.in_same_schema(&new_name(node)?);
+        self.require_free_name(&to, node)?;
+        self.require_no_mention_of_relation(from, node)?;
+        match self.schema.views.remove(from) {
+            Some(view) => self.schema.views.insert(to.clone(), view),
+            None => return unsupported(node, format!("there is no view `{from}`")),
+        };
+        self.rename_place("views", from, &to);
+        self.rename_in_grants(from, &to);
+        Ok(())
+    }
+
+    /// Reads RENAME TO of a type or domain. Defaults of columns follow.
+    pub(super) fn rename_type(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let to = from.in_same_schema(&new_name(node)?);
+        let Some(kind) = self.schema.types.remove(from) else {
+            return unsupported(node, format!("there is no type `{from}`"));
+        };
+        self.schema.types.insert(to.clone(), kind);
+        replace_type_name(&mut self.schema, from, &to);
+        self.replace_in_defaults(from.name(), &quoted_if_needed(to.name()));
+        self.rename_place("types", from, &to);
+        self.require_no_mention_of_type(from, node)
+    }
+
+    /// Reads RENAME TO of a sequence. Defaults that count with it follow.
+    pub(super) fn rename_sequence(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let to = from.in_same_schema(&new_name(node)?);
+        self.require_free_name(&to, node)?;
+        let Some(sequence) = self.schema.sequences.remove(from) else {
+            return unsupported(node, format!("there is no sequence `{from}`"));
+        };
+        self.schema.sequences.insert(to.clone(), sequence);
+        replace_sequence_name(&mut self.schema, from, &to);
+        self.rename_place("sequences", from, &to);
+        self.rename_in_grants(from, &to);
+        self.require_no_mention(from, node)
+    }
+
+    /// Reads `ALTER TRIGGER … RENAME TO` and `ALTER POLICY … RENAME TO`.
+    pub(super) fn rename_part_of_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let is_trigger = node.kind() == ALTER_TRIGGER;
+        let mut parts = Parts::of(node);
+        let from = ident(&parts.require(if is_trigger { TRIGGER_REF } else { POLICY_REF })?)?;
+        let on = parts.require(if is_trigger { ON_RELATION } else { ON_TABLE })?;
+        let table = object_name(&Parts::of(&on).take_any()?)?;
+        self.object_in_messages = format!("`{from}` of {table}");
+        let action = parts.take_any()?;
+        if ![TRIGGER_RENAME_TO, POLICY_RENAME_TO].contains(&action.kind()) {
+            return unsupported(&action, format!("nself cannot represent `{}`", leading_keywords(node)));
+        }
+        let to = new_name(&action)?;
+        parts.refuse_rest_except("ALTER TRIGGER POLICY ;")?;
+        let is_renamed = if is_trigger {
+            rename_key(self.triggers_of(&table, &on)?, &from, &to)
+        } else {
+            rename_key(&mut self.table(&table, &on)?.policies, &from, &to)
+        };
+        if is_renamed { Ok(()) } else { unsupported(node, "there is nothing of this name") }
+    }
+
+    /// Refuses a new name that a table, view, sequence or index has.
+    fn require_free_name(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        if self.is_relation_name_taken(name) {
+            unsupported(node, format!("the name `{name}` is taken"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
+        if let Some(at) = self.declared_at.remove(&format!("{kind}.{from}")) {
+            self.declared_at.insert(format!("{kind}.{to}"), at);
+        }
+    }
+
+    fn rename_in_grants(&mut self, from: &ObjectName, to: &ObjectName) {
+        for grant in &mut self.grants {
+            match &mut grant.object {
+                GrantObject::Relation(name) | GrantObject::Column(name, _) | GrantObject::Sequence(name)
+                    if name == from =>
+                {
+                    *name = to.clone();
+                }
+                _ => {}
+            }
+        }
+        let earlier = self.default_privileges.iter_mut().flat_map(|default| &mut default.earlier_relations);
+        earlier.filter(|name| *name == from).for_each(|name| *name = to.clone());
+    }
+
+    /// Replaces a name in the defaults of columns and domains.
+    fn replace_in_defaults(&mut self, from: &str, to: &str) {
+        let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
+        let domains = self.schema.types.values_mut().filter_map(|kind| match kind {
+            UserType::Domain(domain) => domain.default.as_mut(),
+            UserType::Enum(_) | UserType::Composite(_) => None,
+        });
+        for default in columns.filter_map(|column| column.default.as_mut()).chain(domains) {
+            let text = replace_names(default.as_str(), |word| (word == from).then(|| to.to_owned()));
+            *default = Expression::wrap(text);
+        }
+    }
+}
+
+/// Renames a part of a table; returns whether it exists.
+fn rename_key<T>(parts: &mut std::collections::BTreeMap<SqlName, T>, from: &SqlName, to: &SqlName) -> bool {
+    match parts.remove(from) {
+        Some(part) => {
+            parts.insert(to.clone(), part);
+            true
+        }
+        None => false,
+    }
+}
+
+fn rename_replica_identity(table: &mut Table, from: &SqlName, to: &SqlName) {
+    if table.replica_identity == ReplicaIdentity::Index(from.clone()) {
+        table.replica_identity = ReplicaIdentity::Index(to.clone());
+    }
+}

@@ -1,0 +1,191 @@
+//! The SQL that a server stores in its parsed form. It follows a rename, while the text of a definition does not, so a
+//! rename that such a text mentions is refused.
+
+use squawk_syntax::SyntaxNode;
+
+use super::reader::Reader;
+use super::tree::{Parsed, unsupported};
+use crate::database::identifiers::{mentioned_names, mentions_column};
+use crate::database::lexer;
+use crate::database::model::*;
+
+/// A text that the server stores in its parsed form.
+struct StoredText<'a> {
+    /// Name of the text in messages, such as `the view totals`.
+    owner: String,
+    text: &'a str,
+    /// The table whose columns the text mentions without the name of the table.
+    table: Option<&'a ObjectName>,
+    /// Whether the text is the result type of a function.
+    is_result: bool,
+}
+
+impl StoredText<'_> {
+    /// Returns whether the text is a query or contains one.
+    fn has_query(&self) -> bool {
+        mentioned_names(self.text).any(|word| matches!(word.as_ref(), "select" | "from" | "into" | "update"))
+    }
+
+    /// Returns whether the text mentions a type.
+    fn mentions_type(&self, name: &str) -> bool {
+        let tokens = lexer::tokens(self.text).unwrap_or_default();
+        let precedes_type = |text: &str| text == ":" || text == "." || text.eq_ignore_ascii_case("as");
+        (0..tokens.len()).any(|i| {
+            let follows_cast = i.checked_sub(1).is_some_and(|before| precedes_type(tokens[before].text));
+            (follows_cast || self.is_result) && mentioned_names(tokens[i].text).any(|word| word == name)
+        })
+    }
+
+    /// Returns whether the text mentions a table or view: anywhere in a query, else before a dot.
+    fn mentions_relation(&self, name: &str) -> bool {
+        if self.has_query() || self.is_result {
+            return mentioned_names(self.text).any(|word| word == name);
+        }
+        let tokens = lexer::tokens(self.text).unwrap_or_default();
+        tokens.windows(2).any(|pair| pair[1].text == "." && mentioned_names(pair[0].text).any(|word| word == name))
+    }
+}
+
+/// Returns all texts of a schema that the server stores in their parsed form.
+fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
+    let mut texts = Vec::new();
+    let mut add = |owner: String, text, table| texts.push(StoredText { owner, text, table, is_result: false });
+    for (name, table) in &schema.tables {
+        let mut add = |part: String, text| add(format!("{part} of {name}"), text, Some(name));
+        for (column, definition) in &table.columns {
+            for text in definition.default.iter().chain(&definition.generated) {
+                add(format!("the expression of the column {column}"), text.as_str());
+            }
+        }
+        for (check, condition) in &table.checks {
+            add(format!("the check {check}"), condition.as_str());
+        }
+        for (key, exclude) in &table.excludes {
+            let elements = exclude.elements.iter().map(|element| &element.expression);
+            for text in elements.chain(&exclude.predicate) {
+                add(format!("the constraint {key}"), text.as_str());
+            }
+        }
+        for (index, definition) in &table.indexes {
+            add_texts_of_index(definition, |text| add(format!("the index {index}"), text));
+        }
+        for (policy, definition) in &table.policies {
+            for text in definition.using.iter().chain(&definition.check) {
+                add(format!("the policy {policy}"), text.as_str());
+            }
+        }
+        for (trigger, definition) in &table.triggers {
+            if let Some(text) = &definition.condition {
+                add(format!("the trigger {trigger}"), text.as_str());
+            }
+        }
+    }
+    for (name, view) in &schema.views {
+        add(format!("the view {name}"), view.query.as_str(), None);
+        for (index, definition) in &view.indexes {
+            add_texts_of_index(definition, |text| add(format!("the index {index} of {name}"), text, Some(name)));
+        }
+    }
+    for (name, function) in &schema.functions {
+        if function.has_standard_body() {
+            add(format!("the function {name}"), function.body.as_str(), None);
+        }
+        let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
+        for text in defaults {
+            add(format!("the function {name}"), text.as_str(), None);
+        }
+    }
+    for (name, kind) in &schema.types {
+        if let UserType::Domain(domain) = kind {
+            for text in domain.checks.values().chain(&domain.default) {
+                add(format!("the domain {name}"), text.as_str(), None);
+            }
+        }
+    }
+    let results = schema.functions.iter().filter_map(|(name, function)| {
+        let text = function.returns.as_ref()?.as_str();
+        Some(StoredText { owner: format!("the result of the function {name}"), text, table: None, is_result: true })
+    });
+    texts.extend(results);
+    texts
+}
+
+fn add_texts_of_index<'a>(index: &'a Index, mut add: impl FnMut(&'a str)) {
+    let expressions = index.columns.iter().filter_map(|column| column.expression.as_ref());
+    expressions.chain(&index.predicate).for_each(|text| add(text.as_str()));
+}
+
+impl Reader {
+    /// Refuses the rename of a table or view that a stored text mentions.
+    pub(super) fn require_no_mention_of_relation(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        refuse(texts.iter().find(|text| text.mentions_relation(name.name())), name.as_str(), node)
+    }
+
+    /// Refuses the rename of a type that a stored text mentions: after `::` or AS, or in the result of a function.
+    pub(super) fn require_no_mention_of_type(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        refuse(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
+    }
+
+    /// Refuses the rename of a sequence, or the removal of a function, that a stored text mentions.
+    pub(super) fn require_no_mention(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        refuse(
+            texts.iter().find(|text| mentioned_names(text.text).any(|word| word == name.name())),
+            name.as_str(),
+            node,
+        )
+    }
+
+    /// Refuses the rename of a column that a query mentions. In other expressions of the table the column is replaced.
+    pub(super) fn require_no_query_with_column(
+        &self,
+        table: &ObjectName,
+        column: &SqlName,
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
+        let column_set = [column.clone()].into();
+        let texts = stored_texts(&self.schema);
+        let uses_column = |text: &&StoredText| {
+            text.has_query()
+                && mentions_column(text.text, &column_set)
+                && (text.table == Some(table) || text.mentions_relation(table.name()))
+        };
+        refuse(texts.iter().find(uses_column), &format!("{table}.{column}"), node)
+    }
+
+    /// Refuses a change of a label that a stored text mentions as a string.
+    pub(super) fn require_no_label(&self, label: &Label, node: &SyntaxNode) -> Parsed<()> {
+        let string = literal(label.as_str());
+        let texts = stored_texts(&self.schema);
+        let has_label =
+            |text: &&StoredText| lexer::tokens(text.text).unwrap_or_default().iter().any(|token| token.text == string);
+        refuse(texts.iter().find(has_label), label.as_str(), node)
+    }
+
+    /// Refuses `DROP … CASCADE` of an object that a stored text mentions, since the server may drop the text's object.
+    pub(super) fn require_no_dependent(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let texts = stored_texts(&self.schema);
+        match texts.iter().find(|text| text.mentions_relation(name.name())) {
+            Some(text) => unsupported(
+                node,
+                format!("CASCADE may also drop a part of {}, which mentions `{name}`; drop that before", text.owner),
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+fn refuse(found: Option<&StoredText>, name: &str, node: &SyntaxNode) -> Parsed<()> {
+    match found {
+        Some(text) => unsupported(
+            node,
+            format!(
+                "nself cannot follow this change of `{name}`: {} mentions it; drop that before the change, and create it after it",
+                text.owner
+            ),
+        ),
+        None => Ok(()),
+    }
+}

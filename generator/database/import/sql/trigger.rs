@@ -1,0 +1,144 @@
+//! Triggers of tables and views.
+
+use std::collections::BTreeMap;
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::constraint::take_deferrable;
+use super::reader::Reader;
+use super::tree::{
+    AtNode, Parsed, Parts, expression, folded_name, ident, object_name, string_content, tokens, unsupported,
+};
+use crate::database::model::*;
+use crate::values::{Checked, Text};
+
+impl Reader {
+    /// Reads CREATE TRIGGER.
+    pub(super) fn create_trigger(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let mut parts = Parts::of(node);
+        parts.take_node(OR_REPLACE);
+        let constraint = parts.take_token("CONSTRAINT");
+        let name = ident(&parts.require(TRIGGER)?)?;
+        let on = parts.require(ON_RELATION)?;
+        let relation = object_name(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
+        self.object_in_messages = format!("the trigger {name} of {relation}");
+        let timing = match (parts.take_node(TIMING_BEFORE), parts.take_node(TIMING_AFTER)) {
+            (Some(_), _) => Timing::Before,
+            (None, Some(_)) => Timing::After,
+            (None, None) => parts.require(TIMING_INSTEAD_OF).map(|_| Timing::InsteadOf)?,
+        };
+        let mut trigger = Trigger {
+            timing,
+            events: Default::default(),
+            update_of: Vec::new(),
+            statement: parts.take_node(FOR_EACH_ROW).is_none(),
+            condition: None,
+            // A placeholder until the call has been read.
+            function: relation.clone(),
+            arguments: Vec::new(),
+            old_table: None,
+            new_table: None,
+            constraint,
+            deferrable: take_deferrable(&mut parts),
+            enabled: TriggerState::default(),
+            comment: None,
+        };
+        parts.take_node(FOR_EACH_STATEMENT);
+        read_events(&mut trigger, &parts.require(TRIGGER_EVENT_LIST)?)?;
+        if let Some(clause) = parts.take_node(REFERENCING) {
+            let mut clause = Parts::of(&clause);
+            trigger.old_table = clause.take_node(OLD_TABLE).map(|table| transition_table(&table)).transpose()?;
+            trigger.new_table = clause.take_node(NEW_TABLE).map(|table| transition_table(&table)).transpose()?;
+            clause.refuse_rest_except("REFERENCING")?;
+        }
+        if let Some(clause) = parts.take_node(WHEN_CONDITION) {
+            trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
+        }
+        let mut call = Parts::of(&parts.require(CALL_EXPR)?);
+        let mut arguments = Parts::of(&call.require(ARG_LIST)?);
+        trigger.arguments = arguments.take_rest().iter().map(argument).collect::<Parsed<_>>()?;
+        trigger.function = object_name(&call.take_any()?)?;
+        parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
+        self.triggers_of(&relation, &on)?.insert(name, trigger);
+        Ok(())
+    }
+
+    /// Returns the triggers of a table or view that must exist.
+    pub(super) fn triggers_of(
+        &mut self,
+        relation: &ObjectName,
+        node: &SyntaxNode,
+    ) -> Parsed<&mut BTreeMap<SqlName, Trigger>> {
+        if self.schema.views.contains_key(relation) {
+            let view = self.schema.views.get_mut(relation);
+            return view.map_or_else(|| unsupported(node, "there is no such view"), |view| Ok(&mut view.triggers));
+        }
+        Ok(&mut self.table(relation, node)?.triggers)
+    }
+
+    /// Reads ENABLE TRIGGER or DISABLE TRIGGER of ALTER TABLE.
+    pub(super) fn change_trigger_state(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let state = match node.kind() {
+            DISABLE_TRIGGER => TriggerState::Disabled,
+            ENABLE_REPLICA_TRIGGER => TriggerState::Replica,
+            ENABLE_ALWAYS_TRIGGER => TriggerState::Always,
+            _ => TriggerState::Origin,
+        };
+        let Some(reference) = Parts::of(node).take_node(TRIGGER_REF) else {
+            return unsupported(
+                node,
+                "nself cannot represent a state of all triggers, which includes those of keys; name each trigger",
+            );
+        };
+        let name = ident(&reference)?;
+        match self.table(table, node)?.triggers.get_mut(&name) {
+            Some(trigger) => trigger.enabled = state,
+            None => return unsupported(&reference, format!("there is no trigger `{name}`")),
+        }
+        Ok(())
+    }
+}
+
+/// Reads the events of a trigger.
+fn read_events(trigger: &mut Trigger, node: &SyntaxNode) -> Parsed<()> {
+    use SyntaxKind::*;
+    let mut events = Parts::of(node);
+    for event in events.take_rest() {
+        trigger.events.insert(match event.kind() {
+            TRIGGER_EVENT_INSERT => Event::Insert,
+            TRIGGER_EVENT_DELETE => Event::Delete,
+            TRIGGER_EVENT_TRUNCATE => Event::Truncate,
+            _ => {
+                let mut update = Parts::of(&event);
+                trigger.update_of = update.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<_>>()?;
+                update.refuse_rest_except("UPDATE OF ,")?;
+                Event::Update
+            }
+        });
+    }
+    events.refuse_rest_except("OR")
+}
+
+/// Reads the name of a transition table.
+fn transition_table(node: &SyntaxNode) -> Parsed<SqlName> {
+    let mut parts = Parts::of(node);
+    let name = ident(&parts.require(SyntaxKind::TRANSITION_RELATION_NAME)?)?;
+    parts.refuse_rest_except("OLD NEW TABLE AS")?;
+    Ok(name)
+}
+
+/// Reads an argument of a trigger: a string, or a number or name, which is stored as text.
+fn argument(node: &SyntaxNode) -> Parsed<Text> {
+    let mut tokens = tokens(node);
+    let (Some(token), None) = (tokens.next(), tokens.next()) else {
+        return unsupported(node, "an argument of a trigger is a string, a number or a name");
+    };
+    let text = match token.kind() {
+        SyntaxKind::STRING | SyntaxKind::ESC_STRING | SyntaxKind::DOLLAR_QUOTED_STRING => string_content(node)?,
+        SyntaxKind::INT_NUMBER | SyntaxKind::NUMERIC_NUMBER => token.text().to_owned(),
+        _ => folded_name(&token),
+    };
+    Text::new(&text).at(node)
+}
