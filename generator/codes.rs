@@ -184,7 +184,7 @@ codes! {
     RawKey "NS702" "a raw key is not usable"
         "`compose` and `kubernetes` of a service take the platform's own keys for settings that nself does not model. A key that nself sets, that the platform does not know or that gives a container control of the host is refused. `nself explain NS702` lists the allowed keys."
     MonitoringMissing "NS704" "no monitoring"
-        "The staging and prod profiles should run with monitoring."
+        "Environments with the profiles `'staging` and `'prod` run the monitoring services. To run without them, give the reason in `monitoring.waive`; `monitoring.enabled = false` alone is refused."
     ScrapeInterval "NS750" "metrics are read too often or too rarely"
         "Prometheus reads metrics every `interval`. Reading them more often than every five seconds is a load itself, and Prometheus treats a series without a value for five minutes as ended. Use a time from 5s to 5m."
     NoAlerts "NS751" "alerts without a receiver"

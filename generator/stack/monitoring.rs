@@ -123,10 +123,10 @@ pub enum PanelKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Monitoring {
-    /// Whether the monitoring services run.
+    /// Whether the monitoring services run; by default in environments with the profiles `'staging` and `'prod`.
     pub enabled: Option<bool>,
-    /// The reason why the stack needs no monitoring services, such as monitoring from outside. Turns off the warning
-    /// NS704.
+    /// The reason why servers run without the monitoring services, such as monitoring from outside. Unless `enabled` is
+    /// true, they then do not run.
     pub waive: Option<Text>,
     /// Limits of the monitoring services, and the time for which they keep data.
     pub size: BundleSize,

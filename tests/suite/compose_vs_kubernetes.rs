@@ -377,7 +377,7 @@ fn each_volume_is_one_claim() {
 fn the_name_of_a_config_map_depends_on_its_content() {
     let body = |more: &str| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", {more} kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {more} kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
         )
     };
     let maps = |more: &str| {
@@ -424,7 +424,7 @@ fn many_sites_are_divided_into_objects_that_the_server_accepts() {
         })
         .collect();
     let project = stack(&format!(
-        "{{ project = \"many\", domain = \"many.example.com\", services = {{\n{services}}}, \
+        "{{ project = \"many\", domain = \"many.example.com\", monitoring.waive = \"not the subject\", services = {{\n{services}}}, \
          kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
     ));
     let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
@@ -452,7 +452,7 @@ fn many_sites_are_divided_into_objects_that_the_server_accepts() {
 fn a_changed_claim_is_a_warning_with_the_steps() {
     let body = |size: &str| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres = {{ volumes.postgres-data.size = \"{size}\", \
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.postgres = {{ volumes.postgres-data.size = \"{size}\", \
              waive.\"compose.volume_size\" = \"one disk\" }}, kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
         )
     };
@@ -474,7 +474,7 @@ fn a_changed_claim_is_a_warning_with_the_steps() {
 #[test]
 fn foreign_files_among_the_manifests_are_kept() {
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", kubernetes = { enabled = true, gateway_class = \"any\" } }",
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", kubernetes = { enabled = true, gateway_class = \"any\" } }",
     );
     let folder = project.path().join("deploy/prod/kubernetes/apps/auth");
     fs::create_dir_all(&folder).unwrap();

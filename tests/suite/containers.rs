@@ -120,7 +120,7 @@ fn shop() -> tempfile::TempDir {
                 \x20   layout = { folder = \"roots/go-http\", path = \"/\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] },\n\
                 \x20   health.none = \"it is not started\", command = [\"/app/service\"] },\n";
     stack(&format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}{more}}}"
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.redis = nself.services.redis,\n{services}{more}}}"
     ))
 }
 
@@ -287,7 +287,7 @@ fn podman_and_crun_run_images_that_nself_packs() {
         return;
     };
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.hello = { image = \"ghcr.io/acme/hello:1.0.0\", port = 8001,\n\
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.hello = { image = \"ghcr.io/acme/hello:1.0.0\", port = 8001,\n\
          user = \"10001:10001\", layout = { folder = \"root\", platforms = [\"linux/amd64\"] }, health.none = \"it ends\",\n\
          command = [\"/app/busybox\", \"sh\", \"-c\", \"/app/busybox id; echo x >/app/x\"] } }",
     );
@@ -403,7 +403,7 @@ fn bake_apart() {
     // nself also packs the base image, which has a changing text.
     let push = |text: &str| {
         let base = stack(
-            "{ project = \"base\", domain = \"shop.example.com\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
+            "{ project = \"base\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
              layout = { folder = \"root\", path = \"/\", platforms = [\"linux/amd64\"] }, command = [\"/bin/busybox\"], health.none = \"it only ends\" } }",
         );
         copy_file(&busybox, &base.path().join("root/bin/busybox"));
@@ -415,7 +415,7 @@ fn bake_apart() {
         assert_success(run(registry.known_to(copy.current_dir(base.path()))));
     };
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services.web = { build = { context = \"services/web\", args.GREETING = m%%\"${HOME} 50%{x}\"%% }, port = 8001, user = \"10001:10001\",\n\
          health.exec = [\"/bin/busybox\", \"true\"], command = [\"/bin/busybox\", \"sleep\", \"1000\"] },\n\
          environments.prod.kubernetes = { enabled = true, gateway_class = \"any\", registry = \"registry.example.com/shop\", tag = \"1.2.3\" } }",

@@ -211,7 +211,7 @@ const EVERYTHING: &str =
 fn prunes_what_the_stack_dropped(cluster: &Cluster) {
     let with = |services: &str| {
         format!(
-            "{{ project = \"prune\", domain = \"prune.example.com\", {services} \
+            "{{ project = \"prune\", domain = \"prune.example.com\", monitoring.waive = \"not the subject\", {services} \
              kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
         )
     };

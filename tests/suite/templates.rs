@@ -52,7 +52,7 @@ fn a_stack_uses_the_ports_of_its_templates() {
         })
         .collect();
     let project = stack(&format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}}}"
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.redis = nself.services.redis,\n{services}}}"
     ));
     let without = nself_in(project.path(), ["gen", "--env", "local"]);
     assert_eq!(without.code, 2);
@@ -278,7 +278,7 @@ fn run_in_container(folder: &Path) {
     std::fs::write(
         folder.join("stack.ncl"),
         "let nself = import \"nself/main.ncl\" in
-         { project = \"shop\", domain = \"shop.example.com\",
+         { project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",
            services.hello = nself.templates.go-http & {
              image = \"ghcr.io/acme/hello:1.0.0\", layout = { folder = \"dist\", platforms = [\"linux/amd64\"] },
              command = [\"/app/service\"],

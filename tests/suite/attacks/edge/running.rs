@@ -24,7 +24,9 @@ pub const SERVICE: &str = "127.0.0.1:9000";
 
 /// Returns the project of a stack with these fields, with generated files of all environments.
 pub fn generated(body: &str) -> tempfile::TempDir {
-    let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {body} }}"));
+    let project = stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {body} }}"
+    ));
     std::fs::create_dir(project.path().join("mlflow")).unwrap();
     std::fs::write(project.path().join("mlflow/Dockerfile"), "FROM ghcr.io/mlflow/mlflow:v3.4.0\n").unwrap();
     let ran = nself_in(project.path(), ["gen"]);
