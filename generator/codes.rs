@@ -189,6 +189,8 @@ codes! {
         "Prometheus reads metrics every `interval`. Reading them more often than every five seconds is a load itself, and Prometheus treats a series without a value for five minutes as ended. Use a time from 5s to 5m."
     NoAlerts "NS751" "alerts without a receiver"
         "An alert has an effect only if a person gets it. Give each severity a receiver in `monitoring.receivers`, with the secret that its way of delivery needs."
+    DashboardFile "NS760" "a dashboard that Grafana cannot show"
+        "A dashboard has a `title` with `panels`, or a `file` with the JSON of Grafana, as \"Share, Export\" writes it without \"Export for sharing externally\". The file has at most 768 KiB, a `title`, and a `uid` that no other dashboard has, which is a part of its address. Its panels use the data sources `prometheus`, `loki`, `tempo` and `alertmanager` by these uids, and its queries in PromQL must be complete."
     PluginName "NS752" "a name without the prefix of its plugin"
         "Names show to which plugin something belongs, and two plugins cannot have the same ones. Services and aliases of the plugin `my-links` are `my-links` or begin with `my-links-`, and its secrets begin with `np_my_links_`. Its tables and views also begin with `np_my_links_`, or they are in the schema `np_my_links`. Its database has the name `np_my_links`; names of other databases do not begin with `np_`."
     PluginNeeded "NS753" "something outside of a plugin depends on it"

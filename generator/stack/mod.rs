@@ -36,7 +36,8 @@ pub use handlers::{ActionKind, ActionType, Call, EventOperation, Handlers};
 pub use health::Health;
 pub use image::{Build, Layout};
 pub use kubernetes::{
-    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
+    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, PrometheusOperator, Published, Quota,
+    SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelaySecurity};
 pub use monitoring::{

@@ -6,6 +6,7 @@ pub mod backups;
 pub mod cache_memory;
 pub mod callers;
 pub mod connections;
+pub mod dashboards;
 pub mod database_clients;
 pub mod database_endpoints;
 pub mod database_host;

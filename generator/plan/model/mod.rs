@@ -29,7 +29,7 @@ pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
-pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
+pub use monitoring::{Dashboard, Endpoint, Monitoring, Operator, Platform, Program, ScrapeJob};
 pub use service::{Check, ConfigMount, Health, OutsideServer, Programs, Publish, Service, Value, VolumeMount};
 
 /// The plan of one environment. A backend only translates it to the format of its target.
