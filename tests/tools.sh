@@ -84,7 +84,7 @@ monitoring() {
 judges() {
   python3 -m venv "$tools/venv"
   "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \
-    'kubernetes-validate==1.36.0'
+    'kubernetes-validate==1.36.0' 'cryptography==48.0.0'
   python3 -m venv "$tools/checkov"
   "$tools/checkov/bin/pip" -q install 'checkov==3.3.30'
 }

@@ -90,7 +90,11 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
 /// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
 /// same metrics. The Prometheus operator has alerts about its own programs.
 fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
-    let replacement = |name: &ServiceName| plan.services.get(name)?.on_clusters.replacement(&cluster.settings);
+    // cert-manager obtains the certificates there, and has metrics of its own.
+    let replacement = |name: &ServiceName| match name.as_str() {
+        ACME => Some(Replacement::Nothing),
+        _ => plan.services.get(name)?.on_clusters.replacement(&cluster.settings),
+    };
     let reads_nodes = |(name, service): (&ServiceName, &Arc<Service>)| {
         service.on_clusters.reads.contains(&ClusterRight::Nodes) && replacement(name).is_none()
     };
