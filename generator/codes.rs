@@ -157,6 +157,8 @@ codes! {
         "Containers read the files of secrets as other users. A container whose file has a mode such as 0600 ends when it starts, for example nginx with the key of `tls.mode = 'files`. `secrets init` and `secrets check` set the modes."
     CertificateOutdated "NS516" "a local certificate does not fit the stack"
         "The certificate that `nself secrets init` issued is for other hosts than those that the stack serves now, or it ends within 30 days. `secrets init` issues a new one from the same authority, so nothing has to be imported again."
+    Connections "NS517" "more connections than the database server accepts"
+        "A server refuses connections beyond `max_connections`, of which it keeps three for superusers. This counts what `databases.<name>.connections` declares for each container of a service, and the pools of PgBouncer, each for a pair of role and database. Raise `database_server.settings.max_connections` together with the server's memory limit, lower the pools of services, or let them use the pooler."
     DomainNotPublic "NS601" "no certificate can be issued for this domain"
         "A certificate authority issues certificates only for public names. localhost, .local, .test, .internal and IP addresses work in the local profile only."
     ConfD "NS603" "a hand-written nginx file cannot be used"

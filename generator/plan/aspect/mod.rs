@@ -8,6 +8,7 @@ pub mod callers;
 pub mod connections;
 pub mod dashboards;
 pub mod database_clients;
+pub mod database_connections;
 pub mod database_endpoints;
 pub mod database_host;
 pub mod databases;
