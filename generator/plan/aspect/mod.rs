@@ -29,5 +29,6 @@ pub mod secrets;
 pub mod server_files;
 pub mod server_settings;
 pub mod setup;
+pub mod upstreams;
 pub mod variables;
 pub mod volumes;
