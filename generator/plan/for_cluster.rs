@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{
-    Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, Service, Upstream, VolumeMount,
+    Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, Service, Upstream,
+    VolumeMount,
 };
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
@@ -18,7 +19,8 @@ use crate::values::{Checked, Cidr, Host, ServiceName, VolumeName};
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
-    let is_replaced = |service: &Service| settings.is_some_and(|settings| service.on_clusters.replacement(settings).is_some());
+    let is_replaced =
+        |service: &Service| settings.is_some_and(|settings| service.on_clusters.replacement(settings).is_some());
     let replaced_services = plan.services.iter().filter(|(_, service)| is_replaced(service));
     let mut replaced: BTreeSet<ServiceName> = replaced_services.map(|(name, _)| name.clone()).collect();
     replaced.extend([ACME, VOLUME_OWNER, BACKUP_TOOLS].map(service_name));
@@ -109,15 +111,16 @@ fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Mon
     monitoring.alerts.retain(|name, _| stays(name));
     monitoring.dashboards.retain(|name, _| stays(name) || replacement(name) == Some(Replacement::Operator));
     monitoring.programs.retain(|_, endpoint| replacement(&endpoint.service).is_none());
-    monitoring.platform = Platform::Cluster {
-        namespace: cluster.namespace.clone(),
-        services: name_server(cluster).service_domain,
-        only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
-        scrapes_kubelets,
-        operator: cluster.settings.prometheus_operator.as_ref().map(|operator| Operator {
-            services: format!("{}.svc.{}", operator.namespace(), cluster_domain(cluster)),
-        }),
-    };
+    monitoring.platform =
+        Platform::Cluster {
+            namespace: cluster.namespace.clone(),
+            services: name_server(cluster).service_domain,
+            only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
+            scrapes_kubelets,
+            operator: cluster.settings.prometheus_operator.as_ref().map(|operator| Operator {
+                services: format!("{}.svc.{}", operator.namespace(), cluster_domain(cluster)),
+            }),
+        };
     monitoring
 }
 

@@ -31,11 +31,11 @@ pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Balanced, BalancedServer, Target,
-    Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, Endpoint, File, FileContent, Grant,
-    HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, Operator, OutsideServer, Peers,
-    Plan, PlannedAction, Platform, Pooler, Program, Programs, Publish, Replication, Resolver, ScrapeJob, Secret,
-    ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
+    Balanced, BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, Endpoint,
+    File, FileContent, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring,
+    NameServer, Operator, OutsideServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, Programs, Publish,
+    Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Target, Upstream, Value, Volume,
+    VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

@@ -47,7 +47,9 @@ pub use monitoring::{
 pub use mounts::{HostMount, Mount, Tmpfs, Volume};
 pub use plugin::{Hooks, Plugin};
 pub use process::Process;
-pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, RouteUpstream, Served, ServedTable};
+pub use route::{
+    Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, RouteUpstream, Served, ServedTable,
+};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{Condition, Run, Service, Zone};
 

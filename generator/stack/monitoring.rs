@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, Email, Expression, Host, PanelUnit, PortName, ProjectPath, Series, SeriesValues, ServiceName, Text, UrlPath, UserId,
-    ranged,
+    Duration, Email, Expression, Host, PanelUnit, PortName, ProjectPath, Series, SeriesValues, ServiceName, Text,
+    UrlPath, UserId, ranged,
 };
 
 /// Metrics that a service exports in the format of Prometheus.

@@ -185,8 +185,8 @@ const DOCUMENTED: [&str; 6] = [
     "tempo_discarded_spans_total",
 ];
 
-/// Metrics of programs that nself writes; `certificates` reads them.
-const GENERATED: [&str; 1] = ["nself_certificate_expiry_timestamp_seconds"];
+/// Metrics of programs that nself writes; `certificates` and the test of the template read them.
+const GENERATED: [&str; 3] = ["bullmq_jobs", "bullmq_jobs_ended_total", "nself_certificate_expiry_timestamp_seconds"];
 
 /// Returns the words of an expression that name metrics: neither functions, nor labels, nor keywords.
 fn metrics(expression: &str) -> BTreeSet<String> {

@@ -215,6 +215,26 @@ fn bullmq() {
         await Promise.all([queue.close(), events.close()]);";
     let ran = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "Hello, Ada\n"), "{}", ran.stderr);
+    let prepare = "import { Queue } from 'bullmq';
+        const queue = new Queue('jobs', { connection: { host: '127.0.0.1', port: Number(process.env.REDIS), password: 'canary' } });
+        await queue.add('greet', {}, { delay: 600000 });
+        await queue.add('nothing', {});
+        await queue.close();";
+    let ran = run(node(&folder, &["--input-type=module", "-e", prepare]).env("REDIS", redis.port.to_string()));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let expected = [
+        "bullmq_jobs{queue=\"jobs\",state=\"waiting\"} 0",
+        "bullmq_jobs{queue=\"jobs\",state=\"delayed\"} 1",
+        "bullmq_jobs{queue=\"jobs\",state=\"failed\"} 1",
+        "bullmq_jobs_ended_total{queue=\"jobs\",result=\"completed\"} 1",
+        "bullmq_jobs_ended_total{queue=\"jobs\",result=\"failed\"} 1",
+    ];
+    let counted = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        worker.ask("/metrics").is_some_and(|text| expected.iter().all(|line| text.lines().any(|other| other == *line)))
+    });
+    assert!(counted, "{:?}", worker.ask("/metrics"));
+    assert!(worker.ask("/metrics").unwrap().contains("content-type: text/plain; version=0.0.4"));
     worker.assert_stops();
 }
 

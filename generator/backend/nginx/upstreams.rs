@@ -41,7 +41,9 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
     let view = |(upstream, balanced): (&Upstream, Option<&Balanced>)| {
         let alone = |host, port, resolve| vec![ServerView { host, port, resolve, weight: 1, backup: false }];
         let servers = match (upstream, balanced) {
-            (_, Some(balanced)) => balanced.servers.iter().map(|server| server_view(ingress, server)).collect::<Result<_, _>>()?,
+            (_, Some(balanced)) => {
+                balanced.servers.iter().map(|server| server_view(ingress, server)).collect::<Result<_, _>>()?
+            }
             (Upstream::Service { service, port }, None) => alone(service_host(ingress, service)?, *port, true),
             (Upstream::HostMachine { port }, None) => alone(nginx_word("host.docker.internal"), *port, false),
         };

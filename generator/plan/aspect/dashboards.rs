@@ -65,7 +65,9 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
         }
     };
     if text.len() > LARGEST {
-        return Err(refused(path, format!("`{file}` has {} bytes", text.len())).expected(format!("at most {LARGEST} bytes")));
+        return Err(
+            refused(path, format!("`{file}` has {} bytes", text.len())).expected(format!("at most {LARGEST} bytes"))
+        );
     }
     match credential_formats::find(text) {
         Some(what) => Err(Diagnostic::error(Code::PlainSecret, path.clone())
@@ -94,7 +96,8 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
         );
     }
     let is_uid = |uid: &str| {
-        (1..=MAX_UID).contains(&uid.len()) && uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        (1..=MAX_UID).contains(&uid.len())
+            && uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     if !fields.get("uid").and_then(Value::as_str).is_some_and(is_uid) {
         findings.push(
@@ -122,7 +125,8 @@ fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &
             }
         }
         for target in targets {
-            let is_prometheus = source_kind(target).or_else(|| source_kind(panel)).is_none_or(|kind| kind == "prometheus");
+            let is_prometheus =
+                source_kind(target).or_else(|| source_kind(panel)).is_none_or(|kind| kind == "prometheus");
             let refusal = target["expr"].as_str().filter(|_| is_prometheus).and_then(Expression::refusal);
             findings.extend(refusal.map(|reason| {
                 refused(path, format!("a query of the panel {title:?} of `{file}` is incomplete: {reason}"))

@@ -48,7 +48,8 @@ pub fn check(stack: &Stack, roster: &Roster, users: &SecretUsers, pools: u64, po
         let from_pooler = pooler.map(|pooler| {
             let containers = containers(pooler);
             let connections = pools * u64::from(pool_size) * containers;
-            let sum = format!("the pooler: {pools} pools of {pool_size} connections in {}", words(containers, "container"));
+            let sum =
+                format!("the pooler: {pools} pools of {pool_size} connections in {}", words(containers, "container"));
             Demand { path: pooler.path.clone(), connections, sum }
         });
         let path = match stack.database_server.settings.keys().find(|name| name.as_str() == "max_connections") {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::addresses::{Address, missing_service, port};
 use crate::plan::model::{Balanced, BalancedServer, IngressPlan, OutsideServer, Site, Target, Upstream};
 use crate::plan::roster::Roster;
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::path;
 use crate::stack::{RouteUpstream, Stack};
 use crate::values::{Checked, Cidr, ServiceName};
 
@@ -29,7 +29,9 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
         match server(stack, roster, address, upstream, &path) {
             Ok(server) => {
                 if servers.iter().any(|other| other.target == server.target) {
-                    findings.push(refused(&path, "the route has this server twice").hint("set `weight` for a larger share"));
+                    findings.push(
+                        refused(&path, "the route has this server twice").hint("set `weight` for a larger share"),
+                    );
                 }
                 servers.push(server);
             }
@@ -43,7 +45,10 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
         );
     }
     if address.route.redirect.is_some() {
-        findings.push(refused(&path, "the edge redirects every request of this route").expected("either `redirect` or `upstreams`"));
+        findings.push(
+            refused(&path, "the edge redirects every request of this route")
+                .expected("either `redirect` or `upstreams`"),
+        );
     }
     Planned::part(Some(Balanced { number: 1, servers }), findings)
 }
@@ -65,7 +70,8 @@ fn server(
         }
         (Some(host), None) => {
             if upstream.port.is_some() {
-                return Err(refused(&path.key("port"), "`port` names a port of a service").expected("`host_port` with a number"));
+                return Err(refused(&path.key("port"), "`port` names a port of a service")
+                    .expected("`host_port` with a number"));
             }
             let is_address = host.as_str().parse::<Ipv4Addr>().is_ok();
             if stack.kubernetes.enabled && !is_address {
@@ -99,15 +105,20 @@ fn service_target(
         return Err(missing_service(name, stack, roster, &path.key("service")));
     };
     if upstream.host_port.is_some() {
-        return Err(refused(&path.key("host_port"), "`host_port` is the port of a host").expected("`port` with the name of a port"));
+        return Err(refused(&path.key("host_port"), "`host_port` is the port of a host")
+            .expected("`port` with the name of a port"));
     }
     let guard = &member.service.guard;
-    let has_guard = !guard.internal_paths.is_empty() || !guard.internal_ports.is_empty() || !guard.refused_headers.is_empty();
+    let has_guard =
+        !guard.internal_paths.is_empty() || !guard.internal_ports.is_empty() || !guard.refused_headers.is_empty();
     if *name != address.owner && has_guard {
-        return Err(refused(&path.key("service"), &format!("`{name}` has access rules that this route would not apply"))
-            .expected("a service without `guard`")
-            .hint(format!("give `{name}` a route of its own"))
-            .related(member.path.key("guard"), "the rules"));
+        return Err(refused(
+            &path.key("service"),
+            &format!("`{name}` has access rules that this route would not apply"),
+        )
+        .expected("a service without `guard`")
+        .hint(format!("give `{name}` a route of its own"))
+        .related(member.path.key("guard"), "the rules"));
     }
     let name_of_port = upstream.port.clone().or_else(|| address.route.port.clone().filter(|_| *name == address.owner));
     let port = port(&member.service, &name_of_port, &path.key("port"))?;

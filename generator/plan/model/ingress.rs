@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::stack::{Cors, IpFamilies, RateLimit, Redirect, RouteKind, TlsMode};
-use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, HeaderValue, Host, Memory, SecretName, ServiceName, UrlPath};
+use crate::values::{
+    Cidr, Cpus, Duration, Email, HeaderName, HeaderValue, Host, Memory, SecretName, ServiceName, UrlPath,
+};
 
 /// The name of a rate limit, which has the form of a secret's name.
 pub type RateLimitName = SecretName;
@@ -167,9 +169,15 @@ pub struct BalancedServer {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    Service { service: ServiceName, port: u16 },
+    Service {
+        service: ServiceName,
+        port: u16,
+    },
     /// A host outside of the stack.
-    Host { host: Host, port: u16 },
+    Host {
+        host: Host,
+        port: u16,
+    },
 }
 
 /// The target of a location's requests.

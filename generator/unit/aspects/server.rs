@@ -77,7 +77,10 @@ fn services_open_at_most_the_connections_that_the_server_accepts() {
     assert_eq!(connections(&pooled(user("pooled_url", 99, 9), 10), &json!({})), (Some(10), Vec::new()));
     assert_eq!(connections(&pooled(user("pooled_url", 9, 9), 1), &json!({ "max_connections": "20" })).0, Some(10));
     let findings = connections(&pooled(user("pooled_url", 99, 11), 1), &json!({})).1;
-    assert_eq!(findings, ["services.pgbouncer: services may open 1089 connections, but the pooler accepts 1000 of them"]);
+    assert_eq!(
+        findings,
+        ["services.pgbouncer: services may open 1089 connections, but the pooler accepts 1000 of them"]
+    );
     let both = json!({ "orders": user("pooled_url", 5, 1), "pgbouncer": pooled(json!({}), 1)["pgbouncer"], "reports": user("database_url", 90, 2) });
     assert!(connections(&both, &json!({})).1[0].contains("200 connections"), "180 and the pool of 20");
 }
