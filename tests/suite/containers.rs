@@ -92,7 +92,7 @@ fn go(template: &str, root: &Path) {
 }
 
 /// Template, port, and command of the image.
-const SERVICES: [(&str, u16, &str); 6] = [
+const SERVICES: [(&str, u16, &str); 8] = [
     ("bullmq", 8001, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
     ("connect-go", 8002, r#"command = ["/app/service"]"#),
     ("express", 8003, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
@@ -100,6 +100,12 @@ const SERVICES: [(&str, u16, &str); 6] = [
         "fastapi",
         8004,
         r#"command = ["/usr/bin/python3", "-m", "service"], working_dir = "/app", env = { PYTHONPATH = "/app/packages", PYTHONDONTWRITEBYTECODE = "1" }"#,
+    ),
+    ("functions-node", 8007, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
+    (
+        "functions-python",
+        8008,
+        r#"command = ["/usr/bin/python3", "-m", "runtime"], working_dir = "/app", env = { PYTHONPATH = "/app/packages", PYTHONDONTWRITEBYTECODE = "1" }"#,
     ),
     ("go-http", 8005, r#"command = ["/app/service"]"#),
     ("nestjs", 8006, r#"command = ["/usr/bin/node", "dist/src/main.js"], working_dir = "/app""#),

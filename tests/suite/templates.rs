@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::support::{nself_in, root, run, stack, tool, tree};
 
-const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
+const TEMPLATES: [&str; 8] =
+    ["bullmq", "connect-go", "express", "fastapi", "functions-node", "functions-python", "go-http", "nestjs"];
 
 /// Writes a template with `nself init`.
 pub fn write_template(template: &str) -> tempfile::TempDir {
@@ -36,7 +37,7 @@ fn a_template_is_written_completely_or_not_at_all() {
     }
     let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);
     assert!(
-        unknown.code == 2 && unknown.stderr.contains("bullmq, connect-go, express, fastapi, go-http, nestjs"),
+        unknown.code == 2 && unknown.stderr.contains(&TEMPLATES.join(", ")),
         "{}",
         unknown.stderr
     );
@@ -184,6 +185,43 @@ fn node(folder: &tempfile::TempDir, arguments: &[&str]) -> Command {
 fn express() {
     let Some(folder) = with_packages("express") else { return };
     Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
+}
+
+/// Runs the functions with the node of this machine, without packages. A broken function prevents the start.
+#[test]
+fn functions_node() {
+    let folder = write_template("functions-node");
+    let service = folder.path().join("service");
+    if tool("stamps/templates").is_none() {
+        return;
+    }
+    passes(Command::new("npm").arg("test").current_dir(&service));
+    Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
+    std::fs::write(service.join("functions/broken.js"), "export const answer = 1;\n").unwrap();
+    let ran = run(node(&folder, &["src/main.js"]).env("PORT", "0"));
+    assert!(ran.code != 0 && ran.stderr.contains("broken.js has no default function"), "{}", ran.stderr);
+}
+
+/// Runs the functions with the packages of the template fastapi, which include all of theirs.
+#[test]
+fn functions_python() {
+    let Some(python) = tool("templates/fastapi/bin/python") else { return };
+    let text = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let (all, ours) =
+        (text("templates/fastapi/requirements.txt"), text("templates/functions-python/requirements.txt"));
+    assert!(ours.lines().all(|pin| all.lines().any(|other| other == pin)), "{ours}");
+    let folder = write_template("functions-python");
+    let service = folder.path().join("service");
+    passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
+    let start = || {
+        let mut command = Command::new(&python);
+        command.args(["-m", "runtime"]).current_dir(&service);
+        command
+    };
+    Server::start(&mut start()).serves_and_stops();
+    std::fs::write(service.join("functions/broken.py"), "answer = 1\n").unwrap();
+    let ran = run(&mut start());
+    assert!(ran.code != 0 && ran.stderr.contains("broken.py has no `async def handle`"), "{}", ran.stderr);
 }
 
 #[test]
