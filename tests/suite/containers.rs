@@ -48,17 +48,21 @@ pub fn find_file(name: &str) -> PathBuf {
 /// Creates the root file system of a Node.js service.
 fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
     let folder = with_packages(template)?;
-    let service = folder.path().join("service");
-    with_libraries(&find_file("node"), "/usr/bin/node", root);
-    for file in files.iter().chain(&["package.json", "node_modules"]) {
-        copy_file(&service.join(file), &root.join("app").join(file));
-    }
+    node_files(&folder.path().join("service"), &[files, &["node_modules"]].concat(), root);
     Some(())
 }
 
-/// Creates the root file system of the Python service: the interpreter and packages of the template's virtual
-/// environment.
-fn python(root: &Path) -> Option<()> {
+/// Copies the program and files of a Node.js service.
+fn node_files(service: &Path, files: &[&str], root: &Path) {
+    with_libraries(&find_file("node"), "/usr/bin/node", root);
+    for file in files.iter().chain(&["package.json"]) {
+        copy_file(&service.join(file), &root.join("app").join(file));
+    }
+}
+
+/// Creates the root file system of a Python service with these folders: the interpreter and packages of the virtual
+/// environment of the template fastapi.
+fn python(template: &str, folders: &[&str], root: &Path) -> Option<()> {
     let program = tool("templates/fastapi/bin/python")?;
     let ask =
         "import sys, sysconfig; print(sys.executable, sysconfig.get_path('stdlib'), sysconfig.get_path('purelib'))";
@@ -71,8 +75,10 @@ fn python(root: &Path) -> Option<()> {
                    --exclude=idlelib --exclude=lib2to3 --exclude=ensurepip --exclude=tkinter -c . | tar -C \"$2\" -x";
     assert_success(run(Command::new("sh").args(["-c", archive, "sh", library]).arg(&target)));
     copy_file(Path::new(packages), &root.join("app/packages"));
-    let folder = write_template("fastapi");
-    copy_file(&folder.path().join("service/service"), &root.join("app/service"));
+    let folder = write_template(template);
+    for name in folders {
+        copy_file(&folder.path().join("service").join(name), &root.join("app").join(name));
+    }
     // Compiled as in a Dockerfile; otherwise each start compiles again. All times in layers are equal, so hashes
     // decide.
     let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
@@ -181,7 +187,10 @@ fn templates_apart() {
     let project = shop();
     let folder = project.path();
     let at = |name: &str| folder.join("roots").join(name);
-    let ready = python(&at("fastapi"))
+    let functions = write_template("functions-node");
+    node_files(&functions.path().join("service"), &["src", "functions"], &at("functions-node"));
+    let ready = python("fastapi", &["service"], &at("fastapi"))
+        .and(python("functions-python", &["runtime", "functions"], &at("functions-python")))
         .and(node("express", &["src"], &at("express")))
         .and(node("nestjs", &["dist"], &at("nestjs")))
         .and(node("bullmq", &["src"], &at("bullmq")));

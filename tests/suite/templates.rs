@@ -36,11 +36,7 @@ fn a_template_is_written_completely_or_not_at_all() {
         assert!(!folder.path().join("service/.dockerignore").exists(), "half of it was written");
     }
     let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);
-    assert!(
-        unknown.code == 2 && unknown.stderr.contains(&TEMPLATES.join(", ")),
-        "{}",
-        unknown.stderr
-    );
+    assert!(unknown.code == 2 && unknown.stderr.contains(&TEMPLATES.join(", ")), "{}", unknown.stderr);
 }
 
 #[test]
@@ -207,8 +203,7 @@ fn functions_node() {
 fn functions_python() {
     let Some(python) = tool("templates/fastapi/bin/python") else { return };
     let text = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
-    let (all, ours) =
-        (text("templates/fastapi/requirements.txt"), text("templates/functions-python/requirements.txt"));
+    let (all, ours) = (text("templates/fastapi/requirements.txt"), text("templates/functions-python/requirements.txt"));
     assert!(ours.lines().all(|pin| all.lines().any(|other| other == pin)), "{ours}");
     let folder = write_template("functions-python");
     let service = folder.path().join("service");

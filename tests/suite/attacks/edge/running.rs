@@ -209,7 +209,7 @@ impl Drop for RunningEdge {
     }
 }
 
-/// Copies the files with the service as every upstream.
+/// Copies the files with the service as every upstream, except for servers that already have a local address.
 fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfile::TempDir {
     let copy = project(environment);
     for entry in walkdir::WalkDir::new(copy.path().join("nginx")).into_iter().map(Result::unwrap) {
@@ -219,7 +219,9 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
         let text = change(&std::fs::read_to_string(entry.path()).unwrap());
         let line = |line: &str| {
             let start = line.trim_start();
-            let is_upstream = start.starts_with("server ") && entry.path().ends_with("upstreams.conf");
+            let is_upstream = start.starts_with("server ")
+                && !start.starts_with("server 127.")
+                && entry.path().ends_with("upstreams.conf");
             if is_upstream { format!("server {SERVICE};") } else { line.to_owned() }
         };
         let lines: Vec<String> = text.lines().map(line).collect();
