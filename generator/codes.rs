@@ -182,7 +182,7 @@ codes! {
     RouteSettings "NS614" "settings of a route that exclude each other"
         "`strip_prefix` removes `path` from the requests of a route, so it needs a `path`. A route with `redirect` sends no requests to a service, so settings of such requests have no effect."
     RouteUpstream "NS620" "a server of a route that cannot be used"
-        "`upstreams` of a route lists services of the stack and hosts outside of it, each with a weight from 1 to 100. At least one is no backup. A service with a `guard` has a route of its own, since a route applies the rules of its own service only. On clusters, hosts are IPv4 addresses, which network policies can name."
+        "`upstreams` of a route lists services of the stack and hosts outside of it, each with a weight from 1 to 100. At least one is no backup. A service with a `guard` needs a separate route, since the edge applies only the rules of the route's service. On clusters, hosts are IPv4 addresses, which network policies can name."
     Unsupported "NS701" "a target cannot express this"
         "The target has no equivalent for this setting, and nself does not drop settings silently. Accept the loss with a reason in `waive`, or remove the setting."
     RawKey "NS702" "a raw key is not usable"

@@ -92,7 +92,7 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
 /// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
 /// same metrics. The Prometheus operator has alerts about its own programs.
 fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
-    // cert-manager obtains the certificates there, and has metrics of its own.
+    // cert-manager obtains the certificates there, and exports its own metrics.
     let replacement = |name: &ServiceName| match name.as_str() {
         ACME => Some(Replacement::Nothing),
         _ => plan.services.get(name)?.on_clusters.replacement(&cluster.settings),

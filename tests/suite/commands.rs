@@ -84,7 +84,7 @@ fn hints_name_the_missing_item() {
         (
             r#"services.orders = { build.context = "x", port = 8001 }"#.to_owned(),
             "`x/Dockerfile` does not exist",
-            "NAME is one of bullmq, connect-go, express, fastapi, go-http, nestjs",
+            "NAME is one of bullmq, connect-go, express, fastapi, functions-node, functions-python, go-http, nestjs",
         ),
     ] {
         let case = stack(&format!(

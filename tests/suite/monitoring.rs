@@ -128,11 +128,19 @@ fn panels(folder: &Path) -> Vec<(String, String, String)> {
     let dashboards = files(&folder.join("grafana/dashboards")).into_iter().filter(|(name, _)| name.ends_with(".json"));
     let panels = dashboards.flat_map(|(name, text)| {
         let dashboard: Value = serde_json::from_str(&text).unwrap();
-        let panels = dashboard["panels"].as_array().unwrap().clone();
-        panels.into_iter().map(move |panel| {
+        // Collapsed rows contain panels.
+        let rows_and_panels = dashboard["panels"].as_array().unwrap().clone();
+        let panels = rows_and_panels.into_iter().flat_map(|panel| match panel["panels"].as_array() {
+            Some(panels) => panels.clone(),
+            None => vec![panel],
+        });
+        panels.map(move |panel| {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             let target = &panel["targets"][0];
-            (format!("{name}: {}", text(&panel["title"])), text(&target["datasource"]["uid"]), text(&target["expr"]))
+            let source = if target["datasource"].is_null() { &panel["datasource"] } else { &target["datasource"] };
+            // Grafana replaces its variables.
+            let expression = text(&target["expr"]).replace("$__rate_interval", "5m").replace("$shop", "a");
+            (format!("{name}: {}", text(&panel["title"])), text(&source["uid"]), expression)
         })
     });
     panels.collect()

@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, selector};
 use super::model::{Metadata, Object, Spec};
 use super::network;
-use crate::backend::findings::Findings;
-use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::alert_rules::{self, HEARTBEAT, Rule};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Monitoring, Operator, Program, ScrapeJob};
@@ -22,17 +20,13 @@ const CONFIG_API: &str = "monitoring.coreos.com/v1alpha1";
 const NO_RECEIVER: &str = "none";
 
 /// Returns the objects for the operator; none if the cluster has no operator, or monitoring is off.
-///
-/// # Errors
-/// NS701 for a metrics port without a name, by which the operator selects it.
-pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
+pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let (Some(operator), Some(monitoring)) = (&cluster.settings.prometheus_operator, &cluster.plan.monitoring) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let mut findings = Findings::default();
     let mut objects = Vec::new();
     for (name, job) in &monitoring.jobs {
-        objects.extend(findings.value(pod_monitor(cluster, operator, name, job).map(Some).map_err(|one| vec![one])));
+        objects.extend(pod_monitor(cluster, operator, name, job));
         objects.push(network::from_namespace(cluster, name, operator.namespace(), job.port));
     }
     objects.push(rules(cluster, operator, "targets", alert_rules::of_targets(monitoring)));
@@ -45,7 +39,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
         let ports: Vec<u16> = ports.map(|(_, port)| port).collect();
         objects.push(network::to_namespace(cluster, &grafana.service, operator.namespace(), &ports));
     }
-    findings.into_result(objects)
+    objects
 }
 
 fn metadata(cluster: &Cluster, operator: &PrometheusOperator, name: &str) -> Metadata {
@@ -54,19 +48,15 @@ fn metadata(cluster: &Cluster, operator: &PrometheusOperator, name: &str) -> Met
     metadata
 }
 
-/// Returns the PodMonitor of a service. The series have the name of the service as `job`, as on container engines.
+/// Returns the PodMonitor of a service. The series have the name of the service as `job`, as on container engines. The
+/// operator finds the port by its name, which every port of metrics has.
 fn pod_monitor(
     cluster: &Cluster,
     operator: &PrometheusOperator,
     name: &ServiceName,
     job: &ScrapeJob,
-) -> Result<Object, Diagnostic> {
-    let service = &cluster.plan.services[name];
-    let port = service.ports.iter().find(|(_, port)| **port == job.port).map(|(port, _)| port).ok_or_else(|| {
-        Diagnostic::error(Code::Unsupported, service.origin.key("metrics").key("port"))
-            .message(format!("the operator finds ports by name, and port {} has none", job.port))
-            .expected("an entry of `ports`")
-    })?;
+) -> Option<Object> {
+    let (port, _) = cluster.plan.services.get(name)?.ports.iter().find(|(_, port)| **port == job.port)?;
     let spec = json!({
         "selector": { "matchLabels": selector(name) },
         "sampleLimit": 20_000,
@@ -79,7 +69,7 @@ fn pod_monitor(
         }],
     });
     let metadata = metadata(cluster, operator, name.as_str());
-    Ok(Object::spec(API, "PodMonitor", metadata, Spec::Other(spec)))
+    Some(Object::spec(API, "PodMonitor", metadata, Spec::Other(spec)))
 }
 
 #[derive(Serialize)]

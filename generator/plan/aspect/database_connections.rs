@@ -31,7 +31,7 @@ struct Demand {
 /// Returns the size of a pool, of which a container of the pooler has one for each pair of role and database. All of them
 /// together take half of the server's connections.
 pub fn pool_size(stack: &Stack, roster: &Roster, role_database_pairs: u64) -> u16 {
-    let containers = roster.get(&service_name(POOLER)).map_or(1, |pooler| containers(pooler));
+    let containers = roster.get(&service_name(POOLER)).map_or(1, containers);
     let share = max_connections(stack, roster).map_or(POOL_CONNECTIONS, |accepted| accepted / 2);
     let size = (share / containers / role_database_pairs.max(1)).clamp(1, LARGEST_POOL);
     u16::try_from(size).unwrap_or(u16::MAX)

@@ -93,7 +93,7 @@ fn server(
     Ok(BalancedServer { target, weight, is_backup: upstream.backup })
 }
 
-/// Returns the port of a service. The route has the access rules of its own service, so others must not have any.
+/// Returns the port of a service. The edge applies only the access rules of the route's service, so other services must not have any.
 fn service_target(
     stack: &Stack,
     roster: &Roster,
@@ -117,7 +117,7 @@ fn service_target(
             &format!("`{name}` has access rules that this route would not apply"),
         )
         .expected("a service without `guard`")
-        .hint(format!("give `{name}` a route of its own"))
+        .hint(format!("give `{name}` a separate route"))
         .related(member.path.key("guard"), "the rules"));
     }
     let name_of_port = upstream.port.clone().or_else(|| address.route.port.clone().filter(|_| *name == address.owner));
@@ -125,7 +125,7 @@ fn service_target(
     Ok(Target::Service { service: name.clone(), port })
 }
 
-/// Numbers the servers of locations with the same upstream, so that each list has a name of its own.
+/// Numbers the servers of locations with the same upstream, so that each list has a different name.
 pub fn number(sites: &mut BTreeMap<String, Site>) {
     let mut lists: BTreeMap<Upstream, Vec<Vec<BalancedServer>>> = BTreeMap::new();
     for location in sites.values_mut().flat_map(|site| &mut site.locations) {

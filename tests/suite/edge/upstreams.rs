@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::attacks::edge::running::{Request, RunningEdge, STRANGER, generated};
 use crate::attacks::edge::tools;
-use crate::support::{root, tool};
+use crate::support::{root, run, tool};
 use crate::up::apart;
 
 const ROUTE: &str = r#"
@@ -46,7 +46,8 @@ struct Service(Child);
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // The program stops its worker on this signal; if it were killed, the worker would keep answering.
+        run(Command::new("kill").args(["-TERM", &self.0.id().to_string()]));
         let _ = self.0.wait();
     }
 }
@@ -72,7 +73,7 @@ fn shares(edge: &RunningEdge) -> BTreeMap<u64, usize> {
     let mut shares = BTreeMap::new();
     for answer in edge.ask(&requests) {
         assert_eq!(answer.status, 200, "{answer:?}");
-        *shares.entry(answer.received["port"].as_u64().unwrap()).or_default() += 1;
+        *shares.entry(answer.received["server"].as_u64().unwrap()).or_default() += 1;
     }
     shares
 }
