@@ -264,7 +264,7 @@ fn nginx_follows_the_addresses_of_every_upstream() {
                 let (_, upstream) =
                     upstreams.split_once(&format!("upstream {name} {{")).unwrap_or_else(|| panic!("{line}"));
                 let server = upstream.lines().find(|line| line.trim().starts_with("server ")).unwrap();
-                assert!(server.ends_with(" resolve;") || server.contains("server host.docker.internal:"), "{server}");
+                assert!(server.contains(" resolve") || server.contains("server host.docker.internal:"), "{server}");
             }
         }
     }

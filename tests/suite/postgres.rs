@@ -215,7 +215,7 @@ fn no_service_connects_as_superuser() {
     let sql = golden_file("prod", "postgres/setup/setup.sql");
     let logins = sql.lines().filter(|line| line.starts_with("ALTER ROLE")).collect::<Vec<_>>();
     assert!(
-        logins.len() == 6
+        logins.len() == 8
             && logins.iter().step_by(2).all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
         "{logins:?}"
     );
