@@ -84,7 +84,7 @@ monitoring() {
 judges() {
   python3 -m venv "$tools/venv"
   "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \
-    'kubernetes-validate==1.36.0'
+    'kubernetes-validate==1.36.0' 'cryptography==48.0.0'
   python3 -m venv "$tools/checkov"
   "$tools/checkov/bin/pip" -q install 'checkov==3.3.30'
 }
@@ -173,6 +173,9 @@ definitions() {
   cp "$(module github.com/bitnami-labs/sealed-secrets@v0.40.0)"/helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml "$to/crds/"
   cp "$(module github.com/argoproj/argo-cd/v3@v3.2.0)"/manifests/crds/application-crd.yaml "$to/crds/"
   cp "$(module github.com/fluxcd/source-controller@v1.7.0)"/config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml "$to/crds/"
+  local operator
+  operator=$(module github.com/prometheus-operator/prometheus-operator@v0.85.0)/example/prometheus-operator-crd
+  cp "$operator"/monitoring.coreos.com_{alertmanagerconfigs,podmonitors,prometheusrules}.yaml "$to/crds/"
   cp -R "$(module k8s.io/pod-security-admission@v0.36.3)"/test/testdata/restricted/v1.35 "$to/pods/restricted"
   chmod -R u+w "$to"
   # Schemas of the release; kubeconform follows references to files by their whole path.

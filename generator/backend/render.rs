@@ -77,14 +77,18 @@ pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value>
     })
 }
 
-/// Returns the name of the upstream for one port of a service.
-pub fn nginx_upstream(service: &ServiceName, port: u16) -> Value {
-    token(Language::Nginx, format!("{service}_{port}"))
+/// Returns the name of the upstream for one port of a service, and of its list of servers with this number.
+pub fn nginx_upstream(service: &ServiceName, port: u16, list: Option<usize>) -> Value {
+    token(Language::Nginx, format!("{service}_{port}{}", list_suffix(list)))
 }
 
-/// Returns the name of the upstream for a port of the host machine.
-pub fn nginx_host_machine(port: u16) -> Value {
-    token(Language::Nginx, format!("this_machine_{port}"))
+/// Returns the name of the upstream for a port of the host machine, and of its list of servers with this number.
+pub fn nginx_host_machine(port: u16, list: Option<usize>) -> Value {
+    token(Language::Nginx, format!("this_machine_{port}{}", list_suffix(list)))
+}
+
+fn list_suffix(list: Option<usize>) -> String {
+    list.map(|number| format!("_list_{number}")).unwrap_or_default()
 }
 
 /// Returns a request header's name as nginx spells it in a variable: `x_tenant` in `$http_x_tenant`.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{
-    Cluster, Monitoring, NameServer, Peers, Plan, Platform, Programs, Resolver, Service, Upstream, VolumeMount,
+    Cluster, Monitoring, NameServer, Operator, Peers, Plan, Platform, Programs, Resolver, Service, Upstream,
+    VolumeMount,
 };
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, BACKUP_TOOLS, VOLUME_OWNER, service_name};
@@ -17,7 +18,10 @@ use crate::values::{Checked, Cidr, Host, ServiceName, VolumeName};
 /// cert-manager obtains certificates. Unless clients reach nginx on node ports, TLS ends in front of it.
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
-    let replaced_services = plan.services.iter().filter(|(_, service)| service.on_clusters.replaced_by.is_some());
+    let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
+    let is_replaced =
+        |service: &Service| settings.is_some_and(|settings| service.on_clusters.replacement(settings).is_some());
+    let replaced_services = plan.services.iter().filter(|(_, service)| is_replaced(service));
     let mut replaced: BTreeSet<ServiceName> = replaced_services.map(|(name, _)| name.clone()).collect();
     replaced.extend([ACME, VOLUME_OWNER, BACKUP_TOOLS].map(service_name));
     let tools = plan.services.get(&service_name(BACKUP_TOOLS)).and_then(|tools| programs(tools));
@@ -86,27 +90,37 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
 }
 
 /// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
-/// same metrics.
+/// same metrics. The Prometheus operator has alerts about its own programs.
 fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
-    let replacement = |name: &ServiceName| plan.services.get(name)?.on_clusters.replaced_by;
-    let reads_nodes = |service: &Arc<Service>| service.on_clusters.reads.contains(&ClusterRight::Nodes);
-    let scrapes_kubelets = plan.services.values().any(reads_nodes);
+    // cert-manager obtains the certificates there, and exports its own metrics.
+    let replacement = |name: &ServiceName| match name.as_str() {
+        ACME => Some(Replacement::Nothing),
+        _ => plan.services.get(name)?.on_clusters.replacement(&cluster.settings),
+    };
+    let reads_nodes = |(name, service): (&ServiceName, &Arc<Service>)| {
+        service.on_clusters.reads.contains(&ClusterRight::Nodes) && replacement(name).is_none()
+    };
+    let scrapes_kubelets = plan.services.iter().any(reads_nodes);
     let stays = |name: &ServiceName| match replacement(name) {
         None => true,
         Some(Replacement::Kubelet) => scrapes_kubelets,
-        Some(Replacement::Nothing) => false,
+        Some(Replacement::Nothing | Replacement::Operator) => false,
     };
     let mut monitoring = monitoring.clone();
     monitoring.jobs.retain(|name, _| replacement(name).is_none());
     monitoring.alerts.retain(|name, _| stays(name));
-    monitoring.dashboards.retain(|name, _| stays(name));
+    monitoring.dashboards.retain(|name, _| stays(name) || replacement(name) == Some(Replacement::Operator));
     monitoring.programs.retain(|_, endpoint| replacement(&endpoint.service).is_none());
-    monitoring.platform = Platform::Cluster {
-        namespace: cluster.namespace.clone(),
-        services: name_server(cluster).service_domain,
-        only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
-        scrapes_kubelets,
-    };
+    monitoring.platform =
+        Platform::Cluster {
+            namespace: cluster.namespace.clone(),
+            services: name_server(cluster).service_domain,
+            only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
+            scrapes_kubelets,
+            operator: cluster.settings.prometheus_operator.as_ref().map(|operator| Operator {
+                services: format!("{}.svc.{}", operator.namespace(), cluster_domain(cluster)),
+            }),
+        };
     monitoring
 }
 
@@ -120,12 +134,16 @@ fn start_edge_last(plan: &mut Plan) {
     }
 }
 
+fn cluster_domain(cluster: &Cluster) -> &str {
+    cluster.settings.dns.domain.as_ref().map_or("cluster.local", |domain| domain.as_str())
+}
+
 /// Returns the cluster's name server, and the domain of services in the namespace.
 fn name_server(cluster: &Cluster) -> NameServer {
     let dns = &cluster.settings.dns;
     let setting_or =
         |setting: &Option<Host>, default: &str| setting.as_ref().map_or(default.to_owned(), ToString::to_string);
-    let domain = setting_or(&dns.domain, "cluster.local");
+    let domain = cluster_domain(cluster);
     NameServer {
         host: format!(
             "{}.{}.svc.{domain}",

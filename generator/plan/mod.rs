@@ -5,6 +5,7 @@
 //! wirings, which are additions to services. `assemble` applies the wirings, and `rules` check the result.
 
 pub(crate) mod addresses;
+pub mod alert_rules;
 pub(crate) mod aspect;
 mod assemble;
 pub(crate) mod backup_services;
@@ -30,10 +31,11 @@ pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Check, Cluster, ConfigMount, Connection, Database, DatabaseSetup, File, FileContent, Grant, HasuraMetadata, Health,
-    IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, OutsideServer, Peers, Plan, PlannedAction,
-    Platform, Pooler, Program, ProgramService, Programs, Publish, Replication, Resolver, ScrapeJob, Secret,
-    ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
+    Balanced, BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, File,
+    FileContent, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer,
+    Operator, OutsideServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, ProgramService, Programs, Publish,
+    Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Target, Upstream, Value, Volume,
+    VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

@@ -86,8 +86,11 @@ impl ProjectReader<'_> {
     /// Reads the files of the project that services use, by path.
     fn read_service_files(&mut self, environments: &[Environment]) -> BTreeMap<String, SourceFile> {
         let services = environments.iter().flat_map(|environment| services(&environment.stack));
-        let names = services
-            .flat_map(|service| service.files.values().filter_map(|file| file.from.as_ref()).chain(&service.env_files));
+        let names = services.flat_map(|service| {
+            let sources = service.files.values().filter_map(|file| file.from.as_ref());
+            let dashboards = service.dashboards.values().filter_map(|dashboard| dashboard.file.as_ref());
+            sources.chain(&service.env_files).chain(dashboards)
+        });
         let names = names.filter(|name| ProjectPath::refusal(name.as_str()).is_none());
         let names: BTreeSet<String> = names.map(ToString::to_string).collect();
         let mut files = BTreeMap::new();

@@ -5,14 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::environments;
 use super::node::{Entry, Node, Value};
 use super::program::NickelProgram;
 
 /// The setting that includes a bundle.
 const ENABLED: &str = "enabled";
-/// The field of a stack that maps the names of the library's bundles to import paths. [`insert`] replaces a path with
-/// the evaluated bundle.
+/// The setting with the reason not to include a bundle that is included by default.
+const WAIVE: &str = "waive";
+/// The field of a stack with the library's bundles by name. Each has its import path ([`FILE`]) and the profiles that
+/// include it by default ([`PROFILES`]). [`insert`] adds the fields of the evaluated bundle.
 pub const FIELD: &str = "nself_bundles";
+/// The field of a bundle with its import path.
+const FILE: &str = "file";
+/// The field of a bundle with the profiles of environments that include it unless the stack says otherwise.
+const PROFILES: &str = "profiles";
 /// The field of a bundle with its layer.
 const LAYER: &str = "layer";
 /// The field of a bundle with further layers by size.
@@ -20,36 +27,39 @@ const SIZES: &str = "sizes";
 /// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that must be evaluated, each with its file: those that an environment may include, or all
-/// bundles if a declared service sets no image, build or layout: it then overrides fields of a service from some
-/// bundle.
+/// Returns the bundles that must be evaluated, each with its file: those that an environment includes, or all bundles if
+/// a declared service sets no image, build or layout: it then overrides fields of a service from some bundle.
 pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBuf)> {
-    let environments = stack.get("environments").into_iter().flat_map(|entry| fields(&entry.node));
-    let layers: Vec<&Node> = std::iter::once(stack).chain(environments.map(|(_, entry)| &entry.node)).collect();
+    let environments = environments::layers(stack);
+    let layers: Vec<&Node> = std::iter::once(stack).chain(environments.values().flatten().copied()).collect();
     let services = || layers.iter().filter_map(|layer| layer.get("services")).flat_map(|entry| fields(&entry.node));
     let services_with_source = services().filter(|(_, service)| has_source(&service.node));
     let with_source: BTreeSet<&String> = services_with_source.map(|(name, _)| name).collect();
     let has_override = services().any(|(name, _)| !with_source.contains(name));
-    let is_enabled =
-        |bundle: &str| layers.iter().filter_map(|layer| layer.get(bundle)).any(|entry| enables(&entry.node));
+    let is_included = |name: &str, bundle: &Node| {
+        environments.iter().any(|(environment, layer)| {
+            BundleSettings::read(environment, layer.iter().copied().chain([stack])).includes(name, bundle)
+        })
+    };
     let bundles = stack.get(FIELD).into_iter().flat_map(|entry| fields(&entry.node));
-    let needed = bundles.filter(|(name, _)| has_override || is_enabled(name));
-    needed.filter_map(|(name, path)| Some((name.clone(), program.library.join(text(&path.node)?)))).collect()
+    let needed = bundles.filter(|(name, bundle)| has_override || is_included(name, &bundle.node));
+    let file = |bundle: &Entry| text(&bundle.node.get(FILE)?.node).map(|file| program.library.join(file));
+    needed.filter_map(|(name, bundle)| Some((name.clone(), file(bundle)?))).collect()
 }
 
 fn text(node: &Node) -> Option<&str> {
     if let Value::Text(text) = &node.value { Some(text) } else { None }
 }
 
-/// Replaces the import path of a bundle with the bundle.
-pub fn insert(stack: &mut Node, name: String, bundle: Node) {
+/// Adds the fields of an evaluated bundle.
+pub fn insert(stack: &mut Node, name: &str, bundle: Node) {
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(bundles)) = stack.get_mut(FIELD).map(|entry| &mut entry.node.value) else { return };
-    bundles.insert(name, Entry { key: None, node: bundle });
-}
-
-fn enables(settings: &Node) -> bool {
-    settings.get(ENABLED).is_some_and(|entry| matches!(entry.node.value, Value::Bool(true)))
+    if let (Some(Value::Record(declared)), Value::Record(evaluated)) =
+        (bundles.get_mut(name).map(|entry| &mut entry.node.value), bundle.value)
+    {
+        declared.extend(evaluated);
+    }
 }
 
 /// Returns whether a record declares a complete service. A record without a source only overrides fields of a bundle's
@@ -70,24 +80,37 @@ fn fields(node: &Node) -> impl Iterator<Item = (&String, &Entry)> {
 
 /// The settings of one environment that select bundles and their sizes. They are read before the layers are merged.
 pub struct BundleSettings<'a> {
-    /// The common settings, then the environment's layer.
-    layers: [&'a Node; 2],
+    /// The environment's layer, if it has one, then the common settings.
+    layers: Vec<&'a Node>,
+    profile: Option<&'a str>,
 }
 
 impl<'a> BundleSettings<'a> {
-    pub fn read(layers: [&'a Node; 2]) -> Self {
-        BundleSettings { layers }
+    /// Reads the settings of the environment with this name. Of the layers, earlier ones replace later ones.
+    pub fn read(environment: &'a str, layers: impl IntoIterator<Item = &'a Node>) -> Self {
+        let layers: Vec<&Node> = layers.into_iter().collect();
+        let profile = environments::profile(environment, &layers);
+        BundleSettings { layers, profile }
     }
 
     /// Returns a field of a bundle's settings: the one in the environment's layer, or else the common one.
     fn setting(&self, bundle: &str, field: &str) -> Option<&'a Value> {
-        let values = self.layers.iter().rev().filter_map(|layer| layer.get(bundle)?.node.get(field));
-        values.map(|entry| &entry.node.value).next()
+        let values = self.layers.iter().filter_map(|layer| layer.get(bundle)?.node.get(field));
+        values.map(|entry| &entry.node.value).next().filter(|value| **value != Value::Null)
     }
 
-    /// Returns whether the environment includes a bundle, which is so if `enabled` is true.
-    pub fn includes(&self, bundle: &str) -> bool {
-        matches!(self.setting(bundle, ENABLED), Some(Value::Bool(true)))
+    /// Returns whether the environment includes a bundle: if `enabled` is true, or if the profile includes it by default and
+    /// the stack gives no reason to leave it out.
+    pub fn includes(&self, name: &str, bundle: &Node) -> bool {
+        match self.setting(name, ENABLED) {
+            Some(Value::Bool(is_enabled)) => *is_enabled,
+            _ => self.setting(name, WAIVE).is_none() && self.is_default(bundle),
+        }
+    }
+
+    fn is_default(&self, bundle: &Node) -> bool {
+        let Some(Value::Array(profiles)) = bundle.get(PROFILES).map(|entry| &entry.node.value) else { return false };
+        profiles.iter().any(|profile| self.profile.is_some() && text(profile) == self.profile)
     }
 
     /// Returns the layers of a bundle with this name: the layer for its size, then the layer for all sizes.

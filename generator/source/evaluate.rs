@@ -71,7 +71,9 @@ fn evaluate_file(program: &NickelProgram, context: &mut Context, main: FileId) -
     if let Some(mut root) = evaluation.evaluate_source(context, main, Vec::new()) {
         for (name, file) in bundles::to_evaluate(program, &root) {
             let bundle = evaluation.evaluate_bundle(context, &name, &file);
-            bundles::insert(&mut root, name, bundle.unwrap_or_default());
+            if let Some(bundle) = bundle {
+                bundles::insert(&mut root, &name, bundle);
+            }
         }
         for finding in &mut evaluation.document.findings {
             finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut evaluation.places, mark));

@@ -4,14 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use super::environments::{self, BUILT_IN};
 use super::node::{Entry, Node, Value};
 use super::{bundles, plugins};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::words;
 
-/// Environments that every stack has. The profile of each has the same name.
-const BUILT_IN: [&str; 3] = ["local", "staging", "prod"];
 /// The field that the library's contract adds, by which a stack is recognized.
 const MARKER: &str = "nself_stack";
 
@@ -39,15 +38,17 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     }
     let mut environments = BTreeMap::new();
     for (name, mut overlay) in overlays {
-        if let Value::Record(fields) = &mut overlay.value
-            && let Some(Entry { node: Node { value: Value::Bool(false), .. }, .. }) = fields.remove("enabled")
-        {
+        if environments::is_disabled(&overlay) {
             continue;
         }
+        if let Value::Record(fields) = &mut overlay.value {
+            fields.remove("enabled");
+        }
         let mut merged = common.clone();
-        let settings = bundles::BundleSettings::read([&common, &overlay]);
+        let settings = bundles::BundleSettings::read(&name, [&overlay, &common]);
         let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
-        let (included, excluded): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.includes(bundle));
+        let (included, excluded): (Vec<_>, Vec<_>) =
+            bundles.partition(|(bundle, node)| settings.includes(bundle, node));
         let bundle_layers = |(name, bundle)| settings.layers(name, bundle);
         let included_bundle_layers: Vec<&Node> = included.into_iter().flat_map(bundle_layers).collect();
         let excluded_bundle_layers: Vec<&Node> = excluded.into_iter().flat_map(bundle_layers).collect();

@@ -5,6 +5,7 @@ mod bundles;
 mod credentials;
 mod decode;
 mod entries;
+mod environments;
 mod errors;
 mod evaluate;
 mod evaluator;

@@ -18,6 +18,9 @@ pub struct DatabaseUse {
     pub schema: Option<SqlIdent>,
     /// Extensions that are installed before the service starts.
     pub extensions: Vec<ExtensionName>,
+    /// Largest number of connections that one container of the service opens, such as the size of its pool.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub connections: Option<u16>,
 }
 
 /// Options of the database server.

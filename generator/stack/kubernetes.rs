@@ -69,6 +69,26 @@ pub struct Kubernetes {
     pub sealed: BTreeMap<SecretName, Sealed>,
     /// Objects for a tool that applies the manifests from a repository.
     pub gitops: Option<Gitops>,
+    /// The Prometheus operator of the cluster. Its Prometheus and Alertmanager replace those of the monitoring services.
+    pub prometheus_operator: Option<PrometheusOperator>,
+}
+
+/// The Prometheus operator of a cluster, and its Prometheus and Alertmanager.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrometheusOperator {
+    /// Namespace of the pods of Prometheus and Alertmanager; `monitoring` by default.
+    pub namespace: Option<ServiceName>,
+    /// Value of the label `release` by which Prometheus selects its objects, such as `kube-prometheus-stack`; without the label
+    /// by default.
+    pub release: Option<ServiceName>,
+}
+
+impl PrometheusOperator {
+    /// Returns the namespace of the pods of Prometheus and Alertmanager.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_ref().map_or("monitoring", |namespace| namespace.as_str())
+    }
 }
 
 impl Kubernetes {

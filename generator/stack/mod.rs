@@ -36,7 +36,8 @@ pub use handlers::{ActionKind, ActionType, Call, EventOperation, Handlers};
 pub use health::Health;
 pub use image::{Build, Layout};
 pub use kubernetes::{
-    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
+    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, PrometheusOperator, Published, Quota,
+    SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelaySecurity};
 pub use monitoring::{
@@ -46,7 +47,9 @@ pub use monitoring::{
 pub use mounts::{HostMount, Mount, Tmpfs, Volume};
 pub use plugin::{Hooks, Plugin};
 pub use process::Process;
-pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
+pub use route::{
+    Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, RouteUpstream, Served, ServedTable,
+};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{Condition, Run, Service, Zone};
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, Email, Expression, Host, PanelUnit, PortName, Series, SeriesValues, ServiceName, Text, UrlPath, UserId,
-    ranged,
+    Duration, Email, Expression, Host, PanelUnit, PortName, ProjectPath, Series, SeriesValues, ServiceName, Text,
+    UrlPath, UserId, ranged,
 };
 
 /// Metrics that a service exports in the format of Prometheus.
@@ -77,12 +78,14 @@ pub struct AlertTest {
     pub after: Option<Duration>,
 }
 
-/// A dashboard of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// A dashboard of a service: a title with panels, or a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Dashboard {
-    pub title: Text,
+    pub title: Option<Text>,
     pub panels: Vec<Panel>,
+    /// A file of the project with the JSON of a dashboard of Grafana.
+    pub file: Option<ProjectPath>,
 }
 
 /// A panel of a dashboard.
@@ -123,10 +126,10 @@ pub enum PanelKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Monitoring {
-    /// Whether the monitoring services run.
+    /// Whether the monitoring services run; by default in environments with the profiles `'staging` and `'prod`.
     pub enabled: Option<bool>,
-    /// The reason why the stack needs no monitoring services, such as monitoring from outside. Turns off the warning
-    /// NS704.
+    /// The reason why servers run without the monitoring services, such as monitoring from outside. Unless `enabled` is
+    /// true, they then do not run.
     pub waive: Option<Text>,
     /// Limits of the monitoring services, and the time for which they keep data.
     pub size: BundleSize,
@@ -231,6 +234,13 @@ pub struct OnClusters {
     pub reads: Vec<ClusterRight>,
 }
 
+impl OnClusters {
+    /// Returns the part of a cluster with these settings that replaces the service.
+    pub fn replacement(&self, settings: &Kubernetes) -> Option<Replacement> {
+        self.replaced_by.filter(|by| *by != Replacement::Operator || settings.prometheus_operator.is_some())
+    }
+}
+
 /// The part of a cluster that replaces a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -239,6 +249,8 @@ pub enum Replacement {
     Kubelet,
     /// No part of the stack: clusters have such a program already.
     Nothing,
+    /// The Prometheus operator, on clusters with `kubernetes.prometheus_operator`. On other clusters the service runs.
+    Operator,
 }
 
 /// A part of the cluster's API that a service reads.

@@ -28,6 +28,8 @@ pub struct Route {
     pub kind: RouteKind,
     /// `public` by default; `internal` for ports in `guard.internal_ports` of the service.
     pub access: Option<RouteAccess>,
+    /// Servers that share the requests of this route; the service alone by default.
+    pub upstreams: Vec<RouteUpstream>,
     /// Name of a rate limit in `edge.rate_limits`; `api` by default.
     pub rate_limit: Option<SecretName>,
     /// Largest request body; `edge.max_body` by default, unlimited for uploads.
@@ -50,6 +52,25 @@ pub struct Route {
     /// Web pages of other origins that may read responses. By default, the edge does not change the headers of the
     /// service.
     pub cors: Option<Cors>,
+}
+
+/// A server of a route: a service of the stack, by default that of the route, or a host outside of the stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouteUpstream {
+    pub service: Option<ServiceName>,
+    /// Name of the service's port; `http` by default.
+    pub port: Option<PortName>,
+    /// Name or IPv4 address of a host outside of the stack, which speaks the protocol of the route without TLS.
+    pub host: Option<Host>,
+    /// Port of the host; 80 by default.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub host_port: Option<u16>,
+    /// Share of the requests, in relation to the other servers; 1 by default.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub weight: Option<u16>,
+    /// Whether the server gets requests only while no other one answers.
+    pub backup: bool,
 }
 
 /// A redirect to a different address.

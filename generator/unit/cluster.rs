@@ -226,6 +226,32 @@ fn grpc_ports_use_http2() {
 }
 
 #[test]
+fn the_prometheus_operator_takes_the_place_of_prometheus() {
+    let monitored = |operator: &Value| {
+        let mut stack = on_cluster(&json!({
+            "metrics": {}, "alerts": { "OrdersSlow": { "expr": "up == 0", "summary": "slow" } },
+        }));
+        stack["services"]["prometheus"] = json!({
+            "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+            "on_clusters": { "replaced_by": "operator" }, "health": { "none": "not the subject" },
+        });
+        stack["kubernetes"]["prometheus_operator"] = operator.clone();
+        files(&stack)
+    };
+    let monitor = "kubernetes/monitoring/podmonitor-orders.yaml";
+    let rule = "kubernetes/monitoring/prometheusrule-orders.yaml";
+    let own = "kubernetes/apps/prometheus/deployment-prometheus.yaml";
+    let policy = "kubernetes/monitoring/networkpolicy-orders-from-operator.yaml";
+    let all = monitored(&json!({ "namespace": "watch", "release": "stack" }));
+    assert_eq!([monitor, rule, policy, own].map(|path| all.get(path).is_some()), [true, true, true, false]);
+    assert!(text(&all, monitor).contains("release: stack") && text(&all, policy).contains("name: watch"));
+    assert!(!text(&monitored(&json!({})), monitor).contains("release:"));
+    assert!(text(&monitored(&json!({})), policy).contains("name: monitoring"));
+    let without = monitored(&Value::Null);
+    assert_eq!([monitor, rule, policy, own].map(|path| without.get(path).is_some()), [false, false, false, true]);
+}
+
+#[test]
 fn gitops_follows_a_branch_a_tag_or_a_commit() {
     let gitops = |tool: &str, fields: &Value| {
         let mut gitops = json!({ "tool": tool, "repository": "https://git.example.com/shop.git" });

@@ -1,7 +1,7 @@
 """A service behind the edge, for hypercorn: HTTP/1.1, websockets, HTTP/2 without TLS by prior knowledge and by upgrade.
 
 It answers with what arrived: the version of the protocol, the method, the path as it was sent, the query, the body, the
-headers, doubled ones joined by `|`, and the port of the connection. Some paths have fixed answers:
+headers, doubled ones joined by `|`, the port of the connection, and that of the server. Some paths have fixed answers:
 
 /events    one event, and the rest after a request for /release
 /html      a page of 4 KB without a charset
@@ -61,5 +61,6 @@ async def app(scope, receive, send):
         name = name.decode("latin-1").lower()
         headers[name] = headers[name] + "|" + value.decode("latin-1") if name in headers else value.decode("latin-1")
     seen = {"version": scope["http_version"], "method": scope["method"], "path": path, "query": scope["query_string"].decode("latin-1"),
-            "headers": headers, "body": (await read_body(receive)).decode("latin-1"), "port": scope["client"][1]}
+            "headers": headers, "body": (await read_body(receive)).decode("latin-1"), "port": scope["client"][1],
+            "server": scope["server"][1]}
     await answer(send, 200, [], json.dumps(seen).encode())

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::{Ran, golden, nself_in, project, run, stack, tree};
 
-const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", services.orders = { image = "a/orders:1" } }"#;
+const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = { image = "a/orders:1" } }"#;
 
 fn fails(ran: &Ran, words: &[&str]) {
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
@@ -27,7 +27,7 @@ fn a_folder_is_not_a_stack() {
 #[test]
 fn a_refused_path_is_not_opened() {
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", services = {
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services = {
              aa = { build.context = "../x", port = 8001 }, bb = { build = { context = "x", dockerfile = "/y" }, port = 8002 },
              cc = { build.context = "x", port = 8003 } } }"#,
     );
@@ -84,10 +84,12 @@ fn hints_name_the_missing_item() {
         (
             r#"services.orders = { build.context = "x", port = 8001 }"#.to_owned(),
             "`x/Dockerfile` does not exist",
-            "NAME is one of bullmq, connect-go, express, fastapi, go-http, nestjs",
+            "NAME is one of bullmq, connect-go, express, fastapi, functions-node, functions-python, go-http, nestjs",
         ),
     ] {
-        let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", {fields} }}"#));
+        let case = stack(&format!(
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", {fields} }}"#
+        ));
         fails(&nself_in(case.path(), ["gen"]), &[message, hint]);
     }
 }
@@ -136,7 +138,7 @@ fn a_missing_manifest_is_named() {
 #[test]
 fn a_mount_without_a_source_is_a_warning() {
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              services.orders = { image = "a/b:1", mounts = [{ source = "static", target = "/srv" }] } }"#,
     );
     let warned = |ran: &Ran| ran.stderr.contains("warning[NS312]: `static` does not exist in the folder of the stack");
@@ -208,7 +210,7 @@ fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
     let project = tempfile::tempdir().unwrap();
     let gen_with = |postgres: &str, arguments: &[&str]| {
         let text = format!(
-            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n{postgres}\n}} | nself.Stack\n"
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n{postgres}\n}} | nself.Stack\n"
         );
         fs::write(project.path().join("stack.ncl"), text).unwrap();
         let ran = nself_in(project.path(), arguments);
@@ -280,7 +282,9 @@ fn init_prints_a_line_that_a_stack_accepts() {
 
 #[test]
 fn json_is_printed_for_failures_as_well() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.orders = { prot = 1 } }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = { prot = 1 } }"#,
+    );
     for arguments in [
         ["gen", "--format", "json"].as_slice(),
         &["check", "--format", "json"],
@@ -345,7 +349,7 @@ fn json_output_is_one_document_without_log_lines() {
 
 #[test]
 fn a_stack_is_found_from_a_folder_below_it() {
-    let case = stack("{ project = \"shop\", domain = \"shop.example.com\" }");
+    let case = stack("{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\" }");
     let below = case.path().join("services/orders");
     fs::create_dir_all(&below).unwrap();
     let ran = nself_in(&below, ["gen", "--env", "local"]);
@@ -383,7 +387,7 @@ fn help_and_the_language_are_complete() {
 
 #[test]
 fn an_environment_is_shown_as_text() {
-    let case = stack("{ project = \"shop\", domain = \"shop.example.com\" }");
+    let case = stack("{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\" }");
     let ran = nself_in(case.path(), ["env", "show", "prod", "--format", "text"]);
     assert!(ran.stdout.lines().any(|line| line == "services.auth.env.AUTH_PORT.text = 4000"), "{}", ran.stdout);
     let ran = nself_in(case.path(), ["image", "nope"]);

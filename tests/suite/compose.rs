@@ -65,7 +65,7 @@ fn docker_compose_1_29_reads_the_compatible_form() {
     }
     for compat in ["'\"docker-compose-1.29\"", "'podman"] {
         let case = stack(&format!(
-            r#"{{ project = "shop", domain = "shop.example.com", compose.compat = {compat},
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", compose.compat = {compat},
                  services = {{ redis = nself.services.redis, minio = nself.services.minio,
                    orders = {{ image = "acme/orders:1", port = 8001, replicas = 2, depends_on = ["redis"],
                               compose.hostname = "orders" }} }} }}"#
@@ -87,7 +87,7 @@ fn docker_compose_1_29_reads_the_compatible_form() {
             }
         }
         let raw = stack(&format!(
-            r#"{{ project = "shop", domain = "shop.example.com", compose.compat = {compat},
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", compose.compat = {compat},
                  services.orders = {{ image = "acme/orders:1", compose.pull_policy = "always" }} }}"#
         ));
         let ran = nself_in(raw.path(), ["gen"]);
@@ -166,7 +166,7 @@ fn docker_compose_1_29_reads_every_golden_stack() {
 #[test]
 fn the_fidelity_report_has_waivers_with_reasons() {
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              services.orders = { image = "acme/orders:1", autoscale = { min = 1, max = 3 },
                waive."compose.autoscale" = "one server" } }"#,
     );
@@ -186,7 +186,7 @@ fn a_fidelity_table_without_a_field_is_a_defect() {
     use nself::plan::{ProjectFiles, resolve};
     use nself::source::{EvaluationRequest, Evaluator, load};
 
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     let request = EvaluationRequest {
         stack: case.path().join("stack.ncl"),
         allow_imports: Vec::new(),
@@ -212,7 +212,7 @@ fn a_fidelity_table_without_a_field_is_a_defect() {
 /// `--frozen` accepts only images with a digest.
 #[test]
 fn frozen_refuses_images_without_a_digest() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     let ran = nself_in(case.path(), ["gen", "--frozen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS707"), "{}", ran.stderr);
 }
@@ -221,7 +221,7 @@ fn frozen_refuses_images_without_a_digest() {
 #[test]
 fn a_dollar_in_a_value_is_doubled() {
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", command = ["--exclude=^/(sys|proc)($|/)", "$$"], env.V = "p@$w0rd${X}" } }"#,
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.a1 = { image = "a/b:1", command = ["--exclude=^/(sys|proc)($|/)", "$$"], env.V = "p@$w0rd${X}" } }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
@@ -233,7 +233,9 @@ fn a_dollar_in_a_value_is_doubled() {
 
 #[test]
 fn a_service_depends_on_redis_only_where_the_stack_declares_it() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1" } }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.a1 = { image = "a/b:1" } }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert!(!fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap().contains("redis"));
     assert_services_refused(r#"a1 = { image = "a/b:1", depends_on = ["redis"] }"#, "NS301");
@@ -256,7 +258,7 @@ fn health_check_route_and_references_use_the_declared_port() {
         assert!(text.contains(&format!("127.0.0.1:{port}/")) || name == "mail", "{text}");
     }
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", port = 8123, route.subdomain = "a1", health.http.path = "/h" }, services.b1 = { image = "a/b:1", env.A = nself.url "a1" } }"#,
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.a1 = { image = "a/b:1", port = 8123, route.subdomain = "a1", health.http.path = "/h" }, services.b1 = { image = "a/b:1", env.A = nself.url "a1" } }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
@@ -278,7 +280,7 @@ fn every_mounted_file_is_generated() {
 fn other_services_use_the_container_port_not_the_published_port() {
     // `publish` changes only the port of the host.
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", services = {
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services = {
              tool = { image = "a/tool:1", ports.http = 9000, publish.http.port = 19000, development_only = true, only = ['local] },
              user = { image = "a/user:1", env.URL = nself.url "tool", only = ['local] } } }"#,
     );
@@ -292,7 +294,7 @@ fn other_services_use_the_container_port_not_the_published_port() {
 fn the_console_of_hasura_can_be_disabled() {
     assert!(golden_service("local", "hasura").contains("HASURA_GRAPHQL_ENABLE_CONSOLE: \"true\""));
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", environments.local.services.hasura.env.HASURA_GRAPHQL_ENABLE_CONSOLE = "false" }"#,
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", environments.local.services.hasura.env.HASURA_GRAPHQL_ENABLE_CONSOLE = "false" }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();

@@ -70,6 +70,11 @@ fn millis(amount: &Value) -> u64 {
     }
 }
 
+/// Returns whether the Prometheus operator of the cluster takes the place of Prometheus and Alertmanager.
+fn has_operator(folder: &Path) -> bool {
+    folder.join("monitoring").exists()
+}
+
 #[test]
 fn both_platforms_run_the_same_services() {
     for folder in manifests(&environments()) {
@@ -78,8 +83,10 @@ fn both_platforms_run_the_same_services() {
         let services = compose["services"].as_object().unwrap();
         // Pods copy the programs of backups themselves. The cluster manages certificates and owners of volumes, and measures nodes and containers.
         let on_hosts = ["acme", "backup-tools", "cadvisor", "node-exporter", "volume-owner"];
+        let by_operator: &[&str] = if has_operator(&folder) { &["alertmanager", "prometheus"] } else { &[] };
+        let names = services.keys().map(String::as_str);
         let names: BTreeSet<&str> =
-            services.keys().map(String::as_str).filter(|name| !on_hosts.contains(name)).collect();
+            names.filter(|name| !on_hosts.contains(name) && !by_operator.contains(name)).collect();
         assert_eq!(names, pods.keys().map(String::as_str).collect::<BTreeSet<_>>(), "{}", folder.display());
         for (name, pod) in &pods {
             same(&folder, name, &services[name], pod);
@@ -234,6 +241,7 @@ fn flows(folder: &Path) -> (BTreeSet<Flow>, BTreeSet<Flow>) {
             || name.ends_with("-to-api")
             || name.ends_with("-to-internet")
             || name.contains("-to-outside-")
+            || name.ends_with("-operator")
         {
             continue;
         }
@@ -317,8 +325,8 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
     for map in maps.into_values() {
         for file in map["data"].as_object().unwrap().values() {
             for line in text(file).lines() {
-                let server = line.trim().strip_prefix("server ").and_then(|line| line.strip_suffix(" resolve;"));
-                if let Some(host) = server {
+                let server = line.trim().strip_prefix("server ").and_then(|line| line.split_once(" resolve"));
+                if let Some((host, _)) = server {
                     pairs.insert(("nginx".into(), host.split(['.', ':']).next().unwrap().to_owned()));
                 }
             }
@@ -341,6 +349,12 @@ fn policies_allow_exactly_the_connections_of_the_plan() {
         let declared = ["prices catalogue", "backup postgres", "backup-restore postgres", "backup-wal postgres"];
         let more: Vec<_> = pairs.difference(&needed).map(|(from, to)| format!("{from} {to}")).collect();
         assert!(more.iter().all(|pair| declared.contains(&pair.as_str())), "{}: {more:?}", folder.display());
+        let scraped: BTreeSet<String> = objects(&folder, "PodMonitor").into_keys().collect();
+        let policies = objects(&folder, "NetworkPolicy").into_keys();
+        let open: BTreeSet<String> =
+            policies.filter_map(|name| Some(name.strip_suffix("-from-operator")?.to_owned())).collect();
+        assert_eq!(open, scraped, "the operator reaches exactly the services whose metrics it reads");
+        assert_eq!(has_operator(&folder), !scraped.is_empty());
         // All other traffic is denied.
         let deny = &objects(&folder, "NetworkPolicy")["default-deny"]["spec"];
         assert_eq!(deny["podSelector"], serde_json::json!({}));
@@ -368,7 +382,8 @@ fn each_volume_is_one_claim() {
         let compose = read(&folder.parent().unwrap().join("compose.yaml"));
         let volumes = compose["volumes"].as_object().unwrap().keys();
         let on_hosts = ["acme-challenge", "backup-tools", "certificates", "node-metrics"];
-        let volumes = volumes.filter(|name| !on_hosts.contains(&name.as_str()));
+        let by_operator: &[&str] = if has_operator(&folder) { &["alertmanager-data", "prometheus-data"] } else { &[] };
+        let volumes = volumes.filter(|name| ![&on_hosts[..], by_operator].concat().contains(&name.as_str()));
         assert_eq!(claims, volumes.cloned().collect::<Vec<_>>(), "{}", folder.display());
     }
 }
@@ -377,7 +392,7 @@ fn each_volume_is_one_claim() {
 fn the_name_of_a_config_map_depends_on_its_content() {
     let body = |more: &str| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", {more} kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {more} kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
         )
     };
     let maps = |more: &str| {
@@ -424,7 +439,7 @@ fn many_sites_are_divided_into_objects_that_the_server_accepts() {
         })
         .collect();
     let project = stack(&format!(
-        "{{ project = \"many\", domain = \"many.example.com\", services = {{\n{services}}}, \
+        "{{ project = \"many\", domain = \"many.example.com\", monitoring.waive = \"not the subject\", services = {{\n{services}}}, \
          kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
     ));
     let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
@@ -452,7 +467,7 @@ fn many_sites_are_divided_into_objects_that_the_server_accepts() {
 fn a_changed_claim_is_a_warning_with_the_steps() {
     let body = |size: &str| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres = {{ volumes.postgres-data.size = \"{size}\", \
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.postgres = {{ volumes.postgres-data.size = \"{size}\", \
              waive.\"compose.volume_size\" = \"one disk\" }}, kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
         )
     };
@@ -474,7 +489,7 @@ fn a_changed_claim_is_a_warning_with_the_steps() {
 #[test]
 fn foreign_files_among_the_manifests_are_kept() {
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", kubernetes = { enabled = true, gateway_class = \"any\" } }",
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", kubernetes = { enabled = true, gateway_class = \"any\" } }",
     );
     let folder = project.path().join("deploy/prod/kubernetes/apps/auth");
     fs::create_dir_all(&folder).unwrap();

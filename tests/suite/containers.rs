@@ -48,17 +48,21 @@ pub fn find_file(name: &str) -> PathBuf {
 /// Creates the root file system of a Node.js service.
 fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
     let folder = with_packages(template)?;
-    let service = folder.path().join("service");
-    with_libraries(&find_file("node"), "/usr/bin/node", root);
-    for file in files.iter().chain(&["package.json", "node_modules"]) {
-        copy_file(&service.join(file), &root.join("app").join(file));
-    }
+    node_files(&folder.path().join("service"), &[files, &["node_modules"]].concat(), root);
     Some(())
 }
 
-/// Creates the root file system of the Python service: the interpreter and packages of the template's virtual
-/// environment.
-fn python(root: &Path) -> Option<()> {
+/// Copies the program and files of a Node.js service.
+fn node_files(service: &Path, files: &[&str], root: &Path) {
+    with_libraries(&find_file("node"), "/usr/bin/node", root);
+    for file in files.iter().chain(&["package.json"]) {
+        copy_file(&service.join(file), &root.join("app").join(file));
+    }
+}
+
+/// Creates the root file system of a Python service with these folders: the interpreter and packages of the virtual
+/// environment of the template fastapi.
+fn python(template: &str, folders: &[&str], root: &Path) -> Option<()> {
     let program = tool("templates/fastapi/bin/python")?;
     let ask =
         "import sys, sysconfig; print(sys.executable, sysconfig.get_path('stdlib'), sysconfig.get_path('purelib'))";
@@ -71,8 +75,10 @@ fn python(root: &Path) -> Option<()> {
                    --exclude=idlelib --exclude=lib2to3 --exclude=ensurepip --exclude=tkinter -c . | tar -C \"$2\" -x";
     assert_success(run(Command::new("sh").args(["-c", archive, "sh", library]).arg(&target)));
     copy_file(Path::new(packages), &root.join("app/packages"));
-    let folder = write_template("fastapi");
-    copy_file(&folder.path().join("service/service"), &root.join("app/service"));
+    let folder = write_template(template);
+    for name in folders {
+        copy_file(&folder.path().join("service").join(name), &root.join("app").join(name));
+    }
     // Compiled as in a Dockerfile; otherwise each start compiles again. All times in layers are equal, so hashes
     // decide.
     let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
@@ -92,7 +98,7 @@ fn go(template: &str, root: &Path) {
 }
 
 /// Template, port, and command of the image.
-const SERVICES: [(&str, u16, &str); 6] = [
+const SERVICES: [(&str, u16, &str); 8] = [
     ("bullmq", 8001, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
     ("connect-go", 8002, r#"command = ["/app/service"]"#),
     ("express", 8003, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
@@ -100,6 +106,12 @@ const SERVICES: [(&str, u16, &str); 6] = [
         "fastapi",
         8004,
         r#"command = ["/usr/bin/python3", "-m", "service"], working_dir = "/app", env = { PYTHONPATH = "/app/packages", PYTHONDONTWRITEBYTECODE = "1" }"#,
+    ),
+    ("functions-node", 8007, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
+    (
+        "functions-python",
+        8008,
+        r#"command = ["/usr/bin/python3", "-m", "runtime"], working_dir = "/app", env = { PYTHONPATH = "/app/packages", PYTHONDONTWRITEBYTECODE = "1" }"#,
     ),
     ("go-http", 8005, r#"command = ["/app/service"]"#),
     ("nestjs", 8006, r#"command = ["/usr/bin/node", "dist/src/main.js"], working_dir = "/app""#),
@@ -120,7 +132,7 @@ fn shop() -> tempfile::TempDir {
                 \x20   layout = { folder = \"roots/go-http\", path = \"/\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] },\n\
                 \x20   health.none = \"it is not started\", command = [\"/app/service\"] },\n";
     stack(&format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}{more}}}"
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.redis = nself.services.redis,\n{services}{more}}}"
     ))
 }
 
@@ -175,7 +187,10 @@ fn templates_apart() {
     let project = shop();
     let folder = project.path();
     let at = |name: &str| folder.join("roots").join(name);
-    let ready = python(&at("fastapi"))
+    let functions = write_template("functions-node");
+    node_files(&functions.path().join("service"), &["src", "functions"], &at("functions-node"));
+    let ready = python("fastapi", &["service"], &at("fastapi"))
+        .and(python("functions-python", &["runtime", "functions"], &at("functions-python")))
         .and(node("express", &["src"], &at("express")))
         .and(node("nestjs", &["dist"], &at("nestjs")))
         .and(node("bullmq", &["src"], &at("bullmq")));
@@ -287,7 +302,7 @@ fn podman_and_crun_run_images_that_nself_packs() {
         return;
     };
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.hello = { image = \"ghcr.io/acme/hello:1.0.0\", port = 8001,\n\
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.hello = { image = \"ghcr.io/acme/hello:1.0.0\", port = 8001,\n\
          user = \"10001:10001\", layout = { folder = \"root\", platforms = [\"linux/amd64\"] }, health.none = \"it ends\",\n\
          command = [\"/app/busybox\", \"sh\", \"-c\", \"/app/busybox id; echo x >/app/x\"] } }",
     );
@@ -403,7 +418,7 @@ fn bake_apart() {
     // nself also packs the base image, which has a changing text.
     let push = |text: &str| {
         let base = stack(
-            "{ project = \"base\", domain = \"shop.example.com\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
+            "{ project = \"base\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
              layout = { folder = \"root\", path = \"/\", platforms = [\"linux/amd64\"] }, command = [\"/bin/busybox\"], health.none = \"it only ends\" } }",
         );
         copy_file(&busybox, &base.path().join("root/bin/busybox"));
@@ -415,7 +430,7 @@ fn bake_apart() {
         assert_success(run(registry.known_to(copy.current_dir(base.path()))));
     };
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services.web = { build = { context = \"services/web\", args.GREETING = m%%\"${HOME} 50%{x}\"%% }, port = 8001, user = \"10001:10001\",\n\
          health.exec = [\"/bin/busybox\", \"true\"], command = [\"/bin/busybox\", \"sleep\", \"1000\"] },\n\
          environments.prod.kubernetes = { enabled = true, gateway_class = \"any\", registry = \"registry.example.com/shop\", tag = \"1.2.3\" } }",

@@ -3,6 +3,7 @@
 
 mod load;
 mod routes;
+mod upstreams;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -33,7 +33,7 @@ fn findings(fields: &str) -> Vec<Diagnostic> {
 
 fn stack(fields: &str) -> String {
     format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n{fields}\n}} | nself.Stack\n"
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n{fields}\n}} | nself.Stack\n"
     )
 }
 

@@ -11,7 +11,7 @@ use crate::support::{Ran, nself_in, run, stack};
 use crate::up::apart;
 
 const STACK: &str = r#"{
-  project = "shop", domain = "shop.example.com",
+  project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
   database_server.external = { host = "localhost", admin = "boss" },
   services = {
     hasura.enabled = false, auth.enabled = false,

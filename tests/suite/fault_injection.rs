@@ -14,7 +14,7 @@ use crate::support::{nself, nself_in, run, skip, tree};
 fn body(level: &str) -> String {
     format!(
         "let nself = import \"nself/main.ncl\" in
-         {{ project = \"shop\", domain = \"shop.example.com\", services.orders = {{ image = \"ghcr.io/acme/orders:1\",
+         {{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = {{ image = \"ghcr.io/acme/orders:1\",
            port = 8001, env.LEVEL = \"{level}\", health.none = \"none\" }} }} | nself.Stack\n"
     )
 }

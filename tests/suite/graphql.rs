@@ -223,7 +223,7 @@ fn every_permission_has_the_filter_of_its_convention() {
 
 fn shop(tables: &str, more: &str) -> tempfile::TempDir {
     stack(&format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", databases.shop = {{ {more} tables = {{ {tables} }} }} }}"
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop = {{ {more} tables = {{ {tables} }} }} }}"
     ))
 }
 

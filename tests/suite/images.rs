@@ -15,7 +15,7 @@ const CANARY: &str = "canary-5d2f8e91c07b4a36";
 /// Creates a project with a static web server in a folder.
 fn project(busybox: &Path, layout: &str) -> tempfile::TempDir {
     let project = stack(&format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.web = {{
           image = \"ghcr.io/acme/web:1.0.0\", port = 8001, user = \"10001:10001\", {layout},
           command = [\"/app/busybox\", \"httpd\", \"-f\", \"-p\", \"8001\", \"-h\", \"/app/www\"],
           env = {{ GREETING = \"hello\", TOKEN = nself.secret \"jwt_secret\" }},

@@ -11,7 +11,7 @@ const CANARY: &str = "canary-4be1";
 
 fn write(project: &Path, fields: &str) {
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n  {fields} }} | nself.Stack\n"
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n  {fields} }} | nself.Stack\n"
     );
     fs::write(project.join("stack.ncl"), text).unwrap();
 }

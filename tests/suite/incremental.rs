@@ -26,7 +26,7 @@ fn body(count: usize, more: &str) -> String {
         })
         .collect();
     format!(
-        "{{\n  project = \"shop\",\n  domain | default = \"shop.example.com\",\n  kubernetes = {{ enabled = true, gateway_class | default = \"any\" }},\n  services = {{\n{services}  }},\n}}\n& {{ {more} }}"
+        "{{\n  project = \"shop\",\n  domain | default = \"shop.example.com\",\n  monitoring.waive = \"not the subject\",\n  kubernetes = {{ enabled = true, gateway_class | default = \"any\" }},\n  services = {{\n{services}  }},\n}}\n& {{ {more} }}"
     )
 }
 

@@ -59,7 +59,7 @@ fn environments_are_listed_shown_and_compared() {
 #[test]
 fn a_layer_can_remove_a_variable() {
     let case = crate::support::stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              services.orders = { image = "a/orders:1", env = { KEPT = "yes", GONE = "common" } },
              environments.prod.services.orders.env.GONE = null }"#,
     );
@@ -74,7 +74,7 @@ fn a_layer_can_remove_a_variable() {
 #[test]
 fn a_layer_adds_parts_and_removes_values() {
     let case = crate::support::stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              services = {
                orders = { image = "a/orders:1", port = 8001, route.subdomain = "orders" },
                tool = { image = "a/tool:1" },
@@ -100,7 +100,7 @@ fn a_layer_adds_parts_and_removes_values() {
     assert_eq!(["staging", "prod"].map(|env| has(env, "pids: 300")), [false, true]);
     // A value that is missing after the merge is reported for that environment.
     let case = crate::support::stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              environments.prod.services = { postgres.volumes.other.size = "1GiB", orders.port = "8001", orders.image = null } }"#,
     );
     let ran = nself_in(case.path(), ["gen"]);
@@ -131,7 +131,7 @@ fn a_layer_adds_parts_and_removes_values() {
     };
     for layer in ["", "environments.prod."] {
         let case = crate::support::stack(&format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\",\n\
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
              services.orders = {{ image = \"a/orders:1\", autoscale = {{ min = 1, max = 2 }} }},\n{}}}",
             fields(layer)
         ));
@@ -165,16 +165,44 @@ fn schema_and_completions_go_to_stdout() {
 }
 
 #[test]
-fn servers_without_monitoring_are_warned_about() {
-    let warns = |monitoring: &str| {
-        let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", {monitoring} }}"#));
-        let ran = nself_in(case.path(), ["gen", "--env", "prod"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stderr.contains("NS704")
+fn servers_run_monitoring_unless_there_is_a_reason() {
+    let generate = |environment: &str, fields: &str| {
+        let qa = "environments.qa = { profile = 'staging, domain = \"qa.shop.example.com\" }";
+        let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", {qa}, {fields} }}"#));
+        let ran = nself_in(case.path(), ["gen", "--env", environment]);
+        let file = case.path().join(format!("deploy/{environment}/monitoring/prometheus/prometheus.yml"));
+        (ran, file.exists())
     };
-    assert!(warns(""));
-    assert!(!warns("monitoring.waive = \"another team watches it\""));
-    assert!(!warns("monitoring.enabled = true"));
+    let waive = "monitoring.waive = \"another team watches it\"";
+    let off = "monitoring.enabled = false";
+    for (environment, fields, has_monitoring) in [
+        ("local", String::new(), false),
+        ("staging", String::new(), true),
+        ("prod", String::new(), true),
+        ("qa", String::new(), true),
+        ("prod", waive.to_owned(), false),
+        ("prod", format!("{waive}, {off}"), false),
+        ("prod", format!("{waive}, environments.prod.monitoring.enabled = true"), true),
+        ("prod", format!("{waive}, environments.prod.monitoring.waive = null"), true),
+        ("local", "monitoring.enabled = true".to_owned(), true),
+        ("local", off.to_owned(), false),
+        ("prod", format!("environments.staging.{waive}"), true),
+        ("staging", format!("environments.staging.{waive}"), false),
+    ] {
+        let (ran, found) = generate(environment, &fields);
+        assert_eq!((ran.code, found), (0, has_monitoring), "{environment}: {fields}: {}", ran.stderr);
+    }
+    for fields in [off, "environments.prod.monitoring.enabled = false", "environments.prod.services.prometheus = null"]
+    {
+        let (ran, _) = generate("prod", fields);
+        assert!(ran.code == 2 && ran.stderr.contains("error[NS704]"), "{fields}: {}", ran.stderr);
+        let (ran, _) = generate("prod", &format!("{fields}, {waive}"));
+        assert_eq!(ran.code, 0, "{fields}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_variable_that_the_image_does_not_read_is_refused() {
     assert_services_refused(r#"hasura.env.HASURA_GRAPHQL_METRICS_SECRET = nself.secret "jwt_key""#, "NS405");
 }
 

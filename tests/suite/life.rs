@@ -14,7 +14,7 @@ fn assert_success(ran: Ran) -> Ran {
 /// Returns a stack of the server and services with separate databases.
 fn services(text: &str) -> String {
     format!(
-        "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services = {{ hasura.enabled = false, auth.enabled = false,\n{text}\n}} }} | nself.Stack\n"
     )
 }

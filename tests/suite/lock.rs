@@ -16,11 +16,11 @@ fn missing(folder: &Path) -> Vec<String> {
     messages.filter_map(|text| text.strip_suffix("` is not in nself.lock")).map(|text| text[1..].to_owned()).collect()
 }
 
-const STACK: &str = "{ project = \"shop\", domain = \"shop.example.com\" }";
+const STACK: &str = "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\" }";
 
 fn with_image(image: &str) -> String {
     format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", services.orders = {{ image = \"{image}\", port = 8001, \
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = {{ image = \"{image}\", port = 8001, \
          health.none = \"it has none\" }} }}"
     )
 }
@@ -93,7 +93,7 @@ fn dockerfiles_use_locked_base_images() {
         return;
     };
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.orders = nself.templates.express & { build.context = \"orders\" } }",
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = nself.templates.express & { build.context = \"orders\" } }",
     );
     let folder = project.path();
     let absent = nself_in(folder, ["gen", "--frozen"]);

@@ -71,7 +71,9 @@ fn tools() -> Option<(PathBuf, PathBuf)> {
 
 /// Generates a stack with its secrets, and supplies the secrets of production like an operator.
 fn generate(fields: &str) -> tempfile::TempDir {
-    let case = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {fields} }}"));
+    let case = stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {fields} }}"
+    ));
     let ran = nself_in(case.path(), ["gen"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     for environment in ["local", "staging", "prod"] {
@@ -189,7 +191,7 @@ fn production_sends_through_relays_with_starttls_and_tls() {
 #[test]
 fn network_policies_allow_senders_to_reach_the_catcher() {
     let case = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.mail = nself.services.mail, kubernetes = nself.clusters.kind & { enabled = true }, tls.email = \"ops@example.com\" }",
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.mail = nself.services.mail, kubernetes = nself.clusters.kind & { enabled = true }, tls.email = \"ops@example.com\" }",
     );
     let ran = nself_in(case.path(), ["gen", "--env", "local"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -218,7 +220,9 @@ fn invalid_relays_are_findings() {
         ("environments.prod.mail.relay = null", "error[NS314]", "services.auth.env.AUTH_SMTP_HOST"),
         ("services.mail = nself.services.mail & { aliases = [\"auth\"] }", "error[NS203]", "services.mail.aliases"),
     ] {
-        let case = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {fields} }}"));
+        let case = stack(&format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {fields} }}"
+        ));
         let ran = nself_in(case.path(), ["gen"]);
         let findings: Vec<&str> = ran
             .stderr
@@ -233,7 +237,7 @@ fn invalid_relays_are_findings() {
 #[test]
 fn pages_of_the_stack_may_sign_in_and_call_the_api() {
     let case = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\",
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",
           frontends = { admin = { port = 3001, route.subdomain = \"admin\" }, web = { port = 3000, route.subdomain = \"@\" } },
           graphql_endpoints.partner.route.host = \"graphql.partner.example.org\" }",
     );

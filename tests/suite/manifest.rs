@@ -18,7 +18,7 @@ fn text(services: &[(&str, u16)], level: &str) -> String {
     };
     let services: String = services.iter().map(service).collect();
     format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n  services = {{\n{services}  }},\n}} | nself.Stack\n"
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n  services = {{\n{services}  }},\n}} | nself.Stack\n"
     )
 }
 
@@ -174,7 +174,7 @@ fn converted_line_endings_have_no_effect() {
 fn files_of_a_killed_run_do_not_count_as_hand_edited() {
     let mut unfinished = 0;
     for round in 0..24_u64 {
-        let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+        let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
         let folder = case.path();
         generate(folder);
         fs::write(folder.join("stack.ncl"), text(&TWO, "warn")).unwrap();

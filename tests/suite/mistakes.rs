@@ -90,7 +90,7 @@ const HINTS: [(&str, &str, &str, &str); 11] = [
         "mail.relay = { host = \"smtp.example.com\", port = 587 },",
         "NS314",
     ),
-    ("environments.prod.monitoring.waive = null,", "monitoring.waive = ", "", "NS704"),
+    ("environments.prod.monitoring = { enabled = false, waive = null },", "monitoring.waive = ", "", "NS704"),
     (
         "environments.staging.domain | force = \"shop.example.com\",",
         "environments.staging.domain = \"staging.shop.example.com\"",

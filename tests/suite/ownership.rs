@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crate::support::{golden, nself, nself_in, project, run, stack, tree};
 
-const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
-const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
+const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#;
 
 fn generated() -> tempfile::TempDir {
     let case = stack(STACK);
@@ -95,7 +95,7 @@ fn stale_files_are_deleted_and_secrets_are_kept() {
     let secrets = tree(&deploy.join("local/secrets"));
     rewrite(
         case.path(),
-        r#"{ project = "shop", domain = "shop.example.com", environments = { staging.enabled = false, prod.enabled = false } }"#,
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", environments = { staging.enabled = false, prod.enabled = false } }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert!(!deploy.join("prod").exists() && !deploy.join("staging").exists());

@@ -13,7 +13,9 @@ use crate::support::{Ran, nself, nself_in, root, run, stack};
 
 /// A stack with this field `plugins`.
 fn shop(plugins: &str) -> tempfile::TempDir {
-    stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", plugins = {{ {plugins} }} }}"))
+    stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", plugins = {{ {plugins} }} }}"
+    ))
 }
 
 fn declare(folder: &Path, plugins: &str) {

@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::support::{Ran, environments, golden_file, nself_in, run, stack, tool};
 
 const STACK: &str = r#"{
-  project = "shop", domain = "shop.example.com",
+  project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
   services = {
     orders = { image = "a/orders:1", port = 8001, databases.main = { name = "orders", extensions = ["citext"] } },
     reports = { image = "a/reports:1", port = 8002, databases.main = { name = "orders", access = 'read } },
@@ -199,7 +199,7 @@ fn extensions_are_created_in_the_database_that_requires_them() {
     }
     assert!(sql.contains("\\set nself_extension citext\n"), "auth asked for it");
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#,
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let sql = fs::read_to_string(case.path().join("deploy/prod/postgres/setup/setup.sql")).unwrap();
@@ -215,7 +215,7 @@ fn no_service_connects_as_superuser() {
     let sql = golden_file("prod", "postgres/setup/setup.sql");
     let logins = sql.lines().filter(|line| line.starts_with("ALTER ROLE")).collect::<Vec<_>>();
     assert!(
-        logins.len() == 6
+        logins.len() == 8
             && logins.iter().step_by(2).all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
         "{logins:?}"
     );

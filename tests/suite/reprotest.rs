@@ -21,7 +21,7 @@ fn reprotest(folder: &Path, command: &str) -> Option<Ran> {
 #[test]
 fn every_variation_of_the_environment_gives_the_same_files() {
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.web = {
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.web = {
           image = \"ghcr.io/acme/web:1.0.0\", layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64\"] },
           port = 8001, command = [\"/app/server\"], health.none = \"it answers at once\" } }",
     );

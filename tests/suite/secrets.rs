@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::{assert_services_refused, environments, generate_services, golden_file, nself_in, stack, tree};
 
 const STACK: &str = r#"{
-  project = "shop", domain = "shop.example.com",
+  project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
   services = { redis = nself.services.redis, minio = nself.services.minio, meilisearch = nself.services.meilisearch, mail = nself.services.mail },
 }"#;
 const CANARY: &str = "CanaryK7q2ZxR9vT4mW8pL1nB6";
@@ -78,19 +78,19 @@ fn messages_do_not_repeat_a_refused_value() {
     for body in [
         format!(r#"{{ project = "{CANARY}_x", domain = "d.example.com" }}"#),
         format!(
-            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.API_TOKEN = "{CANARY}" }} }}"#
+            r#"{{ project = "shop", domain = "d.example.com", monitoring.waive = "not the subject", services.a1 = {{ image = "a/b:1", env.API_TOKEN = "{CANARY}" }} }}"#
         ),
         format!(
-            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.URL = "https://u:{CANARY}@h/" }} }}"#
+            r#"{{ project = "shop", domain = "d.example.com", monitoring.waive = "not the subject", services.a1 = {{ image = "a/b:1", env.URL = "https://u:{CANARY}@h/" }} }}"#
         ),
         format!(
-            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "{CANARY} x", port = "{CANARY}" }} }}"#
+            r#"{{ project = "shop", domain = "d.example.com", monitoring.waive = "not the subject", services.a1 = {{ image = "{CANARY} x", port = "{CANARY}" }} }}"#
         ),
         format!(
-            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = "{CANARY}", user = "{CANARY}" }} }}"#
+            r#"{{ project = "shop", domain = "d.example.com", monitoring.waive = "not the subject", services.a1 = {{ image = "a/b:1", command = "{CANARY}", user = "{CANARY}" }} }}"#
         ),
         format!(
-            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = ["x", "postgres://u:{CANARY}@h/"] }} }}"#
+            r#"{{ project = "shop", domain = "d.example.com", monitoring.waive = "not the subject", services.a1 = {{ image = "a/b:1", command = ["x", "postgres://u:{CANARY}@h/"] }} }}"#
         ),
     ] {
         let case = stack(&body);
@@ -168,7 +168,9 @@ fn check_finds_weak_missing_and_shared_values() {
 /// Two authorities issue one certificate each: for the edge and, if enabled, for the database server.
 #[test]
 fn a_certificate_is_issued_again_only_if_a_part_is_missing() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", database_server.tls = true }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", database_server.tls = true }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
     let folder = case.path().join("deploy/local/secrets");
     let issue = || {
@@ -200,7 +202,7 @@ fn a_certificate_is_issued_again_only_if_a_part_is_missing() {
 fn the_certificate_authority_is_kept_when_routes_change() {
     let text = |subdomain: &str| {
         format!(
-            r#"{{ project = "shop", domain = "shop.example.com", services.orders = {{ image = "a/b:1", port = 8001, route.subdomain = "{subdomain}" }} }}"#
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = {{ image = "a/b:1", port = 8001, route.subdomain = "{subdomain}" }} }}"#
         )
     };
     let case = stack(&text("orders"));
@@ -246,7 +248,9 @@ fn the_certificate_authority_is_kept_when_routes_change() {
 #[test]
 fn a_key_that_containers_cannot_read_is_a_finding() {
     use std::os::unix::fs::PermissionsExt;
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", environments.local.tls.mode = 'files }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", environments.local.tls.mode = 'files }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
     let folder = case.path().join("deploy/local/secrets");
     nself_in(case.path(), ["secrets", "init"]);
@@ -307,7 +311,7 @@ fn credentials_are_recognised_by_their_format_in_every_field() {
         assert!(!ran.stderr.contains(canary) && !ran.stdout.contains(canary), "{}", ran.stderr);
     }
     // A file of the project that would be copied.
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
     let text = format!("server {{\n  server_name a.b; # ö {token}\n}}\n");
     fs::write(case.path().join("nginx/conf.d/own.conf"), text).unwrap();
@@ -327,7 +331,7 @@ fn credentials_are_recognised_by_their_format_in_every_field() {
 #[test]
 fn short_names_that_a_provider_issues_are_accepted() {
     let case = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.probe = { image = \"a/b:1\", env = { PIN_TOKEN = nself.secret \"pin_token\" }, \
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.probe = { image = \"a/b:1\", env = { PIN_TOKEN = nself.secret \"pin_token\" }, \
           secrets.pin_token = { external = \"PIN of the terminal\", min_length = 6 } } }",
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);

@@ -62,7 +62,7 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
     }
     // The same import works if it is allowed.
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"x.example.com\", services.a1 = {{ image = \"a/b:1\", env.T = import \"{absolute}\" as 'Text }} }} | nself.Stack"
+        "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"x.example.com\", monitoring.waive = \"not the subject\", services.a1 = {{ image = \"a/b:1\", env.T = import \"{absolute}\" as 'Text }} }} | nself.Stack"
     );
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
     let allowed = outside.path().display().to_string();
@@ -78,7 +78,7 @@ fn imports_of_the_project_are_inputs() {
         let text = format!("{{ orders = {{ image = \"a/b:{port}\", port = {port} }} }}");
         std::fs::write(folder.path().join("parts/services.ncl"), text).unwrap();
     };
-    let text = "let nself = import \"nself/main.ncl\" in { project = \"shop\", domain = \"x.example.com\", services = import \"parts/services.ncl\" } | nself.Stack";
+    let text = "let nself = import \"nself/main.ncl\" in { project = \"shop\", domain = \"x.example.com\", monitoring.waive = \"not the subject\", services = import \"parts/services.ncl\" } | nself.Stack";
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
     part(8001);
     assert_eq!(nself_in(folder.path(), ["gen"]).code, 0);

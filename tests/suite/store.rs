@@ -16,8 +16,8 @@ use nself::store::{MANIFEST, Manifest, PreviousOutputs, State, apply, compare};
 
 use crate::support::{derivations, nself, nself_in, run, stack, tree};
 
-const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
-const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
+const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#;
 
 fn generated() -> tempfile::TempDir {
     let case = stack(STACK);
@@ -385,7 +385,7 @@ fn a_derivation_changes_with_the_parts_that_its_generator_reads() {
     };
     let service = |level: &str| {
         format!(
-            r#"{{ project = "shop", domain = "shop.example.com", services.extra = {{ image = "a/extra:1", port = 8001, env.LEVEL = "{level}" }} }}"#
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.extra = {{ image = "a/extra:1", port = 8001, env.LEVEL = "{level}" }} }}"#
         )
     };
     let (one, two) = (of_stack(&service("info")), of_stack(&service("debug")));

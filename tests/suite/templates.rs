@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::support::{nself_in, root, run, stack, tool, tree};
 
-const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
+const TEMPLATES: [&str; 8] =
+    ["bullmq", "connect-go", "express", "fastapi", "functions-node", "functions-python", "go-http", "nestjs"];
 
 /// Writes a template with `nself init`.
 pub fn write_template(template: &str) -> tempfile::TempDir {
@@ -35,11 +36,7 @@ fn a_template_is_written_completely_or_not_at_all() {
         assert!(!folder.path().join("service/.dockerignore").exists(), "half of it was written");
     }
     let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);
-    assert!(
-        unknown.code == 2 && unknown.stderr.contains("bullmq, connect-go, express, fastapi, go-http, nestjs"),
-        "{}",
-        unknown.stderr
-    );
+    assert!(unknown.code == 2 && unknown.stderr.contains(&TEMPLATES.join(", ")), "{}", unknown.stderr);
 }
 
 #[test]
@@ -52,7 +49,7 @@ fn a_stack_uses_the_ports_of_its_templates() {
         })
         .collect();
     let project = stack(&format!(
-        "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}}}"
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.redis = nself.services.redis,\n{services}}}"
     ));
     let without = nself_in(project.path(), ["gen", "--env", "local"]);
     assert_eq!(without.code, 2);
@@ -61,7 +58,7 @@ fn a_stack_uses_the_ports_of_its_templates() {
         assert!(without.stderr.contains("error[NS311]") && without.stderr.contains(&place), "{}", without.stderr);
         // The hint names the template and those that it could be confused with.
         let fix = without.stderr[without.stderr.find(&place).unwrap()..].lines().find(|line| line.contains("help:"));
-        assert!(fix.is_some_and(|fix| fix.contains(template) && fix.matches(", ").count() <= 1), "{template}: {fix:?}");
+        assert!(fix.is_some_and(|fix| fix.contains(template) && fix.matches(", ").count() <= 2), "{template}: {fix:?}");
         let folder = format!("services/{template}");
         assert_eq!(nself_in(project.path(), ["init", &folder, "--template", template]).code, 0);
     }
@@ -186,6 +183,42 @@ fn express() {
     Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
 }
 
+/// Runs the functions with the node of this machine, without packages. A broken function prevents the start.
+#[test]
+fn functions_node() {
+    let folder = write_template("functions-node");
+    let service = folder.path().join("service");
+    if tool("stamps/templates").is_none() {
+        return;
+    }
+    passes(Command::new("npm").arg("test").current_dir(&service));
+    Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
+    std::fs::write(service.join("functions/broken.js"), "export const answer = 1;\n").unwrap();
+    let ran = run(node(&folder, &["src/main.js"]).env("PORT", "0"));
+    assert!(ran.code != 0 && ran.stderr.contains("broken.js has no default function"), "{}", ran.stderr);
+}
+
+/// Runs the functions with the packages of the template fastapi, which include all of theirs.
+#[test]
+fn functions_python() {
+    let Some(python) = tool("templates/fastapi/bin/python") else { return };
+    let text = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let (all, ours) = (text("templates/fastapi/requirements.txt"), text("templates/functions-python/requirements.txt"));
+    assert!(ours.lines().all(|pin| all.lines().any(|other| other == pin)), "{ours}");
+    let folder = write_template("functions-python");
+    let service = folder.path().join("service");
+    passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
+    let start = || {
+        let mut command = Command::new(&python);
+        command.args(["-m", "runtime"]).current_dir(&service);
+        command
+    };
+    Server::start(&mut start()).serves_and_stops();
+    std::fs::write(service.join("functions/broken.py"), "answer = 1\n").unwrap();
+    let ran = run(&mut start());
+    assert!(ran.code != 0 && ran.stderr.contains("broken.py has no `async def handle`"), "{}", ran.stderr);
+}
+
 #[test]
 fn nestjs() {
     let Some(folder) = with_packages("nestjs") else { return };
@@ -215,6 +248,26 @@ fn bullmq() {
         await Promise.all([queue.close(), events.close()]);";
     let ran = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "Hello, Ada\n"), "{}", ran.stderr);
+    let prepare = "import { Queue } from 'bullmq';
+        const queue = new Queue('jobs', { connection: { host: '127.0.0.1', port: Number(process.env.REDIS), password: 'canary' } });
+        await queue.add('greet', {}, { delay: 600000 });
+        await queue.add('nothing', {});
+        await queue.close();";
+    let ran = run(node(&folder, &["--input-type=module", "-e", prepare]).env("REDIS", redis.port.to_string()));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let expected = [
+        "bullmq_jobs{queue=\"jobs\",state=\"waiting\"} 0",
+        "bullmq_jobs{queue=\"jobs\",state=\"delayed\"} 1",
+        "bullmq_jobs{queue=\"jobs\",state=\"failed\"} 1",
+        "bullmq_jobs_ended_total{queue=\"jobs\",result=\"completed\"} 1",
+        "bullmq_jobs_ended_total{queue=\"jobs\",result=\"failed\"} 1",
+    ];
+    let counted = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        worker.ask("/metrics").is_some_and(|text| expected.iter().all(|line| text.lines().any(|other| other == *line)))
+    });
+    assert!(counted, "{:?}", worker.ask("/metrics"));
+    assert!(worker.ask("/metrics").unwrap().contains("content-type: text/plain; version=0.0.4"));
     worker.assert_stops();
 }
 
@@ -278,7 +331,7 @@ fn run_in_container(folder: &Path) {
     std::fs::write(
         folder.join("stack.ncl"),
         "let nself = import \"nself/main.ncl\" in
-         { project = \"shop\", domain = \"shop.example.com\",
+         { project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",
            services.hello = nself.templates.go-http & {
              image = \"ghcr.io/acme/hello:1.0.0\", layout = { folder = \"dist\", platforms = [\"linux/amd64\"] },
              command = [\"/app/service\"],

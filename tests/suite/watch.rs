@@ -31,7 +31,7 @@ fn wait_for(lines: &Receiver<String>, wanted: &str) -> String {
 #[test]
 fn watch_generates_again_at_each_change() {
     let project = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", services.orders = { image = \"ghcr.io/acme/orders:1\", \
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = { image = \"ghcr.io/acme/orders:1\", \
          port = 8001, env.LEVEL = \"info\", health.none = \"none\" } }",
     );
     let folder = project.path();

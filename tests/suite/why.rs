@@ -286,7 +286,7 @@ fn a_line_changes_with_the_value_that_why_names() {
 fn why_shows_the_reason_of_the_last_run() {
     let body = |level: &str| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", services.orders = {{ image = \"ghcr.io/acme/orders:1\", \
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.orders = {{ image = \"ghcr.io/acme/orders:1\", \
              port = 8001, env.LEVEL = \"{level}\", health.none = \"none\" }} }}"
         )
     };
@@ -335,7 +335,7 @@ fn graphs_contain_services_and_files() {
 #[test]
 fn a_layer_decides_only_the_fields_that_it_sets() {
     let case = crate::support::stack(
-        "{ project = \"shop\", domain = \"shop.example.com\",\nservices = {\n  orders = { image = \"a/b:1\", port = 8001 },\n},\nenvironments.prod.services.orders.replicas = 3,\n}",
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\nservices = {\n  orders = { image = \"a/b:1\", port = 8001 },\n},\nenvironments.prod.services.orders.replicas = 3,\n}",
     );
     assert_eq!(crate::support::nself_in(case.path(), ["gen"]).code, 0);
     let compose = std::fs::read_to_string(case.path().join("deploy/prod/compose.yaml")).unwrap();

@@ -1,4 +1,4 @@
-//! The script that obtains and renews the certificates of the edge, if a certificate authority issues them.
+//! The script that obtains and renews the certificates of the edge, and its metrics, if a certificate authority issues them.
 
 use super::{Description, Emit, PlanField};
 use crate::artifact::Artifacts;
@@ -16,8 +16,9 @@ pub const DESCRIPTION: Description = Description {
 };
 
 const SCRIPT: &str = include_str!("acme.sh");
+const METRICS: &str = include_str!("metrics.py");
 
-/// Writes `acme/acme.sh` if a certificate authority issues the certificates.
+/// Writes the script and its metrics if a certificate authority issues the certificates.
 ///
 /// # Errors
 /// None; all content backends have this signature.
@@ -25,6 +26,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     if plan.ingress.tls == TlsMode::Acme {
         files.add("acme/acme.sh", SCRIPT)?;
+        files.add("acme/metrics.py", METRICS)?;
     }
     Ok(files)
 }

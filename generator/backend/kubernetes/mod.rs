@@ -11,6 +11,7 @@ mod lifecycle;
 mod model;
 mod namespace;
 mod network;
+mod operator;
 mod pod;
 mod quota;
 mod raw_keys;
@@ -116,6 +117,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     writer.folder("secrets", findings.value(secrets::objects(&cluster)))?;
     writer.folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
     findings.value(applications(&cluster, input, digests, &mut writer));
+    writer.folder("monitoring", operator::objects(&cluster))?;
     for object in gitops::objects(&cluster) {
         writer.object("gitops", &object)?;
     }

@@ -235,8 +235,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         let ports = cluster.client_ports().into_iter().map(|port| json!({ "port": port, "protocol": "TCP" }));
         let mut rule = json!({ "ports": ports.collect::<Vec<_>>() });
         if let Some(namespace) = &cluster.settings.edge_namespace {
-            rule["from"] =
-                json!([{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } }]);
+            rule["from"] = pods_of_namespace(namespace.as_str());
         }
         objects.push(policy("from-outside", Direction::Ingress, rule));
     } else if service.egress {
@@ -264,6 +263,23 @@ fn api_server_rule(service: &Service) -> Option<Value> {
         { "ipBlock": { "cidr": "::/0", "except": metadata_v6 } },
     ]);
     (!reads.is_empty()).then(|| json!({ "to": addresses, "ports": ports }))
+}
+
+fn pods_of_namespace(namespace: &str) -> Value {
+    json!([{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } }])
+}
+
+/// Returns the policy that lets pods of a different namespace connect to a port of a service.
+pub fn from_namespace(cluster: &Cluster, name: &ServiceName, namespace: &str, port: u16) -> Object {
+    let rule = json!({ "from": pods_of_namespace(namespace), "ports": tcp_ports(port) });
+    policy(&cluster.common_metadata(name.as_str()), selector(name), "from-operator", &Direction::Ingress, rule)
+}
+
+/// Returns the policy that lets a service connect to ports of pods in a different namespace.
+pub fn to_namespace(cluster: &Cluster, name: &ServiceName, namespace: &str, ports: &[u16]) -> Object {
+    let ports: Vec<Value> = ports.iter().map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
+    let rule = json!({ "to": pods_of_namespace(namespace), "ports": ports });
+    policy(&cluster.common_metadata(name.as_str()), selector(name), "to-operator", &Direction::Egress, rule)
 }
 
 /// Returns the policies for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.

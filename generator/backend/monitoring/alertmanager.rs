@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::files::Files;
-use super::rules::HEARTBEAT;
 use crate::diagnostic::Diagnostic;
+use crate::plan::alert_rules::HEARTBEAT;
 use crate::plan::{Monitoring, Plan, Program};
 use crate::stack::{Receiver, SecretReference, Severity};
 use crate::values::SecretName;

@@ -1,5 +1,5 @@
 //! Grafana's provisioning: data sources with fixed identifiers, and a dashboard for each entry of `dashboards`, from
-//! typed panels.
+//! typed panels or from a file.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::files::Files;
 use crate::artifact::json as json_writer;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Monitoring, Program};
-use crate::stack::{Dashboard, Panel, PanelKind};
+use crate::plan::{Dashboard, Monitoring, Program};
+use crate::stack::{Panel, PanelKind};
+use crate::values::Text;
 
 /// Columns of Grafana's grid, and the size of a panel in it.
 const COLUMNS: usize = 24;
@@ -58,8 +59,13 @@ pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic
     files.yaml(Program::Grafana, "dashboards/nself.yaml", &provider)?;
     for (service, dashboards) in &monitoring.dashboards {
         for (name, dashboard) in dashboards {
-            let uid = format!("{service}-{name}");
-            let text = json_writer::to_pretty(&self::dashboard(&uid, service.as_str(), dashboard));
+            let uid = dashboard.uid(service, name);
+            let text = match dashboard {
+                Dashboard::Panels { title, panels } => {
+                    json_writer::to_pretty(&self::dashboard(&uid, service.as_str(), title, panels))
+                }
+                Dashboard::File(file) => json_writer::to_pretty(file),
+            };
             files.text(Program::Grafana, &format!("dashboards/{service}.{name}.json"), text)?;
         }
     }
@@ -107,11 +113,11 @@ fn sources(monitoring: &Monitoring) -> Vec<Source> {
     sources.into_iter().flatten().collect()
 }
 
-fn dashboard(uid: &str, service: &str, dashboard: &Dashboard) -> Value {
-    let panels: Vec<Value> = dashboard.panels.iter().enumerate().map(|(i, panel)| self::panel(i, panel)).collect();
+fn dashboard(uid: &str, service: &str, title: &Text, panels: &[Panel]) -> Value {
+    let panels: Vec<Value> = panels.iter().enumerate().map(|(i, panel)| self::panel(i, panel)).collect();
     json!({
         "uid": uid,
-        "title": dashboard.title,
+        "title": title,
         "tags": ["nself", service],
         "editable": false,
         "schemaVersion": 39,

@@ -7,11 +7,9 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
+use crate::plan::alert_rules::KUBELET;
 use crate::plan::{Monitoring, Plan, Platform, Program, ScrapeJob};
 use crate::values::ServiceName;
-
-/// The name of the job that reads the kubelets.
-pub const KUBELET: &str = "kubelet";
 
 #[derive(Serialize)]
 struct Config<'a> {
@@ -97,7 +95,7 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
     Job {
         job_name: name.to_string(),
         scrape_interval: scrape_job.interval.to_string(),
-        scrape_timeout: timeout(scrape_job.interval.0),
+        scrape_timeout: scrape_job.timeout(),
         metrics_path: scrape_job.path.to_string(),
         scheme: None,
         authorization: None,
@@ -106,11 +104,6 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
         dns_sd_configs: vec![discovery],
         kubernetes_sd_configs: Vec::new(),
     }
-}
-
-/// Returns the time limit of a scrape: ten seconds, or a shorter interval, so that a scrape ends before the next one.
-fn timeout(interval_milliseconds: u64) -> String {
-    format!("{}s", (interval_milliseconds / 1000).min(10))
 }
 
 /// Returns the job that reads metrics of containers from the kubelet of each node.

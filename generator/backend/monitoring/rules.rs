@@ -1,17 +1,13 @@
 //! Alerting rules: a file for each service with alerts, one for the targets of all jobs, and a test file for each.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::files::Files;
-use super::prometheus::KUBELET;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Monitoring, Platform, Program};
-use crate::stack::{Alert, Severity};
+use crate::plan::alert_rules::{self, HEARTBEAT, Rule};
+use crate::plan::{Monitoring, Program};
+use crate::stack::Alert;
 
-/// The alert that always fires. Its notifications show that alerts can be delivered.
-pub const HEARTBEAT: &str = "Heartbeat";
 /// The name of the file with the rules about targets. No service has this name, since names of services start with a
 /// letter.
 const TARGETS: &str = "_targets";
@@ -25,16 +21,6 @@ struct RuleFile {
 struct Group {
     name: String,
     rules: Vec<Rule>,
-}
-
-#[derive(Serialize)]
-struct Rule {
-    alert: String,
-    expr: String,
-    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
-    hold: Option<String>,
-    labels: BTreeMap<&'static str, String>,
-    annotations: BTreeMap<&'static str, String>,
 }
 
 #[derive(Serialize)]
@@ -73,12 +59,10 @@ struct Sample {
 
 /// Writes rules and their tests. Tests are outside of the folder that Prometheus reads.
 pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
-    let (rules, tests) = target_rules(monitoring);
-    write_rules(files, TARGETS, rules, tests)?;
+    write_rules(files, TARGETS, alert_rules::of_targets(monitoring), target_tests(monitoring))?;
     for (service, alerts) in &monitoring.alerts {
-        let rules = alerts.iter().map(|(name, alert)| rule(service.as_str(), name.as_str(), alert));
         let tests = alerts.iter().flat_map(|(name, alert)| alert_tests(name.as_str(), alert));
-        write_rules(files, service.as_str(), rules.collect(), tests.collect())?;
+        write_rules(files, service.as_str(), alert_rules::of_service(service.as_str(), alerts), tests.collect())?;
     }
     Ok(())
 }
@@ -97,38 +81,10 @@ fn write_rules(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>
     )
 }
 
-fn rule(service: &str, name: &str, alert: &Alert) -> Rule {
-    let runbook = alert.runbook.iter().map(|runbook| ("description", runbook.to_string()));
-    Rule {
-        alert: name.to_owned(),
-        expr: alert.expr.to_string(),
-        hold: alert.hold.map(|hold| hold.to_string()),
-        labels: labels(service, alert.severity),
-        annotations: [("summary", alert.summary.to_string())].into_iter().chain(runbook).collect(),
-    }
-}
-
-fn labels(service: &str, severity: Severity) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([("service", service.to_owned()), ("severity", severity.name().to_owned())])
-}
-
-/// Returns the rules about the targets of each job, with tests, and the alert that always fires.
-fn target_rules(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
-    let kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
-    let jobs = monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelets.then_some(KUBELET));
-    let (mut rules, mut tests) = (Vec::new(), Vec::new());
-    for job in jobs {
-        rules.push(Rule {
-            alert: "TargetDown".to_owned(),
-            // Name servers have no records of ended containers, so a job whose containers have all ended has no series.
-            expr: format!("up{{job=\"{job}\"}} == 0 or absent(up{{job=\"{job}\"}})"),
-            hold: Some("2m".to_owned()),
-            labels: labels(job, Severity::Critical),
-            annotations: BTreeMap::from([
-                ("summary", format!("`{job}` does not answer to Prometheus")),
-                ("description", format!("See whether `{job}` runs and is healthy, and read its log.")),
-            ]),
-        });
+/// Returns the tests of the rules about targets, and of the alert that always fires.
+fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
+    let mut tests = Vec::new();
+    for job in alert_rules::jobs(monitoring) {
         // `0+0x20` is the value 0, then 20 more values with the increment 0.
         let series = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
         let alert = format!("alertname=\"TargetDown\",service=\"{job}\"");
@@ -136,15 +92,8 @@ fn target_rules(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
         tests.push(test(format!("{job} is gone"), &alert, [], "10m", true));
         tests.push(test(format!("{job} is up"), &alert, [series("1+0")], "10m", false));
     }
-    rules.push(Rule {
-        alert: HEARTBEAT.to_owned(),
-        expr: "vector(1)".to_owned(),
-        hold: None,
-        labels: BTreeMap::from([("severity", "heartbeat".to_owned())]),
-        annotations: BTreeMap::from([("summary", "Alerts can be delivered".to_owned())]),
-    });
     tests.push(test("the heartbeat never stops".to_owned(), &format!("alertname=\"{HEARTBEAT}\""), [], "10m", true));
-    (rules, tests)
+    tests
 }
 
 /// Returns the tests of an alert: it fires with the declared series `fires`, and does not fire with the series `quiet`.

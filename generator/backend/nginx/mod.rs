@@ -311,7 +311,7 @@ fn location_view(
         max_body: location.max_body.unwrap_or(Memory(0)).0,
         timeout: (location.timeout.0 / 1000).max(1),
         grpc: location.kind == RouteKind::Grpc,
-        upstream: upstreams::name(&location.upstream),
+        upstream: upstreams::name(&location.upstream, location.balanced.as_ref()),
         settings: routes::settings(site, index, location),
     })
 }

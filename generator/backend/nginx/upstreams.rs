@@ -2,13 +2,14 @@
 //! services again while it runs, and keeps connections open.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use minijinja::{Value, context};
 use serde::Serialize;
 
 use crate::backend::render::{Language, nginx, nginx_host, nginx_host_machine, nginx_upstream, nginx_word, render};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{IngressPlan, Resolver, Upstream};
+use crate::plan::{Balanced, BalancedServer, IngressPlan, Resolver, Target, Upstream};
 use crate::values::ServiceName;
 
 const TEMPLATE: &str = include_str!("upstreams.conf.j2");
@@ -17,21 +18,37 @@ const TEMPLATE: &str = include_str!("upstreams.conf.j2");
 #[derive(Serialize)]
 struct UpstreamView {
     name: Value,
+    host_machine: bool,
+    servers: Vec<ServerView>,
+}
+
+/// A server of an upstream in the template.
+#[derive(Serialize)]
+struct ServerView {
     host: Value,
     port: u16,
-    host_machine: bool,
+    /// Whether nginx resolves the name again while it runs.
+    resolve: bool,
+    weight: u16,
+    backup: bool,
 }
 
 /// Returns the file with all upstreams.
 pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
     let locations = ingress.sites.values().flat_map(|site| &site.locations);
-    let upstreams: BTreeSet<&Upstream> = locations.map(|location| &location.upstream).collect();
-    let view = |upstream: &Upstream| {
-        let (host, port, host_machine) = match upstream {
-            Upstream::Service { service, port } => (service_host(ingress, service)?, *port, false),
-            Upstream::HostMachine { port } => (nginx_word("host.docker.internal"), *port, true),
+    let upstreams: BTreeSet<(&Upstream, Option<&Balanced>)> =
+        locations.map(|location| (&location.upstream, location.balanced.as_ref())).collect();
+    let view = |(upstream, balanced): (&Upstream, Option<&Balanced>)| {
+        let alone = |host, port, resolve| vec![ServerView { host, port, resolve, weight: 1, backup: false }];
+        let servers = match (upstream, balanced) {
+            (_, Some(balanced)) => {
+                balanced.servers.iter().map(|server| server_view(ingress, server)).collect::<Result<_, _>>()?
+            }
+            (Upstream::Service { service, port }, None) => alone(service_host(ingress, service)?, *port, true),
+            (Upstream::HostMachine { port }, None) => alone(nginx_word("host.docker.internal"), *port, false),
         };
-        Ok(UpstreamView { name: name(upstream), host, port, host_machine })
+        let host_machine = balanced.is_none() && matches!(upstream, Upstream::HostMachine { .. });
+        Ok(UpstreamView { name: name(upstream, balanced), host_machine, servers })
     };
     let upstreams: Result<Vec<UpstreamView>, Diagnostic> = upstreams.into_iter().map(view).collect();
     render(Language::Nginx, TEMPLATE, context! { upstreams => upstreams? })
@@ -46,10 +63,19 @@ fn service_host(ingress: &IngressPlan, service: &ServiceName) -> Result<Value, D
     }
 }
 
+fn server_view(ingress: &IngressPlan, server: &BalancedServer) -> Result<ServerView, Diagnostic> {
+    let (host, port, resolve) = match &server.target {
+        Target::Service { service, port } => (service_host(ingress, service)?, *port, true),
+        Target::Host { host, port } => (nginx(host), *port, host.as_str().parse::<Ipv4Addr>().is_err()),
+    };
+    Ok(ServerView { host, port, resolve, weight: server.weight, backup: server.is_backup })
+}
+
 /// Returns the name of an upstream. Names of services contain no underscore, so two upstreams never share a name.
-pub fn name(upstream: &Upstream) -> Value {
+pub fn name(upstream: &Upstream, balanced: Option<&Balanced>) -> Value {
+    let number = balanced.map(|balanced| balanced.number);
     match upstream {
-        Upstream::Service { service, port } => nginx_upstream(service, *port),
-        Upstream::HostMachine { port } => nginx_host_machine(*port),
+        Upstream::Service { service, port } => nginx_upstream(service, *port, number),
+        Upstream::HostMachine { port } => nginx_host_machine(*port, number),
     }
 }

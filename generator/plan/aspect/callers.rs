@@ -50,10 +50,10 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     let mut findings = check_address_ranges(stack);
     let range_findings = findings.len();
     if let Some(hidden) = hidden_from_engine(stack, profile, roster) {
-        findings.push(hidden_finding(edge, hidden));
+        findings.push(hidden_finding(edge, hidden, internal));
     }
     if let Some(hidden) = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten() {
-        findings.push(hidden_finding(edge, hidden));
+        findings.push(hidden_finding(edge, hidden, internal));
     }
     let only_cluster_lacks_callers = edge.this_machine_is_internal && stack.kubernetes.enabled;
     // No request to a cluster comes from this machine.
@@ -129,7 +129,7 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
 }
 
 /// Returns the finding for hidden client addresses: an error if a rule depends on them, otherwise a warning.
-fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
+fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients, internal: &[InternalRoute]) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
     let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.internal_headers.is_empty();
     let has_internal = !edge.internal_addresses.is_empty();
@@ -137,10 +137,13 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let finding = if rule_depends { Diagnostic::error } else { Diagnostic::warning };
     let consequence =
         if rule_depends { "routes cannot be limited to internal callers" } else { "all clients share one rate limit" };
-    finding(Code::HiddenClients, hidden.path)
+    let finding = finding(Code::HiddenClients, hidden.path)
         .message(format!("{consequence}, because {}", hidden.reason))
         .expected(hidden.expected)
-        .hint(hidden.hint)
+        .hint(hidden.hint);
+    internal
+        .iter()
+        .fold(finding, |finding, route| finding.related(route.path.clone(), format!("`{}` is internal", route.host)))
 }
 
 /// Returns why the edge of a Compose project does not see the addresses of clients; `None` if it sees them.

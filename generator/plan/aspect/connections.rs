@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::mail::MailServer;
 use crate::plan::addresses::port;
 use crate::plan::backup_services::replication_clients;
-use crate::plan::model::{Connection, IngressPlan, Upstream};
+use crate::plan::model::{Connection, IngressPlan};
 use crate::plan::network::Network;
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{DATABASE, PROXY_SERVICE, service_name};
@@ -47,9 +47,11 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
     }
     let has_proxy = roster.contains_key(&ingress.service);
     for location in ingress.sites.values().filter(|_| has_proxy).flat_map(|site| &site.locations) {
-        if let Upstream::Service { service, port } = &location.upstream {
-            connections.insert(Connection { from: ingress.service.clone(), to: service.clone(), port: *port });
-        }
+        connections.extend(location.service_ports().map(|(service, port)| Connection {
+            from: ingress.service.clone(),
+            to: service.clone(),
+            port,
+        }));
     }
     connections.retain(|connection| connection.from != connection.to);
     connections

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::database_host::DatabaseHost;
 use super::databases::{Roles, Url};
 use super::endpoint::DatabaseEndpoint;
-use super::{encryption, endpoint, server_files, setup};
+use super::{database_connections, encryption, endpoint, server_files, setup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::model::{ConfigMount, Migrations, Pooler, Replication};
@@ -15,11 +15,6 @@ use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::{Stack, TemplatePart};
 use crate::values::{Checked, Host, SecretName, SqlIdent, Text};
-
-/// Maximum number of the pooler's connections to the server: half of the server's default `max_connections`.
-const POOL_CONNECTIONS: u16 = 100;
-/// Maximum number of the pooler's connections to the server for one pair of role and database.
-const LARGEST_POOL: u16 = 20;
 
 /// The pooler's part of the plan, and the secret with its users.
 #[derive(Default)]
@@ -31,10 +26,13 @@ pub struct PoolerPlan {
 /// Plans the pooler. It gets the passwords of the roles whose pooled URLs are used, and admits no other role.
 pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers) -> Planned<PoolerPlan> {
     let name = service_name(POOLER);
-    let Some(service) = roster.get(&name) else { return Planned::default() };
+    let Some(service) = roster.get(&name) else {
+        let findings = database_connections::check(stack, roster, users, 0, 0);
+        return Planned { findings, ..Planned::default() };
+    };
     let mut findings = Vec::new();
     let mut databases = BTreeSet::new();
-    let mut role_database_pairs = 0;
+    let mut role_database_pairs = 0_u64;
     let mut parts = Vec::new();
     for role in roles.values() {
         let uses_pooler =
@@ -44,7 +42,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
         if reached_databases.is_empty() {
             continue;
         }
-        role_database_pairs += reached_databases.len();
+        role_database_pairs += u64::try_from(reached_databases.len()).unwrap_or(u64::MAX);
         databases.extend(reached_databases.into_iter().cloned());
         let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
         let password = TemplatePart { secret: Some(role.password.clone()), ..TemplatePart::default() };
@@ -58,14 +56,14 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
                 .hint("remove the pooler, or set `env.DATABASE_URL = nself.pooled_url \"main\"` in a service that uses a database"),
         );
     }
+    let pool_size = database_connections::pool_size(stack, roster, role_database_pairs);
+    findings.extend(database_connections::check(stack, roster, users, role_database_pairs, pool_size));
     let users = SecretName::wrap("pgbouncer_users".into());
     let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer"), reloads: false };
     let additions = [Addition::SecretFile(users.clone()), Addition::Config(config)];
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
-    let role_database_pairs = u16::try_from(role_database_pairs).unwrap_or(u16::MAX).max(1);
     let port = service.service.all_ports().into_values().next().unwrap_or(5432);
     let recipes = Recipes::from([(users.clone(), Recipe::Template { parts })]);
-    let pool_size = (POOL_CONNECTIONS / role_database_pairs).clamp(1, LARGEST_POOL);
     let (server_host, server_port) =
         DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |server| (server.host, server.port));
     let server = (Host::wrap(server_host), server_port);

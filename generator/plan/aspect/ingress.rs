@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::callers::{self, InternalRoute};
 use super::route_settings;
 use super::secrets::DeclaredSecrets;
+use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::addresses::{Address, Addresses, https_port, is_private, port};
@@ -63,6 +64,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
     findings.extend(challenge_port(roster, &ingress));
     let (mut wirings, certificates) = wire(roster, addresses, &ingress);
+    wirings.extend(upstreams::wirings(roster, &ingress));
     let users = wire_route_users(roster, addresses, secrets);
     findings.extend(users.findings);
     wirings.extend(users.wirings);
@@ -142,6 +144,7 @@ fn sites(
         close_internal_paths_on_other_routes(site);
         site.locations.iter_mut().filter(|location| location.strip_prefix).for_each(close_prefixed_paths);
     }
+    upstreams::number(&mut sites);
     (sites, internal_routes)
 }
 
@@ -232,15 +235,14 @@ fn sorted_unique<T: Ord + Clone>(list: &[T]) -> Vec<T> {
 /// Adds the path of an internal route to the internal paths of other routes that lead to the same port, since an upstream
 /// may treat `/ADMIN` like `/admin`.
 fn close_internal_paths_on_other_routes(site: &mut Site) {
-    let internal: Vec<(Upstream, UrlPath)> = site
-        .locations
-        .iter()
-        .filter(|location| location.internal)
-        .map(|location| (location.upstream.clone(), location.path.clone()))
-        .collect();
+    let internal: Vec<Location> = site.locations.iter().filter(|location| location.internal).cloned().collect();
     for location in site.locations.iter_mut().filter(|location| !location.internal) {
-        let siblings = internal.iter().filter(|(upstream, _)| *upstream == location.upstream);
-        location.internal_paths.extend(siblings.map(|(_, path)| path.clone()));
+        let ports: BTreeSet<_> = location.service_ports().collect();
+        let leads_to_same_port = |other: &&Location| {
+            other.upstream == location.upstream || other.service_ports().any(|port| ports.contains(&port))
+        };
+        let paths: Vec<UrlPath> = internal.iter().filter(leads_to_same_port).map(|other| other.path.clone()).collect();
+        location.internal_paths.extend(paths);
         location.internal_paths = sorted_unique(&location.internal_paths);
     }
 }
@@ -296,6 +298,8 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         },
         (None, None) => return Planned::part(None, findings),
     };
+    let balanced = upstreams::servers(stack, roster, address);
+    findings.extend(balanced.findings);
     let rate_limit = route.rate_limit.clone().unwrap_or_else(|| SecretName::wrap("api".into()));
     if !rate_limits.contains_key(&rate_limit) {
         let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
@@ -321,6 +325,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
         upstream,
+        balanced: balanced.part,
         kind: route.kind,
         internal,
         internal_paths: sorted_unique(&internal_paths),

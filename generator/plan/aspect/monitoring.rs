@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dashboards;
 use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -46,10 +47,13 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
         if !member.service.alerts.is_empty() {
             planned.part.alerts.insert(name.clone(), member.service.alerts.clone());
         }
-        if !member.service.dashboards.is_empty() {
-            planned.part.dashboards.insert(name.clone(), member.service.dashboards.clone());
+        let dashboards = dashboards::plan(inputs, member);
+        planned.findings.extend(dashboards.findings);
+        if !dashboards.part.is_empty() {
+            planned.part.dashboards.insert(name.clone(), dashboards.part);
         }
     }
+    planned.findings.extend(dashboards::check_uids(&planned.part, roster));
     planned.part.receivers.clone_from(&inputs.stack.monitoring.receivers);
     planned.part.heartbeat = inputs.stack.monitoring.heartbeat.as_ref().map(|heartbeat| heartbeat.secret.clone());
     planned.wirings.extend(program_wirings(&planned.part, roster));

@@ -9,7 +9,7 @@ use crate::path;
 use crate::plan::assemble::memory_limit;
 use crate::plan::backup_services::replication_clients;
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::service_name;
+use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Planned, Wiring};
 use crate::stack::Stack;
 use crate::values::{Memory, ServiceName};
@@ -60,6 +60,18 @@ pub struct Libraries {
     pub settings: BTreeMap<String, String>,
 }
 
+fn declared_connections(stack: &Stack) -> Option<u64> {
+    stack.database_server.settings.get("max_connections").and_then(|text| text.as_str().parse().ok())
+}
+
+/// Returns how many connections the server of the stack accepts; `None` if the stack has none, or if the command of the
+/// server sets it.
+pub fn max_connections(stack: &Stack, roster: &Roster) -> Option<u64> {
+    let server = roster.get(&service_name(DATABASE))?;
+    let declared = declared_connections(stack);
+    declared.or_else(|| (!is_in_command(server, "max_connections")).then_some(CONNECTIONS))
+}
+
 /// Returns the settings of one server as wirings of its command.
 fn wirings(
     stack: &Stack,
@@ -68,8 +80,7 @@ fn wirings(
     libraries: &Libraries,
 ) -> Vec<Wiring> {
     let declared = &stack.database_server.settings;
-    let connections = declared.get("max_connections").and_then(|text| text.as_str().parse().ok());
-    let mut derived = by_memory(memory_limit(&server.service), connections.unwrap_or(CONNECTIONS));
+    let mut derived = by_memory(memory_limit(&server.service), declared_connections(stack).unwrap_or(CONNECTIONS));
     derived.extend(FIXED.map(|(setting, value)| (setting.to_owned(), value.to_owned())));
     if !replication_clients(roster).is_empty() {
         derived.insert(RETAINED_WAL.0.to_owned(), RETAINED_WAL.1.to_owned());

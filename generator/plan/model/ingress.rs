@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::stack::{Cors, IpFamilies, RateLimit, Redirect, RouteKind, TlsMode};
-use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, HeaderValue, Memory, SecretName, ServiceName, UrlPath};
+use crate::values::{
+    Cidr, Cpus, Duration, Email, HeaderName, HeaderValue, Host, Memory, SecretName, ServiceName, UrlPath,
+};
 
 /// The name of a rate limit, which has the form of a secret's name.
 pub type RateLimitName = SecretName;
@@ -112,7 +114,11 @@ pub struct Site {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Location {
     pub path: UrlPath,
+    /// The service of the route, or the first of its servers.
     pub upstream: Upstream,
+    /// Several servers, in place of `upstream` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balanced: Option<Balanced>,
     pub kind: RouteKind,
     /// Whether only internal addresses may use the location.
     pub internal: bool,
@@ -141,6 +147,39 @@ pub struct Location {
     pub cors: Option<Cors>,
 }
 
+/// Servers that share the requests of a location.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Balanced {
+    /// The number of these servers among those of the same upstream, the first being 1.
+    pub number: usize,
+    pub servers: Vec<BalancedServer>,
+}
+
+/// One of several servers of a location.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct BalancedServer {
+    pub target: Target,
+    /// The share of the requests.
+    pub weight: u16,
+    /// Whether it gets requests only while no other server answers.
+    pub is_backup: bool,
+}
+
+/// The address of a server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    Service {
+        service: ServiceName,
+        port: u16,
+    },
+    /// A host outside of the stack.
+    Host {
+        host: Host,
+        port: u16,
+    },
+}
+
 /// The target of a location's requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,6 +192,31 @@ pub enum Upstream {
     HostMachine {
         port: u16,
     },
+}
+
+impl Location {
+    /// Returns the ports of services to which the location forwards requests.
+    pub fn service_ports(&self) -> impl Iterator<Item = (&ServiceName, u16)> {
+        let servers = self.balanced.iter().flat_map(|balanced| &balanced.servers);
+        let balanced = servers.filter_map(|server| match &server.target {
+            Target::Service { service, port } => Some((service, *port)),
+            Target::Host { .. } => None,
+        });
+        let alone = match &self.upstream {
+            Upstream::Service { service, port } if self.balanced.is_none() => Some((service, *port)),
+            _ => None,
+        };
+        balanced.chain(alone)
+    }
+
+    /// Returns the hosts outside of the stack to which the location forwards requests.
+    pub fn outside_hosts(&self) -> impl Iterator<Item = (&Host, u16)> {
+        let servers = self.balanced.iter().flat_map(|balanced| &balanced.servers);
+        servers.filter_map(|server| match &server.target {
+            Target::Host { host, port } => Some((host, *port)),
+            Target::Service { .. } => None,
+        })
+    }
 }
 
 impl IngressPlan {

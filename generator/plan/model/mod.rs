@@ -27,9 +27,11 @@ pub use backups::Backups;
 pub use database::{Database, DatabaseSetup, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
 pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
-pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
+pub use ingress::{
+    Balanced, BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Target, Upstream,
+};
 pub use migrations::{Migrations, Step};
-pub use monitoring::{Monitoring, Platform, Program, ProgramService, ScrapeJob};
+pub use monitoring::{Dashboard, Monitoring, Operator, Platform, Program, ProgramService, ScrapeJob};
 pub use service::{Check, ConfigMount, Health, OutsideServer, Programs, Publish, Service, Value, VolumeMount};
 
 /// The plan of one environment. A backend only translates it to the format of its target.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::stack::{Alert, Dashboard, Receiver, Severity};
-use crate::values::{AlertName, Duration, Memory, SecretName, ServiceName, UrlPath};
+use crate::stack::{Alert, Panel, Receiver, Severity};
+use crate::values::{AlertName, Duration, Memory, SecretName, ServiceName, Text, UrlPath};
 
 /// The monitoring of an environment. It is empty if no monitoring program runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -23,6 +23,28 @@ pub struct Monitoring {
     pub heartbeat: Option<SecretName>,
     /// The platform. The addresses of scrape targets and the collection of logs depend on it.
     pub platform: Platform,
+}
+
+/// A dashboard of Grafana.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dashboard {
+    Panels {
+        title: Text,
+        panels: Vec<Panel>,
+    },
+    /// The dashboard of a file, in Grafana's format.
+    File(serde_json::Value),
+}
+
+impl Dashboard {
+    /// Returns Grafana's identifier of a service's dashboard.
+    pub fn uid(&self, service: &ServiceName, name: &ServiceName) -> String {
+        match self {
+            Dashboard::Panels { .. } => format!("{service}-{name}"),
+            Dashboard::File(file) => file["uid"].as_str().unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 /// A program whose configuration is derived from the plan.
@@ -80,6 +102,13 @@ pub struct ScrapeJob {
     pub interval: Duration,
 }
 
+impl ScrapeJob {
+    /// Returns the time limit of a scrape: ten seconds, or a shorter interval, so that a scrape ends before the next one.
+    pub fn timeout(&self) -> String {
+        format!("{}s", (self.interval.0 / 1000).min(10))
+    }
+}
+
 /// The platform on which the programs run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -95,13 +124,38 @@ pub enum Platform {
         only_ipv6: bool,
         /// Whether the kubelets are scraped.
         scrapes_kubelets: bool,
+        /// The Prometheus operator, if its Prometheus reads the metrics.
+        operator: Option<Operator>,
     },
 }
 
+/// The Prometheus operator of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Operator {
+    /// The domain of Services in the namespace of its Prometheus and Alertmanager.
+    pub services: String,
+}
+
+impl Operator {
+    /// Returns the Service that the operator creates for a program, and its port.
+    pub fn service(program: Program) -> Option<(&'static str, u16)> {
+        match program {
+            Program::Prometheus => Some(("prometheus-operated", 9090)),
+            Program::Alertmanager => Some(("alertmanager-operated", 9093)),
+            Program::Alloy | Program::Grafana | Program::Loki | Program::Tempo => None,
+        }
+    }
+}
+
 impl Monitoring {
-    /// Returns the address of a program inside of the stack.
+    /// Returns the address of a program: in the stack, or that of the Prometheus operator.
     pub fn url(&self, program: Program) -> Option<String> {
-        self.programs.get(&program).map(|endpoint| format!("http://{}:{}", endpoint.service, endpoint.port))
+        if let Some(endpoint) = self.programs.get(&program) {
+            return Some(format!("http://{}:{}", endpoint.service, endpoint.port));
+        }
+        let Platform::Cluster { operator: Some(operator), .. } = &self.platform else { return None };
+        let (service, port) = Operator::service(program)?;
+        Some(format!("http://{service}.{}:{port}", operator.services))
     }
 
     /// Returns the receivers of a severity, by name.

@@ -42,7 +42,7 @@ pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnosti
     }
     let on_cluster = || {
         plan.services.iter().filter(|(name, service)| {
-            !REPLACED_SERVICES.contains(&name.as_str()) && service.on_clusters.replaced_by.is_none()
+            !REPLACED_SERVICES.contains(&name.as_str()) && service.on_clusters.replacement(settings).is_none()
         })
     };
     let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| check_user(inputs, service)).collect();

@@ -258,12 +258,20 @@ fn is_prometheus(name: &ServiceName) -> bool {
     name.as_str() == Program::Prometheus.name()
 }
 
-/// Warns about a server without monitoring.
+/// Refuses a server whose stack turns monitoring off, or removes Prometheus from it, without a reason.
 fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
+    let settings = &stack.monitoring;
     let is_off = !stack.services.values().any(|service| service.catalogue.as_ref().is_some_and(is_prometheus));
-    (is_off && profile != Profile::Local && stack.monitoring.waive.is_none()).then(|| {
-        Diagnostic::warning(Code::MonitoringMissing, path!("project"))
-            .message("this environment runs without monitoring")
-            .hint("set `monitoring.enabled = true`, or give the reason not to: `monitoring.waive = \"reason\"`")
-    })
+    let enabled = settings.enabled.filter(|_| is_off && profile != Profile::Local && settings.waive.is_none())?;
+    let (path, fix) = if enabled {
+        (path!("services", "prometheus"), "keep the service")
+    } else {
+        (path!("monitoring", "enabled"), "remove `monitoring.enabled`")
+    };
+    Some(
+        Diagnostic::error(Code::MonitoringMissing, path)
+            .message("this environment runs without monitoring, and the stack gives no reason")
+            .expected("monitoring, or a reason to run without it")
+            .hint(format!("{fix}, or give the reason: `monitoring.waive = \"the provider watches the servers\"`")),
+    )
 }

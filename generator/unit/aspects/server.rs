@@ -30,6 +30,61 @@ fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
     assert_eq!(server(&json!({})), (false, false));
 }
 
+/// Returns the size of the pools, and the findings about connections.
+fn connections(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>) {
+    let mut stack = stack_with_orders(&services["orders"]);
+    for (name, service) in services.as_object().unwrap().iter().filter(|(name, _)| *name != "orders") {
+        stack["services"][name] = service.clone();
+    }
+    stack["database_server"] = json!({ "settings": settings });
+    with_roster(&stack, |inputs, roster| {
+        let mut outcome = Outcome::default();
+        let server = outcome.collect(databases::plan(inputs.stack, roster));
+        let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+        let addresses = outcome.collect(Addresses::plan(inputs, roster));
+        let mail = mail::plan(inputs, roster, &declared).part;
+        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
+        let users = outcome.wirings.secret_users();
+        let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
+        let findings = planned.findings.into_iter().filter(|finding| finding.code == Code::Connections);
+        let findings = findings.map(|finding| format!("{}: {}", finding.path, finding.message)).collect();
+        (planned.part.pooler.map(|pooler| pooler.pool_size), findings)
+    })
+}
+
+#[test]
+fn services_open_at_most_the_connections_that_the_server_accepts() {
+    let user = |reference: &str, connections: u16, replicas: u16| {
+        json!({
+            "image": "a/orders:1", "databases": { "main": { "connections": connections } },
+            "env": { "URL": { reference: "main" } }, "replicas": replicas,
+        })
+    };
+    let direct = |connections, replicas| json!({ "orders": user("database_url", connections, replicas) });
+    assert_eq!(connections(&direct(98, 2), &json!({})).1, [""; 0]);
+    let excess = "services may open 198 connections, but the database server accepts 197 of them";
+    assert_eq!(connections(&direct(99, 2), &json!({})).1, [format!("services.postgres: {excess}")]);
+    assert_eq!(connections(&direct(99, 2), &json!({ "max_connections": "201" })).1, [""; 0]);
+    let settings = json!({ "max_connections": "100" });
+    let findings = connections(&direct(50, 2), &settings).1;
+    assert!(findings[0].starts_with("database_server.settings.max_connections: services may open 100"), "{findings:?}");
+    // Clients of the pooler do not reach the server, which has the connections of the pools.
+    let pooled = |orders: Value, replicas: u16| {
+        let pooler = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 }, "replicas": replicas });
+        json!({ "orders": orders, "pgbouncer": pooler })
+    };
+    assert_eq!(connections(&pooled(user("pooled_url", 99, 9), 1), &json!({})), (Some(20), Vec::new()));
+    assert_eq!(connections(&pooled(user("pooled_url", 99, 9), 10), &json!({})), (Some(10), Vec::new()));
+    assert_eq!(connections(&pooled(user("pooled_url", 9, 9), 1), &json!({ "max_connections": "20" })).0, Some(10));
+    let findings = connections(&pooled(user("pooled_url", 99, 11), 1), &json!({})).1;
+    assert_eq!(
+        findings,
+        ["services.pgbouncer: services may open 1089 connections, but the pooler accepts 1000 of them"]
+    );
+    let both = json!({ "orders": user("pooled_url", 5, 1), "pgbouncer": pooled(json!({}), 1)["pgbouncer"], "reports": user("database_url", 90, 2) });
+    assert!(connections(&both, &json!({})).1[0].contains("200 connections"), "180 and the pool of 20");
+}
+
 #[test]
 fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
     let pooled = |reference: &str| {

@@ -1,21 +1,39 @@
 // Processes the queue $QUEUE of $REDIS_URL until SIGTERM, then finishes started jobs and exits.
 import { createServer } from "node:http";
-import { Worker } from "bullmq";
+import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 
 import { work } from "./jobs.js";
+import { counters, metrics } from "./metrics.js";
 
+const name = process.env.QUEUE ?? "jobs";
 const connection = new Redis(process.env.REDIS_URL ?? "redis://redis:6379/0", { maxRetriesPerRequest: null });
-const worker = new Worker(process.env.QUEUE ?? "jobs", work, { connection, concurrency: Number(process.env.CONCURRENCY ?? 4) });
+const worker = new Worker(name, work, { connection, concurrency: Number(process.env.CONCURRENCY ?? 4) });
 worker.on("error", (error) => console.error(error.message));
 worker.on("failed", (job, error) => console.error(`${job?.name} ${job?.id}: ${error.message}`));
+const queue = new Queue(name, { connection });
+queue.on("error", (error) => console.error(error.message));
+const ended = counters(worker);
 
-// Healthy while it is connected and accepts jobs.
-const server = createServer((request, response) => {
-  const known = request.url === "/healthz";
+function answer(response, status, type, body) {
+  response.writeHead(status, { "content-type": type });
+  response.end(body);
+}
+
+// Healthy while it is connected and accepts jobs. Metrics fail instead of waiting while Redis does not answer.
+const server = createServer(async (request, response) => {
   const well = connection.status === "ready" && worker.isRunning();
-  response.writeHead(known ? (well ? 200 : 503) : 404, { "content-type": "application/json" });
-  response.end(JSON.stringify({ status: known ? (well ? "ok" : connection.status) : "unknown" }));
+  if (request.url === "/metrics") {
+    const late = new Promise((_, reject) => setTimeout(reject, 5_000, new Error("Redis does not answer")).unref());
+    await Promise.race([metrics(queue, ended), late]).then(
+      (text) => answer(response, 200, "text/plain; version=0.0.4; charset=utf-8", text),
+      (error) => answer(response, 503, "text/plain", error.message),
+    );
+    return;
+  }
+  const known = request.url === "/healthz";
+  const status = known ? (well ? "ok" : connection.status) : "unknown";
+  answer(response, known ? (well ? 200 : 503) : 404, "application/json", JSON.stringify({ status }));
 }).listen(Number(process.env.PORT ?? 8001), "0.0.0.0");
 
 async function stop() {
@@ -23,6 +41,7 @@ async function stop() {
   setTimeout(() => process.exit(1), 20_000).unref();
   await worker.close();
   server.close();
+  await queue.close();
   await connection.quit().catch(() => {});
   process.exit(0);
 }

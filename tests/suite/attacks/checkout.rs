@@ -14,7 +14,7 @@ const CANARY: &str = "canary-7d20f1";
 /// A run that takes longer is killed and fails the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const SHOP: &str = r#"project = "shop", domain = "shop.example.com","#;
+const SHOP: &str = r#"project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject","#;
 
 /// Creates a project with a database, an image of a folder, and additional fields.
 fn project(field: &str) -> tempfile::TempDir {

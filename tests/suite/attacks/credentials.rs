@@ -11,7 +11,7 @@ const KNOWN: &str = "KnownToTheAttackerKnownToTheAttacker1234567";
 
 /// Generates a project without values of secrets.
 fn generated() -> tempfile::TempDir {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
     case
 }
@@ -344,7 +344,7 @@ fn secret_lists_cannot_add_lines_to_env_and_belong_to_one_environment() {
 fn credentials_by_name_are_found_in_every_field() {
     let service = |fields: &str| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{ port = 8001, user = \"1:1\", {fields} }} }}"
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.web = {{ port = 8001, user = \"1:1\", {fields} }} }}"
         )
     };
     let build = |args: &str| service(&format!("build = {{ context = \"a\", args = {{ {args} }} }}"));

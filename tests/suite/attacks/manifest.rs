@@ -8,7 +8,7 @@ use nself::artifact::Digest;
 use crate::support::{Ran, nself_in, stack, tree};
 
 const CANARY: &str = "canary-55e9c2";
-const STACK: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#;
 const MANIFEST: &str = "deploy/nself.manifest";
 
 fn generated() -> tempfile::TempDir {

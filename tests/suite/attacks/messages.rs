@@ -75,7 +75,7 @@ fn names_of_arguments_and_folders_cannot_control_the_terminal() {
 /// Expectation: `image` shows the names of omitted files as text; its JSON is an equal document.
 #[test]
 fn names_of_omitted_files_cannot_control_the_terminal() {
-    let body = r#"{ project = "shop", domain = "shop.example.com", services.web = {
+    let body = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.web = {
         image = "ghcr.io/acme/web:1", layout = { folder = "web", platforms = ["linux/amd64"] },
         command = ["/app/web"], user = "10001:10001", port = 8001 } }"#;
     let case = stack(body);
@@ -96,7 +96,7 @@ fn names_of_omitted_files_cannot_control_the_terminal() {
 /// Expectation: `check` shows diff and names as text, also after the signs of a diff.
 #[test]
 fn a_diff_cannot_control_the_terminal() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     let folder = case.path();
     assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
     let compose = folder.join("deploy/local/compose.yaml");
@@ -124,10 +124,18 @@ fn a_diff_cannot_control_the_terminal() {
 fn findings_about_hostile_text_cannot_control_the_terminal() {
     let quoted = "x\\n::warning::w\\r##[error]e\\u{1b}[31m\\u{202e}";
     for body in [
-        format!("{{ project = \"shop\", domain = \"d.example.com\", \"{quoted}\" = 1 }}"),
-        format!("{{ project = \"shop\", domain = \"d.example.com\", environments.\"{quoted}\" = {{}} }}"),
-        format!("{{ project = \"shop\", domain = \"d.example.com\", services.\"{quoted}\".image = \"a/b:1\" }}"),
-        format!("{{ project = \"shop\", domain = \"d.example.com\", services.web.depends_on = [\"{quoted}\"] }}"),
+        format!(
+            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", \"{quoted}\" = 1 }}"
+        ),
+        format!(
+            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", environments.\"{quoted}\" = {{}} }}"
+        ),
+        format!(
+            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", services.\"{quoted}\".image = \"a/b:1\" }}"
+        ),
+        format!(
+            "{{ project = \"shop\", domain = \"d.example.com\", monitoring.waive = \"not the subject\", services.web.depends_on = [\"{quoted}\"] }}"
+        ),
         format!("{{ project = \"shop\", domain = std.fail_with \"{quoted}\" }}"),
     ] {
         let case = stack(&body);
@@ -147,7 +155,7 @@ fn findings_about_hostile_text_cannot_control_the_terminal() {
 /// Expectation: output for other programs is exact, byte for byte.
 #[test]
 fn documents_for_other_programs_are_exact() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     let folder = case.path();
     assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
     assert_eq!(nself_in(folder, ["secrets", "init"]).code, 0);

@@ -145,7 +145,7 @@ fn services_with_egress_share_no_network() {
 
 fn share_no_network(compat: &str) {
     let case = stack(&format!(
-        r#"{{ project = "two", domain = "two.example.com", {compat}
+        r#"{{ project = "two", domain = "two.example.com", monitoring.waive = "not the subject", {compat}
               services.one = {{ image = "a/one:1", egress = true }} }}"#,
     ));
     let ran = nself_in(case.path(), ["gen", "--env", "local"]);
@@ -387,7 +387,7 @@ fn database_apart() {
 fn the_name_of_the_superuser_cannot_add_a_rule() {
     for value in ["\"all trust\"", "\"x\\\" all all trust\"", "\"x\\nhost all all all trust\"", "nself.domain"] {
         let case = stack(&format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres.env.POSTGRES_USER = {value} }}"
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.postgres.env.POSTGRES_USER = {value} }}"
         ));
         let ran = nself_in(case.path(), ["gen"]);
         assert_eq!(ran.code, 2, "{value}: {}", ran.stderr);

@@ -20,7 +20,7 @@ fn many_environments_of_a_large_stack_are_refused() {
     };
     let body = |count: usize, size: usize| {
         format!(
-            "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{ image = \"a/b:1\", port = 8001, \
+            "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.web = {{ image = \"a/b:1\", port = 8001, \
              command = [\"{}\"] }}, environments = {{ {} }} }}",
             "x".repeat(size),
             layers(count)
@@ -51,7 +51,7 @@ fn many_environments_of_a_large_stack_are_refused() {
 /// Expectation: the diff is shown up to a limit, with the number of omitted lines.
 #[test]
 fn a_difference_of_many_lines_is_shown_in_part() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     let folder = case.path();
     assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
     let compose = folder.join("deploy/local/compose.yaml");
@@ -82,7 +82,9 @@ fn a_difference_of_many_lines_is_shown_in_part() {
 #[test]
 fn many_misspellings_among_many_names_are_reported() {
     let count = 1_050;
-    let mut body = String::from("{ project = \"shop\", domain = \"shop.example.com\", services = { ");
+    let mut body = String::from(
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services = { ",
+    );
     for i in 0..count {
         let _ = write!(
             body,

@@ -199,7 +199,7 @@ fn a_continued_string_is_refused() {
     let project = stack("{}");
     let text = CONTINUED.replace('\\', "\\\\").replace('\n', "\\n");
     let program = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }}, databases.orders.tables.t.columns.note = {{ type = \"text\", default = \"{text}\" }} }} | nself.Stack\n"
     );
     std::fs::write(project.path().join("stack.ncl"), program).unwrap();

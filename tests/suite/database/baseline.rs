@@ -19,7 +19,7 @@ fn adopt(server: &Server) -> Project {
 
 fn define(project: &Project, and: &str) {
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
          services.reader = {{ image = \"a/reader:1\", databases.main = {{ name = \"orders\", access = 'read }} }},\n\
          services.writer = {{ image = \"a/writer:1\", databases.main = {{ name = \"orders\", access = 'write }} }},\n\

@@ -374,7 +374,7 @@ fn schemas_after_the_changes_are_definitions() {
         assert_eq!(ran.code, 0, "{}: {}", change.name, ran.stderr);
         let (reader, writer, definition) = (role("reader"), role("writer"), ran.stdout);
         let stack = format!(
-            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {reader}, {writer},\n\
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {reader}, {writer},\n\
              databases.shop = {definition} }} | nself.Stack\n"
         );
         fs::write(folder.path().join("stack.ncl"), stack).unwrap();

@@ -20,7 +20,7 @@ fn project(definition: &str) -> tempfile::TempDir {
 
 fn define(folder: &Path, definition: &str) {
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          databases.shop = {{\n{definition}\n}} }} | nself.Stack\n"
     );
     fs::write(folder.join("stack.ncl"), text).unwrap();
@@ -281,7 +281,7 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
 #[test]
 fn tables_must_be_the_same_in_all_environments() {
     let case = stack(
-        "{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
            environments.prod.databases.shop.tables.a.columns.id.type = \"text\" }",
     );
     assert_fails(case.path(), &["db", "diff"], "NS710", "differs between environments");

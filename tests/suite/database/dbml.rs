@@ -50,7 +50,7 @@ fn both_readers_of_dbml_give_the_same_tables() {
         fs::write(folder.path().join("imported.ncl"), &ran.stdout).unwrap();
         fs::write(
             folder.path().join("stack.ncl"),
-            "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", databases.shop = import \"imported.ncl\" } | nself.Stack\n",
+            "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop = import \"imported.ncl\" } | nself.Stack\n",
         )
         .unwrap();
         let diff = nself_in(folder.path(), ["db", "diff"]);

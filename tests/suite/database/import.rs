@@ -23,7 +23,7 @@ pub fn planned(folder: &Path, definition: &str) -> String {
     fs::write(folder.join("imported.ncl"), definition).unwrap();
     fs::write(
         folder.join("stack.ncl"),
-        "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", databases.shop = import \"imported.ncl\" } | nself.Stack\n",
+        "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop = import \"imported.ncl\" } | nself.Stack\n",
     )
     .unwrap();
     let diff = nself_in(folder, ["db", "diff"]);

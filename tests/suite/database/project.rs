@@ -33,7 +33,7 @@ impl Project {
 
     pub fn define(&self, definition: &str) {
         let text = format!(
-            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
              services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
              databases.orders = {{ {definition} }} }} | nself.Stack\n"
         );

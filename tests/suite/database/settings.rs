@@ -5,7 +5,7 @@ use std::fs;
 use super::server::{Server, Version};
 use crate::support::{nself_in, stack};
 
-const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", database_server.settings.work_mem = "9MB" }"#;
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", database_server.settings.work_mem = "9MB" }"#;
 
 /// Returns the arguments of the server's command in `compose.yaml`, except arguments with paths in the container.
 fn settings() -> (tempfile::TempDir, Vec<(String, String)>) {

@@ -22,7 +22,7 @@ fn passwords_do_not_appear_in_arguments_or_messages() {
     }
     fs::write(
         folder.path().join("stack.ncl"),
-        "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" } } | nself.Stack\n",
+        "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop.tables.a = { columns.id.type = \"bigint\" } } | nself.Stack\n",
     )
     .unwrap();
     assert_eq!(nself_in(folder.path(), ["db", "new"]).code, 0);

@@ -81,7 +81,10 @@ fn foreign_files(plugin: &ServiceName, member: &PlannedService) -> Vec<Right> {
         .iter()
         .filter_map(|(target, file)| Some((file.from.as_ref()?, path.key("files").key(target.as_str()).key("from"))));
     let variables = service.env_files.iter().enumerate().map(|(i, file)| (file, path.key("env_files").index(i)));
-    let project_files = build.chain(layout).chain(mounts).chain(files).chain(variables);
+    let dashboards = service.dashboards.iter().filter_map(|(name, dashboard)| {
+        Some((dashboard.file.as_ref()?, path.key("dashboards").key(name.as_str()).key("file")))
+    });
+    let project_files = build.chain(layout).chain(mounts).chain(files).chain(variables).chain(dashboards);
     let is_outside = |source: &str| !format!("{source}/").starts_with(&format!("{folder}/"));
     let files_outside = project_files.filter(|(source, _)| is_outside(source.as_str()));
     let right = |(source, path): (&ProjectPath, FieldPath)| {

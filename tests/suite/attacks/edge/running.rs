@@ -24,7 +24,9 @@ pub const SERVICE: &str = "127.0.0.1:9000";
 
 /// Returns the project of a stack with these fields, with generated files of all environments.
 pub fn generated(body: &str) -> tempfile::TempDir {
-    let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {body} }}"));
+    let project = stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {body} }}"
+    ));
     std::fs::create_dir(project.path().join("mlflow")).unwrap();
     std::fs::write(project.path().join("mlflow/Dockerfile"), "FROM ghcr.io/mlflow/mlflow:v3.4.0\n").unwrap();
     let ran = nself_in(project.path(), ["gen"]);
@@ -207,7 +209,7 @@ impl Drop for RunningEdge {
     }
 }
 
-/// Copies the files with the service as every upstream.
+/// Copies the files with the service as every upstream, except for servers that already have a local address.
 fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfile::TempDir {
     let copy = project(environment);
     for entry in walkdir::WalkDir::new(copy.path().join("nginx")).into_iter().map(Result::unwrap) {
@@ -217,7 +219,9 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
         let text = change(&std::fs::read_to_string(entry.path()).unwrap());
         let line = |line: &str| {
             let start = line.trim_start();
-            let is_upstream = start.starts_with("server ") && entry.path().ends_with("upstreams.conf");
+            let is_upstream = start.starts_with("server ")
+                && !start.starts_with("server 127.")
+                && entry.path().ends_with("upstreams.conf");
             if is_upstream { format!("server {SERVICE};") } else { line.to_owned() }
         };
         let lines: Vec<String> = text.lines().map(line).collect();

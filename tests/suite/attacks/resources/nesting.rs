@@ -18,7 +18,7 @@ fn program(folder: &Path, fields: &str) {
         ""
     };
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {owner}\n{fields}\n}} | nself.Stack\n"
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {owner}\n{fields}\n}} | nself.Stack\n"
     );
     fs::write(folder.join("stack.ncl"), text).unwrap();
 }

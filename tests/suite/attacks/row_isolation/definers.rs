@@ -55,7 +55,7 @@ fn project(definition: &str) -> Project {
 
 fn define(project: &Project, definition: &str) {
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
          services.reader = {{ image = \"a/reader:1\", databases.main = {{ name = \"orders\", access = 'read }} }},\n\
          databases.orders = {{ {definition} }} }} | nself.Stack\n"

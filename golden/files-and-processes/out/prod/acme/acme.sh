@@ -15,7 +15,9 @@ while [ "$1" != -- ]; do
   shift
 done
 shift
-trap 'exit 0' TERM INT
+python3 "${0%/*}/metrics.py" "${NSELF_METRICS_PORT:-9189}" "$@" &
+metrics=$!
+trap 'kill "$metrics"; exit 0' TERM INT
 while :; do
   for host in "$@"; do
     # The options of the account, an address or a flag, contain no blanks.

@@ -1,0 +1,80 @@
+//! Alerting rules of Prometheus: those of each service with alerts, and those about the targets of all jobs. Prometheus of the
+//! monitoring services reads them from files, the Prometheus operator from objects of a cluster.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::model::{Monitoring, Platform};
+use crate::stack::{Alert, Severity};
+use crate::values::AlertName;
+
+/// The alert that always fires. Its notifications show that alerts can be delivered.
+pub const HEARTBEAT: &str = "Heartbeat";
+/// The name of the job that reads the kubelets.
+pub const KUBELET: &str = "kubelet";
+
+/// A rule as Prometheus reads it.
+#[derive(Serialize)]
+pub struct Rule {
+    pub alert: String,
+    pub expr: String,
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
+    pub labels: BTreeMap<&'static str, String>,
+    pub annotations: BTreeMap<&'static str, String>,
+}
+
+/// Returns the jobs whose targets must answer: those of services, and that of the kubelets.
+pub fn jobs(monitoring: &Monitoring) -> impl Iterator<Item = &str> {
+    let kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
+    monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelets.then_some(KUBELET))
+}
+
+/// Returns the rules about the targets of each job, and the alert that always fires.
+pub fn of_targets(monitoring: &Monitoring) -> Vec<Rule> {
+    // The operator's Prometheus may read jobs of the same name in several namespaces.
+    let namespace = match &monitoring.platform {
+        Platform::Cluster { operator: Some(_), namespace, .. } => format!(",namespace=\"{namespace}\""),
+        _ => String::new(),
+    };
+    let targets = jobs(monitoring).map(|job| Rule {
+        alert: "TargetDown".to_owned(),
+        // Name servers have no records of ended containers, so a job whose containers have all ended has no series.
+        expr: format!("up{{job=\"{job}\"{namespace}}} == 0 or absent(up{{job=\"{job}\"{namespace}}})"),
+        hold: Some("2m".to_owned()),
+        labels: labels(job, Severity::Critical),
+        annotations: BTreeMap::from([
+            ("summary", format!("`{job}` does not answer to Prometheus")),
+            ("description", format!("See whether `{job}` runs and is healthy, and read its log.")),
+        ]),
+    });
+    let heartbeat = Rule {
+        alert: HEARTBEAT.to_owned(),
+        expr: "vector(1)".to_owned(),
+        hold: None,
+        labels: BTreeMap::from([("severity", "heartbeat".to_owned())]),
+        annotations: BTreeMap::from([("summary", "Alerts can be delivered".to_owned())]),
+    };
+    targets.chain([heartbeat]).collect()
+}
+
+/// Returns the rules of a service's alerts.
+pub fn of_service(service: &str, alerts: &BTreeMap<AlertName, Alert>) -> Vec<Rule> {
+    alerts.iter().map(|(name, alert)| rule(service, name.as_str(), alert)).collect()
+}
+
+fn rule(service: &str, name: &str, alert: &Alert) -> Rule {
+    let runbook = alert.runbook.iter().map(|runbook| ("description", runbook.to_string()));
+    Rule {
+        alert: name.to_owned(),
+        expr: alert.expr.to_string(),
+        hold: alert.hold.map(|hold| hold.to_string()),
+        labels: labels(service, alert.severity),
+        annotations: [("summary", alert.summary.to_string())].into_iter().chain(runbook).collect(),
+    }
+}
+
+fn labels(service: &str, severity: Severity) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("service", service.to_owned()), ("severity", severity.name().to_owned())])
+}

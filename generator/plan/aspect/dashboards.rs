@@ -1,0 +1,184 @@
+//! Plans the dashboards of a service: from typed panels, or from files in Grafana's format, whose data sources and queries
+//! are checked.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::inputs::{Inputs, SourceFile};
+use crate::plan::model::{Dashboard, Monitoring, Program};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::wiring::Planned;
+use crate::stack;
+use crate::values::{Checked, Expression, ProjectPath, ServiceName, credential_formats};
+
+/// Maximum size of a file in bytes: that of a part of a folder in a ConfigMap.
+const LARGEST: usize = 768 << 10;
+/// Maximum length of Grafana's identifiers.
+const MAX_UID: usize = 40;
+
+/// Plans the dashboards of one service.
+pub fn plan(inputs: Inputs, member: &PlannedService) -> Planned<BTreeMap<ServiceName, Dashboard>> {
+    let mut planned = Planned::<BTreeMap<ServiceName, Dashboard>>::default();
+    for (name, declared) in &member.service.dashboards {
+        let path = member.path.key("dashboards").key(name.as_str());
+        match dashboard(inputs, declared, &path) {
+            Ok(dashboard) => drop(planned.part.insert(name.clone(), dashboard)),
+            Err(findings) => planned.findings.extend(findings),
+        }
+    }
+    planned
+}
+
+fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> Result<Dashboard, Vec<Diagnostic>> {
+    match (&declared.title, &declared.file) {
+        (Some(title), None) if !declared.panels.is_empty() => {
+            Ok(Dashboard::Panels { title: title.clone(), panels: declared.panels.clone() })
+        }
+        (None, Some(file)) if declared.panels.is_empty() => {
+            let path = path.key("file");
+            let text = text(inputs, file, &path).map_err(|finding| vec![finding])?;
+            read(text, file, &path).map(Dashboard::File)
+        }
+        _ => Err(vec![
+            refused(path, "a dashboard must have exactly one content".to_owned())
+                .expected("a `title` with `panels`, or a `file`"),
+        ]),
+    }
+}
+
+fn refused(path: &FieldPath, message: String) -> Diagnostic {
+    Diagnostic::error(Code::DashboardFile, path.clone()).message(message)
+}
+
+/// Returns the text of a file of the project.
+fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<&'a str, Diagnostic> {
+    let text = match inputs.files.service_files.get(file.as_str()) {
+        Some(SourceFile::Text(text)) => text,
+        Some(SourceFile::Unusable(why)) => {
+            return Err(refused(path, format!("`{file}` cannot be used: {why}")).expected("a text file in UTF-8"));
+        }
+        Some(SourceFile::Missing) | None => {
+            return Err(refused(path, format!("`{file}` does not exist in the folder of the stack"))
+                .expected("a file of the project"));
+        }
+    };
+    if text.len() > LARGEST {
+        return Err(
+            refused(path, format!("`{file}` has {} bytes", text.len())).expected(format!("at most {LARGEST} bytes"))
+        );
+    }
+    match credential_formats::find(text) {
+        Some(what) => Err(Diagnostic::error(Code::PlainSecret, path.clone())
+            .message(format!("`{file}` contains {what}"))
+            .expected("a dashboard without secrets, since generated files are committed")
+            .hint("remove it: data sources have the credentials that queries need")),
+        None => Ok(text),
+    }
+}
+
+/// Returns the dashboard of a file, without the number that Grafana gave it in another database.
+fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<Diagnostic>> {
+    let export = "the JSON of a dashboard, which Grafana exports";
+    let mut value: Value = serde_json::from_str(text).map_err(|error| {
+        vec![refused(path, format!("line {} of `{file}` is not JSON", error.line())).expected(export)]
+    })?;
+    let Some(fields) = value.as_object_mut().filter(|fields| fields.get("title").is_some_and(Value::is_string)) else {
+        return Err(vec![refused(path, format!("`{file}` is not a dashboard: it has no `title`")).expected(export)]);
+    };
+    fields.remove("id");
+    let mut findings = Vec::new();
+    if fields.contains_key("__inputs") {
+        findings.push(
+            refused(path, format!("`{file}` was exported for other installations: `__inputs` has no values here"))
+                .hint("export it again without \"Export for sharing externally\""),
+        );
+    }
+    let is_uid = |uid: &str| {
+        (1..=MAX_UID).contains(&uid.len())
+            && uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    if !fields.get("uid").and_then(Value::as_str).is_some_and(is_uid) {
+        findings.push(
+            refused(path, format!("`{file}` has no usable `uid`"))
+                .expected(format!("a text of at most {MAX_UID} letters, digits, `-` and `_`"))
+                .hint("add a field such as `\"uid\": \"orders-sales\"`; it is a part of the dashboard's address"),
+        );
+    }
+    check_panels(&value, file, path, &mut findings);
+    if findings.is_empty() { Ok(value) } else { Err(findings) }
+}
+
+/// Checks the data sources and queries of panels, also of those in collapsed rows.
+fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    for panel in list(value, "panels") {
+        let title = panel["title"].as_str().unwrap_or("without a title");
+        let targets = list(panel, "targets");
+        for source in std::iter::once(panel).chain(targets.clone()).filter_map(|part| part.get("datasource")) {
+            if !is_known_source(source) {
+                findings.push(
+                    refused(path, format!("the panel {title:?} of `{file}` uses a data source that does not exist"))
+                        .expected("`prometheus`, `loki`, `tempo` or `alertmanager` as the uid of a data source")
+                        .hint("correct `datasource.uid`, or choose the data source in Grafana and export the dashboard again"),
+                );
+            }
+        }
+        for target in targets {
+            let is_prometheus =
+                source_kind(target).or_else(|| source_kind(panel)).is_none_or(|kind| kind == "prometheus");
+            let refusal = target["expr"].as_str().filter(|_| is_prometheus).and_then(Expression::refusal);
+            findings.extend(refusal.map(|reason| {
+                refused(path, format!("a query of the panel {title:?} of `{file}` is incomplete: {reason}"))
+                    .expected("an expression of PromQL")
+            }));
+        }
+        check_panels(panel, file, path, findings);
+    }
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> + Clone + use<'a> {
+    value[field].as_array().into_iter().flatten()
+}
+
+/// Returns the kind of data source that a panel or query names.
+fn source_kind(part: &Value) -> Option<&str> {
+    part["datasource"]["type"].as_str()
+}
+
+/// Returns whether a data source exists: one of the generated sources, the default one, one of Grafana's own, or that of
+/// a variable.
+fn is_known_source(source: &Value) -> bool {
+    let uid = match source {
+        Value::Null => return true,
+        Value::String(name) => Some(name.as_str()),
+        source => source["uid"].as_str(),
+    };
+    uid.is_none_or(|uid| {
+        let is_generated = SOURCES.iter().any(|program| program.name() == uid);
+        is_generated || uid == "grafana" || uid.starts_with("-- ") || uid.starts_with('$')
+    })
+}
+
+/// Programs that are data sources.
+const SOURCES: [Program; 4] = [Program::Alertmanager, Program::Loki, Program::Prometheus, Program::Tempo];
+
+/// Refuses dashboards with the same uid, of which Grafana would show only one.
+pub fn check_uids(monitoring: &Monitoring, roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
+    for (service, dashboards) in &monitoring.dashboards {
+        for (name, dashboard) in dashboards {
+            let path = roster[service].path.key("dashboards").key(name.as_str());
+            let uid = dashboard.uid(service, name);
+            if let Some(first) = owners.insert(uid.clone(), path.clone()) {
+                findings.push(
+                    refused(&path, format!("two dashboards have the uid `{uid}`"))
+                        .hint("change the `uid` in the file of one of them")
+                        .related(first, "the other dashboard"),
+                );
+            }
+        }
+    }
+    findings
+}
