@@ -54,14 +54,14 @@ impl Target {
         let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
             let finding = finding
                 .message(format!(
-                    "`{key}` cannot be a raw key: nself writes it from other fields, or {} does not have it",
+                    "the raw key `{key}` is not allowed: either nself sets it from other fields, or {} has no such key",
                     self.name
                 ))
                 .expected("one of the keys that `nself explain NS702` lists");
             return Some(match nearest(key, self.keys.iter().map(|(name, _)| *name)) {
                 Some(nearest) => finding.hint(format!("did you mean `{nearest}`?")),
                 None => finding
-                    .hint(format!("check whether `services.{owner}` has a field for this setting: `nself schema`")),
+                    .hint(format!("look for a field of `services.{owner}` for this setting: `nself schema Service` lists them")),
             });
         };
         (!kind.accepts(value)).then(|| {
@@ -97,7 +97,7 @@ mod tests {
         let (message, hint) = refusal("hostnam", &json!("a")).unwrap();
         assert_eq!(
             message,
-            "`hostnam` cannot be a raw key: nself writes it from other fields, or Compose does not have it"
+            "the raw key `hostnam` is not allowed: either nself sets it from other fields, or Compose has no such key"
         );
         assert_eq!(hint, "did you mean `hostname`?");
         assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("check whether"));

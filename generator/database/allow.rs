@@ -47,11 +47,11 @@ pub fn unknown_objects(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diag
     let warnings = new.allow.keys().filter(|object| !objects.contains(*object)).map(|object| {
         let near = words::nearest(object, objects.iter().map(String::as_str));
         let hint = near.map_or_else(
-            || "remove it: otherwise it would apply to a later object with this name".to_owned(),
-            |near| format!("did you mean `{near}`? otherwise remove it"),
+            || "remove this entry: otherwise it would apply to a later object with this name".to_owned(),
+            |near| format!("did you mean `{near}`? If not, remove this entry"),
         );
         Diagnostic::warning(Code::AllowsNothing, root.key("allow").key(object.as_str()))
-            .message(format!("neither the definition nor the last migration has `{object}`"))
+            .message(format!("`allow` names `{object}`, which neither the definition nor the last migration has"))
             .hint(hint)
     });
     warnings.collect()

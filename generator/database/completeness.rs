@@ -87,7 +87,7 @@ pub fn psql_end_fault(text: &str) -> Option<Fault> {
         if is_closed != is_last {
             return Some(Fault::new(
                 token.at,
-                "psql ends the body at a different END; put the names begin, case and end in double quotes",
+                "psql would end the body at the wrong END; write columns named begin, case or end in double quotes",
             ));
         }
     }
@@ -146,9 +146,9 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
                 if previous.is_some_and(|previous| previous.text.eq_ignore_ascii_case("as"))
                     && !body.starts_with(['$', '\'']) =>
             {
-                "a function body has escapes; write it between `$$`"
+                "a function body is a string with escapes (E'…'); write it between `$$`"
             }
-            (TokenKind::Quoted, name) if !name.starts_with('"') => "a name uses `U&`; write its characters",
+            (TokenKind::Quoted, name) if !name.starts_with('"') => "a name uses `U&` escapes; write the characters themselves",
             (TokenKind::Number, _)
                 if touches_following && following.is_some_and(|next| starts_word(next.text.as_bytes()[0])) =>
             {
@@ -166,7 +166,7 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
                 let next_byte = following.map_or(b' ', |next| next.text.as_bytes()[0]);
                 let is_variable = starts_word(next_byte) || [b'\'', b'"', b'{'].contains(&next_byte);
                 is_variable
-                    .then_some("psql takes `:` and the word after it for a variable; put a blank between the two")?
+                    .then_some("psql would read `:` and the word after it as a variable; put a blank between the two")?
             }
             _ => return None,
         };

@@ -47,8 +47,8 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
                     if convention != Convention::None && table.columns.contains_key(column) {
                         refuse(
                             path.key("columns").key(column),
-                            format!("{table_name} is shared and has the column `{column}`"),
-                            "set the `scope` of the table to that of the convention, or rename the column",
+                            format!("{table_name} has `scope = 'shared`, but also the column `{column}`, which names the owner of a row"),
+                            "set `scope` of the table to the `convention` of the database, or rename the column",
                         );
                     }
                 }
@@ -75,8 +75,8 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             }
             (Convention::App, Some(Scope::Tenant)) | (Convention::Tenant, Some(Scope::App)) => refuse(
                 path.key("scope"),
-                format!("the `scope` of {table_name} does not fit the `convention` of the database"),
-                "use separate databases for applications and for tenants",
+                format!("the `scope` of {table_name} differs from the `convention` of the database"),
+                "set both to the same value; applications and tenants need separate databases",
             ),
         }
     }
@@ -102,7 +102,7 @@ fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
         if declared.is_some() && declared != scope {
             let path = root.key("tables").key(name.as_str()).key("scope");
             let message = format!("the partition {name} has a different scope than its table");
-            findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint("leave `scope` out"));
+            findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint("remove `scope`: a partition has the scope of its table"));
         }
         if let Some(table) = schema.tables.get_mut(&name) {
             table.scope = scope;
@@ -140,7 +140,7 @@ fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut 
     if table.columns.contains_key(key) {
         refuse(
             path.key("columns").key(key),
-            format!("`{key}` is a column of the convention that the database does not have"),
+            format!("`{key}` is a column of the other `convention`, which this database does not use"),
             "use separate databases for applications and for tenants, or rename the column",
         );
     }
@@ -247,7 +247,7 @@ fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                     .message(format!(
                         "{view_name} bypasses row security: it reads {table} with the rights of the view's owner"
                     ))
-                    .hint("leave `security_invoker` out"),
+                    .hint("remove `security_invoker = false`"),
             );
         }
     }

@@ -62,7 +62,7 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
         (Some(position), Some(referenced_position)) if position == referenced_position => {}
         _ => {
             return Err((
-                format!("`{TENANT_COLUMN}` must refer to `{TENANT_COLUMN}`"),
+                format!("the column `{TENANT_COLUMN}` of the key must refer to the column `{TENANT_COLUMN}` of the other table"),
                 format!("leave `{TENANT_COLUMN}` out on both sides; the convention adds it"),
             ));
         }
@@ -72,7 +72,7 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
         key.columns.iter().filter(|column| column.as_str() != TENANT_COLUMN).cloned().collect();
     if sets_columns(key.on_update) || (sets_columns(key.on_delete) && other_columns.is_empty()) {
         return Err((
-            format!("the row would lose its `{TENANT_COLUMN}`"),
+            format!("'set_null and 'set_default would also change `{TENANT_COLUMN}` of the row"),
             "use 'cascade, 'restrict or 'no_action".into(),
         ));
     }

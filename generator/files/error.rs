@@ -61,8 +61,8 @@ impl Reason {
     /// Returns the reason for a message.
     pub fn in_words(&self) -> String {
         match self {
-            Reason::NotAFolder(kind) => format!("it is {kind}, and a folder is expected"),
-            Reason::NotAFile(kind) => format!("it is {kind}, and a regular file is expected"),
+            Reason::NotAFolder(kind) => format!("it is {kind}, but a folder is expected"),
+            Reason::NotAFile(kind) => format!("it is {kind}, but a regular file is expected"),
             Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", limit_text(kind.limit())),
             Reason::TooLargeTogether(kind) => {
                 let limit = limit_text(kind.limit_of_all());

@@ -59,11 +59,11 @@ fn a_refusal_names_the_link_or_file_that_caused_it() {
     symlink("/etc", project_folder.path().join("a/link")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(project_folder.path().join("a/pipe")).status().unwrap().success());
     for (path, words) in [
-        ("a/link/passwd", "a/link: it is a symbolic link, and a folder is expected"),
-        ("a/link", "a/link: it is a symbolic link, and a regular file is expected"),
-        ("a/pipe", "a/pipe: it is a pipe, and a regular file is expected"),
-        ("a/b", "a/b: it is a folder, and a regular file is expected"),
-        ("a/b/file/x", "a/b/file: it is a file, and a folder is expected"),
+        ("a/link/passwd", "a/link: it is a symbolic link, but a folder is expected"),
+        ("a/link", "a/link: it is a symbolic link, but a regular file is expected"),
+        ("a/pipe", "a/pipe: it is a pipe, but a regular file is expected"),
+        ("a/b", "a/b: it is a folder, but a regular file is expected"),
+        ("a/b/file/x", "a/b/file: it is a file, but a folder is expected"),
         ("../x", "the path leads out of its folder"),
     ] {
         let error = folder.read(path, FileKind::Stack).unwrap_err();

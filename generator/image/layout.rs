@@ -49,7 +49,7 @@ impl ImageLayout {
                 {
                     parent.remove_all(&name)?;
                 }
-                Some(_) => return Err(failure("it exists and is not an image layout; it was not changed".into())),
+                Some(_) => return Err(failure("it already exists and is not an image layout; nself did not change it".into())),
             }
             parent.rename(&temporary, &parent, &name)
         };

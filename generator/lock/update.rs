@@ -77,7 +77,7 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
             let image_names: Vec<&str> = images.0.keys().map(String::as_str).collect();
             findings.push(
                 Diagnostic::error(Code::LockDiffers, FieldPath::root())
-                    .message(format!("no service uses the image `{text}` with a tag"))
+                    .message(format!("no service uses an image `{text}` with a tag"))
                     .expected(crate::words::one_of(&image_names)),
             );
         }

@@ -124,7 +124,7 @@ fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Ve
     let message = format!("the database belongs to `{}`, but migrations run as `{owner}`", role.trim());
     Err(vec![
         adoption_error(definition, message)
-            .hint("run the generated initialisation script again: it creates the role and gives it the database"),
+            .hint("run the generated initialisation script again: it creates the role and makes it the owner of the database"),
     ])
 }
 
@@ -139,7 +139,7 @@ fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), V
     let message =
         format!("the server's objects belong to `{}`, but migrations run as `{owner}`", other_owners.join("`, `"));
     Err(vec![adoption_error(definition, message).hint(
-        "`ALTER … OWNER TO` changes the owner of one object; `REASSIGN OWNED BY` changes the owner of all objects of a role that is not a superuser",
+        "change the owner: `ALTER … OWNER TO` for one object, `REASSIGN OWNED BY` for all objects of a role that is not a superuser",
     )])
 }
 

@@ -153,7 +153,7 @@ fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent
         if definition.schema != schema {
             let mut finding = Diagnostic::error(Code::SchemaInvalid, path!("databases", name))
                 .message(format!("`{name}` differs between environments"))
-                .hint("define the same tables in all environments; data may differ, such as `seeds.local`");
+                .hint("define the same tables in all environments; only data such as `seeds.local` may differ");
             environment.origins.locate(&mut finding);
             findings.push(finding);
         }

@@ -65,7 +65,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
         findings.extend(damaged.iter().map(|name| {
             Diagnostic::warning(Code::Object, FieldPath::root())
                 .message(format!(".nself: the object {name} is damaged"))
-                .hint("nself does not use it; `nself verify --repair` moves it to the quarantine")
+                .hint("move it to the quarantine with `nself verify --repair`; nself does not use it")
         }));
     }
     drop(lock);

@@ -138,12 +138,12 @@ fn attested_release(
     let name = format!("{}@{}", wanted.repository, fetched.digest);
     Err(vec![match last_mismatch {
         Some(reason) => {
-            release_error(Code::ReleaseMismatch, format!("no statement about {name} fits this pull: {reason}"))
+            release_error(Code::ReleaseMismatch, format!("no signed statement about {name} is for this pull: {reason}"))
                 .expected("a statement for the address of the pull")
                 .hint("pull it under the address for which it was attested, or run `nself attest` for this address")
         }
-        None => release_error(Code::Release, format!("none of the trusted keys attests {name}"))
-            .hint("`nself attest` signs a release that a stack generates"),
+        None => release_error(Code::Release, format!("none of the trusted keys signed {name}"))
+            .hint("ask the publisher to sign it with `nself attest`, or name the publisher's key with --trust"),
     }])
 }
 

@@ -110,7 +110,7 @@ impl PullRecord {
     pub fn check_replaces(&self, installed: Option<&PullRecord>) -> Result<(), Diagnostic> {
         let refused = |code, message: String| {
             Err(release_error(code, message)
-                .hint("--allow-downgrade accepts it; `nself attest --serial NUMBER` gives releases an order"))
+                .hint("to accept it anyway, use --allow-downgrade; `nself attest --serial NUMBER` gives releases an order"))
         };
         let installed_release = installed.and_then(|record| record.release.as_ref());
         let (new, old) = match (&self.release, installed_release) {

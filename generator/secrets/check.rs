@@ -123,7 +123,7 @@ fn check_value<'a>(
             Some(_) => format!("get a different value from its provider and write it to {}", folder.value_path(name)),
             None => format!("delete {} and run `nself secrets init --env {environment}`", folder.value_path(name)),
         };
-        findings.push(finding.message(format!("`{name}` {reason}")).hint(hint));
+        findings.push(finding.message(format!("the value of `{name}` {reason}")).hint(hint));
     }
     // A keyed digest, so that values can be compared without keeping them.
     let digest = Digest::keyed("nself secrets are compared, not kept", value.as_bytes());
@@ -150,7 +150,7 @@ fn required_from_operator<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Opti
 fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
     let min_length = min_length.filter(|minimum| value.chars().count() < usize::from(*minimum))?;
     let finding = Diagnostic::error(Code::WeakSecret, path!("secrets", name))
-        .message(format!("`{name}` has fewer than {min_length} characters"))
+        .message(format!("the value of `{name}` has fewer than {min_length} characters"))
         .hint("use the value that the provider issued, or correct `min_length` in the stack");
     Some(finding)
 }
@@ -173,5 +173,5 @@ fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<S
     let mut characters: Vec<char> = value.chars().collect();
     characters.sort_unstable();
     characters.dedup();
-    (characters.len() < MIN_DIFFERENT.min(min_length)).then(|| "repeats a few characters".into())
+    (characters.len() < MIN_DIFFERENT.min(min_length)).then(|| "consists of only a few different characters".into())
 }

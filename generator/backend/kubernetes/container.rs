@@ -26,7 +26,7 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     match (&settings.registry, &settings.tag) {
         (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
         _ => Err(Diagnostic::error(Code::NoImage, service.origin.key("build"))
-            .message("a cluster needs the registry to which this image is pushed")
+            .message("the cluster pulls the built image from a registry, but the stack does not name one")
             .expected("`kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`, or an `image`")),
     }
 }

@@ -195,7 +195,7 @@ fn refused_by_pod_security(service: &plan::Service) -> Vec<Diagnostic> {
     let root = is_root.then(|| {
         Diagnostic::error(Code::Unsupported, service.origin.key("user"))
             .message("the cluster refuses containers that run as root")
-            .expected("a user other than 0")
+            .expected("a user other than 0, such as `user = \"10001:10001\"`")
     });
     let declared = service.capabilities.iter().enumerate();
     let refused = declared.filter(|(_, capability)| capability.as_str() != "NET_BIND_SERVICE");

@@ -26,7 +26,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
         if name.ends_with('-') {
             findings.extend([Diagnostic::error(Code::BadName, path!("secrets", secret))
                 .message(format!(
-                    "Kubernetes does not accept `{name}`, the name that the secret would have in the cluster"
+                    "the secret would have the name `{name}` in the cluster, which Kubernetes does not accept"
                 ))
                 .expected("a secret whose name does not end with `_`")]);
         }
@@ -51,7 +51,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
 fn external_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
     let store = cluster.settings.secret_store.as_ref().ok_or_else(|| {
         Diagnostic::error(Code::MissingField, path!("kubernetes", "secrets"))
-            .message("`kubernetes.secret_store` is not set")
+            .message("`kubernetes.secrets = 'external` needs `kubernetes.secret_store`")
             .expected("the name of a ClusterSecretStore")
     })?;
     let key = format!("{}/{secret}", cluster.namespace);

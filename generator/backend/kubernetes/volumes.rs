@@ -54,7 +54,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
             .message(format!("Kubernetes cannot change the claims of existing volumes of `{name}`: {changed_volumes}"))
             .hint(format!(
                 "1. run `kubectl delete statefulset {name} --namespace {namespace} --cascade=orphan`, which keeps pods and \
-                 data. 2. to enlarge a volume, run `kubectl patch pvc`. 3. apply the files"
+                 data. 2. to enlarge a volume, raise `spec.resources.requests.storage` of its claim with `kubectl edit pvc --namespace {namespace}`. 3. apply the files"
             )),
         );
     }

@@ -21,7 +21,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     });
     let roles = roles.iter().map(|name| {
         warning(plan)
-            .message(format!("the stack no longer uses the role `{name}`; it can still log in at the server"))
+            .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
                 "to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing"
             ))

@@ -10,10 +10,10 @@ use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Connection URL of the server, as the role that owns the database; not of a pooler.
+    /// URL of the server itself, not of a pooler, with the role that owns the database.
     #[arg(long, value_name = "URL")]
     url: String,
-    /// A server of the same version; the migrations run there in a temporary database.
+    /// URL of a server of the same version, on which the migrations run in a temporary database.
     #[arg(long, value_name = "URL")]
     scratch: String,
     /// Number of the last migration that the server already has; all by default.

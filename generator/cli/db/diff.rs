@@ -13,10 +13,10 @@ pub struct Arguments {
     /// A stack file, a folder such as db/shop, the URL of a server, or `empty`; the written migrations by default.
     #[arg(long, value_name = "X")]
     from: Option<String>,
-    /// The same; the definitions of the stack by default.
+    /// The other side, given in the same way; the definitions of the stack by default.
     #[arg(long, value_name = "Y")]
     to: Option<String>,
-    /// A server for comparisons with a server: the other side is created there in a temporary database.
+    /// URL of a server on which the other side is created in a temporary database. Needed if one side is a server.
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
     #[arg(long, value_enum, default_value = "sql")]

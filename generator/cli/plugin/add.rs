@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         false => read_folder(Path::new(&arguments.from))?,
     };
     let name = arguments.name.clone().unwrap_or(default_name);
-    plugins::check_name(&name).map_err(|finding| vec![finding.hint("`--name` sets a different one")])?;
+    plugins::check_name(&name).map_err(|finding| vec![finding.hint("choose a different name with `--name`")])?;
     let pin = plugins::add(&project, &name, &files, source)?;
     let folder = plugin_names::folder(&name);
     match arguments.format {
@@ -74,7 +74,7 @@ fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Dia
     let address = address::parse(&arguments.from).map_err(refused)?;
     if address.digest.is_none() {
         let finding = error(Code::PluginFolder, format!("{} has no digest", arguments.from));
-        let hint = "a tag can name different files tomorrow; `nself plugin publish` prints the address with the digest";
+        let hint = "use the address with the digest, which `nself plugin publish` prints: a tag can name different files tomorrow";
         return Err(vec![finding.expected(format!("{OCI_SCHEME}{}@sha256:…", address.name())).hint(hint)]);
     }
     let fetched = pull::fetch(&arguments.registry.registry(), &address)?;

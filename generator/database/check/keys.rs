@@ -63,7 +63,7 @@ impl Check<'_> {
         let is_nullable = |name: &SqlName| table.columns.get(name).is_none_or(|column| column.nullable);
         if columns.is_none_or(|columns| columns.iter().any(is_nullable)) {
             let message = format!("`{index}` is not a unique index or constraint of columns that are NOT NULL");
-            self.report(path.clone(), message, "name such an index, or use 'full");
+            self.report(path.clone(), message, "name such an index, or set `replica_identity = 'full`");
         }
     }
 
@@ -102,8 +102,8 @@ impl Check<'_> {
         // A partition inherits the keys and indexes of its table, and a foreign key can refer to the inherited ones.
         let tables = self.schema.table_and_ancestors(&key.references.table);
         if !tables.iter().any(|(_, table)| has_unique_columns(table, &key.references.columns)) {
-            let message = format!("these columns of {} are not unique", key.references.table);
-            self.report(references, message, "a foreign key must refer to a primary key or to unique columns");
+            let message = format!("the key refers to columns of {} that are not unique together", key.references.table);
+            self.report(references, message, "refer to the primary key, or add these columns to `uniques` of the other table");
         }
     }
 
@@ -172,8 +172,8 @@ impl Check<'_> {
         };
         if !table.api.is_empty() {
             let message =
-                format!("the API serves the rows of a partition through the partitioned table `{parent_name}`");
-            self.report(path.key("api"), message, &format!("set `api` of `{parent_name}`"));
+                format!("`api` of a partition has no effect: the API serves its rows through the partitioned table `{parent_name}`");
+            self.report(path.key("api"), message, &format!("move `api` to `{parent_name}`"));
         }
         if !partitioning.fits(&partition.bound) {
             let message = format!("the bound does not fit `partition_by` of `{parent_name}`");
@@ -257,6 +257,6 @@ mod tests {
     #[test]
     fn a_foreign_key_to_a_partition_uses_the_keys_of_the_partitioned_tables() {
         assert_eq!(messages(&["id", "day"]), [""; 0]);
-        assert_eq!(messages(&["day", "kind"]), ["these columns of inner are not unique"]);
+        assert_eq!(messages(&["day", "kind"]), ["the key refers to columns of inner that are not unique together"]);
     }
 }

@@ -38,7 +38,7 @@ impl Check<'_> {
         let needs_returns = !function.procedure && !function.returns_arguments();
         if (needs_returns && function.returns.is_none()) || (function.procedure && function.returns.is_some()) {
             let message = "a function needs `returns`, and a procedure cannot have it";
-            self.report(path.key("returns"), message, "set one of `returns` and `procedure = true`");
+            self.report(path.key("returns"), message, "set either `returns` or `procedure = true`");
         }
         self.check_arguments(function, &path);
         if function.security_definer
@@ -59,17 +59,17 @@ impl Check<'_> {
         let returns = function.returns.as_ref().map_or("", Returns::as_str).to_ascii_lowercase();
         let returns_rows = returns.starts_with("setof") || returns.starts_with("table");
         if function.returns_arguments() && !returns.is_empty() && !returns.starts_with("setof") {
-            let message = "the arguments that return values already state the result";
+            let message = "arguments of the modes 'out and 'inout already define the result of the function";
             self.report(path.key("returns"), message, "leave `returns` out, or use `SETOF record`");
         }
         if function.rows.is_some() && !returns_rows {
             self.report(path.key("rows"), "the function does not return rows", "leave `rows` out");
         }
         if function.procedure && function.cost.is_some() {
-            self.report(path.key("cost"), "the server estimates no cost of a procedure", "leave `cost` out");
+            self.report(path.key("cost"), "`cost` has no effect for a procedure, because PostgreSQL does not estimate one", "leave `cost` out");
         }
         if function.cost == Some(0) || function.rows == Some(0) {
-            self.report(path.clone(), "`cost` and `rows` are at least 1", "use a larger number");
+            self.report(path.clone(), "`cost` and `rows` must be at least 1", "use a larger number");
         }
         let last = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
         for (i, argument) in function.arguments.iter().enumerate() {
@@ -77,12 +77,12 @@ impl Check<'_> {
             if argument.mode == ArgumentMode::Out && argument.default.is_some() {
                 self.report(
                     path.key("default"),
-                    "an argument that only returns a value has no default",
-                    "leave it out",
+                    "an argument of the mode 'out cannot have a default",
+                    "remove `default`",
                 );
             }
             if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !argument.kind.is_array()) {
-                let message = "a variadic argument is an array, and the last one that a call gives";
+                let message = "a variadic argument must be an array and the last input argument";
                 self.report(path.key("mode"), message, "move the argument, and add `[]` to its type");
             }
         }

@@ -141,8 +141,8 @@ impl Check<'_> {
         if !has_fitting_conditions {
             self.report(
                 path.clone(),
-                "the policy lacks its condition, or has one that its command does not use",
-                "'insert needs only `check`, 'select and 'delete need only `using`, 'update and 'all need at least `using`",
+                "the policy lacks a condition that its command needs, or has one that its command does not use",
+                "set only `check` for 'insert, only `using` for 'select and 'delete, and `using` with an optional `check` for 'update and 'all",
             );
         }
     }
@@ -187,7 +187,7 @@ impl Check<'_> {
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
-            self.report(path.key("identity_options"), "the column has no `identity`", "add `identity = 'always`");
+            self.report(path.key("identity_options"), "`identity_options` has no effect, because the column has no `identity`", "add `identity = 'always`");
         }
         if column.identity.is_some() {
             if !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {

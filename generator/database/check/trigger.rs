@@ -17,7 +17,7 @@ impl Check<'_> {
             self.require_columns(table, &trigger.update_of, &path.key("update_of"));
         }
         if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-            let message = "a trigger needs events, and a trigger for truncate needs `statement`";
+            let message = "the trigger has no events, or has the event 'truncate without `statement = true`";
             self.report(
                 path.key("events"),
                 message,
@@ -27,7 +27,7 @@ impl Check<'_> {
         self.check_timing(table, trigger, path);
         self.check_transition_tables(table, trigger, path);
         if trigger.constraint && (trigger.timing != Timing::After || trigger.statement) {
-            let message = "a constraint trigger runs after each row";
+            let message = "a constraint trigger must run after each row";
             self.report(path.key("constraint"), message, "set `timing = 'after`, and leave `statement` out");
         }
         if trigger.deferrable != Deferrable::No && !trigger.constraint {
@@ -39,23 +39,23 @@ impl Check<'_> {
     fn check_timing(&mut self, table: Option<&Table>, trigger: &Trigger, path: &FieldPath) {
         let is_instead = trigger.timing == Timing::InsteadOf;
         if is_instead && table.is_some() {
-            let message = "only a trigger of a view can run instead of the change";
+            let message = "only a trigger of a view can have `timing = 'instead_of`";
             self.report(path.key("timing"), message, "use 'before or 'after");
         }
         let has_restriction = trigger.condition.is_some() || !trigger.update_of.is_empty();
         if is_instead && (trigger.statement || has_restriction) {
-            let message = "a trigger that runs instead of the change runs for each row, without `when` and `update_of`";
+            let message = "a trigger with `timing = 'instead_of` runs for each row, and cannot have `when` or `update_of`";
             self.report(path.key("timing"), message, "leave `statement`, `when` and `update_of` out");
         }
         if table.is_none() && !is_instead && !trigger.statement {
-            let message = "a trigger before or after a change of a view runs once per statement";
+            let message = "a trigger of a view with `timing = 'before` or `'after` must run once per statement";
             self.report(path.key("timing"), message, "set `statement = true`, or `timing = 'instead_of`");
         }
         if table.is_none() && trigger.events.contains(&Event::Truncate) {
             self.report(path.key("events"), "a view cannot be truncated", "remove 'truncate");
         }
         if table.is_none() && trigger.enabled != TriggerState::default() {
-            let message = "the server cannot change when a trigger of a view is enabled";
+            let message = "PostgreSQL cannot change `enabled` of a trigger of a view";
             self.report(path.key("enabled"), message, "leave `enabled` out");
         }
     }
@@ -75,18 +75,18 @@ impl Check<'_> {
             let belongs_to_partitions =
                 table.is_some_and(|table| table.partition_by.is_some() || table.partition_of.is_some());
             let reason = if !has_fitting_event {
-                format!("needs exactly one event, {} or {}", events[0].sql(), events[1].sql())
+                format!("needs a trigger with exactly one event, {} or {}", events[0].sql(), events[1].sql())
             } else if !is_plain || table.is_none() {
-                "is only possible after a change of a table, without `constraint` and `update_of`".to_owned()
+                "needs a trigger of a table with `timing = 'after`, without `constraint` and `update_of`".to_owned()
             } else if belongs_to_partitions && !trigger.statement {
                 "of a table with partitions needs `statement = true`".to_owned()
             } else {
                 continue;
             };
-            self.report(path.key(field), format!("`{field}` {reason}"), "change the trigger, or leave the field out");
+            self.report(path.key(field), format!("`{field}` {reason}"), "change the other fields of the trigger, or remove this one");
         }
         if trigger.old_table.is_some() && trigger.old_table == trigger.new_table {
-            self.report(path.key("new_table"), "both tables have the same name", "use two names");
+            self.report(path.key("new_table"), "`old_table` and `new_table` have the same name", "use two different names");
         }
     }
 }

@@ -86,7 +86,7 @@ fn an_allowance_without_an_object_is_reported() {
         folder,
         &["db", "new"],
         "NS720",
-        "warning[NS715]: neither the definition nor the last migration has `orders.nte`",
+        "warning[NS715]: `allow` names `orders.nte`, which neither the definition nor the last migration has",
     );
     assert_fails(
         folder,

@@ -290,7 +290,7 @@ const REFUSED: [(Files, &str, &str); 14] = [
         "error[NS780]",
         "migrations/V1__a.sql:2:1",
     ),
-    (&[("readme.md", "")], "error[NS780]", "migrations: the folder has no files of SQL"),
+    (&[("readme.md", "")], "error[NS780]", "migrations: the folder has no .sql files"),
     (&[("1_a.sql", "CREATE TABLE t (id int"), ("2_b.sql", ");")], "error[NS714]", "migrations/1_a.sql:1:23"),
     (&[("1_a.sql", "CREATE TABLE t (v text DEFAULT 'x"), ("2_b.sql", "')")], "error[NS714]", "migrations/1_a.sql:1:32"),
     (

@@ -62,7 +62,7 @@ fn require_one_folder<'a>(folders: impl Iterator<Item = &'a str>) -> Result<(), 
     if folders.len() > 1 {
         let names: Vec<String> = folders.iter().map(|folder| format!("`{folder}/`")).collect();
         let what = format!("the folder has migrations in several folders: {}", names.join(", "));
-        return Err(FolderFault::of_folder(what, "give one of these folders"));
+        return Err(FolderFault::of_folder(what, "import one of these folders instead"));
     }
     Ok(())
 }
@@ -72,7 +72,7 @@ fn by_number(paths: &[&String], number: impl Fn(&str) -> Option<Number>) -> Resu
     let mut ordered: BTreeMap<Number, &String> = BTreeMap::new();
     for path in paths {
         let Some(number) = number(path) else {
-            let hint = "give it the number of its place in the order";
+            let hint = "begin its name with a number that gives its place in the order";
             return Err(FolderFault::of_folder(format!("the name of {path} does not begin with a number"), hint));
         };
         if let Some(other) = ordered.insert(number, path) {
@@ -83,7 +83,7 @@ fn by_number(paths: &[&String], number: impl Fn(&str) -> Option<Number>) -> Resu
 }
 
 fn same_version(one: &str, other: &str) -> FolderFault {
-    let hint = "give one of them another number";
+    let hint = "give one of them a different number";
     FolderFault::of_folder(format!("{one} and {other} have the same number, so their order is not clear"), hint)
 }
 
@@ -136,7 +136,7 @@ fn drizzle_order(paths: &[&String], content: &FolderContent) -> Result<Vec<Strin
     let mut entries = journal.entries;
     entries.sort_by_key(|entry| entry.idx);
     let listed: Vec<String> = entries.iter().map(|entry| in_folder(&format!("{}.sql", entry.tag))).collect();
-    let hint = "make the journal and the folder agree";
+    let hint = "add the missing file, or correct the journal";
     if let Some(missing) = listed.iter().find(|path| !content.texts.contains_key(*path)) {
         return Err(FolderFault::at(&journal_path, 1, format!("it lists {missing}, which does not exist"), hint));
     }

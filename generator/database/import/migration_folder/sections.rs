@@ -17,8 +17,8 @@ pub fn upward_part(tool: MigrationTool, path: &str, text: &str) -> Result<String
         MigrationTool::Dbmate => dbmate_part(path, text),
         MigrationTool::Flyway => match text.lines().position(|line| line.contains("${")) {
             Some(line) => {
-                let what = "the value of a placeholder of Flyway is not known";
-                Err(FolderFault::at(path, line + 1, what, "replace `${…}` by its value"))
+                let what = "the file contains a placeholder of Flyway, whose value nself does not know";
+                Err(FolderFault::at(path, line + 1, what, "replace `${…}` with its value"))
             }
             None => Ok(text.to_owned()),
         },
@@ -48,7 +48,7 @@ fn goose_part(path: &str, text: &str) -> Result<String, FolderFault> {
         Some("NO TRANSACTION" | "StatementBegin") => Ok(Some(Mark::Other)),
         Some(command) => {
             let what = format!("`+goose {command}` is not supported");
-            Err(FolderFault::at(path, number, what, "write the SQL without it"))
+            Err(FolderFault::at(path, number, what, "rewrite the migration without this command"))
         }
     })
 }
@@ -82,14 +82,14 @@ fn marked_part(
             Some(Mark::EndOfStatement | Mark::Other) => {}
             None if is_upward == Some(true) => out.push_str(line),
             None if is_upward.is_none() && !line.trim().is_empty() && !line.trim().starts_with("--") => {
-                let what = format!("this line stands before `{up}`, so it belongs to no part of the file");
-                return Err(FolderFault::at(path, i + 1, what, "move it behind the mark"));
+                let what = format!("this line is before `{up}`, so it belongs to no part of the file");
+                return Err(FolderFault::at(path, i + 1, what, "move it below that line"));
             }
             None => {}
         }
     }
     if !has_upward_part {
-        let hint = "add the line before the SQL that runs forward";
+        let hint = "add the line above the SQL that applies the migration";
         return Err(FolderFault::at(path, 1, format!("the file has no line `{up}`"), hint));
     }
     Ok(out)

@@ -66,8 +66,8 @@ fn only_the_part_that_runs_forward_is_read_and_lines_keep_their_numbers() {
 #[test]
 fn a_folder_without_a_clear_order_is_refused() {
     for (files, expected) in [
-        (vec![], "the folder has no files of SQL"),
-        (vec![("schema.sql", "")], "the folder has SQL that is no migration of a known tool (schema.sql)"),
+        (vec![], "the folder has no .sql files"),
+        (vec![("schema.sql", "")], "the folder has SQL that belongs to no known tool (schema.sql)"),
         (
             vec![("V1__a.sql", ""), ("1_a.up.sql", "")],
             "migrations of Flyway (V1__a.sql) and migrations of golang-migrate or sqlx (1_a.up.sql)",

@@ -58,19 +58,19 @@ impl MigrationTool {
         match found.keys().collect::<Vec<_>>().as_slice() {
             [Some(tool)] => return Ok(*tool),
             [] => {
-                let hint = "give the folder that contains the migrations as files of SQL";
-                return Err(FolderFault::of_folder("the folder has no files of SQL", hint));
+                let hint = "give the folder that contains the migrations as .sql files";
+                return Err(FolderFault::of_folder("the folder has no .sql files", hint));
             }
             _ => {}
         }
         let in_words = |(tool, path): (Option<MigrationTool>, &str)| match tool {
             Some(tool) => format!("migrations of {} ({path})", tool.in_words()),
-            None => format!("SQL that is no migration of a known tool ({path})"),
+            None => format!("SQL that belongs to no known tool ({path})"),
         };
         let parts: Vec<String> = found.into_iter().map(in_words).collect();
         Err(FolderFault::of_folder(
             format!("the folder has {}, so the order of its files is not clear", parts.join(" and ")),
-            "give the folder that contains only the migrations of one tool, or one file of SQL",
+            "give the folder that contains only the migrations of one tool, or one .sql file",
         ))
     }
 }
@@ -109,7 +109,7 @@ pub fn require_sql_only(content: &FolderContent) -> Result<(), FolderFault> {
                  of Django for each migration in order"
             }
             Some("rb") => "set `config.active_record.schema_format = :sql`, and import db/structure.sql as one file",
-            _ => "apply the migrations to a server, and import it with --url",
+            _ => "apply the migrations to a server, and import the server with --url",
         };
         return Err(FolderFault::of_folder(format!("the migration {name} is a program, not SQL"), hint));
     }
@@ -117,7 +117,7 @@ pub fn require_sql_only(content: &FolderContent) -> Result<(), FolderFault> {
     for (name, text) in content.texts.iter().filter(is_lock) {
         let provider = |line: &str| line.trim().strip_prefix("provider").map(|rest| rest.contains("\"postgresql\""));
         if let Some(line) = text.lines().position(|line| provider(line) == Some(false)) {
-            let what = "the migrations are for another database than PostgreSQL";
+            let what = "the migrations are for a database other than PostgreSQL";
             return Err(FolderFault::at(name, line + 1, what, "import migrations for PostgreSQL"));
         }
     }

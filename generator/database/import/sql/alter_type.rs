@@ -80,7 +80,7 @@ fn add_label(kind: &mut Enumeration, node: &SyntaxNode) -> Parsed<()> {
     let new = label(&parts.require(SyntaxKind::LITERAL)?)?;
     parts.refuse_rest_except("ADD VALUE")?;
     if kind.values.contains(&new) {
-        return if if_not_exists { Ok(()) } else { unsupported(node, format!("the label `{new}` exists already")) };
+        return if if_not_exists { Ok(()) } else { unsupported(node, format!("the label `{new}` already exists")) };
     }
     let position = match neighbour {
         None => kind.values.len(),

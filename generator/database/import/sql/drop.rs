@@ -68,7 +68,7 @@ impl Reader {
                 let found = self.schema.extensions.iter().find(|extension| extension.as_str() == name).cloned();
                 match found {
                     Some(_) if options.cascade => {
-                        unsupported(reference, "CASCADE may also drop other objects; drop those by their names before")
+                        unsupported(reference, "CASCADE may also drop other objects; drop them by name first")
                     }
                     Some(extension) => {
                         self.schema.extensions.remove(&extension);
@@ -103,7 +103,7 @@ impl Reader {
         if !options.cascade
             && let Some((other, _)) = self.schema.tables.iter().find(is_foreign)
         {
-            return unsupported(node, format!("a foreign key of {other} refers to it; drop the key before"));
+            return unsupported(node, format!("a foreign key of {other} refers to it; drop the key first"));
         }
         for table in crate::database::migrate::with_partitions(&self.schema, name) {
             if options.cascade {
@@ -197,7 +197,7 @@ impl Reader {
 
     fn drop_type(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
         if options.cascade && self.schema.types.contains_key(name) {
-            return unsupported(node, "CASCADE may also drop columns and routines; drop those by their names before");
+            return unsupported(node, "CASCADE may also drop columns and routines; drop them by name first");
         }
         if self.schema.types.remove(name).is_none() {
             return options.missing(node, &format!("type `{name}`"));
@@ -216,7 +216,7 @@ impl Reader {
             let views = self.schema.views.iter().map(|(owner, view)| (owner, &view.triggers));
             let mut owners = tables.chain(views);
             if let Some((table, _)) = owners.find(|(_, all)| all.values().any(|trigger| trigger.function == name)) {
-                return unsupported(node, format!("CASCADE also drops a trigger of {table}; drop that before"));
+                return unsupported(node, format!("CASCADE also drops a trigger of {table}; drop the trigger first"));
             }
             self.require_no_mention(&name, node)?;
         }
@@ -232,7 +232,7 @@ impl Reader {
         let Schema { tables, views, sequences, types, functions, .. } = &self.schema;
         let objects = tables.keys().chain(views.keys()).chain(sequences.keys()).chain(types.keys());
         if let Some(object) = objects.chain(functions.keys()).find(|object| object.schema() == name.as_str()) {
-            return unsupported(node, format!("it contains `{object}`; drop the objects of the schema before"));
+            return unsupported(node, format!("it contains `{object}`; drop the objects of the schema first"));
         }
         self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Schema(other) if other == name));
         match self.schema.schemas.remove(name) {

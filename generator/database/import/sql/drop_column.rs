@@ -35,7 +35,7 @@ impl Reader {
             !tables.contains(other) && table.foreign_keys.values().any(refers_to_column)
         };
         if !options.cascade && self.schema.tables.iter().any(is_referenced) {
-            return unsupported(node, format!("a foreign key refers to `{column}`; drop the key before"));
+            return unsupported(node, format!("a foreign key refers to `{column}`; drop the key first"));
         }
         if options.cascade {
             self.require_no_dependent(table, node)?;
@@ -71,7 +71,7 @@ impl Reader {
         let names = generated.map(|(name, _)| format!("the column {name}"));
         let names = names.or_else(|| policy.map(|(name, _)| format!("the policy {name}")));
         match names.or_else(|| trigger.map(|(name, _)| format!("the trigger {name}"))) {
-            Some(part) => unsupported(node, format!("{part} uses the column `{column}`; drop that before")),
+            Some(part) => unsupported(node, format!("{part} uses the column `{column}`; drop it first")),
             None => Ok(()),
         }
     }
@@ -97,7 +97,7 @@ impl Reader {
             let refers_to_key = |key: &ForeignKey| key.references.table == *name && key.references.columns == columns;
             let is_referenced = |table: &Table| table.foreign_keys.values().any(refers_to_key);
             if !options.cascade && self.schema.tables.values().any(is_referenced) {
-                return unsupported(node, format!("a foreign key refers to `{constraint}`; drop it before"));
+                return unsupported(node, format!("a foreign key refers to `{constraint}`; drop the key first"));
             }
             self.remove_foreign_keys(refers_to_key);
             return Ok(());

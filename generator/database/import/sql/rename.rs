@@ -189,7 +189,7 @@ impl Reader {
         } else {
             rename_key(&mut self.table(&table, &on)?.policies, &from, &to)
         };
-        if is_renamed { Ok(()) } else { unsupported(node, "there is nothing of this name") }
+        if is_renamed { Ok(()) } else { unsupported(node, "there is no object with this name") }
     }
 
     /// Refuses a new name that a table, view, sequence or index has.

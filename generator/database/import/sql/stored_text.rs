@@ -170,7 +170,7 @@ impl Reader {
         match texts.iter().find(|text| text.mentions_relation(name.name())) {
             Some(text) => unsupported(
                 node,
-                format!("CASCADE may also drop a part of {}, which mentions `{name}`; drop that before", text.owner),
+                format!("CASCADE may also drop a part of {}, which mentions `{name}`; drop that part first", text.owner),
             ),
             None => Ok(()),
         }
@@ -182,7 +182,7 @@ fn refuse(found: Option<&StoredText>, name: &str, node: &SyntaxNode) -> Parsed<(
         Some(text) => unsupported(
             node,
             format!(
-                "nself cannot follow this change of `{name}`: {} mentions it; drop that before the change, and create it after it",
+                "nself cannot follow this change of `{name}`, because {} mentions it: drop the latter before the change and create it again afterwards",
                 text.owner
             ),
         ),
