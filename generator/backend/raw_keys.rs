@@ -60,8 +60,9 @@ impl Target {
                 .expected("one of the keys that `nself explain NS702` lists");
             return Some(match nearest(key, self.keys.iter().map(|(name, _)| *name)) {
                 Some(nearest) => finding.hint(format!("did you mean `{nearest}`?")),
-                None => finding
-                    .hint(format!("look for a field of `services.{owner}` for this setting: `nself schema Service` lists them")),
+                None => finding.hint(format!(
+                    "look for a field of `services.{owner}` for this setting: `nself schema Service` lists them"
+                )),
             });
         };
         (!kind.accepts(value)).then(|| {

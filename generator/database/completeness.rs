@@ -148,7 +148,9 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
             {
                 "a function body is a string with escapes (E'…'); write it between `$$`"
             }
-            (TokenKind::Quoted, name) if !name.starts_with('"') => "a name uses `U&` escapes; write the characters themselves",
+            (TokenKind::Quoted, name) if !name.starts_with('"') => {
+                "a name uses `U&` escapes; write the characters themselves"
+            }
             (TokenKind::Number, _)
                 if touches_following && following.is_some_and(|next| starts_word(next.text.as_bytes()[0])) =>
             {

@@ -47,7 +47,9 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
                     if convention != Convention::None && table.columns.contains_key(column) {
                         refuse(
                             path.key("columns").key(column),
-                            format!("{table_name} has `scope = 'shared`, but also the column `{column}`, which names the owner of a row"),
+                            format!(
+                                "{table_name} has `scope = 'shared`, but also the column `{column}`, which names the owner of a row"
+                            ),
                             "set `scope` of the table to the `convention` of the database, or rename the column",
                         );
                     }
@@ -102,7 +104,11 @@ fn scope_partitions(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
         if declared.is_some() && declared != scope {
             let path = root.key("tables").key(name.as_str()).key("scope");
             let message = format!("the partition {name} has a different scope than its table");
-            findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint("remove `scope`: a partition has the scope of its table"));
+            findings.push(
+                Diagnostic::error(Code::Tenancy, path)
+                    .message(message)
+                    .hint("remove `scope`: a partition has the scope of its table"),
+            );
         }
         if let Some(table) = schema.tables.get_mut(&name) {
             table.scope = scope;

@@ -62,7 +62,9 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
         (Some(position), Some(referenced_position)) if position == referenced_position => {}
         _ => {
             return Err((
-                format!("the column `{TENANT_COLUMN}` of the key must refer to the column `{TENANT_COLUMN}` of the other table"),
+                format!(
+                    "the column `{TENANT_COLUMN}` of the key must refer to the column `{TENANT_COLUMN}` of the other table"
+                ),
                 format!("leave `{TENANT_COLUMN}` out on both sides; the convention adds it"),
             ));
         }

@@ -92,7 +92,10 @@ impl Lock {
             damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_position(&error)), restore)
         })?;
         if stored_lock.version != VERSION {
-            let reason = format!(": the file has format version {}, but this nself reads only version {VERSION}", stored_lock.version);
+            let reason = format!(
+                ": the file has format version {}, but this nself reads only version {VERSION}",
+                stored_lock.version
+            );
             return Err(damaged(reason, "use the version of nself that wrote the file"));
         }
         for name in stored_lock.images.keys() {

@@ -122,10 +122,9 @@ fn check_session_role(server: &Server, definition: &Definition) -> Result<(), Ve
         return Ok(());
     }
     let message = format!("the database belongs to `{}`, but migrations run as `{owner}`", role.trim());
-    Err(vec![
-        adoption_error(definition, message)
-            .hint("run the generated initialisation script again: it creates the role and makes it the owner of the database"),
-    ])
+    Err(vec![adoption_error(definition, message).hint(
+        "run the generated initialisation script again: it creates the role and makes it the owner of the database",
+    )])
 }
 
 /// Refuses objects that belong to other roles than the one that runs the migrations.

@@ -109,8 +109,9 @@ impl PullRecord {
     /// NS825 for a different project or environments, NS826 if it is not newer or the order is unknown.
     pub fn check_replaces(&self, installed: Option<&PullRecord>) -> Result<(), Diagnostic> {
         let refused = |code, message: String| {
-            Err(release_error(code, message)
-                .hint("to accept it anyway, use --allow-downgrade; `nself attest --serial NUMBER` gives releases an order"))
+            Err(release_error(code, message).hint(
+                "to accept it anyway, use --allow-downgrade; `nself attest --serial NUMBER` gives releases an order",
+            ))
         };
         let installed_release = installed.and_then(|record| record.release.as_ref());
         let (new, old) = match (&self.release, installed_release) {

@@ -50,7 +50,9 @@ pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
         if folder.read(name)?.is_some() && !files.are_current(folder, hosts)? {
             let environment = &folder.list.environment;
             let mut finding = Diagnostic::error(Code::CertificateOutdated, path!("secrets", name))
-                .message(format!("the certificate `{name}` does not cover the current hosts of the stack, or expires soon"))
+                .message(format!(
+                    "the certificate `{name}` does not cover the current hosts of the stack, or expires soon"
+                ))
                 .hint(format!(
                     "run `nself secrets init --env {environment}`, then `docker compose restart` for {}",
                     entry.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

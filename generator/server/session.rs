@@ -179,7 +179,10 @@ impl Server {
             self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
         let options = self.session_options(turns_off_event_triggers, more_options);
         let output = self.spawn(program, arguments, input, &options).map_err(|error| {
-            vec![failure(format!("{program} cannot be run: {error}")).hint("install the client programs of PostgreSQL, such as the Debian package postgresql-client")]
+            vec![
+                failure(format!("{program} cannot be run: {error}"))
+                    .hint("install the client programs of PostgreSQL, such as the Debian package postgresql-client"),
+            ]
         })?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -135,7 +135,9 @@ fn migration_container(
     let job = cluster.plan.services.get(&migrations.job);
     let (Some(url), Some(job)) = (url, job) else {
         return Err(Diagnostic::error(Code::Unsupported, path)
-            .message("the pod waits for migrations by querying the database, but this service has no URL of the database")
+            .message(
+                "the pod waits for migrations by querying the database, but this service has no URL of the database",
+            )
             .hint("set the URL: `env.DATABASE_URL = nself.database_url \"main\"`"));
     };
     let key = SecretKey { name: secret_name(url), key: SECRET_KEY };

@@ -103,7 +103,11 @@ impl Check<'_> {
         let tables = self.schema.table_and_ancestors(&key.references.table);
         if !tables.iter().any(|(_, table)| has_unique_columns(table, &key.references.columns)) {
             let message = format!("the key refers to columns of {} that are not unique together", key.references.table);
-            self.report(references, message, "refer to the primary key, or add these columns to `uniques` of the other table");
+            self.report(
+                references,
+                message,
+                "refer to the primary key, or add these columns to `uniques` of the other table",
+            );
         }
     }
 
@@ -171,8 +175,9 @@ impl Check<'_> {
             return;
         };
         if !table.api.is_empty() {
-            let message =
-                format!("`api` of a partition has no effect: the API serves its rows through the partitioned table `{parent_name}`");
+            let message = format!(
+                "`api` of a partition has no effect: the API serves its rows through the partitioned table `{parent_name}`"
+            );
             self.report(path.key("api"), message, &format!("move `api` to `{parent_name}`"));
         }
         if !partitioning.fits(&partition.bound) {

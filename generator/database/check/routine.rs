@@ -66,7 +66,11 @@ impl Check<'_> {
             self.report(path.key("rows"), "the function does not return rows", "leave `rows` out");
         }
         if function.procedure && function.cost.is_some() {
-            self.report(path.key("cost"), "`cost` has no effect for a procedure, because PostgreSQL does not estimate one", "leave `cost` out");
+            self.report(
+                path.key("cost"),
+                "`cost` has no effect for a procedure, because PostgreSQL does not estimate one",
+                "leave `cost` out",
+            );
         }
         if function.cost == Some(0) || function.rows == Some(0) {
             self.report(path.clone(), "`cost` and `rows` must be at least 1", "use a larger number");

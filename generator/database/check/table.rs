@@ -187,7 +187,11 @@ impl Check<'_> {
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
-            self.report(path.key("identity_options"), "`identity_options` has no effect, because the column has no `identity`", "add `identity = 'always`");
+            self.report(
+                path.key("identity_options"),
+                "`identity_options` has no effect, because the column has no `identity`",
+                "add `identity = 'always`",
+            );
         }
         if column.identity.is_some() {
             if !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {

@@ -44,7 +44,8 @@ impl Check<'_> {
         }
         let has_restriction = trigger.condition.is_some() || !trigger.update_of.is_empty();
         if is_instead && (trigger.statement || has_restriction) {
-            let message = "a trigger with `timing = 'instead_of` runs for each row, and cannot have `when` or `update_of`";
+            let message =
+                "a trigger with `timing = 'instead_of` runs for each row, and cannot have `when` or `update_of`";
             self.report(path.key("timing"), message, "leave `statement`, `when` and `update_of` out");
         }
         if table.is_none() && !is_instead && !trigger.statement {
@@ -83,10 +84,18 @@ impl Check<'_> {
             } else {
                 continue;
             };
-            self.report(path.key(field), format!("`{field}` {reason}"), "change the other fields of the trigger, or remove this one");
+            self.report(
+                path.key(field),
+                format!("`{field}` {reason}"),
+                "change the other fields of the trigger, or remove this one",
+            );
         }
         if trigger.old_table.is_some() && trigger.old_table == trigger.new_table {
-            self.report(path.key("new_table"), "`old_table` and `new_table` have the same name", "use two different names");
+            self.report(
+                path.key("new_table"),
+                "`old_table` and `new_table` have the same name",
+                "use two different names",
+            );
         }
     }
 }

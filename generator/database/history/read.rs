@@ -67,7 +67,8 @@ impl History {
                 }
                 (Some(SUM_FILE | ATTRIBUTES), None, None) => {}
                 _ => findings.push(
-                    malformed_file(&path_in_messages, "this folder can contain only files that `nself db` writes").hint("move the file to a different folder"),
+                    malformed_file(&path_in_messages, "this folder can contain only files that `nself db` writes")
+                        .hint("move the file to a different folder"),
                 ),
             }
         }
@@ -77,7 +78,11 @@ impl History {
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
                 findings.push(
-                    malformed_file(&path_in_messages(file), "this folder can contain only files that `nself db` writes").hint("move the file to a different folder"),
+                    malformed_file(
+                        &path_in_messages(file),
+                        "this folder can contain only files that `nself db` writes",
+                    )
+                    .hint("move the file to a different folder"),
                 );
             }
             match (migration_name, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
@@ -112,7 +117,9 @@ impl History {
             if digests.root() != migration.plan.from {
                 findings.push(tampered_file(
                     &plan_file(database, name),
-                    format!("{name} was planned for a different schema than the one that the earlier migrations create"),
+                    format!(
+                        "{name} was planned for a different schema than the one that the earlier migrations create"
+                    ),
                 ));
                 break;
             }

@@ -48,8 +48,12 @@ pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[Su
     let mut pairs = base.iter().zip(current.iter().map(Some).chain(std::iter::repeat(None)));
     let (old, new) = pairs.find(|(old, new)| Some(*old) != *new)?;
     let message = match new {
-        Some(new) if new.name == old.name => format!("the migration {} differs from the one in the base revision", new.name),
-        Some(new) => format!("the order of migrations changed: {} is where the base revision has {}", new.name, old.name),
+        Some(new) if new.name == old.name => {
+            format!("the migration {} differs from the one in the base revision", new.name)
+        }
+        Some(new) => {
+            format!("the order of migrations changed: {} is where the base revision has {}", new.name, old.name)
+        }
         None => format!("the migration {} of the base revision is missing", old.name),
     };
     Some(
@@ -86,11 +90,17 @@ mod tests {
             check_base_unchanged(&database, base, now).map(|finding| finding.message).unwrap_or_default()
         };
         assert_eq!(message(std::slice::from_ref(&a), &[a.clone(), b.clone()]), "");
-the migration         assert_eq!(message(&[a.clone(), b.clone()], std::slice::from_ref(&a)), "0002_b of the base revision is missing");
+        assert_eq!(
+            message(&[a.clone(), b.clone()], std::slice::from_ref(&a)),
+            "the migration 0002_b of the base revision is missing"
+        );
         assert_eq!(
             message(&[a.clone(), b.clone()], &[a.clone(), c]),
             "the order of migrations changed: 0002_c is where the base revision has 0002_b"
         );
-the migration         assert_eq!(message(&[a, b], &[line("0001_a", "x")]), "0001_a differs from the one in the base revision");
+        assert_eq!(
+            message(&[a, b], &[line("0001_a", "x")]),
+            "the migration 0001_a differs from the one in the base revision"
+        );
     }
 }

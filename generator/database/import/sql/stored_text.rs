@@ -170,7 +170,10 @@ impl Reader {
         match texts.iter().find(|text| text.mentions_relation(name.name())) {
             Some(text) => unsupported(
                 node,
-                format!("CASCADE may also drop a part of {}, which mentions `{name}`; drop that part first", text.owner),
+                format!(
+                    "CASCADE may also drop a part of {}, which mentions `{name}`; drop that part first",
+                    text.owner
+                ),
             ),
             None => Ok(()),
         }
