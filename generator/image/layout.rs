@@ -50,7 +50,9 @@ impl ImageLayout {
                     parent.remove_all(&name)?;
                 }
                 Some(_) => {
-                    return Err(failure("it already exists and is not an image layout; nself did not change it".into()));
+                    return Err(failure(
+                        "it already exists and is not an image layout; nself did not change it".into(),
+                    ));
                 }
             }
             parent.rename(&temporary, &parent, &name)

@@ -54,6 +54,6 @@ fn missing_migration_finding(definition: &Definition, history: &History) -> Vec<
     definition.locate(vec![
         Diagnostic::error(Code::MigrationMissing, definition.root())
             .message(format!("`{}` has changes without a migration", definition.name))
-            .hint("`nself db diff` shows the changes, `nself db new` writes the migration"),
+            .hint("write the migration with `nself db new`; `nself db diff` shows the changes"),
     ])
 }

@@ -226,11 +226,15 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
                 format!("declare the port on which the image listens, such as `ports.{wanted_name} = 8080`")
             }
             Some(name) => format!("use one of these names, or add the port to the service: `ports.{name} = 9090`"),
-            None => "name the port with `port`".to_owned(),
+            None => "choose one of these names with `port`".to_owned(),
         };
         Diagnostic::error(Code::UnknownPort, path.clone())
-            .message(format!("the service has no port `{wanted_name}`"))
-            .expected(if names.is_empty() { "the name of a port of the service".into() } else { words::one_of(&names) })
+            .message(match name {
+                Some(name) => format!("the service has no port `{name}`"),
+                None if names.is_empty() => "the service declares no port".to_owned(),
+                None => "the service has several ports, but none has the name `http`".to_owned(),
+            })
+            .expected(if names.is_empty() { "a port in `ports` of the service".into() } else { words::one_of(&names) })
             .hint(hint)
     })
 }
@@ -257,7 +261,7 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
 pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &FieldPath) -> Diagnostic {
     let field = if service.enabled == Some(false) { "enabled" } else { "only" };
     Diagnostic::error(Code::DisabledDependency, path!("services", name, field))
-        .message(format!("`{name}` is not part of this environment, and other services need it"))
+        .message(format!("`{name}` is not part of this environment, but other services need it"))
         .hint("enable it in this environment, or remove the fields that refer to it")
         .related(path.clone(), format!("`{path}` refers to it"))
 }

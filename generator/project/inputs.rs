@@ -152,7 +152,7 @@ impl ProjectReader<'_> {
                         Diagnostic::error(Code::LinkedSource, field)
                             .message(format!("`{link}` is a symbolic link, so the container would get the file or folder to which it points"))
                             .expected("a file or folder of the project, not reached through a link")
-                            .hint("replace the link by the file or folder, or mount the path to which the link points"),
+                            .hint("replace the link with the file or folder, or mount the path to which the link points"),
                     );
                 }
                 Ok(_) => self.watches.push(Watch::Plain(path.clone())),
@@ -277,7 +277,7 @@ fn is_snippet(name: &str, text: &str) -> bool {
 fn unusable_snippet(name: &str) -> Diagnostic {
     let file = format!("{}/{name}", nginx_snippets::FOLDER);
     Diagnostic::error(Code::ConfD, FieldPath::root())
-        .message(format!("{file} cannot be used"))
+        .message(format!("{file} is not a file that nginx can include"))
         .expected("a UTF-8 file without a byte order mark, with a name of letters, digits, `.`, `_` and `-` that ends in .conf")
         .at(Some(Span { file, line: 1, column: 1 }))
 }

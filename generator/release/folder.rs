@@ -12,6 +12,8 @@ use crate::store::{MANIFEST, Manifest};
 const RECORD: &str = "nself.pull.json";
 /// Version of the record's format.
 const RECORD_VERSION: u32 = 1;
+/// The hint for a release that is incomplete or differs from its manifest.
+const PUBLISH_AGAIN: &str = "do not use this release; `nself publish` publishes it again";
 
 impl PullRecord {
     /// Reads the record of a folder; `None` if no release was pulled there.
@@ -41,7 +43,7 @@ impl PullRecord {
 /// NS827 for each file that nself never generates, NS812 for files that differ from the manifest, NS805 for a manifest
 /// that cannot be used.
 pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
-    let missing = || vec![release_error(Code::Release, format!("the release has no {MANIFEST}"))];
+    let missing = || vec![release_error(Code::Release, format!("the release has no {MANIFEST}")).hint(PUBLISH_AGAIN)];
     let manifest = files.get(MANIFEST).ok_or_else(missing)?;
     let findings: Vec<Diagnostic> = files.iter().filter_map(|(path, bytes)| check_path(path, bytes)).collect();
     if !findings.is_empty() {
@@ -53,7 +55,9 @@ pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
     };
     // The manifest does not record itself.
     if files.len() != manifest.files.len() + 1 || !files.iter().all(is_recorded) {
-        return Err(vec![release_error(Code::Release, "the files of the release differ from its manifest")]);
+        return Err(vec![
+            release_error(Code::Release, "the files of the release differ from its manifest").hint(PUBLISH_AGAIN),
+        ]);
     }
     Ok(manifest)
 }

@@ -80,11 +80,11 @@ impl<'a> CredentialSearch<'a> {
         } else if is_inside(&["template"]) {
             "use a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
         } else if is_inside(&["external"]) {
-            "describe the secret; put its value into `deploy/<environment>/secrets/`, which git ignores"
+            "write a description of the secret here, and its value to `deploy/<environment>/secrets/`, which git ignores"
         } else if is_inside(&["build"]) {
             "build arguments stay in the image: pass the secret to the running service, `env.NAME = nself.secret \"name\"`"
         } else {
-            "`secret_files = [\"name\"]` mounts it below /run/secrets, with `secrets.name = nself.external \"what it is\"`"
+            "declare `secrets.name = nself.external \"what it is\"`, and mount it below /run/secrets with `secret_files = [\"name\"]`"
         }
     }
 }

@@ -187,8 +187,8 @@ impl<'a> Decoder<'a, '_> {
 
     fn report_refusals(&self, refusals: Vec<checked::Refusal>, key_mark: Option<Mark>) {
         for refusal in refusals {
-            let finding =
-                Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
+            let message = standalone_reason(&refusal.reason, key_mark.is_some());
+            let finding = Diagnostic::error(refusal.code, self.path()).message(message).expected(refusal.expected);
             self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark });
         }
     }
@@ -238,6 +238,14 @@ impl<'a> Decoder<'a, '_> {
             .expected(format!("one of {field_names}"))
             .hint(hint);
         self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark: mark });
+    }
+}
+
+/// Returns the reason of a refusal as a complete sentence: "it" becomes the value, or the name if a key was refused.
+fn standalone_reason(reason: &str, is_key: bool) -> String {
+    match reason.strip_prefix("it ") {
+        Some(predicate) => format!("the {} {predicate}", if is_key { "name" } else { "value" }),
+        None => reason.to_owned(),
     }
 }
 

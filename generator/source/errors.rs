@@ -58,6 +58,7 @@ pub fn missing_field(field: &str) -> Finding {
 pub fn not_data() -> Finding {
     Finding {
         expected: "text, a number, true or false, an array or a record".into(),
+        hint: "if it is a function, give it its arguments, as in `nself.secret \"name\"`".into(),
         ..without_place(Code::WrongType, "the value is not data".into())
     }
 }
@@ -194,14 +195,14 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
         finding.expected = "a record".into();
     }
     if finding.message == "tag not in the enum type" {
-        finding.message = "this is not one of the allowed values".into();
+        finding.message = "the value is not one of the allowed values".into();
     }
     if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
         return;
     }
     finding.message = match kind {
         _ if finding.expected.is_empty() => "the value violates its contract".into(),
-        Some(kind) if !finding.expected.starts_with(kind) => format!("this is {kind}"),
+        Some(kind) if !finding.expected.starts_with(kind) => format!("the value has the wrong type: {kind}"),
         _ => "the value has the wrong type".into(),
     };
     finding.hint = explain::conversion_hint(kind.unwrap_or_default(), &finding.expected).into();

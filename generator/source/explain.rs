@@ -65,7 +65,7 @@ fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
 fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
     match (kind(left), kind(right)) {
         (Some(left), Some(right)) if left != right => Advice {
-            message: format!("this is {left}, but {right} is needed"),
+            message: format!("the value is {left}, but {right} is needed here"),
             hint: conversion_hint(left, right).into(),
             ..Advice::default()
         },
@@ -78,7 +78,7 @@ fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
 }
 
 fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Advice {
-    let function_kind = kind(function).unwrap_or("this");
+    let function_kind = kind(function).unwrap_or("the value");
     let hint = match (function_kind, kind(argument)) {
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
         _ => "a `,` may be missing between the two values",

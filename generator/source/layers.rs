@@ -86,6 +86,7 @@ fn all_disabled_finding() -> Diagnostic {
     Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
         .message("all environments have `enabled = false`")
         .expected("at least one enabled environment")
+        .hint("remove `enabled = false` from one of them")
 }
 
 /// Returns the finding for an environment without a profile. The hint names the built-in environment that may be meant,

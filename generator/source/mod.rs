@@ -114,7 +114,7 @@ pub fn load(request: &EvaluationRequest) -> Result<LoadedStack, Vec<Diagnostic>>
     let library_error = |error: std::io::Error| {
         vec![
             Diagnostic::error(Code::StackUnreadable, FieldPath::root())
-                .message(format!("the files of the library cannot be written: {error}")),
+                .message(format!("the files of the library cannot be written to `.nself`: {error}")),
         ]
     };
     let stack_error = |error: std::io::Error| {

@@ -47,8 +47,8 @@ impl de::Error for TypeMismatch {
             _ => explain::conversion_hint(kind_in_words(&found), &expected),
         };
         let message = match found {
-            de::Unexpected::Bool(_) => "this is a boolean, `true` or `false`".to_owned(),
-            _ => format!("this is {}", kind_in_words(&found)),
+            de::Unexpected::Bool(_) => "the value has the wrong type: true or false".to_owned(),
+            _ => format!("the value has the wrong type: {}", kind_in_words(&found)),
         };
         TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, message, expected) }
     }
@@ -87,7 +87,7 @@ fn kind_in_words(found: &de::Unexpected) -> &'static str {
         de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a number",
         de::Unexpected::Float(_) => "a fraction",
         de::Unexpected::Char(_) | de::Unexpected::Str(_) => "text",
-        de::Unexpected::Unit | de::Unexpected::Option => "nothing",
+        de::Unexpected::Unit | de::Unexpected::Option => "null",
         de::Unexpected::Seq => "an array",
         de::Unexpected::Map => "a record",
         _ => "something else",

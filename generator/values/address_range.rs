@@ -34,8 +34,9 @@ impl AddressRange {
     /// Returns the reason to refuse a text whose address has bits after the prefix. nginx warns of such ranges.
     pub fn refuse_bits_after_prefix(&self, text: &str) -> Option<String> {
         let first = without_host_bits(self.first, self.bits);
-        (first != self.first)
-            .then(|| format!("`{text}` is not the first address of its range, `{first}/{}`", self.bits))
+        (first != self.first).then(|| {
+            format!("`{text}` does not begin with the first address of its range; write `{first}/{}`", self.bits)
+        })
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
     fn a_range_is_written_with_its_first_address() {
         assert_eq!(
             Cidr::new("10.1.0.0/8").unwrap_err(),
-            "`10.1.0.0/8` is not the first address of its range, `10.0.0.0/8`"
+            "`10.1.0.0/8` does not begin with the first address of its range; write `10.0.0.0/8`"
         );
         for text in ["10.0.0.1/31", "2001:db8::1/64", "10.0.0.0/33", "10.0.0.0/x"] {
             assert!(Cidr::new(text).is_err(), "{text}");

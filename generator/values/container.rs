@@ -36,7 +36,7 @@ checked! {
     /// The tag of an image.
     Tag, expected: "the tag of an image", example: "1.4.2",
     refusal: |t| alphabet_refusal(t, 128, "letters, digits and `._-`", |c| c.is_ascii_alphanumeric() || c == '_', |c| c.is_ascii_alphanumeric() || "._-".contains(c))
-        .or_else(|| (t == "latest").then(|| "`latest` can name a different image every day".to_owned()))
+        .or_else(|| (t == "latest").then(|| "the tag `latest` is not allowed, because it can name a different image every day".to_owned()))
 }
 checked! {
     /// A value in base64 that only the Sealed Secrets controller of one cluster can decrypt.
@@ -83,7 +83,7 @@ checked! {
         let is_id = |text: &str| text.parse::<u32>().is_ok_and(|id| id.to_string() == text);
         match t.split_once(':') {
             Some((user, group)) if is_id(user) && is_id(group) => None,
-            _ => Some("it is not UID:GID, two numbers with a colon".into()),
+            _ => Some("it is not two numbers with a colon between them".into()),
         }
     }
 }
@@ -113,7 +113,7 @@ fn schedule_refusal(text: &str) -> Option<String> {
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
     let fields: Vec<&str> = text.split(' ').collect();
     if fields.len() != FIELDS.len() {
-        return Some(format!("the number of fields is {}, but a schedule has five", fields.len()));
+        return Some(format!("a schedule has five fields separated by blanks, but this one has {}", fields.len()));
     }
     for (field, (name, min, max)) in fields.iter().zip(FIELDS) {
         // The comparison refuses leading zeros and signs.
@@ -159,12 +159,18 @@ fn image_refusal(text: &str) -> Option<String> {
     let repository =
         name.strip_suffix(last_part).unwrap_or_default().to_owned() + last_part.split(':').next().unwrap_or(last_part);
     if repository.split('/').any(str::is_empty) || repository.chars().any(|c| c.is_ascii_uppercase()) {
-        return Some("the name has an empty or upper-case part".into());
+        return Some("the name of the image has an empty part or an upper-case letter".into());
     }
     match last_part.split_once(':') {
-        Some((_, "latest")) => Some("`latest` can name a different image every day".into()),
-        Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => Some("the tag is invalid".into()),
-        None if digest.is_none() => Some("it has no tag; without one, every pull may get a different image".into()),
+        Some((_, "latest")) => {
+            Some("the tag `latest` is not allowed, because it can name a different image every day".into())
+        }
+        Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => {
+            Some("the tag is empty, has more than 128 characters, or contains `:`".into())
+        }
+        None if digest.is_none() => {
+            Some("the image has no tag; without one, every pull may get a different image".into())
+        }
         _ => None,
     }
 }

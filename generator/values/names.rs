@@ -53,7 +53,7 @@ checked! {
     /// A PostgreSQL identifier that means the same with and without quotes. The prefix `pg_` is reserved by the server.
     SqlIdent, expected: "an SQL name of lower-case letters, digits and underscores", example: "shop",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9 and `_`, and begin with a letter or `_`", |c| is_lower(c) || c == '_', |c| is_lower_or_digit(c) || c == '_')
-        .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` belong to PostgreSQL".into())), BadName
+        .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` are reserved for PostgreSQL".into())), BadName
 }
 checked! {
     /// A PostgreSQL extension. SQL always quotes the name, because some names, such as `uuid-ossp`, have a hyphen.

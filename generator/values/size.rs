@@ -70,7 +70,7 @@ fn number(text: &str) -> Result<u64, String> {
     let has_only_digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(number) if has_only_digits && (text == "0" || !text.starts_with('0')) => Ok(number),
-        _ => Err("it does not start with a plain number".into()),
+        _ => Err("the number is missing or malformed".into()),
     }
 }
 
@@ -93,7 +93,7 @@ fn format_memory(bytes: u64) -> String {
 fn parse_cpus(text: &str) -> Result<u32, String> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if decimals.is_empty() || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("it has no decimals after the point, or more than three".into());
+        return Err("it must have one to three decimals after the point".into());
     }
     let millis = number(whole)? * 1000 + format!("{decimals:0<3}").parse::<u64>().unwrap_or_default();
     match u32::try_from(millis) {

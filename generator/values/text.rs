@@ -21,13 +21,13 @@ pub(crate) fn alphabet_refusal(
         return Some("it is empty".into());
     }
     if text.len() > max {
-        return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
+        return Some(format!("it has {} bytes, but at most {max} are allowed", text.len()));
     }
     for (i, c) in text.chars().enumerate() {
         let is_allowed = if i == 0 { first(c) } else { rest(c) };
         if !is_allowed && i == 0 && rest(c) {
             return Some(format!(
-                "it begins with {}, which is not allowed there; use {alphabet}",
+                "it begins with {}, which is not allowed as the first character; use {alphabet}",
                 describe_character(c)
             ));
         }
@@ -59,7 +59,7 @@ pub(super) fn is_lower_or_digit(c: char) -> bool {
 /// Returns the reason to refuse a text that has more than `max` bytes or an invisible character.
 pub(crate) fn invisible_character_refusal(text: &str, max: usize) -> Option<String> {
     if text.len() > max {
-        return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
+        return Some(format!("it has {} bytes, but at most {max} are allowed", text.len()));
     }
     text.chars()
         .find(|&c| (c.is_control() && c != '\n' && c != '\t') || words::is_mark(c))

@@ -16,7 +16,7 @@ pub(super) fn host_refusal(text: &str) -> Option<String> {
     }
     for label in text.split('.') {
         if label.is_empty() {
-            return Some("it has an empty label".into());
+            return Some("it is empty, has two dots in a row, or begins or ends with a dot".into());
         }
         let alphabet = "a-z, 0-9, and `-` between them";
         let refusal = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');
@@ -148,12 +148,12 @@ checked! {
             None => (t, None),
         };
         match address.parse::<std::net::IpAddr>() {
-            Err(_) => Some("it is not an IP address with an optional /bits".into()),
+            Err(_) => Some("it is not an IP address or a range such as `10.0.0.0/8`".into()),
             Ok(ip) => {
                 let max_bits = if ip.is_ipv4() { 32 } else { 128 };
                 match bits {
                     Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= max_bits && n.to_string() == bits) =>
-                        Some(format!("the number of bits is not between 0 and {max_bits}")),
+                        Some(format!("the number after `/` is not between 0 and {max_bits}")),
                     _ => AddressRange::read(t).and_then(|range| range.refuse_bits_after_prefix(t)),
                 }
             }
@@ -166,6 +166,6 @@ checked! {
     refusal: |t| match t.split_once('@') {
         Some((user, domain)) if host_refusal(domain).is_none() && domain.contains('.') =>
             alphabet_refusal(user, 64, "letters, digits and `._+-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._+-".contains(c)),
-        _ => Some("it is not user@domain".into()),
+        _ => Some("it is not a user, `@` and a domain".into()),
     }
 }

@@ -61,7 +61,10 @@ fn all_contract_errors_of_a_run_are_reported_at_line_and_column() {
             "NS101 stack.ncl:9:18 compose.compat",
         ]
     );
-    assert_eq!((found[0].message.as_str(), found[0].expected.as_str()), ("this is a number", "text"));
+    assert_eq!(
+        (found[0].message.as_str(), found[0].expected.as_str()),
+        ("the value has the wrong type: a number", "text")
+    );
     assert_eq!(found[1].expected, "a whole number from 1 to 65535");
 }
 
@@ -132,25 +135,40 @@ fn common_mistakes_are_reported_with_their_fix() {
             "there is no field",
             "did you mean `environments`?",
         ),
-        ("services.aa.port = \"8001\",", "NS103 stack.ncl:3:20 services.aa.port", "this is text", "remove the quotes"),
+        (
+            "services.aa.port = \"8001\",",
+            "NS103 stack.ncl:3:20 services.aa.port",
+            "the value has the wrong type: text",
+            "remove the quotes",
+        ),
         (
             "services.aa.read_only = \"no\",",
             "NS101 stack.ncl:3:25 services.aa.read_only",
-            "this is text",
+            "the value has the wrong type: text",
             "remove the quotes",
         ),
-        ("services.aa.command = \"a b\",", "NS101 stack.ncl:3:23 services.aa.command", "this is text", "brackets"),
-        ("services.aa.env = [\"A=b\"],", "NS101 stack.ncl:3:19 services.aa.env", "this is an array", "`{ name = … }`"),
+        (
+            "services.aa.command = \"a b\",",
+            "NS101 stack.ncl:3:23 services.aa.command",
+            "the value has the wrong type: text",
+            "brackets",
+        ),
+        (
+            "services.aa.env = [\"A=b\"],",
+            "NS101 stack.ncl:3:19 services.aa.env",
+            "the value has the wrong type: an array",
+            "`{ name = … }`",
+        ),
         (
             "services.aa.limits.memory = 256,",
             "NS101 stack.ncl:3:29 services.aa.limits.memory",
-            "this is a number",
+            "the value has the wrong type: a number",
             "double quotes",
         ),
         (
             "services = [nself.services.redis],",
             "NS003 stack.ncl:3:12 services",
-            "this is an array, but a record is needed",
+            "the value is an array, but a record is needed here",
             "`{ name = … }`",
         ),
         (
@@ -188,31 +206,31 @@ fn common_mistakes_are_reported_with_their_fix() {
         (
             "environments.prod.services.aa.replicas = \"2\",",
             "NS103 stack.ncl:3:42 services.aa.replicas",
-            "this is text",
+            "the value has the wrong type: text",
             "remove the quotes",
         ),
         (
             "environments.prod.services.aa.egress = \"true\",",
             "NS103 stack.ncl:3:40 services.aa.egress",
-            "this is text",
+            "the value has the wrong type: text",
             "remove the quotes",
         ),
         (
             "environments.prod.services.aa.limits.memory = 256,",
             "NS103 stack.ncl:3:47 services.aa.limits.memory",
-            "this is a number",
+            "the value has the wrong type: a number",
             "double quotes",
         ),
         (
             "environments.prod.services.aa.env.A = 5,",
             "NS103 stack.ncl:3:39 services.aa.env.A",
-            "this is a number",
+            "the value has the wrong type: a number",
             "double quotes",
         ),
         (
             "environments.prod.services.aa.command = \"a b\",",
             "NS103 stack.ncl:3:41 services.aa.command",
-            "this is text",
+            "the value has the wrong type: text",
             "brackets",
         ),
         (

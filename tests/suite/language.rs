@@ -107,7 +107,7 @@ fn a_layer_adds_parts_and_removes_values() {
     assert_eq!(ran.code, 2);
     for finding in [
         "error[NS104]: `path` is missing\n  --> stack.ncl:3:68 (services.postgres.volumes.other)\n   = in: prod\n",
-        "error[NS103]: this is text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 1 to 65535\n",
+        "error[NS103]: the value has the wrong type: text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 1 to 65535\n",
         "error[NS307]: `orders` has neither an image nor a build folder",
     ] {
         assert!(ran.stderr.contains(finding), "{finding}\nin {}", ran.stderr);

@@ -68,6 +68,7 @@ pub fn checked(
             (for_older_compose && UNKNOWN_TO_OLDER_COMPOSE.contains(&key.as_str())).then(|| {
                 Diagnostic::error(Code::Compat, path.clone())
                     .message(format!("docker-compose 1.29 and podman do not support `{key}`"))
+                    .hint("remove it, or remove `compose.compat` of the stack")
             })
         };
         TARGET.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_older_compose)

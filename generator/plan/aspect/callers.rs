@@ -65,12 +65,12 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     {
         let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
         let (verb, place) = (
-            if hosts.len() == 1 { "is" } else { "are" },
-            if only_cluster_lacks_callers { " on the cluster" } else { "" },
+            if hosts.len() == 1 { "accepts" } else { "accept" },
+            if only_cluster_lacks_callers { ", and requests to a cluster do not come from this machine" } else { "" },
         );
         findings.push(
             Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
-                .message(format!("{} {verb} internal, but no address counts as internal{place}", hosts.join(", ")))
+                .message(format!("{} {verb} only internal addresses, but `edge.internal_addresses` is empty{place}", hosts.join(", ")))
                 .expected("the addresses of the callers, such as the address range of an office or a VPN")
                 .hint(if only_cluster_lacks_callers {
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
@@ -114,7 +114,7 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
                     .message(format!("the internal range `{cidr}` overlaps the range `{proxy}` of a proxy"))
                     .expected("ranges that do not overlap, since the address of a proxy would make external requests look internal")
                     .hint("narrow one of the two, for example to the proxy's own address")
-                    .related(field("trusted_proxies", k), "the proxies"),
+                    .related(field("trusted_proxies", k), "the range of the proxy"),
             );
         } else if gateway_pods_are_proxies && pods.iter().any(|pods| overlap(cidr, pods)) {
             findings.push(
@@ -141,9 +141,9 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients, internal: &[Interna
         .message(format!("{consequence}, because {}", hidden.reason))
         .expected(hidden.expected)
         .hint(hidden.hint);
-    internal
-        .iter()
-        .fold(finding, |finding, route| finding.related(route.path.clone(), format!("`{}` is internal", route.host)))
+    internal.iter().fold(finding, |finding, route| {
+        finding.related(route.path.clone(), format!("`{}` accepts only internal addresses", route.host))
+    })
 }
 
 /// Returns why the edge of a Compose project does not see the addresses of clients; `None` if it sees them.
@@ -153,7 +153,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
         return (!lists_proxies).then(|| HiddenClients {
             path: path!("tls", "mode"),
             reason: "every request comes from the proxy in front of nginx".into(),
-            expected: "the proxy's addresses, so that nginx trusts its X-Forwarded-For".into(),
+            expected: "the addresses of the proxy, so that nginx trusts its X-Forwarded-For header".into(),
             hint:
                 "set `edge.trusted_proxies = [\"172.16.0.0/12\"]` for a proxy on this machine, whose requests come through the \
                    container bridge; for any other proxy, list its address"
@@ -165,9 +165,9 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
         return Some(HiddenClients {
             path: path.clone(),
             reason: format!(
-                "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client's"
+                "for ports published at `{address}`, nginx sees the address of the container bridge instead of that of the client"
             ),
-            expected: "an IPv4 address, for which the engine keeps the client's address".into(),
+            expected: "an IPv4 address, since the container engine keeps the addresses of clients only for IPv4".into(),
             hint: format!("set `{path} = \"0.0.0.0\"`"),
         });
     }
@@ -175,9 +175,9 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     (profile != Profile::Local && !lists_proxies).then(|| HiddenClients {
         path: path.clone(),
         reason: format!(
-            "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client's"
+            "for ports published at `{address}`, nginx sees the address of the container bridge instead of that of the client"
         ),
-        expected: "a proxy of this machine that names the client, or an address of the network".into(),
+        expected: "a proxy on this machine that passes on the address of the client, or an address that clients reach directly".into(),
         hint: "set `tls.mode = 'proxy` and `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or remove the address".into(),
     })
 }
@@ -190,20 +190,19 @@ fn hidden_from_cluster(settings: &Kubernetes) -> Option<HiddenClients> {
         return None;
     }
     let reason = match (keeps_address, namespace) {
-        (false, Some(_)) => "the load balancer of the cluster may replace the client's address",
-        (true, _) => "any pod of the cluster reaches nginx and may claim to forward for any client",
-        (false, None) => "the load balancer may replace the client's address, and any pod may claim to forward for it",
+        (false, Some(_)) => "the load balancer of the cluster may replace the address of the client",
+        (true, _) => "any pod of the cluster can reach nginx and send a false address of the client",
+        (false, None) => "the load balancer may replace the address of the client, and any pod can send a false one",
     };
     let namespace = namespace.as_ref().map_or("envoy-gateway-system", |name| name.as_str());
     Some(HiddenClients {
         path: path!("kubernetes"),
         reason: reason.into(),
-        expected:
-            "the gateway's Service with `externalTrafficPolicy: Local` (on k3s: `service.spec` in the HelmChartConfig \
-                   of traefik), and the namespace of its pods"
-                .into(),
+        expected: "a gateway that keeps the addresses of clients, and the namespace of its pods".into(),
         hint: format!(
-            "then declare it in the stack: `kubernetes = {{ preserves_client_address = true, edge_namespace = \"{namespace}\" }}`"
+            "set `externalTrafficPolicy: Local` on the Service of the gateway (on k3s: `service.spec` in the HelmChartConfig of \
+             traefik), and declare it with the namespace of its pods: `kubernetes = {{ preserves_client_address = true, \
+             edge_namespace = \"{namespace}\" }}`"
         ),
     })
 }

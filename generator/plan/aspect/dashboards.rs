@@ -42,7 +42,7 @@ fn dashboard(inputs: Inputs, declared: &stack::Dashboard, path: &FieldPath) -> R
             read(text, file, &path).map(Dashboard::File)
         }
         _ => Err(vec![
-            refused(path, "a dashboard must have exactly one content".to_owned())
+            refused(path, "a dashboard must have either a `title` with `panels` or a `file`".to_owned())
                 .expected("a `title` with `panels`, or a `file`"),
         ]),
     }
@@ -80,7 +80,7 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
 
 /// Returns the dashboard of a file, without the number that Grafana gave it in another database.
 fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<Diagnostic>> {
-    let export = "the JSON of a dashboard, which Grafana exports";
+    let export = "the JSON of a dashboard, as Grafana exports it";
     let mut value: Value = serde_json::from_str(text).map_err(|error| {
         vec![refused(path, format!("line {} of `{file}` is not JSON", error.line())).expected(export)]
     })?;
@@ -91,7 +91,7 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
     let mut findings = Vec::new();
     if fields.contains_key("__inputs") {
         findings.push(
-            refused(path, format!("`{file}` was exported for other installations: `__inputs` has no values here"))
+            refused(path, format!("`{file}` was exported for sharing: its `__inputs` would have no values"))
                 .hint("export it again without \"Export for sharing externally\""),
         );
     }

@@ -57,7 +57,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
             if !role_names.contains(role.as_str()) {
                 let near = crate::words::nearest(role.as_str(), role_names.iter().copied());
                 let hint = near.map_or_else(
-                    || "a role belongs to a service that uses the database; `public` means all roles".to_owned(),
+                    || "use the role of a service that uses the database, or `public` for all roles".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
                 findings.push(

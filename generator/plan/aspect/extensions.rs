@@ -85,7 +85,9 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
             findings.push(
                 Diagnostic::error(Code::NoExtension, requests[&(*extension, database.clone())].clone())
                     .message(format!("a server can have `pg_cron` in one database only, and `{other}` already has it"))
-                    .hint("schedule all jobs in that database: `cron.schedule_in_database` runs them in others"),
+                    .hint(
+                        "schedule all jobs in that database; `cron.schedule_in_database` runs them in other databases",
+                    ),
             );
             continue;
         }
@@ -149,7 +151,7 @@ fn major(image: &str) -> u32 {
 fn remedy(extension: &str, version: u32) -> String {
     if extension == "vector" {
         return format!(
-            "`services.postgres = {{ image = \"docker.io/pgvector/pgvector:pg{version}\", user = \"999:999\" }}` has it"
+            "set `services.postgres = {{ image = \"docker.io/pgvector/pgvector:pg{version}\", user = \"999:999\" }}`, an image that has it"
         );
     }
     match PACKAGES.iter().find(|(name, _)| *name == extension) {

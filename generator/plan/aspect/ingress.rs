@@ -119,7 +119,7 @@ fn sites(
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!(
-                            "`{}{}` is already routed to `{}`",
+                            "`{}{}` already leads to the service `{}`",
                             declared_host(address),
                             location.path,
                             first.owner

@@ -129,7 +129,10 @@ fn check_port(relay: &Relay) -> Option<Diagnostic> {
         _ => return None,
     };
     let finding = Diagnostic::warning(Code::MailRelay, path!("mail", "relay", "security"))
-        .message(format!("port {} is for {encryption}, so a connection probably fails", relay.port()))
+        .message(format!(
+            "port {} is for {encryption}, but `security` has a different value, so connections will probably fail",
+            relay.port()
+        ))
         .hint(format!("use `security = {other_security}`, or port {other_port}"));
     Some(finding)
 }

@@ -54,7 +54,7 @@ pub fn plan(
             planned.findings.push(
                 Diagnostic::error(Code::MigrationMissing, path)
                     .message(format!("`{name}` has changes without a migration"))
-                    .hint("`nself db new` writes the migration, `nself db diff` shows the changes"),
+                    .hint("write the migration with `nself db new`; `nself db diff` shows the changes"),
             );
             continue;
         }

@@ -206,7 +206,7 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
         if receiver.secrets().next().is_none() {
             planned.findings.push(
                 Diagnostic::error(Code::NoAlerts, path.clone())
-                    .message("the receiver does not say where alerts are sent")
+                    .message("the receiver has no destination for alerts")
                     .expected("`slack`, `pagerduty`, `webhook` or `email`"),
             );
         }
@@ -232,10 +232,10 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
         let field = if settings.receivers.is_empty() { path!("monitoring") } else { path!("monitoring", "receivers") };
         planned.findings.push(
             Diagnostic::warning(Code::NoAlerts, field)
-                .message(format!("alerts of severity {} are sent to no receiver", missing.join(" and ")))
+                .message(format!("no receiver gets alerts of severity {}", missing.join(" and ")))
                 .expected("a receiver for each severity")
                 .hint("add `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
-                .related(roster[&alertmanager.service].path.clone(), "sends alerts"),
+                .related(roster[&alertmanager.service].path.clone(), "this service sends the alerts"),
         );
     }
     planned

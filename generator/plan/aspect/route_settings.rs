@@ -35,14 +35,14 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
     if route.strip_prefix && is_whole_host {
         findings.push(refused(
             "strip_prefix",
-            "the route has no prefix to remove",
+            "`strip_prefix` removes the `path` of the route, but the route has none",
             "`path`, such as `path = \"/api\"`",
         ));
     }
     if route.strip_prefix && route.kind == RouteKind::Grpc {
         findings.push(refused(
             "strip_prefix",
-            "the path of gRPC names a method, which has no prefix",
+            "`strip_prefix` cannot be used with gRPC, where the path is the name of a method",
             "a route of a different kind",
         ));
     }

@@ -230,7 +230,7 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
                 let required = secret.min_length.unwrap_or_default();
                 findings.push(
                     Diagnostic::error(Code::WeakSecret, path.key("random"))
-                        .message(format!("{length} characters are fewer than the {required} that a service requires"))
+                        .message(format!("the secret has {length} characters, but a service requires {required}"))
                         .hint(format!("use `nself.random {required}`")),
                 );
             }

@@ -30,7 +30,8 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
             Ok(server) => {
                 if servers.iter().any(|other| other.target == server.target) {
                     findings.push(
-                        refused(&path, "the route has this server twice").hint("set `weight` for a larger share"),
+                        refused(&path, "the route has this server twice")
+                            .hint("remove one of them; `weight` gives a server a larger share"),
                     );
                 }
                 servers.push(server);
@@ -46,7 +47,7 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
     }
     if address.route.redirect.is_some() {
         findings.push(
-            refused(&path, "the edge redirects every request of this route")
+            refused(&path, "`upstreams` has no effect, since the edge redirects every request of this route")
                 .expected("either `redirect` or `upstreams`"),
         );
     }
@@ -66,18 +67,24 @@ fn server(
 ) -> Result<BalancedServer, Diagnostic> {
     let target = match (&upstream.host, &upstream.service) {
         (Some(_), Some(_)) => {
-            return Err(refused(path, "a server is either a service or a host").expected("one of `service` and `host`"));
+            return Err(refused(path, "a server must be either a service or a host, but this one has both")
+                .expected("one of `service` and `host`"));
         }
         (Some(host), None) => {
             if upstream.port.is_some() {
-                return Err(refused(&path.key("port"), "`port` names a port of a service")
+                return Err(refused(&path.key("port"), "`port` is for services; a host needs `host_port`")
                     .expected("`host_port` with a number"));
             }
             let is_address = host.as_str().parse::<Ipv4Addr>().is_ok();
             if stack.kubernetes.enabled && !is_address {
-                return Err(refused(&path.key("host"), "network policies of the cluster need the address of the host")
-                    .expected("an IPv4 address")
-                    .hint("name its address, or let a load balancer in front of the cluster share the requests"));
+                return Err(refused(
+                    &path.key("host"),
+                    "the network policies of the cluster need an address, but this host is a name",
+                )
+                .expected("an IPv4 address")
+                .hint(
+                    "use the address of the host, or distribute requests with a load balancer in front of the cluster",
+                ));
             }
             Target::Host { host: host.clone(), port: upstream.host_port.unwrap_or(80) }
         }
@@ -105,7 +112,7 @@ fn service_target(
         return Err(missing_service(name, stack, roster, &path.key("service")));
     };
     if upstream.host_port.is_some() {
-        return Err(refused(&path.key("host_port"), "`host_port` is the port of a host")
+        return Err(refused(&path.key("host_port"), "`host_port` is for hosts; a service needs `port`")
             .expected("`port` with the name of a port"));
     }
     let guard = &member.service.guard;
@@ -118,7 +125,7 @@ fn service_target(
         )
         .expected("a service without `guard`")
         .hint(format!("give `{name}` a separate route"))
-        .related(member.path.key("guard"), "the rules"));
+        .related(member.path.key("guard"), "the access rules"));
     }
     let name_of_port = upstream.port.clone().or_else(|| address.route.port.clone().filter(|_| *name == address.owner));
     let port = port(&member.service, &name_of_port, &path.key("port"))?;

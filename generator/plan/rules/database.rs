@@ -45,7 +45,9 @@ fn settings_without_effect(stack: &Stack) -> Vec<Diagnostic> {
             Diagnostic::error(Code::ExternalServer, path!("database_server", "settings", setting))
                 .message("the settings of an external server cannot be set by the stack")
                 .expected("no `settings`")
-                .hint("set them where the server is managed, and set `database_server.settings = null` in this environment"),
+                .hint(
+                    "change them on the external server, and set `database_server.settings = null` in this environment",
+                ),
         ));
     }
     findings

@@ -51,8 +51,10 @@ fn domain_without_subdomains(domain: &str) -> Option<Diagnostic> {
     let kind = if domain.parse::<IpAddr>().is_ok() { "an IP address" } else { "a name without a dot" };
     cannot_have_subdomains(domain).then(|| {
         Diagnostic::error(Code::HostName, path!("domain"))
-            .message(format!("`{domain}` is {kind}, so no names such as `api.{domain}` exist"))
-            .expected("a domain such as example.com; for a server without one, such as `192-0-2-1.sslip.io`")
+            .message(format!("`{domain}` is {kind}, so names such as `api.{domain}` cannot exist"))
+            .expected(
+                "a domain such as example.com; a server without a domain can use a name such as `192-0-2-1.sslip.io`",
+            )
     })
 }
 

@@ -89,7 +89,7 @@ fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedServic
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
         Diagnostic::error(Code::DevelopmentInProd, path)
             .message(format!("`{name}` is a development tool and must not run in production"))
-            .expected("a production environment without it")
+            .expected("`only` without the profile 'prod")
             .hint(format!("limit it: `services.{name}.only = ['local]`"))
     })
 }

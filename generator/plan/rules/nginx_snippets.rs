@@ -48,7 +48,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
                 continue;
             };
             let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
-                .message(format!("`{}` is already a server name", name.text))
+                .message(format!("the server name `{}` is already in use", name.text))
                 .hint("choose a different name, or change the route in stack.ncl")
                 .at(Some(span));
             if other.is_some() {
@@ -78,7 +78,7 @@ fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
         Diagnostic::error(Code::PlainSecret, FieldPath::root())
             .message(format!("{format} is written here as plain text"))
             .expected("the credential in a mounted secret")
-            .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
+            .hint("move the directive to a secret, mount it with `services.nginx.secret_files = [\"name\"]`, and include it with `include /run/secrets/name;`")
             .at(Some(span))
     })
 }
@@ -160,7 +160,9 @@ impl Scanner<'_> {
         self.words.extend(self.current.take());
         match sign {
             '{' => self.open_braces.push((line, column)),
-            '}' if self.open_braces.pop().is_none() => return Err((line, column, "a `}` closes nothing".into())),
+            '}' if self.open_braces.pop().is_none() => {
+                return Err((line, column, "this `}` has no opening `{`".into()));
+            }
             _ => {}
         }
         self.words.push(Word { text: sign.to_string(), line, column, quoted: false });
@@ -200,7 +202,7 @@ impl Scanner<'_> {
     /// A directive or a block that the file does not end.
     fn finish(mut self) -> Result<Vec<Word>, ParseError> {
         if let Some(word) = self.current {
-            return Err((word.line, word.column, "the last directive has no `;`".into()));
+            return Err((word.line, word.column, "the last directive does not end with `;`".into()));
         }
         match self.open_braces.pop() {
             Some((line, column)) => Err((line, column, "a `{` is not closed".into())),

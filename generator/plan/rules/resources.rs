@@ -97,8 +97,11 @@ fn check_plugin_ports(roster: &Roster) -> impl Iterator<Item = Diagnostic> {
         published.map(move |(key, publish)| {
             let path = member.path.key("publish").key(key.as_str()).key("port");
             Diagnostic::error(Code::PortRange, path)
-                .message(format!("the plugin service `{name}` publishes port {} of the host", publish.port))
-                .expected(format!("a port of the range of plugins, {PLUGIN_PORTS}"))
+                .message(format!(
+                    "the plugin service `{name}` publishes port {}, which is outside the range of plugins",
+                    publish.port
+                ))
+                .expected(format!("a port from {PLUGIN_PORTS}"))
                 .hint(format!("publish a port of this range, such as `port = {}`", PLUGINS.start()))
         })
     })
@@ -208,7 +211,7 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     {
         findings.push(
             Diagnostic::error(Code::TooFewPids, member.path.key("limits").key("pids"))
-                .message(format!("{pids} processes are fewer than the {needed} that the service may start"))
+                .message(format!("the limit of {pids} processes is below the {needed} that the service may start"))
                 .expected(format!("at least {needed}"))
                 .hint("raise `limits.pids`, or configure the service for fewer connections"),
         );

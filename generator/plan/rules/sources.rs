@@ -121,7 +121,7 @@ fn check_edge_image(name: &ServiceName, image: &str, member: &PlannedService) ->
         Diagnostic::error(Code::EdgeImage, member.path.key("image"))
             .message(format!("the nginx of `{image}` is too old: it cannot resolve the names of upstreams at run time"))
             .expected("nginx 1.27.3 or newer")
-            .hint("remove the line; the default is a newer nginx"),
+            .hint("remove `image`; the default is a newer nginx"),
     )
 }
 
@@ -181,8 +181,8 @@ fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> 
     let (field, _) = fields.into_iter().find(|(_, is_set)| *is_set)?;
     Some(
         Diagnostic::error(Code::EndlessJob, member.path.key(field))
-            .message(format!("`{name}` runs and ends, so it cannot have `{field}`"))
-            .hint(format!("remove `{field}`, or `run` if the service should run all the time")),
+            .message(format!("`{name}` does not run all the time (see `run`), so it cannot have `{field}`"))
+            .hint(format!("remove `{field}`, or remove `run` if the service should run all the time")),
     )
 }
 
@@ -271,7 +271,7 @@ fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
     Some(
         Diagnostic::error(Code::MonitoringMissing, path)
             .message("this environment runs without monitoring, and the stack gives no reason")
-            .expected("monitoring, or a reason to run without it")
+            .expected("the monitoring services, or a reason to run without them")
             .hint(format!("{fix}, or give the reason: `monitoring.waive = \"the provider watches the servers\"`")),
     )
 }

@@ -72,7 +72,7 @@ pub fn check_variable(
             Diagnostic::error(Code::DevelopmentInProd, path.clone())
                 .message(format!("`{name} = \"{text}\"` is a development setting"))
                 .expected("a different value in the prod profile")
-                .hint("use `nself.by_profile { local = …, staging = …, prod = … }`"),
+                .hint("choose the value by profile: `nself.by_profile { local = …, staging = …, prod = … }`"),
         );
     }
     if name.as_str().contains("CORS")
@@ -86,7 +86,7 @@ pub fn check_variable(
             finding
                 .message(format!("`{name}` lets any web site call the API"))
                 .expected("a list of origins such as `https://*.example.com`")
-                .hint("for example `nself.join [\"https://*.\", nself.domain]`"),
+                .hint("set the origins, for example `nself.join [\"https://*.\", nself.domain]`"),
         );
     }
     findings
@@ -154,7 +154,7 @@ pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
                     Diagnostic::error(Code::PlainSecret, path.index(i))
                         .message("an argument contains a credential")
                         .expected("a mounted secret that the program reads")
-                        .hint("`secret_files = [\"name\"]` mounts it below /run/secrets"),
+                        .hint("mount the secret below /run/secrets with `secret_files = [\"name\"]`, and pass the path of the file"),
                 );
             }
         }

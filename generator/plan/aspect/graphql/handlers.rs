@@ -238,7 +238,7 @@ impl Reader<'_> {
             (None, [only]) => Ok(only),
             (None, _) => Err(finding(path.clone())
                 .message(format!("this Hasura service serves several databases: {list}"))
-                .expected("one of them in the field `database`")),
+                .expected("one of them as `database` of the event")),
             (Some(name), _) => names.into_iter().find(|served| *served == name).ok_or_else(|| {
                 finding(path.key("database"))
                     .message(format!("this Hasura service does not serve the database `{name}`"))

@@ -61,7 +61,9 @@ pub fn check<'a>(
 
 /// Returns the finding for a type without fields or values.
 fn empty_type(path: FieldPath, part: &str) -> Diagnostic {
-    Diagnostic::error(Code::ApiMismatch, path).message("the type is empty").expected(format!("at least one {part}"))
+    Diagnostic::error(Code::ApiMismatch, path)
+        .message("the type has no members")
+        .expected(format!("at least one {part}"))
 }
 
 /// Returns the finding for a type that cannot be used in its position.
@@ -73,7 +75,7 @@ fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldP
         (None, Position::Result) if is_scalar => Some(
             refused(format!("an action returns an object or a list of objects, but `{base}` is a scalar"))
                 .hint(format!(
-                    "declare a type in `hasura`, `types.Result.object = {{ value = \"{base}\" }}`, and set `returns = \"Result\"`"
+                    "declare a type, `hasura.types.Result.object = {{ value = \"{base}\" }}`, and set `returns = \"Result\"`"
                 )),
         ),
         (None, _) if is_scalar => None,

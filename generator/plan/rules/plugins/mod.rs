@@ -56,5 +56,5 @@ fn dependencies<'a>(
 fn plugin_needed(plugin: &ServiceName, name: &ServiceName, path: FieldPath) -> Diagnostic {
     Diagnostic::error(Code::PluginNeeded, path)
         .message(format!("`{name}` must also run without the plugin `{plugin}`, but depends on it here"))
-        .hint("remove it; a service can connect to a plugin with `connects_to` or `nself.url`")
+        .hint("remove this dependency; `connects_to` and `nself.url` connect to a plugin without depending on it")
 }

@@ -27,15 +27,15 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
 
 /// Returns the finding for a service or secret that two plugins, or one plugin twice, declare.
 fn two_owners(part: FieldPath, first: &ServiceName, second: &ServiceName) -> Diagnostic {
-    let plugins = if first == second { format!("the plugin `{first}` declares it twice") } else { both(first, second) };
+    let plugins = if first == second { format!("in the plugin `{first}`") } else { both(first, second) };
     Diagnostic::error(Code::NameTaken, part.clone())
-        .message(format!("`{part}` has two declarations: {plugins}"))
+        .message(format!("`{part}` is declared twice: {plugins}"))
         .hint("rename one of the two")
 }
 
 /// Describes two plugins that declare the same part.
 fn both(first: &ServiceName, second: &ServiceName) -> String {
-    format!("the plugins `{first}` and `{second}` have it")
+    format!("in the plugins `{first}` and `{second}`")
 }
 
 /// Checks services and their aliases.

@@ -62,7 +62,7 @@ fn host_access(member: &PlannedService) -> Vec<Right> {
     }
     if service.hasura.as_ref().is_some_and(|hasura| hasura.remote_schema.is_some()) {
         let path = member.path.key("hasura").key("remote_schema");
-        let predicate = "is a remote schema, without which the API of Hasura is incomplete";
+        let predicate = "may not be a remote schema, without which the API of Hasura would be incomplete";
         rights.push(Right::new(path, predicate, "use `hasura.actions` instead"));
     }
     rights
@@ -159,7 +159,7 @@ fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right
     let owned = owned.map(|(entry, _)| {
         let path = member.path.key("databases").key(entry.as_str());
         let hint = format!("set `name = \"{plugin_database}\"`, or use the other database with `access = 'read`");
-        Right::new(path, "owns tables of another database", hint)
+        Right::new(path, "may not own tables in a database of another service", hint)
     });
     owned.collect()
 }
@@ -173,8 +173,12 @@ fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Ri
         users.map(move |(user, field)| (user, path.key(field).key(user.as_str())))
     });
     let foreign_users = volumes.filter(|(user, _)| !plugin_names::fits_service(plugin.as_str(), user.as_str()));
-    let hint = "remove the entry; only services of the plugin can use the volume";
-    foreign_users.map(|(user, path)| Right::new(path, format!("mounts its volume into `{user}`"), hint)).collect()
+    let hint = "remove this entry; only services of the plugin can use the volume";
+    foreign_users
+        .map(|(user, path)| {
+            Right::new(path, format!("may not share its volume with `{user}`, which is outside of the plugin"), hint)
+        })
+        .collect()
 }
 
 /// Refuses a service without limits.
@@ -216,7 +220,7 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
                 .message(format!(
                     "a Hasura service of the stack would not start without the database of the plugin `{name}`"
                 ))
-                .hint("remove `served_by`; a service of the plugin serves its tables, or answers `hasura.actions`")
+                .hint("remove `served_by`, and let a service of the plugin serve the tables or answer `hasura.actions`")
         }));
     }
     findings

@@ -131,7 +131,7 @@ fn internal_routes_without_client_addresses_are_refused() {
     assert_eq!(exit, 0, "{stderr}");
     // Without listed addresses, no caller is internal, which is a warning.
     let (exit, stderr) = findings_of("");
-    assert!(exit == 0 && stderr.contains("warning[NS604]: `inner.shop.example.com` is internal"), "{stderr}");
+    assert!(exit == 0 && stderr.contains("warning[NS604]: `inner.shop.example.com` accepts only internal"), "{stderr}");
 }
 
 /// Attack: through ports of the nodes, kube-proxy replaces the client's address by the node's.
