@@ -25,11 +25,13 @@ enum Action {
     List {
         #[command(flatten)]
         stack: StackArguments,
+        /// The format of the output.
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
     /// Show all resolved settings of one environment.
     Show {
+        /// The environment.
         env: String,
         #[command(flatten)]
         stack: StackArguments,
@@ -39,7 +41,9 @@ enum Action {
     },
     /// Show the differences between two environments.
     Diff {
+        /// The first environment.
         from: String,
+        /// The second environment.
         to: String,
         #[command(flatten)]
         stack: StackArguments,

@@ -46,6 +46,7 @@ pub struct SharedArguments {
     /// Refuse images that are not pinned by digest, and plugins whose files differ from nself.lock.
     #[arg(long)]
     frozen: bool,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

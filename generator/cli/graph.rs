@@ -17,8 +17,10 @@ pub struct Arguments {
     /// The environment.
     #[arg(long, default_value = "local", value_name = "NAME")]
     env: String,
+    /// What the graph shows.
     #[arg(long, value_enum, default_value = "services")]
     of: Subject,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "mermaid")]
     format: GraphFormat,
 }

@@ -32,6 +32,7 @@ pub struct Arguments {
     #[cfg(feature = "registry")]
     #[command(flatten)]
     registry: super::lock::RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -26,6 +26,7 @@ pub struct Arguments {
     check: bool,
     #[command(flatten)]
     registry: RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -17,7 +17,7 @@ use crate::release::{ReleaseFiles, address, environments, publish, pull};
 
 #[derive(Debug, Args)]
 pub struct PublishArguments {
-    /// `oci://HOST/REPOSITORY:TAG`; the default tag is `latest`.
+    /// Address of the release: `oci://HOST/REPOSITORY:TAG`; the default tag is `latest`.
     #[arg(value_parser = address::parse)]
     to: ImageName,
     /// Only this environment; may be repeated.
@@ -28,18 +28,19 @@ pub struct PublishArguments {
     out: PathBuf,
     #[command(flatten)]
     registry: RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 #[derive(Debug, Args)]
 pub struct AttestArguments {
-    /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
+    /// Address of the release: `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
     #[arg(value_parser = address::parse, required_unless_present = "new_key")]
     what: Option<ImageName>,
     #[command(flatten)]
     stack: StackArguments,
-    /// The private key.
+    /// The file of the private key that signs the release.
     #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
     key: Option<PathBuf>,
     /// A number that grows from release to release, such as `git rev-list --count HEAD`. It gives releases an order if
@@ -51,6 +52,7 @@ pub struct AttestArguments {
     new_key: Option<PathBuf>,
     #[command(flatten)]
     registry: RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -17,7 +17,7 @@ use crate::release::pull::{self, PullRequest};
 
 #[derive(Debug, Args)]
 pub struct PullArguments {
-    /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
+    /// Address of the release: `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
     #[arg(value_parser = address::parse)]
     from: ImageName,
     /// Accept only a release of exactly these environments; may be repeated.
@@ -34,6 +34,7 @@ pub struct PullArguments {
     allow_downgrade: bool,
     #[command(flatten)]
     registry: RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

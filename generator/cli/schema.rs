@@ -15,6 +15,7 @@ use crate::words;
 pub struct Arguments {
     /// Only this type, such as `Route`, or the type of this field, such as `route`.
     name: Option<String>,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: SchemaFormat,
 }

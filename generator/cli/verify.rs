@@ -25,6 +25,7 @@ pub struct Arguments {
     /// Restore files that differ from the manifest, and move damaged objects to the quarantine.
     #[arg(long)]
     repair: bool,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -68,7 +69,7 @@ pub struct GcArguments {
     /// The folder of the project.
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Number of generations to keep.
+    /// Number of generations to keep; a generation is the result of one run.
     #[arg(long, default_value = "10", value_name = "COUNT")]
     keep: usize,
     /// Keep objects that are younger than this many seconds, since a parallel run may use them.

@@ -25,6 +25,7 @@ pub struct Arguments {
     /// The output folder; by default `deploy` in the folder of the stack.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

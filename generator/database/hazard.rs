@@ -43,13 +43,13 @@ hazards! {
     /// The column that names the tenant or application of a row changes.
     TenantColumn "tenant_column" true "the column that names the owner of a row changes"
     /// Readers and writers wait for a moment.
-    AccessExclusive "access_exclusive" false "readers and writers wait"
+    AccessExclusive "access_exclusive" false "the table is locked, so readers and writers wait"
     /// The table is read while writers wait.
-    BlockingScan "blocking_scan" false "the table is read while writers wait"
+    BlockingScan "blocking_scan" false "writers wait while the whole table is read"
     /// An index is built without blocking writers.
     IndexBuild "index_build" false "an index is built, which takes time and disk"
     /// Fails if stored rows violate the new rule.
     MayFail "may_fail" false "the step fails if stored rows violate the new rule"
     /// Rights change.
-    AuthzUpdate "authz_update" false "rights change"
+    AuthzUpdate "authz_update" false "privileges change"
 }

@@ -46,8 +46,8 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
 fn shared_table_error(name: &ObjectName, key: &ForeignKey) -> (String, String) {
     let table = &key.references.table;
     (
-        format!("{name} is shared and refers to rows of {table}, which belong to one tenant each"),
-        format!("give {name} the scope 'tenant, or let {table} refer to {name}"),
+        format!("{name} has `scope = 'shared`, but refers to rows of {table}, which belong to one tenant each"),
+        format!("set `scope = 'tenant` for {name}, or let {table} refer to {name} instead"),
     )
 }
 

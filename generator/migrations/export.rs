@@ -68,7 +68,7 @@ impl FromStr for Runner {
         Runner::ALL
             .into_iter()
             .find(|runner| runner.name() == text)
-            .ok_or_else(|| format!("nself cannot write files for the runner `{text}`"))
+            .ok_or_else(|| format!("nself cannot write files for the migration tool `{text}`"))
     }
 }
 
@@ -99,7 +99,7 @@ fn convert(runner: Runner, migrations: &[Migration]) -> Result<Vec<(String, Stri
                         "{} builds an index, which must run outside of a transaction, but {runner} runs every file in one",
                         migration.name
                     ))
-                    .hint("use a different runner, such as nself's own"),
+                    .hint("choose a tool that can run a file outside of a transaction, or apply the migrations with nself"),
             );
         } else {
             files.extend(convert_migration(runner, migration));

@@ -81,7 +81,7 @@ pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<u
 fn not_generated(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Foreign, FieldPath::root())
         .message(format!("the stack does not generate `{path}`"))
-        .hint("`nself graph --of derivations` lists the generated files")
+        .hint("correct the path; `nself graph --of derivations` lists the generated files")
 }
 
 /// Returns the path of a file relative to the output folder. `file` is relative to the output folder or to the current

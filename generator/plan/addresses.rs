@@ -197,7 +197,7 @@ fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnost
     match &route.subdomain {
         Some(_) => finding
             .message("a route needs exactly one of `subdomain` and `host`, but this one has both")
-            .hint("remove one of them, or move it to a different route in `routes`"),
+            .hint("remove one of them, or declare the second one as a separate route in `routes`"),
         None if is_frontend && *route == Route::default() => finding
             .message(format!("`{owner}` has no route, so browsers cannot open it"))
             .hint(format!("give it one: `route.subdomain = \"{owner}\"`")),

@@ -53,7 +53,8 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
 
 /// Returns the finding for a folder or artifact without `plugin.ncl`, which the stack imports.
 pub fn missing_definition(name: &str) -> Diagnostic {
-    error(Code::PluginFolder, format!("{name} has no {FILE}")).hint("`nself plugin new NAME` writes a plugin")
+    error(Code::PluginFolder, format!("{name} has no {FILE}"))
+        .hint("check the folder, or write a new plugin with `nself plugin new NAME`")
 }
 
 fn file_error(error: FileError) -> Vec<Diagnostic> {

@@ -193,7 +193,7 @@ impl Registry {
             return credentials.as_ref().and_then(Credentials::basic).ok_or_else(no_password);
         };
         if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
-            return Err(refused_request(format!("{host} requests credentials without TLS")));
+            return Err(refused_request(format!("{host} asks for credentials over a connection without TLS")));
         }
         let rights = if request.is_write { "pull,push" } else { "pull" };
         let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", repository.name));

@@ -41,10 +41,10 @@ pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles
             Ok(Some(bytes)) if Digest::of(&bytes) == *digest => drop(files.insert(path.to_string(), bytes)),
             Ok(None) => findings
                 .push(release_error(Code::Release, format!("{path} is missing")).hint("`nself gen` writes it again")),
-            Ok(Some(_)) => findings.push(
-                release_error(Code::Release, format!("{path} differs from the manifest"))
-                    .hint("`nself check` shows the difference; only unchanged generated files are published"),
-            ),
+            Ok(Some(_)) => findings
+                .push(release_error(Code::Release, format!("{path} differs from the manifest")).hint(
+                    "look at the difference with `nself check`; only unchanged generated files can be published",
+                )),
             Err(error) => findings.push(error.into()),
         }
     }

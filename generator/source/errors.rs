@@ -156,7 +156,11 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         for (i, (mark, message)) in marks.iter().enumerate() {
             if Some(i) == first_in_user_file {
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
-                    finding.message = format!("{}: {}", finding.message, message_text(message));
+                    finding.message = match finding.message.as_str() {
+                        // Nickel's title of the error adds nothing to the label of its place.
+                        "dynamic type error" => message_text(message),
+                        title => format!("{title}: {}", message_text(message)),
+                    };
                 }
             } else if let Some(message) = explain::related_message(message)
                 && places.is_user(*mark)

@@ -91,7 +91,9 @@ pub fn in_child(executable: &PathBuf, program: &NickelProgram, limits: Limits) -
 
 fn stopped_evaluation(reason: &str) -> Document {
     let message = format!("the evaluation was stopped: {reason}");
-    let hint = "look for recursion that does not end; `--time-limit SECONDS` sets the limit of time".into();
+    let hint =
+        "look for recursion that does not end; if the stack is only large, raise the limit with `--time-limit SECONDS`"
+            .into();
     Document {
         findings: vec![Finding { hint, ..errors::without_place(Code::EvaluationLimit, message) }],
         ..Document::default()

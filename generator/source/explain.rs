@@ -22,7 +22,11 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
                 message: format!(
                     "the import `{path}` does not exist beside this file or in the library, or is not text"
                 ),
-                hint: if path.contains("nself") { "the library is `nself/main.ncl`".into() } else { String::new() },
+                hint: if path.contains("nself") {
+                    "import the library as `nself/main.ncl`".into()
+                } else {
+                    String::new()
+                },
                 ..Advice::default()
             }),
             _ => None,

@@ -117,7 +117,7 @@ fn oversize_finding(common: &Node, overlays: &BTreeMap<String, Node>, limit: usi
                 mebibytes(common)
             ))
             .expected(format!("at most {} MiB for all of them", mebibytes(limit)))
-            .hint("use fewer environments, or separate stack files for parts of the project")
+            .hint("use fewer environments, or divide the project into several stack files")
     })
 }
 

@@ -112,7 +112,7 @@ impl PluginLayer {
 fn name_taken(plugin: &str, service: &str) -> Diagnostic {
     Diagnostic::error(Code::NameTaken, path!(FIELD, plugin, "services", service))
         .message(format!("the plugin `{plugin}` and the stack both have a service `{service}`"))
-        .hint("rename one of the two; only the layer of an environment can replace fields of the plugin's service")
+        .hint("rename one of the two; to change fields of the plugin's service, set them in `environments.<name>.services`")
         .related(path!("services", service), "the service of the stack")
 }
 

@@ -89,5 +89,5 @@ fn check_unchanged(out: &Folder, change: &Change) -> Result<(), Diagnostic> {
     }
     Err(Diagnostic::error(Code::HandEdited, FieldPath::root())
         .message(format!("{} was edited while nself was running", change.path))
-        .hint("look at the edit with `nself check`, then run nself again"))
+        .hint("look at the edit with `nself check`, then run `nself gen` again"))
 }

@@ -32,8 +32,8 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
         ClusterEdge::NodePort => {
             if cluster.tls == TlsMode::Acme {
                 return Err(Diagnostic::error(Code::Unsupported, path!("kubernetes", "edge"))
-                    .message("Let's Encrypt must reach port 80 of the domain, and the edge 'nodeport has no port 80")
-                    .hint("set `tls.mode` to 'local or 'files, or use the edge 'gateway or 'ingress"));
+                    .message("Let's Encrypt must reach port 80 of the domain, but `edge = 'nodeport` has no port 80")
+                    .hint("set `tls.mode` to 'local or 'files, or `edge` to 'gateway or 'ingress"));
             }
             return Ok(Vec::new());
         }

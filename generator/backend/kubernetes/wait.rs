@@ -63,7 +63,7 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                     service.waive_path()
                 ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
-                .message(format!("a pod can wait only for a port, and `{to}` has no port"))
+                .message(format!("a pod can wait only for a port, but `{to}` has no port"))
                 .hint("declare the port of its health check, or depend on it with `'started`")]),
         }
     }

@@ -21,6 +21,7 @@ pub struct Arguments {
     to: Option<usize>,
     #[command(flatten)]
     selection: SelectionArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

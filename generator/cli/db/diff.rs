@@ -10,7 +10,7 @@ use crate::migrations::{self, Side};
 pub struct Arguments {
     #[command(flatten)]
     selection: SelectionArguments,
-    /// A stack file, a folder such as db/shop, the URL of a server, or `empty`; the written migrations by default.
+    /// One side: a stack file, a folder such as db/shop, the URL of a server, or `empty`; the written migrations by default.
     #[arg(long, value_name = "X")]
     from: Option<String>,
     /// The other side, given in the same way; the definitions of the stack by default.
@@ -19,6 +19,7 @@ pub struct Arguments {
     /// URL of a server on which the other side is created in a temporary database. Needed if one side is a server.
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "sql")]
     format: DiffFormat,
 }

@@ -11,6 +11,7 @@ use crate::migrations::{self, Runner};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    /// The migration tool.
     #[arg(long, value_parser = runner_parser())]
     format: Runner,
     /// The folder to write to; other files in it stay.

@@ -11,6 +11,7 @@ use crate::migrations::{self, Hazard, Lint};
 pub struct Arguments {
     #[command(flatten)]
     selection: SelectionArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

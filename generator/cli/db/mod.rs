@@ -42,9 +42,9 @@ enum Action {
     Baseline(baseline::Arguments),
     /// Print a script for psql that reverts migrations.
     Down(down::Arguments),
-    /// Write the migrations as files of a different runner.
+    /// Write the migrations as files for a different migration tool.
     Export(export::Arguments),
-    /// Move this branch's migrations behind those of another branch.
+    /// Renumber the migrations of this branch to follow those of another branch.
     Rebase(new::RebaseArguments),
 }
 

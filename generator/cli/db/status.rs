@@ -15,6 +15,7 @@ pub struct Arguments {
     /// A server whose ledger is compared with the migrations of one database.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

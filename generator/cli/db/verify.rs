@@ -15,6 +15,7 @@ pub struct Arguments {
     /// A git revision, such as origin/main, whose migrations may have been applied and must be unchanged.
     #[arg(long, value_name = "REV")]
     base: Option<String>,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

@@ -26,6 +26,7 @@ pub struct Arguments {
     #[cfg(feature = "registry")]
     #[command(flatten)]
     registry: RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

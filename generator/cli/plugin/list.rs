@@ -18,6 +18,7 @@ pub struct Arguments {
     /// Exit with 1 if files of a plugin differ from nself.lock.
     #[arg(long)]
     check: bool,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

@@ -21,7 +21,7 @@ pub struct Arguments {
     name: String,
     #[command(flatten)]
     stack: StackArguments,
-    /// The template of its service.
+    /// The template of the plugin's service.
     #[arg(long, value_name = "NAME", value_parser = template, default_value = "go-http")]
     template: String,
 }

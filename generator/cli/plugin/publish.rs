@@ -16,13 +16,14 @@ use crate::values::plugin_names;
 pub struct Arguments {
     /// Name of the plugin.
     name: String,
-    /// `oci://HOST/REPOSITORY:TAG`; the default tag is `latest`.
+    /// Address of the artifact: `oci://HOST/REPOSITORY:TAG`; the default tag is `latest`.
     #[arg(value_parser = address::parse)]
     to: ImageName,
     #[command(flatten)]
     stack: StackArguments,
     #[command(flatten)]
     registry: RegistryArguments,
+    /// The format of the output.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

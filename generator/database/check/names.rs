@@ -23,7 +23,11 @@ impl Check<'_> {
         let objects = objects.chain(schema.functions.keys().map(|name| ("functions", name)));
         for name in schema.schemas.keys().filter(|name| is_reserved(name)) {
             let path = self.root.key("schemas").key(name.as_str());
-            self.report(path, format!("the schema `{name}` belongs to PostgreSQL"), "choose a different name");
+            self.report(
+                path,
+                format!("the schema name `{name}` is reserved for PostgreSQL"),
+                "choose a different name",
+            );
         }
         for (kind, name) in objects {
             if name.schema() != PUBLIC_SCHEMA

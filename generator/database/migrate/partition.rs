@@ -72,13 +72,13 @@ pub fn change_bound(planner: &mut Planner, diff: &Diff, change: &TableChange) ->
     // All partitions are detached before any is attached, since the bound of one may become the bound of another.
     let order_in_phase = diff.new_graph.position(ObjectKind::Table, name);
     planner.push(
-        step(Phase::DropConstraints, "leaves its table")
+        step(Phase::DropConstraints, "is detached from its table")
             .order_in_phase(usize::MAX)
             .up(detach.clone())
             .down(attach(&old_partition.bound)),
     );
     planner.push(
-        step(Phase::Create, "holds other rows")
+        step(Phase::Create, "gets different bounds")
             .order_in_phase(order_in_phase)
             .up(attach(&new_partition.bound))
             .down(detach)
@@ -151,7 +151,7 @@ fn state_after_inheritance<'a>(
 fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionColumn, to: PartitionColumn) {
     if from.default != to.default {
         let step =
-            change.step(Phase::Create, "default", "has another default").order_in_phase(change.order_in_phase + 1);
+            change.step(Phase::Create, "default", "has a different default").order_in_phase(change.order_in_phase + 1);
         planner.push(step.up(change.set_default(to.default)).down(change.set_default(from.default)));
     }
     let set_nullable =

@@ -49,7 +49,7 @@ impl<'a> Planner<'a> {
             let finding = Diagnostic::error(Code::HazardNotAllowed, step.source.clone())
                 .message(format!("{}: {}", step.why, hazard.what()))
                 .hint(format!(
-                    "if this is intended: `allow.\"{}\".{} = \"why\"`",
+                    "if this is intended, allow it in the definition: `allow.\"{}\".{} = \"why\"`",
                     escaped_for_nickel(&step.object),
                     hazard.id()
                 ));

@@ -33,7 +33,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                     Phase::Create,
                     name.as_str(),
                     path.clone(),
-                    format!("the sequence {name} counts otherwise"),
+                    format!("the sequence {name} counts differently"),
                 )
                 .order_in_phase(order_in_phase)
                 .up(set(new))

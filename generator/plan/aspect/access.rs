@@ -37,7 +37,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Pl
                     "the container engine cannot resolve the name `{name}`, which has {} characters",
                     name.len()
                 ))
-                .expected(format!("a container's or network's name of at most {LONGEST_LABEL} characters"))
+                .expected(format!("names of containers and networks of at most {LONGEST_LABEL} characters"))
                 .hint("shorten the name of the project, the environment or the database"),
         );
     }
@@ -75,7 +75,7 @@ fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
         }
         Some(_) => {
             let finding = Diagnostic::error(Code::BadValue, server.path.key("env").key(variable.as_str()))
-                .message("the superuser's name is not a plain SQL name, so the server's access rules cannot contain it")
+                .message("the name of the superuser is not a plain SQL name, so it cannot be used in the access rules of the server (pg_hba.conf)")
                 .expected("an SQL name of lower-case letters, digits and underscores, as text")
                 .hint("remove the variable; the superuser is then `postgres`");
             (default, Some(finding))

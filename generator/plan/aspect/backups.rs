@@ -179,7 +179,8 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
             .message(
                 "a restore creates a folder beside the server's data, so the data must be in a subfolder of a volume",
             )
-            .expected("`PGDATA` as a path below the path of the server's volume");
+            .expected("`PGDATA` as a path below the path of the server's volume")
+            .hint("remove `PGDATA`: the library sets it to such a path");
         return Planned::part((), vec![finding]);
     };
     let mount = VolumeMount {

@@ -97,7 +97,7 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
                 .hint(if name == "trusted_proxies" {
                     "list only the addresses of the proxies, since a client in these ranges can claim any address"
                 } else {
-                    "if everyone may call the route, set `access = 'public`; for internal paths of a public service, `guard.internal_paths = []`"
+                    "list only the addresses of the callers; to let everyone call, set `access = 'public` in the route, or `guard.internal_paths = []` in the service"
                 })
         }));
     }

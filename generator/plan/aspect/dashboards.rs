@@ -101,7 +101,7 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
     };
     if !fields.get("uid").and_then(Value::as_str).is_some_and(is_uid) {
         findings.push(
-            refused(path, format!("`{file}` has no usable `uid`"))
+            refused(path, format!("`uid` of `{file}` is missing or malformed"))
                 .expected(format!("a text of at most {MAX_UID} letters, digits, `-` and `_`"))
                 .hint("add a field such as `\"uid\": \"orders-sales\"`; it is a part of the dashboard's address"),
         );

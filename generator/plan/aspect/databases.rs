@@ -213,7 +213,7 @@ impl Uses {
                         .message(format!("the database `{database}` already has an owner"))
                         .expected("one owner per database")
                         .hint(format!(
-                            "set `{}` to 'schema, 'write or 'read, or `{}` to the name of a separate database",
+                            "set `{}` to 'schema, 'write or 'read, or set `{}` to the name of a separate database",
                             path.key("access"),
                             path.key("name")
                         ))

@@ -133,7 +133,7 @@ pub fn check(
     if !roster.contains_key(&server) {
         return Err(refused(format!("this environment has no service `{server}`"))
             .expected(format!("`services.{server} = nself.services.{server}`"))
-            .hint("declare it, or use `nself.database_url`, which connects to the server itself"));
+            .hint("declare the service, or use `nself.database_url`, which connects to the server itself"));
     }
     let catalogue_name = planned.service.catalogue.as_ref().map(ServiceName::as_str);
     let name = variable.map(VariableName::as_str);

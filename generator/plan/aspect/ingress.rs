@@ -360,7 +360,7 @@ fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
             Diagnostic::error(Code::DomainNotPublic, address.path.key("subdomain"))
                 .message("Let's Encrypt issues no wildcard certificates by the HTTP challenge")
                 .expected("a named subdomain in this environment")
-                .hint("override the route in this environment, exclude the frontend, or provide a certificate: `tls.mode = 'files`"),
+                .hint("set a named subdomain in this environment, exclude the frontend with `include = false`, or provide a certificate with `tls.mode = 'files`"),
         );
     }
     if is_private(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
@@ -372,7 +372,7 @@ fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
                     if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }
                 ))
                 .expected("a public domain such as example.com")
-                .hint("set `environments.<name>.domain`, or provide a certificate: `tls.mode = 'files`"),
+                .hint("set `environments.<name>.domain`, or provide a certificate with `tls.mode = 'files`"),
         );
     }
     findings

@@ -87,7 +87,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
         let finding = Diagnostic::error(Code::MailRelay, first_mail_variable)
             .message("the variable needs a mail server, but this environment has neither `mail.relay` nor the service `mail`")
             .expected("`mail.relay = { host = \"smtp.example.com\" }`")
-            .hint("declare the relay, or set the variable to a fixed value instead of `nself.mail`");
+            .hint("declare `mail.relay` for this environment, or set the variable to a fixed value instead of `nself.mail`");
         return Planned::part(no_server, vec![finding]);
     };
     let (host, host_finding) = match &relay.host {

@@ -112,10 +112,15 @@ fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
         return Ok(None);
     }
     let assignment = line.strip_prefix("export ").unwrap_or(line);
-    let (name, value) = assignment.split_once('=').ok_or("it has no `=`")?;
+    let (name, value) = assignment.split_once('=').ok_or("the line has no `=`")?;
     let value = value.trim();
     let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-    Ok(Some((VariableName::new(name.trim())?, Text::new(unquoted.unwrap_or(value))?)))
+    let name =
+        VariableName::new(name.trim()).map_err(|reason| format!("the name of the variable is malformed: {reason}"))?;
+    Ok(Some((
+        name,
+        Text::new(unquoted.unwrap_or(value)).map_err(|reason| format!("the value is malformed: {reason}"))?,
+    )))
 }
 
 /// The position of a value with references: a service, and a variable if the value belongs to one.

@@ -102,7 +102,7 @@ fn check_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
             "the cluster does not start the image: its user is `{user}`, and only a number other than 0 is accepted"
         )),
         (None, _) => Diagnostic::warning(Code::UnknownUser, service.origin.clone()).message(
-            "the cluster starts the image only if its user is a number other than 0, and the stack sets no user",
+            "the cluster starts the image only if its user is a number other than 0, but the stack sets no user",
         ),
     };
     let finding = finding.expected("the numeric user of the image, such as `user = \"10001:10001\"`");

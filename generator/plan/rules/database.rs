@@ -43,7 +43,7 @@ fn settings_without_effect(stack: &Stack) -> Vec<Diagnostic> {
     if let Some(setting) = stack.database_server.settings.keys().next() {
         findings.push(related(
             Diagnostic::error(Code::ExternalServer, path!("database_server", "settings", setting))
-                .message("the settings of an external server cannot be set by the stack")
+                .message("the stack cannot change the settings of an external server")
                 .expected("no `settings`")
                 .hint(
                     "change them on the external server, and set `database_server.settings = null` in this environment",

@@ -47,7 +47,7 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
                 findings.push(
                     Diagnostic::error(Code::MountTaken, mounted.path.clone())
                         .message("a mount at `/` would hide the whole image")
-                        .expected("a folder or file below it, such as `/data`"),
+                        .expected("a path below `/`, such as `/data`"),
                 );
                 continue;
             }

@@ -192,7 +192,7 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         findings.push(
             Diagnostic::error(Code::LimitBelowReservation, member.path.key("limits").key(field))
                 .message(format!("the limit {limit} is below the reservation {reservation}"))
-                .hint("raise the limit or lower the reservation")
+                .hint("raise the limit, or lower the reservation")
                 .related(member.path.key("reservations").key(field), "the reservation"),
         );
     };
@@ -235,10 +235,10 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
     if !has_replicas && !scales {
         return None;
     }
-    let reason = if !service.volumes.is_empty() {
-        "it has a data volume"
+    let (reason, hint) = if !service.volumes.is_empty() {
+        ("it has a data volume", "set one replica, or move the data into a separate service")
     } else if !service.publish.is_empty() {
-        "it publishes a port of the host"
+        ("it publishes a port of the host", "set one replica, or replace `publish` with a route")
     } else {
         return None;
     };
@@ -247,6 +247,6 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
         Diagnostic::error(Code::Replicas, member.path.key(field))
             .message(format!("`{name}` can have only one replica, because {reason}"))
             .expected("one replica")
-            .hint("move the state into a separate service"),
+            .hint(hint),
     )
 }

@@ -226,7 +226,7 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
                     .hint(format!(
                         "set `services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"
                     ))
-                    .related(target.path.clone(), "has no health check"),
+                    .related(target.path.clone(), "this service has no health check"),
             );
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
         ),
         (Some(from), Some(to)) if from != to => {
             let set = |identity| format!("{} SET {};", change.alter(), ddl::generated_clause(identity));
-            planner.push(step("is numbered otherwise").up(set(to)).down(set(from)));
+            planner.push(step("is numbered differently").up(set(to)).down(set(from)));
         }
         _ => {}
     }

@@ -105,7 +105,7 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
     // The column is dropped before the columns in its expression change, and added again afterwards.
     planner.push(
         change
-            .step(Phase::Create, "generated", "is computed otherwise")
+            .step(Phase::Create, "generated", "is computed differently")
             .order_in_phase(change.order_in_phase.saturating_sub(1))
             .up(drop.clone())
             .down(restore_column_sql(change, old)),
@@ -114,7 +114,7 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
     up.extend(ddl::column_grants(&table, change.column, new));
     planner.push(
         change
-            .step(Phase::Create, "generated", "is computed otherwise")
+            .step(Phase::Create, "generated", "is computed differently")
             .order_in_phase(change.order_in_phase + 1)
             .up(up.join("\n"))
             .down(drop)
@@ -133,7 +133,7 @@ fn alter_column(
     if old.generated.is_some() && new.generated.is_none() {
         planner.push(
             change
-                .step(Phase::Create, "generated", "keeps its values and is computed no more")
+                .step(Phase::Create, "generated", "keeps its values and is no longer computed")
                 .up(format!("{} DROP EXPRESSION;", change.alter()))
                 .irreversible("PostgreSQL cannot turn an existing column into a generated one"),
         );
@@ -151,7 +151,7 @@ fn alter_column(
     } else if old.default != new.default && !default_is_set {
         planner.push(
             change
-                .step(Phase::Create, "default", "has another default")
+                .step(Phase::Create, "default", "has a different default")
                 .up(change.set_default(new.default.as_ref()))
                 .down(change.set_default(old.default.as_ref()))
                 .hazards(change.owner_hazard()),

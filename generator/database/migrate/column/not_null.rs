@@ -29,7 +29,7 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
     let alter = change.alter();
     planner.push(
         change
-            .step(Phase::Attach, "nullable", "takes no more NULLs")
+            .step(Phase::Attach, "nullable", "accepts no new NULLs")
             .up(add.clone())
             .down(remove.clone())
             .hazard(Hazard::MayFail),

@@ -160,7 +160,7 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         }
     };
     let mut step = change
-        .step(Phase::Create, "type", if is_same_type { "is sorted otherwise" } else { "has another type" })
+        .step(Phase::Create, "type", if is_same_type { "is sorted differently" } else { "has a different type" })
         .up(set_type(change, old, new, new.using.as_ref()))
         .hazards(hazards.iter().copied())
         .hazards(change.owner_hazard());

@@ -36,7 +36,7 @@ pub fn read(
         }
         let served: BTreeMap<&SqlIdent, &Schema> =
             definitions.iter().filter(|(_, schema)| schema.served_by.as_ref() == Some(&server)).collect();
-        let reader = Reader { scope, service, member, path, served };
+        let reader = Reader { scope, service, member, path, server: server.clone(), served };
         findings.extend(reader.add(declared, calls_by_hasura.entry(server).or_default()));
     }
     findings.extend(calls_by_hasura.values().flat_map(|calls| {
@@ -53,6 +53,8 @@ struct Reader<'a> {
     member: &'a PlannedService,
     /// The field `hasura` of the service.
     path: FieldPath,
+    /// The Hasura service that calls the service.
+    server: ServiceName,
     /// The databases that the Hasura service serves.
     served: BTreeMap<&'a SqlIdent, &'a Schema>,
 }
@@ -233,15 +235,15 @@ impl Reader<'_> {
         let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
         match (&event.database, names.as_slice()) {
             (_, []) => Err(finding(path.clone())
-                .message("this Hasura service serves no database that the stack defines")
+                .message(format!("`{}` serves no database that the stack defines", self.server))
                 .expected("`databases.<name>` with `served_by`, which defines the table")),
             (None, [only]) => Ok(only),
             (None, _) => Err(finding(path.clone())
-                .message(format!("this Hasura service serves several databases: {list}"))
+                .message(format!("`{}` serves several databases: {list}", self.server))
                 .expected("one of them as `database` of the event")),
             (Some(name), _) => names.into_iter().find(|served| *served == name).ok_or_else(|| {
                 finding(path.key("database"))
-                    .message(format!("this Hasura service does not serve the database `{name}`"))
+                    .message(format!("`{}` does not serve the database `{name}`", self.server))
                     .expected(format!("one of {list}"))
             }),
         }

@@ -32,7 +32,7 @@ pub fn check_hasura(
     if let Category::Copy(original) = &member.category {
         return Err(Some(
             Diagnostic::error(Code::UnknownDependency, path.clone())
-                .message(format!("`{name}` is a copy of `{original}` and cannot be named here"))
+                .message(format!("`{name}` is a copy of `{original}`, but this field needs the original"))
                 .hint(format!("name the original: `{} = \"{original}\"`", path.last_key())),
         ));
     }
