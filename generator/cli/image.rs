@@ -94,7 +94,8 @@ fn fetch_bases(
 #[cfg(not(feature = "registry"))]
 fn fetch_bases(_: &Arguments, service: &ImageService, _: &ImageName, _: &[Platform]) -> Result<BaseImages, Diagnostic> {
     Err(Diagnostic::error(crate::diagnostic::Code::Image, service.base_field())
-        .message("this nself was built without the feature `registry`, so it cannot fetch base images"))
+        .message("this nself was built without the feature `registry`, so it cannot fetch base images")
+        .hint("use a published build of nself, or build it with the feature `registry`"))
 }
 
 fn print_report(

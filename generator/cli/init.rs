@@ -88,7 +88,9 @@ pub(super) fn write_files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<()
         let finding = if error.already_exists() {
             let path = path.strip_prefix(".").unwrap_or(&path).display();
             let message = format!("{path} already exists and was not changed");
-            Diagnostic::error(Code::Io, FieldPath::root()).message(message)
+            Diagnostic::error(Code::Io, FieldPath::root())
+                .message(message)
+                .hint("move the file, or choose a different folder")
         } else {
             error.into()
         };

@@ -99,7 +99,8 @@ impl Selection {
         for name in self.databases.iter().filter(|name| !definitions.keys().any(|defined| defined.as_str() == *name)) {
             findings.push(
                 Diagnostic::error(Code::UnknownDatabase, path!("databases", name))
-                    .message(format!("the stack defines no database `{name}`")),
+                    .message(format!("the stack defines no database `{name}`"))
+                    .hint("correct --database, or define the database in `databases` of the stack"),
             );
         }
         if findings.iter().any(Diagnostic::is_error) {

@@ -33,7 +33,8 @@ impl Revision<'_> {
         SumLine::parse(&self.text(&path)?).ok_or_else(|| {
             vec![
                 Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
-                    .message(format!("{path} has a malformed line in {}", self.name)),
+                    .message(format!("{path} has a malformed line in the revision {}", self.name))
+                    .hint("correct the file in that revision, or choose a different --base"),
             ]
         })
     }

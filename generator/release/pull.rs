@@ -85,7 +85,10 @@ pub fn fetch(registry: &Registry, address: &ImageName) -> Result<FetchedRelease,
         [layer] if layer["mediaType"] == archive::CONTENT => layer_digest(layer),
         _ => None,
     };
-    let not_a_release = || vec![release_error(Code::Release, format!("{address} is not a release of generated files"))];
+    let not_a_release = || {
+        let finding = release_error(Code::Release, format!("{address} is not a release of generated files"));
+        vec![finding.hint("use the address of a release that `nself publish` published")]
+    };
     let layer = registry.blob(address, &layer.ok_or_else(not_a_release)?).map_err(registry_findings)?;
     let files = archive::unpack(&layer);
     let files = files.map_err(|error| vec![release_error(Code::Release, format!("{address}: {error}"))])?;

@@ -242,7 +242,7 @@ impl<'a> Decoder<'a, '_> {
 }
 
 /// Returns the reason of a refusal as a complete sentence: "it" becomes the value, or the name if a key was refused.
-fn standalone_reason(reason: &str, is_key: bool) -> String {
+pub(super) fn standalone_reason(reason: &str, is_key: bool) -> String {
     match reason.strip_prefix("it ") {
         Some(predicate) => format!("the {} {predicate}", if is_key { "name" } else { "value" }),
         None => reason.to_owned(),

@@ -203,7 +203,8 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken, refused }),
             (Err(reason), _) => {
-                let mut finding = Diagnostic::error(Code::BadName, path!("environments", name)).message(reason);
+                let mut finding = Diagnostic::error(Code::BadName, path!("environments", name))
+                    .message(decode::standalone_reason(&reason, true));
                 document_origins.locate(&mut finding);
                 findings.push(finding);
             }

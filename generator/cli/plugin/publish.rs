@@ -30,8 +30,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let folder = plugin_names::folder(&arguments.name);
-    let missing =
-        || vec![plugins::error(Code::PluginFolder, format!("{folder} does not exist in the folder of the stack"))];
+    let missing = || {
+        let message = format!("{folder} does not exist in the folder of the stack");
+        vec![
+            plugins::error(Code::PluginFolder, message)
+                .hint("list the plugins of the project with `nself plugin list`"),
+        ]
+    };
     let root = Root::project(&arguments.stack.project()).below(&folder);
     let files = plugins::read(&root)?.ok_or_else(missing)?;
     let publish::PublishedRelease { digest, tag, .. } =

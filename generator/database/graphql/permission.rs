@@ -5,6 +5,7 @@ use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
+use crate::words;
 
 /// The session variable with the id of the tenant.
 pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";
@@ -90,7 +91,8 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
             if role.as_str() == "admin" {
                 findings.push(
                     Diagnostic::error(Code::SchemaInvalid, path.clone())
-                        .message("permissions for `admin` have no effect: this role already has every permission"),
+                        .message("permissions for `admin` have no effect: this role already has every permission")
+                        .hint("remove `api.admin`"),
                 );
             }
             let columns = api.columns.iter().map(|column| (path.key("columns"), column));
@@ -98,7 +100,8 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                 if !table.columns.contains_key(column) {
                     findings.push(
                         Diagnostic::error(Code::SchemaInvalid, path)
-                            .message(format!("{name} has no column `{column}`")),
+                            .message(format!("{name} has no column `{column}`"))
+                            .hint(words::suggestion(column.as_str(), table.columns.keys().map(SqlName::as_str))),
                     );
                 }
             }

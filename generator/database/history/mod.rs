@@ -49,7 +49,7 @@ pub struct History {
 
 /// Creates a finding about a malformed file.
 fn malformed_file(file: &str, message: impl Into<String>) -> Diagnostic {
-    finding_at(Code::MigrationDamaged, file).message(message)
+    finding_at(Code::MigrationDamaged, file).message(message).hint("restore the file from version control")
 }
 
 /// Creates a finding about a file as a whole.

@@ -90,7 +90,10 @@ impl History {
                     let down = down.map(|bytes| with_unix_line_ends(bytes));
                     history.migrations.push(Migration { name, up: with_unix_line_ends(up), down, plan });
                 }
-                (Err(reason), ..) => findings.push(malformed_file(&path_in_messages("up.sql"), reason)),
+                (Err(reason), ..) => findings.push(
+                    malformed_file(&path_in_messages("up.sql"), reason)
+                        .hint("give the folder its old name; `nself db new` names new migrations"),
+                ),
                 (_, None, _) => findings.push(malformed_file(&path_in_messages("up.sql"), "the file is missing")),
                 (_, _, None) => findings.push(malformed_file(&path_in_messages("plan.json"), "the file is missing")),
                 (_, _, Some(Err(error))) => {
