@@ -93,7 +93,9 @@ fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
                 .message("nself does not print values of secrets on a terminal")
-                .hint(format!("nself secrets kubernetes --env {environment} | kubectl apply --server-side -f -")),
+                .hint(format!(
+                    "pipe the output: `nself secrets kubernetes --env {environment} | kubectl apply --server-side -f -`"
+                )),
         ]);
     }
     remark.iter().for_each(|remark| output::remark(remark));

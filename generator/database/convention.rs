@@ -194,7 +194,7 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
         if table.policies.contains_key(reserved) {
             refuse(
                 path.key("policies").key(reserved),
-                format!("the convention adds the policy `{reserved}`, so it cannot be declared"),
+                format!("the policy `{reserved}` cannot be declared, because the convention adds it"),
                 "choose a different name; restrictive policies of your own can limit access further",
             );
         }
@@ -245,7 +245,7 @@ fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                     .message(format!(
                         "the materialised view `{view_name}` would store the rows of `{table}` of all tenants, without row-level security"
                     ))
-                    .hint("make it a plain view, or a table with `scope = 'tenant`"),
+                    .hint("remove `materialized`, or declare a table with `scope = 'tenant` instead"),
             );
         } else if !view.security_invoker {
             findings.push(

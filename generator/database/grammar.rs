@@ -62,7 +62,7 @@ fn binary_error(node: &SyntaxNode) -> Option<&'static str> {
         if group.contains(&operator.as_str())
             && binary_operands().any(|child| group.contains(&self::operator(&child).as_str()))
         {
-            return Some("comparisons in a row need brackets");
+            return Some("put one of the comparisons in a row in brackets");
         }
     }
     let neighbours = node.children().chain(node.parent()).filter(|near| near.kind() == SyntaxKind::BIN_EXPR);
@@ -81,7 +81,7 @@ pub fn error_after_is(text: &str) -> Option<(usize, &'static str)> {
         let next = if is_word(i + 1, "not") { i + 2 } else { i + 1 };
         is_word(*i, "is") && !is_name && !WORDS_AFTER_IS.iter().any(|word| is_word(next, word))
     });
-    position.map(|i| (tokens[i].at, "IS needs NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM after it"))
+    position.map(|i| (tokens[i].at, "IS must be followed by NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM"))
 }
 
 /// Returns an error for a query with two clauses of the same kind.
@@ -106,7 +106,7 @@ fn index_error(node: &SyntaxNode) -> Option<&'static str> {
         return Some("`[]` needs an index");
     }
     (Expr::can_cast(base) && ![NAME_REF, FIELD_EXPR, INDEX_EXPR, SLICE_EXPR, PAREN_EXPR].contains(&base))
-        .then_some("this value needs brackets before `[` or `.`")
+        .then_some("put this value in brackets before `[` or `.`")
 }
 
 /// Returns an error for a call of anything other than a name.

@@ -63,10 +63,12 @@ impl Reason {
         match self {
             Reason::NotAFolder(kind) => format!("it is {kind}, but a folder is expected"),
             Reason::NotAFile(kind) => format!("it is {kind}, but a regular file is expected"),
-            Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", limit_text(kind.limit())),
+            Reason::TooLarge(kind) => {
+                format!("it is larger than {}, the limit of nself for such a file", limit_text(kind.limit()))
+            }
             Reason::TooLargeTogether(kind) => {
                 let limit = limit_text(kind.limit_of_all());
-                format!("together with the other files of its kind, it is larger than the {limit} that nself reads")
+                format!("together with the other files of its kind, it is larger than {limit}, the limit of nself")
             }
             Reason::Outside => "the path leads out of its folder".to_owned(),
             Reason::System(error) => error.to_string(),
@@ -111,7 +113,7 @@ impl From<FileError> for Diagnostic {
                 .hint("remove it, or choose a different folder with --out"),
             (_, Scope::Cache) => finding
                 .expected("a cache of plain folders and regular files")
-                .hint("remove it: nself creates the cache again; it does not belong in version control"),
+                .hint("remove it: nself creates the cache again, which does not belong in version control"),
             (_, Scope::Project | Scope::Operator) => finding
                 .expected("plain folders and regular files; nself follows no symbolic link in a project")
                 .hint("replace the link with the file that it leads to"),

@@ -84,7 +84,7 @@ fn a_file_is_read_up_to_its_limit() {
         folder.read("large", FileKind::Snippet).unwrap_err(),
         read_named(&project_folder.path().join("large"), FileKind::Snippet).unwrap_err(),
     ] {
-        assert!(error.to_string().ends_with("it is larger than the 1 MiB that nself reads"), "{error}");
+        assert!(error.to_string().ends_with("it is larger than 1 MiB, the limit of nself for such a file"), "{error}");
         assert_eq!(Diagnostic::from(error).code, Code::FileTooLarge);
     }
     assert!(matches!(

@@ -89,7 +89,7 @@ impl<'a> ImageService<'a> {
         if platforms.is_empty() {
             return Err(Diagnostic::error(Code::Image, self.field("platforms"))
                 .message("the platforms of the image are unknown")
-                .hint("set `platforms`, or run `nself lock`, which records the platforms of the base image"));
+                .hint("set `layout.platforms`, or run `nself lock`, which records the platforms of the base image"));
         }
         Ok(platforms)
     }
@@ -105,7 +105,7 @@ impl<'a> ImageService<'a> {
         }
         Err(Diagnostic::error(Code::Unpinned, self.base_field())
             .message(format!("the base image `{base}` is not pinned by a digest"))
-            .hint("`nself lock` gets its digest from the registry and writes nself.lock"))
+            .hint("run `nself lock`, which gets the digest from the registry and writes nself.lock"))
     }
 
     /// Returns the field that names the base image.

@@ -46,10 +46,10 @@ impl StackImages {
         let difference = |message: String| Diagnostic::error(Code::LockDiffers, FieldPath::root()).message(message);
         let missing = self.missing_images(lock).into_iter().map(|name| {
             let finding = difference(format!("`{name}` is not in {FILE}"));
-            self.locate(&name, finding.hint("`nself lock` gets its digest from the registry"))
+            self.locate(&name, finding.hint("run `nself lock`, which gets its digest from the registry"))
         });
         let unused = lock.images.keys().filter(|name| !self.0.contains_key(*name)).map(|name| {
-            difference(format!("{FILE} has `{name}`, which no service uses")).hint("`nself lock` removes it")
+            difference(format!("{FILE} has `{name}`, which no service uses")).hint("remove it with `nself lock`")
         });
         missing.chain(unused).collect()
     }

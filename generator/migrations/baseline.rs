@@ -36,7 +36,8 @@ pub fn baseline(
     scratch_url: &str,
     last: Option<usize>,
 ) -> Result<Baseline, Vec<Diagnostic>> {
-    let definition = selection.single("a server has one of the databases, but several are selected")?;
+    let definition =
+        selection.single("the URL names the server of one database, but several databases are selected")?;
     let mut history = selection.history(&definition.name)?;
     let total = history.migrations.len();
     let count = last.unwrap_or(total);
@@ -44,7 +45,7 @@ pub fn baseline(
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, definition.root())
                 .message(format!(
-                    "`--to {count}` is outside of the history, which has {}",
+                    "`--to {count}` names no migration: the history has {}",
                     words::count(total, "migration")
                 ))
                 .expected(format!("a number from 1 to {total}")),
@@ -84,7 +85,7 @@ fn difference_findings(definition: &Definition, mut differences: Vec<String>) ->
     let finding = |difference: String| {
         Diagnostic::error(Code::NotBaseline, definition.root())
             .message(difference)
-            .hint("nothing was changed; `nself explain NS733` lists what you can do")
+            .hint("nself changed nothing; `nself explain NS733` describes the possible ways to continue")
     };
     differences.into_iter().map(finding).collect()
 }
@@ -104,7 +105,7 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     {
         return Err(vec![
             adoption_error(definition, "the server's ledger already has migrations".into())
-                .hint("`nself db status --url URL` compares it with the written migrations"),
+                .hint("compare the ledger with the written migrations: `nself db status --url URL`"),
         ]);
     }
     if server_version != scratch_version {

@@ -26,7 +26,8 @@ END $$;
 /// # Errors
 /// NS107 for a `last` outside of the history, NS725 for each migration that cannot be reverted without losing data.
 pub fn down_script(selection: &Selection, last: usize) -> Result<String, Vec<Diagnostic>> {
-    let definition = selection.single("a script reverts one database, but several are selected")?;
+    let definition =
+        selection.single("the script reverts the migrations of one database, but several databases are selected")?;
     let history = selection.history(&definition.name)?;
     let findings = history.check_sql(&definition.name);
     if !findings.is_empty() {
@@ -50,7 +51,7 @@ fn script(
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, FieldPath::root())
                 .message(format!(
-                    "`--to {last}` is outside of the history, which has {}",
+                    "`--to {last}` names no migration: the history has {}",
                     words::count(total, "migration")
                 ))
                 .expected(format!("a number from 0 to {total}")),

@@ -53,7 +53,7 @@ pub fn status(selection: &Selection, url: Option<&str>) -> Result<Vec<DatabaseSt
     if url.is_some() && definitions.len() != 1 {
         return Err(vec![
             Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                .message("--url names the server of one database, but several are selected")
+                .message("--url names the server of one database, but several databases are selected")
                 .hint("select one with --database NAME"),
         ]);
     }

@@ -53,7 +53,7 @@ fn missing_migration_finding(definition: &Definition, history: &History) -> Vec<
     }
     definition.locate(vec![
         Diagnostic::error(Code::MigrationMissing, definition.root())
-            .message(format!("`{}` has changes without a migration", definition.name))
+            .message(format!("the definition of `{}` has changes without a migration", definition.name))
             .hint("write the migration with `nself db new`; `nself db diff` shows the changes"),
     ])
 }

@@ -165,7 +165,7 @@ fn unpinned_images(plan: &Plan) -> Vec<Diagnostic> {
         Diagnostic::error(Code::Unpinned, field)
             .message(format!("`{image}` is not pinned by a digest"))
             .expected("`name:tag@sha256:…`, or an entry of nself.lock")
-            .hint("`nself lock` looks up the digest and writes nself.lock")
+            .hint("run `nself lock`, which looks up the digest and writes nself.lock")
     });
     let untagged = plan.services.values().flat_map(|service| {
         let names = service.bases.iter().filter(|(_, image)| image.is_none());

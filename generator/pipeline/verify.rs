@@ -103,9 +103,9 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
         None => {
             let hint = match repair {
                 Some(_) => {
-                    "no copy exists to restore it: `nself check` shows the difference, `nself gen --force` writes the file again"
+                    "no copy exists to restore the file: look at the difference with `nself check`, then write the file again with `nself gen --force`"
                 }
-                None => "`nself check` shows the difference; `nself verify --repair` restores the file",
+                None => "look at the difference with `nself check`, or restore the file with `nself verify --repair`",
             };
             let finding = Diagnostic::error(Code::HandEdited, FieldPath::root());
             FileState::Different(finding.message(difference).hint(hint))
@@ -151,7 +151,7 @@ fn compare(regenerated: &Artifacts, manifest: &Manifest) -> Findings {
     let difference = |message: String| {
         Diagnostic::error(Code::NotReproduced, FieldPath::root())
             .message(message)
-            .hint("the stack, the lock or nself itself changed since the files were generated: `nself check` shows the difference")
+            .hint("the stack, the lock or nself itself has changed since the last generation: look at the difference with `nself check`, then run `nself gen`")
     };
     let new_or_changed = regenerated.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
         None => Some(difference(format!("{path} is generated now but missing from the manifest"))),

@@ -25,8 +25,8 @@ impl Failure {
     /// Returns the finding about the field at `path`.
     pub fn finding(&self, path: FieldPath) -> Diagnostic {
         let hint = match self.code {
-            Code::RegistryRefused => "`docker login HOST` stores the credentials that nself uses",
-            Code::RegistryNotFound => "check the name; private repositories need `docker login HOST`",
+            Code::RegistryRefused => "store credentials for nself with `docker login HOST`",
+            Code::RegistryNotFound => "check the name; for a private repository, run `docker login HOST`",
             Code::RegistryUnreachable => "nothing was written; try again later",
             Code::Image => "set `platforms` of the layout to platforms of the base image",
             _ => "nself did not use this content; check the registry, or the mirror that `--mirror` names",

@@ -75,7 +75,7 @@ pub fn attest(
         let message = format!("the stack generates different files than {address}: {}", differing_paths.join(", "));
         return Err(vec![
             release_error(Code::Release, message)
-                .hint("publish the files that the stack generates now, or attest with the stack of the release"),
+                .hint("publish the files that the stack generates now, or run `nself attest` with the stack from which the release was generated"),
         ]);
     }
     let release = Release {

@@ -13,7 +13,7 @@ const RECORD: &str = "nself.pull.json";
 /// Version of the record's format.
 const RECORD_VERSION: u32 = 1;
 /// The hint for a release that is incomplete or differs from its manifest.
-const PUBLISH_AGAIN: &str = "do not use this release; `nself publish` publishes it again";
+const PUBLISH_AGAIN: &str = "do not use this release; ask the publisher to run `nself publish` again";
 
 impl PullRecord {
     /// Reads the record of a folder; `None` if no release was pulled there.

@@ -39,8 +39,9 @@ pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles
     for (path, digest) in &manifest.files {
         match output.read(path.as_str(), FileKind::Output) {
             Ok(Some(bytes)) if Digest::of(&bytes) == *digest => drop(files.insert(path.to_string(), bytes)),
-            Ok(None) => findings
-                .push(release_error(Code::Release, format!("{path} is missing")).hint("`nself gen` writes it again")),
+            Ok(None) => findings.push(
+                release_error(Code::Release, format!("{path} is missing")).hint("write it again with `nself gen`"),
+            ),
             Ok(Some(_)) => findings
                 .push(release_error(Code::Release, format!("{path} differs from the manifest")).hint(
                     "look at the difference with `nself check`; only unchanged generated files can be published",

@@ -34,7 +34,7 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
                 Diagnostic::error(Code::BadValue, path!("secrets", name))
                     .message(format!("the value of `{name}` {reason}, which an environment file cannot represent"))
                     .expected("text on one line without `'`, `${`, two backslashes in a row or one at the end")
-                    .hint("choose a different value, and set it also where the secret is used"),
+                    .hint("choose a different value, and set it also in the systems that know the secret"),
             ),
         }
     }

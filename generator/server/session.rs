@@ -191,7 +191,7 @@ impl Server {
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         let finding = failure(format!("{program}: {message}"));
         Err(vec![match message.contains(POOLER_REFUSAL) {
-            true => finding.hint("this URL connects to a pooler; use the URL of the server itself"),
+            true => finding.hint("use the URL of the server itself instead of a pooler"),
             false => finding,
         }])
     }

@@ -75,7 +75,7 @@ fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
         },
         _ => Advice {
             message: "the field has two values".into(),
-            hint: "remove one of them; only an environment's layer can replace a value".into(),
+            hint: "remove one of them; only fields below `environments` can replace a value".into(),
             ..Advice::default()
         },
     }

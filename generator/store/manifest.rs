@@ -154,7 +154,9 @@ fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}:{line}: nself never generates `{path}`"))
         .expected("files of an environment, such as `local/compose.yaml`")
-        .hint("remove the line and find out who added it: nself shows, replaces and deletes the files that the manifest names")
+        .hint(
+            "remove the line, and find out who added it: nself replaces and deletes the files that the manifest names",
+        )
 }
 
 #[cfg(test)]

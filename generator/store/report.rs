@@ -49,7 +49,7 @@ pub fn is_converted(change: &Change) -> bool {
 
 /// The cause of Windows line endings and the remedy, for messages.
 pub const LINE_ENDS_CONVERTED: &str =
-    "git converts line endings (`core.autocrlf`): `deploy/** -text` in .gitattributes prevents that";
+    "git converts line endings (`core.autocrlf`): prevent that with `deploy/** -text` in .gitattributes";
 
 /// Returns a warning if the line endings of any file were converted.
 pub fn line_end_warning(changes: &[Change]) -> Lines {

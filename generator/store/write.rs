@@ -71,11 +71,11 @@ fn refusal(change: &Change) -> Option<Diagnostic> {
         State::HandEdited => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
                 .message(format!("{} was edited by hand", change.path))
-                .hint("`nself check` shows the edit: move it into the stack, then run `nself gen --force`"),
+                .hint("look at the edit with `nself check`, move it into the stack, then run `nself gen --force`"),
         ),
         State::InTheWay => Some(
             Diagnostic::error(Code::Foreign, FieldPath::root())
-                .message(format!("{} exists, and nself did not write it", change.path))
+                .message(format!("{} already exists, and nself did not write it", change.path))
                 .hint("move the file to a different folder, or replace it with `nself gen --force`"),
         ),
         _ => None,

@@ -93,7 +93,7 @@ fn format_memory(bytes: u64) -> String {
 fn parse_cpus(text: &str) -> Result<u32, String> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if decimals.is_empty() || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("it must have one to three decimals after the point".into());
+        return Err("it must have one to three digits after the point".into());
     }
     let millis = number(whole)? * 1000 + format!("{decimals:0<3}").parse::<u64>().unwrap_or_default();
     match u32::try_from(millis) {

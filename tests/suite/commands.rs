@@ -46,7 +46,7 @@ fn hints_name_the_missing_item() {
         (
             orders(r#"env.A = nself.secret "redis_url""#),
             "no secret `redis_url`",
-            "`redis` declares it: `services.redis = nself.services.redis`",
+            "add the service that declares it: `services.redis = nself.services.redis`",
         ),
         (
             orders(r#"env.A = nself.secret "redis_url""#)

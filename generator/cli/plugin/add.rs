@@ -85,5 +85,8 @@ fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Dia
 
 #[cfg(not(feature = "registry"))]
 fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
-    Err(vec![error(Code::PluginFolder, format!("{}: this nself was built without registries", arguments.from))])
+    Err(vec![error(
+        Code::PluginFolder,
+        format!("{}: this nself was built without the feature `registry`", arguments.from),
+    )])
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
 /// The hint for a bound that does not fit the strategy.
-const BOUNDS_BY_STRATEGY: &str = "a range has `from` and `to` with one value per column, a list has `in`, and a hash has `modulus` and a smaller `remainder`";
+const BOUNDS_BY_STRATEGY: &str = "set `from` and `to` with one value per column for a range, `in` for a list, and `modulus` and a smaller `remainder` for a hash";
 
 impl Check<'_> {
     pub(super) fn check_index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
@@ -20,8 +20,8 @@ impl Check<'_> {
                 (None, Some(_)) => {}
                 _ => self.report(
                     path.clone(),
-                    "each part of an index is either a column or an expression",
-                    "set one of `column` and `expression`",
+                    "each part of an index must be either a column or an expression",
+                    "set either `column` or `expression`",
                 ),
             }
         }
@@ -197,9 +197,8 @@ impl Check<'_> {
                     && (parent_column.nullable || !column.nullable)
             };
             if !parent_columns.get(name).is_some_and(fits) {
-                let message = format!("the column differs from that of `{parent_name}`");
-                let hint =
-                    "a column of a partition can only have a different `default` or NOT NULL; leave the rest out";
+                let message = format!("the column differs from the column of the partitioned table `{parent_name}`");
+                let hint = "remove the fields of the column other than `default` and `nullable`, which alone can differ in a partition";
                 self.report(path, message, hint);
             }
         }

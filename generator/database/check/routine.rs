@@ -37,7 +37,7 @@ impl Check<'_> {
         }
         let needs_returns = !function.procedure && !function.returns_arguments();
         if (needs_returns && function.returns.is_none()) || (function.procedure && function.returns.is_some()) {
-            let message = "a function needs `returns`, and a procedure cannot have it";
+            let message = "a function needs `returns`, and a procedure cannot have `returns`";
             self.report(path.key("returns"), message, "set either `returns` or `procedure = true`");
         }
         self.check_arguments(function, &path);

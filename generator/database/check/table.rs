@@ -179,7 +179,7 @@ impl Check<'_> {
         let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
         if sources.iter().filter(|is_set| **is_set).count() > 1 {
             let message = "a column can have only one of `default`, `identity` and `generated`";
-            self.report(path.clone(), message, "remove the others");
+            self.report(path.clone(), message, "keep one of them and remove the others");
         }
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");

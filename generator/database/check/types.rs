@@ -51,7 +51,7 @@ impl Check<'_> {
                 Some(column) if column.generated.is_none() && owner.table.schema() == name.schema() => {}
                 Some(_) => self.report(
                     path,
-                    "a sequence can only belong to a column in its own schema that is not generated",
+                    "a sequence can belong only to a column of its own schema, and not to a generated column",
                     "name a different column, or leave `owned_by` out",
                 ),
                 None => self.report(

@@ -123,9 +123,9 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
             {
                 findings.push(
                     Diagnostic::error(Code::Tenancy, path.clone())
-                        .message(format!("the policy `{policy}` hides rows, but the API would show them to `{role}`"))
+                        .message(format!("the policy `{policy}` limits the rows of the table, but the API would show all rows to `{role}`"))
                         .expected("`rows`, which limits the rows of the role by session variables")
-                        .hint(format!("`api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`")),
+                        .hint(format!("set the condition, for example `api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`")),
                 );
             }
         }

@@ -55,7 +55,7 @@ impl History {
                 &format!("{}/{MIGRATIONS}/{}/plan.json", database_folder(database), migration.name),
             )
             .message(format!("{} is marked as privileged but does more than remove extensions", migration.name))
-            .expected("`privileged` only in migrations that nself wrote to remove extensions")
+            .expected("`privileged` only in migrations in which nself removes extensions")
             .hint("remove `privileged` from the file, or move the other statements to a separate migration")
         })
     }

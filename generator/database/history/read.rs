@@ -110,7 +110,9 @@ impl History {
         let Some(recorded) = SumLine::parse(&text) else {
             let finding =
                 malformed_file(&format!("{}/{SUM_FILE}", database_folder(database)), "nself.sum: a line is malformed");
-            return vec![finding.hint("after a merge, `nself db rebase` rewrites it")];
+            return vec![finding.hint(
+                "after a merge, rewrite the file with `nself db rebase`; otherwise restore it from version control",
+            )];
         };
         let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded).into_iter().collect();
         findings.extend(self.verify_numbers(database));
@@ -151,7 +153,7 @@ impl History {
                 );
                 let is_last = first_difference + 1 == recorded.len() && first_difference + 1 == self.migrations.len();
                 if is_last && self.migrations[first_difference].is_handwritten() {
-                    finding.hint("`nself db sum` records what you wrote by hand")
+                    finding.hint("if you edited it by hand on purpose, record the edit with `nself db sum`")
                 } else {
                     finding
                 }
@@ -161,7 +163,7 @@ impl History {
                 format!("the order of migrations changed: {} is where {} was", actual.name, recorded.name),
             ),
             (Some(actual), None) => tampered_file(&file, format!("{} is missing from nself.sum", actual.name))
-                .hint("if you wrote it by hand as the last migration, `nself db sum` adds it"),
+                .hint("if you wrote it by hand as the last migration, add it with `nself db sum`"),
             (None, Some(recorded)) => {
                 tampered_file(&file, format!("{} is missing, but nself.sum lists it", recorded.name))
             }

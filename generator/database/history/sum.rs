@@ -59,7 +59,7 @@ pub fn check_base_unchanged(database: &SqlIdent, base: &[SumLine], current: &[Su
     Some(
         finding_at(Code::MigrationTampered, &format!("{}/{SUM_FILE}", database_folder(database)))
             .message(message)
-            .hint("if both branches added migrations, `nself db rebase --base REV` puts yours after theirs"),
+            .hint("if both branches added migrations, put yours after theirs with `nself db rebase --base REV`"),
     )
 }
 

@@ -133,7 +133,7 @@ fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedPart
 
 /// Returns the step that checks a constraint for stored rows.
 fn validation_step(change: &TableChange, phase: Phase, key: (&str, &SqlName)) -> MigrationStep {
-    key_step(change, phase, key, "holds for stored rows")
+    key_step(change, phase, key, "is checked for stored rows")
         .up(format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", change.name.sql(), quoted(key.1)))
         .hazard(Hazard::MayFail)
 }

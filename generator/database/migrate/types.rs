@@ -71,7 +71,7 @@ fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
         planner.refuse(
             Code::ChangeRefused,
             path.key("type"),
-            format!("the domain {name} cannot change its type"),
+            format!("PostgreSQL cannot change the type of the domain {name}"),
             "create a domain with a different name, and change the type of the columns to it",
         );
     }
@@ -86,7 +86,7 @@ fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
     change_domain_checks(planner, change);
     match (old.not_null, new.not_null) {
         (false, true) => planner.push(
-            step(Phase::Create, "not_null", format!("{name} loses its NULLs"))
+            step(Phase::Create, "not_null", format!("{name} becomes NOT NULL"))
                 .up(format!("{alter} SET NOT NULL;"))
                 .down(format!("{alter} DROP NOT NULL;"))
                 .hazards([Hazard::MayFail, Hazard::BlockingScan]),
@@ -122,7 +122,7 @@ fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {
                 .down(format!("{alter} DROP CONSTRAINT {};", quoted(check))),
         );
         planner.push(
-            step(Phase::Validate, format!("{name}: stored values meet {check}"))
+            step(Phase::Validate, format!("{name}: stored values are checked against {check}"))
                 .up(format!("{alter} VALIDATE CONSTRAINT {};", quoted(check)))
                 .hazard(Hazard::MayFail),
         );
@@ -158,7 +158,7 @@ fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Comp
             planner.refuse(
                 Code::ChangeRefused,
                 path.clone(),
-                format!("{name}.{} cannot change its type while columns have the type {name}", new.name),
+                format!("the type of {name}.{} cannot change while columns have the type {name}", new.name),
                 "add an attribute with a different name",
             );
             continue;

@@ -114,16 +114,16 @@ impl Checked for ObjectName {
         let (schema, name) = match path_parts(text).as_deref() {
             Some([name]) => (PUBLIC_SCHEMA.to_owned(), name.clone()),
             Some([schema, _]) if schema == PUBLIC_SCHEMA => {
-                return Some("names in the schema public are written without it".into());
+                return Some("write names of the schema public without the schema".into());
             }
             Some([schema, name]) => (schema.clone(), name.clone()),
-            _ => return Some("it is not a name, or a schema and a name with `.` between them".into()),
+            _ => return Some("it is neither a name nor a schema and a name with `.` between them".into()),
         };
         let refusal = SqlName::refusal(&schema).or_else(|| SqlName::refusal(&name));
         refusal.or_else(|| {
             let written = ObjectName::new_in(&schema, &name);
             (written.text != text)
-                .then(|| format!("it is written `{written}`: only names with `.` or `\"` need quotes"))
+                .then(|| format!("it must be written `{written}`, since only names with `.` or `\"` need quotes"))
         })
     }
 

@@ -146,7 +146,7 @@ fn canonical_of_quoted(text: &str) -> Result<String, String> {
     let object = match parts.as_slice() {
         [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
         [schema, name] if schema != PUBLIC_SCHEMA => ObjectName::new_in(schema, name),
-        _ => return Err("it is not a name, or a schema other than public and a name".into()),
+        _ => return Err("it is neither a name nor a name with a schema other than public".into()),
     };
     if let Some(reason) = ObjectName::refusal(object.as_str()) {
         return Err(reason);

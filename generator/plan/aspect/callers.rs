@@ -121,7 +121,7 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
                 finding
                     .message(format!("pods of the gateway may have addresses of the internal range `{cidr}`"))
                     .expected("`edge.trusted_proxies` with the addresses of the gateway's pods, which do not overlap internal addresses")
-                    .hint("for example `edge.trusted_proxies = [\"10.42.0.0/16\"]`, with the range that the cluster gives to pods"),
+                    .hint("set the address range of pods of this cluster, for example `edge.trusted_proxies = [\"10.42.0.0/16\"]`"),
             );
         }
     }

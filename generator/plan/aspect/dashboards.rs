@@ -73,7 +73,7 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
         Some(what) => Err(Diagnostic::error(Code::PlainSecret, path.clone())
             .message(format!("`{file}` contains {what}"))
             .expected("a dashboard without secrets, since generated files are committed")
-            .hint("remove it: data sources have the credentials that queries need")),
+            .hint("remove the credential; Grafana keeps credentials in data sources, not in dashboards")),
         None => Ok(text),
     }
 }

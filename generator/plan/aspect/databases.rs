@@ -117,14 +117,14 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
 fn refused_login(stack: &Stack, role: &SqlIdent, service: &FieldPath) -> Option<Diagnostic> {
     let finding = |why: &str| {
         Diagnostic::error(Code::DatabaseTaken, service.clone())
-            .message(format!("the login role would be `{role}`, {why}"))
+            .message(format!("the service would log in with the role `{role}`, {why}"))
     };
     if stack.database_server.external.as_ref().is_some_and(|external| external.admin == *role) {
         let finding = finding("which is the administrator of the external server");
         return Some(finding.hint("rename the service, or use a different role for `database_server.external.admin`"));
     }
     let is_reserved = RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some();
-    is_reserved.then(|| finding("a name that the server reserves").hint("rename the service"))
+    is_reserved.then(|| finding("which PostgreSQL reserves").hint("rename the service"))
 }
 
 /// Returns host and port of each endpoint that the environment has.

@@ -49,7 +49,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
                     .message(format!("no service uses the database `{name}`"))
                     .expected(format!("the name of a database that a service uses: {names}"))
                     .hint(format!(
-                        "correct the name, or add it to a service: `services.<name>.databases.main.name = \"{name}\"`"
+                        "correct the name, or use the database in a service: `services.<name>.databases.main.name = \"{name}\"`"
                     )),
             );
         }

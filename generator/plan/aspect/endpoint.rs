@@ -104,8 +104,12 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
 /// Variables whose URL must lead to the server itself, because the image needs sessions or writes, whatever access the
 /// service has: the name in the catalogue, the variable and the reason.
 const DIRECT_ONLY: [(&str, &str, &str); 3] = [
-    ("hasura", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "Hasura listens for changes of its metadata in a session"),
-    ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables through it when it starts"),
+    (
+        "hasura",
+        "HASURA_GRAPHQL_METADATA_DATABASE_URL",
+        "Hasura listens for changes of its metadata, which needs a session of the server",
+    ),
+    ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables when it starts"),
     ("hasura-auth", "POSTGRES_MIGRATIONS_CONNECTION", "migrations need a separate session"),
 ];
 

@@ -263,7 +263,10 @@ fn check_guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
         for (i, name) in member.service.guard.internal_ports.iter().enumerate() {
             let path = member.path.key("guard").key("internal_ports").index(i);
             if let Err(finding) = port(&member.service, &Some(name.clone()), &path) {
-                findings.push(finding.hint(format!("name one of them, or add it: `ports.{name} = 9090`")));
+                findings
+                    .push(finding.hint(format!(
+                        "use one of these names, or add the port to the service: `ports.{name} = 9090`"
+                    )));
             }
         }
     }

@@ -53,7 +53,7 @@ pub fn plan(
         if !has_error && history.snapshot != snapshot::objects(schema) {
             planned.findings.push(
                 Diagnostic::error(Code::MigrationMissing, path)
-                    .message(format!("`{name}` has changes without a migration"))
+                    .message(format!("the definition of `{name}` has changes without a migration"))
                     .hint("write the migration with `nself db new`; `nself db diff` shows the changes"),
             );
             continue;

@@ -203,7 +203,7 @@ impl DeclaredSecrets {
     /// Returns the hint for adding the secret to the stack.
     fn hint_to_add(&self, name: &SecretName) -> String {
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
-            return format!("`{service}` declares it: `services.{service} = nself.services.{service}`");
+            return format!("add the service that declares it: `services.{service} = nself.services.{service}`");
         }
         match words::nearest(name.as_str(), self.secrets.keys().map(SecretName::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -198,7 +198,7 @@ impl Reader {
 fn single_token<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
     match value {
         [one] => Ok(one),
-        _ => Err(format!("the setting `{setting}` takes one value")),
+        _ => Err(format!("the setting `{setting}` must have exactly one value")),
     }
 }
 

@@ -291,8 +291,7 @@ impl Reader {
 
     /// Applies a GRANT or REVOKE for a role to the schema.
     fn apply_grant(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let not_found =
-            |name: &ObjectName| format!("there is no object `{name}` of the kind that GRANT or REVOKE names");
+        let not_found = |name: &ObjectName| format!("GRANT or REVOKE names the object `{name}`, which does not exist");
         match &grant.object {
             GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {

@@ -115,7 +115,7 @@ impl Reader {
         };
         parts.refuse_rest_except("PRIMARY KEY")?;
         if !unique.include.is_empty() {
-            return unsupported(node, "nself cannot represent a primary key that includes columns");
+            return unsupported(node, "nself cannot represent INCLUDE in a primary key");
         }
         let name = name.map_or_else(|| self.default_relation_name(table, None, "pkey", node), Ok)?;
         let target = self.table(table, node)?;

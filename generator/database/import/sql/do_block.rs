@@ -17,7 +17,7 @@ impl Reader {
         let body = parts.require(SyntaxKind::LITERAL)?;
         let text = string_content(&body)?;
         let refused =
-            || unsupported(node, "nself cannot represent `DO`, unless it only creates an object that may exist");
+            || unsupported(node, "nself can represent a `DO` block only if it creates an object unless it exists");
         let is_dollar_quoted = tokens(&body).next().is_some_and(|token| token.text().starts_with('$'));
         let is_language_default = parts.take_rest().is_empty();
         let all = lexer::tokens(&text).unwrap_or_default();

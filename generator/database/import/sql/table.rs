@@ -18,7 +18,7 @@ impl Reader {
         if if_not_exists && self.schema.tables.contains_key(&name) {
             return unsupported(
                 node,
-                "it already exists, and IF NOT EXISTS keeps the first definition; remove one of the two",
+                "it already exists, and IF NOT EXISTS would keep the first definition; remove one of the two definitions",
             );
         }
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {

@@ -89,7 +89,7 @@ impl Reader {
         let Some(reference) = Parts::of(node).take_node(TRIGGER_REF) else {
             return unsupported(
                 node,
-                "nself cannot represent a state of all triggers, which includes those of keys; name each trigger",
+                "nself cannot represent ALL triggers, which include those of keys; name each trigger",
             );
         };
         let name = ident(&reference)?;

@@ -141,7 +141,7 @@ fn alter_column(
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("generated"),
-            format!("{} holds values and cannot become a generated column", change.object()),
+            format!("{} stores values, so it cannot become a generated column", change.object()),
             "add a generated column with a different name",
         );
         return;

@@ -21,7 +21,7 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
                 .step(Phase::Create, "backfill", "gets values where it has none")
                 .order_in_phase(change.order_in_phase + 1)
                 .up(change.without_forced_row_security(&update))
-                .irreversible("the rows that had NULL are not recorded"),
+                .irreversible("the rows that had NULL before are not recorded"),
         );
     }
     let add = format!("ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;");
