@@ -101,7 +101,7 @@ mod tests {
             "the raw key `hostnam` is not allowed: either nself sets it from other fields, or Compose has no such key"
         );
         assert_eq!(hint, "did you mean `hostname`?");
-        assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("check whether"));
+        assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("look for a field"));
         assert_eq!(TARGET.list(), "Compose: hostname, dns");
     }
 }

@@ -101,7 +101,7 @@ fn verify_reports_every_difference_and_repairs_files() {
     fs::remove_dir_all(folder.join(".nself")).unwrap();
     let without_copies = nself_in(folder, ["verify", "--repair"]);
     assert!(
-        without_copies.code == 1 && without_copies.stderr.contains("no copy exists to restore it"),
+        without_copies.code == 1 && without_copies.stderr.contains("no copy exists to restore the file"),
         "{}",
         without_copies.stderr
     );

@@ -283,7 +283,7 @@ fn an_api_that_bypasses_a_policy_is_refused() {
             "row_security = 'on, policies.own.using = \"owner_id = CURRENT_USER\", api.user.may = ['select]",
             served,
             "NS711",
-            "hides rows",
+            "limits the rows of the table",
         ),
         (
             "scope = 'tenant, api.user.rows.tenant_id = \"X-Hasura-User-Id\"",

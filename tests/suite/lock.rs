@@ -149,7 +149,7 @@ fn a_pin_changes_only_with_update() {
     assert_eq!(before.lines().zip(after.lines()).filter(|(old, new)| old != new).count(), 1, "one line per image");
     assert_eq!(lock(&registry, folder, &["--check", "--update-all"]).code, 0);
     let unknown = lock(&registry, folder, &["--update", "redis"]);
-    assert!(unknown.code == 2 && unknown.stderr.contains("no service uses the image `redis`"), "{}", unknown.stderr);
+    assert!(unknown.code == 2 && unknown.stderr.contains("no service uses an image `redis`"), "{}", unknown.stderr);
 
     // An image that the stack no longer uses is removed.
     let extra = after

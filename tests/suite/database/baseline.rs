@@ -90,7 +90,7 @@ fn a_server_without_a_ledger_is_taken_over() {
         ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
     ] {
         theirs.must(change);
-        assert_refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nothing was changed"]);
+        assert_refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nself changed nothing"]);
         assert_no_nself_objects(&server, "orders");
         theirs.must(back);
     }
@@ -137,7 +137,7 @@ fn a_running_server_is_taken_over_at_its_version() {
     assert_refused(
         &baseline(&project, &at, &server, &["--to", "5"]),
         "NS107",
-        &["is outside of the history, which has 4 migrations"],
+        &["names no migration: the history has 4 migrations"],
     );
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
     assert_refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);

@@ -49,7 +49,7 @@ fn changes_are_shown_and_written_once() {
     let diff = nself_in(folder, ["db", "diff"]);
     assert!(diff.code == 1 && diff.stdout.contains("CREATE TABLE \"public\".\"orders\""), "{}", diff.stdout);
     assert_fails(folder, &["db", "verify"], "NS731", "stack.ncl:3:");
-    assert_fails(folder, &["gen"], "NS731", "`nself db new` writes the migration");
+    assert_fails(folder, &["gen"], "NS731", "write the migration with `nself db new`");
     let new = assert_success(folder, &["db", "new"]);
     assert!(new.stdout.contains("db/shop/migrations/0001_init"), "{}", new.stdout);
     let before = tree(&folder.join("db"));
@@ -256,7 +256,12 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     assert_success(folder, &["db", "verify", "--base", "HEAD"]);
     git(folder, &["add", "-A"]);
     assert_eq!(git(folder, &["commit", "-qm", "ours"]).code, 0);
-    assert_fails(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours is where the base has 0002_theirs");
+    assert_fails(
+        folder,
+        &["db", "verify", "--base", "main"],
+        "NS730",
+        "0002_ours is where the base revision has 0002_theirs",
+    );
     // The merge has a conflict in the sum file, as intended.
     let merge = git(folder, &["merge", "main"]);
     assert!(merge.code != 0 && merge.stdout.contains("nself.sum"), "{}{}", merge.stdout, merge.stderr);

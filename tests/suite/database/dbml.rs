@@ -71,7 +71,7 @@ fn invalid_and_unsupported_dbml_is_reported_at_its_line() {
     let file = folder.path().join("x.dbml");
     for (text, line, words) in [
         ("Table a {\n  id int [pk\n}", 3, "unexpected end of the file"),
-        ("Table a {\n  id int [note: 'it''s']\n}", 2, "takes one value"),
+        ("Table a {\n  id int [note: 'it''s']\n}", 2, "must have exactly one value"),
         ("Table a {\n  abbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb int\n}", 2, "it has 64 bytes"),
         ("Table a {\n  id int [colour: #fff]\n}", 2, "nself cannot represent the setting `colour` of a.id"),
         ("Table a {\n  id int [pk]\n}\nTable b {\n  id int [pk]\n}\nRef: a.id <> b.id", 7, "many-to-many"),

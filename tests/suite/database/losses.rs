@@ -145,7 +145,7 @@ const REFUSED: [(&str, (usize, usize), &str); 43] = [
     ),
     ("CREATE RULE r AS ON INSERT TO t DO INSTEAD NOTHING;", (1, 1), "`CREATE RULE"),
     ("CREATE PUBLICATION p FOR ALL TABLES;", (1, 1), "`CREATE PUBLICATION"),
-    ("DO $$ BEGIN PERFORM 's3cret'; END $$;", (1, 1), "nself cannot represent `DO`"),
+    ("DO $$ BEGIN PERFORM 's3cret'; END $$;", (1, 1), "nself can represent a `DO` block only"),
     ("SET search_path = audit;", (1, 1), "`SET search_path`"),
     ("\\i other.sql", (1, 1), "`\\i` is a command of psql"),
     ("CREATE TABLE t (id int;", (1, 23), "PostgreSQL does not accept this SQL"),

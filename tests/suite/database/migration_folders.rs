@@ -336,7 +336,7 @@ const REFUSED: [(Files, &str, &str); 14] = [
             "1_a.sql",
             "DO $$ BEGIN EXECUTE 'CREATE TABLE t (id int)'; EXCEPTION WHEN duplicate_object THEN null; END $$;",
         )],
-        "nself cannot represent `DO`",
+        "nself can represent a `DO` block only",
         "migrations/1_a.sql:1:1",
     ),
     (

@@ -112,12 +112,12 @@ fn a_tenant_table_without_its_policy_is_refused() {
     for (change, words) in [
         (
             "scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",",
-            "the convention adds the policy `tenant_isolation`",
+            "the policy `tenant_isolation` cannot be declared",
         ),
         ("scope = 'tenant,\n      columns.tenant_id = { type = \"text\" },", "`tenant_id` must be uuid"),
-        ("scope = 'app,", "does not fit the `convention` of the database"),
+        ("scope = 'app,", "differs from the `convention` of the database"),
         ("", "needs a `scope`"),
-        ("scope = 'shared, columns.tenant_id.type = \"uuid\",", "is shared and has the column"),
+        ("scope = 'shared, columns.tenant_id.type = \"uuid\",", "has `scope = 'shared`, but also the column"),
     ] {
         fs::write(&file, text.replacen("scope = 'tenant,", change, 1)).unwrap();
         let ran = nself_in(case.path(), ["db", "diff"]);
