@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::database::import::sql::Imported as ImportedSchema;
-use crate::database::import::{ImportFinding, dbml, nickel, sql};
+use crate::database::import::{ImportFinding, dbml, nickel, remedy, sql};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::server::Server;
@@ -93,7 +93,8 @@ fn check_imported(
 fn errors(findings: Vec<ImportFinding>, position: impl Fn(usize, usize) -> Span) -> Vec<Diagnostic> {
     let error = |finding: ImportFinding| {
         let position = position(finding.line, finding.column);
-        Diagnostic::error(Code::NotImported, FieldPath::root()).message(finding.what).at(Some(position))
+        let hint = remedy(&finding.what);
+        Diagnostic::error(Code::NotImported, FieldPath::root()).message(finding.what).hint(hint).at(Some(position))
     };
     findings.into_iter().map(error).collect()
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::url::ServerUrl;
 
+use crate::database::import::remedy;
 use crate::database::import::sql::{self, Imported};
 use crate::database::ledger::settings::{self, InputSettings};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -123,9 +124,10 @@ impl Server {
             ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
         let dump = self.run_program("pg_dump", &arguments, "", session_settings)?;
         sql::read(&dump).map_err(|unsupported| {
-            let findings = unsupported
-                .into_iter()
-                .map(|part| Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what));
+            let findings = unsupported.into_iter().map(|part| {
+                let hint = remedy(&part.what);
+                Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what).hint(hint)
+            });
             findings.collect()
         })
     }

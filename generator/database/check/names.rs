@@ -89,7 +89,7 @@ impl Check<'_> {
             self.findings.push(
                 Diagnostic::error(Code::SchemaInvalid, path)
                     .message(format!("the name `{name}` is taken"))
-                    .hint("tables, views, sequences, indexes and unique constraints of a schema need different names")
+                    .hint("rename one of the two: tables, views, sequences, indexes and unique constraints of a schema share their names")
                     .related(first, "the other object with this name"),
             );
         }

@@ -40,7 +40,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                         .message(format!("the volume `{volume_name}` belongs to a different service"))
                         .expected("a volume with one owner")
                         .hint(
-                            "rename it; if the service uses the owner's volume, add it to `readers` or `writers` there",
+                            "rename the volume; to share the volume of the owner instead, add this service to `readers` or `writers` of that volume",
                         )
                         .related(first, "its owner"),
                 );

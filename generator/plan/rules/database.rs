@@ -37,7 +37,9 @@ fn settings_without_effect(stack: &Stack) -> Vec<Diagnostic> {
                     "`tls` is a setting of a server that the stack runs, but this environment uses an external server",
                 )
                 .expected("no `tls`: connections to an external server are encrypted")
-                .hint("`database_server.external.unencrypted = \"why\"` turns the encryption off"),
+                .hint(
+                    "remove `tls`; to connect without encryption, set `database_server.external.unencrypted = \"why\"`",
+                ),
         ));
     }
     if let Some(setting) = stack.database_server.settings.keys().next() {

@@ -25,12 +25,12 @@ pub fn check(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic
             .hint(match fitting_templates(&member.service)[..] {
                 _ if member.category == Category::Catalogue => {
                     let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
-                    format!("create it; the comment at the start of .nself/nself/services/{name}.ncl shows how")
+                    format!("create it as the comment at the start of .nself/nself/services/{name}.ncl shows")
                 }
-                [template] => format!("`nself init {} --template {template}` creates one", build.context),
+                [template] => format!("create one with `nself init {} --template {template}`", build.context),
                 ref templates => {
                     let names = templates.join(", ");
-                    format!("`nself init {} --template NAME` creates one; NAME is one of {names}", build.context)
+                    format!("create one with `nself init {} --template NAME`; NAME is one of {names}", build.context)
                 }
             }),
     )

@@ -128,8 +128,10 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
             .message(format!("the image of `{image}` has no variable `{name}`"))
             .expected("a variable that the image reads")
             .hint(near.map_or_else(
-                || format!("if you are sure, write it as `extra_env.{name}`"),
-                |near| format!("did you mean `{near}`? If you are sure, write it as `extra_env.{name}`"),
+                || format!("if the image does read the variable, write it as `extra_env.{name}`"),
+                |near| {
+                    format!("did you mean `{near}`? If the image does read `{name}`, write it as `extra_env.{name}`")
+                },
             )),
     )
 }

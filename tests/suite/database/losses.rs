@@ -48,7 +48,7 @@ const REFUSED: [(&str, (usize, usize), &str); 43] = [
     (
         "CREATE TABLE t (id int);\nALTER TABLE t DISABLE TRIGGER ALL;",
         (2, 15),
-        "the table t: nself cannot represent a state of all triggers",
+        "the table t: nself cannot represent ALL triggers",
     ),
     (
         "CREATE TABLE t (id int);\nALTER TABLE t ALTER id SET (n_distinct = 5);",
