@@ -18,7 +18,7 @@ pub struct ImportFinding {
 
 /// Returns the hint for a part that cannot be imported; empty if the message itself states the correction.
 pub fn remedy(what: &str) -> &'static str {
-    if what.contains("nself cannot represent") {
+    if what.contains("nself cannot represent") && !what.contains("; ") {
         "remove it from the source, and add what you need in a hand-written migration: `nself db new --by-hand`"
     } else {
         ""
