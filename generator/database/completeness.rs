@@ -154,12 +154,12 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
             (TokenKind::Number, _)
                 if touches_following && following.is_some_and(|next| starts_word(next.text.as_bytes()[0])) =>
             {
-                "a number ends in letters; write it in decimal digits, with a blank after it"
+                "a number ends in letters; write it in decimal digits, with a space after it"
             }
             (TokenKind::Number | TokenKind::Symbol, _)
                 if touches_following && following.is_some_and(|next| next.text.starts_with('$')) =>
             {
-                "a `$` directly follows a different symbol; put a blank between the two"
+                "a `$` directly follows a different symbol; put a space between the two"
             }
             // psql replaces `:name` with the value of a variable, but leaves the cast `::name`.
             (TokenKind::Symbol, ":")
@@ -168,7 +168,7 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
                 let next_byte = following.map_or(b' ', |next| next.text.as_bytes()[0]);
                 let is_variable = starts_word(next_byte) || [b'\'', b'"', b'{'].contains(&next_byte);
                 is_variable
-                    .then_some("psql would read `:` and the word after it as a variable; put a blank between the two")?
+                    .then_some("psql would read `:` and the word after it as a variable; put a space between the two")?
             }
             _ => return None,
         };

@@ -32,7 +32,7 @@ impl HostSettings {
         if is_address(host) && is_address(mirror) && !mirror.contains("//") {
             Ok((host.to_owned(), mirror.trim_end_matches('/').to_owned()))
         } else {
-            Err("expected HOST=MIRROR, without https:// and blanks".to_owned())
+            Err("expected HOST=MIRROR, without https:// and spaces".to_owned())
         }
     }
 }

@@ -113,7 +113,7 @@ fn schedule_refusal(text: &str) -> Option<String> {
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
     let fields: Vec<&str> = text.split(' ').collect();
     if fields.len() != FIELDS.len() {
-        return Some(format!("a schedule has five fields separated by blanks, but this one has {}", fields.len()));
+        return Some(format!("a schedule has five fields separated by spaces, but this one has {}", fields.len()));
     }
     for (field, (name, min, max)) in fields.iter().zip(FIELDS) {
         // The comparison refuses leading zeros and signs.

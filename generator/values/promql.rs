@@ -31,7 +31,7 @@ checked! {
 checked! {
     /// The values of a series, one for each minute, in the notation of promtool.
     SeriesValues, expected: "values in the notation of promtool", example: "0x10",
-    refusal: |t| alphabet_refusal(t, 500, "digits, letters and `+-._` with blanks", |c| c.is_ascii_alphanumeric() || "+-_".contains(c),
+    refusal: |t| alphabet_refusal(t, 500, "digits, letters and `+-._` with spaces", |c| c.is_ascii_alphanumeric() || "+-_".contains(c),
         |c| c.is_ascii_alphanumeric() || "+-._ ".contains(c))
 }
 

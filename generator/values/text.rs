@@ -42,7 +42,7 @@ pub(crate) fn alphabet_refusal(
 /// as `U+202E`, so that it cannot change the output.
 pub(crate) fn describe_character(c: char) -> String {
     match c {
-        ' ' => "a blank".into(),
+        ' ' => "a space".into(),
         c if c.is_ascii_graphic() => format!("`{c}`"),
         c => format!("U+{:04X}", c as u32),
     }

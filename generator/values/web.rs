@@ -76,7 +76,7 @@ checked! {
     /// meaning in nginx.
     HeaderValue, expected: "a header value of visible ASCII without `\"`, `\\` and `$`", example: "noindex",
     refusal: |t| alphabet_refusal(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
-        .or_else(|| t.ends_with(' ').then(|| "it ends with a blank".to_owned()))
+        .or_else(|| t.ends_with(' ').then(|| "it ends with a space".to_owned()))
 }
 checked! {
     /// An origin of web pages; `*.` in front of the host matches one label or more.

@@ -73,7 +73,7 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
                 .message(format!("{} {verb} only internal addresses, but `edge.internal_addresses` is empty{place}", hosts.join(", ")))
                 .expected("the addresses of the callers, such as the address range of an office or a VPN")
                 .hint(if only_cluster_lacks_callers {
-                    "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
+                    "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without nginx"
                 } else {
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
                 }),

@@ -78,11 +78,11 @@ fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> 
     (http.port != 80).then(|| {
         Diagnostic::error(Code::PublicPort, edge.path.key("publish").key(name.as_str()).key("port"))
             .message(format!(
-                "the edge publishes port {}, but Let's Encrypt sends its challenge to port 80",
+                "nginx publishes port {}, but Let's Encrypt sends its challenge to port 80",
                 http.port
             ))
             .expected("80, or a different source of certificates")
-            .hint("publish port 80, or set `tls.mode` to `'files` for your own certificates, or to `'proxy` for a proxy in front of the edge")
+            .hint("publish port 80, or set `tls.mode` to `'files` for your own certificates, or to `'proxy` for a proxy in front of nginx")
     })
 }
 

@@ -54,7 +54,7 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
     if route.redirect.is_some() {
         let ignored_settings = request_settings.into_iter().filter(|(_, is_set)| *is_set);
         findings.extend(ignored_settings.map(|(field, _)| {
-            let message = format!("`{field}` has no effect, since the edge redirects every request of this route");
+            let message = format!("`{field}` has no effect, since nginx redirects every request of this route");
             refused(field, &message, &format!("either `redirect` or `{field}`"))
         }));
     }
@@ -93,6 +93,6 @@ fn header_of_edge(address: &Address, field: &str, name: &HeaderName) -> Diagnost
         _ => "remove it",
     };
     Diagnostic::error(Code::RouteHeader, address.path.key(field).key(name.as_str()))
-        .message(format!("`{field}` cannot set `{name}`: the edge sets it"))
+        .message(format!("`{field}` cannot set `{name}`, because nginx sets it"))
         .hint(hint)
 }

@@ -47,7 +47,7 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
     }
     if address.route.redirect.is_some() {
         findings.push(
-            refused(&path, "`upstreams` has no effect, since the edge redirects every request of this route")
+            refused(&path, "`upstreams` has no effect, since nginx redirects every request of this route")
                 .expected("either `redirect` or `upstreams`"),
         );
     }

@@ -125,7 +125,7 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
     let near = words::nearest(name.as_str(), names.iter().map(String::as_str));
     Some(
         Diagnostic::error(Code::UnknownEnv, path.clone())
-            .message(format!("the image of `{image}` has no variable `{name}`"))
+            .message(format!("the image of `{image}` does not read a variable `{name}`"))
             .expected("a variable that the image reads")
             .hint(near.map_or_else(
                 || format!("if the image does read the variable, write it as `extra_env.{name}`"),
