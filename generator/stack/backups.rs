@@ -70,7 +70,7 @@ pub struct S3Target {
 pub struct FolderTarget {
     /// Folder of the host, which the user of the database server can write to. Clusters do not allow it.
     pub host: Option<ContainerPath>,
-    /// Size of the volume, on targets that provision volumes.
+    /// Size of the volume on Kubernetes; volumes of Compose have no size.
     pub size: Option<Memory>,
 }
 

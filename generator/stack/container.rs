@@ -108,7 +108,7 @@ pub struct Reservations {
     pub cpus: Option<Cpus>,
 }
 
-/// The number of replicas, which follows the load on targets that support it.
+/// The number of replicas, which follows the load; only on Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscale {

@@ -38,7 +38,7 @@ pub struct HttpCheck {
     /// `http` by default.
     #[serde(default)]
     pub port: Option<PortName>,
-    /// The program in the image that sends the request, on targets where the check runs inside the container.
+    /// The program in the image that sends the request on Compose, where the check runs inside the container.
     #[serde(default)]
     pub tool: HttpTool,
 }

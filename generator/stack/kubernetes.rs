@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::ranged;
 
-/// Options of the Kubernetes target.
+/// Options for Kubernetes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kubernetes {

@@ -131,15 +131,15 @@ pub struct Stack {
     /// Certificates.
     #[serde(default)]
     pub tls: Tls,
-    /// Options of the Compose target.
+    /// Options for Compose.
     #[serde(default)]
     pub compose: ComposeOptions,
-    /// Options of the Kubernetes target.
+    /// Options for Kubernetes.
     #[serde(default)]
     pub kubernetes: Kubernetes,
 }
 
-/// Options of the Compose target.
+/// Options for Compose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ComposeOptions {

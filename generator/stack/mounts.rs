@@ -16,7 +16,7 @@ pub struct Volume {
     /// change the owner.
     #[serde(default)]
     pub set_owner: bool,
-    /// Requested size, on targets that provision volumes.
+    /// Requested size on Kubernetes; volumes of Compose have no size.
     #[serde(default)]
     pub size: Option<Memory>,
     /// Other services that read the volume, each with the path in its container.

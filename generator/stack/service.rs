@@ -134,7 +134,7 @@ pub struct Service {
     pub on_clusters: OnClusters,
     /// Further processes of the same image, each with a different command.
     pub processes: BTreeMap<ServiceName, Process>,
-    /// Settings that a target may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
+    /// Settings that Compose or Kubernetes may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,
 }
 
