@@ -36,7 +36,7 @@ macro_rules! codes {
 
 codes! {
     StackUnreadable "NS001" "the stack cannot be read"
-        "The file that the command line names (`./stack.ncl` by default) does not exist or cannot be read. `nself init` writes a first one."
+        "The file that the command line names (`./stack.ncl` by default) does not exist or cannot be read. Correct the path, or write a stack with `nself init`."
     Syntax "NS002" "the Nickel source does not parse"
         "Nickel could not parse the file. The position is where the parser stopped; the mistake is there or just before it."
     Evaluation "NS003" "the Nickel program fails"
@@ -202,7 +202,7 @@ codes! {
     PluginRights "NS754" "a plugin with more rights than plugins may have"
         "A plugin is code of a third party. It mounts only files of its folder, reads only its own secrets, owns only its own database, and has no route to a host of other services and no access to the machine, to the API of a cluster or to networks outside of the stack. Raw keys and entries of the catalogue are for services of the stack. Add what needs more rights as a service of the stack."
     PluginLimits "NS755" "a service of a plugin without a limit"
-        "Limits of memory, processors and processes keep a plugin from taking them from other services. Unless a plugin sets them, they have defaults. They cannot be removed, but set higher in `limits`."
+        "Limits of memory, processors and processes keep a plugin from taking them from other services. Unless a plugin sets them, they have defaults. They can be raised in `limits`, but not removed."
     PluginHook "NS756" "a hook that cannot run"
         "`hooks.after_migrate` runs after the migrations of the plugin's database, so the plugin needs a `database` that one of its services uses. Declare one, or use `hooks.before_start`."
     PluginFolder "NS757" "a folder or artifact is not a plugin"
