@@ -63,7 +63,7 @@ pub fn provenance(output: &Output, request: &Request, file: &str, line: Option<u
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
         let finding = Diagnostic::error(Code::Foreign, FieldPath::root())
-            .message(format!("`{path}` has fewer lines"))
+            .message(format!("`{path}` has no such line"))
             .expected(format!("the number of a line, from 1 to {}", lines.len()));
         return Err(vec![finding]);
     }

@@ -244,7 +244,7 @@ fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
 fn why_refuses_a_line_beyond_the_end_of_the_file() {
     let case = stack(SHOP);
     let compose = "deploy/local/compose.yaml";
-    fails(&nself_in(case.path(), ["why", &format!("{compose}:0")]), &["has fewer lines", "from 1 to "]);
+    fails(&nself_in(case.path(), ["why", &format!("{compose}:0")]), &["has no such line", "from 1 to "]);
     fails(
         &nself_in(case.path(), ["why", "deploy/none"]),
         &["does not generate `none`", "`nself graph --of derivations`"],
