@@ -125,8 +125,8 @@ fn print_report(arguments: &Arguments, changes: &[Change], images: usize, is_cha
 fn change_line(Change { image, from, to }: &Change) -> String {
     match (from, to) {
         (None, Some(to)) => format!("locked {image} {to}"),
-        (Some(from), Some(to)) if from == to => format!("platforms {image}"),
-        (Some(from), Some(to)) => format!("moved {image} {from} -> {to}"),
+        (Some(from), Some(to)) if from == to => format!("added platforms {image}"),
+        (Some(from), Some(to)) => format!("updated {image} {from} -> {to}"),
         (_, None) => format!("removed {image}"),
     }
 }

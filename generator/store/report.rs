@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::change::{Change, State};
 use super::diff::{Budget, OldSide, hidden_lines, text_diff};
 use crate::terminal::Lines;
+use crate::words;
 
 /// Returns a unified diff of all files that differ. Shows only generated lines: the new side, and the old side if the
 /// file is as the manifest records it. Other lines may contain a value that an operator pasted, and logs of CI are
@@ -55,7 +56,10 @@ pub const LINE_ENDS_CONVERTED: &str =
 pub fn line_end_warning(changes: &[Change]) -> Lines {
     match changes.iter().filter(|change| is_converted(change)).count() {
         0 => Lines::default(),
-        count => Lines::line(&format!("hand-edited: {count} only by Windows line endings; {LINE_ENDS_CONVERTED}")),
+        count => {
+            let files = words::count(count, "file");
+            Lines::line(&format!("hand-edited only by Windows line endings: {files}; {LINE_ENDS_CONVERTED}"))
+        }
     }
 }
 

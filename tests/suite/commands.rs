@@ -161,7 +161,7 @@ fn converted_line_endings_are_reported_as_such() {
     let ran = nself_in(case.path(), ["check"]);
     assert!(
         ran.code == 1
-            && ran.stderr.contains("hand-edited: 1 only by Windows line endings")
+            && ran.stderr.contains("hand-edited only by Windows line endings: 1 file")
             && ran.stderr.contains("-text"),
         "{}",
         ran.stderr

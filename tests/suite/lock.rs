@@ -143,7 +143,7 @@ fn a_pin_changes_only_with_update() {
     assert_eq!((check.code, read(folder) == before), (1, true), "{}", check.stderr);
     let update = lock(&registry, folder, &["--update", repository]);
     assert_eq!(update.code, 0, "{}", update.stderr);
-    assert!(update.stdout.starts_with(&format!("moved {} ", names[0])), "{}", update.stdout);
+    assert!(update.stdout.starts_with(&format!("updated {} ", names[0])), "{}", update.stdout);
     let after = read(folder);
     assert!(after.contains(moved.as_str()) && after.contains(platforms["linux/arm64"].as_str()));
     assert_eq!(before.lines().zip(after.lines()).filter(|(old, new)| old != new).count(), 1, "one line per image");
