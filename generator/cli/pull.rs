@@ -62,7 +62,7 @@ fn run(arguments: &PullArguments) -> Result<(), Vec<Diagnostic>> {
             output::line(&format!("oci://{}@{}", arguments.from.name(), pulled.digest));
             let signature = match pulled.release {
                 Some(_) => "attested",
-                None => "not attested: --trust names no key",
+                None => "signature not checked, because --trust names no key",
             };
             output::remark(&format!("{}: {} files, {signature}", arguments.out.display(), pulled.files));
         }
