@@ -17,6 +17,7 @@ fn object_names(schema: &Schema) -> BTreeSet<String> {
     names.extend(schema.extensions.iter().map(ToString::to_string));
     let objects = schema.types.keys().chain(schema.sequences.keys()).chain(schema.tables.keys());
     names.extend(objects.chain(schema.views.keys()).chain(schema.functions.keys()).map(ToString::to_string));
+    names.extend(schema.objects.keys().map(ToString::to_string));
     for (name, kind) in &schema.types {
         match kind {
             UserType::Domain(domain) => add_parts(&mut names, name, domain.checks.keys()),

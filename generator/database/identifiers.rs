@@ -7,11 +7,11 @@ use super::lexer::{Token, TokenKind, content_of_literal, tokens, unquoted_name};
 use super::model::SqlName;
 
 /// Types whose literals name objects, as in `'orders'::regclass`.
-const OBJECT_TYPES: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
+const OBJECT_TYPES: [&str; 6] = ["regclass", "regconfig", "regdictionary", "regproc", "regprocedure", "regtype"];
 
 /// Functions of the server whose first argument names an object, as text or as a value of one of [`OBJECT_TYPES`] (from
 /// `pg_proc`).
-const FUNCTIONS_OF_NAMES: [&str; 31] = [
+const FUNCTIONS_OF_NAMES: [&str; 37] = [
     "brin_desummarize_range",
     "brin_summarize_new_values",
     "brin_summarize_range",
@@ -35,6 +35,8 @@ const FUNCTIONS_OF_NAMES: [&str; 31] = [
     "pg_sequence_last_value",
     "pg_table_size",
     "pg_total_relation_size",
+    "phraseto_tsquery",
+    "plainto_tsquery",
     "setval",
     "table_to_xml",
     "table_to_xml_and_xmlschema",
@@ -43,7 +45,27 @@ const FUNCTIONS_OF_NAMES: [&str; 31] = [
     "to_regproc",
     "to_regprocedure",
     "to_regtype",
+    "to_tsquery",
+    "to_tsvector",
+    "ts_headline",
+    "websearch_to_tsquery",
 ];
+
+/// Returns the operators in a text: each run of signs that may form one.
+pub fn mentioned_operators(text: &str) -> Vec<String> {
+    let mut operators: Vec<String> = Vec::new();
+    let mut end_of_last = usize::MAX;
+    for token in tokens(text).unwrap_or_default() {
+        let is_sign = token.kind == TokenKind::Symbol && "+-*/<>=~!@#%^&|`?".contains(token.text);
+        match operators.last_mut() {
+            Some(operator) if is_sign && end_of_last == token.at => operator.push_str(token.text),
+            _ if is_sign => operators.push(token.text.to_owned()),
+            _ => {}
+        }
+        end_of_last = if is_sign { token.at + token.text.len() } else { usize::MAX };
+    }
+    operators
+}
 
 /// Returns every name that a text mentions, with repetitions: words in lower case, quoted names, and the names in
 /// strings that the server reads as names, as in `nextval('orders_seq')` and `'orders'::regclass`.

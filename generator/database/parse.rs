@@ -174,7 +174,7 @@ fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
 }
 
 /// Returns whether the parser and [`lexer`] find words and strings at the same places.
-fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
+pub(super) fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
     let tokens = tree.descendants_with_tokens().filter_map(|element| element.into_token());
     let parser_words = tokens.filter_map(|token| {
         let at = usize::from(token.text_range().start()).checked_sub(offset).filter(|at| *at < text.len())?;

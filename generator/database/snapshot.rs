@@ -13,7 +13,7 @@ use crate::values::{Checked, ExtensionName};
 pub type Objects = BTreeMap<String, Value>;
 
 /// Fields of a schema that map names to objects.
-const KINDS: [&str; 6] = ["schemas", "types", "sequences", "tables", "views", "functions"];
+const KINDS: [&str; 7] = ["schemas", "types", "sequences", "tables", "views", "functions", "objects"];
 const EXTENSIONS: &str = "extensions";
 
 /// Splits a schema into objects.
@@ -65,6 +65,7 @@ pub fn schema(objects: &Objects, decoder: &impl ObjectDecoder) -> Result<Schema,
             "tables" => insert_object(&mut schema.tables, name, object, decoder),
             "views" => insert_object(&mut schema.views, name, object, decoder),
             "functions" => insert_object(&mut schema.functions, name, object, decoder),
+            "objects" => insert_object(&mut schema.objects, name, object, decoder),
             _ => return Err(not_an_object(path)),
         };
         inserted.map_err(|reason| format!("{path}: {reason}"))?;

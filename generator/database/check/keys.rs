@@ -35,6 +35,7 @@ impl Check<'_> {
                 );
             }
             self.check_statistics_target(column.statistics, path);
+            self.check_collation(column.collation.as_ref(), path);
             if column.expression.is_none() && column.statistics.is_some() {
                 let message = "only expressions of an index have statistics";
                 self.report(path.key("statistics"), message, "set `statistics` of the column in the table instead");

@@ -4,6 +4,7 @@ mod grants;
 mod keys;
 pub mod migration_sql;
 mod names;
+mod object;
 mod routine;
 mod table;
 mod trigger;
@@ -32,6 +33,10 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     for (name, function) in &schema.functions {
         check.check_function(name, function);
     }
+    check.check_overloads();
+    for (key, object) in &schema.objects {
+        check.check_object(key, object);
+    }
     check.findings
 }
 
@@ -58,7 +63,8 @@ impl Check<'_> {
                 || schema.views.contains_key(name)
                 || schema.functions.contains_key(name)
                 || schema.types.contains_key(name)
-                || schema.sequences.contains_key(name);
+                || schema.sequences.contains_key(name)
+                || schema.objects.contains_key(name);
             if !exists {
                 self.report(
                     path.key("depends_on"),

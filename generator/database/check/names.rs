@@ -30,9 +30,7 @@ impl Check<'_> {
             );
         }
         for (kind, name) in objects {
-            if name.schema() != PUBLIC_SCHEMA
-                && !schema.schemas.keys().any(|declared| declared.as_str() == name.schema())
-            {
+            if !self.has_schema(name) {
                 let path = self.object_path(kind, name);
                 self.report(path, format!("there is no schema `{}`", name.schema()), "declare it in `schemas`");
             }

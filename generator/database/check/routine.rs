@@ -1,6 +1,6 @@
 //! Checks views and functions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use crate::database::model::*;
@@ -26,6 +26,26 @@ impl Check<'_> {
         }
         for (key, trigger) in &view.triggers {
             self.check_trigger(None, trigger, &path.key("triggers").key(key.as_str()));
+        }
+    }
+
+    /// Reports functions that the server could not distinguish.
+    pub(super) fn check_overloads(&mut self) {
+        let mut signatures: BTreeMap<String, &ObjectName> = BTreeMap::new();
+        let schema = self.schema;
+        for (name, function) in &schema.functions {
+            let inputs: Vec<&str> = function.input_types().map(TypeName::as_str).collect();
+            let signature = format!("{}({})", function.name_in_sql(name), inputs.join(", "));
+            if let Some(first) = signatures.get(&signature) {
+                let message = format!("{first} and {name} are both {signature}");
+                self.report(
+                    self.object_path("functions", name),
+                    message,
+                    "functions of one name need different arguments",
+                );
+            } else {
+                signatures.insert(signature, name);
+            }
         }
     }
 
@@ -150,7 +170,7 @@ impl Check<'_> {
 }
 
 /// Returns whether a query selects all columns with `*`. The `*` of a multiplication or of `count(*)` does not count.
-fn selects_all_columns(query: &str) -> bool {
+pub(super) fn selects_all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
     let selects_all_after = |text: &str| {
         [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())

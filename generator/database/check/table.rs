@@ -176,6 +176,7 @@ impl Check<'_> {
 
     pub(super) fn check_column(&mut self, column: &Column, path: &FieldPath) {
         self.check_type(&column.kind, &path.key("type"));
+        self.check_collation(column.collation.as_ref(), path);
         let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
         if sources.iter().filter(|is_set| **is_set).count() > 1 {
             let message = "a column can have only one of `default`, `identity` and `generated`";

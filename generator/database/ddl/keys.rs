@@ -138,7 +138,7 @@ fn index_column(column: &IndexColumn) -> String {
         // The check of the definition refuses such a column.
         (None, None) => String::new(),
     };
-    if let Some(collation) = column.collation {
+    if let Some(collation) = &column.collation {
         sql += &format!(" COLLATE {}", collation.sql());
     }
     if let Some(opclass) = &column.opclass {

@@ -3,6 +3,7 @@
 
 mod grants;
 mod keys;
+mod object;
 mod routine;
 mod security;
 mod storage;
@@ -15,6 +16,7 @@ use crate::values::{ExtensionName, Text};
 
 pub use grants::*;
 pub use keys::*;
+pub use object::*;
 pub use routine::*;
 pub use security::*;
 pub use storage::*;

@@ -62,7 +62,7 @@ pub fn function_signature(name: &ObjectName, function: &Function) -> String {
             function.arguments.iter().map(typed).collect()
         }
     };
-    format!("{}({})", name.sql(), types.join(", "))
+    format!("{}({})", function.name_in_sql(name).sql(), types.join(", "))
 }
 
 /// Returns a function's keyword, name and argument types.
@@ -85,7 +85,8 @@ pub fn function_definition(name: &ObjectName, function: &Function, create: &str)
             format!("{mode}{name}{}{default}", argument.kind.sql())
         })
         .collect();
-    let mut sql = format!("{create} {} {}({})", function_kind(function), name.sql(), arguments.join(", "));
+    let object = function.name_in_sql(name).sql();
+    let mut sql = format!("{create} {} {object}({})", function_kind(function), arguments.join(", "));
     if let Some(returns) = &function.returns {
         sql += &format!("\n  RETURNS {returns}");
     }

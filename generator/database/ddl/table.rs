@@ -6,7 +6,7 @@ use crate::database::model::*;
 /// Returns the definition of a column, for CREATE TABLE and ADD COLUMN.
 pub fn column(name: &SqlName, column: &Column) -> String {
     let mut sql = format!("{} {}", quoted(name), column.kind.sql());
-    if let Some(collation) = column.collation {
+    if let Some(collation) = &column.collation {
         sql += &format!(" COLLATE {}", collation.sql());
     }
     if let Some(default) = &column.default {

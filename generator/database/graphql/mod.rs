@@ -47,7 +47,10 @@ pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFuncti
             relation.is_some_and(|name| schema.tables.contains_key(&name) || schema.views.contains_key(&name));
         returns_rows && function.volatility != Volatility::Volatile
     };
-    let functions = schema.functions.iter().filter(|(_, function)| is_served(function));
+    let functions = schema
+        .functions
+        .iter()
+        .filter(|(name, function)| is_served(function) && !is_overloaded(schema, name, function));
     let functions = functions
         .map(|(name, _)| TrackedFunction {
             function: QualifiedName::of(name),
@@ -55,6 +58,12 @@ pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFuncti
         })
         .collect();
     (tables.into_values().chain(views).collect(), functions)
+}
+
+/// Returns whether several functions have the name of this one. Hasura cannot serve such functions.
+fn is_overloaded(schema: &Schema, key: &ObjectName, function: &Function) -> bool {
+    let name = function.name_in_sql(key);
+    schema.functions.iter().filter(|(key, other)| other.name_in_sql(key) == name).count() > 1
 }
 
 fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {

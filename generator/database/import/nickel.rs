@@ -25,10 +25,10 @@ fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
         ["tables", _, "row_security" | "replica_identity"]
-            | ["tables", _, "columns", _, "identity" | "collation" | "storage" | "compression"]
+            | ["tables", _, "columns", _, "identity" | "storage" | "compression"]
             | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
             | ["tables" | "views", _, "indexes" | "excludes", _, "using"]
-            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls" | "collation"]
+            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls"]
             | ["tables" | "views", _, "triggers", _, "timing" | "deferrable" | "enabled"]
             | ["tables" | "views", _, "triggers", _, "events", ITEM]
             | ["tables", _, "policies", _, "for"]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::graph::{Graph, ObjectKind, ObjectNode};
+use super::graph::{Graph, ObjectKind, ObjectNode, object_kind};
 use super::labels::added_labels;
 use super::rename::RenamedSchema;
 use crate::database::identifiers::{mentioned_names, mentions_column};
@@ -20,6 +20,8 @@ pub struct Affected {
     pub rebuilt_enumerations: BTreeSet<ObjectName>,
     /// Views and functions that are dropped and created again.
     pub recreated_routines: BTreeSet<ObjectName>,
+    /// Keys of the objects kept as their SQL that are dropped and created again.
+    pub recreated_objects: BTreeSet<ObjectName>,
     /// Tables whose columns change.
     changed_tables: BTreeSet<ObjectName>,
 }
@@ -39,7 +41,10 @@ impl Affected {
         }
         affected.recreated_routines = changed_routines(old, new);
         affected.recreated_routines.extend(functions_with_old_names(renamed, new));
-        affected.add_dependent_routines(old, new, graph);
+        let changed_objects =
+            old.objects.iter().filter(|(key, old)| new.objects.get(*key).is_some_and(|new| new.differs_from(old)));
+        affected.recreated_objects = changed_objects.map(|(key, _)| key.node().clone()).collect();
+        affected.add_dependents(old, new, graph);
         affected
     }
 
@@ -73,8 +78,8 @@ impl Affected {
         }
     }
 
-    /// Adds the views and functions that depend on affected or dropped objects.
-    fn add_dependent_routines(&mut self, old: &Schema, new: &Schema, graph: &Graph) {
+    /// Adds the views, functions and other objects that depend on affected or dropped objects.
+    fn add_dependents(&mut self, old: &Schema, new: &Schema, graph: &Graph) {
         // A recreated routine affects the routines that depend on it, so repeat until none is added.
         loop {
             let is_changed = |ObjectNode(kind, name): ObjectNode| match kind {
@@ -83,7 +88,21 @@ impl Affected {
                 ObjectKind::Function => self.recreated_routines.contains(name) || !new.functions.contains_key(name),
                 ObjectKind::Type => self.rebuilt_enumerations.contains(name) || !new.types.contains_key(name),
                 ObjectKind::Sequence => false,
+                ObjectKind::Foundation | ObjectKind::Object => {
+                    self.recreated_objects.contains(name) || !new.objects.contains_key(name)
+                }
             };
+            let objects = old.objects.iter().filter(|(key, object)| {
+                graph.needs(object_kind(object), key.node()).any(|node| match node {
+                    // The object belongs to the table or uses its row type; only changes of certain columns matter.
+                    ObjectNode(ObjectKind::Table, table) => {
+                        !new.tables.contains_key(table)
+                            || mentions_column(object.create.as_str(), &self.lost_columns(old, new, table))
+                    }
+                    _ => is_changed(node),
+                })
+            });
+            let objects: Vec<ObjectName> = objects.map(|(key, _)| key.node().clone()).collect();
             let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(is_changed));
             // A function depends on the types of its arguments and its result. A table as such a type is a row type,
             // which survives changes of columns. A function with a body that is SQL, not a string, depends on all that
@@ -97,12 +116,22 @@ impl Affected {
                 })
             });
             let dependents: Vec<ObjectName> = views.chain(functions.map(|(name, _)| name)).cloned().collect();
-            let count = self.recreated_routines.len();
+            let count = self.recreated_routines.len() + self.recreated_objects.len();
             self.recreated_routines.extend(dependents);
-            if self.recreated_routines.len() == count {
+            self.recreated_objects.extend(objects);
+            if self.recreated_routines.len() + self.recreated_objects.len() == count {
                 break;
             }
         }
+    }
+
+    /// Returns the columns of a table that are dropped, retyped or generated again.
+    fn lost_columns(&self, old: &Schema, new: &Schema, table: &ObjectName) -> BTreeSet<SqlName> {
+        let columns = |schema: &Schema| schema.tables.get(table).map(|table| table.columns.keys().cloned().collect());
+        let old_columns: BTreeSet<SqlName> = columns(old).unwrap_or_default();
+        let kept_columns: BTreeSet<SqlName> = columns(new).unwrap_or_default();
+        let dropped = old_columns.difference(&kept_columns);
+        dropped.chain(self.retyped_columns(table)).chain(self.regenerated_columns(table)).cloned().collect()
     }
 
     /// Returns whether a type is an enumeration that is recreated.

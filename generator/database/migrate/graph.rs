@@ -1,20 +1,25 @@
 //! Dependencies between objects, from the names in their SQL and from `depends_on`. A word that happens to equal a name
 //! adds a false dependency: it changes the order of steps, but not the result.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::identifiers::mentioned_names;
+use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 
 /// A kind of object. Objects that do not depend on each other are sorted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectKind {
+    /// An object kept as its SQL that tables may use.
+    Foundation,
     Type,
     Sequence,
     Function,
     Table,
     View,
+    /// Any other object kept as its SQL.
+    Object,
 }
 
 /// A node of the dependency graph.
@@ -23,7 +28,11 @@ pub struct ObjectNode<'a>(pub ObjectKind, pub &'a ObjectName);
 
 impl fmt::Display for ObjectNode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.1)
+        match self.0 {
+            // The key of such an object is not quoted.
+            ObjectKind::Foundation | ObjectKind::Object => f.write_str(self.1.name()),
+            _ => write!(f, "{}", self.1),
+        }
     }
 }
 
@@ -44,9 +53,10 @@ impl<'a> Graph<'a> {
     /// Objects that need each other in a cycle.
     pub fn new(schema: &'a Schema) -> Result<Self, Vec<ObjectNode<'a>>> {
         let nodes: Vec<ObjectNode> = all_objects(schema).collect();
+        let names: Vec<Cow<str>> = nodes.iter().map(|node| mentioned_as(schema, node)).collect();
         let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, node) in nodes.iter().enumerate() {
-            nodes_by_name.entry(node.1.name()).or_default().push(index);
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            nodes_by_name.entry(name).or_default().push(index);
         }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
         // Like `needs`, and also the nodes that must exist only when the node is created.
@@ -54,7 +64,13 @@ impl<'a> Graph<'a> {
         for (index, node) in nodes.iter().enumerate() {
             for_each_needed_name(schema, node, &mut |word, always| {
                 let others = nodes_by_name.get(word).into_iter().flatten().copied();
-                for other in others.filter(|other| *other != index && !column_hides(schema, node, &nodes[*other])) {
+                // An object of the same kind and name has other arguments.
+                let is_other = |other: &usize| {
+                    *other != index
+                        && (node.0 != ObjectKind::Object || names[*other] != names[index])
+                        && (node.0 != ObjectKind::Foundation || nodes[*other].0 == ObjectKind::Foundation)
+                };
+                for other in others.filter(|other| is_other(other) && !column_hides(schema, node, &nodes[*other])) {
                     needs_at_creation[index].insert(other);
                     if always {
                         needs[index].insert(other);
@@ -104,6 +120,21 @@ fn column_hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool 
         && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.1.name()))
 }
 
+/// Returns the name by which SQL mentions an object; an empty name if SQL cannot mention it.
+fn mentioned_as<'a>(schema: &Schema, node: &ObjectNode<'a>) -> Cow<'a, str> {
+    match node.0 {
+        ObjectKind::Foundation | ObjectKind::Object => {
+            let identity = schema.objects.get(node.1).and_then(SqlObject::identity);
+            identity.and_then(|identity| identity.mention().map(str::to_owned)).unwrap_or_default().into()
+        }
+        ObjectKind::Function => match schema.functions.get(node.1).and_then(|function| function.name.as_ref()) {
+            Some(name) => name.as_str().to_owned().into(),
+            None => node.1.name().into(),
+        },
+        _ => node.1.name().into(),
+    }
+}
+
 /// Returns all objects, sorted by kind and name.
 fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
     let types = schema.types.keys().map(|name| ObjectNode(ObjectKind::Type, name));
@@ -111,7 +142,26 @@ fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
     let functions = schema.functions.keys().map(|name| ObjectNode(ObjectKind::Function, name));
     let tables = schema.tables.keys().map(|name| ObjectNode(ObjectKind::Table, name));
     let views = schema.views.keys().map(|name| ObjectNode(ObjectKind::View, name));
-    types.chain(sequences).chain(functions).chain(tables).chain(views)
+    let objects = |kind| {
+        let of_kind = schema.objects.iter().filter(move |(_, object)| object_kind(object) == kind);
+        of_kind.map(move |(key, _)| ObjectNode(kind, key.node()))
+    };
+    let foundations = objects(ObjectKind::Foundation);
+    foundations
+        .chain(types)
+        .chain(sequences)
+        .chain(functions)
+        .chain(tables)
+        .chain(views)
+        .chain(objects(ObjectKind::Object))
+}
+
+/// Returns the kind of node of an object that a definition keeps as its SQL.
+pub fn object_kind(object: &SqlObject) -> ObjectKind {
+    match object.identity().map(|identity| identity.class.stage) {
+        Some(ObjectStage::BeforeTables) => ObjectKind::Foundation,
+        _ => ObjectKind::Object,
+    }
 }
 
 /// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
@@ -157,12 +207,23 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
                         .for_each(|text| report_names(text.as_str(), true, report));
                 }
                 let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
+                let columns_of_indexes = table.indexes.values().flat_map(|index| &index.columns);
+                let collations = table.columns.values().map(|column| &column.collation);
+                let collations = collations.chain(columns_of_indexes.map(|column| &column.collation)).flatten();
+                collations.filter_map(Collation::object).for_each(|name| report(name.name(), true));
                 let texts = table
                     .checks
                     .values()
                     .map(|check| &check.expression)
                     .chain(elements.map(|element| &element.expression));
                 texts.for_each(|text| report_names(text.as_str(), true, report));
+            }
+        }
+        ObjectKind::Foundation | ObjectKind::Object => {
+            if let Some(object) = schema.objects.get(node.1) {
+                report_names(object.create.as_str(), true, report);
+                object.mappings.values().flatten().for_each(|name| report(name.name(), true));
+                object.depends_on.iter().for_each(|name| report(name.name(), true));
             }
         }
         ObjectKind::View => {
@@ -177,6 +238,7 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
 /// Calls `report` with each name in a text.
 fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
     mentioned_names(text).for_each(|word| report(&word, always));
+    mentioned_operators(text).iter().for_each(|signs| report(signs, always));
 }
 
 /// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.

@@ -16,6 +16,8 @@ mod graph;
 mod indexes;
 mod keys;
 mod labels;
+mod objects;
+mod overloads;
 mod partition;
 mod planner;
 mod rename;
@@ -48,7 +50,7 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// One finding for each change that is impossible, ambiguous or has a hazard that the definition does not allow.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::reviewed(root, &new), &old)
+    plan_with(Planner::reviewed(root, &new), &overloads::with_keys_of(old, &new))
 }
 
 /// Plans like [`plan`], but allows every hazard. `db diff` uses this function, since it only displays the plan.
@@ -57,7 +59,7 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, 
 /// One finding for each change that is impossible or ambiguous.
 pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::unreviewed(root, &new), &old)
+    plan_with(Planner::unreviewed(root, &new), &overloads::with_keys_of(old, &new))
 }
 
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
@@ -76,6 +78,7 @@ fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagn
     types::plan(&mut planner, &diff);
     sequences::plan(&mut planner, &diff);
     routines::plan(&mut planner, &diff);
+    objects::plan(&mut planner, &diff);
     table::plan(&mut planner, &diff);
     let Planner { mut steps, findings, .. } = planner;
     if !findings.is_empty() {

@@ -79,7 +79,9 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
         if !is_gone && !diff.affected.recreated_routines.contains(name) {
             continue;
         }
-        let dependent = dependent_of(diff.old, name);
+        let sql_name = old.name_in_sql(name);
+        let dependent =
+            dependent_of(diff.old, &|text| mentioned_names(text.as_str()).any(|word| word == sql_name.name()));
         if let Some(dependent) = dependent.as_ref()
             && !is_gone
         {
@@ -110,18 +112,17 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
     }
 }
 
-/// Returns the name of a column, check, index or domain that depends on a function.
-fn dependent_of(schema: &Schema, function: &ObjectName) -> Option<String> {
-    let mentions = |text: &Expression| mentioned_names(text.as_str()).any(|word| word == function.name());
+/// Returns the name of a column, check, index or domain whose SQL mentions an object.
+pub fn dependent_of(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> Option<String> {
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
         let mut columns = columns
-            .filter(|(_, column)| column.default.iter().chain(&column.generated).any(mentions))
+            .filter(|(_, column)| column.default.iter().chain(&column.generated).any(|text| mentions(text)))
             .map(|(column, _)| column);
         let mut checks = table.checks.iter().filter(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
         let mut indexes = table.indexes.iter().filter_map(|(index, definition)| {
             let expressions = definition.columns.iter().filter_map(|column| column.expression.as_ref());
-            expressions.chain(&definition.predicate).any(mentions).then_some(index)
+            expressions.chain(&definition.predicate).any(|text| mentions(text)).then_some(index)
         });
         if let Some(part) = columns.next().or_else(|| checks.next()).or_else(|| indexes.next()) {
             return Some(format!("{name}.{part}"));
@@ -129,7 +130,7 @@ fn dependent_of(schema: &Schema, function: &ObjectName) -> Option<String> {
     }
     schema.types.iter().find_map(|(name, kind)| match kind {
         UserType::Domain(domain) => {
-            domain.default.iter().chain(domain.checks.values()).any(mentions).then(|| name.to_string())
+            domain.default.iter().chain(domain.checks.values()).any(|text| mentions(text)).then(|| name.to_string())
         }
         _ => None,
     })

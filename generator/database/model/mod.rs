@@ -7,6 +7,8 @@ mod grants;
 mod graphql;
 mod index;
 mod names;
+mod object;
+mod object_class;
 mod partition;
 mod policy;
 mod routine;
@@ -30,6 +32,8 @@ pub use grants::*;
 pub use graphql::*;
 pub use index::*;
 pub use names::*;
+pub use object::*;
+pub use object_class::*;
 pub use partition::*;
 pub use policy::*;
 pub use routine::*;
@@ -73,6 +77,10 @@ pub struct Schema {
     /// Functions and procedures.
     #[serde(skip_serializing_if = "is_default")]
     pub functions: BTreeMap<ObjectName, Function>,
+    /// Other objects, as the statements that create them: collations, text search, aggregates, operators, casts,
+    /// statistics, rules and publications. A key is what follows DROP for the object.
+    #[serde(skip_serializing_if = "is_default")]
+    pub objects: BTreeMap<ObjectKey, SqlObject>,
     /// Hazards that were reviewed: object, hazard, reason. An object is `orders`, `orders.note` (a column or another
     /// part of a table) or `audit.orders.note`.
     #[serde(skip_serializing)]
@@ -122,6 +130,9 @@ impl Schema {
         for (name, function) in &mut other.functions {
             function.depends_on =
                 self.functions.get(name).map(|described| described.depends_on.clone()).unwrap_or_default();
+        }
+        for (key, object) in &mut other.objects {
+            object.depends_on = self.objects.get(key).map(|described| described.depends_on.clone()).unwrap_or_default();
         }
     }
 }

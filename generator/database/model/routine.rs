@@ -39,10 +39,13 @@ pub struct View {
     pub column_comments: BTreeMap<SqlName, Text>,
 }
 
-/// A function or procedure. Names cannot be overloaded.
+/// A function or procedure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
+    /// The name, if another function has the same name and other arguments; the key otherwise.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub name: Option<SqlName>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub procedure: bool,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -89,6 +92,16 @@ pub struct Function {
 }
 
 impl Function {
+    /// Returns the schema and name of the function with this key.
+    pub fn name_in_sql(&self, key: &ObjectName) -> ObjectName {
+        self.name.as_ref().map_or_else(|| key.clone(), |name| key.in_same_schema(name))
+    }
+
+    /// Returns whether a call could mean both functions: they have the same name and arguments.
+    pub fn is_same_routine(&self, key: &ObjectName, other: &Function, other_key: &ObjectName) -> bool {
+        self.name_in_sql(key) == other.name_in_sql(other_key) && self.input_types().eq(other.input_types())
+    }
+
     /// Returns whether the body has the form of the SQL standard. The server parses such a body when it creates the
     /// function, and records the objects that the body uses.
     pub fn has_standard_body(&self) -> bool {

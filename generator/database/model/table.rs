@@ -1,11 +1,14 @@
 //! Tables and their columns.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
+use crate::codes::Code;
+use crate::values::checked::{Checked, checked};
 
 /// A table. Constraints and indexes are named here, because names that the server chooses cannot be known beforehand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -174,7 +177,7 @@ impl Column {
             nullable: self.nullable,
             default: self.default.clone(),
             generated: self.generated.clone(),
-            collation: self.collation,
+            collation: self.collation.clone(),
             ..Column::of_type(self.kind.clone())
         }
     }
@@ -224,23 +227,29 @@ impl From<IdentityOptions> for Sequence {
     }
 }
 
-/// A collation that every server has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Collation {
-    /// Order of bytes.
-    C,
-    #[serde(rename = "POSIX")]
-    Posix,
-    #[serde(rename = "ucs_basic")]
-    UcsBasic,
+checked! {
+    /// A collation: `C`, `POSIX`, `ucs_basic`, one of the server's collations of ICU such as `de-x-icu`, or a collation
+    /// of `objects`.
+    Collation, expected: "a collation", example: "C",
+    refusal: |t| if is_collation_of_server(t) { None } else { ObjectName::refusal(t) }, BadName
+}
+
+/// Returns whether servers have a collation without a definition. All official images have those of ICU.
+fn is_collation_of_server(name: &str) -> bool {
+    let is_of_icu = name.strip_suffix("-x-icu").is_some_and(|tag| {
+        (2..=40).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    });
+    is_of_icu || ["C", "POSIX", "ucs_basic"].contains(&name)
 }
 
 impl Collation {
-    pub fn sql(self) -> &'static str {
-        match self {
-            Collation::C => "\"C\"",
-            Collation::Posix => "\"POSIX\"",
-            Collation::UcsBasic => "\"ucs_basic\"",
-        }
+    /// Returns the collation of `objects`; `None` for a collation of the server.
+    pub fn object(&self) -> Option<ObjectName> {
+        (!is_collation_of_server(self.as_str())).then(|| ObjectName::wrap(self.as_str().to_owned()))
+    }
+
+    /// Returns the collation in SQL.
+    pub fn sql(&self) -> String {
+        self.object().map_or_else(|| quoted(self.as_str()), |object| object.sql())
     }
 }

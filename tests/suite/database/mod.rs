@@ -12,6 +12,7 @@ mod import;
 mod losses;
 mod migration_folders;
 mod names;
+mod objects;
 mod pairs;
 mod pooler;
 pub mod project;

@@ -110,7 +110,7 @@ impl Reader {
         self.take_owner(&mut parts)?;
         // The name of the object is not needed: all objects must have the same owner.
         parts.take_any()?;
-        parts.refuse_rest_except("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
+        parts.refuse_rest_except("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE ROUTINE SCHEMA ;")
     }
 
     /// Reads GRANT or REVOKE.
@@ -182,7 +182,7 @@ impl Reader {
             }
             PRIVILEGE_FUNCTION | PRIVILEGE_PROCEDURE | PRIVILEGE_ROUTINE => {
                 for name in Parts::of(&parts.take_any()?).take_rest() {
-                    objects.push(GrantObject::Function(signature(&name)?.0));
+                    objects.push(GrantObject::Function(self.function_key(&name)?));
                 }
             }
             PRIVILEGE_SCHEMA => {

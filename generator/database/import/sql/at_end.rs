@@ -2,6 +2,8 @@
 
 use super::reader::Reader;
 use super::tree::Unsupported;
+use crate::database::model::*;
+use crate::values::Checked;
 
 impl Reader {
     /// Resolves foreign keys without columns, grants and attached partitions.
@@ -15,8 +17,34 @@ impl Reader {
             let what = format!("the foreign key {name} of {table}: {target} has no primary key");
             self.problems.push(Unsupported { at, what });
         }
+        self.require_collations();
         self.resolve_grants();
         self.attach_partitions();
+    }
+
+    /// Reports columns and indexes whose collation neither every server nor the file has.
+    fn require_collations(&mut self) {
+        let mut missing = Vec::new();
+        for (name, table) in &self.schema.tables {
+            let columns = table.columns.values().map(|column| (format!("tables.{name}"), &column.collation));
+            let indexes = table.indexes.iter().flat_map(|(index, definition)| {
+                let path = format!("indexes.{}", name.in_same_schema(index));
+                definition.columns.iter().map(move |column| (path.clone(), &column.collation))
+            });
+            for (path, collation) in columns.chain(indexes) {
+                let Some(collation) = collation.as_ref().and_then(Collation::object) else { continue };
+                let key = ObjectKey::wrap(format!("collation {}", collation.spelled()));
+                if !self.schema.objects.contains_key(&key) {
+                    missing.push((self.declared_at.get(&path).copied().unwrap_or_default(), name.clone(), collation));
+                }
+            }
+        }
+        for (at, table, collation) in missing {
+            let what = format!(
+                "the table {table}: nself cannot represent the collation `{collation}`, which not every server has; create it in the file"
+            );
+            self.problems.push(Unsupported { at, what });
+        }
     }
 
     /// Completes the foreign keys without columns whose tables have a primary key. Runs before changes of columns and

@@ -2,8 +2,9 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{self, Parsed, Parts, unsupported};
+use super::tree::{self, AtNode, Parsed, Parts, unsupported};
 use crate::database::model::Collation;
+use crate::values::Checked;
 
 /// Takes a column or expression and the name of its collation. The syntax tree is either `COLLATE(a, "C")` or `a`,
 /// `COLLATE("C")`.
@@ -19,14 +20,27 @@ pub fn take_collated(parts: &mut Parts) -> Parsed<(SyntaxNode, Option<SyntaxNode
     Ok((first, collation))
 }
 
-/// Reads the name of a collation; `None` for the default collation.
+/// Reads the name of a collation; `None` for the default collation. Every name of the server's schema is one of the
+/// server; a name without a schema is one of the server if all servers have it.
 pub fn read_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
     let names = tree::path(node);
-    match names.last().map(String::as_str) {
-        Some("default") => Ok(None),
-        Some("C") => Ok(Some(Collation::C)),
-        Some("POSIX") => Ok(Some(Collation::Posix)),
-        Some("ucs_basic") => Ok(Some(Collation::UcsBasic)),
-        _ => unsupported(node, format!("nself cannot represent the collation `{}`", names.join("."))),
-    }
+    let name = match names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["pg_catalog", "default"] | ["default"] => return Ok(None),
+        ["pg_catalog", name] => {
+            let collation = Collation::new(name).ok().filter(|collation| collation.object().is_none());
+            return collation.map(Some).map_or_else(|| not_everywhere(node, name), Ok);
+        }
+        [name] if Collation::new(name).is_ok_and(|collation| collation.object().is_none()) => (*name).to_owned(),
+        _ => tree::object_from_path(&names, node)?.to_string(),
+    };
+    Collation::new(&name).map(Some).at(node)
+}
+
+fn not_everywhere<T>(node: &SyntaxNode, name: &str) -> Parsed<T> {
+    unsupported(
+        node,
+        format!(
+            "nself cannot represent the collation `{name}`, which depends on the operating system; create one in the schema public"
+        ),
+    )
 }

@@ -30,6 +30,11 @@ impl Reader {
         let name = Parts::of(&target).take_any()?;
         let Some(text) = text.filter(|_| !is_null) else {
             // Only a comment that the definition can have was stored before.
+            if let Some(class) = ObjectClass::of_node(target.kind())
+                && let Ok(object) = self.object_of_reference(class, &target)
+            {
+                object.comment = None;
+            }
             if let Ok(Some(comment)) = self.comment_of(&target, &name, None) {
                 *comment = None;
             }
@@ -42,6 +47,10 @@ impl Reader {
             let name = path(&name).concat();
             let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
             self.notes.push(Unsupported { at: start_offset(node), what });
+            return Ok(());
+        }
+        if let Some(class) = ObjectClass::of_node(target.kind()) {
+            self.object_of_reference(class, &target)?.comment = Some(text);
             return Ok(());
         }
         if let Some((view, column)) = self.column_of_view(&target, &name)? {

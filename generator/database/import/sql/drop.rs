@@ -2,7 +2,6 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::access::signature;
 use super::reader::{GrantObject, Reader};
 use super::tree::{Parsed, Parts, ident, leading_keywords, object_name, path, unsupported};
 use crate::database::model::*;
@@ -207,7 +206,7 @@ impl Reader {
     }
 
     fn drop_function(&mut self, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
-        let (name, _) = signature(node)?;
+        let name = self.function_key(node)?;
         if self.function_of_signature(node).is_err() {
             return options.missing(node, &format!("function `{name}` with these arguments"));
         }

@@ -14,6 +14,7 @@ mod do_block;
 mod drop;
 mod drop_column;
 mod index;
+mod object;
 mod partition;
 mod policy;
 mod reader;
@@ -154,7 +155,7 @@ impl Reader {
             ALTER_INDEX => self.alter_index(node),
             ALTER_TYPE | ALTER_DOMAIN => self.alter_type(node),
             ALTER_VIEW | ALTER_MATERIALIZED_VIEW => self.alter_view(node),
-            ALTER_FUNCTION | ALTER_PROCEDURE | ALTER_SCHEMA => self.alter_owner(node),
+            ALTER_FUNCTION | ALTER_PROCEDURE | ALTER_ROUTINE | ALTER_SCHEMA => self.alter_owner(node),
             ALTER_TRIGGER | ALTER_POLICY => self.rename_part_of_table(node),
             DROP_TABLE
             | DROP_TYPE
@@ -169,7 +170,10 @@ impl Reader {
             | DROP_PROCEDURE
             | DROP_ROUTINE => self.drop_objects(node),
             DROP_TRIGGER | DROP_POLICY => self.drop_part_of_table(node),
-            _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
+            kind => match ObjectClass::of_node(kind) {
+                Some(class) => self.change_object(class, node),
+                None => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
+            },
         }
     }
 

@@ -33,7 +33,7 @@ impl Reader {
                 column.default =
                     column.default.take().map(|default| typed_string(default, &column.kind)).transpose().at(node)?;
             }
-            *column = Column { kind: kind.clone(), collation, ..column.with_default_storage() };
+            *column = Column { kind: kind.clone(), collation: collation.clone(), ..column.with_default_storage() };
         }
         Ok(())
     }

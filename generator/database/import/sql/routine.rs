@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::{signature, take_mode};
-use super::reader::Reader;
+use super::reader::{GrantObject, Reader};
 use super::tree::{
     AtNode, Parsed, Parts, expression, ident, leading_keywords, number, object_name, string_content, tokens, type_name,
     unsupported, without_comments,
@@ -28,6 +28,7 @@ impl Reader {
         let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
+            name: None,
             procedure: is_procedure,
             arguments,
             returns,
@@ -56,36 +57,87 @@ impl Reader {
         if function.returns.as_ref().is_some_and(|returns| is_implied(returns, &function.arguments)) {
             function.returns = None;
         }
-        if let Some(earlier) = self.schema.functions.get(&name) {
-            let argument_types = |function: &Function| {
-                function.arguments.iter().map(|argument| argument.kind.clone()).collect::<Vec<_>>()
-            };
-            if !replaces || argument_types(earlier) != argument_types(&function) {
-                return unsupported(
-                    node,
-                    "there is already a function with this name, and nself cannot represent overloaded functions",
-                );
+        let argument_types: Vec<TypeName> = function.input_types().cloned().collect();
+        let key = match self.key_of_function(&name, Some(&argument_types)) {
+            Some(key) => {
+                if !replaces {
+                    return unsupported(node, "there is already a function with this name and these arguments");
+                }
+                // The replacement keeps the comment. Its declaration replaces the earlier one, which would count as a
+                // second function of this name; grants are resolved after the whole file.
+                let earlier = &self.schema.functions[&key];
+                function.comment.clone_from(&earlier.comment);
+                function.name.clone_from(&earlier.name);
+                self.declared_at.remove(&format!("functions.{key}"));
+                key
             }
-            // The replacement keeps the comment. Its declaration replaces the earlier one, which would count as a second
-            // function of this name; grants are resolved after the whole file.
-            function.comment.clone_from(&earlier.comment);
-            self.declared_at.remove(&format!("functions.{name}"));
-        }
-        self.record_declaration("functions", name.as_str(), node)?;
-        self.schema.functions.insert(name, function);
+            None => self.key_for_overload(&name, &mut function).at(node)?,
+        };
+        self.record_declaration("functions", key.as_str(), node)?;
+        self.schema.functions.insert(key, function);
         Ok(())
+    }
+
+    /// Returns the key of the function with a name and, if they are given, arguments of these types.
+    fn key_of_function(&self, name: &ObjectName, argument_types: Option<&[TypeName]>) -> Option<ObjectName> {
+        let is_meant = |key: &ObjectName, function: &Function| {
+            function.name_in_sql(key) == *name && argument_types.is_none_or(|types| function.input_types().eq(types))
+        };
+        let mut functions = self.schema.functions.iter().filter(|(key, function)| is_meant(key, function));
+        functions.next().map(|(key, _)| key.clone())
+    }
+
+    /// Returns the key of the function with a signature such as `total(integer)`.
+    pub(super) fn function_key(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
+        let (name, argument_types) = signature(node)?;
+        Ok(self.key_of_function(&name, argument_types.as_deref()).unwrap_or(name))
+    }
+
+    /// Returns a key for a function. A second function of the same name gets one with the types of its arguments. A
+    /// function without arguments, such as that of a trigger, keeps the name as its key.
+    fn key_for_overload(&mut self, name: &ObjectName, function: &mut Function) -> Result<ObjectName, String> {
+        let Some(mut earlier) = self.schema.functions.remove(name) else { return Ok(name.clone()) };
+        let takes_name = function.input_types().next().is_none();
+        let other = if takes_name { &mut earlier } else { &mut *function };
+        other.name = Some(SqlName::new(name.name())?);
+        let types: Vec<&str> = other.input_types().map(TypeName::as_str).collect();
+        let text = format!("{}_{}", name.name(), types.join("_"));
+        let is_plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+        let text: String = text.chars().map(is_plain).collect();
+        let is_free = |key: &ObjectName| !self.schema.functions.contains_key(key) && key != name;
+        let keys = (1..1000).map(|number| {
+            let suffix = if number == 1 { String::new() } else { format!("_{number}") };
+            name.in_same_schema(&SqlName::truncated(&format!("{}{suffix}", prefix(&text, LONGEST_NAME - suffix.len()))))
+        });
+        let key = keys.into_iter().find(is_free).ok_or("there are too many functions of this name")?;
+        if takes_name {
+            if let Some(at) = self.declared_at.remove(&format!("functions.{name}")) {
+                self.declared_at.insert(format!("functions.{key}"), at);
+            }
+            if self.revoked_functions.remove(name) {
+                self.revoked_functions.insert(key.clone());
+            }
+            for grant in &mut self.grants {
+                if let GrantObject::Function(granted) = &mut grant.object
+                    && granted == name
+                {
+                    *granted = key.clone();
+                }
+            }
+            self.schema.functions.insert(key, earlier);
+            return Ok(name.clone());
+        }
+        self.schema.functions.insert(name.clone(), earlier);
+        Ok(key)
     }
 
     /// Returns the function with a signature such as `total(integer)`, to be changed.
     pub(super) fn function_of_signature(&mut self, node: &SyntaxNode) -> Parsed<&mut Function> {
         let (name, argument_types) = signature(node)?;
-        match self.schema.functions.get_mut(&name) {
-            Some(function)
-                if argument_types.as_ref().is_none_or(|argument_types| function.input_types().eq(argument_types)) =>
-            {
-                Ok(function)
-            }
-            _ => unsupported(node, format!("there is no function `{name}` with these arguments")),
+        let key = self.key_of_function(&name, argument_types.as_deref());
+        match key.and_then(|key| self.schema.functions.get_mut(&key)) {
+            Some(function) => Ok(function),
+            None => unsupported(node, format!("there is no function `{name}` with these arguments")),
         }
     }
 }

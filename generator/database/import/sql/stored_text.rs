@@ -102,6 +102,9 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
             }
         }
     }
+    for (key, object) in &schema.objects {
+        add(format!("the {key}"), object.create.as_str(), None);
+    }
     let results = schema.functions.iter().filter_map(|(name, function)| {
         let text = function.returns.as_ref()?.as_str();
         Some(StoredText { owner: format!("the result of the function {name}"), text, table: None, is_result: true })

@@ -178,7 +178,7 @@ fn set_type(change: &ColumnChange, from: &Column, to: &Column, using: Option<&Ex
     if from.default.is_some() {
         sql.push(change.set_default(None));
     }
-    let collation = match to.collation {
+    let collation = match &to.collation {
         Some(collation) => format!(" COLLATE {}", collation.sql()),
         None if from.kind == to.kind => " COLLATE pg_catalog.\"default\"".to_owned(),
         None => String::new(),

@@ -1,5 +1,6 @@
 //! A definition to edit, and a source of numbers that decide the edits.
 
+use nself::database::model::ObjectIdentity;
 use serde_json::{Map, Value, json};
 
 /// A small number generator, so that a case is defined by its numbers.
@@ -60,8 +61,19 @@ impl Draft {
         format!("{prefix}{}", self.next)
     }
 
+    /// Gives each object the key that follows from its statement, whose names may have changed.
+    fn name_objects(&mut self) {
+        let objects = std::mem::take(self.map(&["objects"]));
+        for (_, object) in objects {
+            let create = object["create"].as_str().unwrap();
+            let identity = ObjectIdentity::of_statement(create).unwrap_or_else(|| panic!("{create}"));
+            self.map(&["objects"]).insert(identity.key, object);
+        }
+    }
+
     /// Keeps sequences attached to renamed columns, and detaches them from removed ones.
     pub fn follow(&mut self) {
+        self.name_objects();
         let named = |at: &Value, name: &str| -> Option<String> {
             let fields = at.as_object()?;
             let renamed = fields.iter().find(|(_, it)| it["renamed_from"] == name).map(|(now, _)| now.clone());
@@ -146,13 +158,17 @@ impl Draft {
             .any(|other| other.get("generated").is_some_and(|text| contains(text, column)));
         let in_partition = |part: &Value| part["partition_of"]["table"] == table && contains(part, column);
         let in_partitions = !self.keys(&["tables"], |_, part| in_partition(part)).is_empty();
-        generated || in_partitions || contains(&rest, column) || self.mentions(&["views"], column)
+        let in_objects = self.mentions(&["objects"], column);
+        generated || in_partitions || in_objects || contains(&rest, column) || self.mentions(&["views"], column)
     }
 
     pub fn drop_views(&mut self, word: &str) {
         let reads = |body: &Value| body.as_str().is_some_and(|body| body.starts_with("BEGIN ATOMIC"));
         for function in self.keys(&["functions"], |_, it| reads(&it["body"]) && contains(&it["body"], word)) {
             self.map(&["functions"]).remove(&function);
+        }
+        for key in self.keys(&["objects"], |_, object| contains(&object["create"], word)) {
+            self.map(&["objects"]).remove(&key);
         }
         let gone = self.keys(&["views"], |_, view| contains(view, word));
         for view in gone {

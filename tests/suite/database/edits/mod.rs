@@ -17,6 +17,7 @@ macro_rules! edits {
 }
 
 mod keys;
+mod objects;
 mod routines;
 mod schemas;
 mod security;
@@ -25,7 +26,8 @@ mod types;
 
 /// Every kind of change. A case consists of indexes in this list; the first one adds a table.
 pub static EDITS: LazyLock<Vec<Edit>> = LazyLock::new(|| {
-    [tables::EDITS, keys::EDITS, types::EDITS, routines::EDITS, security::EDITS, schemas::EDITS].concat()
+    [tables::EDITS, keys::EDITS, types::EDITS, routines::EDITS, security::EDITS, schemas::EDITS, objects::EDITS]
+        .concat()
 });
 
 fn whole(table: &Value) -> bool {

@@ -231,7 +231,7 @@ edits! {
         let table = d.table(dice, |table| whole(table) && table.get("foreign_keys").is_none())?;
         let word = table.rsplit('.').next()?.to_owned();
         let referenced = d.keys(&["tables"], |name, other| name != table && contains(other, &word));
-        if !referenced.is_empty() || d.root["tables"][&table]["columns"].as_object()?.values().any(|c| c.get("identity").is_some()) { return None; }
+        if !referenced.is_empty() || d.mentions(&["objects"], &word) || d.root["tables"][&table]["columns"].as_object()?.values().any(|c| c.get("identity").is_some()) { return None; }
         let was = d.map(&["tables", &table]).remove("unlogged");
         if was.is_none() { d.map(&["tables", &table]).insert("unlogged".into(), json!(true)); }
         d.allow(&table, &["rewrite"]);

@@ -1,0 +1,82 @@
+//! Checks objects that a definition keeps as their statements.
+
+use super::Check;
+use super::routine::selects_all_columns;
+use crate::database::model::*;
+use crate::database::object_statement;
+use crate::diagnostic::FieldPath;
+use crate::values::Checked;
+
+impl Check<'_> {
+    pub(super) fn check_object(&mut self, key: &ObjectKey, object: &SqlObject) {
+        let path = self.root.key("objects").key(key.as_str());
+        // The decoder has reported a statement without names.
+        let Some(identity) = object.identity() else { return };
+        self.check_dependencies(&object.depends_on, &path);
+        if identity.key != key.as_str() {
+            let hint = format!("call it `objects.\"{}\"`", escaped_for_nickel(&identity.key));
+            self.report(path.clone(), format!("the statement creates the object `{}`", identity.key), &hint);
+        }
+        if let Some(name) = &identity.name
+            && !self.has_schema(name)
+        {
+            self.report(
+                path.key("create"),
+                format!("there is no schema `{}`", name.schema()),
+                "declare it in `schemas`",
+            );
+        }
+        let schema = self.schema;
+        for relation in object_statement::relations(object.create.as_str()) {
+            if !schema.tables.contains_key(&relation)
+                && !schema.views.contains_key(&relation)
+                && !self.is_partition(&relation)
+            {
+                let message = format!("there is no table or view `{relation}`");
+                self.report(path.key("create"), message, "declare it, or remove the object");
+            }
+        }
+        if selects_all_columns(object.create.as_str()) {
+            self.report(
+                path.key("create"),
+                "`*` is not allowed: the server would store the columns that the table has now",
+                "name the columns",
+            );
+        }
+        if !object.mappings.is_empty() && identity.class.words != "TEXT SEARCH CONFIGURATION" {
+            self.report(path.key("mappings"), "only a text search configuration has mappings", "leave `mappings` out");
+        }
+        for (token, _) in object.mappings.iter().filter(|(_, dictionaries)| dictionaries.is_empty()) {
+            self.report(
+                path.key("mappings").key(token.as_str()),
+                "the list is empty",
+                "name a dictionary, such as `simple`",
+            );
+        }
+    }
+
+    /// Returns whether the schema of an object is declared.
+    pub(super) fn has_schema(&self, name: &ObjectName) -> bool {
+        name.schema() == PUBLIC_SCHEMA || self.schema.schemas.keys().any(|declared| declared.as_str() == name.schema())
+    }
+
+    /// Returns whether a plain partition of a table has the name.
+    fn is_partition(&self, name: &ObjectName) -> bool {
+        let mut tables = self.schema.tables.iter();
+        tables.any(|(table, definition)| definition.partitions.keys().any(|part| table.in_same_schema(part) == *name))
+    }
+
+    /// Reports a collation that neither every server nor the definition has.
+    pub(super) fn check_collation(&mut self, collation: Option<&Collation>, path: &FieldPath) {
+        let Some(name) = collation.and_then(Collation::object) else { return };
+        if !self.schema.objects.contains_key(&collation_key(&name)) {
+            let hint = format!("declare it as `objects.\"{}\"`", escaped_for_nickel(collation_key(&name).as_str()));
+            self.report(path.key("collation"), format!("there is no collation `{name}`"), &hint);
+        }
+    }
+}
+
+/// Returns the key of a collation among the objects.
+fn collation_key(name: &ObjectName) -> ObjectKey {
+    ObjectKey::wrap(format!("collation {}", name.spelled()))
+}

@@ -1,0 +1,35 @@
+//! SQL of objects that a definition keeps as their statements.
+
+use super::comment;
+use crate::database::model::*;
+
+/// Returns the SQL that creates an object with its mappings and comment.
+pub fn create_object(object: &SqlObject) -> String {
+    let mut sql = vec![format!("{};", object.create)];
+    let Some(identity) = object.identity() else { return sql.concat() };
+    for (token, dictionaries) in &object.mappings {
+        let dictionaries: Vec<String> = dictionaries.iter().map(dictionary).collect();
+        // The words also replace a mapping that was copied from another configuration.
+        sql.push(format!(
+            "ALTER {} ALTER MAPPING FOR {} WITH {};",
+            identity.sql,
+            quoted(token),
+            dictionaries.join(", ")
+        ));
+    }
+    if object.comment.is_some() {
+        sql.push(object_comment(&identity, object));
+    }
+    sql.join("\n")
+}
+
+/// Returns the name of a dictionary in SQL. The server's dictionaries and those of extensions are written without a
+/// schema.
+fn dictionary(name: &ObjectName) -> String {
+    if name.schema() == PUBLIC_SCHEMA { quoted(name.name()) } else { name.sql() }
+}
+
+/// Returns the statement that sets or removes the comment of an object.
+pub fn object_comment(identity: &ObjectIdentity, object: &SqlObject) -> String {
+    comment(identity.class.words, identity.sql[identity.class.words.len()..].trim_start(), object.comment.as_ref())
+}

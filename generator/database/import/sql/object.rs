@@ -1,0 +1,186 @@
+//! Objects that a definition keeps as their SQL: CREATE, ALTER and DROP of them.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::reader::Reader;
+use super::tree::{AtNode, Parsed, Parts, ident, object_name, start_offset, summary, unsupported, without_comments};
+use crate::database::model::*;
+use crate::values::{Checked, SqlIdent};
+
+impl Reader {
+    /// Reads a statement that creates, changes or drops an object of a kind.
+    pub(super) fn change_object(&mut self, class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<()> {
+        self.object_in_messages = summary(node);
+        match node.kind() {
+            kind if kind == class.create => self.create_object(node),
+            kind if kind == class.drop => self.drop_sql_object(class, node),
+            _ => self.alter_object(class, node),
+        }
+    }
+
+    fn create_object(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        // The definition has each object once, so these words change nothing.
+        let ignored = [SyntaxKind::OR_REPLACE, SyntaxKind::IF_NOT_EXISTS];
+        let text: String = node
+            .children_with_tokens()
+            .filter(|part| !ignored.contains(&part.kind()))
+            .map(|part| part.to_string())
+            .collect();
+        let text = without_comments(&text);
+        let words = text.trim_end_matches(';').trim();
+        let create = ObjectStatement::new(words).at(node)?;
+        let object = SqlObject { create, mappings: Default::default(), depends_on: Default::default(), comment: None };
+        let Some(identity) = object.identity() else { return unsupported(node, "the name of the object is missing") };
+        let key = ObjectKey::new(&identity.key).at(node)?;
+        self.declared_at.entry(format!("objects.{key}")).or_insert_with(|| start_offset(node));
+        let replaces = node.children().any(|part| part.kind() == SyntaxKind::OR_REPLACE);
+        let is_ignored = node.children().any(|part| part.kind() == SyntaxKind::IF_NOT_EXISTS);
+        match self.schema.objects.get_mut(&key) {
+            Some(_) if is_ignored => {}
+            Some(earlier) if replaces => earlier.create = object.create,
+            Some(_) => return unsupported(node, format!("there is already an object `{key}`")),
+            None => drop(self.schema.objects.insert(key, object)),
+        }
+        Ok(())
+    }
+
+    /// Returns the object to which a node refers, such as `COMMENT ON` without its words.
+    pub(super) fn object_of_reference(
+        &mut self,
+        class: &'static ObjectClass,
+        node: &SyntaxNode,
+    ) -> Parsed<&mut SqlObject> {
+        let key = reference_key(class, node)?;
+        match self.schema.objects.get_mut(&key) {
+            Some(object) => Ok(object),
+            None => unsupported(node, format!("there is no object `{key}`")),
+        }
+    }
+
+    /// Reads DROP of one or several objects.
+    fn drop_sql_object(&mut self, class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<()> {
+        let has = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
+        let (if_exists, cascade) = (has(SyntaxKind::IF_EXISTS), has(SyntaxKind::CASCADE));
+        let ignored = [SyntaxKind::IF_EXISTS, SyntaxKind::CASCADE, SyntaxKind::RESTRICT];
+        let parts: Vec<SyntaxNode> = node.children().filter(|part| !ignored.contains(&part.kind())).collect();
+        // The parts of a rule are its name and its table; an operator has a list.
+        let references: Vec<String> = match node.kind() {
+            SyntaxKind::DROP_RULE => {
+                vec![parts.iter().map(|part| part.text().to_string()).collect::<Vec<_>>().join(" ")]
+            }
+            SyntaxKind::DROP_OPERATOR => {
+                parts.iter().flat_map(SyntaxNode::children).map(|part| part.text().to_string()).collect()
+            }
+            _ => parts.iter().map(|part| part.text().to_string()).collect(),
+        };
+        for reference in references {
+            let key = key_of_text(class, &reference, node)?;
+            if self.schema.objects.remove(&key).is_none() {
+                if if_exists {
+                    continue;
+                }
+                return unsupported(node, format!("there is no object `{key}`"));
+            }
+            self.declared_at.remove(&format!("objects.{key}"));
+            if cascade {
+                return unsupported(node, "CASCADE may also drop other objects; drop those by their names before");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads ALTER of an object: its owner, the mappings of a text search configuration, the tables of a publication.
+    fn alter_object(&mut self, class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        if node.children().any(|part| part.kind() == SyntaxKind::OWNER_TO) {
+            return self.take_owner(&mut parts);
+        }
+        let name = parts.take_any()?;
+        let action = parts.take_any()?;
+        match action.kind() {
+            SyntaxKind::ADD_MAPPING | SyntaxKind::ALTER_MAPPING => {
+                let object = self.object_of_reference_text(class, &name)?;
+                read_mapping(object, &action)
+            }
+            SyntaxKind::ADD_PUBLICATION_OBJECTS => {
+                let object = self.object_of_reference_text(class, &name)?;
+                object.create = with_tables(object.create.as_str(), &action)?;
+                Ok(())
+            }
+            _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
+        }
+    }
+
+    fn object_of_reference_text(&mut self, class: &'static ObjectClass, name: &SyntaxNode) -> Parsed<&mut SqlObject> {
+        let key = key_of_text(class, &name.text().to_string(), name)?;
+        match self.schema.objects.get_mut(&key) {
+            Some(object) => Ok(object),
+            None => unsupported(name, format!("there is no object `{key}`")),
+        }
+    }
+}
+
+/// Returns the key of the object that a node of COMMENT ON names.
+fn reference_key(class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<ObjectKey> {
+    let text = without_comments(&node.text().to_string());
+    // The text begins with the words of the kind.
+    let mut rest = text.as_str();
+    for word in class.words.split(' ') {
+        rest = rest.trim_start().get(word.len()..).unwrap_or_default();
+    }
+    key_of_text(class, rest, node)
+}
+
+fn key_of_text(class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<ObjectKey> {
+    match ObjectIdentity::of_reference(class, text) {
+        Some(identity) => ObjectKey::new(&identity.key).at(node),
+        None => unsupported(node, format!("nself cannot read the name of the {}", class.title())),
+    }
+}
+
+/// Reads the dictionaries for kinds of tokens.
+fn read_mapping(object: &mut SqlObject, action: &SyntaxNode) -> Parsed<()> {
+    let mut parts = Parts::of(action);
+    let tokens: Vec<SqlIdent> = parts
+        .take_all(SyntaxKind::TEXT_SEARCH_TOKEN_KIND)
+        .iter()
+        .map(|token| SqlIdent::new(ident(token)?.as_str()).at(token))
+        .collect::<Parsed<_>>()?;
+    let dictionaries: Vec<ObjectName> = parts
+        .take_all(SyntaxKind::TEXT_SEARCH_DICTIONARY_REF)
+        .iter()
+        .map(|name| {
+            let name_in_catalog = object_name(name)?;
+            Ok(match name_in_catalog.schema() {
+                "pg_catalog" => ObjectName::new_in(PUBLIC_SCHEMA, name_in_catalog.name()),
+                _ => name_in_catalog,
+            })
+        })
+        .collect::<Parsed<_>>()?;
+    parts.refuse_rest_except("ADD ALTER MAPPING FOR WITH ,")?;
+    if tokens.is_empty() || dictionaries.is_empty() {
+        return unsupported(action, "nself cannot represent this change of a mapping");
+    }
+    for token in tokens {
+        object.mappings.insert(token, dictionaries.clone());
+    }
+    Ok(())
+}
+
+/// Returns the statement of a publication with further tables.
+fn with_tables(create: &str, action: &SyntaxNode) -> Parsed<ObjectStatement> {
+    let added = without_comments(&action.text().to_string());
+    let added = added.get("ADD".len()..).unwrap_or_default().trim();
+    let parsed = squawk_syntax::SourceFile::parse(&format!("{create};")).syntax_node();
+    let clause = parsed.descendants().find(|node| node.kind() == SyntaxKind::FOR_PUBLICATION_OBJECTS);
+    let name = parsed.descendants().find(|node| node.kind() == SyntaxKind::PUBLICATION);
+    let Some(end) = clause.as_ref().or(name.as_ref()).map(|node| usize::from(node.text_range().end())) else {
+        return unsupported(action, "nself cannot read the publication");
+    };
+    let (before, after) = create.split_at(end.min(create.len()));
+    let text = match clause {
+        Some(_) => format!("{before}, {added}{after}"),
+        None => format!("{} FOR {added} {}", before.trim_end(), after.trim_start()),
+    };
+    ObjectStatement::new(text.trim_end()).at(action)
+}

@@ -1,0 +1,439 @@
+//! The kinds of objects that a definition keeps as their SQL, and the names that identify such objects.
+
+use squawk_syntax::SyntaxKind;
+
+use super::*;
+use crate::database::lexer::{self, Token, TokenKind};
+use crate::values::Checked;
+
+/// When an object of a kind is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectStage {
+    /// Before the tables, which may use it.
+    BeforeTables,
+    /// Among functions and views, by its dependencies.
+    WithRoutines,
+    /// After the tables and views to which it belongs.
+    AfterTables,
+}
+
+/// What identifies an object of a kind, besides its schema and name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignatureForm {
+    Nothing,
+    /// The name has no schema.
+    NoSchema,
+    /// The types of its arguments.
+    Arguments,
+    /// The types before and after the operator.
+    Operands,
+    /// Two types, without a name.
+    Types,
+    /// A table or view.
+    Relation,
+}
+
+/// A kind of object that a definition keeps as its SQL.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ObjectClass {
+    /// The words after CREATE, DROP and COMMENT ON.
+    pub words: &'static str,
+    pub stage: ObjectStage,
+    /// Nodes of the statements CREATE, DROP and COMMENT ON, and of the statements that change the object.
+    pub create: SyntaxKind,
+    pub drop: SyntaxKind,
+    pub comment: SyntaxKind,
+    pub alter: Option<SyntaxKind>,
+    form: SignatureForm,
+}
+
+macro_rules! classes {
+    ($($words:literal $stage:ident $form:ident $create:ident $drop:ident $comment:ident $alter:expr;)*) => {
+        /// Every kind of object that a definition keeps as its SQL.
+        pub static OBJECT_CLASSES: &[ObjectClass] = {
+            use SyntaxKind::*;
+            &[$(ObjectClass {
+                words: $words, stage: ObjectStage::$stage, form: SignatureForm::$form,
+                create: $create, drop: $drop, comment: $comment, alter: $alter,
+            }),*]
+        };
+    };
+}
+
+classes! {
+    "COLLATION" BeforeTables Nothing CREATE_COLLATION DROP_COLLATION OBJECT_COLLATION Some(ALTER_COLLATION);
+    "TEXT SEARCH DICTIONARY" BeforeTables Nothing CREATE_TEXT_SEARCH_DICTIONARY DROP_TEXT_SEARCH_DICT
+        OBJECT_TEXT_SEARCH_DICT Some(ALTER_TEXT_SEARCH_DICTIONARY);
+    "TEXT SEARCH CONFIGURATION" BeforeTables Nothing CREATE_TEXT_SEARCH_CONFIGURATION DROP_TEXT_SEARCH_CONFIG
+        OBJECT_TEXT_SEARCH_CONFIG Some(ALTER_TEXT_SEARCH_CONFIGURATION);
+    "AGGREGATE" WithRoutines Arguments CREATE_AGGREGATE DROP_AGGREGATE OBJECT_AGGREGATE Some(ALTER_AGGREGATE);
+    "OPERATOR" WithRoutines Operands CREATE_OPERATOR DROP_OPERATOR OBJECT_OPERATOR Some(ALTER_OPERATOR);
+    "CAST" WithRoutines Types CREATE_CAST DROP_CAST OBJECT_CAST None;
+    "STATISTICS" AfterTables Nothing CREATE_STATISTICS DROP_STATISTICS OBJECT_STATISTICS Some(ALTER_STATISTICS);
+    "RULE" AfterTables Relation CREATE_RULE DROP_RULE OBJECT_RULE Some(ALTER_RULE);
+    "PUBLICATION" AfterTables NoSchema CREATE_PUBLICATION DROP_PUBLICATION OBJECT_PUBLICATION Some(ALTER_PUBLICATION);
+}
+
+impl ObjectClass {
+    /// Returns the kind of object that a statement creates, by its first words.
+    pub fn of_statement(text: &str) -> Option<&'static ObjectClass> {
+        OBJECT_CLASSES.iter().find(|class| Cursor::new(text).skip_words(&format!("CREATE {}", class.words)))
+    }
+
+    /// Returns the kind whose statement, one of CREATE, DROP and COMMENT ON, has a node of this kind.
+    pub fn of_node(kind: SyntaxKind) -> Option<&'static ObjectClass> {
+        OBJECT_CLASSES
+            .iter()
+            .find(|class| [class.create, class.drop, class.comment].contains(&kind) || class.alter == Some(kind))
+    }
+
+    /// Returns the words in lower case, for messages.
+    pub fn title(&self) -> String {
+        self.words.to_ascii_lowercase()
+    }
+}
+
+/// The names that identify an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectIdentity {
+    pub class: &'static ObjectClass,
+    /// Its schema and name; `None` for an object without a name in a schema.
+    pub name: Option<ObjectName>,
+    /// The table or view to which it belongs.
+    pub relation: Option<ObjectName>,
+    /// The text after DROP, in lower case where it is not a name: the key of the object in a definition.
+    pub key: String,
+    /// The same for a statement: its names are quoted and have their schemas.
+    pub sql: String,
+}
+
+impl ObjectIdentity {
+    /// Reads the names of the object that a statement creates; `None` for a statement of another form.
+    pub fn of_statement(text: &str) -> Option<ObjectIdentity> {
+        let class = ObjectClass::of_statement(text)?;
+        let mut cursor = Cursor::new(text);
+        cursor.skip_words("CREATE");
+        cursor.skip_words(class.words);
+        Self::read(class, &mut cursor, true)
+    }
+
+    /// Reads the names of an object from the text that follows its kind in DROP and COMMENT ON.
+    pub fn of_reference(class: &'static ObjectClass, text: &str) -> Option<ObjectIdentity> {
+        Self::read(class, &mut Cursor::new(text), false)
+    }
+
+    /// Returns the name by which SQL mentions the object; `None` if expressions and queries cannot mention it. The name
+    /// of an operator consists of signs.
+    pub fn mention(&self) -> Option<&str> {
+        let can_be_mentioned = self.class.stage != ObjectStage::AfterTables;
+        self.name.as_ref().filter(|_| can_be_mentioned).map(ObjectName::name)
+    }
+
+    /// Returns whether the object is an operator.
+    pub fn is_operator(&self) -> bool {
+        self.class.form == SignatureForm::Operands
+    }
+
+    fn read(class: &'static ObjectClass, cursor: &mut Cursor, is_create: bool) -> Option<ObjectIdentity> {
+        let of_parts = |name: Option<ObjectName>, relation, key: String, sql: String| ObjectIdentity {
+            class,
+            name,
+            relation,
+            key: format!("{} {key}", class.title()),
+            sql: format!("{} {sql}", class.words),
+        };
+        Some(match class.form {
+            SignatureForm::Nothing => {
+                let name = cursor.path()?;
+                of_parts(Some(name.clone()), None, name.spelled(), name.sql())
+            }
+            SignatureForm::NoSchema => {
+                let name = cursor.name()?;
+                of_parts(None, None, quoted_if_needed(&name), quoted(&name))
+            }
+            SignatureForm::Arguments => {
+                let name = cursor.path()?;
+                let (key, sql) = cursor.arguments()?;
+                of_parts(Some(name.clone()), None, name.spelled() + &key, name.sql() + &sql)
+            }
+            SignatureForm::Operands => {
+                let name = cursor.operator()?;
+                let (key, sql) = if is_create { cursor.operands()? } else { cursor.arguments()? };
+                let schema = match name.schema() {
+                    PUBLIC_SCHEMA => String::new(),
+                    schema => format!("{}.", quoted_if_needed(schema)),
+                };
+                let signs = name.name();
+                let (key, sql) = (format!("{schema}{signs}{key}"), format!("{}.{signs}{sql}", quoted(name.schema())));
+                of_parts(Some(name), None, key, sql)
+            }
+            SignatureForm::Types => {
+                let (from, to) = cursor.cast()?;
+                of_parts(None, None, format!("({} as {})", from.0, to.0), format!("({} AS {})", from.1, to.1))
+            }
+            SignatureForm::Relation => {
+                let name = cursor.name()?;
+                if is_create && !(cursor.skip_words("AS ON") && cursor.word().is_some() && cursor.skip_words("TO")) {
+                    return None;
+                }
+                if !is_create && !cursor.skip_words("ON") {
+                    return None;
+                }
+                let relation = cursor.path()?;
+                let key = format!("{} on {}", quoted_if_needed(&name), relation.spelled());
+                let sql = format!("{} ON {}", quoted(&name), relation.sql());
+                of_parts(None, Some(relation), key, sql)
+            }
+        })
+    }
+}
+
+/// Returns the value of an option in the brackets at the end of a statement, such as `STYPE = integer`.
+pub fn option_of_statement<'a>(text: &'a str, option: &str) -> Option<&'a str> {
+    let mut cursor = Cursor::new(text);
+    let mut found = None;
+    // An aggregate has two lists: its arguments and its options.
+    while let Some(token) = cursor.tokens.get(cursor.next) {
+        if token.text != "(" {
+            cursor.next += 1;
+            continue;
+        }
+        let options = cursor.options().unwrap_or_default();
+        found =
+            options.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(option)).map(|(_, value)| value).or(found);
+    }
+    found
+}
+
+/// Returns the name of a table at the beginning of a text, without ONLY before it.
+pub fn leading_name(text: &str) -> Option<ObjectName> {
+    let mut cursor = Cursor::new(text);
+    cursor.skip_words("ONLY");
+    cursor.skip_words("(");
+    cursor.path()
+}
+
+/// A place between the tokens of a statement.
+struct Cursor<'a> {
+    text: &'a str,
+    tokens: Vec<Token<'a>>,
+    next: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        Cursor { text, tokens: lexer::tokens(text).unwrap_or_default(), next: 0 }
+    }
+
+    /// Skips words that follow; returns whether all of them do.
+    fn skip_words(&mut self, words: &str) -> bool {
+        words.split(' ').all(|word| {
+            let follows = self.tokens.get(self.next).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+            self.next += usize::from(follows);
+            follows
+        })
+    }
+
+    /// Takes a token that is a word without quotes.
+    fn word(&mut self) -> Option<&'a str> {
+        let token = self.tokens.get(self.next).filter(|token| token.kind == TokenKind::Word)?;
+        self.next += 1;
+        Some(token.text)
+    }
+
+    /// Takes a name, as the server stores it.
+    fn name(&mut self) -> Option<String> {
+        let token = self.tokens.get(self.next)?;
+        let name = match token.kind {
+            TokenKind::Word => token.text.to_ascii_lowercase(),
+            TokenKind::Quoted => lexer::unquoted_name(token.text).into_owned(),
+            _ => return None,
+        };
+        self.next += 1;
+        SqlName::new(&name).ok().map(|name| name.to_string())
+    }
+
+    /// Takes a name with its schema, if that is given.
+    fn path(&mut self) -> Option<ObjectName> {
+        let first = self.name()?;
+        let name = match self.skip_words(".") {
+            true => ObjectName::new_in(&first, &self.name()?),
+            false => ObjectName::new_in(PUBLIC_SCHEMA, &first),
+        };
+        ObjectName::new(name.as_str()).ok()
+    }
+
+    /// Takes the signs of an operator, with its schema if that is given.
+    fn operator(&mut self) -> Option<ObjectName> {
+        let schema = match self.name() {
+            Some(schema) => self.skip_words(".").then_some(schema)?,
+            None => PUBLIC_SCHEMA.to_owned(),
+        };
+        let signs = self.until(&["("]);
+        Operator::new(signs).ok().map(|signs| ObjectName::new_in(&schema, signs.as_str()))
+    }
+
+    /// Takes the text up to one of these tokens outside of brackets, or up to the end.
+    fn until(&mut self, ends: &[&str]) -> &'a str {
+        let start = self.tokens.get(self.next).map_or(self.text.len(), |token| token.at);
+        let (mut depth, mut end) = (0_usize, start);
+        while let Some(token) = self.tokens.get(self.next) {
+            if depth == 0 && ends.iter().any(|end| token.text.eq_ignore_ascii_case(end)) {
+                break;
+            }
+            match token.text {
+                "(" | "[" => depth += 1,
+                ")" | "]" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            end = token.at + token.text.len();
+            self.next += 1;
+        }
+        &self.text[start..end]
+    }
+
+    /// Takes the types of arguments in brackets, as a key and as SQL.
+    fn arguments(&mut self) -> Option<(String, String)> {
+        self.skip_words("(").then_some(())?;
+        if self.skip_words("*") {
+            return self.skip_words(")").then(|| ("(*)".to_owned(), "(*)".to_owned()));
+        }
+        let (mut keys, mut sql) = (Vec::new(), Vec::new());
+        loop {
+            let (key, of_type) = argument_type(self.until(&[",", ")"]))?;
+            keys.push(key);
+            sql.push(of_type);
+            if !self.skip_words(",") {
+                break;
+            }
+        }
+        self.skip_words(")").then(|| (format!("({})", keys.join(", ")), format!("({})", sql.join(", "))))
+    }
+
+    /// Takes the options of CREATE OPERATOR, and returns its operands as DROP OPERATOR names them.
+    fn operands(&mut self) -> Option<(String, String)> {
+        let options = self.options()?;
+        let operand = |side: &str| match options.iter().find(|(name, _)| name.eq_ignore_ascii_case(side)) {
+            Some((_, value)) => type_spelling(value),
+            None => Some(("none".to_owned(), "NONE".to_owned())),
+        };
+        let (left, right) = (operand("leftarg")?, operand("rightarg")?);
+        Some((format!("({}, {})", left.0, right.0), format!("({}, {})", left.1, right.1)))
+    }
+
+    /// Takes a list of options in brackets: names and values.
+    fn options(&mut self) -> Option<Vec<(&'a str, &'a str)>> {
+        self.skip_words("(").then_some(())?;
+        let mut options = Vec::new();
+        loop {
+            let name = self.until(&["=", ",", ")"]);
+            let value = if self.skip_words("=") { self.until(&[",", ")"]) } else { "" };
+            options.push((name, value));
+            if !self.skip_words(",") {
+                break;
+            }
+        }
+        self.skip_words(")").then_some(options)
+    }
+
+    /// Takes the two types of a cast, each as a key and as SQL.
+    fn cast(&mut self) -> Option<((String, String), (String, String))> {
+        self.skip_words("(").then_some(())?;
+        let from = type_spelling(self.until(&["AS"]))?;
+        self.skip_words("AS").then_some(())?;
+        let to = type_spelling(self.until(&[")"]))?;
+        self.skip_words(")").then_some((from, to))
+    }
+}
+
+/// Returns the type of an argument, without its mode and name, as a key and as SQL.
+fn argument_type(text: &str) -> Option<(String, String)> {
+    let mut rest = text;
+    loop {
+        if let Some(spelling) = type_spelling(rest) {
+            return Some(spelling);
+        }
+        let first = lexer::tokens(rest).ok()?.first().map(|token| token.text.len())?;
+        rest = rest[first..].trim_start();
+        if rest.is_empty() {
+            return None;
+        }
+    }
+}
+
+/// Returns a type as a key and as SQL; `None` if the text is no type.
+fn type_spelling(text: &str) -> Option<(String, String)> {
+    let text = text.trim();
+    let without_schema = ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
+    let word = without_schema.to_ascii_lowercase();
+    // Types that stand for several types are no types of columns.
+    let is_pseudo = word.starts_with("any") || ["\"any\"", "record", "internal", "cstring"].contains(&word.as_str());
+    if is_pseudo && !word.contains(' ') {
+        return Some((word.clone(), word));
+    }
+    TypeName::new(without_schema).ok().map(|kind| (kind.to_string(), kind.sql()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_object_has_one_key() {
+        for (text, key, sql) in [
+            ("CREATE STATISTICS s ON a, b FROM t", "statistics s", "STATISTICS \"public\".\"s\""),
+            (
+                "create collation \"De\".x (provider = icu, locale = 'de')",
+                "collation \"De\".x",
+                "COLLATION \"De\".\"x\"",
+            ),
+            (
+                "CREATE AGGREGATE public.median(value int4, pg_catalog.text) (SFUNC = f, STYPE = int)",
+                "aggregate median(integer, text)",
+                "AGGREGATE \"public\".\"median\"(integer, text)",
+            ),
+            ("CREATE AGGREGATE n(*) (SFUNC = f, STYPE = int)", "aggregate n(*)", "AGGREGATE \"public\".\"n\"(*)"),
+            (
+                "CREATE AGGREGATE m(x double precision) (SFUNC = f, STYPE = int)",
+                "aggregate m(double precision)",
+                "AGGREGATE \"public\".\"m\"(double precision)",
+            ),
+            (
+                "CREATE OPERATOR public.=== (FUNCTION = public.f, LEFTARG = public.mood, RIGHTARG = integer)",
+                "operator ===(mood, integer)",
+                "OPERATOR \"public\".===(\"public\".\"mood\", integer)",
+            ),
+            (
+                "CREATE OPERATOR !! (FUNCTION = f, RIGHTARG = bigint)",
+                "operator !!(none, bigint)",
+                "OPERATOR \"public\".!!(NONE, bigint)",
+            ),
+            (
+                "CREATE CAST (text AS public.mood) WITH FUNCTION public.f(text)",
+                "cast (text as mood)",
+                "CAST (text AS \"public\".\"mood\")",
+            ),
+            (
+                "CREATE RULE r AS ON DELETE TO audit.t DO INSTEAD NOTHING",
+                "rule r on audit.t",
+                "RULE \"r\" ON \"audit\".\"t\"",
+            ),
+            ("CREATE PUBLICATION p FOR TABLE t", "publication p", "PUBLICATION \"p\""),
+            (
+                "CREATE TEXT SEARCH CONFIGURATION german2 (COPY = german)",
+                "text search configuration german2",
+                "TEXT SEARCH CONFIGURATION \"public\".\"german2\"",
+            ),
+        ] {
+            let identity = ObjectIdentity::of_statement(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((identity.key.as_str(), identity.sql.as_str()), (key, sql));
+        }
+        let operator = ObjectClass::of_node(SyntaxKind::DROP_OPERATOR).unwrap();
+        let dropped = ObjectIdentity::of_reference(operator, "=== (public.mood, int)").unwrap();
+        assert_eq!(dropped.key, "operator ===(mood, integer)");
+        assert_eq!(
+            option_of_statement("CREATE AGGREGATE a(text) (SFUNC = f, stype = Internal)", "STYPE"),
+            Some("Internal")
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Checks the statement of an object that a definition keeps as its SQL: exactly one statement of an allowed kind that
+//! a role without the rights of a superuser can run.
+
+use squawk_syntax::ast::AstNode;
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
+
+use super::completeness::{self, TextForm};
+use super::model::{OBJECT_CLASSES, ObjectClass, ObjectIdentity, ObjectName, leading_name, option_of_statement};
+use super::{grammar, lexer, parse};
+use crate::codes::Code;
+
+/// The reason for a refusal of what only a superuser may do.
+const NEEDS_SUPERUSER: &str = "needs a superuser, which migrations are not";
+
+/// Returns the reason why a text is not one statement that creates an object, with the code of the finding.
+pub fn refusal(text: &str) -> Option<(Code, String)> {
+    if let Some(fault) = completeness::fault(text, TextForm::ExpressionOrQuery) {
+        return Some((fault.code, fault.message(text)));
+    }
+    parse::with_enough_stack(text, || tree_refusal(text))
+}
+
+fn tree_refusal(text: &str) -> Option<(Code, String)> {
+    let parsed = SourceFile::parse(&format!("{text};"));
+    let errors = parsed.errors();
+    let tree = parsed.syntax_node();
+    let error = errors.first().map(|error| (usize::from(error.range().start()), error.message().to_owned()));
+    let error = error.or_else(|| grammar::first_error(&tree).map(|(at, reason)| (at, reason.to_owned())));
+    if let Some((at, reason)) = error {
+        let place = lexer::place_in_words(text, at.min(text.len()));
+        return Some((Code::SqlSyntax, format!("at {place}: {reason}")));
+    }
+    let statements: Vec<SyntaxNode> =
+        parsed.tree().syntax().children().filter(|node| node.kind() != SyntaxKind::EMPTY_STMT).collect();
+    let [statement] = statements.as_slice() else {
+        return Some((Code::NotOneExpression, "the text is not exactly one statement".to_owned()));
+    };
+    // The kind of the statement follows from the tree and, independently, from its first words.
+    let class = ObjectClass::of_statement(text).filter(|class| class.create == statement.kind());
+    let Some(class) = class.filter(|_| parse::same_words(&tree, text, 0)) else {
+        let kinds: Vec<&str> = OBJECT_CLASSES.iter().map(|class| class.words).collect();
+        return Some((Code::BadValue, format!("the statement is not CREATE with one of {}", kinds.join(", "))));
+    };
+    class_refusal(class, statement, text).map(|reason| (Code::BadValue, reason))
+}
+
+/// Returns the reason why a statement of an allowed kind is refused.
+fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Option<String> {
+    let has = |kind: SyntaxKind| statement.descendants().any(|node| node.kind() == kind);
+    if has(SyntaxKind::OR_REPLACE) || has(SyntaxKind::IF_NOT_EXISTS) {
+        return Some("`OR REPLACE` and `IF NOT EXISTS` have no effect here; leave them out".to_owned());
+    }
+    let needs_superuser = match class.create {
+        SyntaxKind::CREATE_PUBLICATION => {
+            publishes_more_than_tables(statement).then_some("a publication of all tables or of a schema")
+        }
+        SyntaxKind::CREATE_CAST => has(SyntaxKind::WITHOUT_FUNCTION).then_some("a cast without a function"),
+        SyntaxKind::CREATE_AGGREGATE => ["STYPE", "MSTYPE"]
+            .iter()
+            .any(|option| option_of_statement(text, option).is_some_and(|kind| kind.eq_ignore_ascii_case("internal")))
+            .then_some("an aggregate whose state is `internal`"),
+        _ => None,
+    };
+    if let Some(what) = needs_superuser {
+        return Some(format!("{what} {NEEDS_SUPERUSER}"));
+    }
+    let is_view_rule = class.create == SyntaxKind::CREATE_RULE && words_of(text).any(|pair| pair == ["on", "select"]);
+    if is_view_rule {
+        return Some("a rule for SELECT makes a view; declare the view in `views`".to_owned());
+    }
+    ObjectIdentity::of_statement(text).is_none().then(|| match class.create {
+        SyntaxKind::CREATE_AGGREGATE => {
+            "write the types of the arguments in brackets after the name, without ORDER BY".to_owned()
+        }
+        _ => "the name of the object is missing, or its types are unknown".to_owned(),
+    })
+}
+
+/// Returns the tables and views to which the object belongs.
+pub fn relations(text: &str) -> Vec<ObjectName> {
+    parse::with_enough_stack(text, || {
+        let tree = SourceFile::parse(&format!("{text};")).syntax_node();
+        let name_after = |node: SyntaxNode, word: &str| {
+            let text = node.text().to_string();
+            leading_name(text.get(word.len()..).unwrap_or_default())
+        };
+        let nodes = tree.descendants();
+        let names = nodes.filter_map(|node| match node.kind() {
+            SyntaxKind::FROM_TABLE => name_after(node, "FROM"),
+            SyntaxKind::PUBLICATION_OBJECT_TABLE => name_after(node, "TABLE"),
+            _ => None,
+        });
+        names.chain(ObjectIdentity::of_statement(text).and_then(|identity| identity.relation)).collect()
+    })
+}
+
+/// Returns each two adjacent tokens in lower case.
+fn words_of(text: &str) -> impl Iterator<Item = [String; 2]> {
+    let words: Vec<String> =
+        lexer::tokens(text).unwrap_or_default().iter().map(|token| token.text.to_ascii_lowercase()).collect();
+    (1..words.len()).map(move |i| [words[i - 1].clone(), words[i].clone()])
+}
+
+/// Returns whether a publication includes tables that it does not name.
+fn publishes_more_than_tables(statement: &SyntaxNode) -> bool {
+    let clauses = statement.children().filter(|node| {
+        [SyntaxKind::FOR_ALL_PUBLICATION_OBJECTS, SyntaxKind::FOR_PUBLICATION_OBJECTS].contains(&node.kind())
+    });
+    clauses.into_iter().any(|clause| {
+        clause.kind() == SyntaxKind::FOR_ALL_PUBLICATION_OBJECTS
+            || clause.children().any(|object| object.kind() != SyntaxKind::PUBLICATION_OBJECT_TABLE)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_statement_of_an_allowed_kind_is_accepted() {
+        for text in [
+            "CREATE STATISTICS s (ndistinct, mcv) ON a, (lower(b)) FROM t",
+            "CREATE COLLATION german (provider = icu, locale = 'de-u-co-phonebk', deterministic = false)",
+            "CREATE COLLATION c FROM \"C\"",
+            "CREATE AGGREGATE m(integer) (SFUNC = int4pl, STYPE = integer, INITCOND = '0')",
+            "CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = OPERATOR(public.<~>))",
+            "CREATE CAST (text AS mood) WITH INOUT AS ASSIGNMENT",
+            "CREATE RULE r AS ON DELETE TO t WHERE old.id > 1 DO ALSO INSERT INTO log (id) VALUES (old.id)",
+            "CREATE PUBLICATION p FOR TABLE ONLY t (id, v) WHERE (id > 1), TABLE u WITH (publish = 'insert')",
+            "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)",
+            "CREATE TEXT SEARCH CONFIGURATION c (COPY = english)",
+        ] {
+            assert_eq!(refusal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_statements_are_refused() {
+        for text in [
+            "",
+            "DROP TABLE t",
+            "CREATE TABLE t (id integer)",
+            "CREATE STATISTICS s ON a, b FROM t; DROP TABLE t",
+            "CREATE STATISTICS s ON a, b FROM t -- ",
+            "CREATE STATISTICS ON a, b FROM t",
+            "CREATE STATISTICS IF NOT EXISTS s ON a, b FROM t",
+            "CREATE RULE r AS ON DELETE TO t DO ALSO (DELETE FROM a; DELETE FROM b)",
+            "CREATE RULE r AS ON SELECT TO t DO INSTEAD SELECT 1",
+            "CREATE OR REPLACE RULE r AS ON DELETE TO t DO INSTEAD NOTHING",
+            "CREATE PUBLICATION p FOR ALL TABLES",
+            "CREATE PUBLICATION p FOR TABLES IN SCHEMA public",
+            "CREATE CAST (text AS mood) WITHOUT FUNCTION",
+            "CREATE AGGREGATE m(integer) (SFUNC = f, STYPE = internal)",
+            "CREATE AGGREGATE m (BASETYPE = integer, SFUNC = f, STYPE = integer)",
+            "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()",
+            "CREATE OPERATOR CLASS c FOR TYPE integer USING btree AS OPERATOR 1 <",
+            "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p",
+            "CREATE STATISTICS s ON a, b FROM t\\! id",
+        ] {
+            assert!(refusal(text).is_some(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Objects that a definition keeps as their SQL, and functions with the same name: the SQL is imported, created from an
+//! empty database, changed, and read back.
+
+use nself::database::import::sql;
+use nself::database::migrate::plan;
+use nself::database::model::Schema;
+use nself::diagnostic::{Code, Diagnostic, FieldPath};
+
+use super::pairs::{Change, check_all, import, read_back_all};
+use super::property::plan_allowing_hazards;
+use super::server::Version;
+
+fn no_hint(_: &mut Schema) {}
+
+const CHANGES: [Change; 12] = [
+    Change {
+        name: "statistics",
+        before: "CREATE TABLE t (a integer, b text, c date); CREATE STATISTICS s ON a, b FROM t; COMMENT ON STATISTICS s IS 'first';
+            CREATE STATISTICS \"S 2\" (mcv) ON b, c FROM t; CREATE STATISTICS e ON (lower(b)) FROM t; CREATE STATISTICS gone ON a, c FROM t;",
+        after: "CREATE TABLE t (a bigint, b text, c date, d integer); CREATE STATISTICS s ON a, b FROM t; COMMENT ON STATISTICS s IS 'second';
+            CREATE STATISTICS \"S 2\" (mcv, ndistinct) ON b, c FROM t; CREATE STATISTICS e ON (lower(b)), d FROM t;
+            CREATE SCHEMA x; CREATE STATISTICS x.s ON a, d FROM t;",
+        hint: no_hint,
+    },
+    Change {
+        name: "statistics of a renamed table",
+        before: "CREATE TABLE t (a integer, b text, c date); CREATE STATISTICS s ON a, b FROM t; CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING;",
+        after: "CREATE TABLE u (x integer, b text, c date); CREATE STATISTICS s ON x, b FROM u; CREATE RULE r AS ON DELETE TO u DO INSTEAD NOTHING;",
+        hint: |schema| {
+            let table = schema.tables.get_mut("u").unwrap();
+            table.renamed_from = Some(serde_json::from_value("t".into()).unwrap());
+            table.columns.get_mut("x").unwrap().renamed_from = Some(serde_json::from_value("a".into()).unwrap());
+        },
+    },
+    Change {
+        name: "collations",
+        before: "CREATE COLLATION german (provider = icu, locale = 'de-u-co-phonebk'); CREATE COLLATION unused FROM \"C\";
+            CREATE TABLE t (a text COLLATE german, b text, c text);",
+        after: "CREATE COLLATION german (provider = icu, locale = 'de-u-co-phonebk'); COMMENT ON COLLATION german IS 'as in a telephone book';
+            CREATE SCHEMA x; CREATE COLLATION x.\"No case\" (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+            CREATE TABLE t (a text, b text COLLATE x.\"No case\", c text COLLATE \"de-x-icu\"); CREATE INDEX i ON t (a COLLATE german, c COLLATE \"en-x-icu\");",
+        hint: no_hint,
+    },
+    Change {
+        name: "a collation that its columns lose",
+        before: "CREATE COLLATION german (provider = icu, locale = 'de'); CREATE TABLE t (a text COLLATE german); CREATE TABLE gone (a text COLLATE german);",
+        after: "CREATE TABLE t (a text);",
+        hint: no_hint,
+    },
+    Change {
+        name: "aggregates",
+        before: "CREATE AGGREGATE total(value bigint) (SFUNC = int8pl, STYPE = bigint, INITCOND = '0'); CREATE TABLE t (id bigint, g integer);
+            CREATE VIEW v WITH (security_invoker = true) AS SELECT g, total(id) AS all_of_it FROM t GROUP BY g;",
+        after: "CREATE AGGREGATE total(value bigint) (SFUNC = int8pl, STYPE = bigint, INITCOND = '5', PARALLEL = safe, COMBINEFUNC = int8pl);
+            CREATE AGGREGATE total(integer) (SFUNC = int4pl, STYPE = integer); COMMENT ON AGGREGATE total(integer) IS 'small';
+            CREATE FUNCTION step(bigint[], bigint) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $2';
+            CREATE AGGREGATE collected(bigint) (SFUNC = step, STYPE = bigint[], INITCOND = '{}'); CREATE TABLE t (id bigint, g integer);
+            CREATE VIEW v WITH (security_invoker = true) AS SELECT g, total(id) AS all_of_it, collected(id) AS ids FROM t GROUP BY g;",
+        hint: no_hint,
+    },
+    Change {
+        name: "operators",
+        before: "CREATE FUNCTION near(a integer, b integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - b) < 3';
+            CREATE OPERATOR <~> (FUNCTION = near, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = <~>); CREATE TABLE t (a integer);
+            CREATE VIEW v WITH (security_invoker = true) AS SELECT a <~> 5 AS is_near FROM t;",
+        after: "CREATE FUNCTION near(a integer, c integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - c) < 4';
+            CREATE FUNCTION not_near(a integer, b integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - b) >= 4';
+            CREATE OPERATOR <~> (FUNCTION = near, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = <~>, NEGATOR = OPERATOR(public.<!~>));
+            CREATE OPERATOR <!~> (FUNCTION = not_near, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = <!~>, NEGATOR = OPERATOR(public.<~>));
+            COMMENT ON OPERATOR <!~> (integer, integer) IS 'far'; CREATE TABLE t (a integer);
+            CREATE VIEW v WITH (security_invoker = true) AS SELECT a <~> 5 AS is_near FROM t;",
+        hint: no_hint,
+    },
+    Change {
+        name: "casts",
+        before: "CREATE TYPE mood AS ENUM ('bad', 'good'); CREATE FUNCTION rank(mood) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT CASE $1 WHEN 'bad' THEN 0 ELSE 1 END $$;
+            CREATE CAST (mood AS integer) WITH FUNCTION rank(mood);",
+        after: "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE FUNCTION rank(mood) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT CASE $1 WHEN 'bad' THEN 0 ELSE 1 END $$;
+            CREATE CAST (mood AS integer) WITH FUNCTION rank(mood) AS ASSIGNMENT; CREATE CAST (mood AS text) WITH INOUT AS IMPLICIT;
+            COMMENT ON CAST (mood AS integer) IS 'its rank';",
+        hint: no_hint,
+    },
+    Change {
+        name: "rules",
+        before: "CREATE TABLE t (id integer, v text); CREATE TABLE log (id integer); CREATE RULE r AS ON DELETE TO t DO ALSO INSERT INTO log (id) VALUES (old.id);
+            CREATE VIEW w WITH (security_invoker = true) AS SELECT id FROM t; CREATE RULE w_insert AS ON INSERT TO w DO INSTEAD INSERT INTO t (id) VALUES (new.id);",
+        after: "CREATE TABLE t (id bigint, v text); CREATE TABLE log (id bigint); CREATE RULE r AS ON DELETE TO t WHERE old.id > 3 DO ALSO INSERT INTO log (id) VALUES (old.id);
+            CREATE VIEW w WITH (security_invoker = true) AS SELECT id, v FROM t; CREATE RULE w_insert AS ON INSERT TO w DO INSTEAD INSERT INTO t (id) VALUES (new.id);
+            COMMENT ON RULE w_insert ON w IS 'writes';",
+        hint: no_hint,
+    },
+    Change {
+        name: "publications",
+        before: "CREATE TABLE t (id integer PRIMARY KEY, v text); CREATE TABLE u (id integer PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t; CREATE PUBLICATION gone;",
+        after: "CREATE TABLE t (id bigint PRIMARY KEY, v text, w text); CREATE TABLE u (id integer PRIMARY KEY);
+            CREATE PUBLICATION p FOR TABLE t (id, w) WHERE (id > 5), TABLE ONLY u WITH (publish = 'insert, update'); COMMENT ON PUBLICATION p IS 'changes';
+            CREATE PUBLICATION q WITH (publish = 'insert'); ALTER PUBLICATION q ADD TABLE ONLY u; ALTER PUBLICATION q ADD TABLE t WHERE (id > 1);",
+        hint: no_hint,
+    },
+    Change {
+        name: "text search",
+        before: "CREATE TEXT SEARCH DICTIONARY plain (TEMPLATE = simple); CREATE TEXT SEARCH CONFIGURATION german2 (COPY = german);
+            ALTER TEXT SEARCH CONFIGURATION german2 ALTER MAPPING FOR word, asciiword WITH plain, german_stem;",
+        after: "CREATE TEXT SEARCH DICTIONARY plain (TEMPLATE = simple, STOPWORDS = english); COMMENT ON TEXT SEARCH DICTIONARY plain IS 'words';
+            CREATE TEXT SEARCH CONFIGURATION german2 (PARSER = pg_catalog.\"default\");
+            ALTER TEXT SEARCH CONFIGURATION german2 ADD MAPPING FOR word WITH public.plain, pg_catalog.simple;
+            COMMENT ON TEXT SEARCH CONFIGURATION german2 IS 'short';
+            CREATE TABLE t (a text, s tsvector GENERATED ALWAYS AS (to_tsvector('public.german2', a)) STORED);",
+        hint: no_hint,
+    },
+    Change {
+        name: "overloads",
+        before: "CREATE FUNCTION total(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1'; CREATE FUNCTION total(a text, b text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+            COMMENT ON FUNCTION total(text, text) IS 'first'; CREATE PROCEDURE total(date) LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;",
+        after: "CREATE FUNCTION total(a text, b text) RETURNS text LANGUAGE sql AS 'SELECT $2'; COMMENT ON FUNCTION total(text, text) IS 'second';
+            CREATE FUNCTION total(bigint[]) RETURNS integer LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION total(bigint[]) FROM PUBLIC;
+            GRANT EXECUTE ON FUNCTION total(bigint[]) TO reader;
+            CREATE FUNCTION total() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TABLE t (id integer);
+            CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION total();",
+        hint: no_hint,
+    },
+    Change {
+        name: "objects that are dropped and created by later statements",
+        before: "CREATE TABLE t (a integer, b integer);",
+        after: "CREATE TABLE t (a integer, b integer); CREATE STATISTICS IF NOT EXISTS s ON a, b FROM t; CREATE STATISTICS IF NOT EXISTS s ON a, b FROM t;
+            CREATE STATISTICS x ON a, b FROM t; DROP STATISTICS x; CREATE AGGREGATE n(integer) (SFUNC = int4pl, STYPE = integer); DROP AGGREGATE n(integer);
+            CREATE OR REPLACE RULE r AS ON DELETE TO t DO INSTEAD NOTHING; DROP RULE r ON t; CREATE OR REPLACE RULE r AS ON UPDATE TO t DO INSTEAD NOTHING;
+            DROP COLLATION IF EXISTS missing; CREATE OPERATOR <~> (FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer); DROP OPERATOR <~> (integer, integer);",
+        hint: no_hint,
+    },
+];
+
+#[test]
+fn objects_kept_as_sql_change() {
+    check_all(Version::V15, &CHANGES);
+}
+
+#[test]
+fn objects_kept_as_sql_change_on_17() {
+    check_all(Version::V17, &CHANGES);
+}
+
+#[test]
+fn objects_kept_as_sql_are_imported_from_a_dump() {
+    read_back_all(Version::V15, &CHANGES);
+}
+
+#[test]
+fn objects_kept_as_sql_are_imported_from_a_dump_of_17() {
+    read_back_all(Version::V17, &CHANGES);
+}
+
+/// The SQL of the server's own collations is the same in 18; the server of the tests has no ICU.
+#[test]
+fn objects_kept_as_sql_change_on_18() {
+    let without_icu: Vec<Change> =
+        CHANGES.into_iter().filter(|change| !change.before.contains("icu") && !change.after.contains("icu")).collect();
+    assert!(without_icu.len() + 3 > CHANGES.len());
+    check_all(Version::V18, &without_icu);
+}
+
+fn codes(findings: &[Diagnostic]) -> Vec<Code> {
+    findings.iter().map(|finding| finding.code).collect()
+}
+
+/// A change that the server would refuse names what depends on the object.
+#[test]
+fn an_object_that_a_column_uses_cannot_change() {
+    for (before, after, dependent) in [
+        (
+            "CREATE COLLATION c FROM \"C\"; CREATE TABLE t (a text COLLATE c);",
+            "CREATE COLLATION c FROM \"POSIX\"; CREATE TABLE t (a text COLLATE c);",
+            "t.a",
+        ),
+        (
+            "CREATE TEXT SEARCH CONFIGURATION c (COPY = english); CREATE TABLE t (a text); CREATE INDEX i ON t USING gin (to_tsvector('c'::regconfig, a));",
+            "CREATE TEXT SEARCH CONFIGURATION c (COPY = german); CREATE TABLE t (a text); CREATE INDEX i ON t USING gin (to_tsvector('c'::regconfig, a));",
+            "t.i",
+        ),
+        (
+            "CREATE FUNCTION f(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer); CREATE TABLE t (a integer CONSTRAINT k CHECK (a <~> 1));",
+            "CREATE FUNCTION f(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer, HASHES); CREATE TABLE t (a integer CONSTRAINT k CHECK (a <~> 1));",
+            "t.k",
+        ),
+    ] {
+        let findings = plan_allowing_hazards(&import(before), &mut import(after)).unwrap_err();
+        assert_eq!(codes(&findings), [Code::ChangeRefused], "{findings:#?}");
+        assert!(findings[0].message.contains(dependent), "{}", findings[0].message);
+    }
+}
+
+/// The statement decides the key, and names what the definition has.
+#[test]
+fn keys_and_names_of_objects_are_checked() {
+    let findings_of = |objects: serde_json::Value| {
+        let text = serde_json::json!({ "tables": { "t": { "columns": { "a": { "type": "integer" }, "b": { "type": "integer" } } } }, "objects": objects });
+        let schema: Schema = serde_json::from_value(text).unwrap();
+        nself::database::complete(schema, &FieldPath::root()).1
+    };
+    let create = "CREATE STATISTICS s ON a, b FROM t";
+    assert_eq!(findings_of(serde_json::json!({ "statistics s": { "create": create } })), []);
+    for (objects, part) in [
+        (serde_json::json!({ "statistics other": { "create": create } }), "`statistics s`"),
+        (serde_json::json!({ "statistics s": { "create": "CREATE STATISTICS s ON a, b FROM missing" } }), "`missing`"),
+        (
+            serde_json::json!({ "statistics x.s": { "create": "CREATE STATISTICS x.s ON a, b FROM t" } }),
+            "no schema `x`",
+        ),
+        (serde_json::json!({ "statistics s": { "create": create, "mappings": { "word": ["simple"] } } }), "mappings"),
+    ] {
+        let findings = findings_of(objects);
+        assert!(findings.len() == 1 && findings[0].message.contains(part), "{findings:#?}");
+    }
+}
+
+#[test]
+fn what_needs_a_superuser_is_refused_with_this_reason() {
+    for statement in [
+        "CREATE PUBLICATION p FOR ALL TABLES;",
+        "CREATE TYPE t AS ENUM ('a'); CREATE CAST (text AS t) WITHOUT FUNCTION;",
+        "CREATE AGGREGATE a(integer) (SFUNC = int4pl, STYPE = internal);",
+    ] {
+        let findings = sql::read(statement).unwrap_err();
+        assert!(findings.len() == 1 && findings[0].what.contains("needs a superuser"), "{findings:#?}");
+    }
+}
+
+/// The key of a function among those of its name is chosen by the definition; another key changes nothing.
+#[test]
+fn the_key_of_an_overload_is_no_difference() {
+    let sql = "CREATE FUNCTION total(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1'; CREATE FUNCTION total(text) RETURNS text LANGUAGE sql AS 'SELECT $1';";
+    let before = import(sql);
+    let keys: Vec<&str> = before.functions.keys().map(|key| key.as_str()).collect();
+    assert_eq!(keys, ["total", "total_text"]);
+    let mut after = before.clone();
+    let function = after.functions.remove("total_text").unwrap();
+    after.functions.insert(serde_json::from_value("total_of_text".into()).unwrap(), function);
+    assert!(plan(&before, &after, &FieldPath::root()).unwrap().is_empty());
+}
