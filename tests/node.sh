@@ -7,6 +7,7 @@
 set -euo pipefail
 address=10.214.0.2
 dir=${2:-}
+dir=${dir%/}
 kubernetes=${NSELF_TOOLS:-$HOME/.cache/nself-tools}/kubernetes
 export KUBECONFIG=$dir/config
 
