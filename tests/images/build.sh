@@ -79,6 +79,7 @@ COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 COPY postgres-entrypoint.sh /usr/local/bin/docker-ensure-initdb.sh
 COPY --chown=70:70 empty '$data'
 ENTRYPOINT ["docker-entrypoint.sh"]
+STOPSIGNAL SIGINT
 CMD ["postgres"]' ;;
     */rclone/rclone:*)
       cp "$tools/backups/bin/rclone" "$work/rclone"
@@ -93,7 +94,8 @@ ENTRYPOINT ["/bin/false"]' ;;
       docker image inspect nself-test/nginx:1 >/dev/null 2>&1 ||
         tar -C "$tools/forky" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
           --exclude=./usr/share/doc --exclude=./usr/share/locale -c . | docker import - nself-test/nginx:1 >/dev/null
-      image "$name" 'CMD ["nginx", "-g", "daemon off;"]' nginx ;;
+      image "$name" 'STOPSIGNAL SIGQUIT
+CMD ["nginx", "-g", "daemon off;"]' nginx ;;
     */library/redis:*)
       image "$name" 'COPY passwd /etc/passwd
 COPY --chown=999:1000 empty /data

@@ -1,4 +1,4 @@
-//! A Kubernetes API server, controllers and scheduler on the loopback interface; KWOK simulates nodes.
+//! A Kubernetes API server, controllers and scheduler. KWOK simulates nodes; `node.rs` adds a real one.
 
 use std::fs;
 use std::net::TcpListener;
@@ -25,74 +25,16 @@ impl Drop for Cluster {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+fn free_port(address: &str) -> u16 {
+    TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
 }
 
 impl Cluster {
-    /// Starts a cluster; prints a remark and returns `None` if the programs are missing.
+    /// Starts a cluster with simulated nodes; prints a remark and returns `None` if the programs are missing.
     pub fn start() -> Option<Self> {
-        let programs = tool("kubernetes/kube-apiserver")?.parent().unwrap().to_owned();
         let definitions = tool("definitions/crds")?;
-        let folder = tempfile::tempdir().unwrap();
-        let mut cluster = Cluster { folder, programs, children: Vec::new() };
-        let at = |name: &str| cluster.folder.path().join(name).to_string_lossy().into_owned();
-        let (client, peer, secure) = (free_port(), free_port(), free_port());
-        let key = at("accounts.key");
-        let key_generation = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
-        assert_eq!(key_generation.code, 0, "{}", key_generation.stderr);
-        fs::write(at("tokens.csv"), "operator,operator,1,\"system:masters\"\n").unwrap();
-        fs::write(
-            at("config"),
-            format!(
-                "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: \"https://127.0.0.1:{secure}\", \
-                 insecure-skip-tls-verify: true}}}}]\nusers: [{{name: it, user: {{token: operator}}}}]\n\
-                 contexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n"
-            ),
-        )
-        .unwrap();
-        let (data, certificates, tokens, config) = (at("etcd"), at("certificates"), at("tokens.csv"), at("config"));
-        cluster.spawn(
-            "etcd",
-            &[
-                &format!("--data-dir={data}"),
-                &format!("--listen-client-urls=http://127.0.0.1:{client}"),
-                &format!("--advertise-client-urls=http://127.0.0.1:{client}"),
-                &format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
-                "--unsafe-no-fsync",
-            ],
-        );
-        cluster.spawn(
-            "kube-apiserver",
-            &[
-                &format!("--etcd-servers=http://127.0.0.1:{client}"),
-                &format!("--secure-port={secure}"),
-                "--bind-address=127.0.0.1",
-                "--advertise-address=127.0.0.1",
-                "--endpoint-reconciler-type=none",
-                "--service-cluster-ip-range=10.96.0.0/16",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                &format!("--service-account-key-file={key}"),
-                &format!("--service-account-signing-key-file={key}"),
-                &format!("--token-auth-file={tokens}"),
-                "--authorization-mode=RBAC",
-                &format!("--cert-dir={certificates}"),
-            ],
-        );
-        cluster.wait_until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
-        cluster.spawn(
-            "kube-controller-manager",
-            &[
-                &format!("--kubeconfig={config}"),
-                &format!("--service-account-private-key-file={key}"),
-                // A slow machine must not make nodes count as lost.
-                "--node-monitor-grace-period=1h",
-                "--leader-elect=false",
-                "--secure-port=0",
-            ],
-        );
-        cluster
-            .spawn("kube-scheduler", &[&format!("--kubeconfig={config}"), "--leader-elect=false", "--secure-port=0"]);
+        let mut cluster = Cluster::start_without_nodes("127.0.0.1")?;
+        let config = cluster.path("config");
         cluster.spawn(
             "kwok",
             &[&format!("--kubeconfig={config}"), "--manage-all-nodes=true", "--node-lease-duration-seconds=0"],
@@ -107,6 +49,81 @@ impl Cluster {
             ));
         }
         Some(cluster)
+    }
+
+    /// Starts the API server at this address, the controllers and the scheduler.
+    pub fn start_without_nodes(address: &str) -> Option<Self> {
+        let programs = tool("kubernetes/kube-apiserver")?.parent().unwrap().to_owned();
+        let mut cluster = Cluster { folder: tempfile::tempdir().unwrap(), programs, children: Vec::new() };
+        let secure = free_port(address);
+        let key = cluster.path("accounts.key");
+        let key_generation = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
+        assert_eq!(key_generation.code, 0, "{}", key_generation.stderr);
+        let config = cluster.path("config");
+        fs::write(cluster.path("tokens.csv"), "operator,operator,1,\"system:masters\"\n").unwrap();
+        fs::write(
+            &config,
+            format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: \"https://{address}:{secure}\", \
+                 insecure-skip-tls-verify: true}}}}]\nusers: [{{name: it, user: {{token: operator}}}}]\n\
+                 contexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n"
+            ),
+        )
+        .unwrap();
+        cluster.spawn_api_server(address, secure);
+        cluster.wait_until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
+        cluster.spawn(
+            "kube-controller-manager",
+            &[
+                &format!("--kubeconfig={config}"),
+                &format!("--service-account-private-key-file={key}"),
+                // A slow machine must not make nodes count as lost.
+                "--node-monitor-grace-period=1h",
+                "--leader-elect=false",
+                "--secure-port=0",
+            ],
+        );
+        cluster
+            .spawn("kube-scheduler", &[&format!("--kubeconfig={config}"), "--leader-elect=false", "--secure-port=0"]);
+        Some(cluster)
+    }
+
+    fn spawn_api_server(&mut self, address: &str, secure: u16) {
+        let (client, peer) = (free_port("127.0.0.1"), free_port("127.0.0.1"));
+        self.spawn(
+            "etcd",
+            &[
+                &format!("--data-dir={}", self.path("etcd")),
+                &format!("--listen-client-urls=http://127.0.0.1:{client}"),
+                &format!("--advertise-client-urls=http://127.0.0.1:{client}"),
+                &format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+                "--unsafe-no-fsync",
+            ],
+        );
+        let key = self.path("accounts.key");
+        self.spawn(
+            "kube-apiserver",
+            &[
+                &format!("--etcd-servers=http://127.0.0.1:{client}"),
+                &format!("--secure-port={secure}"),
+                &format!("--bind-address={address}"),
+                &format!("--advertise-address={address}"),
+                "--endpoint-reconciler-type=none",
+                "--kubelet-preferred-address-types=InternalIP",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                &format!("--service-account-key-file={key}"),
+                &format!("--service-account-signing-key-file={key}"),
+                &format!("--token-auth-file={}", self.path("tokens.csv")),
+                "--authorization-mode=RBAC",
+                &format!("--cert-dir={}", self.path("certificates")),
+            ],
+        );
+    }
+
+    /// Returns the path of a file in the folder of the cluster.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_string_lossy().into_owned()
     }
 
     fn spawn(&mut self, program: &str, arguments: &[&str]) {
@@ -166,7 +183,7 @@ impl Cluster {
         }
     }
 
-    fn logs(&self) -> String {
+    pub fn logs(&self) -> String {
         let mut text = self.kubectl(&["get", "pods,pvc,pv", "-A"]).stdout;
         for entry in fs::read_dir(self.folder.path()).unwrap().flatten() {
             if entry.path().extension().is_some_and(|end| end == "log") {

@@ -35,6 +35,7 @@ mod manifest;
 mod mistakes;
 mod monitoring;
 mod nginx;
+mod node;
 mod order;
 mod ownership;
 mod plugins;

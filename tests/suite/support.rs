@@ -136,12 +136,25 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Prints why a test is skipped. It bypasses the test harness, which captures the output of passing tests, and appends
-/// to the log file if stderr is one.
+/// Prints why a test is skipped.
 pub fn skip(why: &str) {
+    remark(&format!("SKIP: {why}"));
+}
+
+/// Start of the lines of [`measured`].
+pub const MEASURED: &str = "MEASURED: ";
+
+/// Prints what a test measured.
+pub fn measured(what: &str) {
+    remark(&format!("{MEASURED}{what}"));
+}
+
+/// Prints a line. It bypasses the test harness, which captures the output of passing tests, and appends to the log file if
+/// stderr is one.
+pub fn remark(line: &str) {
     use std::io::Write;
     if let Ok(mut stderr) = std::fs::OpenOptions::new().append(true).open("/dev/stderr") {
-        let _ = writeln!(stderr, "SKIP: {why}");
+        let _ = writeln!(stderr, "{line}");
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::order::{self, Watch};
-use crate::support::{Ran, golden, name, nself_in, project, root, run, tool};
+use crate::support::{MEASURED, Ran, golden, name, nself_in, project, remark, root, run, tool};
 
 /// A project of a golden stack and the engine that runs it; dropping the value stops both.
 pub struct Stack {
@@ -145,6 +145,7 @@ pub fn apart(test: &str, body: fn()) {
     apart.arg(std::env::current_exe().unwrap());
     let ran = run(apart.args([test, "--exact", "--nocapture"]).env(APART, "1"));
     assert!(ran.code == 0 && ran.stdout.contains("1 passed"), "{}{}", ran.stdout, ran.stderr);
+    ran.stderr.lines().filter(|line| line.starts_with(MEASURED)).for_each(remark);
 }
 
 fn migrated_apart() {
