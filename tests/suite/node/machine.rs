@@ -152,6 +152,15 @@ impl Node {
     }
 }
 
+/// Polls until the condition is true, for at most this many seconds.
+pub fn until(what: &str, seconds: u64, holds: impl Fn() -> bool) {
+    let from = Instant::now();
+    while !holds() {
+        assert!(from.elapsed() < Duration::from_secs(seconds), "not reached in {seconds} s: {what}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 /// Returns a command that runs a program in a network namespace.
 pub fn inside(namespace: &str) -> Command {
     let mut command = Command::new("nsenter");

@@ -1,93 +1,128 @@
-//! Connections between pods: the network refuses those that the stack does not declare.
+//! Connections between pods, of which the network refuses those that the stack does not declare; then a rollout and a
+//! scheduled job on the same node.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::machine::{Node, inside};
-use crate::support::{measured, stack};
+use serde_json::Value;
+
+use super::machine::{Node, inside, until};
+use crate::support::{Ran, measured, stack};
 
 const NAMESPACE: &str = "shop-local";
 
-/// An address that is not in the cluster.
-const OUTSIDE: &str = "10.214.0.1";
+/// Three servers of one program, and a job of each minute. `friend` declares its connection to `server`, `stranger` none.
+const STACK: &str = r#"
+let program = fun number => {
+  image = "docker.io/library/busybox:1.37.0", user = "10001:10001", port = number, health.tcp = {}, limits.memory = "64MiB",
+  command = ["httpd", "-f", "-p", "%{std.to_string number}", "-h", "/bin"],
+} in
+{ project = "shop", domain = "shop.example.com",
+  services = {
+    server = program 8001 & { replicas = 2 },
+    friend = program 8002 & { connects_to = ["server"] },
+    stranger = program 8003,
+    minutely = {
+      image = "docker.io/library/busybox:1.37.0", user = "10001:10001", command = ["echo", "a minute is over"],
+      schedule = "* * * * *", health.none = "it runs and ends",
+    },
+  },
+  environments.local.kubernetes = nself.clusters.kind & { enabled = true } }"#;
+
+/// Connections that the stack does not declare, by their client and server. The last server is outside of the cluster.
+const UNDECLARED: [(&str, &str); 4] = [
+    ("stranger", "server:8001"),
+    ("server", "friend:8002"),
+    ("friend", "stranger:8003"),
+    ("friend", "10.214.0.1:8000"),
+];
 
 pub fn are_enforced() {
-    // Three pods of one program: `friend` declares its connection to `server`, `stranger` declares none.
-    let project = stack(
-        r#"let program = fun number => {
-             image = "docker.io/library/busybox:1.37.0", user = "10001:10001", port = number, health.tcp = {},
-             command = ["httpd", "-f", "-p", "%{std.to_string number}", "-h", "/bin"],
-           } in
-           { project = "shop", domain = "shop.example.com",
-             services = { server = program 8001, friend = program 8002 & { connects_to = ["server"] }, stranger = program 8003 },
-             environments.local.kubernetes = nself.clusters.kind & { enabled = true } }"#,
-    );
+    let project = stack(STACK);
     let node = Node::start();
     let folder = node.apply_namespace(project.path(), "local");
-    for part in ["policies", "apps/server", "apps/friend", "apps/stranger"] {
+    for part in ["policies", "apps/server", "apps/friend", "apps/stranger", "apps/minutely"] {
         node.apply(&folder.join(part));
     }
     node.wait_for_pods(NAMESPACE, 60);
     let _server = OutsideServer::start();
-    declared_connections_work(&node);
-    other_connections_are_refused(&node);
-    // Without policies the same connections work, so what refused them were the policies.
-    node.cluster.must(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
-    let from = Instant::now();
-    for (client, server) in UNDECLARED {
-        until(&format!("{client} reaches {server} without policies"), || connects(&node, client, server));
-    }
-    measured(&format!("connections work {:.0} s after the policies are gone", from.elapsed().as_secs_f64()));
+    undeclared_connections_are_refused(&node);
+    undeclared_connections_work_without_policies(&node);
+    a_rollout_fails_no_request(&node);
+    the_scheduled_job_runs(&node);
 }
 
-/// Connections that the stack does not declare, by their client and server; the last server is outside of the cluster.
-const UNDECLARED: [(&str, &str); 4] = [
-    ("stranger", "server:8001"),
-    ("server", "friend:8001"),
-    ("friend", "stranger:8001"),
-    ("friend", "10.214.0.1:8000"),
-];
-
-fn declared_connections_work(node: &Node) {
-    until("friend reaches server", || connects(node, "friend", "server:8001"));
-}
-
-fn other_connections_are_refused(node: &Node) {
-    // Policies apply a moment after their pods start.
+fn undeclared_connections_are_refused(node: &Node) {
+    // The network learns of new pods a moment after they start.
+    until("friend reaches server", 30, || connects(node, "friend", "server:8001"));
     for (client, server) in UNDECLARED {
-        until(&format!("{client} cannot reach {server}"), || !connects(node, client, server));
+        until(&format!("{client} cannot reach {server}"), 30, || !connects(node, client, server));
     }
     for (client, server) in UNDECLARED {
         assert!(!connects(node, client, server), "{client} reached {server}");
-        // The name is resolved, so it is the connection that fails.
-        let name = server.split(':').next().unwrap();
-        let ran =
-            node.exec(NAMESPACE, &deployment(client), &["nslookup", &format!("{name}.{NAMESPACE}.svc.cluster.local")]);
-        assert!(name == OUTSIDE || ran.code == 0, "{client}: {}{}", ran.stdout, ran.stderr);
+        // The name is found, so it is the connection that fails.
+        let (name, _) = server.split_once(':').unwrap();
+        let ran = exec(node, client, &["nslookup", &format!("{name}.{NAMESPACE}.svc.cluster.local")]);
+        assert!(name.starts_with("10.") || ran.code == 0, "{client}: {}{}", ran.stdout, ran.stderr);
     }
     assert!(connects(node, "friend", "server:8001"), "the declared connection still works");
 }
 
-fn deployment(name: &str) -> String {
-    format!("deployment/{name}")
+/// The control: without policies the same connections work.
+fn undeclared_connections_work_without_policies(node: &Node) {
+    node.cluster.must(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
+    for (client, server) in UNDECLARED {
+        until(&format!("{client} reaches {server} without policies"), 30, || connects(node, client, server));
+    }
+}
+
+/// Seconds for which a client sends requests; a rollout takes half of them.
+const LOAD: u64 = 40;
+
+/// A client sends requests one after the other while both pods of the service are replaced.
+fn a_rollout_fails_no_request(node: &Node) {
+    let requests = format!(
+        "end=$(($(date +%s) + {LOAD})); while [ $(date +%s) -lt $end ]; do \
+         if wget -q -T 5 -O /dev/null http://server:8001/sh; then echo ok; else echo failed; fi; sleep 0.05; done"
+    );
+    let before = servers(node);
+    assert_eq!(before.len(), 2, "{before:?}");
+    let from = Instant::now();
+    let client = std::thread::scope(|scope| {
+        let client = scope.spawn(|| exec(node, "stranger", &["sh", "-c", &requests]));
+        node.cluster.must(&["rollout", "restart", "-n", NAMESPACE, "deployment/server"]);
+        node.cluster.must(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=60s"]);
+        until("the old pods are gone", 60, || !servers(node).iter().any(|name| before.contains(name)));
+        assert!(from.elapsed().as_secs() < LOAD, "the rollout took longer than the load: {:?}", from.elapsed());
+        client.join().unwrap()
+    });
+    let count = |word: &str| client.stdout.lines().filter(|line| *line == word).count();
+    let (ok, failed) = (count("ok"), count("failed"));
+    assert!(ok > 100 && failed == 0 && client.code == 0, "{ok} answered, {failed} failed: {}", client.stderr);
+    measured(&format!("a rollout of two pods failed none of {ok} requests"));
+}
+
+/// Returns the names of the pods of `server`.
+fn servers(node: &Node) -> Vec<String> {
+    let pods = node.get(NAMESPACE, "pod").into_iter();
+    let servers = pods.filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "server");
+    servers.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The cluster starts the job by its schedule, at each minute.
+fn the_scheduled_job_runs(node: &Node) {
+    let has_succeeded = |job: &Value| job["status"]["succeeded"].as_i64() == Some(1);
+    until("the scheduled job has run", 75, || node.get(NAMESPACE, "job").iter().any(has_succeeded));
+    let log = node.cluster.must(&["logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=minutely"]);
+    assert!(log.contains("a minute is over"), "{log}");
+}
+
+fn exec(node: &Node, client: &str, command: &[&str]) -> Ran {
+    node.exec(NAMESPACE, &format!("deployment/{client}"), command)
 }
 
 fn connects(node: &Node, client: &str, server: &str) -> bool {
-    node.exec(
-        NAMESPACE,
-        &deployment(client),
-        &["wget", "-q", "-T", "2", "-O", "/dev/null", &format!("http://{server}/sh")],
-    )
-    .code
-        == 0
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let from = Instant::now();
-    while !holds() {
-        assert!(from.elapsed() < Duration::from_secs(30), "not reached: {what}");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    exec(node, client, &["wget", "-q", "-T", "2", "-O", "/dev/null", &format!("http://{server}/sh")]).code == 0
 }
 
 /// A server in the place of the internet.
