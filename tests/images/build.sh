@@ -94,6 +94,9 @@ ENTRYPOINT ["/bin/false"]' ;;
         tar -C "$tools/forky" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
           --exclude=./usr/share/doc --exclude=./usr/share/locale -c . | docker import - nself-test/nginx:1 >/dev/null
       image "$name" 'CMD ["nginx", "-g", "daemon off;"]' nginx ;;
+    */library/redis:*-bookworm)
+      image "$name" 'COPY --chown=999:999 empty /data
+CMD ["redis-server"]' ;;
     */library/redis:*)
       image "$name" 'COPY passwd /etc/passwd
 COPY --chown=999:1000 empty /data

@@ -45,6 +45,7 @@ mod replica;
 mod reprotest;
 mod restricted;
 mod secrets;
+mod sentinel;
 mod source;
 mod store;
 mod support;

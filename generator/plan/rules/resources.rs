@@ -236,6 +236,8 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
         "it has a data volume"
     } else if !service.publish.is_empty() {
         "it publishes a port of the host"
+    } else if service.fixed_address {
+        "it has a fixed address"
     } else {
         return None;
     };
