@@ -45,7 +45,7 @@ macro_rules! plan_fields {
 plan_fields! {
     fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order, Connections connections,
         Ingress ingress, Roles roles, Pooler pooler, Replication replication, Backups backups, Access access, Setup setup, Migrations migrations,
-        Files files, Graphql graphql, Monitoring monitoring, Compat compat, Kubernetes kubernetes, ProjectFolder project_folder;
+        Files files, Graphql graphql, Monitoring monitoring, FixedNetwork fixed_network, Compat compat, Kubernetes kubernetes, ProjectFolder project_folder;
     records: Volumes volumes, Secrets secrets, Databases databases
 }
 

@@ -45,6 +45,8 @@ pub enum Network {
     Maintenance,
     /// The database server, its replica and the backup services that copy it.
     Replication,
+    /// Services with fixed addresses, and those that connect to them.
+    Fixed,
 }
 
 impl Network {
@@ -56,6 +58,7 @@ impl Network {
             Network::Monitoring => "monitoring",
             Network::Maintenance => "maintenance",
             Network::Replication => "replication",
+            Network::Fixed => "fixed",
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, backups, cache_memory, connections, database_clients, database_endpoints, databases, definitions,
-    encryption, extensions, external_server, files, graphql, ingress, mail, migrations, monitoring, plugins, secrets,
-    server_settings, setup, variables, volumes,
+    encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, mail, migrations, monitoring,
+    plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -62,6 +62,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
     outcome.collect(connections::networks(&roster, &connections, &server.jobs));
+    let fixed_network = outcome.collect(fixed_addresses::plan(inputs, &roster));
     server.recipes.extend(proxy.certificates);
     let secrets = secrets::with_users(declared, std::mem::take(&mut server.recipes), outcome.wirings.secret_users());
     let services = assemble(inputs, &roster, &outcome.wirings, &secrets);
@@ -74,6 +75,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         volumes: volumes.volumes,
         files,
         secrets,
+        fixed_network,
         monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
@@ -182,6 +184,7 @@ impl Plan {
             migrations: server.migrations,
             graphql,
             monitoring: None,
+            fixed_network: None,
             compat: stack.compose.compat,
             kubernetes: stack.kubernetes.enabled.then(|| Cluster {
                 namespace: namespace(&stack.project, environment),

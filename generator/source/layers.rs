@@ -58,6 +58,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         included_bundle_layers.into_iter().for_each(|layer| bundles::add_missing_fields(&mut merged, layer));
         findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
         merge(&mut merged, overlay);
+        remove_null_variables(&mut merged);
         // The stack may set fields of services of excluded bundles and plugins. These services would be incomplete.
         let excluded_layers =
             excluded_bundle_layers.into_iter().chain(excluded_plugins.iter().map(|plugin| &plugin.layer));
@@ -169,6 +170,23 @@ fn merge(base: &mut Node, overlay: Node) {
     }
 }
 
+/// Removes the variables of services that are `null`, so that a stack can remove those of a value of the library.
+fn remove_null_variables(stack: &mut Node) {
+    let Some(Value::Record(services)) = field_mut(stack, "services") else { return };
+    for service in services.values_mut() {
+        for map in ["env", "extra_env"] {
+            if let Some(Value::Record(variables)) = field_mut(&mut service.node, map) {
+                variables.retain(|_, variable| variable.node.value != Value::Null);
+            }
+        }
+    }
+}
+
+fn field_mut<'a>(record: &'a mut Node, field: &str) -> Option<&'a mut Value> {
+    let Value::Record(fields) = &mut record.value else { return None };
+    fields.get_mut(field).map(|entry| &mut entry.node.value)
+}
+
 /// Returns a node of a layer without its `null` fields, which have nothing to remove.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
@@ -218,6 +236,18 @@ mod tests {
             "environments": {"prod": {"new": {"x": null, "y": {"z": null}}, "flat": {"x": null}, "list": [null], "gone": null}},
         })));
         let expected = serde_json::json!({"new": {"y": {}}, "flat": {}, "list": [null], "profile": "prod"});
+        assert_eq!(environments["prod"], node(expected));
+    }
+
+    #[test]
+    fn null_variables_of_the_common_settings_are_removed() {
+        let (environments, _) = environments(&node(serde_json::json!({
+            "services": { "a": { "env": { "X": null, "Y": "1" }, "compose": { "tty": null } } },
+            "environments": {"prod": {}},
+        })));
+        let expected = serde_json::json!({
+            "services": { "a": { "env": { "Y": "1" }, "compose": { "tty": null } } }, "profile": "prod",
+        });
         assert_eq!(environments["prod"], node(expected));
     }
 

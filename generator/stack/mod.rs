@@ -20,7 +20,7 @@ pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ProjectName, SecretName, ServiceName, SqlIdent};
+use crate::values::{Host, ProjectName, SecretName, ServiceName, SqlIdent, Subnet};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -149,6 +149,10 @@ pub struct ComposeOptions {
     /// Name of the machine that runs the environment. Environments of one machine must publish different ports.
     #[serde(default)]
     pub machine: Option<Host>,
+    /// The network of services with a `fixed_address`, if the default one, which depends on the names of project and
+    /// environment, is in use on the machine.
+    #[serde(default)]
+    pub fixed_subnet: Option<Subnet>,
 }
 
 /// Compose implementations that do not support all of the current specification.

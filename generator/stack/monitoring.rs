@@ -22,6 +22,9 @@ pub struct Metrics {
     pub path: Option<UrlPath>,
     /// Time between two scrapes; 30s by default.
     pub interval: Option<Duration>,
+    /// Addresses that the service probes, for exporters of several programs: each is a scrape with the parameter `target`, and
+    /// the label `instance` of its series.
+    pub targets: Vec<Text>,
 }
 
 /// The time within which a person must look at an alert.
@@ -232,6 +235,8 @@ pub struct OnClusters {
     pub user: Option<UserId>,
     /// Parts of the cluster's API that the service reads.
     pub reads: Vec<ClusterRight>,
+    /// The group of the service. Its members run on different nodes if possible, and at most one of them is evicted at a time.
+    pub group: Option<ServiceName>,
 }
 
 impl OnClusters {

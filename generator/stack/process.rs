@@ -90,6 +90,7 @@ impl Process {
             health: self.health.clone(),
             depends_on,
             aliases: Vec::new(),
+            fixed_address: false,
             limits: self.limits.clone().unwrap_or_else(|| service.limits.clone()),
             reservations,
             replicas: self.replicas,

@@ -62,6 +62,21 @@ fn a_reachable_pod_serves_until_no_node_sends_requests() {
 }
 
 #[test]
+fn a_group_is_spread_and_has_one_disruption_budget() {
+    let group = json!({ "on_clusters": { "group": "trio" } });
+    let written = files(&on_cluster(&group));
+    let deployment = text(&written, "kubernetes/apps/orders/deployment-orders.yaml");
+    assert_eq!(deployment.matches("nself/group: trio").count(), 2, "label and spread: {deployment}");
+    let own_budget = "kubernetes/apps/orders/poddisruptionbudget-orders.yaml";
+    let group_budget = "kubernetes/policies/poddisruptionbudget-group-trio.yaml";
+    assert!(written.get(own_budget).is_none());
+    assert!(text(&written, group_budget).contains("nself/group: trio"));
+    let alone = files(&on_cluster(&json!({})));
+    assert!(alone.get(own_budget).is_some() && alone.get(group_budget).is_none());
+    assert!(!text(&alone, "kubernetes/apps/orders/deployment-orders.yaml").contains("nself/group"));
+}
+
+#[test]
 fn a_pod_is_checked_each_second_until_it_has_started() {
     let health = json!({ "http": { "path": "/healthz" }, "interval": "10s", "retries": 3, "start_period": "40s" });
     let plain = deployment(&on_cluster(&json!({ "health": health })));

@@ -121,6 +121,7 @@ mod tests {
         check_type::<Platform>();
         check_type::<UserId>();
         check_type::<Cidr>();
+        check_type::<Subnet>();
         check_type::<Email>();
         check_type::<Capability>();
         check_type::<Signal>();

@@ -140,6 +140,21 @@ impl Cidr {
     }
 }
 checked! {
+    /// An IPv4 network of 256 addresses.
+    Subnet, expected: "an IPv4 network of 256 addresses", example: "198.18.7.0/24",
+    refusal: |t| match t.strip_suffix(".0/24").map(|start| format!("{start}.0").parse::<std::net::Ipv4Addr>()) {
+        Some(Ok(first)) if format!("{first}/24") == t => None,
+        _ => Some("it is not an IPv4 address that ends with `.0/24`".into()),
+    }
+}
+impl Subnet {
+    /// Returns the address with this last number.
+    pub fn address(&self, last: u8) -> std::net::Ipv4Addr {
+        let start = self.as_str().trim_end_matches("0/24");
+        format!("{start}{last}").parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED)
+    }
+}
+checked! {
     /// An address range in CIDR notation.
     Cidr, expected: "an address range", example: "10.0.0.0/8",
     refusal: |t| {

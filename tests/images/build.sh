@@ -96,6 +96,9 @@ ENTRYPOINT ["/bin/false"]' ;;
           --exclude=./usr/share/doc --exclude=./usr/share/locale -c . | docker import - nself-test/nginx:1 >/dev/null
       image "$name" 'STOPSIGNAL SIGQUIT
 CMD ["nginx", "-g", "daemon off;"]' nginx ;;
+    */library/redis:*-bookworm)
+      image "$name" 'COPY --chown=999:999 empty /data
+CMD ["redis-server"]' ;;
     */library/redis:*)
       image "$name" 'COPY passwd /etc/passwd
 COPY --chown=999:1000 empty /data

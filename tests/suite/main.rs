@@ -46,6 +46,7 @@ mod replica;
 mod reprotest;
 mod restricted;
 mod secrets;
+mod sentinel;
 mod source;
 mod store;
 mod support;

@@ -62,6 +62,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.volumes", Handling::Emitted("services.*.volumes")),
     ("services.*.mounts", Handling::Emitted("services.*.volumes")),
     ("services.*.config", Handling::Emitted("services.*.volumes, services.*.labels")),
+    ("fixed_network", Handling::Emitted("networks.fixed, services.*.networks.fixed, services.*.extra_hosts")),
     ("services.*.metrics_port", Handling::Elsewhere("monitoring/prometheus/")),
     ("services.*.on_clusters", Handling::Elsewhere("kubernetes/")),
     ("services.*.tmpfs", Handling::Emitted("services.*.tmpfs")),

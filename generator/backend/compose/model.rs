@@ -120,25 +120,28 @@ pub struct Service {
     pub raw: BTreeMap<String, Raw>,
 }
 
-/// The networks of a service: a list, or a record if the service has aliases.
+/// The networks of a service: a list, or a record if the service has aliases or a fixed address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Memberships {
     Names(Vec<String>),
-    Aliases(BTreeMap<String, Membership>),
+    Settings(BTreeMap<String, Membership>),
 }
 
-/// The aliases of a service in a network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The aliases of a service in a network, and its fixed address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Membership {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv4_address: Option<String>,
 }
 
 impl Memberships {
     pub fn is_empty(&self) -> bool {
         match self {
             Memberships::Names(names) => names.is_empty(),
-            Memberships::Aliases(networks) => networks.is_empty(),
+            Memberships::Settings(networks) => networks.is_empty(),
         }
     }
 }
@@ -263,6 +266,21 @@ pub struct Network {
     pub driver_opts: BTreeMap<&'static str, &'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub internal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipam: Option<Ipam>,
+}
+
+/// The addresses of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ipam {
+    pub config: [Subnet; 1],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subnet {
+    pub subnet: String,
+    /// The part of the network for containers without a fixed address.
+    pub ip_range: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::Network;
+use super::model::{Ipam, Network, Subnet};
 use crate::plan::{self, Plan};
 use crate::stack::Compat;
 use crate::values::ServiceName;
@@ -62,7 +62,10 @@ pub fn external_network(network: &ServiceName) -> String {
 fn internal_network(plan: &Plan, network: plan::Network) -> Network {
     let has_fixed_name = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
     let name = has_fixed_name.then(|| network.host(&plan.project, &plan.environment).to_string());
-    Network { name, driver: Some("bridge"), internal: true, ..Network::default() }
+    let fixed_network = plan.fixed_network.as_ref().filter(|_| network == plan::Network::Fixed);
+    let ipam = fixed_network
+        .map(|fixed| Ipam { config: [Subnet { subnet: fixed.subnet.to_string(), ip_range: fixed.clients() }] });
+    Network { name, driver: Some("bridge"), internal: true, ipam, ..Network::default() }
 }
 
 /// Returns the name of the network through which a service reaches the internet. No other service joins it, because

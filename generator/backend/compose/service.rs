@@ -43,7 +43,7 @@ pub fn service(
         ports: planned.publish.iter().map(|publish| port(publish, for_older_compose)).collect(),
         network_mode: networks.is_empty().then_some("none"),
         networks,
-        extra_hosts: extra_hosts(planned),
+        extra_hosts: extra_hosts(plan, planned),
         command: planned.command.as_deref().map(scalars),
         entrypoint: planned.entrypoint.as_deref().map(scalars),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
@@ -223,18 +223,25 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
         .or_else(|| publishes_ports(planned).then(|| published_network(name)));
     let external_names = planned.external_networks.iter().map(external_network);
     let names = internal_names.chain(own_name).chain(external_names);
-    if planned.aliases.is_empty() {
+    let address = plan.fixed_network.as_ref().and_then(|fixed| fixed.addresses.get(name));
+    if planned.aliases.is_empty() && address.is_none() {
         return Memberships::Names(names.collect());
     }
     let aliases: Vec<String> = planned.aliases.iter().map(ToString::to_string).collect();
-    Memberships::Aliases(names.map(|name| (name, Membership { aliases: aliases.clone() })).collect())
+    let memberships = names.map(|name| {
+        let address = address.filter(|_| name == plan::Network::Fixed.name());
+        (name, Membership { aliases: aliases.clone(), ipv4_address: address.map(ToString::to_string) })
+    });
+    Memberships::Settings(memberships.collect())
 }
 
 /// Returns the names with fixed addresses, including the name of the host machine.
-fn extra_hosts(planned: &plan::Service) -> Vec<String> {
+fn extra_hosts(plan: &Plan, planned: &plan::Service) -> Vec<String> {
     let host = planned.reaches_host.then(|| "host.docker.internal:host-gateway".to_owned());
-    let fixed = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
-    host.into_iter().chain(fixed).collect()
+    let declared = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
+    let joined = plan.fixed_network.iter().filter(|_| planned.networks.contains(&plan::Network::Fixed));
+    let fixed = joined.flat_map(|network| &network.addresses).map(|(name, address)| format!("{name}:{address}"));
+    host.into_iter().chain(declared).chain(fixed).collect()
 }
 
 /// Returns the label with the digest of the mounted files, and the labels that the stack declares.

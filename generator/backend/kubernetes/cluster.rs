@@ -112,6 +112,14 @@ pub fn selector(name: &ServiceName) -> Labels {
     Labels::from([("app.kubernetes.io/instance", name.to_string()), ("app.kubernetes.io/name", name.to_string())])
 }
 
+/// The label of the pods of a group.
+const GROUP: &str = "nself/group";
+
+/// Returns the label by which the pods of a group are selected.
+pub fn group_selector(group: &ServiceName) -> Labels {
+    Labels::from([(GROUP, group.to_string())])
+}
+
 /// Returns a size as a quantity of Kubernetes, such as `256Mi`.
 pub fn quantity(memory: Memory) -> String {
     memory.to_string().trim_end_matches('B').to_owned()

@@ -24,10 +24,13 @@ pub const TABLE: &[Row] = &[
     ("files", Handling::Elsewhere("ConfigMap of the service")),
     ("graphql", Handling::Elsewhere("ConfigMap of hasura")),
     ("monitoring", Handling::Elsewhere("ConfigMaps of prometheus, alertmanager, grafana, loki, tempo and alloy")),
+    ("fixed_network", Handling::Mapped("Service: each has a fixed address, and its name always resolves")),
     ("services.*.metrics_port", Handling::Emitted("Service, headless, by which Prometheus finds all pods")),
     (
         "services.*.on_clusters",
-        Handling::Emitted("Role, ClusterRole, securityContext.runAsUser; a service that is replaced has no objects"),
+        Handling::Emitted(
+            "Role, ClusterRole, securityContext.runAsUser, topologySpreadConstraints and PodDisruptionBudget of a group; a service that is replaced has no objects",
+        ),
     ),
     ("ingress", Handling::Elsewhere("ConfigMap of nginx, edge/")),
     ("secrets.*.recipe", Handling::Elsewhere("secrets.json")),

@@ -113,7 +113,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let mut writer = Writer::default();
     writer.unlisted_folder("namespace", namespace::objects(&cluster))?;
     let policies = network::namespace_policies(&cluster).into_iter().chain(quota::objects(&cluster));
-    writer.folder("policies", policies.collect())?;
+    writer.folder("policies", policies.chain(workload::group_budgets(&cluster)).collect())?;
     writer.folder("secrets", findings.value(secrets::objects(&cluster)))?;
     writer.folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
     findings.value(applications(&cluster, input, digests, &mut writer));

@@ -57,16 +57,27 @@ fn pod_monitor(
     job: &ScrapeJob,
 ) -> Option<Object> {
     let (port, _) = cluster.plan.services.get(name)?.ports.iter().find(|(_, port)| **port == job.port)?;
-    let spec = json!({
-        "selector": { "matchLabels": selector(name) },
-        "sampleLimit": 20_000,
-        "podMetricsEndpoints": [{
+    let endpoint = || {
+        json!({
             "port": port,
             "path": job.path,
             "interval": job.interval.to_string(),
             "scrapeTimeout": job.timeout(),
             "relabelings": [{ "action": "replace", "targetLabel": "job", "replacement": name }],
-        }],
+        })
+    };
+    let probes = job.targets.iter().map(|target| {
+        let mut probe = endpoint();
+        probe["params"] = json!({ "target": [target] });
+        let instance = json!({ "sourceLabels": ["__param_target"], "targetLabel": "instance" });
+        probe["relabelings"].as_array_mut().into_iter().for_each(|steps| steps.push(instance.clone()));
+        probe
+    });
+    let endpoints: Vec<Value> = if job.targets.is_empty() { vec![endpoint()] } else { probes.collect() };
+    let spec = json!({
+        "selector": { "matchLabels": selector(name) },
+        "sampleLimit": 20_000,
+        "podMetricsEndpoints": endpoints,
     });
     let metadata = metadata(cluster, operator, name.as_str());
     Some(Object::spec(API, "PodMonitor", metadata, Spec::Other(spec)))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cluster::{Cluster, quantity, selector};
+use super::cluster::{Cluster, group_selector, quantity, selector};
 use super::container::{EPHEMERAL, image, secrets_mount, security};
 use super::lifecycle::{Probes, drain, grace_period};
 use super::model::{
@@ -29,12 +29,13 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     let (mounts, volumes) = volumes(cluster, service);
     let runs_to_completion = service.runs_to_completion();
     let replicated = service.replicas > 1 || service.autoscale.is_some();
-    let spread = Spread {
+    let spread = |match_labels| Spread {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname",
         when_unsatisfiable: "ScheduleAnyway",
-        label_selector: Selector { match_labels: selector(name) },
+        label_selector: Selector { match_labels },
     };
+    let spread_pods = replicated.then(|| selector(name)).or(service.on_clusters.group.as_ref().map(group_selector));
     let pod = Pod {
         service_account_name: name.to_string(),
         automount_service_account_token: !service.on_clusters.reads.is_empty(),
@@ -43,7 +44,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         security_context: pod_security(service),
         restart_policy: runs_to_completion.then_some("Never"),
         termination_grace_period_seconds: grace_period(cluster, service),
-        topology_spread_constraints: if replicated && !runs_to_completion { vec![spread] } else { Vec::new() },
+        topology_spread_constraints: spread_pods.filter(|_| !runs_to_completion).map(spread).into_iter().collect(),
         host_aliases: host_aliases(service),
         init_containers,
         containers: vec![container(cluster, (name, service), image, mounts)],

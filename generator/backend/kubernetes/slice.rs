@@ -205,6 +205,7 @@ fn shared_plan(plan: &Plan) -> Plan {
         graphql: BTreeMap::new(),
         migrations: BTreeMap::new(),
         monitoring: None,
+        fixed_network: None,
         compat: plan.compat,
         kubernetes: plan.kubernetes.clone(),
         project_folder: plan.project_folder.clone(),

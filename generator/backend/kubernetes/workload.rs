@@ -1,9 +1,11 @@
 //! The workloads that run pods: StatefulSets for services with data, Deployments, Jobs and CronJobs; with disruption
 //! budgets and autoscalers.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
-use super::cluster::{Cluster, selector};
+use super::cluster::{Cluster, group_selector, selector};
 use super::model::{
     Autoscaler, ClaimTemplate, CronJob, Deployment, Disruption, Job, JobTemplate, Metadata, Object, Pod, Selector,
     Spec, StatefulSet, Template,
@@ -29,10 +31,9 @@ const NEVER: &str = "0 0 30 2 *";
 /// Returns the workload of a service, its disruption budget and its autoscaler.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
     let annotations = service.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let template = Template {
-        metadata: Metadata { labels: cluster.labels(name, service.zone), annotations, ..Metadata::default() },
-        spec: pod,
-    };
+    let mut labels = cluster.labels(name, service.zone);
+    labels.extend(service.on_clusters.group.iter().flat_map(group_selector));
+    let template = Template { metadata: Metadata { labels, annotations, ..Metadata::default() }, spec: pod };
     if service.runs_to_completion() {
         return vec![job(cluster, name, service, template)];
     }
@@ -54,14 +55,31 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
         ("StatefulSet", stateful_set(name, service, pod_selector.clone(), template, templates))
     };
     let mut objects = vec![Object::spec("apps/v1", kind, metadata(name.as_str()), spec)];
-    let budget =
-        Disruption { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector: pod_selector };
-    objects.push(Object::spec("policy/v1", "PodDisruptionBudget", metadata(name.as_str()), Spec::Disruption(budget)));
+    // The budget of a group has the place of its members' budgets, since a pod may have only one.
+    if service.on_clusters.group.is_none() {
+        objects.push(disruption_budget(metadata(name.as_str()), pod_selector));
+    }
     objects.extend(service.autoscale.as_ref().map(|autoscale| {
         let spec = Spec::Autoscaler(autoscaler(autoscale, kind, name));
         Object::spec("autoscaling/v2", "HorizontalPodAutoscaler", metadata(name.as_str()), spec)
     }));
     objects
+}
+
+/// Returns the disruption budget of each group of services: at most one pod is evicted at a time.
+pub fn group_budgets(cluster: &Cluster) -> Vec<Object> {
+    let services = cluster.plan.services.values().filter(|service| !service.runs_to_completion());
+    let groups: BTreeSet<&ServiceName> = services.filter_map(|service| service.on_clusters.group.as_ref()).collect();
+    let budgets = groups.into_iter().map(|group| {
+        let selector = Selector { match_labels: group_selector(group) };
+        disruption_budget(cluster.common_metadata(&format!("group-{group}")), selector)
+    });
+    budgets.collect()
+}
+
+fn disruption_budget(metadata: Metadata, selector: Selector) -> Object {
+    let budget = Disruption { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector };
+    Object::spec("policy/v1", "PodDisruptionBudget", metadata, Spec::Disruption(budget))
 }
 
 fn deployment(service: &Service, selector: Selector, template: Template, has_shared_claim: bool) -> Spec {

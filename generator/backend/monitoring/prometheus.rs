@@ -45,6 +45,10 @@ struct Job {
     dns_sd_configs: Vec<DnsDiscovery>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kubernetes_sd_configs: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    static_configs: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    relabel_configs: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -86,6 +90,11 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
         Platform::Engine => (name.to_string(), false),
         Platform::Cluster { services, only_ipv6, .. } => (format!("{name}-metrics.{services}"), *only_ipv6),
     };
+    // An exporter of several programs is one address with a parameter for each program.
+    let (static_configs, relabel_configs) = match scrape_job.targets.as_slice() {
+        [] => (Vec::new(), Vec::new()),
+        targets => (vec![json!({ "targets": targets })], probe_labels(&format!("{host}:{}", scrape_job.port))),
+    };
     let discovery = DnsDiscovery {
         names: [host],
         kind: if only_ipv6 { "AAAA" } else { "A" },
@@ -101,9 +110,20 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
         authorization: None,
         tls_config: None,
         sample_limit: 20_000,
-        dns_sd_configs: vec![discovery],
+        dns_sd_configs: if static_configs.is_empty() { vec![discovery] } else { Vec::new() },
         kubernetes_sd_configs: Vec::new(),
+        static_configs,
+        relabel_configs,
     }
+}
+
+/// Returns the steps that make a target the parameter of a scrape and the label `instance`, and the exporter the address.
+fn probe_labels(exporter: &str) -> Vec<Value> {
+    vec![
+        json!({ "source_labels": ["__address__"], "target_label": "__param_target" }),
+        json!({ "source_labels": ["__param_target"], "target_label": "instance" }),
+        json!({ "target_label": "__address__", "replacement": exporter }),
+    ]
 }
 
 /// Returns the job that reads metrics of containers from the kubelet of each node.
@@ -122,5 +142,7 @@ fn kubelets(monitoring: &Monitoring) -> Option<Job> {
         sample_limit: 100_000,
         dns_sd_configs: Vec::new(),
         kubernetes_sd_configs: vec![json!({ "role": "node" })],
+        static_configs: Vec::new(),
+        relabel_configs: Vec::new(),
     })
 }

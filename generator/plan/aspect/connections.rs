@@ -61,13 +61,16 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
 ///
 /// The proxy joins no other zone: its upstreams join the network of the proxy. A job that works as the database's
 /// superuser joins no zone either: its peers join the maintenance network. The server and the services that copy it share the
-/// replication network.
+/// replication network. Services with fixed addresses have a separate network in the place of their zone.
 pub fn networks(
     roster: &Roster,
     connections: &BTreeSet<Connection>,
     maintenance: &BTreeSet<ServiceName>,
 ) -> Planned<()> {
-    let zone = |name: &ServiceName| Network::from(roster[name].service.zone.unwrap_or(Zone::App));
+    let zone = |name: &ServiceName| match &roster[name].service {
+        service if service.fixed_address => Network::Fixed,
+        service => Network::from(service.zone.unwrap_or(Zone::App)),
+    };
     let copying_services = replication_clients(roster);
     let mut networks: BTreeMap<&ServiceName, BTreeSet<Network>> = BTreeMap::new();
     for name in roster.keys() {

@@ -18,6 +18,7 @@ pub mod endpoint;
 pub mod extensions;
 pub mod external_server;
 pub mod files;
+pub mod fixed_addresses;
 pub mod graphql;
 pub mod ingress;
 pub mod mail;

@@ -86,7 +86,8 @@ fn job(member: &PlannedService) -> Option<ScrapeJob> {
     let metrics = member.service.metrics.as_ref()?;
     let port = port(&member.service, &metrics.port, &member.path).ok()?;
     let path = metrics.path.clone().unwrap_or_else(|| UrlPath::wrap("/metrics".to_owned()));
-    Some(ScrapeJob { port, path, interval: metrics.interval.unwrap_or(INTERVAL) })
+    let interval = metrics.interval.unwrap_or(INTERVAL);
+    Some(ScrapeJob { port, path, interval, targets: metrics.targets.clone() })
 }
 
 /// Checks the `metrics` of each service: the port exists, and the interval is between 5 seconds and 5 minutes.

@@ -33,6 +33,11 @@ const DECLARED_BY: [(&str, &str); 7] = [
     ("replication_password", "postgres-replica"),
 ];
 
+/// The URL of a single Redis.
+const REDIS_URL: &str = "redis_url";
+/// The configuration of Sentinels; only a Redis with Sentinel has it.
+const SENTINEL_CONF: &str = "redis_sentinel_conf";
+
 /// The secrets that an environment declares: those of the stack, of its services and of the database roles.
 #[derive(Debug, Default)]
 pub struct DeclaredSecrets {
@@ -202,6 +207,9 @@ impl DeclaredSecrets {
 
     /// Returns the hint for adding the secret to the stack.
     fn hint_to_add(&self, name: &SecretName) -> String {
+        if name.as_str() == REDIS_URL && self.secrets.keys().any(|secret| secret.as_str() == SENTINEL_CONF) {
+            return "a URL names one Redis, but Sentinel selects the master: add `redis.client` of `let redis = nself.redis_sentinel {} in` to the service, and use REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD".to_owned();
+        }
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("add the service that declares it: `services.{service} = nself.services.{service}`");
         }

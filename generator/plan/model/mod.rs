@@ -10,6 +10,7 @@ mod monitoring;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -19,8 +20,8 @@ use crate::path;
 use crate::plan::secret_list::Recipe;
 use crate::stack::{self, Compat, Profile, TlsMode};
 use crate::values::{
-    ContainerPath, EnvironmentName, Host, ImageRef, Memory, ProjectName, SecretName, ServiceName, SqlIdent, UserId,
-    VolumeName,
+    ContainerPath, EnvironmentName, Host, ImageRef, Memory, ProjectName, SecretName, ServiceName, SqlIdent, Subnet,
+    UserId, VolumeName,
 };
 
 pub use backups::Backups;
@@ -82,6 +83,9 @@ pub struct Plan {
     /// The services to scrape, the alerts, and the receivers of alerts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
+    /// The network of services with fixed addresses, on container engines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed_network: Option<FixedNetwork>,
     pub compat: Option<Compat>,
     /// Settings of the Kubernetes target, if it is enabled.
     pub kubernetes: Option<Cluster>,
@@ -122,6 +126,20 @@ pub struct Cluster {
     /// The image of init containers that wait for other services.
     pub wait_image: ImageRef,
     pub settings: stack::Kubernetes,
+}
+
+/// A network whose services have fixed addresses. Their clients have other addresses of the network, and know the names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FixedNetwork {
+    pub subnet: Subnet,
+    pub addresses: BTreeMap<ServiceName, Ipv4Addr>,
+}
+
+impl FixedNetwork {
+    /// Returns the range of the clients: the second half of the network.
+    pub fn clients(&self) -> String {
+        format!("{}/25", self.subnet.address(128))
+    }
 }
 
 /// A connection that the service `from` opens to a port of the service `to`.

@@ -100,6 +100,9 @@ pub struct ScrapeJob {
     pub port: u16,
     pub path: UrlPath,
     pub interval: Duration,
+    /// Values of the parameter `target`, each for a separate scrape.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Text>,
 }
 
 impl ScrapeJob {

@@ -10,6 +10,7 @@ pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
+mod redis;
 mod resources;
 mod sources;
 mod variables;
@@ -35,6 +36,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));
     findings.extend(plugins::check(inputs, roster));
+    findings.extend(redis::check(roster));
     findings
 }
 

@@ -239,6 +239,8 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
         ("it has a data volume", "set one replica, or move the data into a separate service")
     } else if !service.publish.is_empty() {
         ("it publishes a port of the host", "set one replica, or replace `publish` with a route")
+    } else if service.fixed_address {
+        ("it has a fixed address", "set one replica, or leave `fixed_address` out")
     } else {
         return None;
     };

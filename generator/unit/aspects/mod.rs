@@ -7,7 +7,9 @@ mod server;
 
 use super::stack;
 use crate::plan::addresses::Addresses;
-use crate::plan::aspect::{connections, databases, ingress, mail, plugins, secrets, variables, volumes};
+use crate::plan::aspect::{
+    connections, databases, fixed_addresses, ingress, mail, plugins, secrets, variables, volumes,
+};
 use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
@@ -168,6 +170,26 @@ fn networks_follow_from_connections() {
     assert_eq!(connections_and_networks(&json!({})), (0, networks(&[Network::App])));
     let connected = connections_and_networks(&json!({ "connects_to": ["postgres"] }));
     assert_eq!(connected, (1, networks(&[Network::App, Network::Data])));
+    let fixed = connections_and_networks(&json!({ "connects_to": ["postgres"], "fixed_address": true }));
+    assert_eq!(fixed, (1, networks(&[Network::Data, Network::Fixed])), "in the place of its zone");
+}
+
+#[test]
+fn fixed_addresses_follow_the_order_of_names() {
+    let planned = |fields: &Value, subnet: Option<&str>| {
+        let mut stack = stack_with_orders(fields);
+        stack["services"]["carts"] = stack["services"]["orders"].clone();
+        stack["services"]["carts"]["port"] = json!(8002);
+        stack["compose"] = json!({ "fixed_subnet": subnet });
+        with_roster(&stack, |inputs, roster| fixed_addresses::plan(inputs, roster).part)
+    };
+    let network = planned(&json!({ "fixed_address": true }), Some("10.9.8.0/24")).unwrap();
+    let addresses = network.addresses.iter().map(|(name, address)| format!("{name} {address}"));
+    assert_eq!(addresses.collect::<Vec<_>>(), ["carts 10.9.8.2", "orders 10.9.8.3"]);
+    assert_eq!(network.clients(), "10.9.8.128/25");
+    let default = planned(&json!({ "fixed_address": true }), None).unwrap().subnet;
+    assert!(default.as_str().starts_with("198.1"), "{default}");
+    assert_eq!(planned(&json!({}), None), None);
 }
 
 #[test]

@@ -1,13 +1,13 @@
-// Processes the queue $QUEUE of $REDIS_URL until SIGTERM, then finishes started jobs and exits.
+// Processes the queue $QUEUE until SIGTERM, then finishes started jobs and exits.
 import { createServer } from "node:http";
 import { Queue, Worker } from "bullmq";
-import { Redis } from "ioredis";
 
 import { work } from "./jobs.js";
 import { counters, metrics } from "./metrics.js";
+import { connect } from "./redis.js";
 
 const name = process.env.QUEUE ?? "jobs";
-const connection = new Redis(process.env.REDIS_URL ?? "redis://redis:6379/0", { maxRetriesPerRequest: null });
+const connection = connect(process.env);
 const worker = new Worker(name, work, { connection, concurrency: Number(process.env.CONCURRENCY ?? 4) });
 worker.on("error", (error) => console.error(error.message));
 worker.on("failed", (job, error) => console.error(`${job?.name} ${job?.id}: ${error.message}`));

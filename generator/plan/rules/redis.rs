@@ -1,0 +1,82 @@
+//! Rules of services that connect to a Redis with Sentinel.
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::stack::{EnvReference, EnvValue};
+use crate::values::ServiceName;
+
+/// The catalogue entry of Sentinels. Services that watch each node have an entry as well.
+const SENTINEL: &str = "redis-sentinel";
+/// The group of the nodes, which is also their group on clusters.
+const NODES: &str = "redis";
+
+/// Refuses variables with the address of one node, whose role changes when Sentinel selects a different master.
+pub fn check(roster: &Roster) -> Vec<Diagnostic> {
+    let is_sentinel = |member: &&PlannedService| has_catalogue(member, SENTINEL);
+    if roster.values().find(is_sentinel).is_none() {
+        return Vec::new();
+    }
+    let is_node = |member: &PlannedService| {
+        has_catalogue(member, NODES)
+            && member.service.on_clusters.group.as_ref().is_some_and(|group| group.as_str() == NODES)
+    };
+    let nodes: BTreeSet<&ServiceName> =
+        roster.iter().filter(|(_, member)| is_node(member)).map(|(name, _)| name).collect();
+    let clients = roster.values().filter(|member| member.service.catalogue.is_none());
+    let mut findings = Vec::new();
+    for member in clients {
+        let maps = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
+        for (map, variables) in maps {
+            let fixed = variables.iter().filter_map(|(name, value)| Some((name, node_in(value, &nodes)?)));
+            findings.extend(fixed.map(|(variable, node)| {
+                Diagnostic::error(Code::RedisMaster, member.path.key(map).key(variable.as_str()))
+                    .message(format!("the variable has the address of `{node}`, which is the master only until Sentinel selects a different one"))
+                    .expected("the addresses of the Sentinels and the name of the master")
+                    .hint("add `redis.client` to the service, with `let redis = nself.redis_sentinel {} in`, and use its variables REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD")
+            }));
+        }
+    }
+    findings
+}
+
+fn has_catalogue(member: &PlannedService, name: &str) -> bool {
+    member.service.catalogue.as_ref().is_some_and(|catalogue| catalogue.as_str() == name)
+}
+
+/// Returns the node whose address a value contains.
+fn node_in<'a>(value: &EnvValue, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'a ServiceName> {
+    let mut found = None;
+    let mut visit = |reference: &EnvReference| {
+        if let EnvReference::Url(address) = reference {
+            found = found.or_else(|| nodes.get(&address.service).copied());
+        }
+    };
+    value.for_each_reference(&mut visit);
+    let EnvValue::Text(text) = value else { return found };
+    nodes.iter().copied().find(|node| names_host(text.as_str(), node.as_str()))
+}
+
+/// Returns whether the host of the text's URL, or the whole text up to a port, is this name.
+fn names_host(text: &str, name: &str) -> bool {
+    let address = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = address.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    host.split(':').next() == Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_found_in_urls_and_alone() {
+        for text in ["redis://redis-1:6379/0", "rediss://user:pass@redis-1", "redis-1", "redis-1:6379"] {
+            assert!(names_host(text, "redis-1"), "{text}");
+        }
+        for text in ["redis://redis-10:6379/0", "redis-1-cache:6379", "redis", "http://cache/redis-1", ""] {
+            assert!(!names_host(text, "redis-1"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Redis with Sentinel on a real container engine, with real programs: the primary is killed under writes, and a client
+//! that asks the Sentinels goes on with the next one.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::support::{Ran, root, run};
+use crate::up::{Stack, apart};
+
+const NODES: [&str; 3] = ["redis-1", "redis-2", "redis-3"];
+const SENTINELS: [&str; 3] = ["redis-sentinel-1", "redis-sentinel-2", "redis-sentinel-3"];
+/// The longest time without a stored number after the death of the primary, in seconds.
+const LONGEST_PAUSE: f64 = 15.0;
+
+#[test]
+fn writes_go_on_after_the_death_of_the_primary() {
+    apart("sentinel::writes_go_on_after_the_death_of_the_primary", failover_apart);
+}
+
+/// Returns a stack with a client, whose image has Python, and with the exporter, although monitoring is off.
+fn stack_text() -> &'static str {
+    r#"let nself = import "nself/main.ncl" in
+let redis = nself.redis_sentinel {} in
+{
+  project = "shop",
+  domain = "shop.example.com",
+  services = redis.services & {
+    hasura.enabled = false,
+    auth.enabled = false,
+    client = redis.client & {
+      image = "docker.io/library/redis:7.4-bookworm",
+      command = ["sleep", "1d"],
+      user = "10001:10001",
+      health.exec = ["true"],
+      connects_to = redis.client.connects_to @ ["redis-nodes-exporter"],
+    },
+  },
+  environments.local.services.redis-nodes-exporter.only_with = [],
+} | nself.Stack
+"#
+}
+
+fn must(ran: Ran) -> String {
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+/// Runs Python in the container of the client.
+fn python(stack: &Stack, program: &str, arguments: &[&str]) -> Ran {
+    let mut words = vec!["exec", "-T", "client", "python3", "-c", program];
+    words.extend(arguments);
+    stack.compose(&words)
+}
+
+/// Runs a command of Redis in the container of a node.
+fn redis(stack: &Stack, node: &str, command: &str) -> Ran {
+    let shell = format!("REDISCLI_AUTH=\"$(cat /run/secrets/redis_password)\" redis-cli {command}");
+    stack.compose(&["exec", "-T", node, "sh", "-c", &shell])
+}
+
+fn info(stack: &Stack, node: &str) -> String {
+    must(redis(stack, node, "INFO replication")).replace('\r', "")
+}
+
+fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+    for _ in 0..seconds * 5 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("never: {what}");
+}
+
+/// The numbers that Redis acknowledged, each with its time, and the primary at the end.
+struct Written {
+    stored: Vec<(u64, f64)>,
+    primary: String,
+}
+
+impl Written {
+    fn read(ran: Ran) -> Written {
+        let output = must(ran);
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let lines: Vec<Vec<String>> = output.lines().map(words).collect();
+        let stored = lines.iter().filter(|line| line[0] == "stored");
+        let stored = stored.map(|line| (line[1].parse().unwrap(), line[2].parse().unwrap())).collect();
+        let primary = lines.iter().find(|line| line[0] == "primary").map(|line| line[1].clone());
+        Written { stored, primary: primary.unwrap_or_default() }
+    }
+
+    /// Returns the longest time between two numbers from a time on.
+    fn longest_pause(&self, from: f64, until: f64) -> f64 {
+        let times = self.stored.iter().map(|(_, time)| *time).filter(|time| *time >= from && *time <= until);
+        let times: Vec<f64> = std::iter::once(from).chain(times).chain([until]).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// Kills a container as a defect of its machine would: without a stop signal. The engine does not restart it.
+fn kill(stack: &Stack, service: &str) -> f64 {
+    let time = now();
+    must(stack.compose(&["kill", "-s", "KILL", service]));
+    time
+}
+
+/// Writes for some seconds, and runs an action after the first few.
+fn write_during(stack: &Stack, (first, seconds): (u64, u32), action: impl FnOnce() -> f64) -> (Written, f64) {
+    let writer = std::fs::read_to_string(root().join("tests/sentinel/writer.py")).unwrap();
+    std::thread::scope(|scope| {
+        let arguments = [first.to_string(), seconds.to_string()];
+        let writing = scope.spawn(move || python(stack, &writer, &[&arguments[0], &arguments[1]]));
+        std::thread::sleep(Duration::from_secs(5));
+        let time = action();
+        (Written::read(writing.join().unwrap()), time)
+    })
+}
+
+fn numbers(stack: &Stack, node: &str) -> BTreeSet<u64> {
+    must(redis(stack, node, "LRANGE numbers 0 -1")).lines().map(|line| line.trim().parse().unwrap()).collect()
+}
+
+fn failover_apart() {
+    let start =
+        Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), stack_text()).unwrap());
+    let Some(stack) = start else { panic!("the tools were there") };
+    let up = |stack: &Stack| {
+        let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120", "client", "redis-nodes-exporter"];
+        arguments.extend(NODES.iter().chain(&SENTINELS));
+        let ran = stack.compose(&arguments);
+        assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+    };
+    up(&stack);
+    assert!(info(&stack, "redis-1").contains("role:master"), "the first node is the first primary");
+    no_password_is_shown(&stack);
+    eventually("replicas", 30, || info(&stack, "redis-1").contains("connected_slaves:2"));
+    every_member_has_metrics(&stack, "redis-1");
+
+    let (written, killed) = write_during(&stack, (1, 35), || kill(&stack, "redis-1"));
+    assert!(written.stored.iter().any(|(_, time)| *time < killed - 1.0), "it wrote before");
+    let pause = written.longest_pause(killed, killed + 29.0);
+    assert!(pause < LONGEST_PAUSE, "no number was stored for {pause} s");
+    assert!(["redis-2", "redis-3"].contains(&written.primary.as_str()), "{}", written.primary);
+    let stored = numbers(&stack, &written.primary);
+    let lost: Vec<_> = written.stored.iter().filter(|(number, _)| !stored.contains(number)).collect();
+    assert!(lost.iter().all(|(_, time)| *time > killed - 1.0), "lost: {lost:?}");
+
+    the_old_primary_returns_as_a_replica(&stack, &written.primary);
+    every_member_has_metrics(&stack, &written.primary);
+    // After a stop of the whole stack, the last primary is the primary again.
+    must(stack.compose(&["down", "--timeout", "10"]));
+    up(&stack);
+    assert!(info(&stack, &written.primary).contains("role:master"));
+    assert_eq!(numbers(&stack, &written.primary), stored);
+    without_a_majority_nothing_changes(&stack, &written.primary);
+}
+
+/// Checks that neither the generated files nor the processes show the password.
+fn no_password_is_shown(stack: &Stack) {
+    let password = must(stack.compose(&["exec", "-T", "redis-1", "cat", "/run/secrets/redis_password"]));
+    assert!(password.len() > 40);
+    let compose = std::fs::read_to_string(stack.project.path().join("deploy/local/compose.yaml")).unwrap();
+    assert!(!compose.contains(&password));
+    for service in ["redis-2", "redis-sentinel-1"] {
+        let inspected = serde_json::to_string(&stack.inspect()[service]).unwrap();
+        assert!(!inspected.contains(&password), "{service}");
+        let processes = must(stack.compose(&["top", service]));
+        assert!(processes.contains("redis-server") && !processes.contains(&password), "{processes}");
+    }
+    let mode = must(stack.compose(&["exec", "-T", "redis-sentinel-1", "stat", "-c", "%a", "/data/sentinel.conf"]));
+    assert_eq!(mode, "600");
+    let refused = stack.compose(&["exec", "-T", "redis-sentinel-1", "redis-cli", "-p", "26379", "SENTINEL", "MASTERS"]);
+    assert!(refused.stdout.contains("NOAUTH"), "{}", refused.stdout);
+}
+
+/// Checks the series of the alerts at the generated exporter.
+fn every_member_has_metrics(stack: &Stack, primary: &str) {
+    let scrape = "import sys, urllib.request; print(urllib.request.urlopen('http://redis-nodes-exporter:9121/scrape?target=' + sys.argv[1], timeout=10).read().decode())";
+    for node in NODES {
+        let metrics = must(python(stack, scrape, &[&format!("redis://{node}:6379")]));
+        assert!(metrics.lines().any(|line| line == "redis_up 1"), "{node}: {metrics}");
+        let role = if node == primary { "role=\"master\"" } else { "role=\"slave\"" };
+        let has_role = |line: &str| line.starts_with("redis_instance_info{") && line.contains(role);
+        assert!(metrics.lines().any(has_role), "{node}: {metrics}");
+        assert!(metrics.contains("\nredis_connected_slaves "), "{node}: {metrics}");
+    }
+    for sentinel in SENTINELS {
+        let metrics = must(python(stack, scrape, &[&format!("redis://{sentinel}:26379")]));
+        assert!(metrics.lines().any(|line| line == "redis_up 1"), "{sentinel}: {metrics}");
+    }
+    let none = must(python(stack, scrape, &["redis://client:6379"]));
+    assert!(none.lines().any(|line| line == "redis_up 0"), "control: {none}");
+}
+
+fn the_old_primary_returns_as_a_replica(stack: &Stack, primary: &str) {
+    must(stack.compose(&["start", "redis-1"]));
+    let follows = |node: &str| {
+        let info = redis(stack, node, "INFO replication").stdout.replace('\r', "");
+        info.contains("role:slave")
+            && info.contains(&format!("master_host:{primary}\n"))
+            && info.contains("master_link_status:up")
+    };
+    eventually("the old primary follows the new one", 30, || follows("redis-1"));
+    assert_eq!(numbers(stack, "redis-1"), numbers(stack, primary));
+    eventually("both replicas are known", 30, || info(stack, primary).contains("connected_slaves:2"));
+}
+
+/// Control: with one Sentinel of three, a dead primary is not replaced, and writes stop until a second one is back.
+fn without_a_majority_nothing_changes(stack: &Stack, primary: &str) {
+    must(stack.compose(&["stop", "--timeout", "5", SENTINELS[1], SENTINELS[2]]));
+    let (written, killed) = write_during(stack, (1_000_000, 30), || kill(stack, primary));
+    let pause = written.longest_pause(killed, killed + 24.0);
+    assert!(pause > LONGEST_PAUSE, "writes went on after {pause} s without a majority");
+    assert_eq!(written.primary, primary);
+    must(stack.compose(&["start", SENTINELS[1]]));
+    let writer = std::fs::read_to_string(root().join("tests/sentinel/writer.py")).unwrap();
+    eventually("a majority selects a primary", 60, || {
+        let written = Written::read(python(stack, &writer, &["2000000", "1"]));
+        written.primary != primary && !written.stored.is_empty()
+    });
+}
+
+#[test]
+fn shellcheck_accepts_the_start_scripts() {
+    let files = root().join("golden/redis-sentinel/out/prod/files");
+    for service in ["redis-1", "redis-sentinel-1"] {
+        let script = files.join(service).join("etc/nself/redis/start.sh");
+        let ran = run(std::process::Command::new("shellcheck").arg(&script));
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{service}: {}", ran.stderr);
+    }
+}
