@@ -51,7 +51,7 @@ impl Check<'_> {
                 Some(column) if column.generated.is_none() && owner.table.schema() == name.schema() => {}
                 Some(_) => self.report(
                     path,
-                    "a sequence can belong only to a column of its own schema, and not to a generated column",
+                    "a sequence can belong only to a column of the same schema, and not to a generated column",
                     "name a different column, or leave `owned_by` out",
                 ),
                 None => self.report(
