@@ -8,10 +8,13 @@ tools=${NSELF_TOOLS:-$HOME/.cache/nself-tools}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# Every image copies this root file system, so it lacks what no container uses.
+unused=("./proc/*" "./tmp/*" "./sys/*" "./dev/*" ./run/secrets ./etc/nself ./var/cache/apt ./var/lib/apt/lists ./var/lib/postgresql/17
+  ./usr/share/doc ./usr/share/locale ./usr/share/man ./usr/libexec/docker ./usr/bin/docker-compose
+  ./usr/bin/{prometheus,promtool,amtool} ./usr/bin/prometheus-{alertmanager,node-exporter,postgres-exporter}
+  './usr/lib/x86_64-linux-gnu/libLLVM*' './usr/lib/postgresql/17/lib/llvmjit*' ./usr/lib/postgresql/17/lib/bitcode)
 if ! docker image inspect nself-test/base:1 >/dev/null 2>&1; then
-  tar -C "$tools/trixie" --exclude=./proc/* --exclude=./tmp/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
-    --exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./usr/share/man --exclude=./run/secrets --exclude=./etc/nself \
-    --exclude=./usr/libexec/docker --exclude=./usr/bin/docker-compose -c . | docker import - nself-test/base:1 >/dev/null
+  tar -C "$tools/trixie" "${unused[@]/#/--exclude=}" -c . | docker import - nself-test/base:1 >/dev/null
 fi
 
 cp "$here/stand_in.py" "$here/postgres-entrypoint.sh" "$work/"

@@ -15,6 +15,8 @@ const NAMESPACE: &str = "shop-local";
 const STACK: &str = r#"
 let program = fun number => {
   image = "docker.io/library/busybox:1.37.0", user = "10001:10001", port = number, health.tcp = {}, limits.memory = "64MiB",
+  # The program ignores the signal to stop.
+  stop_grace = "1s",
   command = ["httpd", "-f", "-p", "%{std.to_string number}", "-h", "/bin"],
 } in
 { project = "shop", domain = "shop.example.com",
