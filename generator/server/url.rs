@@ -74,7 +74,8 @@ impl ServerUrl {
     pub fn database_name(&self) -> SqlIdent {
         let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
         let (before_query, query) = split_query(rest);
-        let option = query.and_then(|query| query.split('&').filter_map(|pair| pair.strip_prefix("dbname=")).next_back());
+        let option =
+            query.and_then(|query| query.split('&').filter_map(|pair| pair.strip_prefix("dbname=")).next_back());
         let name = option.or_else(|| before_query.split_once('/').map(|(_, name)| name)).unwrap_or_default();
         SqlIdent::new(name).unwrap_or_else(|_| SqlIdent::wrap("database".into()))
     }

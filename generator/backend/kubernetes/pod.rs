@@ -9,6 +9,7 @@ use super::model::{
     ClaimName, Container, ContainerPort, Expanded, HostAlias, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
     ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
+use super::network::protocol;
 use super::wait;
 use crate::backend::findings::Findings;
 use crate::diagnostic::Diagnostic;
@@ -89,7 +90,7 @@ fn container(
     let ports = ports.map(|(name, port)| ContainerPort {
         name: name.to_string(),
         container_port: *port,
-        protocol: if service.udp_ports.contains(name) { "UDP" } else { "TCP" },
+        protocol: protocol(service.protocol(name)),
     });
     Container {
         name: name.to_string(),

@@ -19,6 +19,7 @@ pub mod extensions;
 pub mod external_server;
 pub mod files;
 pub mod graphql;
+pub mod http3;
 pub mod ingress;
 pub mod mail;
 pub mod migrations;
