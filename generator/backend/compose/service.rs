@@ -68,8 +68,11 @@ pub fn service(
     Ok(service)
 }
 
-/// Returns the logging settings of the container. If Alloy collects the logs, a label of each line tells it the name of
-/// the service.
+/// The labels of Compose by which Alloy finds the lines of this environment, and the service of each.
+const LABELS_OF_LINES: &str = "com.docker.compose.project,com.docker.compose.service";
+
+/// Returns the logging settings of the container. If Alloy collects the logs, labels of each line tell it the names of
+/// the project and of the service.
 fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     if let Some(declared) = &planned.logging {
         let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
@@ -78,7 +81,7 @@ fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     let mut logging = Logging::default();
     let collects = |monitoring: &plan::Monitoring| monitoring.programs.contains_key(&plan::Program::Alloy);
     if plan.monitoring.as_ref().is_some_and(collects) {
-        logging.options.insert("labels".to_owned(), Scalar::text("com.docker.compose.service"));
+        logging.options.insert("labels".to_owned(), Scalar::text(LABELS_OF_LINES));
     }
     logging
 }
