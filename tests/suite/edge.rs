@@ -3,7 +3,9 @@
 
 mod http3;
 mod load;
+mod replicas;
 mod routes;
+mod silence;
 mod upstreams;
 
 use std::collections::BTreeSet;

@@ -28,7 +28,7 @@ pub fn service(
     mounted_files: &Artifacts,
 ) -> Result<Service, Vec<Diagnostic>> {
     let for_older_compose = plan.compat.is_some();
-    let compose_keys = raw_keys::checked(name, planned, for_older_compose)?;
+    let mut compose_keys = raw_keys::checked(name, planned, for_older_compose)?;
     let networks = networks(plan, name, planned);
     let service = Service {
         image: image(plan, name, planned),
@@ -61,6 +61,8 @@ pub fn service(
         shm_size: planned.shm_size.map(bytes),
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
+        // A raw key of the edge; the other raw keys follow those that nself writes.
+        sysctls: compose_keys.remove("sysctls"),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
         raw: compose_keys,
         ..resources(planned, for_older_compose)
