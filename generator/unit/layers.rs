@@ -11,7 +11,7 @@ const BASE: &[&str] = &["codes", "commands", "diagnostic", "merge_conflict", "pa
 /// The other top-level modules, each with the modules that it may import besides [`BASE`]. Code for tests is exempt.
 const LAYERS: &[(&str, &[&str])] = &[
     ("values", &[]),
-    ("files", &[]),
+    ("files", &["artifact"]),
     ("templates", &[]),
     ("artifact", &[]),
     ("database", &["artifact", "values"]),
