@@ -1,5 +1,6 @@
-"""Times the generated edge beside a hand-written nginx configuration for the same service: one worker each, TLS, 32 kept
-connections, in turn. Prints requests per second, the 99th percentile and the processor time of a request, and the ratios.
+"""Times the generated edge beside a hand-written nginx configuration for the same services: one worker each, TLS, in turn.
+Each kind of route has a part: plain requests, static files, websockets, streams of events, gRPC. Prints what a second of
+load was, the processor time of the edge for each request or message, and the ratios.
 
 usage: edge.py NSELF TOOLS      (root; in namespaces that benches/run makes)
 """
@@ -7,30 +8,46 @@ import os, re, shutil, socket, statistics, struct, subprocess, sys, tempfile, th
 
 NSELF, TOOLS = (os.path.abspath(path) for path in sys.argv[1:3])
 SYSTEM = os.path.join(TOOLS, "forky")
-HOST = "plain.shop.example.com"
+STREAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "streams.py")
+KINDS = {"plain": "http", "files": "http", "chat": "websocket", "events": "http", "rpc": "grpc"}
+PORTS = {kind: 8001 + i for i, kind in enumerate(KINDS)}
+HOST = {kind: f"{kind}.shop.example.com" for kind in KINDS}
 ROUNDS, SECONDS = 5, 3
-STACK = """let nself = import "nself/main.ncl" in
-{
-  project = "shop", domain = "shop.example.com", tls.mode = 'files,
-  edge = { connections = 10000, rate_limits.api = { per_second = 1000000, burst = 1000000 } },
-  services = { plain = { image = "a/plain:1", port = 8001, route.subdomain = "plain" } },
-} | nself.Stack
+SERVICES = "\n".join(f"    {kind} = {{ image = \"a/{kind}:1\", port = {PORTS[kind]}, route = {{ subdomain = \"{kind}\", kind = '{of} }} }},"
+                     for kind, of in KINDS.items())
+STACK = f"""let nself = import "nself/main.ncl" in
+{{
+  project = "shop", domain = "shop.example.com", tls.mode = 'files, monitoring.waive = "a benchmark",
+  edge = {{ connections = 10000, rate_limits.api = {{ per_second = 1000000, burst = 1000000 }} }},
+  services = {{
+{SERVICES}
+  }},
+}} | nself.Stack
 """
 TEMPORARY = "".join(f"{kind}_temp_path /tmp/NAME-{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
-HEAD = f"worker_processes 1; pid /tmp/NAME.pid; error_log stderr warn; events {{ worker_connections 4096; }} http {{ access_log off; keepalive_requests 10000; {TEMPORARY}"
-SERVICE = HEAD + 'server { listen 8001; location / { return 200 "a short answer of a service"; } } }'
-BY_HAND = HEAD + f"""
-  ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;
-  upstream app {{ server 127.0.0.1:8001; keepalive 32; }}
-  server {{
-    listen 9443 ssl; http2 on; server_name {HOST};
-    ssl_certificate /run/secrets/tls_certificate; ssl_certificate_key /run/secrets/tls_key;
-    location / {{
-      proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https;
-    }}
-  }}
+HEAD = f"worker_processes 1; pid /tmp/NAME.pid; error_log stderr warn; events {{ worker_connections 4096; }} http {{ access_log off; keepalive_requests 1000000; {TEMPORARY}"
+SERVICE = HEAD + f"""
+  server {{ listen {PORTS["plain"]}; location / {{ return 200 "a short answer of a service"; }} }}
+  server {{ listen {PORTS["files"]}; root /tmp/files; }}
+  # It answers after it has read the whole request, as services of gRPC do.
+  server {{ listen {PORTS["rpc"]}; http2 on; location / {{ proxy_pass http://127.0.0.1:{PORTS["plain"]}; }} }}
 }}"""
+COMMON = "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https;"
+KEPT = f'proxy_http_version 1.1; proxy_set_header Connection ""; {COMMON}'
+LOCATIONS = {
+    "plain": f"proxy_pass http://plain; {KEPT}",
+    "files": f"proxy_pass http://files; {KEPT}",
+    "chat": f'proxy_pass http://chat; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; {COMMON}',
+    "events": f"proxy_pass http://events; proxy_buffering off; {KEPT}",
+    "rpc": "grpc_pass grpc://rpc;",
+}
+BY_HAND = HEAD + """
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;
+  ssl_certificate /run/secrets/tls_certificate; ssl_certificate_key /run/secrets/tls_key;
+""" + "".join(f"""
+  upstream {kind} {{ server 127.0.0.1:{PORTS[kind]}; keepalive 32; }}
+  server {{ listen 9443 ssl; http2 on; server_name {HOST[kind]}; location / {{ {LOCATIONS[kind]} }} }}
+""" for kind in KINDS) + "}"
 
 
 def name_server():
@@ -70,8 +87,10 @@ def prepare(folder):
                    check=True, capture_output=True)
     for name, text in [("service", SERVICE), ("hand", BY_HAND)]:
         open(f"{SYSTEM}/tmp/{name}.conf", "w").write(text.replace("NAME", name))
+    os.makedirs(f"{SYSTEM}/tmp/files")
+    open(f"{SYSTEM}/tmp/files/page.bin", "wb").write(os.urandom(100 << 10))
     hosts = f"{folder}/hosts"
-    open(hosts, "w").write(f"127.0.0.1 localhost {HOST}\n")
+    open(hosts, "w").write(f"127.0.0.1 localhost {' '.join(HOST.values())}\n")
     mount(hosts, "/etc/hosts", "--bind")
 
 
@@ -86,24 +105,67 @@ def worker_ticks(master):
     return int(fields[11]) + int(fields[12])
 
 
-def load(port, master):
+def used_time(master, function):
+    """The result of the function, and the processor time that the edge used meanwhile, in microseconds."""
     before = worker_ticks(master)
-    command = ["wrk", "-t1", "-c32", f"-d{SECONDS}", "--latency", f"https://{HOST}:{port}/"]
+    result = function()
+    return result, (worker_ticks(master) - before) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+def wrk(host, port, path, *options):
+    command = ["wrk", "-t1", "-c32", f"-d{SECONDS}", "--latency", *options, f"https://{host}:{port}{path}"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    used = (worker_ticks(master) - before) / os.sysconf("SC_CLK_TCK")
     if "Non-2xx" in printed or "Socket errors" in printed:
         sys.exit(f"answers failed on port {port}:\n{printed}")
-    number = lambda pattern: float(re.search(pattern, printed).group(1))
+    return printed
+
+
+def number(pattern, text):
+    return float(re.search(pattern, text).group(1))
+
+
+def requests(kind, path, port, master):
+    """Requests a second, the 99th percentile in milliseconds, and the processor time of a request."""
+    printed, used = used_time(master, lambda: wrk(HOST[kind], port, path))
     percentile, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", printed).groups()
     milliseconds = float(percentile) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
-    return number(r"Requests/sec:\s+([\d.]+)"), milliseconds, used * 1e6 / number(r"(\d+) requests in")
+    return number(r"Requests/sec:\s+([\d.]+)", printed), milliseconds, used / number(r"(\d+) requests in", printed)
 
 
-def handshakes(port):
+def handshakes(port, master):
     """Whole TLS connections a second, each with one request: the client resumes no session."""
-    command = ["wrk", "-t1", "-c32", f"-d{SECONDS}", "-H", "Connection: close", f"https://{HOST}:{port}/"]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", printed).group(1))
+    printed, used = used_time(master, lambda: wrk(HOST["plain"], port, "/", "-H", "Connection: close"))
+    return number(r"Requests/sec:\s+([\d.]+)", printed), used / number(r"(\d+) requests in", printed)
+
+
+def messages(command, kind, clients, each, port, master):
+    """Messages a second, and the processor time of a message."""
+    client = [sys.executable, STREAMS, command, str(port), HOST[kind], str(clients), str(each)]
+    printed, used = used_time(master, lambda: subprocess.run(client, check=True, capture_output=True, text=True).stdout)
+    return clients * each / float(printed), used / (clients * each)
+
+
+def calls(port, master):
+    """Calls of gRPC a second, and the processor time of a call."""
+    body = f"{SYSTEM}/tmp/call"
+    open(body, "wb").write(b"\0\0\0\0\5hello")
+    command = ["h2load", "-c8", "-m4", "-n20000", "-d", body, "-H", "content-type: application/grpc", "-H", "te: trailers",
+               f"https://{HOST['rpc']}:{port}/shop.Orders/List"]
+    printed, used = used_time(master, lambda: subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    if " 20000 2xx" not in printed:
+        sys.exit(f"calls failed on port {port}:\n{printed}")
+    return number(r"([\d.]+) req/s", printed), used / 20000
+
+
+RATE, TIME = ("a second", 0), ("processor time of one, us", 1)
+PARTS = [
+    ("requests", [RATE, ("99th percentile, ms", 2), TIME], lambda *edge: requests("plain", "/", *edge)),
+    ("files of 100 KiB", [RATE, ("99th percentile, ms", 2), TIME], lambda *edge: requests("files", "/page.bin", *edge)),
+    ("messages of 64 websockets", [RATE, TIME], lambda *edge: messages("websockets", "chat", 64, 400, *edge)),
+    ("events of 64 streams", [RATE, TIME], lambda *edge: messages("events", "events", 64, 400, *edge)),
+    ("calls of gRPC", [RATE, TIME], calls),
+    ("TLS handshakes", [RATE, TIME], handshakes),
+]
 
 
 def main():
@@ -111,22 +173,20 @@ def main():
     prepare(folder)
     threading.Thread(target=name_server, daemon=True).start()
     time.sleep(0.5)
+    streams = subprocess.Popen([sys.executable, STREAMS, "serve", str(PORTS["chat"]), str(PORTS["events"])])
     servers = [nginx("/tmp/service.conf"), nginx("/tmp/hand.conf"), nginx("/etc/nself/nginx.conf")]
     try:
         time.sleep(2)
-        pairs = [(load(8443, servers[2]), load(9443, servers[1])) for _ in range(ROUNDS)]
-        middle = lambda values: statistics.median(values)
-        for i, (label, digits) in enumerate([("requests a second", 0), ("99th percentile, ms", 2), ("processor time of a request, us", 1)]):
-            ours, theirs = (middle(pair[side][i] for pair in pairs) for side in (0, 1))
-            ratio = middle(pair[0][i] / pair[1][i] for pair in pairs)
-            print(f"edge: {label}: {ours:.{digits}f} beside {theirs:.{digits}f} by hand: {ratio:.2f}")
-        rates = [(handshakes(8443), handshakes(9443)) for _ in range(3)]
-        print(f"edge: TLS handshakes a second: {middle(a for a, _ in rates):.0f} beside {middle(b for _, b in rates):.0f}: "
-              f"{middle(a / b for a, b in rates):.2f}")
+        for what, values, measure in PARTS:
+            pairs = [(measure(8443, servers[2]), measure(9443, servers[1])) for _ in range(ROUNDS)]
+            for i, (label, digits) in enumerate(values):
+                ours, theirs = (statistics.median(pair[side][i] for pair in pairs) for side in (0, 1))
+                ratio = statistics.median(pair[0][i] / pair[1][i] for pair in pairs)
+                print(f"edge: {what}: {label}: {ours:.{digits}f} beside {theirs:.{digits}f} by hand: {ratio:.2f}", flush=True)
     finally:
-        for server in servers:
+        for server in [*servers, streams]:
             server.terminate()
-        for server in servers:
+        for server in [*servers, streams]:
             server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 

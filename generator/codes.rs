@@ -185,6 +185,8 @@ codes! {
         "Headers of the connection (`Connection`, `Content-Length`, `Transfer-Encoding`, `Upgrade`) and headers in which the edge names the client (`Host`, `X-Forwarded-*`, `X-Real-IP`) cannot be set for a route. With `cors`, the edge also sets `Access-Control-*`; with `basic_auth` it removes `Authorization`. Remove the header from the route."
     RouteSettings "NS614" "settings of a route that exclude each other"
         "`strip_prefix` removes `path` from the requests of a route, so it needs a `path`. A route with `redirect` sends no requests to a service, so settings of such requests have no effect. Remove one of the two settings."
+    Http3 "NS615" "HTTP/3 where nginx does not terminate TLS"
+        "HTTP/3 contains TLS, so it works only between clients and the program that has the certificates. With `tls.mode = 'proxy`, and on clusters behind a gateway or an Ingress, that program is not nginx; there the proxy in front may offer HTTP/3. nginx also needs a published port `https`, whose number HTTP/3 uses with UDP."
     RouteUpstream "NS620" "a server of a route that cannot be used"
         "`upstreams` of a route lists services of the stack and hosts outside of it, each with a weight from 1 to 100. At least one of them must not be a backup. A service with a `guard` needs a separate route, since the edge applies only the rules of the route's service. On clusters, hosts are IPv4 addresses, which network policies can name."
     Unsupported "NS701" "Compose or Kubernetes cannot express this setting"

@@ -39,6 +39,7 @@ pub mod artifact;
 pub mod backend;
 pub mod cli;
 pub mod codes;
+pub mod commands;
 pub mod database;
 pub mod diagnostic;
 pub mod files;

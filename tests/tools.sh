@@ -284,6 +284,18 @@ node() {
   go install -ldflags "-s -w" github.com/coredns/coredns@v1.14.7
 }
 
+# A client for HTTP/3.
+http3() {
+  rm -rf "$tools/http3"
+  python3 -m venv "$tools/http3"
+  "$tools/http3/bin/pip" -q install 'aioquic==1.3.0'
+}
+
+# A client that loads servers by HTTP/2, for benches/edge.py.
+calls() {
+  apt-get -qy install --no-install-recommends nghttp2-client
+}
+
 step packages packages
 step images images
 step judges judges
@@ -306,3 +318,5 @@ step schemas schemas
 step exports exports
 step backups backups
 step node node tests/kubernetes/servers/go.sum
+step http3 http3
+step calls calls

@@ -6,6 +6,7 @@
 pub mod digest;
 mod generator;
 pub mod json;
+pub mod mode;
 pub mod reuse;
 pub mod yaml;
 

@@ -190,9 +190,9 @@ fn summary(report: &Report, status: &str, rendered: usize) -> String {
         counts.push(format!("{MANIFEST} {}", if changes.manifest_exists { "differs" } else { "missing" }));
     }
     let result = match status {
-        "same" => "all up to date",
-        "differs" => "run `nself gen` to update",
-        _ => "written",
+        "same" => "all up to date".to_owned(),
+        "differs" => report.commands.complete("run `nself gen` to update", None),
+        _ => "written".to_owned(),
     };
     let out = report.out.path();
     let out = out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(out);

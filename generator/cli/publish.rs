@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::lock::RegistryArguments;
 use super::{ERROR, Format, SUCCESS, StackArguments, output};
+use crate::commands::Commands;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{Root, Scope};
+use crate::files::{OUTPUT, Root, Scope};
 use crate::lock::ImageName;
 use crate::pipeline;
 use crate::release::attest::{self, GeneratedFiles};
@@ -24,7 +25,7 @@ pub struct PublishArguments {
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
     /// The output folder of `nself gen`.
-    #[arg(long, default_value = "deploy", value_name = "DIR")]
+    #[arg(long, default_value = OUTPUT, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
     registry: RegistryArguments,
@@ -76,7 +77,13 @@ pub(super) fn key_error(path: &Path, error: &std::io::Error) -> Vec<Diagnostic> 
 }
 
 pub fn publish(arguments: &PublishArguments) -> u8 {
-    report_outcome(run_publish(arguments), arguments.format)
+    let commands = Commands {
+        folder: arguments.out.clone(),
+        out: Some(arguments.out.clone()).filter(|out| out != Path::new(OUTPUT)),
+        environments: arguments.environments.clone(),
+    };
+    let outcome = run_publish(arguments).map_err(|findings| commands.complete_hints(findings));
+    report_outcome(outcome, arguments.format)
 }
 
 fn run_publish(arguments: &PublishArguments) -> Outcome {

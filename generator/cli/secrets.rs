@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{DIFFERENCES, ERROR, SUCCESS, output};
+use crate::commands::Commands;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::Root;
+use crate::files::{OUTPUT, Root};
 use crate::secrets::{self, SecretFolder};
 use crate::terminal;
 
@@ -47,13 +48,19 @@ enum Action {
 #[derive(Debug, Args)]
 struct OutputArguments {
     /// The output folder of `nself gen`.
-    #[arg(long, default_value = "deploy", value_name = "DIR")]
+    #[arg(long, default_value = OUTPUT, value_name = "DIR")]
     out: PathBuf,
 }
 
 impl OutputArguments {
     fn root(&self) -> Root {
         Root::output(Path::new("."), Some(&self.out))
+    }
+
+    /// Returns the place of the run for commands in messages.
+    fn commands(&self) -> Commands {
+        let out = Some(self.out.clone()).filter(|out| out != Path::new(OUTPUT));
+        Commands { folder: self.out.clone(), out, environments: Vec::new() }
     }
 
     fn folder(&self, environment: &str) -> Result<SecretFolder, Vec<Diagnostic>> {
@@ -68,14 +75,16 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::Check { env, output } => check(output, env),
     };
     outcome.unwrap_or_else(|findings| {
-        output::findings(&findings);
+        let (Action::Init { output, .. } | Action::Kubernetes { output, .. } | Action::Check { output, .. }) =
+            &arguments.action;
+        output::findings(&output.commands().complete_hints(findings));
         ERROR
     })
 }
 
 fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
     let outcome = secrets::init(&arguments.folder(environment)?)?;
-    output::findings(&outcome.findings);
+    output::findings(&arguments.commands().complete_hints(outcome.findings));
     outcome.created.iter().for_each(|name| output::line(&format!("created {name}")));
     output::remark(&format!("{} created, {} existing", outcome.created.len(), outcome.existing.len()));
     outcome.version_control_problem.iter().for_each(|problem| output::remark(problem));
@@ -110,10 +119,12 @@ fn check(arguments: &OutputArguments, environments: &[String]) -> Result<u8, Vec
     };
     let folders: Result<Vec<SecretFolder>, _> = environments.iter().map(|name| arguments.folder(name)).collect();
     let outcome = secrets::check(&folders?).map_err(|finding| vec![finding])?;
-    output::findings(&outcome.findings);
+    let has_errors = outcome.findings.iter().any(Diagnostic::is_error);
+    let has_findings = !outcome.findings.is_empty();
+    output::findings(&arguments.commands().complete_hints(outcome.findings));
     outcome.version_control_problem.iter().for_each(|problem| output::remark(problem));
-    if outcome.findings.is_empty() {
+    if !has_findings {
         output::remark("no findings about secrets");
     }
-    Ok(if outcome.findings.iter().any(Diagnostic::is_error) { DIFFERENCES } else { SUCCESS })
+    Ok(if has_errors { DIFFERENCES } else { SUCCESS })
 }

@@ -40,7 +40,9 @@ pub fn run(arguments: &Arguments) -> u8 {
 fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let request = arguments.stack.request(&[], arguments.out.as_deref());
     let options = VerifyOptions { rebuild: arguments.rebuild, repair: arguments.repair };
-    let Verification { files, objects, damaged, repaired, findings, differs } = pipeline::verify(&request, options)?;
+    let Verification { files, objects, damaged, repaired, findings, differs } =
+        pipeline::verify(&request, options).map_err(|findings| request.commands().complete_hints(findings))?;
+    let findings = request.commands().complete_hints(findings);
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "status": if differs { "differs" } else { "same" }, "files": files,

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::descent::FOLDER;
 use super::stat::stat_target;
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
+use crate::artifact::mode;
 
 /// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused
 /// below it.
@@ -159,7 +160,7 @@ impl Root {
         }
     }
 
-    /// Writes a file in one step and creates the folders above it, readable by all users.
+    /// Writes a file in one step, with the mode of its path, and creates the folders above it, readable by all users.
     ///
     /// # Errors
     /// The errors of [`Folder::replace`].
@@ -175,15 +176,16 @@ impl Folder {
     /// The errors of [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         let path = path.as_ref();
+        let mode = path.to_str().map_or(mode::DEFAULT, mode::of_path);
         let name = path.file_name().unwrap_or_default();
         let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
-            return self.replace(path, bytes, 0o644);
+            return self.replace(path, bytes, mode);
         };
         let folder = match self.folder(parent)? {
             Some(folder) => folder,
             None => self.make_folder(parent, 0o755)?,
         };
-        folder.replace(name, bytes, 0o644)
+        folder.replace(name, bytes, mode)
     }
 }
 

@@ -47,7 +47,7 @@ fn derivations(cache: &Cache, report: &Report) -> Manifest {
 
 /// Saves the stamp, with the text that a later run returns if no input and no output changed.
 pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
-    let Report { output, changes, out } = report;
+    let Report { output, changes, out, .. } = report;
     let mut folders = changes.folders.clone();
     let mut changed_folders = BTreeSet::new();
     for change in changes.changes.iter().filter(|change| change.state.differs()) {

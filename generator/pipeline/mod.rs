@@ -17,6 +17,7 @@ pub use run::{Mode, Outcome, run};
 pub use verify::{Verification, VerifyOptions, verify};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
+use crate::commands::Commands;
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::files::{OUTPUT, Root};
 use crate::lock::Lock;
@@ -72,6 +73,13 @@ impl Request {
     /// Returns the path of the output folder as the request names it; by default in the project.
     pub fn output_path(&self) -> PathBuf {
         self.out.clone().unwrap_or_else(|| self.project().join(OUTPUT))
+    }
+
+    /// Returns the place of the run for commands in messages.
+    pub fn commands(&self) -> Commands {
+        let folder = self.out.clone().unwrap_or_else(|| self.stack_folder().join(OUTPUT));
+        let folder = folder.strip_prefix(".").map(Path::to_owned).unwrap_or(folder);
+        Commands { folder, out: self.out.clone(), environments: self.environments.clone() }
     }
 
     /// Returns the output folder.
@@ -146,6 +154,8 @@ pub struct Report {
     pub output: Output,
     pub changes: Changes,
     pub out: Root,
+    /// The place of the run for commands in messages.
+    pub commands: Commands,
 }
 
 impl Report {
@@ -161,7 +171,7 @@ impl Report {
 /// # Errors
 /// All findings, if at least one of them is an error.
 pub fn generate(request: &Request) -> Result<Output, Findings> {
-    generate_from(request, None)
+    generate_from(request, None).map_err(|findings| request.commands().complete_hints(findings))
 }
 
 /// Does the same as [`generate`], but reuses files of the previous run if neither the files nor their inputs changed.
@@ -219,7 +229,9 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }
-    let upgrade_warnings = diagnostic::merge(upgrade_warnings);
+    let commands = request.commands();
+    let findings = commands.complete_hints(findings);
+    let upgrade_warnings = commands.complete_hints(diagnostic::merge(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
 }
 

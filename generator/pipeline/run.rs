@@ -30,6 +30,11 @@ pub enum Outcome {
 /// # Errors
 /// The errors of [`generate`](super::generate), of the comparison and of writing.
 pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
+    let outcome = run_or_reuse(request, mode, saved_report);
+    outcome.map_err(|findings| request.commands().complete_hints(findings))
+}
+
+fn run_or_reuse(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
     let stamp_file = cache.stamp(&request.digest(&out));
@@ -46,7 +51,7 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
     // `generate_from` already holds the lock if it used the stamp.
     let own_lock = if mode == Mode::Check || output.writers_lock.is_some() { None } else { cache.lock() };
     let changes = store::compare(&out, &output.artifacts, output.selected.as_ref(), &output.previous)?;
-    let report = Report { output, changes, out };
+    let report = Report { output, changes, out, commands: request.commands() };
     finish(&cache, &project, mode, &report)?;
     if let Some(writer) = stamp_writer
         && (mode != Mode::Check || !report.changes.differ())

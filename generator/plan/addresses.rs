@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Frontend, Profile, Publish, Route, Stack, TlsMode};
+use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, Stack, TlsMode};
 use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, labels_below};
 use crate::words;
 
@@ -187,6 +187,26 @@ pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
     let https = edge.service.publish.get(&PortName::wrap("https".into()))?;
     let is_behind_proxy = tls_mode(inputs.stack, inputs.profile) == TlsMode::Proxy;
     Some(https.port).filter(|port| *port != 443 && !is_behind_proxy)
+}
+
+/// The port of nginx's container for HTTPS, unless the stack sets it.
+const HTTPS: u16 = 8443;
+
+/// Returns the port of nginx's container for HTTPS.
+pub fn https_container_port(nginx: &stack::Service) -> u16 {
+    nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(HTTPS)
+}
+
+/// Returns the protocols with which a port of the host is published. HTTP/3 uses the number of the port for HTTPS.
+pub fn published_protocols(
+    stack: &Stack,
+    service: &ServiceName,
+    port: &PortName,
+    publish: &Publish,
+) -> impl Iterator<Item = Protocol> {
+    let is_https = service.as_str() == PROXY_SERVICE && port.as_str() == "https";
+    let http3 = (stack.edge.http3 && is_https && publish.protocol == Protocol::Tcp).then_some(Protocol::Udp);
+    std::iter::once(publish.protocol).chain(http3)
 }
 
 /// Returns the finding for a route that has both or neither of `subdomain` and `host`.

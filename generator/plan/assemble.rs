@@ -157,6 +157,14 @@ impl Service {
                 }
             }
             Addition::Unpublish(port) => self.publish.retain(|publish| publish.container_port != *port),
+            Addition::UdpPort { name, of } => {
+                self.ports.insert(name.clone(), *of);
+                self.udp_ports.insert(name.clone());
+                let published = self.publish.iter().filter(|publish| publish.container_port == *of);
+                let published = published.map(|publish| Publish { protocol: Protocol::Udp, ..publish.clone() });
+                let published: Vec<Publish> = published.collect();
+                self.publish.extend(published);
+            }
             Addition::ReachesHost => self.reaches_host = true,
             Addition::Job => self.one_shot = true,
         }

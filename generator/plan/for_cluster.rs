@@ -66,8 +66,10 @@ pub fn cluster(plan: &Plan) -> Plan {
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.ingress.resolver = Resolver::Cluster(name_server(cluster));
     plan.ingress.https_port = None;
-    plan.ingress.this_machine_is_internal = false;
     let is_behind_controller = cluster.settings.edge != ClusterEdge::NodePort;
+    let node_port = cluster.settings.node_ports.https;
+    plan.ingress.http3_port = plan.ingress.http3_port.filter(|_| !is_behind_controller).map(|_| node_port);
+    plan.ingress.this_machine_is_internal = false;
     plan.ingress.redirects_http = cluster.settings.edge == ClusterEdge::Ingress && cluster.tls != TlsMode::Proxy;
     if is_behind_controller {
         end_tls_in_front(&mut plan);

@@ -7,7 +7,7 @@ use super::model::{ConfigMount, OutsideServer, Value, VolumeMount};
 use super::network::Network;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::stack::Condition;
-use crate::values::{SecretName, ServiceName, Text, VariableName};
+use crate::values::{PortName, SecretName, ServiceName, Text, VariableName};
 
 /// An addition to one service, with the field of the stack that caused it.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,11 @@ pub enum Addition {
     ImageSuffix(&'static str),
     /// Removes the publication of a port of the container.
     Unpublish(u16),
+    /// Adds a UDP port with the number of the TCP port `of`, published at the same addresses.
+    UdpPort {
+        name: PortName,
+        of: u16,
+    },
     /// Adds the name of the host machine, so that the service can connect to it.
     ReachesHost,
     /// Makes the service a job: it runs once and ends.

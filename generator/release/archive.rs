@@ -8,7 +8,7 @@ use serde_json::json;
 use tar::{Archive, Builder, EntryType};
 
 use super::ReleaseFiles;
-use crate::artifact::{ArtifactPath, Sha256};
+use crate::artifact::{ArtifactPath, Sha256, mode};
 use crate::backend::Backend;
 use crate::image::IMAGE_MANIFEST;
 use crate::image::layer::{add_entry, gzip};
@@ -32,7 +32,7 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
                 add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &path[..end]), &[])?;
             }
         }
-        add_entry(&mut archive, EntryType::Regular, 0o644, path, bytes)?;
+        add_entry(&mut archive, EntryType::Regular, mode::of_path(path), path, bytes)?;
     }
     let layer = gzip(&archive.into_inner()?);
     let mut blobs = Blobs::default();

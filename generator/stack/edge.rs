@@ -23,6 +23,8 @@ pub struct Edge {
     /// Largest number of connections of a client address; 100 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub connections: Option<u16>,
+    /// Whether nginx also serves HTTP/3, at the UDP port with the number of the port for HTTPS.
+    pub http3: bool,
 }
 
 /// A limit of requests per second and client address, with a burst that is served without delay.

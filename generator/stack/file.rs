@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::*;
-use crate::values::ProjectPath;
+use crate::values::{FileMode, ProjectPath};
 
 /// A read-only file in the container of a service. Set exactly one of `text`, `yaml`, `json` and `from`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +19,8 @@ pub struct ServiceFile {
     pub json: Option<Value>,
     /// A text file of the project, which is copied.
     pub from: Option<ProjectPath>,
+    /// The mode of the file, for example `0755` for a program; 0644 by default.
+    pub mode: Option<FileMode>,
 }
 
 /// Names of references; each is the only field of its record.

@@ -9,6 +9,7 @@ use itertools::{EitherOrBoth, Itertools};
 use super::change::{Change, State, counts};
 use super::folder_scan::{FolderScan, Folders};
 use super::manifest::Manifest;
+use super::output_file::has_mode;
 use super::previous_outputs::PreviousOutputs;
 use crate::artifact::{Artifact, ArtifactPath, Artifacts, Digest, RecordedFile};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -152,6 +153,11 @@ impl<'a> Comparison<'a> {
             Err(error) => self.findings.push(error.into()),
             Ok(disk) => {
                 let state = state_of_path(disk.as_deref(), new, record, self.previous.is_unfinished);
+                // A file that git or a copy wrote without its mode is written again.
+                let state = state.map(|state| match state {
+                    State::Same if !has_mode(self.folder, path.as_str()) => State::Changed,
+                    state => state,
+                });
                 let path = path.to_string();
                 self.changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
             }

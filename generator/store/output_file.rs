@@ -1,7 +1,8 @@
 //! Single files of the output folder, read and written without a comparison.
 
+use crate::artifact::mode;
 use crate::diagnostic::Diagnostic;
-use crate::files::{FileKind, Root};
+use crate::files::{FileKind, Folder, Root};
 
 /// The name of the manifest, the list of the files that nself owns. It is beside the folders of the environments.
 pub const MANIFEST: &str = "nself.manifest";
@@ -24,4 +25,10 @@ pub fn read(out: &Root, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
 /// NS803 for a symbolic link in place of a folder or of the file, NS804 if the system refuses.
 pub fn write(out: &Root, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
     Ok(out.write(path, bytes)?)
+}
+
+/// Returns whether a file has the mode of its path.
+pub fn has_mode(folder: Option<&Folder>, path: &str) -> bool {
+    let on_disk = || folder.and_then(|folder| folder.stat(path).ok().flatten()).map(|stat| stat.mode);
+    mode::of_path(path) == mode::DEFAULT || on_disk().is_some_and(|on_disk| mode::is_kept(path, on_disk))
 }

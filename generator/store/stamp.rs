@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use super::fingerprint::{FileStat, Fingerprint, Watch};
 use super::folder_scan::Folders;
-use super::output_file::MANIFEST;
+use super::output_file::{MANIFEST, has_mode};
 use super::stamp_format::{self, StampContent, StampOutput};
 use crate::artifact::{ArtifactPath, Digest, RecordedFile, UnchangedFile};
 use crate::files::{FileKind, Folder, Root};
@@ -63,7 +63,8 @@ impl Stamp {
             let same_stat =
                 FileStat::of_file(&folder, path).is_some_and(|now| written.stat.unchanged_since(now, self.written_at));
             let read = || folder.read(path, FileKind::Output).ok().flatten();
-            same_stat || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest)
+            let same_content = || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest);
+            same_stat || same_content() && has_mode(Some(&folder), path)
         };
         self.content.out == out.path()
             && self.content.fingerprints.iter().all(|fingerprint| fingerprint.unchanged_since(self.written_at))

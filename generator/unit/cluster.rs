@@ -241,6 +241,33 @@ fn grpc_ports_use_http2() {
 }
 
 #[test]
+fn http3_has_a_udp_port_at_the_number_of_https() {
+    let mut on_nodes = cluster_with_settings(&json!({ "edge": "nodeport" }));
+    on_nodes["tls"] = json!({ "mode": "files" });
+    let edge = |stack: &Value| {
+        let generated = files(stack);
+        let text = |path: &str| text(&generated, path);
+        (
+            text("kubernetes/apps/nginx/service-nginx.yaml"),
+            text("kubernetes/apps/nginx/networkpolicy-nginx-from-outside.yaml"),
+            text("compose.yaml"),
+        )
+    };
+    let (service, policy, compose) = edge(&on_nodes);
+    assert!(!service.contains("UDP") && !policy.contains("UDP") && !compose.contains("udp"), "{service}{policy}");
+    on_nodes["edge"] = json!({ "http3": true });
+    let (service, policy, compose) = edge(&on_nodes);
+    assert_eq!(
+        (service.matches("nodePort: 30443").count(), service.matches("protocol: UDP").count()),
+        (2, 1),
+        "{service}"
+    );
+    let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<String>>();
+    assert!(contains(&lines(&policy), &["- port: 8443", "protocol: UDP"]), "{policy}");
+    assert!(contains(&lines(&compose), &["published: \"443\"", "protocol: udp"]), "{compose}");
+}
+
+#[test]
 fn the_prometheus_operator_takes_the_place_of_prometheus() {
     let monitored = |operator: &Value| {
         let mut stack = on_cluster(&json!({

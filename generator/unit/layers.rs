@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::imports::{Module, Sources};
 
 /// Top-level modules that every other module may import. They import only each other.
-const BASE: &[&str] = &["codes", "diagnostic", "merge_conflict", "parallel", "terminal", "words"];
+const BASE: &[&str] = &["codes", "commands", "diagnostic", "merge_conflict", "parallel", "terminal", "words"];
 
 /// The other top-level modules, each with the modules that it may import besides [`BASE`]. Code for tests is exempt.
 const LAYERS: &[(&str, &[&str])] = &[
     ("values", &[]),
-    ("files", &[]),
+    ("files", &["artifact"]),
     ("templates", &[]),
     ("artifact", &[]),
     ("database", &["artifact", "values"]),

@@ -14,6 +14,11 @@ checked! {
     ContainerPath, expected: "an absolute path", example: "/var/lib/data", refusal: |t| absolute_path_refusal(t)
 }
 checked! {
+    /// The mode of a file in octal digits. Everyone can read the file, because it belongs to a different user than the one
+    /// that the service runs as.
+    FileMode, expected: "a mode in octal digits", example: "0755", refusal: |t| file_mode_refusal(t)
+}
+checked! {
     /// A path inside the project: parts separated by `/`, without `..`.
     ProjectPath, expected: "a relative path inside the project", example: "services/orders",
     refusal: |t| {
@@ -22,6 +27,22 @@ checked! {
         alphabet_refusal(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', allowed).or_else(|| dot_part_refusal(t))
     }
 }
+fn file_mode_refusal(text: &str) -> Option<String> {
+    let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+    let Some(mode) = is_octal.then(|| u32::from_str_radix(text, 8).ok()).flatten() else {
+        return Some("it is not three or four digits from 0 to 7".into());
+    };
+    let reason = match mode {
+        _ if mode & 0o7000 != 0 => "it sets the user or group of a program, or the sticky bit",
+        _ if mode & 0o002 != 0 => "every user could write the file",
+        _ if mode & 0o444 != 0o444 => {
+            "some users could not read the file, and it belongs to a different user than the service's"
+        }
+        _ => return None,
+    };
+    Some(reason.into())
+}
+
 checked! {
     /// An image reference: `registry/name:tag` or with a digest; the tag `latest` and a missing tag are refused.
     ImageRef, expected: "an image with a tag or digest", example: "ghcr.io/acme/orders:1.4.2", refusal: |t| image_refusal(t)

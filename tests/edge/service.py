@@ -7,6 +7,7 @@ headers, doubled ones joined by `|`, the port of the connection, and that of the
 /html      a page of 4 KB without a charset
 /cookies   three cookies of 2,000 bytes
 /strict    a header that the edge adds where a service does not
+/silent?N  after the whole body of the request, `a`, and after N more seconds `b`
 /teapot    status 418 with unusual headers and no content type
 """
 import asyncio, json
@@ -25,6 +26,14 @@ async def events(send):
     await send({"type": "http.response.body", "body": b"data: first\n\n", "more_body": True})
     await released.wait()
     await send({"type": "http.response.body", "body": b"data: last\n\n"})
+
+
+async def silence(receive, send, seconds):
+    await read_body(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/grpc")]})
+    await send({"type": "http.response.body", "body": b"a", "more_body": True})
+    await asyncio.sleep(seconds)
+    await send({"type": "http.response.body", "body": b"b"})
 
 
 async def read_body(receive):
@@ -48,6 +57,8 @@ async def app(scope, receive, send):
         return await events(send)
     if path == "/release":
         released.set()
+    if path == "/silent":
+        return await silence(receive, send, float(scope["query_string"]))
     if path == "/html":
         return await answer(send, 200, [(b"content-type", b"text/html")], b"<p>caf\xe9</p>" + b" " * 4096)
     if path == "/cookies":

@@ -136,6 +136,35 @@ fn a_missing_manifest_is_named() {
 }
 
 #[test]
+fn commands_in_hints_name_the_output_folder_and_the_environment() {
+    let case = stack(SHOP);
+    let nself = |arguments: &[&str]| nself_in(case.path(), arguments);
+    let in_folder = |out: &str, options: &[&str]| {
+        let generated = |command: &[&str]| nself(&[command, options].concat());
+        assert_eq!(generated(&["gen", "--env", "local"]).code, 0);
+        let checked = nself(&[["secrets", "check", "--env", "local"].as_slice(), options].concat());
+        let file = case.path().join(out).join("local/compose.yaml");
+        fs::write(&file, fs::read_to_string(&file).unwrap() + "# an edit\n").unwrap();
+        let [check, refused, verified] =
+            [["check", "--env", "local"].as_slice(), &["gen", "--env", "local"], &["verify"]].map(generated);
+        [checked, check, refused, verified].map(|ran| ran.stderr)
+    };
+    let [secrets, check, refused, verified] = in_folder("build", &["--out", "build"]);
+    for (text, command) in [
+        (&secrets, "`nself secrets init --env local --out build`"),
+        (&check, "run `nself gen --env local --out build` to update"),
+        (&refused, "`nself gen --force --env local --out build`"),
+        (&verified, "`nself check --out build`"),
+    ] {
+        assert!(text.contains(command), "{command}: {text}");
+    }
+    // Control: the default folder needs no option.
+    for text in in_folder("deploy", &[]) {
+        assert!(!text.contains("--out") && text.contains("`nself "), "{text}");
+    }
+}
+
+#[test]
 fn a_mount_without_a_source_is_a_warning() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",

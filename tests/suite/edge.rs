@@ -1,8 +1,11 @@
 //! Checks the edge from the side of clients and services: a real nginx with the generated files forwards requests and
 //! responses unchanged, streams in both directions and keeps connections to services open.
 
+mod http3;
 mod load;
+mod replicas;
 mod routes;
+mod silence;
 mod upstreams;
 
 use std::collections::BTreeSet;

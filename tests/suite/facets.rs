@@ -20,6 +20,29 @@ fn with_files(files: &Value) -> tempfile::TempDir {
     folder
 }
 
+/// A mode reaches the file on disk, and is restored if a copy or git lost it.
+#[test]
+fn files_have_their_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = with_files(&json!({
+        "/usr/local/bin/run": { "text": "#!/bin/sh\necho it runs\n", "mode": "755" },
+        "/mode-0755/plain": { "text": "not a program\n" },
+    }));
+    let files = folder.path().join("deploy/local/files/probe");
+    let [program, plain] = ["mode-0755/usr/local/bin/run", "dir-mode-0755/plain"].map(|path| files.join(path));
+    let nself = |command: &str| nself_in(folder.path(), [command, "--env", "local"]);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(nself("gen").code, 0);
+    assert_eq!((mode(&program), mode(&plain)), (0o755, 0o644));
+    assert_eq!(run(&mut Command::new(&program)).stdout, "it runs\n");
+    assert_eq!(nself("check").code, 0);
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let checked = nself("check");
+    assert!(checked.code == 1 && checked.stderr.contains("1 changed"), "{}", checked.stderr);
+    assert_eq!(nself("gen").code, 0);
+    assert_eq!((mode(&program), nself("check").code), (0o755, 0));
+}
+
 #[test]
 fn data_comes_back_from_yaml_and_json() {
     let Some(python) = tool("venv/bin/python") else { return };

@@ -59,7 +59,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
 
 fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     File {
-        name: (plan.compat != Some(Compat::V1)).then(|| format!("{}-{}", plan.project, plan.environment)),
+        name: (plan.compat != Some(Compat::V1)).then(|| plan.compose_project()),
         services,
         networks: networks::networks(plan),
         volumes: plan.volumes.keys().map(|name| (name.to_string(), Empty {})).collect(),

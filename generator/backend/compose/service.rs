@@ -28,7 +28,7 @@ pub fn service(
     mounted_files: &Artifacts,
 ) -> Result<Service, Vec<Diagnostic>> {
     let for_older_compose = plan.compat.is_some();
-    let compose_keys = raw_keys::checked(name, planned, for_older_compose)?;
+    let mut compose_keys = raw_keys::checked(name, planned, for_older_compose)?;
     let networks = networks(plan, name, planned);
     let service = Service {
         image: image(plan, name, planned),
@@ -61,6 +61,8 @@ pub fn service(
         shm_size: planned.shm_size.map(bytes),
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
+        // A raw key of the edge; the other raw keys follow those that nself writes.
+        sysctls: compose_keys.remove("sysctls"),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
         raw: compose_keys,
         ..resources(planned, for_older_compose)
@@ -68,8 +70,11 @@ pub fn service(
     Ok(service)
 }
 
-/// Returns the logging settings of the container. If Alloy collects the logs, a label of each line tells it the name of
-/// the service.
+/// The labels of Compose by which Alloy finds the lines of this environment, and the service of each.
+const LABELS_OF_LINES: &str = "com.docker.compose.project,com.docker.compose.service";
+
+/// Returns the logging settings of the container. If Alloy collects the logs, labels of each line tell it the names of
+/// the project and of the service.
 fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     if let Some(declared) = &planned.logging {
         let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
@@ -78,7 +83,7 @@ fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     let mut logging = Logging::default();
     let collects = |monitoring: &plan::Monitoring| monitoring.programs.contains_key(&plan::Program::Alloy);
     if plan.monitoring.as_ref().is_some_and(collects) {
-        logging.options.insert("labels".to_owned(), Scalar::text("com.docker.compose.service"));
+        logging.options.insert("labels".to_owned(), Scalar::text(LABELS_OF_LINES));
     }
     logging
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::ConfigMap;
 use super::model::{Labels, Metadata};
 use crate::plan::{Plan, Volume};
-use crate::stack::{self, ClusterEdge, TlsMode, Zone};
+use crate::stack::{self, ClusterEdge, Protocol, TlsMode, Zone};
 use crate::values::{ImageRef, Memory, ServiceName, VolumeName};
 
 /// A plan for a cluster, and values derived from it that most objects need.
@@ -50,18 +50,19 @@ impl<'a> Cluster<'a> {
         self.plan.volumes.iter().filter(move |(_, volume)| volume.owner == *name)
     }
 
-    /// Returns the ports of nginx for clients. HTTPS is included only for an edge on ports of the nodes; a Gateway or
-    /// an Ingress terminates TLS in front of nginx.
-    pub fn client_ports(&self) -> Vec<u16> {
-        let names: &[&str] = if self.settings.edge == ClusterEdge::NodePort { &["http", "https"] } else { &["http"] };
-        let ports = self.plan.services.get(&self.plan.ingress.service).map(|edge| &edge.ports);
-        let ports = ports.into_iter().flatten().filter(|(name, _)| names.contains(&name.as_str()));
-        ports.map(|(_, port)| *port).collect()
+    /// Returns the ports of nginx for clients. HTTPS and HTTP/3 are included only for an edge on ports of the nodes; a
+    /// Gateway or an Ingress terminates TLS in front of nginx.
+    pub fn client_ports(&self) -> Vec<(u16, Protocol)> {
+        let is_on_nodes = self.settings.edge == ClusterEdge::NodePort;
+        let names: &[&str] = if is_on_nodes { &["http", "http3", "https"] } else { &["http"] };
+        let Some(edge) = self.plan.services.get(&self.plan.ingress.service) else { return Vec::new() };
+        let ports = edge.ports.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        ports.map(|(name, port)| (*port, edge.protocol(name))).collect()
     }
 
     /// Returns nginx's port `http`, which is the first of the client ports.
     pub fn http_port(&self) -> u16 {
-        self.client_ports()[0]
+        self.client_ports()[0].0
     }
 
     /// Returns the metadata of an object that belongs to no service.

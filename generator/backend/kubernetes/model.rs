@@ -420,6 +420,8 @@ pub struct Items {
 pub struct Item {
     pub key: String,
     pub path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

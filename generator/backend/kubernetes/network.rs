@@ -120,7 +120,8 @@ fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -
     Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
 }
 
-fn protocol(protocol: Protocol) -> &'static str {
+/// Returns the name of a protocol in objects.
+pub fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "TCP",
         Protocol::Udp => "UDP",
@@ -138,12 +139,13 @@ fn ip_families(cluster: &Cluster) -> (Option<&'static str>, Vec<&'static str>) {
 }
 
 fn service_port(service: &Service, name: &str, port: u16) -> ServicePort {
+    let is_udp = service.udp_ports.iter().any(|udp| udp.as_str() == name);
     ServicePort {
         name: name.to_owned(),
         port,
         target_port: port,
-        protocol: if service.udp_ports.iter().any(|udp| udp.as_str() == name) { "UDP" } else { "TCP" },
-        app_protocol: service.h2c_ports.contains(&port).then_some("kubernetes.io/h2c"),
+        protocol: protocol(if is_udp { Protocol::Udp } else { Protocol::Tcp }),
+        app_protocol: (!is_udp && service.h2c_ports.contains(&port)).then_some("kubernetes.io/h2c"),
         node_port: None,
     }
 }
@@ -158,7 +160,7 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     for mut port in ports.filter(|port| port.name != "health") {
         if cluster.settings.edge == ClusterEdge::NodePort {
             let nodes = &cluster.settings.node_ports;
-            port.node_port = [("http", nodes.http), ("https", nodes.https)]
+            port.node_port = [("http", nodes.http), ("https", nodes.https), ("http3", nodes.https)]
                 .into_iter()
                 .find_map(|(name, number)| (port.name == name).then_some(number));
         }
@@ -232,7 +234,8 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public_ports })));
     }
     if is_edge {
-        let ports = cluster.client_ports().into_iter().map(|port| json!({ "port": port, "protocol": "TCP" }));
+        let ports = cluster.client_ports().into_iter();
+        let ports = ports.map(|(port, transport)| json!({ "port": port, "protocol": protocol(transport) }));
         let mut rule = json!({ "ports": ports.collect::<Vec<_>>() });
         if let Some(namespace) = &cluster.settings.edge_namespace {
             rule["from"] = pods_of_namespace(namespace.as_str());

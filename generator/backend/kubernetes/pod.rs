@@ -9,7 +9,9 @@ use super::model::{
     ClaimName, Container, ContainerPort, Expanded, HostAlias, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
     ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
+use super::network::protocol;
 use super::wait;
+use crate::artifact::mode;
 use crate::backend::findings::Findings;
 use crate::diagnostic::Diagnostic;
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
@@ -90,7 +92,7 @@ fn container(
     let ports = ports.map(|(name, port)| ContainerPort {
         name: name.to_string(),
         container_port: *port,
-        protocol: if service.udp_ports.contains(name) { "UDP" } else { "TCP" },
+        protocol: protocol(service.protocol(name)),
     });
     Container {
         name: name.to_string(),
@@ -155,10 +157,11 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for (i, config) in service.config.iter().enumerate() {
         let name = format!("config-{i}");
         let configs = &cluster.configs[&config.source];
+        let mode = Some(mode::of_path(&config.source)).filter(|mode| *mode != mode::DEFAULT);
         let sub_path = configs.iter().find_map(|config| config.file.clone());
         mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), sub_path, read_only: true });
         let sources = configs.iter().map(|config| {
-            let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
+            let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone(), mode });
             ProjectionSource::Config { config_map: Items { name: config.name.clone(), items: items.collect() } }
         });
         volumes.push(projected_volume(name, sources.collect()));
@@ -166,7 +169,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     if !service.secret_files.is_empty() {
         mounts.push(secrets_mount());
         let sources = service.secret_files.iter().map(|secret| {
-            let items = vec![Item { key: SECRET_KEY.into(), path: secret.to_string() }];
+            let items = vec![Item { key: SECRET_KEY.into(), path: secret.to_string(), mode: None }];
             ProjectionSource::Secret { secret: Items { name: secret_name(secret), items } }
         });
         volumes.push(projected_volume("secrets".into(), sources.collect()));

@@ -178,6 +178,7 @@ fn shared_plan(plan: &Plan) -> Plan {
         capacity: plan.ingress.capacity,
         tls: plan.ingress.tls,
         https_port: None,
+        http3_port: None,
         redirects_http: plan.ingress.redirects_http,
         resolver: plan.ingress.resolver.clone(),
         email: plan.ingress.email.clone(),

@@ -40,7 +40,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     let (old, new) = (parse(old), parse(new));
     let Some(cluster) = &plan.kubernetes else { return Vec::new() };
     let mut findings = lost_claims(&cluster.namespace, &old, &new);
-    findings.extend((old["version"] == 1).then(|| unlisted_objects(&cluster.namespace, &old)));
+    findings.extend((old["version"] == 1).then(|| unlisted_objects(plan, &cluster.namespace, &old)));
     for (name, service) in &plan.services {
         let (before, after) = (&old["claims"][name.as_str()], &new["claims"][name.as_str()]);
         if before.is_null() || before == after {
@@ -88,7 +88,7 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
 
 /// Returns the warning about objects that the kustomization listed in generations with version 1 of the record and no
 /// longer lists.
-fn unlisted_objects(namespace: &str, old: &Value) -> Diagnostic {
+fn unlisted_objects(plan: &Plan, namespace: &str, old: &Value) -> Diagnostic {
     let services = old["claims"].as_object().into_iter().flat_map(|services| services.values());
     let volumes = services.filter_map(Value::as_object).flatten();
     let shared = volumes.filter(|(_, claim)| claim["shared"] == true).map(|(volume, _)| format!(" pvc/{volume}"));
@@ -97,6 +97,7 @@ fn unlisted_objects(namespace: &str, old: &Value) -> Diagnostic {
         .message("the kustomization no longer lists the namespace and the shared claims, so a prune would delete them with their data")
         .hint(format!(
             "if `kubectl apply --prune` created them, run `kubectl label {objects} applyset.kubernetes.io/part-of- --namespace {namespace}`, \
-             and then `kubectl apply --server-side -k kubernetes/namespace` in the folder of the environment"
+             and then `kubectl apply --server-side -k deploy/{}/kubernetes/namespace`",
+            plan.environment
         ))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Monitoring, Platform, Program, ProgramService};
+use crate::plan::{Monitoring, Plan, Platform, Program, ProgramService};
 
 /// The first day for which Loki uses this schema of its index. Later releases must keep the day: Loki could not read logs
 /// that were stored under a different schema.
@@ -109,55 +109,64 @@ pub fn loki(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnost
     files.yaml(Program::Loki, "loki.yaml", &config)
 }
 
-/// Stages that read the engine's log files. They parse each line as JSON and take the service's name from the Compose
-/// label in its `attrs`.
-const ENGINE_STAGES: &str = r#"
-local.file_match "containers" {
-  path_targets = [{ __path__ = "/var/lib/docker/containers/*/*-json.log" }]
-}
+/// Returns the stages that read the engine's log files. They parse each line as JSON and take the names of the project and
+/// of the service from the Compose labels in its `attrs`.
+fn engine_stages(project: &str) -> String {
+    format!(
+        r#"
+local.file_match "containers" {{
+  path_targets = [{{ __path__ = "/var/lib/docker/containers/*/*-json.log" }}]
+}}
 
-loki.source.file "containers" {
+loki.source.file "containers" {{
   targets    = local.file_match.containers.targets
   forward_to = [loki.process.containers.receiver]
-}
+}}
 
-loki.process "containers" {
+loki.process "containers" {{
   forward_to = [loki.write.loki.receiver]
 
-  stage.json {
-    expressions = { line = "log", stream = "stream", time = "time", attrs = "attrs" }
-  }
-  stage.json {
+  stage.json {{
+    expressions = {{ line = "log", stream = "stream", time = "time", attrs = "attrs" }}
+  }}
+  stage.json {{
     source      = "attrs"
-    expressions = { service = "\"com.docker.compose.service\"" }
-  }
-  stage.timestamp {
+    expressions = {{ project = "\"com.docker.compose.project\"", service = "\"com.docker.compose.service\"" }}
+  }}
+  stage.timestamp {{
     source = "time"
     format = "RFC3339Nano"
-  }
-  stage.labels {
-    values = { service = "", stream = "" }
-  }
-  // The path holds the identifier of the container, so each container would be a series.
-  stage.label_drop {
-    values = ["filename"]
-  }
-  // Containers of other projects have no such label.
-  stage.match {
-    selector = "{service=\"\"}"
+  }}
+  stage.labels {{
+    values = {{ project = "", service = "", stream = "" }}
+  }}
+  // The engine keeps the output of all its containers there: those of other environments have another project, and
+  // those without Alloy have no labels.
+  stage.match {{
+    selector = "{{project!=\"{project}\"}}"
     action   = "drop"
-  }
-  stage.output {
+  }}
+  stage.match {{
+    selector = "{{service=\"\"}}"
+    action   = "drop"
+  }}
+  // The path holds the identifier of the container, so each container would be a series.
+  stage.label_drop {{
+    values = ["filename", "project"]
+  }}
+  stage.output {{
     source = "line"
-  }
+  }}
+}}
+"#
+    )
 }
-"#;
 
 /// Writes `config.alloy`.
-pub fn alloy(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn alloy(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
     let mut text = String::from("logging {\n  level = \"warn\"\n}\n");
     match &monitoring.platform {
-        Platform::Engine => text.push_str(ENGINE_STAGES),
+        Platform::Engine => text.push_str(&engine_stages(&plan.compose_project())),
         Platform::Cluster { namespace, .. } => text.push_str(&cluster_stages(namespace)),
     }
     // Alloy depends on Loki, so Loki is missing only if the stack removes that dependency.

@@ -21,7 +21,13 @@ pub const DESCRIPTION: Description = Description {
     paths: &["monitoring/"],
     reads: "what is scraped, alerts, dashboards and receivers",
     emit: Emit::FromPlanParts {
-        parts: &[PlanField::Project, PlanField::Environment, PlanField::Domain, PlanField::Monitoring],
+        parts: &[
+            PlanField::Project,
+            PlanField::Environment,
+            PlanField::Domain,
+            PlanField::Compat,
+            PlanField::Monitoring,
+        ],
         emit,
     },
     file_fields,
@@ -78,7 +84,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
             Program::Alertmanager => alertmanager::emit(plan, monitoring, &mut files)?,
             Program::Grafana => dashboards::emit(monitoring, &mut files)?,
             Program::Loki => logs::loki(endpoint, &mut files)?,
-            Program::Alloy => logs::alloy(monitoring, &mut files)?,
+            Program::Alloy => logs::alloy(plan, monitoring, &mut files)?,
             Program::Tempo => traces::emit(endpoint, &mut files)?,
         }
     }

@@ -195,6 +195,8 @@ fn nginx_conf(plan: &Plan) -> Result<String, Diagnostic> {
         grpc => edge.has_grpc(),
         redirects_http => edge.redirects_http,
         https_port => edge.https_port,
+        http3_port => edge.http3_port,
+        http3_hosts => http3_hosts(edge)?,
         certificate_cache => certificates.len().max(1),
         certificates,
         hsts => plan.profile != Profile::Local,
@@ -211,6 +213,12 @@ fn nginx_conf(plan: &Plan) -> Result<String, Diagnostic> {
         ..headers_view(edge)
     };
     render(Language::Nginx, MAIN, view)
+}
+
+/// Returns the first host of each site, by which nginx names its server, if the sites are served by HTTP/3.
+fn http3_hosts(edge: &IngressPlan) -> Result<Vec<Value>, Diagnostic> {
+    let sites = edge.sites.values().filter(|_| edge.http3_port.is_some());
+    sites.filter_map(|site| site.hosts.first()).map(|host| nginx_host(host)).collect()
 }
 
 /// Returns the values on which the headers of requests depend.
@@ -284,6 +292,7 @@ fn site_conf(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
         hosts => hosts?,
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
+        http3 => edge.http3_port.is_some(),
         cluster => edge.resolver != Resolver::Engine,
         families => families(edge),
         redirects_http => edge.redirects_http,
@@ -312,6 +321,6 @@ fn location_view(
         timeout: (location.timeout.0 / 1000).max(1),
         grpc: location.kind == RouteKind::Grpc,
         upstream: upstreams::name(&location.upstream, location.balanced.as_ref()),
-        settings: routes::settings(site, index, location),
+        settings: routes::settings(edge, site, index, location),
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::backend::render::{
     nginx, nginx_origin, nginx_quoted, nginx_quoted_list, nginx_raw_prefix, nginx_variable, nginx_word,
 };
-use crate::plan::{Location, Site};
+use crate::plan::{IngressPlan, Location, Site};
 use crate::stack::RouteKind;
 use crate::values::{Checked, HeaderName, HeaderValue};
 
@@ -20,6 +20,8 @@ const ANSWER_HEADERS: [(&str, &str); 4] = [
     ("X-Frame-Options", "$frames"),
     ("Strict-Transport-Security", "$hsts"),
 ];
+/// The header of every answer that offers HTTP/3.
+const HTTP3_HEADER: (&str, &str) = ("Alt-Svc", "$alt_svc");
 /// Methods that browsers allow pages of all origins to use, without asking the service first.
 const SIMPLE_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 /// Answer headers by which the edge allows or refuses other origins.
@@ -90,7 +92,7 @@ pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderVal
 }
 
 /// Returns the settings of the location with this index in its site.
-pub fn settings(site: &Site, index: usize, location: &Location) -> SettingsView {
+pub fn settings(edge: &IngressPlan, site: &Site, index: usize, location: &Location) -> SettingsView {
     let host = site.hosts.first().map_or("", String::as_str);
     let cors_variable = nginx_variable("cors", host, index);
     let request_headers = request_headers(location).into_iter().map(|(name, value)| HeaderView {
@@ -111,7 +113,7 @@ pub fn settings(site: &Site, index: usize, location: &Location) -> SettingsView 
         users: location.basic_auth.as_ref().map(nginx),
         request_headers: request_headers.collect(),
         hidden_headers: hidden_headers(location),
-        answer_headers: answer_headers(location, &cors_variable),
+        answer_headers: answer_headers(edge, location, &cors_variable),
         cors: location.cors.as_ref().map(|cors| CorsView {
             variable: cors_variable.clone(),
             origins: cors.origins.iter().map(nginx_origin).collect(),
@@ -125,13 +127,14 @@ fn hidden_headers(location: &Location) -> Vec<Value> {
     replaced.chain(cors).collect()
 }
 
-fn answer_headers(location: &Location, cors_variable: &Value) -> Vec<HeaderView> {
+fn answer_headers(edge: &IngressPlan, location: &Location, cors_variable: &Value) -> Vec<HeaderView> {
     if location.response_headers.is_empty() && location.cors.is_none() {
         return Vec::new();
     }
     let declared_names = || location.response_headers.keys().map(HeaderName::as_str);
     let is_replaced = |name: &str| declared_names().any(|declared| declared.eq_ignore_ascii_case(name));
-    let common = ANSWER_HEADERS.into_iter().filter(|(name, _)| !is_replaced(name));
+    let http3 = edge.http3_port.map(|_| HTTP3_HEADER);
+    let common = ANSWER_HEADERS.into_iter().chain(http3).filter(|(name, _)| !is_replaced(name));
     let common = common.map(|(name, value)| HeaderView { name: nginx_word(name), value: nginx_word(value) });
     let declared = location.response_headers.iter();
     let declared = declared.map(|(name, value)| HeaderView { name: nginx(name), value: nginx_quoted(value) });

@@ -16,7 +16,7 @@ use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::file::reference;
 use crate::stack::{EnvReference, EnvValue, ServiceFile};
-use crate::values::{ContainerPath, ProjectPath, ServiceName, credential_formats};
+use crate::values::{ContainerPath, FileMode, ProjectPath, ServiceName, credential_formats};
 
 /// Maximum size of a file in bytes. A ConfigMap has at most 1 MiB, including the file's name.
 const LARGEST: usize = (1 << 20) - 1024;
@@ -35,7 +35,7 @@ pub fn plan(
         let owner = member.role_of(name);
         for (target, declared) in &member.service.files {
             let path = roster[owner].path.key("files").key(target.as_str());
-            let source = source(owner, target);
+            let source = source(owner, target, declared.mode.as_ref());
             let mount = ConfigMount { source: source.clone(), target: target.clone(), reloads: false };
             planned.wirings.push(Wiring::new(name, Addition::Config(mount), &path));
             if owner != name {
@@ -61,13 +61,21 @@ pub fn plan(
     planned
 }
 
-/// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there.
-fn source(service: &ServiceName, target: &ContainerPath) -> String {
-    let parts = target.as_str().trim_matches('/').split('/').map(|part| match part.strip_prefix('.') {
-        Some(hidden) => format!("dot-{hidden}"),
-        None => part.to_owned(),
-    });
-    format!("files/{service}/{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
+/// The start of the names of folders for files with a mode.
+const MODE: &str = "mode-";
+
+/// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there, and files
+/// with a mode are in a folder that names it (`artifact::mode`).
+fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>) -> String {
+    let parts =
+        target.as_str().trim_matches('/').split('/').enumerate().map(|(i, part)| match part.strip_prefix('.') {
+            Some(hidden) => format!("dot-{hidden}"),
+            None if i == 0 && part.starts_with(MODE) => format!("dir-{part}"),
+            None => part.to_owned(),
+        });
+    let mode = mode.map(|mode| format!("{:0>4}", mode.as_str())).filter(|mode| mode != "0644");
+    let folder = mode.map_or_else(String::new, |mode| format!("{MODE}{mode}/"));
+    format!("files/{service}/{folder}{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 
 /// Returns a finding about a file.

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::callers::{self, InternalRoute};
+use super::http3;
 use super::route_settings;
 use super::secrets::DeclaredSecrets;
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::{Address, Addresses, https_port, is_private, port};
+use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, is_private, port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
@@ -18,7 +19,7 @@ use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
-use crate::values::{Checked, ContainerPath, Duration, Host, Memory, PortName, SecretName, Subdomain, Text, UrlPath};
+use crate::values::{Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath};
 
 /// Default rate limits of an application's API and its sign-in: name, requests per second and burst.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
@@ -56,6 +57,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
         capacity: EdgeCapacity::of(limits.memory, limits.cpus),
         tls: tls_mode(stack, profile),
         https_port: https_port(inputs, roster),
+        http3_port: http3::port(inputs, roster),
         redirects_http: false,
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
@@ -63,6 +65,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
     findings.extend(challenge_port(roster, &ingress));
+    findings.extend(http3::check(inputs, roster));
     let (mut wirings, certificates) = wire(roster, addresses, &ingress);
     wirings.extend(upstreams::wirings(roster, &ingress));
     let users = wire_route_users(roster, addresses, secrets);
@@ -159,8 +162,6 @@ const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
 const FOLDER: &str = "/etc/nself";
 /// The script with which the proxy starts.
 const START: &str = "/etc/nself-start.sh";
-/// The port of the proxy for HTTPS, unless the stack sets it.
-const HTTPS: u16 = 8443;
 
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
 fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
@@ -177,9 +178,9 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
         if ingress.reaches_host() {
             wirings.push(Wiring::new(proxy, Addition::ReachesHost, &path!("frontends")));
         }
+        wirings.extend(http3::wiring(roster, ingress));
         if ingress.tls == TlsMode::Proxy {
-            let https = roster[proxy].service.all_ports().get(&PortName::wrap("https".into())).copied();
-            wirings.push(Wiring::new(proxy, Addition::Unpublish(https.unwrap_or(HTTPS)), &tls));
+            wirings.push(Wiring::new(proxy, Addition::Unpublish(https_container_port(&roster[proxy].service)), &tls));
         } else if ingress.tls != TlsMode::Acme {
             recipes = certificates(ingress, addresses);
             let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));

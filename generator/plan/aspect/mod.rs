@@ -20,6 +20,7 @@ pub mod external_server;
 pub mod files;
 pub mod fixed_addresses;
 pub mod graphql;
+pub mod http3;
 pub mod ingress;
 pub mod mail;
 pub mod migrations;

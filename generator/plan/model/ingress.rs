@@ -35,6 +35,9 @@ pub struct IngressPlan {
     /// The port of HTTPS in redirects, if it is not 443.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub https_port: Option<u16>,
+    /// The UDP port at which clients reach HTTP/3, if nginx serves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http3_port: Option<u16>,
     /// Whether a proxy in front of the edge also forwards requests without TLS. The edge redirects them.
     pub redirects_http: bool,
     pub resolver: Resolver,

@@ -99,6 +99,15 @@ pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String
 }
 
 impl Plan {
+    /// Returns the name of the Compose project, which is a label of its containers. Compose 1.29 reads no name from its file
+    /// and takes that of the folder.
+    pub fn compose_project(&self) -> String {
+        match self.compat {
+            Some(Compat::V1) => self.environment.to_string(),
+            _ => format!("{}-{}", self.project, self.environment),
+        }
+    }
+
     /// Returns every image that a container runs or is built from, with the field that names it.
     pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
         let wait_image = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));

@@ -156,6 +156,11 @@ impl Service {
     pub fn is_reachable(&self) -> bool {
         !self.ports.is_empty() && !self.runs_to_completion()
     }
+
+    /// Returns the protocol of a port.
+    pub fn protocol(&self, port: &PortName) -> Protocol {
+        if self.udp_ports.contains(port) { Protocol::Udp } else { Protocol::Tcp }
+    }
 }
 
 /// The value of a variable, with all references resolved except those to secrets.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::published_address;
+use crate::plan::addresses::{published_address, published_protocols};
 use crate::plan::inputs::profile;
 use crate::plan::roster::roster;
 use crate::plan::service_names::PROXY_SERVICE;
@@ -12,6 +12,7 @@ use crate::stack::{Protocol, Stack};
 use crate::values::{EnvironmentName, Host};
 
 /// A published port of an environment.
+#[derive(Clone)]
 struct PublishedPort {
     environment: EnvironmentName,
     address: IpAddr,
@@ -41,10 +42,12 @@ fn published_ports(name: &EnvironmentName, stack: &Stack) -> Vec<(u16, Protocol,
     let roster = roster(stack, profile).part;
     let published = roster.iter().flat_map(|(service, member)| {
         let is_proxy = service.as_str() == PROXY_SERVICE;
-        member.service.publish.iter().map(move |(port, publish)| {
+        member.service.publish.iter().flat_map(move |(port, publish)| {
             let path = member.path.key("publish").key(port.as_str());
             let address = published_address(is_proxy, profile, publish);
-            (publish.port, publish.protocol, PublishedPort { environment: name.clone(), address, path })
+            let published = PublishedPort { environment: name.clone(), address, path };
+            published_protocols(stack, service, port, publish)
+                .map(move |protocol| (publish.port, protocol, published.clone()))
         })
     });
     published.collect()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
+use crate::plan::addresses::published_protocols;
 use crate::plan::roster::{Category, PlannedService, Roster, plugin_of};
 use crate::stack::{Protocol, Stack};
 use crate::values::{Memory, PortName, ServiceName};
@@ -28,7 +29,7 @@ const FIRST_CUSTOM: u16 = 8001;
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = check_allocated_ports(stack, roster);
     findings.extend(check_plugin_ports(roster));
-    check_published_ports(roster, &mut findings);
+    check_published_ports(stack, roster, &mut findings);
     for (name, member) in roster {
         check_limits(member, &mut findings);
         findings.extend(check_files_in_memory(name, member));
@@ -138,9 +139,9 @@ fn check_files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<
 
 /// Checks that a port of the host is published once for each protocol. Addresses do not matter, since 0.0.0.0 includes
 /// all of them.
-fn check_published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
+fn check_published_ports(stack: &Stack, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut ports_in_use: BTreeMap<(u16, Protocol), FieldPath> = BTreeMap::new();
-    for member in roster.values() {
+    for (service, member) in roster {
         let ports = member.service.all_ports();
         for (name, publish) in &member.service.publish {
             let path = member.path.key("publish").key(name.as_str());
@@ -157,9 +158,10 @@ fn check_published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                         .hint(format!("add the port to the service: `ports.{name} = {}`", publish.port)),
                 );
             }
-            if let Some(first) = ports_in_use.insert((publish.port, publish.protocol), path.clone()) {
+            for protocol in published_protocols(stack, service, name, publish) {
+                let Some(first) = ports_in_use.insert((publish.port, protocol), path.clone()) else { continue };
                 findings.push(
-                    Diagnostic::error(Code::PortTaken, path)
+                    Diagnostic::error(Code::PortTaken, path.clone())
                         .message(format!("port {} of the host is published twice", publish.port))
                         .hint("publish one of the two on a different port")
                         .related(first, "it is also published here"),

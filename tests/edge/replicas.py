@@ -1,0 +1,73 @@
+"""Two replicas behind the edge, one of which swallows packets: iptables drops what it sends and receives.
+
+usage: replicas.py serve PORT                answers every request with its port, on connections that stay open
+       replicas.py ask SECONDS CLIENTS       CLIENTS ask for SECONDS, each every 0.2 s on one connection after the other; the
+                                             packets of replica 9002 vanish after two seconds. Prints {"failed", "stalls"}: for
+                                             each answer that took more than three seconds, when it was asked for and how long it took
+The clients connect to 172.30.0.5:8443 for the host in $HOST. `ask` needs root in a separate network namespace.
+"""
+import asyncio, json, os, ssl, subprocess, sys, time
+
+HOST = os.environ.get("HOST", "")
+SWALLOWING = "9002"
+
+
+async def serve_connection(reader, writer):
+    port = writer.get_extra_info("sockname")[1]
+    try:
+        while await reader.readuntil(b"\r\n\r\n"):
+            answer = str(port).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+            await writer.drain()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.close()
+
+
+async def serve(port):
+    server = await asyncio.start_server(serve_connection, "127.0.0.1", port, backlog=4096)
+    await server.serve_forever()
+
+
+async def request():
+    context = ssl._create_unverified_context()
+    reader, writer = await asyncio.open_connection("172.30.0.5", 8443, ssl=context, server_hostname=HOST)
+    writer.write(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def client(start, seconds, result):
+    while (asked := time.monotonic()) < start + seconds:
+        try:
+            good = await asyncio.wait_for(request(), 40)
+        except (OSError, TimeoutError, asyncio.TimeoutError):
+            good = False
+        took = time.monotonic() - asked
+        result["requests"] += 1
+        result["failed"] += not good
+        if took > 3:
+            result["stalls"].append([round(asked - start, 1), round(took, 1)])
+        await asyncio.sleep(max(0, 0.2 - took))
+
+
+async def swallow():
+    await asyncio.sleep(2)
+    for side in ["--dport", "--sport"]:
+        subprocess.run(["iptables", "-A", "INPUT", "-p", "tcp", side, SWALLOWING, "-j", "DROP"], check=True)
+
+
+async def ask(seconds, clients):
+    result = {"requests": 0, "failed": 0, "stalls": []}
+    start = time.monotonic()
+    await asyncio.gather(swallow(), *(client(start, seconds, result) for _ in range(clients)))
+    subprocess.run(["iptables", "-F", "INPUT"], check=True)
+    print(json.dumps(result))
+
+
+if sys.argv[1] == "serve":
+    asyncio.run(serve(int(sys.argv[2])))
+else:
+    asyncio.run(ask(float(sys.argv[2]), int(sys.argv[3])))
