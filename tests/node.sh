@@ -218,8 +218,9 @@ stop() {
     kill "$(cat "$dir/$name.pid")" 2>/dev/null || true
   done
   for task in $(ctr tasks ls -q 2>/dev/null); do
-    ctr tasks kill -s KILL "$task" >/dev/null 2>&1 || true
+    ctr tasks kill -s KILL "$task" >/dev/null 2>&1 &
   done
+  wait
   until_true 20 empty
   kill "$(cat "$dir/containerd.pid")" 2>/dev/null || true
   awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
