@@ -8,10 +8,10 @@ set -euo pipefail
 address=10.214.0.2
 dir=${2:-}
 dir=${dir%/}
-kubernetes=${NSELF_TOOLS:-$HOME/.cache/nself-tools}/kubernetes
+tools=${NSELF_TOOLS:-$HOME/.cache/nself-tools}
 export KUBECONFIG=$dir/config
 
-kubectl() { "$kubernetes/kubectl" "$@"; }
+kubectl() { "$tools/kubernetes/kubectl" "$@"; }
 ctr() { command ctr -a "$dir/containerd.sock" -n k8s.io "$@"; }
 
 # until_true SECONDS COMMAND...
@@ -40,7 +40,7 @@ network() {
   fi
   # The programs write to these folders, whatever their settings are.
   local folder
-  for folder in /run /var/lib/cni /var/log/containers; do
+  for folder in /run /var/lib/cni /var/lib/kubelet /var/log/containers; do
     mkdir -p "$folder"
     mount -t tmpfs none "$folder"
   done
@@ -102,7 +102,7 @@ archive() {
 images() {
   local root=$dir/image applet busybox
   mkdir -p "$root/bin" "$root/tmp"
-  busybox=$(readlink -f "$kubernetes/../trixie/usr/bin/busybox")
+  busybox=$(readlink -f "$tools/trixie/usr/bin/busybox")
   cp "$busybox" "$root/bin/busybox"
   for applet in $("$root/bin/busybox" --list); do
     [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
@@ -111,7 +111,7 @@ images() {
   archive docker.io/library/busybox:1.37.0 '["sh"]' "$root" | ctr images import - >/dev/null
   rm -rf "$root"
   mkdir -p "$root/bin"
-  cp "$kubernetes/coredns" "$root/bin/"
+  cp "$tools/node/coredns" "$root/bin/"
   archive nself.test/coredns:1 '["coredns"]' "$root" | ctr images import - >/dev/null
   rm -rf "$root"
 }
@@ -139,7 +139,7 @@ volumePluginDir: $dir/plugins
 END
   : >"$dir/resolv.conf"
   mkdir -p "$dir/logs"
-  program kubelet "$kubernetes/kubelet" --config="$dir/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir="$dir/kubelet" \
+  program kubelet "$tools/node/kubelet" --config="$dir/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir="$dir/kubelet" \
     --cert-dir="$dir/kubelet-certificates" --node-ip=$address --hostname-override=node
   until_true 60 kubectl get node node
   # Without measurements of its file system, the kubelet does not report this size, and pods that ask for some would wait.
@@ -157,8 +157,8 @@ mode: iptables
 clusterCIDR: 10.215.0.0/24
 conntrack: { maxPerCore: 0 }
 END
-  program kube-proxy "$kubernetes/kube-proxy" --config="$dir/kube-proxy.yaml"
-  program kube-router "$kubernetes/kube-router" --kubeconfig="$KUBECONFIG" --hostname-override=node \
+  program kube-proxy "$tools/node/kube-proxy" --config="$dir/kube-proxy.yaml"
+  program kube-router "$tools/node/kube-router" --kubeconfig="$KUBECONFIG" --hostname-override=node \
     --run-firewall=true --run-router=false --run-service-proxy=false --service-cluster-ip-range=10.96.0.0/16
 }
 
@@ -218,8 +218,9 @@ stop() {
     kill "$(cat "$dir/$name.pid")" 2>/dev/null || true
   done
   for task in $(ctr tasks ls -q 2>/dev/null); do
-    ctr tasks kill -s KILL "$task" >/dev/null 2>&1 || true
+    ctr tasks kill -s KILL "$task" >/dev/null 2>&1 &
   done
+  wait
   until_true 20 empty
   kill "$(cat "$dir/containerd.pid")" 2>/dev/null || true
   awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r point; do

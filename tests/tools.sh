@@ -274,12 +274,13 @@ backups() {
 # The programs of a Kubernetes node: its runtime and packet filters from Debian, the rest from Go modules.
 node() {
   local release=1.36.3 program
+  mkdir -p "$tools/node"
   RUNLEVEL=1 apt-get -qy install --no-install-recommends conntrack containerd containernetworking-plugins ipset iptables runc
   for program in kubelet kube-proxy; do
-    go build -C tests/kubernetes/servers -trimpath -o "$tools/kubernetes/" \
+    go build -C tests/kubernetes/servers -trimpath -o "$tools/node/" \
       -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$release" "k8s.io/kubernetes/cmd/$program"
   done
-  export GOBIN=$tools/kubernetes GOFLAGS=-trimpath CGO_ENABLED=0
+  export GOBIN=$tools/node GOFLAGS=-trimpath CGO_ENABLED=0
   go install -ldflags "-s -w" github.com/cloudnativelabs/kube-router/v2/cmd/kube-router@v2.1.0
   go install -ldflags "-s -w" github.com/coredns/coredns@v1.14.7
 }

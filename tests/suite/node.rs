@@ -25,8 +25,8 @@ fn network_policies_are_enforced() {
 
 fn on_a_node(test: &str, body: fn()) {
     // Each missing tool prints a line.
-    let programs = ["kubelet", "kube-proxy", "kube-router", "coredns", "kube-apiserver"];
-    let missing = programs.iter().filter(|name| tool(&format!("kubernetes/{name}")).is_none()).count();
+    let tools = ["kubernetes/kube-apiserver", "node/kubelet", "node/kube-proxy", "node/kube-router", "node/coredns"];
+    let missing = tools.iter().filter(|name| tool(name).is_none()).count();
     if missing == 0 {
         let _one = ONE_NODE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         apart(test, body);

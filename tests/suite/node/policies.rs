@@ -2,7 +2,6 @@
 //! scheduled job on the same node.
 
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -78,29 +77,23 @@ fn undeclared_connections_work_without_policies(node: &Node) {
     }
 }
 
-/// Seconds for which a client sends requests; a rollout takes half of them.
-const LOAD: u64 = 40;
-
 /// A client sends requests one after the other while both pods of the service are replaced.
 fn a_rollout_fails_no_request(node: &Node) {
-    let requests = format!(
-        "end=$(($(date +%s) + {LOAD})); while [ $(date +%s) -lt $end ]; do \
-         if wget -q -T 5 -O /dev/null http://server:8001/sh; then echo ok; else echo failed; fi; sleep 0.05; done"
-    );
+    let requests = "while true; do \
+        if wget -q -T 5 -O /dev/null http://server:8001/sh; then echo ok; else echo failed; fi; sleep 0.05; done";
     let before = servers(node);
     assert_eq!(before.len(), 2, "{before:?}");
-    let from = Instant::now();
     let client = std::thread::scope(|scope| {
-        let client = scope.spawn(|| exec(node, "stranger", &["sh", "-c", &requests]));
+        let client = scope.spawn(|| exec(node, "stranger", &["sh", "-c", requests]));
         node.cluster.must(&["rollout", "restart", "-n", NAMESPACE, "deployment/server"]);
         node.cluster.must(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=60s"]);
         until("the old pods are gone", 60, || !servers(node).iter().any(|name| before.contains(name)));
-        assert!(from.elapsed().as_secs() < LOAD, "the rollout took longer than the load: {:?}", from.elapsed());
+        assert_eq!(exec(node, "stranger", &["killall", "sh"]).code, 0, "the client was sending requests until now");
         client.join().unwrap()
     });
     let count = |word: &str| client.stdout.lines().filter(|line| *line == word).count();
     let (ok, failed) = (count("ok"), count("failed"));
-    assert!(ok > 100 && failed == 0 && client.code == 0, "{ok} answered, {failed} failed: {}", client.stderr);
+    assert!(ok > 50 && failed == 0, "{ok} answered, {failed} failed: {}", client.stderr);
     measured(&format!("a rollout of two pods failed none of {ok} requests"));
 }
 
