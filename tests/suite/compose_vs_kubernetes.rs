@@ -319,7 +319,7 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
         let files = mounted.iter().filter_map(|map| maps[map]["data"].as_object()).flat_map(|data| data.values());
         for file in files.map(text) {
             // Prometheus connects to the exporter, which connects to its targets.
-            let lines = file.lines().filter(|line| !line.trim_start().starts_with("- \"redis://"));
+            let lines = file.lines().filter(|line| name != "prometheus" || !line.contains("redis://"));
             let file = lines.collect::<Vec<_>>().join("\n");
             let others = pods.keys().filter(|other| *other != name && contains_address(&file, other));
             pairs.extend(others.map(|other| (name.clone(), other.clone())));
