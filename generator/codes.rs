@@ -114,7 +114,7 @@ codes! {
     FixedAddress "NS322" "a fixed address that cannot be used"
         "The network of services with `fixed_address` has 256 addresses: 126 for these services, and the rest for their clients. Use fewer of them."
     RedisMaster "NS323" "a fixed address of a Redis whose master changes"
-        "Sentinel makes a different Redis the master when one fails, so a service that connects to one node loses its writes then. Give the service `redis.client`, which has the addresses of the Sentinels and the name of the master, and use a client with support for Sentinel."
+        "Sentinel makes a different Redis the master when one fails, so a service that connects to one node loses its writes then. Give the service `sentinel.client`, which has the addresses of the Sentinels and the name of the master, and use a client with support for Sentinel."
     EnvFile "NS318" "a file of variables cannot be read"
         "`env_files` are files of the project in UTF-8 with a line `NAME=value` for each variable. Empty lines and lines that begin with `#` are skipped, `export` in front of a name too, and single or double quotes around a value are removed. nself expands nothing. A value that is a credential is refused as in `env`."
     ServiceFile "NS317" "a configuration file cannot be written"

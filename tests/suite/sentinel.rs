@@ -20,19 +20,19 @@ fn writes_go_on_after_the_death_of_the_primary() {
 /// Returns a stack with a client, whose image has Python, and with the exporter, although monitoring is off.
 fn stack_text() -> &'static str {
     r#"let nself = import "nself/main.ncl" in
-let redis = nself.redis_sentinel {} in
+let sentinel = nself.redis_sentinel {} in
 {
   project = "shop",
   domain = "shop.example.com",
-  services = redis.services & {
+  services = sentinel.services & {
     hasura.enabled = false,
     auth.enabled = false,
-    client = redis.client & {
+    client = sentinel.client & {
       image = "docker.io/library/redis:7.4-bookworm",
       command = ["sleep", "1d"],
       user = "10001:10001",
       health.exec = ["true"],
-      connects_to = redis.client.connects_to @ ["redis-nodes-exporter"],
+      connects_to = sentinel.client.connects_to @ ["redis-nodes-exporter"],
     },
   },
   environments.local.services.redis-nodes-exporter.only_with = [],

@@ -208,7 +208,7 @@ impl DeclaredSecrets {
     /// Returns the hint for adding the secret to the stack.
     fn hint_to_add(&self, name: &SecretName) -> String {
         if name.as_str() == REDIS_URL && self.secrets.keys().any(|secret| secret.as_str() == SENTINEL_CONF) {
-            return "a URL names one Redis, but Sentinel selects the master: add `redis.client` of `let redis = nself.redis_sentinel {} in` to the service, and use REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD".to_owned();
+            return "a URL names one Redis, but Sentinel selects the master: add `sentinel.client` of `let sentinel = nself.redis_sentinel {} in` to the service, and use REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD".to_owned();
         }
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("add the service that declares it: `services.{service} = nself.services.{service}`");

@@ -34,7 +34,7 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
                 Diagnostic::error(Code::RedisMaster, member.path.key(map).key(variable.as_str()))
                     .message(format!("the variable has the address of `{node}`, which is the master only until Sentinel selects a different one"))
                     .expected("the addresses of the Sentinels and the name of the master")
-                    .hint("add `redis.client` to the service, with `let redis = nself.redis_sentinel {} in`, and use its variables REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD")
+                    .hint("add `sentinel.client` to the service, with `let sentinel = nself.redis_sentinel {} in`, and use its variables REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD")
             }));
         }
     }
