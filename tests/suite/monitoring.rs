@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{golden, nself_in, project, root, run, stack, tool};
+use crate::support::{environments, golden, nself_in, project, root, run, stack, tool};
 
 /// Generated files of the golden case, for the environment with the bundle.
 fn bundle() -> PathBuf {
@@ -275,6 +275,25 @@ fn memory(size: &str) -> BTreeMap<String, u64> {
         (name.clone(), number.parse::<u64>().unwrap() * if unit == "G" { 1024 } else { 1 })
     });
     memory.collect()
+}
+
+/// The engine writes the labels of Compose to each line; Alloy drops the lines of other projects by them.
+#[test]
+fn alloy_reads_only_the_logs_of_its_environment() {
+    let mut projects = BTreeSet::new();
+    for environment in environments() {
+        let Ok(alloy) = std::fs::read_to_string(environment.join("monitoring/alloy/config.alloy")) else { continue };
+        let compose: Value =
+            serde_yaml_ng::from_str(&std::fs::read_to_string(environment.join("compose.yaml")).unwrap()).unwrap();
+        let project = compose["name"].as_str().unwrap();
+        assert!(alloy.contains(&format!("selector = \"{{project!=\\\"{project}\\\"}}\"")), "{project}: {alloy}");
+        let labels = &compose["services"]["nginx"]["logging"]["options"]["labels"];
+        for label in labels.as_str().unwrap().split(',') {
+            assert!(alloy.contains(&format!("\\\"{label}\\\"")), "{label}: {alloy}");
+        }
+        projects.insert(project.to_owned());
+    }
+    assert!(projects.len() >= 2, "{projects:?}");
 }
 
 #[test]
