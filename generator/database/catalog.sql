@@ -146,7 +146,9 @@ fact (kind, name, what) AS (
    WHERE ('pg_catalog.pg_collation'::pg_catalog.regclass::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
   UNION ALL
   SELECT 'extended statistics', nspname || '.' || stxname,
-         pg_catalog.concat_ws(' ', pg_catalog.pg_get_statisticsobjdef(x.oid), nullif(stxstattarget, -1), pg_catalog.obj_description(x.oid, 'pg_statistic_ext'))
+         pg_catalog.concat_ws(' ', stxkind, stxrelid::pg_catalog.regclass,
+           (SELECT pg_catalog.string_agg(attname, ',' ORDER BY attname) FROM pg_catalog.pg_attribute WHERE attrelid = stxrelid AND attnum = ANY (stxkeys)),
+           pg_catalog.pg_get_statisticsobjdef_expressions(x.oid), nullif(stxstattarget, -1), pg_catalog.obj_description(x.oid, 'pg_statistic_ext'))
     FROM pg_catalog.pg_statistic_ext x JOIN space s ON s.oid = stxnamespace
   UNION ALL
   SELECT 'rule', rel.nspname || '.' || rel.relname || '.' || rulename,
@@ -155,7 +157,7 @@ fact (kind, name, what) AS (
   UNION ALL
   SELECT 'publication', pubname::pg_catalog.text,
          pg_catalog.concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
-           (SELECT pg_catalog.string_agg(t.schemaname || '.' || t.tablename || ' ' || coalesce(t.attnames::pg_catalog.text, '') || ' ' || coalesce(t.rowfilter, ''), ', '
+           (SELECT pg_catalog.string_agg(t.schemaname || '.' || t.tablename || ' ' || coalesce((SELECT pg_catalog.string_agg(n, ',' ORDER BY n) FROM pg_catalog.unnest(t.attnames) n), '') || ' ' || coalesce(t.rowfilter, ''), ', '
                      ORDER BY t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t WHERE t.pubname = p.pubname),
            pg_catalog.obj_description(p.oid, 'pg_publication'))
     FROM pg_catalog.pg_publication p
