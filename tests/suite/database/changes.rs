@@ -22,10 +22,9 @@ const CHANGES: [Change; 30] = [
         before: "CREATE TABLE p (id integer PRIMARY KEY, v text); CREATE TABLE d (id integer PRIMARY KEY DEFERRABLE, v text);
             CREATE TABLE t (a integer, b integer, c integer CONSTRAINT f REFERENCES p (id), CONSTRAINT n CHECK (a > 0));
             CREATE TABLE q (a integer, b integer, CONSTRAINT u UNIQUE (a, b));",
-        after: "CREATE TABLE p (id integer, v text, CONSTRAINT p_pkey PRIMARY KEY (id) INCLUDE (v)); CREATE TABLE d (id integer, v text, PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED);
+        after: "CREATE TABLE q (a integer, b integer, CONSTRAINT u UNIQUE (a, b)); CREATE TABLE p (id integer, v text, CONSTRAINT p_pkey PRIMARY KEY (id) INCLUDE (v)); CREATE TABLE d (id integer, v text, PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED);
             CREATE TABLE t (a integer, b integer, c integer CONSTRAINT f REFERENCES p (id) MATCH FULL, CONSTRAINT n CHECK (a > 0),
-              CONSTRAINT g FOREIGN KEY (a, b) REFERENCES q (a, b) MATCH FULL ON DELETE CASCADE);
-            CREATE TABLE q (a integer, b integer, CONSTRAINT u UNIQUE (a, b)); GRANT ALL (a) ON q TO reader;",
+              CONSTRAINT g FOREIGN KEY (a, b) REFERENCES q (a, b) MATCH FULL ON DELETE CASCADE); GRANT ALL (a) ON q TO reader;",
         hint: no_hint,
     },
     Change {
