@@ -295,7 +295,7 @@ fact (kind, name, what) AS (
   UNION ALL
   -- The names of the columns that describe a collation differ between versions of the server.
   SELECT 'collation', nspname || '.' || collname,
-         (pg_catalog.to_jsonb(c) - '{oid,collname,collnamespace,collowner,collversion}'::pg_catalog.text[])::pg_catalog.text
+         (pg_catalog.to_jsonb(c) - '{oid,collname,collnamespace,collowner,collencoding,collversion}'::pg_catalog.text[])::pg_catalog.text
            || coalesce(pg_catalog.obj_description(c.oid, 'pg_collation'), '')
     FROM pg_catalog.pg_collation c JOIN space s ON s.oid = collnamespace
    WHERE ('pg_catalog.pg_collation'::pg_catalog.regclass::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
