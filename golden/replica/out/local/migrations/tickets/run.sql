@@ -325,7 +325,7 @@ fact (kind, name, what) AS (
   UNION ALL
   SELECT 'text search configuration', nspname || '.' || cfgname,
          pg_catalog.concat_ws(' ', (SELECT prsname FROM pg_catalog.pg_ts_parser WHERE oid = cfgparser),
-           (SELECT pg_catalog.string_agg(maptokentype || '-' || mapseqno || '-' || mapdict::pg_catalog.regdictionary, ',' ORDER BY maptokentype, mapseqno)
+           (SELECT pg_catalog.string_agg(pg_catalog.concat_ws('-', maptokentype, mapseqno, mapdict::pg_catalog.regdictionary), ',' ORDER BY maptokentype, mapseqno)
               FROM pg_catalog.pg_ts_config_map WHERE mapcfg = c.oid),
            pg_catalog.obj_description(c.oid, 'pg_ts_config'))
     FROM pg_catalog.pg_ts_config c JOIN space s ON s.oid = cfgnamespace
