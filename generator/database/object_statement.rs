@@ -77,7 +77,10 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
     if is_view_rule {
         return Some("a rule for SELECT makes a view; declare the view in `views`".to_owned());
     }
-    ObjectIdentity::of_statement(text).is_none().then(|| match class.create {
+    // The older form of CREATE AGGREGATE has its argument among the options.
+    let lacks_arguments = class.create == SyntaxKind::CREATE_AGGREGATE
+        && !statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST);
+    (lacks_arguments || ObjectIdentity::of_statement(text).is_none()).then(|| match class.create {
         SyntaxKind::CREATE_AGGREGATE => {
             "write the types of the arguments in brackets after the name, without ORDER BY".to_owned()
         }
