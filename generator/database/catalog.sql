@@ -140,13 +140,15 @@ fact (kind, name, what) AS (
   UNION ALL
   -- The names of the columns that describe a collation differ between versions of the server.
   SELECT 'collation', nspname || '.' || collname,
-         (pg_catalog.to_jsonb(c) - '{oid,collname,collnamespace,collowner,collversion}'::pg_catalog.text[])::pg_catalog.text
+         (pg_catalog.to_jsonb(c) - '{oid,collname,collnamespace,collowner,collencoding,collversion}'::pg_catalog.text[])::pg_catalog.text
            || coalesce(pg_catalog.obj_description(c.oid, 'pg_collation'), '')
     FROM pg_catalog.pg_collation c JOIN space s ON s.oid = collnamespace
    WHERE ('pg_catalog.pg_collation'::pg_catalog.regclass::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
   UNION ALL
   SELECT 'extended statistics', nspname || '.' || stxname,
-         pg_catalog.concat_ws(' ', pg_catalog.pg_get_statisticsobjdef(x.oid), nullif(stxstattarget, -1), pg_catalog.obj_description(x.oid, 'pg_statistic_ext'))
+         pg_catalog.concat_ws(' ', stxkind, stxrelid::pg_catalog.regclass,
+           (SELECT pg_catalog.string_agg(attname, ',' ORDER BY attname) FROM pg_catalog.pg_attribute WHERE attrelid = stxrelid AND attnum = ANY (stxkeys)),
+           pg_catalog.pg_get_statisticsobjdef_expressions(x.oid), nullif(stxstattarget, -1), pg_catalog.obj_description(x.oid, 'pg_statistic_ext'))
     FROM pg_catalog.pg_statistic_ext x JOIN space s ON s.oid = stxnamespace
   UNION ALL
   SELECT 'rule', rel.nspname || '.' || rel.relname || '.' || rulename,
@@ -155,7 +157,7 @@ fact (kind, name, what) AS (
   UNION ALL
   SELECT 'publication', pubname::pg_catalog.text,
          pg_catalog.concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
-           (SELECT pg_catalog.string_agg(t.schemaname || '.' || t.tablename || ' ' || coalesce(t.attnames::pg_catalog.text, '') || ' ' || coalesce(t.rowfilter, ''), ', '
+           (SELECT pg_catalog.string_agg(t.schemaname || '.' || t.tablename || ' ' || coalesce((SELECT pg_catalog.string_agg(n, ',' ORDER BY n) FROM pg_catalog.unnest(t.attnames) n), '') || ' ' || coalesce(t.rowfilter, ''), ', '
                      ORDER BY t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t WHERE t.pubname = p.pubname),
            pg_catalog.obj_description(p.oid, 'pg_publication'))
     FROM pg_catalog.pg_publication p
@@ -168,7 +170,7 @@ fact (kind, name, what) AS (
   UNION ALL
   SELECT 'text search configuration', nspname || '.' || cfgname,
          pg_catalog.concat_ws(' ', (SELECT prsname FROM pg_catalog.pg_ts_parser WHERE oid = cfgparser),
-           (SELECT pg_catalog.string_agg(maptokentype || '-' || mapseqno || '-' || mapdict::pg_catalog.regdictionary, ',' ORDER BY maptokentype, mapseqno)
+           (SELECT pg_catalog.string_agg(pg_catalog.concat_ws('-', maptokentype, mapseqno, mapdict::pg_catalog.regdictionary), ',' ORDER BY maptokentype, mapseqno)
               FROM pg_catalog.pg_ts_config_map WHERE mapcfg = c.oid),
            pg_catalog.obj_description(c.oid, 'pg_ts_config'))
     FROM pg_catalog.pg_ts_config c JOIN space s ON s.oid = cfgnamespace

@@ -64,16 +64,34 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
     if let Some(what) = needs_superuser {
         return Some(format!("{what} {NEEDS_SUPERUSER}"));
     }
+    let has_pseudo_operand = class.create == SyntaxKind::CREATE_OPERATOR
+        && ["LEFTARG", "RIGHTARG"]
+            .iter()
+            .any(|side| option_of_statement(text, side).is_some_and(stands_for_several_types));
+    if has_pseudo_operand {
+        return Some(
+            "nself cannot represent functions over types that stand for several types, or operators of them".to_owned(),
+        );
+    }
     let is_view_rule = class.create == SyntaxKind::CREATE_RULE && words_of(text).any(|pair| pair == ["on", "select"]);
     if is_view_rule {
         return Some("a rule for SELECT makes a view; declare the view in `views`".to_owned());
     }
-    ObjectIdentity::of_statement(text).is_none().then(|| match class.create {
+    // The older form of CREATE AGGREGATE has its argument among the options.
+    let lacks_arguments = class.create == SyntaxKind::CREATE_AGGREGATE
+        && !statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST);
+    (lacks_arguments || ObjectIdentity::of_statement(text).is_none()).then(|| match class.create {
         SyntaxKind::CREATE_AGGREGATE => {
             "write the types of the arguments in brackets after the name, without ORDER BY".to_owned()
         }
         _ => "the name of the object is missing, or its types are unknown".to_owned(),
     })
+}
+
+/// Returns whether a type, such as `anyelement`, stands for several types.
+fn stands_for_several_types(kind: &str) -> bool {
+    let name = kind.rsplit('.').next().unwrap_or(kind);
+    name.to_ascii_lowercase().starts_with("any")
 }
 
 /// Returns the tables and views to which the object belongs.
@@ -151,6 +169,7 @@ mod tests {
             "CREATE PUBLICATION p FOR TABLES IN SCHEMA public",
             "CREATE CAST (text AS mood) WITHOUT FUNCTION",
             "CREATE AGGREGATE m(integer) (SFUNC = f, STYPE = internal)",
+            "CREATE OPERATOR ~~ (FUNCTION = f, LEFTARG = anynonarray, RIGHTARG = text)",
             "CREATE AGGREGATE m (BASETYPE = integer, SFUNC = f, STYPE = integer)",
             "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()",
             "CREATE OPERATOR CLASS c FOR TYPE integer USING btree AS OPERATOR 1 <",

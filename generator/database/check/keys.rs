@@ -220,7 +220,7 @@ fn has_unique_columns(table: &Table, columns: &[SqlName]) -> bool {
     let is_wanted = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == wanted;
     let mut uniques = table.uniques.values().filter(|unique| unique.deferrable == Deferrable::No);
     let mut indexes = table.indexes.values().filter(|index| index.unique && index.predicate.is_none());
-    is_wanted(&table.primary_key)
+    (is_wanted(&table.primary_key) && table.primary_key_deferrable == Deferrable::No)
         || uniques.any(|unique| is_wanted(&unique.columns))
         || indexes.any(|index| index.column_names().is_some_and(|columns| is_wanted(&columns)))
 }

@@ -60,7 +60,15 @@ impl Check<'_> {
     }
 
     fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {
-        self.require_columns(table, &table.primary_key, path);
+        self.require_columns(table, table.primary_key.iter().chain(&table.primary_key_include), path);
+        let has_options = !table.primary_key_include.is_empty() || table.primary_key_deferrable != Deferrable::No;
+        if table.primary_key.is_empty() && has_options {
+            self.report(
+                path.clone(),
+                "the table has options of a primary key, but none",
+                "name the columns of the key",
+            );
+        }
         for name in &table.primary_key {
             if table.columns.get(name).is_some_and(|column| column.nullable) {
                 self.report(
@@ -86,7 +94,9 @@ impl Check<'_> {
     fn check_equal_constraints(&mut self, table: &Table, path: &FieldPath) {
         let uniques: Vec<_> = table.uniques.iter().collect();
         for (i, (key, unique)) in uniques.iter().enumerate() {
-            let equals_primary_key = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
+            let equals_primary_key = unique.columns == table.primary_key
+                && unique.include == table.primary_key_include
+                && unique.deferrable == table.primary_key_deferrable;
             if equals_primary_key || uniques[..i].iter().any(|(_, other)| other == unique) {
                 let path = path.key("uniques").key(key.as_str());
                 self.report(path, "these columns are already unique", "remove one of the two constraints");

@@ -17,9 +17,11 @@ pub fn default_key_name(table: &ObjectName) -> SqlName {
 pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
     (!table.primary_key.is_empty()).then(|| {
         format!(
-            "CONSTRAINT {} PRIMARY KEY ({})",
+            "CONSTRAINT {} PRIMARY KEY ({}){}{}",
             quoted(&primary_key_name(name, table)),
-            quoted_list(&table.primary_key)
+            quoted_list(&table.primary_key),
+            include(&table.primary_key_include),
+            deferrable(table.primary_key_deferrable)
         )
     })
 }
@@ -78,11 +80,12 @@ pub fn foreign_key(name: &SqlName, key: &ForeignKey) -> String {
         format!(" ({})", quoted_list(&key.on_delete_columns))
     };
     format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set_columns} ON UPDATE {}{}{}",
+        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}){} ON DELETE {}{set_columns} ON UPDATE {}{}{}",
         quoted(name),
         quoted_list(&key.columns),
         key.references.table.sql(),
         quoted_list(&key.references.columns),
+        if key.match_full { " MATCH FULL" } else { "" },
         key.on_delete.sql(),
         key.on_update.sql(),
         deferrable(key.deferrable),

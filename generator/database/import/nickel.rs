@@ -24,7 +24,7 @@ pub fn write(schema: &Schema) -> String {
 fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
-        ["tables", _, "row_security" | "replica_identity"]
+        ["tables", _, "row_security" | "replica_identity" | "primary_key_deferrable"]
             | ["tables", _, "columns", _, "identity" | "storage" | "compression"]
             | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
             | ["tables" | "views", _, "indexes" | "excludes", _, "using"]

@@ -34,7 +34,8 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     let changed_columns: BTreeSet<SqlName> = diff.affected.retyped_columns(name).union(regenerated).cloned().collect();
     DroppedParts {
         primary_key: change.kind != TableChangeKind::Drop
-            && (old.primary_key != new.primary_key || overlap(&old.primary_key, regenerated)),
+            && (!old.has_primary_key_of(new)
+                || overlap(old.primary_key.iter().chain(&old.primary_key_include), regenerated)),
         uniques: keys_where(&old.uniques, |key, unique| {
             new.uniques.get(key) != Some(unique) || overlap(unique.columns.iter().chain(&unique.include), regenerated)
         }),
@@ -102,7 +103,7 @@ fn referenced_key_changes(diff: &Diff, (target, old): (&ObjectName, &Table), key
         diff.affected.retyped_columns(target).union(diff.affected.regenerated_columns(target)).cloned().collect();
     let referenced: BTreeSet<&SqlName> = key.references.columns.iter().collect();
     let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
-    let changes_primary_key = is_referenced(&old.primary_key) && old.primary_key != new.primary_key;
+    let changes_primary_key = is_referenced(&old.primary_key) && !old.has_primary_key_of(new);
     let changes_unique = old
         .uniques
         .iter()

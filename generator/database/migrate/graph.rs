@@ -58,6 +58,12 @@ impl<'a> Graph<'a> {
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             nodes_by_name.entry(name).or_default().push(index);
         }
+        // `depends_on` names objects kept as their SQL by their keys.
+        for (index, node) in nodes.iter().enumerate() {
+            if matches!(node.0, ObjectKind::Foundation | ObjectKind::Object) {
+                nodes_by_name.entry(node.1.name()).or_default().push(index);
+            }
+        }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
         // Like `needs`, and also the nodes that must exist only when the node is created.
         let mut needs_at_creation = needs.clone();
@@ -191,7 +197,9 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
                 function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
                 // The server checks the body of an SQL function, but no other, when the function is created.
                 if function.language == FunctionLanguage::Sql {
-                    report_names(function.body.as_str(), function.has_standard_body(), report);
+                    // A body may use the operator that the function implements, so operators do not count.
+                    let always = function.has_standard_body();
+                    mentioned_names(function.body.as_str()).for_each(|word| report(&word, always));
                 }
                 function.depends_on.iter().for_each(|name| report(name.name(), false));
             }
@@ -221,7 +229,7 @@ fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl Fn
         }
         ObjectKind::Foundation | ObjectKind::Object => {
             if let Some(object) = schema.objects.get(node.1) {
-                report_names(object.create.as_str(), true, report);
+                mentioned_names(object.create.as_str()).for_each(|word| report(&word, true));
                 object.mappings.values().flatten().for_each(|name| report(name.name(), true));
                 object.depends_on.iter().for_each(|name| report(name.name(), true));
             }

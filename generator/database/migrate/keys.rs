@@ -192,9 +192,13 @@ fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &Droppe
     let key = AddedKey {
         field: "primary_key",
         name: &key_name,
-        index: ddl::unique_index(&new.primary_key, &[], false),
+        index: ddl::unique_index(&new.primary_key, &new.primary_key_include, false),
         definition: ddl::primary_key(name, new).unwrap_or_default(),
-        using_index: format!("PRIMARY KEY USING INDEX {}", quoted(&key_name)),
+        using_index: format!(
+            "PRIMARY KEY USING INDEX {}{}",
+            quoted(&key_name),
+            ddl::deferrable(new.primary_key_deferrable)
+        ),
     };
     add_key(planner, change, &key);
 }

@@ -49,6 +49,9 @@ pub struct ForeignKey {
     pub on_update: Action,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deferrable: Deferrable,
+    /// Refuses rows in which only some of the columns are NULL (`MATCH FULL`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub match_full: bool,
     /// Rows that were stored before the constraint may violate it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub not_valid: bool,

@@ -1,4 +1,4 @@
-//! Objects that a definition keeps as their SQL: kinds that are too rare for fields of their own.
+//! Objects that a definition keeps as their SQL: kinds that are too rare to have fields for their parts.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,7 +101,7 @@ impl SqlObject {
         ObjectIdentity::of_statement(self.create.as_str())
     }
 
-    /// Returns whether the server has to create the object again to turn it into another one.
+    /// Returns whether the server has to create the object again to turn it into the other.
     pub fn differs_from(&self, other: &SqlObject) -> bool {
         self.create != other.create || self.mappings != other.mappings
     }

@@ -1,6 +1,7 @@
 //! The kinds of objects that a definition keeps as their SQL, and the names that identify such objects.
 
 use squawk_syntax::SyntaxKind;
+use squawk_syntax::quote::is_reserved_word;
 
 use super::*;
 use crate::database::lexer::{self, Token, TokenKind};
@@ -245,6 +246,7 @@ impl<'a> Cursor<'a> {
     fn name(&mut self) -> Option<String> {
         let token = self.tokens.get(self.next)?;
         let name = match token.kind {
+            TokenKind::Word if is_reserved_word(token.text) => return None,
             TokenKind::Word => token.text.to_ascii_lowercase(),
             TokenKind::Quoted => lexer::unquoted_name(token.text).into_owned(),
             _ => return None,

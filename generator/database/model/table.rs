@@ -20,6 +20,11 @@ pub struct Table {
     pub primary_key: Vec<SqlName>,
     #[serde(skip_serializing_if = "is_default")]
     pub primary_key_name: Option<SqlName>,
+    /// Additional columns that the index of the primary key contains.
+    #[serde(skip_serializing_if = "is_default")]
+    pub primary_key_include: Vec<SqlName>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub primary_key_deferrable: Deferrable,
     #[serde(skip_serializing_if = "is_default")]
     pub uniques: BTreeMap<SqlName, Unique>,
     #[serde(skip_serializing_if = "is_default")]
@@ -72,6 +77,16 @@ pub struct Table {
     pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
     pub renamed_from: Option<SqlName>,
+}
+
+impl Table {
+    /// Returns whether another table has the same primary key; its name does not count.
+    pub fn has_primary_key_of(&self, other: &Table) -> bool {
+        let key = |table: &Table| {
+            (table.primary_key.clone(), table.primary_key_include.clone(), table.primary_key_deferrable)
+        };
+        key(self) == key(other)
+    }
 }
 
 /// What logical replication sends of the old version of a row that is changed or deleted.

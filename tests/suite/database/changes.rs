@@ -16,7 +16,17 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 29] = [
+const CHANGES: [Change; 30] = [
+    Change {
+        name: "options of keys",
+        before: "CREATE TABLE p (id integer PRIMARY KEY, v text); CREATE TABLE d (id integer PRIMARY KEY DEFERRABLE, v text);
+            CREATE TABLE t (a integer, b integer, c integer CONSTRAINT f REFERENCES p (id), CONSTRAINT n CHECK (a > 0));
+            CREATE TABLE q (a integer, b integer, CONSTRAINT u UNIQUE (a, b));",
+        after: "CREATE TABLE q (a integer, b integer, CONSTRAINT u UNIQUE (a, b)); CREATE TABLE p (id integer, v text, CONSTRAINT p_pkey PRIMARY KEY (id) INCLUDE (v)); CREATE TABLE d (id integer, v text, PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED);
+            CREATE TABLE t (a integer, b integer, c integer CONSTRAINT f REFERENCES p (id) MATCH FULL, CONSTRAINT n CHECK (a > 0),
+              CONSTRAINT g FOREIGN KEY (a, b) REFERENCES q (a, b) MATCH FULL ON DELETE CASCADE); GRANT ALL (a) ON q TO reader;",
+        hint: no_hint,
+    },
     Change {
         name: "labels of an enumeration in partitions",
         before: "CREATE TYPE e AS ENUM ('a', 'b', 'c'); CREATE TABLE p (id integer, x e DEFAULT 'a', y e) PARTITION BY LIST (id);

@@ -75,7 +75,7 @@ const CHANGES: [Change; 12] = [
         name: "casts",
         before: "CREATE TYPE mood AS ENUM ('bad', 'good'); CREATE FUNCTION rank(mood) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT CASE $1 WHEN 'bad' THEN 0 ELSE 1 END $$;
             CREATE CAST (mood AS integer) WITH FUNCTION rank(mood);",
-        after: "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE FUNCTION rank(mood) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT CASE $1 WHEN 'bad' THEN 0 ELSE 1 END $$;
+        after: "CREATE TYPE mood AS ENUM ('bad', 'good'); CREATE FUNCTION rank(mood) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT CASE $1 WHEN 'bad' THEN 0 ELSE 1 END $$;
             CREATE CAST (mood AS integer) WITH FUNCTION rank(mood) AS ASSIGNMENT; CREATE CAST (mood AS text) WITH INOUT AS IMPLICIT;
             COMMENT ON CAST (mood AS integer) IS 'its rank';",
         hint: no_hint,

@@ -165,6 +165,7 @@ impl Reader {
             name,
             ForeignKey {
                 columns: referencing.columns,
+                match_full: false,
                 not_valid: false,
                 references,
                 on_delete,

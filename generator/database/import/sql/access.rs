@@ -36,8 +36,12 @@ pub fn take_privileges(parts: &mut Parts) -> Parsed<PrivilegeList> {
     use SyntaxKind::*;
     let mut privileges = PrivilegeList::default();
     if let Some(words) = parts.take_node(ALL_PRIVILEGES) {
-        if Parts::of(&words).take_node(COLUMN_REF_LIST).is_some() {
-            return unsupported(&words, "nself cannot represent ALL on columns; name the privileges");
+        if let Some(columns) = Parts::of(&words).take_node(COLUMN_REF_LIST) {
+            let all = ColumnPrivilege::ALL.iter().map(|privilege| privilege.sql().to_ascii_lowercase());
+            let all: BTreeSet<String> = all.collect();
+            privileges.on_columns =
+                idents(&columns, COLUMN_NAME_REF)?.into_iter().map(|column| (column, all.clone())).collect();
+            privileges.on_objects = Some(BTreeSet::new());
         }
         return Ok(privileges);
     }

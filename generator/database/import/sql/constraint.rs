@@ -113,16 +113,16 @@ impl Reader {
             Some((index, unique)) => (name.or(Some(index)), unique),
             None => (name, take_key(&mut parts, column)?),
         };
+        let deferrable = take_deferrable(&mut parts);
         parts.refuse_rest_except("PRIMARY KEY")?;
-        if !unique.include.is_empty() {
-            return unsupported(node, "nself cannot represent INCLUDE in a primary key");
-        }
         let name = name.map_or_else(|| self.default_relation_name(table, None, "pkey", node), Ok)?;
         let target = self.table(table, node)?;
         for column in &unique.columns {
             target.columns.entry(column.clone()).and_modify(|column| column.nullable = false);
         }
         target.primary_key = unique.columns;
+        target.primary_key_include = unique.include;
+        target.primary_key_deferrable = deferrable;
         target.primary_key_name = Some(name).filter(|name| *name != default_key_name(table));
         Ok(())
     }
@@ -208,6 +208,7 @@ impl Reader {
             }
         };
         parts.take_node(MATCH_SIMPLE);
+        let match_full = parts.take_node(MATCH_FULL).is_some();
         let on_delete =
             parts.take_node(ON_DELETE_ACTION).map(|node| foreign_key_action(&node)).transpose()?.unwrap_or_default();
         let on_update =
@@ -224,7 +225,16 @@ impl Reader {
         }
         let references = Target { table: referenced_table, columns: referenced_columns };
         let on_delete_columns = Vec::new();
-        let key = ForeignKey { columns, references, on_delete, on_delete_columns, on_update, deferrable, not_valid };
+        let key = ForeignKey {
+            columns,
+            references,
+            on_delete,
+            on_delete_columns,
+            on_update,
+            deferrable,
+            match_full,
+            not_valid,
+        };
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }

@@ -111,6 +111,7 @@ pub fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &
         })
         .collect();
     rename_all(&mut table.primary_key);
+    rename_all(&mut table.primary_key_include);
     for unique in table.uniques.values_mut() {
         rename_all(&mut unique.columns);
         rename_all(&mut unique.include);

@@ -17,7 +17,7 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
         let Some(old) = renamed_old.schema.tables.get_mut(name) else { continue };
         let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
-        if !old.primary_key.is_empty() && old.primary_key == table.primary_key {
+        if !old.primary_key.is_empty() && old.has_primary_key_of(table) {
             let (old_key, new_key) = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
             old.primary_key_name.clone_from(&table.primary_key_name);
             renames.extend((old_key != new_key).then_some((constraint, old_key, new_key)));

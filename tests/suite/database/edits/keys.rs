@@ -20,6 +20,26 @@ edits! {
         d.map(&["tables", &table, "uniques", &key]).insert("nulls_not_distinct".into(), json!(true));
         Some(())
     };
+    "match full" |d, dice| {
+        let (table, key, _) = take(d, dice, "foreign_keys")?;
+        d.map(&["tables", &table, "foreign_keys", &key]).insert("match_full".into(), json!(true));
+        Some(())
+    };
+    "primary key includes a column" |d, dice| {
+        let table = d.table(dice, |table| table["primary_key"] == json!(["id"]) && table.get("primary_key_include").is_none())?;
+        let column = dice.pick(&d.keys(&["tables", &table, "columns"], |name, column| name != "id" && plain(column)))?.clone();
+        d.map(&["tables", &table]).insert("primary_key_include".into(), json!([column]));
+        d.allow(&format!("{table}.{table}_pkey"), &["drops_constraint"]);
+        Some(())
+    };
+    "primary key becomes deferrable" |d, dice| {
+        let table = d.table(dice, |table| table.get("primary_key").is_some() && table.get("partition_by").is_none() && table.get("replica_identity").is_none())?;
+        let word = table.rsplit('.').next()?.to_owned();
+        if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains(keys, &word))).is_empty() { return None; }
+        if d.mentions(&["objects"], &word) || d.mentions(&["views"], &word) { return None; }
+        d.map(&["tables", &table]).insert("primary_key_deferrable".into(), json!("deferred"));
+        Some(())
+    };
     "drop unique" |d, dice| {
         let (table, key, unique) = take(d, dice, "uniques")?;
         let meant = |key: &Value| key["references"]["columns"] == unique["columns"];
@@ -74,7 +94,7 @@ edits! {
         Some(())
     };
     "add foreign key" |d, dice| {
-        let target = d.table(dice, |table| table["primary_key"] == json!(["id"]) && table.get("unlogged").is_none())?;
+        let target = d.table(dice, |table| table["primary_key"] == json!(["id"]) && table.get("unlogged").is_none() && table.get("primary_key_deferrable").is_none())?;
         let table = d.table(dice, |table| table.get("unlogged").is_none())?;
         let (column, name) = (d.name("r"), d.name("fk"));
         d.map(&["tables", &table, "columns"]).insert(column.clone(), json!({ "type": "bigint", "nullable": true }));
@@ -116,7 +136,7 @@ edits! {
         Some(())
     };
     "change primary key" |d, dice| {
-        let table = d.table(dice, |table| whole(table) && table["primary_key"] == json!(["id"]))?;
+        let table = d.table(dice, |table| whole(table) && table["primary_key"] == json!(["id"]) && table.get("primary_key_include").is_none())?;
         let word = table.rsplit('.').next()?.to_owned();
         if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains(keys, &word))).is_empty() { return None; }
         let columns = d.keys(&["tables", &table, "columns"], |name, column| name != "id" && column.get("nullable").is_none() && column["type"] == "integer");

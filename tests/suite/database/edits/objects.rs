@@ -144,7 +144,7 @@ edits! {
         let same = d.keys(&["functions"], |_, f| f["name"] == base.as_str());
         if !same.is_empty() { return None; }
         d.map(&["functions"]).insert(key, json!({ "name": base, "arguments": [{ "type": "uuid" }], "returns": "text", "language": "sql",
-            "body": "SELECT $1::text", "grants": { "reader": ["execute"] }, "comment": "another one" }));
+            "body": "SELECT $1::text", "grants": { "reader": ["execute"] }, "comment": "of an identifier" }));
         Some(())
     };
     "rename the key of an overload" |d, dice| {

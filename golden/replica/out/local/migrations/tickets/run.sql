@@ -231,7 +231,7 @@ fact (kind, name, what) AS (
            -- In a composite type, the order of the columns is part of the type.
            CASE WHEN relkind = 'c' THEN (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute o
              WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
-           CASE WHEN attcollation <> t.typcollation THEN (SELECT collname FROM pg_catalog.pg_collation WHERE oid = attcollation) END,
+           CASE WHEN attcollation <> t.typcollation THEN attcollation::pg_catalog.regcollation END,
            pg_catalog.pg_get_expr(adbin, adrelid), pg_catalog.col_description(attrelid, attnum))
     FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
     JOIN pg_catalog.pg_type t ON t.oid = atttypid
@@ -273,6 +273,63 @@ fact (kind, name, what) AS (
   SELECT 'function', nspname || '.' || proname || '(' || pg_catalog.pg_get_function_identity_arguments(fun.oid) || ')',
          pg_catalog.pg_get_functiondef(fun.oid) || ' ' || coalesce(pg_catalog.obj_description(fun.oid, 'pg_proc'), '')
     FROM fun WHERE prokind IN ('f', 'p')
+  UNION ALL
+  SELECT 'aggregate', nspname || '.' || proname || '(' || pg_catalog.pg_get_function_identity_arguments(fun.oid) || ')',
+         pg_catalog.concat_ws(' ', aggkind, aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn,
+           aggmfinalfn, aggfinalextra, aggmfinalextra, aggfinalmodify, aggmfinalmodify, aggsortop::pg_catalog.regoperator,
+           pg_catalog.format_type(aggtranstype, NULL), aggtransspace, pg_catalog.format_type(aggmtranstype, NULL), aggmtransspace,
+           pg_catalog.quote_nullable(agginitval), pg_catalog.quote_nullable(aggminitval), proparallel,
+           pg_catalog.obj_description(fun.oid, 'pg_proc'))
+    FROM fun JOIN pg_catalog.pg_aggregate ON aggfnoid = fun.oid
+  UNION ALL
+  SELECT 'operator', nspname || '.' || oprname || '(' || pg_catalog.format_type(oprleft, NULL) || ',' || pg_catalog.format_type(oprright, NULL) || ')',
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(oprresult, NULL), oprcode, oprcom::pg_catalog.regoperator,
+           oprnegate::pg_catalog.regoperator, oprcanmerge, oprcanhash, oprrest, oprjoin, pg_catalog.obj_description(o.oid, 'pg_operator'))
+    FROM pg_catalog.pg_operator o JOIN space s ON s.oid = oprnamespace
+   WHERE oprcode <> 0 AND ('pg_catalog.pg_operator'::pg_catalog.regclass::pg_catalog.oid, o.oid) NOT IN (SELECT classid, objid FROM part)
+  UNION ALL
+  SELECT 'cast', pg_catalog.format_type(castsource, NULL) || ' ' || pg_catalog.format_type(casttarget, NULL),
+         pg_catalog.concat_ws(' ', castfunc::pg_catalog.regprocedure, castcontext, castmethod, pg_catalog.obj_description(c.oid, 'pg_cast'))
+    FROM pg_catalog.pg_cast c
+   WHERE c.oid >= 16384 AND ('pg_catalog.pg_cast'::pg_catalog.regclass::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
+  UNION ALL
+  -- The names of the columns that describe a collation differ between versions of the server.
+  SELECT 'collation', nspname || '.' || collname,
+         (pg_catalog.to_jsonb(c) - '{oid,collname,collnamespace,collowner,collencoding,collversion}'::pg_catalog.text[])::pg_catalog.text
+           || coalesce(pg_catalog.obj_description(c.oid, 'pg_collation'), '')
+    FROM pg_catalog.pg_collation c JOIN space s ON s.oid = collnamespace
+   WHERE ('pg_catalog.pg_collation'::pg_catalog.regclass::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
+  UNION ALL
+  SELECT 'extended statistics', nspname || '.' || stxname,
+         pg_catalog.concat_ws(' ', stxkind, stxrelid::pg_catalog.regclass,
+           (SELECT pg_catalog.string_agg(attname, ',' ORDER BY attname) FROM pg_catalog.pg_attribute WHERE attrelid = stxrelid AND attnum = ANY (stxkeys)),
+           pg_catalog.pg_get_statisticsobjdef_expressions(x.oid), nullif(stxstattarget, -1), pg_catalog.obj_description(x.oid, 'pg_statistic_ext'))
+    FROM pg_catalog.pg_statistic_ext x JOIN space s ON s.oid = stxnamespace
+  UNION ALL
+  SELECT 'rule', rel.nspname || '.' || rel.relname || '.' || rulename,
+         pg_catalog.concat_ws(' ', ev_enabled, pg_catalog.pg_get_ruledef(r.oid), pg_catalog.obj_description(r.oid, 'pg_rewrite'))
+    FROM pg_catalog.pg_rewrite r JOIN rel ON rel.oid = ev_class WHERE rulename <> '_RETURN'
+  UNION ALL
+  SELECT 'publication', pubname::pg_catalog.text,
+         pg_catalog.concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
+           (SELECT pg_catalog.string_agg(t.schemaname || '.' || t.tablename || ' ' || coalesce((SELECT pg_catalog.string_agg(n, ',' ORDER BY n) FROM pg_catalog.unnest(t.attnames) n), '') || ' ' || coalesce(t.rowfilter, ''), ', '
+                     ORDER BY t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t WHERE t.pubname = p.pubname),
+           pg_catalog.obj_description(p.oid, 'pg_publication'))
+    FROM pg_catalog.pg_publication p
+  UNION ALL
+  SELECT 'text search dictionary', nspname || '.' || dictname,
+         pg_catalog.concat_ws(' ', (SELECT tmplname FROM pg_catalog.pg_ts_template WHERE oid = dicttemplate), dictinitoption,
+           pg_catalog.obj_description(d.oid, 'pg_ts_dict'))
+    FROM pg_catalog.pg_ts_dict d JOIN space s ON s.oid = dictnamespace
+   WHERE ('pg_catalog.pg_ts_dict'::pg_catalog.regclass::pg_catalog.oid, d.oid) NOT IN (SELECT classid, objid FROM part)
+  UNION ALL
+  SELECT 'text search configuration', nspname || '.' || cfgname,
+         pg_catalog.concat_ws(' ', (SELECT prsname FROM pg_catalog.pg_ts_parser WHERE oid = cfgparser),
+           (SELECT pg_catalog.string_agg(pg_catalog.concat_ws('-', maptokentype, mapseqno, mapdict::pg_catalog.regdictionary), ',' ORDER BY maptokentype, mapseqno)
+              FROM pg_catalog.pg_ts_config_map WHERE mapcfg = c.oid),
+           pg_catalog.obj_description(c.oid, 'pg_ts_config'))
+    FROM pg_catalog.pg_ts_config c JOIN space s ON s.oid = cfgnamespace
+   WHERE ('pg_catalog.pg_ts_config'::pg_catalog.regclass::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
   UNION ALL
   SELECT 'sequence', rel.nspname || '.' || rel.relname,
          pg_catalog.concat_ws(' ', seqtypid::pg_catalog.regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle)
