@@ -16,7 +16,6 @@ pub mod ledger;
 pub mod lexer;
 pub mod migrate;
 pub mod model;
-mod object_statement;
 pub mod parse;
 pub mod snapshot;
 pub mod superuser;

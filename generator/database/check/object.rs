@@ -3,7 +3,6 @@
 use super::Check;
 use super::routine::selects_all_columns;
 use crate::database::model::*;
-use crate::database::object_statement;
 use crate::diagnostic::FieldPath;
 use crate::values::Checked;
 

@@ -9,6 +9,8 @@ mod index;
 mod names;
 mod object;
 mod object_class;
+mod object_cursor;
+pub mod object_statement;
 mod partition;
 mod policy;
 mod routine;

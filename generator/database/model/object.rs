@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
 use crate::codes::Code;
-use crate::database::object_statement;
 use crate::values::checked::{Checked, checked, impl_decoding};
 use crate::values::text::invisible_character_refusal;
 

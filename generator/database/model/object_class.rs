@@ -1,11 +1,9 @@
 //! The kinds of objects that a definition keeps as their SQL, and the names that identify such objects.
 
 use squawk_syntax::SyntaxKind;
-use squawk_syntax::quote::is_reserved_word;
 
+use super::object_cursor::Cursor;
 use super::*;
-use crate::database::lexer::{self, Token, TokenKind};
-use crate::values::Checked;
 
 /// When an object of a kind is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,11 +192,7 @@ pub fn option_of_statement<'a>(text: &'a str, option: &str) -> Option<&'a str> {
     let mut cursor = Cursor::new(text);
     let mut found = None;
     // An aggregate has two lists: its arguments and its options.
-    while let Some(token) = cursor.tokens.get(cursor.next) {
-        if token.text != "(" {
-            cursor.next += 1;
-            continue;
-        }
+    while cursor.skip_to("(") {
         let options = cursor.options().unwrap_or_default();
         found =
             options.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(option)).map(|(_, value)| value).or(found);
@@ -212,168 +206,6 @@ pub fn leading_name(text: &str) -> Option<ObjectName> {
     cursor.skip_words("ONLY");
     cursor.skip_words("(");
     cursor.path()
-}
-
-/// A place between the tokens of a statement.
-struct Cursor<'a> {
-    text: &'a str,
-    tokens: Vec<Token<'a>>,
-    next: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(text: &'a str) -> Self {
-        Cursor { text, tokens: lexer::tokens(text).unwrap_or_default(), next: 0 }
-    }
-
-    /// Skips words that follow; returns whether all of them do.
-    fn skip_words(&mut self, words: &str) -> bool {
-        words.split(' ').all(|word| {
-            let follows = self.tokens.get(self.next).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-            self.next += usize::from(follows);
-            follows
-        })
-    }
-
-    /// Takes a token that is a word without quotes.
-    fn word(&mut self) -> Option<&'a str> {
-        let token = self.tokens.get(self.next).filter(|token| token.kind == TokenKind::Word)?;
-        self.next += 1;
-        Some(token.text)
-    }
-
-    /// Takes a name, as the server stores it.
-    fn name(&mut self) -> Option<String> {
-        let token = self.tokens.get(self.next)?;
-        let name = match token.kind {
-            TokenKind::Word if is_reserved_word(token.text) => return None,
-            TokenKind::Word => token.text.to_ascii_lowercase(),
-            TokenKind::Quoted => lexer::unquoted_name(token.text).into_owned(),
-            _ => return None,
-        };
-        self.next += 1;
-        SqlName::new(&name).ok().map(|name| name.to_string())
-    }
-
-    /// Takes a name with its schema, if that is given.
-    fn path(&mut self) -> Option<ObjectName> {
-        let first = self.name()?;
-        let name = match self.skip_words(".") {
-            true => ObjectName::new_in(&first, &self.name()?),
-            false => ObjectName::new_in(PUBLIC_SCHEMA, &first),
-        };
-        ObjectName::new(name.as_str()).ok()
-    }
-
-    /// Takes the signs of an operator, with its schema if that is given.
-    fn operator(&mut self) -> Option<ObjectName> {
-        let schema = match self.name() {
-            Some(schema) => self.skip_words(".").then_some(schema)?,
-            None => PUBLIC_SCHEMA.to_owned(),
-        };
-        let signs = self.until(&["("]);
-        Operator::new(signs).ok().map(|signs| ObjectName::new_in(&schema, signs.as_str()))
-    }
-
-    /// Takes the text up to one of these tokens outside of brackets, or up to the end.
-    fn until(&mut self, ends: &[&str]) -> &'a str {
-        let start = self.tokens.get(self.next).map_or(self.text.len(), |token| token.at);
-        let (mut depth, mut end) = (0_usize, start);
-        while let Some(token) = self.tokens.get(self.next) {
-            if depth == 0 && ends.iter().any(|end| token.text.eq_ignore_ascii_case(end)) {
-                break;
-            }
-            match token.text {
-                "(" | "[" => depth += 1,
-                ")" | "]" => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            end = token.at + token.text.len();
-            self.next += 1;
-        }
-        &self.text[start..end]
-    }
-
-    /// Takes the types of arguments in brackets, as a key and as SQL.
-    fn arguments(&mut self) -> Option<(String, String)> {
-        self.skip_words("(").then_some(())?;
-        if self.skip_words("*") {
-            return self.skip_words(")").then(|| ("(*)".to_owned(), "(*)".to_owned()));
-        }
-        let (mut keys, mut sql) = (Vec::new(), Vec::new());
-        loop {
-            let (key, of_type) = argument_type(self.until(&[",", ")"]))?;
-            keys.push(key);
-            sql.push(of_type);
-            if !self.skip_words(",") {
-                break;
-            }
-        }
-        self.skip_words(")").then(|| (format!("({})", keys.join(", ")), format!("({})", sql.join(", "))))
-    }
-
-    /// Takes the options of CREATE OPERATOR, and returns its operands as DROP OPERATOR names them.
-    fn operands(&mut self) -> Option<(String, String)> {
-        let options = self.options()?;
-        let operand = |side: &str| match options.iter().find(|(name, _)| name.eq_ignore_ascii_case(side)) {
-            Some((_, value)) => type_spelling(value),
-            None => Some(("none".to_owned(), "NONE".to_owned())),
-        };
-        let (left, right) = (operand("leftarg")?, operand("rightarg")?);
-        Some((format!("({}, {})", left.0, right.0), format!("({}, {})", left.1, right.1)))
-    }
-
-    /// Takes a list of options in brackets: names and values.
-    fn options(&mut self) -> Option<Vec<(&'a str, &'a str)>> {
-        self.skip_words("(").then_some(())?;
-        let mut options = Vec::new();
-        loop {
-            let name = self.until(&["=", ",", ")"]);
-            let value = if self.skip_words("=") { self.until(&[",", ")"]) } else { "" };
-            options.push((name, value));
-            if !self.skip_words(",") {
-                break;
-            }
-        }
-        self.skip_words(")").then_some(options)
-    }
-
-    /// Takes the two types of a cast, each as a key and as SQL.
-    fn cast(&mut self) -> Option<((String, String), (String, String))> {
-        self.skip_words("(").then_some(())?;
-        let from = type_spelling(self.until(&["AS"]))?;
-        self.skip_words("AS").then_some(())?;
-        let to = type_spelling(self.until(&[")"]))?;
-        self.skip_words(")").then_some((from, to))
-    }
-}
-
-/// Returns the type of an argument, without its mode and name, as a key and as SQL.
-fn argument_type(text: &str) -> Option<(String, String)> {
-    let mut rest = text;
-    loop {
-        if let Some(spelling) = type_spelling(rest) {
-            return Some(spelling);
-        }
-        let first = lexer::tokens(rest).ok()?.first().map(|token| token.text.len())?;
-        rest = rest[first..].trim_start();
-        if rest.is_empty() {
-            return None;
-        }
-    }
-}
-
-/// Returns a type as a key and as SQL; `None` if the text is no type.
-fn type_spelling(text: &str) -> Option<(String, String)> {
-    let text = text.trim();
-    let without_schema = ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
-    let word = without_schema.to_ascii_lowercase();
-    // Types that stand for several types are no types of columns.
-    let is_pseudo = word.starts_with("any") || ["\"any\"", "record", "internal", "cstring"].contains(&word.as_str());
-    if is_pseudo && !word.contains(' ') {
-        return Some((word.clone(), word));
-    }
-    TypeName::new(without_schema).ok().map(|kind| (kind.to_string(), kind.sql()))
 }
 
 #[cfg(test)]

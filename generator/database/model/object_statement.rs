@@ -4,10 +4,10 @@
 use squawk_syntax::ast::AstNode;
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
-use super::completeness::{self, TextForm};
-use super::model::{OBJECT_CLASSES, ObjectClass, ObjectIdentity, ObjectName, leading_name, option_of_statement};
-use super::{grammar, lexer, parse};
+use super::{OBJECT_CLASSES, ObjectClass, ObjectIdentity, ObjectName, leading_name, option_of_statement};
 use crate::codes::Code;
+use crate::database::completeness::{self, TextForm};
+use crate::database::{grammar, lexer, parse};
 
 /// The reason for a refusal of what only a superuser may do.
 const NEEDS_SUPERUSER: &str = "needs a superuser, which migrations are not";
