@@ -1,5 +1,6 @@
-//! Outputs of the previous run that may be reused: a file whose derivation is unchanged is neither rendered nor read
-//! nor written. This module only has the data: `store` fills it, backends query it.
+//! Outputs of the previous run that may be reused: a file whose derivation (the digest of everything that it is
+//! generated from) is unchanged is neither rendered nor read nor written. This module only has the data: `store` fills
+//! it, backends query it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -10,7 +11,8 @@ use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, StepInput};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedFile {
     pub digest: Digest,
-    /// Further digests of the file in the manifest, after a merge or a run that did not finish.
+    /// Digests of other contents that the manifest permits: that of the other branch after a merge, or the new one if a
+    /// run stopped while it wrote.
     pub alternatives: Vec<Digest>,
     /// Set if the file on disk is unchanged since the last run.
     pub unchanged: Option<UnchangedFile>,

@@ -29,7 +29,7 @@ pub struct Arguments {
 enum Subject {
     /// Connections between services, and the order of their start.
     Services,
-    /// The generators and the files that each writes, with the digest of the derivation.
+    /// The generators and the files that each writes, with the digest of what the file is generated from.
     Derivations,
 }
 

@@ -57,12 +57,14 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             }
             (Convention::None, Some(_)) => refuse(
                 path.key("scope"),
-                format!("{table_name} has a `scope`, but the database has no `convention`"),
+                format!("`{table_name}` has a `scope`, but the database has no `convention`"),
                 "set `convention = 'app` or `convention = 'tenant` for the database, or remove `scope`",
             ),
             (_, None) => refuse(
                 path,
-                format!("{table_name} needs a `scope`, because the database has a `convention`"),
+                format!(
+                    "`{table_name}` needs a `scope`: with the `convention` of the database, each table says whose rows it has"
+                ),
                 if convention == Convention::App {
                     "add `scope = 'app`, or `scope = 'shared` for rows that belong to everyone"
                 } else {

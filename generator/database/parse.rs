@@ -96,7 +96,7 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
     with_enough_stack(text, parse)
 }
 
-/// Returns a message of the parser in which the found word replaces the parser's name of the token, such as IDENT.
+/// Returns a message of the parser with the word from the text in place of the name of a token, such as IDENT.
 fn reason_in_words(message: &str, text_from_place: &str) -> String {
     let Some((expected, _)) = message.split_once(", found ").or_else(|| message.split_once(", got ")) else {
         return message.to_owned();

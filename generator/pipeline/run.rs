@@ -24,17 +24,17 @@ pub enum Outcome {
     Done(Box<Report>),
 }
 
-/// Generates, compares and writes. `saved_report` formats the report for the stamp; a later run without changes returns
+/// Generates, compares and writes. `format_report` formats the report for the stamp; a later run without changes returns
 /// this text as [`Outcome::Unchanged`].
 ///
 /// # Errors
 /// The errors of [`generate`](super::generate), of the comparison and of writing.
-pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
-    let outcome = run_or_reuse(request, mode, saved_report);
+pub fn run(request: &Request, mode: Mode, format_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
+    let outcome = run_or_reuse(request, mode, format_report);
     outcome.map_err(|findings| request.commands().complete_hints(findings))
 }
 
-fn run_or_reuse(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
+fn run_or_reuse(request: &Request, mode: Mode, format_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
     let stamp_file = cache.stamp(&request.digest(&out));
@@ -48,7 +48,7 @@ fn run_or_reuse(request: &Request, mode: Mode, saved_report: fn(&Report) -> Stri
     // stamp, and the next run does not use the stamp.
     let stamp_writer = StampWriter::begin(&stamp_file);
     let output = generate_from(request, reusable_run).map_err(diagnostic::merge)?;
-    // `generate_from` already holds the lock if it used the stamp.
+    // If the stamp was used, the output already contains the lock.
     let own_lock = if mode == Mode::Check || output.writers_lock.is_some() { None } else { cache.lock() };
     let changes = store::compare(&out, &output.artifacts, output.selected.as_ref(), &output.previous)?;
     let report = Report { output, changes, out, commands: request.commands() };
@@ -56,7 +56,7 @@ fn run_or_reuse(request: &Request, mode: Mode, saved_report: fn(&Report) -> Stri
     if let Some(writer) = stamp_writer
         && (mode != Mode::Check || !report.changes.differ())
     {
-        cache::save_stamp(writer, &report, &saved_report(&report));
+        cache::save_stamp(writer, &report, &format_report(&report));
     }
     drop(own_lock);
     Ok(Outcome::Done(Box::new(report)))

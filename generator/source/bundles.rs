@@ -28,7 +28,8 @@ const SIZES: &str = "sizes";
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
 /// Returns the bundles that must be evaluated, each with its file: those that an environment includes, or all bundles if
-/// a declared service sets no image, build or layout: it then overrides fields of a service from some bundle.
+/// a declared service sets no image, build or layout. Such a service overrides one of a bundle, and only the evaluated
+/// bundles show which.
 pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBuf)> {
     let environments = environments::layers(stack);
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.values().flatten().copied()).collect();
@@ -86,7 +87,7 @@ pub struct BundleSettings<'a> {
 }
 
 impl<'a> BundleSettings<'a> {
-    /// Reads the settings of the environment with this name. Of the layers, earlier ones replace later ones.
+    /// Reads the settings of the environment with this name. The first layer that sets a field decides.
     pub fn read(environment: &'a str, layers: impl IntoIterator<Item = &'a Node>) -> Self {
         let layers: Vec<&Node> = layers.into_iter().collect();
         let profile = environments::profile(environment, &layers);

@@ -47,7 +47,7 @@ impl de::Error for TypeMismatch {
             _ => explain::conversion_hint(kind_in_words(&found), &expected),
         };
         let message = match found {
-            de::Unexpected::Bool(_) => "the value has the wrong type: true or false".to_owned(),
+            de::Unexpected::Bool(_) => "the value has the wrong type: a boolean".to_owned(),
             _ => format!("the value has the wrong type: {}", kind_in_words(&found)),
         };
         TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, message, expected) }

@@ -56,7 +56,7 @@ pub struct ExternalServer {
     /// Addresses of the server, private or public. Network policies of clusters allow connections to them.
     #[serde(default)]
     pub addresses: Vec<Cidr>,
-    /// Reason why connections to the server are not encrypted.
+    /// Switches the encryption of connections off, for this reason.
     #[serde(default)]
     pub unencrypted: Option<Text>,
 }

@@ -18,7 +18,7 @@ pub(super) fn host_refusal(text: &str) -> Option<String> {
         if label.is_empty() {
             return Some("it is empty, has two dots in a row, or begins or ends with a dot".into());
         }
-        let alphabet = "a-z, 0-9, and `-` between them";
+        let alphabet = "a-z, 0-9, and between them `-` and `.`";
         let refusal = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');
         if refusal.is_some() {
             return refusal;

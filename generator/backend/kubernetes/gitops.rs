@@ -32,8 +32,8 @@ fn gitops_object(
 fn argo_application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
     let branch = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
     let tag = gitops.tag.as_ref().map(|tag| tag.as_str());
-    let revision = gitops.commit.as_ref().map(|commit| commit.as_str()).or(tag).unwrap_or(branch);
-    let source = |path: &str| json!({ "repoURL": gitops.repository, "targetRevision": revision, "path": path });
+    let target_revision = gitops.commit.as_ref().map(|commit| commit.as_str()).or(tag).unwrap_or(branch);
+    let source = |path: &str| json!({ "repoURL": gitops.repository, "targetRevision": target_revision, "path": path });
     let spec = json!({
         "project": "default",
         "sources": [source(&format!("{folder}/namespace")), source(folder)],
@@ -56,9 +56,9 @@ fn flux_objects(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object>
         (None, None) => json!({ "branch": gitops.revision.as_ref().map_or("main", |revision| revision.as_str()) }),
     };
     let repository = json!({ "interval": "1m", "url": gitops.repository, "ref": reference });
-    let kustomization = |path: &str, prune: bool| {
+    let kustomization = |path: &str, is_applications: bool| {
         json!({
-            "interval": "10m", "path": path, "prune": prune, "wait": prune,
+            "interval": "10m", "path": path, "prune": is_applications, "wait": is_applications,
             "sourceRef": { "kind": "GitRepository", "name": name },
         })
     };

@@ -30,7 +30,7 @@ pub fn free_default_name(table: &str, part: Option<&str>, label: &str, is_taken:
 ///
 /// # Errors
 /// The parts do not form a valid name.
-pub fn default_part_name(table: &ObjectName, parts: &[&str], label: &str) -> Result<SqlName, String> {
+pub fn default_constraint_name(table: &ObjectName, parts: &[&str], label: &str) -> Result<SqlName, String> {
     SqlName::new(&default_name(table.name(), Some(&parts.join("_")), label))
 }
 

@@ -17,7 +17,7 @@ pub struct AnnotatedObject<'a> {
     pub kind: &'a str,
     /// Name in SQL.
     pub object: &'a str,
-    /// Name in messages and in `allow`.
+    /// Name in messages, and in `allow` of the definition.
     pub name: &'a str,
     pub path: &'a FieldPath,
 }

@@ -117,12 +117,12 @@ pub fn dependent_of(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> 
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
         let mut columns = columns
-            .filter(|(_, column)| column.default.iter().chain(&column.generated).any(|text| mentions(text)))
+            .filter(|(_, column)| column.default.iter().chain(&column.generated).any(mentions))
             .map(|(column, _)| column);
         let mut checks = table.checks.iter().filter(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
         let mut indexes = table.indexes.iter().filter_map(|(index, definition)| {
             let expressions = definition.columns.iter().filter_map(|column| column.expression.as_ref());
-            expressions.chain(&definition.predicate).any(|text| mentions(text)).then_some(index)
+            expressions.chain(&definition.predicate).any(mentions).then_some(index)
         });
         if let Some(part) = columns.next().or_else(|| checks.next()).or_else(|| indexes.next()) {
             return Some(format!("{name}.{part}"));
@@ -130,7 +130,7 @@ pub fn dependent_of(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> 
     }
     schema.types.iter().find_map(|(name, kind)| match kind {
         UserType::Domain(domain) => {
-            domain.default.iter().chain(domain.checks.values()).any(|text| mentions(text)).then(|| name.to_string())
+            domain.default.iter().chain(domain.checks.values()).any(mentions).then(|| name.to_string())
         }
         _ => None,
     })

@@ -43,7 +43,7 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
         findings.push(refused(
             "strip_prefix",
             "`strip_prefix` cannot be used with gRPC, where the path is the name of a method",
-            "a route of a different kind",
+            "a route without `strip_prefix`, or of a different kind",
         ));
     }
     let request_settings = [

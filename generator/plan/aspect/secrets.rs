@@ -215,7 +215,9 @@ impl DeclaredSecrets {
         }
         match words::nearest(name.as_str(), self.secrets.keys().map(SecretName::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("declare it: `secrets.{name} = nself.random 43`, or `nself.external \"what it is\"`"),
+            None => format!(
+                "declare it: `secrets.{name} = nself.external \"what it is\"` for a value that you have, or `nself.random 43` for a new random value"
+            ),
         }
     }
 }

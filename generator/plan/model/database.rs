@@ -42,8 +42,8 @@ pub struct LoginRole {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     pub role: SqlIdent,
-    /// `'owner` only in a database that the stack defines: the migrations' role owns its objects, and this role may read
-    /// and write the rows of all schemas.
+    /// The access. `'owner` occurs only in databases whose tables the stack defines: there the migrations' role owns the
+    /// objects, and `role` may read and write the rows of all schemas.
     pub access: Access,
     pub schema: SqlIdent,
 }
@@ -54,8 +54,8 @@ pub struct DatabaseSetup {
     pub job: ServiceName,
     /// Whether the server belongs to the stack. The job does not change the other databases of an external server.
     pub is_own_server: bool,
-    /// Services that wait for the job, with the secrets of their connection URLs. Once the job has ended, each URL leads to
-    /// a database with these extensions.
+    /// For each service that waits for the job, the secrets with its connection URLs; for each secret, the extensions
+    /// that the job creates in the database of the URL.
     pub waiters: BTreeMap<ServiceName, BTreeMap<SecretName, BTreeSet<ExtensionName>>>,
 }
 

@@ -30,7 +30,10 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
                 if label.is_empty() { "" } else { "." }
             ))
             .expected("labels below the domain of the environment")
-            .hint(format!("use `subdomain = \"{expected}\"`"));
+            .hint(match expected {
+                "@" => "use `subdomain = \"@\"` for the domain itself".to_owned(),
+                label => format!("use `subdomain = \"{label}\"`"),
+            });
         Some(finding)
     });
     repetitions.chain(domain_without_subdomains(domain)).collect()

@@ -7,9 +7,9 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::stack::{EnvReference, EnvValue};
 use crate::values::ServiceName;
 
-/// The catalogue entry of Sentinels. Services that watch each node have an entry as well.
+/// The catalogue entry of Sentinels.
 const SENTINEL: &str = "redis-sentinel";
-/// The group of the nodes, which is also their group on clusters.
+/// The catalogue entry of the nodes, and the name of their group on clusters.
 const NODES: &str = "redis";
 
 /// Refuses variables with the address of one node, whose role changes when Sentinel selects a different master.
@@ -24,6 +24,7 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
     };
     let nodes: BTreeSet<&ServiceName> =
         roster.iter().filter(|(_, member)| is_node(member)).map(|(name, _)| name).collect();
+    // The exporter, which addresses each node, has a catalogue entry. Services of the user have none.
     let clients = roster.values().filter(|member| member.service.catalogue.is_none());
     let mut findings = Vec::new();
     for member in clients {
@@ -58,7 +59,7 @@ fn node_in<'a>(value: &EnvValue, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'
     nodes.iter().copied().find(|node| names_host(text.as_str(), node.as_str()))
 }
 
-/// Returns whether the host of the text's URL, or the whole text up to a port, is this name.
+/// Returns whether a text, which is a URL, `HOST` or `HOST:PORT`, has this name as its host.
 fn names_host(text: &str, name: &str) -> bool {
     let address = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = address.split(['/', '?']).next().unwrap_or_default();

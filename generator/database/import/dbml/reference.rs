@@ -4,7 +4,7 @@ use super::reader::{Reader, Reference, ReferenceSide};
 use super::tokens::DbmlToken;
 use crate::database::ddl::default_key_name;
 use crate::database::import::ImportFinding;
-use crate::database::import::names::default_part_name;
+use crate::database::import::names::default_constraint_name;
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -142,7 +142,7 @@ impl Reader {
             }
         };
         let column_names: Vec<&str> = referencing.columns.iter().map(SqlName::as_str).collect();
-        let name = name.map_or_else(|| default_part_name(&referencing.table, &column_names, "fkey"), Ok)?;
+        let name = name.map_or_else(|| default_constraint_name(&referencing.table, &column_names, "fkey"), Ok)?;
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         for (setting, value) in &settings {
             let action = || {

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::tokens::{DbmlToken, DbmlTokenKind};
-use crate::database::import::names::default_part_name;
+use crate::database::import::names::default_constraint_name;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
 
@@ -103,14 +103,14 @@ impl Reader {
                 "null" => column.nullable = true,
                 "increment" => column.identity = Some(Identity::ByDefault),
                 "unique" => {
-                    let key = default_part_name(table_name, &[name.as_str()], "key")?;
+                    let key = default_constraint_name(table_name, &[name.as_str()], "key")?;
                     table.uniques.insert(key, Unique { columns: vec![name.clone()], ..Unique::default() });
                 }
                 "note" => column.comment = Some(Text::new(&single_token("note", &value)?.text)?),
                 "default" => column.default = default_expression(&value)?,
                 "check" => {
                     let text = single_token("check", &value)?.text.clone();
-                    let check = default_part_name(table_name, &[name.as_str()], "check")?;
+                    let check = default_constraint_name(table_name, &[name.as_str()], "check")?;
                     table.checks.insert(check, Expression::new(&text)?.into());
                 }
                 "ref" => self.read_inline_reference(line, table_name, &name, &value)?,
@@ -152,7 +152,7 @@ impl Reader {
         let plain_columns: Option<Vec<SqlName>> = columns.iter().map(|column| column.column.clone()).collect();
         let name_parts: Vec<&str> =
             columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
-        let mut name = default_part_name(table_name, &name_parts, "idx")?;
+        let mut name = default_constraint_name(table_name, &name_parts, "idx")?;
         let mut index = Index { columns: columns.clone(), ..Index::default() };
         for (setting, value) in self.read_settings()? {
             let text = match value.as_slice() {
@@ -183,7 +183,7 @@ impl Reader {
     /// Reads a check: an expression in backquotes, and settings.
     fn read_check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let token = self.next()?;
-        let mut name = default_part_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
+        let mut name = default_constraint_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
         for (setting, value) in self.read_settings()? {
             if setting == "name" {
                 name = SqlName::new(&single_token("name", &value)?.text)?;

@@ -63,8 +63,8 @@ impl Reader {
                 if !replaces {
                     return unsupported(node, "there is already a function with this name and these arguments");
                 }
-                // The replacement keeps the comment. Its declaration replaces the earlier one, which would count as a
-                // second function of this name; grants are resolved after the whole file.
+                // OR REPLACE keeps the comment. The earlier declaration is forgotten, since this one would count as a
+                // duplicate. Grants need no change: they are resolved after the whole file.
                 let earlier = &self.schema.functions[&key];
                 function.comment.clone_from(&earlier.comment);
                 function.name.clone_from(&earlier.name);
@@ -93,8 +93,8 @@ impl Reader {
         Ok(self.key_of_function(&name, argument_types.as_deref()).unwrap_or(name))
     }
 
-    /// Returns a key for a function. A second function of the same name gets one with the types of its arguments. A
-    /// function without arguments, such as that of a trigger, keeps the name as its key.
+    /// Returns the key of a new function: its name. Of two functions with the same name, the later one gets a key of the
+    /// name and the types of its arguments. If it has no arguments, it takes the name, and the earlier one gets such a key.
     fn key_for_overload(&mut self, name: &ObjectName, function: &mut Function) -> Result<ObjectName, String> {
         let Some(mut earlier) = self.schema.functions.remove(name) else { return Ok(name.clone()) };
         let takes_name = function.input_types().next().is_none();

@@ -36,8 +36,8 @@ const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
 type Definitions = BTreeMap<SqlIdent, Schema>;
 type Metadata = BTreeMap<ServiceName, HasuraMetadata>;
 
-/// Plans the metadata of each Hasura service, and mounts it. hasura-auth starts after Hasura, because it
-/// adds metadata for its tables.
+/// Plans the metadata of each Hasura service, and mounts it. hasura-auth starts after Hasura, because hasura-auth adds
+/// its tables to the metadata.
 pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
     let Scope { stack, roster, .. } = scope;
     let (calls, findings) = handlers::read(scope, definitions);
@@ -74,7 +74,8 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
         planned.findings.extend(check_served(scope, definitions, &calls, (name, endpoint)));
     }
     for (name, metadata) in &mut planned.part {
-        // Applying metadata replaces all sources, but hasura-auth tracks its tables in the default source.
+        // Applying metadata removes each source that is not listed. hasura-auth needs the default source for its tables, so
+        // an empty one is listed.
         let variable = VariableName::wrap(DEFAULT_SOURCE.0.into());
         let has_default = metadata.sources.iter().any(|source| source.name == DEFAULT_SOURCE.1);
         if !has_default && wirings.variables(name).contains_key(&variable) {

@@ -63,7 +63,7 @@ pub fn check(
     for (name, part) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
-            let message = format!("the copied service `{original}` serves no table `{name}`");
+            let message = format!("`{original}`, which this endpoint copies, serves no table `{name}`");
             findings.push(unknown_name(path, &message, name.as_str(), tables.keys().map(|name| name.as_str())));
             continue;
         };
@@ -97,7 +97,7 @@ pub fn check(
         known.sort_unstable();
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let message = format!("the copied service `{original}` has no {kind} `{name}`");
+            let message = format!("`{original}`, which this endpoint copies, has no {kind} `{name}`");
             findings.push(unknown_name(path.key(field).index(i), &message, name, known.iter().copied()));
         }
     }
