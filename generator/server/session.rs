@@ -89,7 +89,8 @@ impl Server {
         let arguments = ["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"];
         let search_path = match self.session {
             SessionStart::ThroughPooler => "",
-            _ => "SET search_path = pg_catalog, pg_temp;\n",
+            // To compile queries of the catalog takes longer than to run them.
+            _ => "SET search_path = pg_catalog, pg_temp;\nSET jit = off;\n",
         };
         self.run_program("psql", &arguments, &format!("{search_path}{statements}"), "")
     }

@@ -1,6 +1,8 @@
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
 SET search_path = pg_catalog, pg_temp;
+-- To compile the queries of the catalog takes longer than to run them.
+SET jit = off;
 
 DO $$ BEGIN
   IF current_setting('nself.session', true) IS NULL THEN

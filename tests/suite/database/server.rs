@@ -72,7 +72,7 @@ impl Server {
         );
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories={} -c fsync=off -c full_page_writes=off \
-             -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal {further}",
+             -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal -c jit=off {further}",
             server.inner("")
         );
         server
