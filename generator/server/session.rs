@@ -87,12 +87,12 @@ impl Server {
         // No start-up file, no question for a password, only rows with their columns separated by a space, an end at
         // the first error, and the statements from stdin.
         let arguments = ["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"];
-        let search_path = match self.session {
+        let settings = match self.session {
             SessionStart::ThroughPooler => "",
-            // To compile queries of the catalog takes longer than to run them.
+            // Compiling queries of the catalog takes longer than running them.
             _ => "SET search_path = pg_catalog, pg_temp;\nSET jit = off;\n",
         };
-        self.run_program("psql", &arguments, &format!("{search_path}{statements}"), "")
+        self.run_program("psql", &arguments, &format!("{settings}{statements}"), "")
     }
 
     /// Returns the settings by which sessions of the server read text such as dates.

@@ -1,7 +1,7 @@
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
 SET search_path = pg_catalog, pg_temp;
--- To compile the queries of the catalog takes longer than to run them.
+-- Compiling the queries of the catalog takes longer than running them.
 SET jit = off;
 
 DO $$ BEGIN
