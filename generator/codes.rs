@@ -112,7 +112,7 @@ codes! {
     MachinePort "NS321" "environments of one machine publish the same port"
         "`compose.machine` names the machine that runs an environment. Only one program can listen on a port of an address, so the environments of a machine need different ports or different addresses. Projects, networks and volumes have the environment in their names."
     FixedAddress "NS322" "a fixed address that cannot be used"
-        "The network of services with `fixed_address` has 256 addresses: 126 for these services, and the rest for their clients. Use fewer of them."
+        "The network of services with `fixed_address` has 256 addresses: 126 for these services, and the rest for their clients. It replaces the network of the zone, so nginx, whose upstreams join the network `edge`, cannot have such an address. Environments of one machine (`compose.machine`) need different networks: set `compose.fixed_subnet` in one of them."
     RedisMaster "NS323" "a fixed address of a Redis whose master changes"
         "Sentinel makes a different Redis the master when one fails, so a service that connects to one node loses its writes then. Give the service `sentinel.client`, which has the addresses of the Sentinels and the name of the master, and use a client with support for Sentinel."
     EnvFile "NS318" "a file of variables cannot be read"

@@ -74,6 +74,8 @@ impl Commands {
     /// Returns the text with the output folder in front of paths below it.
     fn with_paths(&self, text: &str) -> String {
         let words = text.split(' ').map(|part| match part.strip_prefix(OUTPUT) {
+            // A pattern, such as that of a line in `.gitattributes`, is not a word of a shell.
+            Some(pattern) if pattern.contains(['*', '?', '[']) => self.folder.join(pattern).display().to_string(),
             Some(rest) => word(&self.folder.join(rest)),
             None => part.to_owned(),
         });
@@ -117,6 +119,14 @@ mod tests {
         let path =
             commands(Some("x"), &[]).complete("`kubectl apply -k deploy/prod/kubernetes`, not deploy/prod", None);
         assert_eq!(path, "`kubectl apply -k x/prod/kubernetes`, not deploy/prod");
+    }
+
+    #[test]
+    fn patterns_get_the_folder_without_quotes() {
+        let text = "prevent that with `deploy/** -text` in .gitattributes";
+        assert_eq!(commands(None, &[]).complete(text, None), text);
+        let other = commands(Some("build/out"), &[]).complete(text, None);
+        assert_eq!(other, "prevent that with `build/out/** -text` in .gitattributes");
     }
 
     #[test]

@@ -12,26 +12,12 @@ use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
 use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, Stack, TlsMode};
-use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, labels_below};
+use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, is_private_host};
 use crate::words;
 
 /// Domains whose subdomains lead to this machine: one resolves to the loopback address in public DNS, the other is
 /// resolved by browsers (RFC 6761).
 const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
-/// Last labels of names that exist only on one machine or network (RFC 2606, 6761, 6762, 8375, 9476).
-const PRIVATE_SUFFIXES: [&str; 11] = [
-    "localhost",
-    "local",
-    "test",
-    "internal",
-    "invalid",
-    "home.arpa",
-    "lan",
-    "localdomain",
-    "onion",
-    "local.nself.org",
-    "alt",
-];
 
 /// A route with the field that declares it and its host names, the canonical one first.
 #[derive(Debug, Clone)]
@@ -60,7 +46,7 @@ impl Addresses {
     pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Self> {
         let Inputs { stack, profile, .. } = inputs;
         // A public domain leads to a server, not to this machine.
-        let is_local = profile == Profile::Local && !is_private(stack.domain.as_str());
+        let is_local = profile == Profile::Local && !is_private_host(stack.domain.as_str());
         let domain = if is_local { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
         let aliases = if is_local { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
         let https_port = https_port(inputs, roster);
@@ -284,13 +270,6 @@ pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &Fie
         .message(format!("`{name}` is not part of this environment, but other services need it"))
         .hint("enable it in this environment, or remove the fields that refer to it")
         .related(path.clone(), format!("`{path}` refers to it"))
-}
-
-/// Returns whether a host name is valid only on one machine or network.
-pub fn is_private(host: &str) -> bool {
-    host.parse::<IpAddr>().is_ok()
-        || !host.contains('.')
-        || PRIVATE_SUFFIXES.iter().any(|suffix| labels_below(host, suffix).is_some())
 }
 
 /// Returns the host address of a published port: as declared, else every address for the edge outside of the profile

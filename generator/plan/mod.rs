@@ -10,6 +10,7 @@ pub(crate) mod aspect;
 mod assemble;
 pub(crate) mod backup_services;
 pub mod dockerfile;
+mod fixed_network;
 mod for_cluster;
 mod health_command;
 pub(crate) mod inputs;

@@ -170,21 +170,41 @@ fn merge(base: &mut Node, overlay: Node) {
     }
 }
 
-/// Removes the variables of services that are `null`, so that a stack can remove those of a value of the library.
+/// Removes the variables that are `null`, so that a stack can remove those of a value of the library: of services and
+/// their processes, of containers of frontends, and of GraphQL endpoints.
 fn remove_null_variables(stack: &mut Node) {
-    let Some(Value::Record(services)) = field_mut(stack, "services") else { return };
-    for service in services.values_mut() {
-        for map in ["env", "extra_env"] {
-            if let Some(Value::Record(variables)) = field_mut(&mut service.node, map) {
-                variables.retain(|_, variable| variable.node.value != Value::Null);
+    for group in ["services", "frontends", "graphql_endpoints"] {
+        for entry in entries_mut(stack, group) {
+            remove_null_variables_of_service(entry);
+            if let Some(container) = field_mut(entry, "container") {
+                remove_null_variables_of_service(container);
             }
         }
     }
 }
 
-fn field_mut<'a>(record: &'a mut Node, field: &str) -> Option<&'a mut Value> {
+/// Removes the variables of a service and its processes that are `null`.
+fn remove_null_variables_of_service(service: &mut Node) {
+    for map in ["env", "extra_env"] {
+        if let Some(Node { value: Value::Record(variables), .. }) = field_mut(service, map) {
+            variables.retain(|_, variable| variable.node.value != Value::Null);
+        }
+    }
+    entries_mut(service, "processes").for_each(remove_null_variables_of_service);
+}
+
+/// Returns the values of the record in a field; none if there is no record.
+fn entries_mut<'a>(record: &'a mut Node, field: &str) -> impl Iterator<Item = &'a mut Node> {
+    let fields = match field_mut(record, field).map(|node| &mut node.value) {
+        Some(Value::Record(fields)) => Some(fields),
+        _ => None,
+    };
+    fields.into_iter().flatten().map(|(_, entry)| &mut entry.node)
+}
+
+fn field_mut<'a>(record: &'a mut Node, field: &str) -> Option<&'a mut Node> {
     let Value::Record(fields) = &mut record.value else { return None };
-    fields.get_mut(field).map(|entry| &mut entry.node.value)
+    fields.get_mut(field).map(|entry| &mut entry.node)
 }
 
 /// Returns a node of a layer without its `null` fields, which have nothing to remove.
@@ -242,11 +262,22 @@ mod tests {
     #[test]
     fn null_variables_of_the_common_settings_are_removed() {
         let (environments, _) = environments(&node(serde_json::json!({
-            "services": { "a": { "env": { "X": null, "Y": "1" }, "compose": { "tty": null } } },
+            "services": { "a": {
+                "env": { "X": null, "Y": "1" }, "compose": { "tty": null },
+                "processes": { "worker": { "env": { "X": null, "Y": "2" }, "command": null } },
+            } },
+            "frontends": { "web": { "container": { "env": { "X": null }, "extra_env": { "X": null, "Y": "3" } } } },
+            "graphql_endpoints": { "admin": { "env": { "X": null, "Y": "4" } } },
             "environments": {"prod": {}},
         })));
         let expected = serde_json::json!({
-            "services": { "a": { "env": { "Y": "1" }, "compose": { "tty": null } } }, "profile": "prod",
+            "services": { "a": {
+                "env": { "Y": "1" }, "compose": { "tty": null },
+                "processes": { "worker": { "env": { "Y": "2" }, "command": null } },
+            } },
+            "frontends": { "web": { "container": { "env": {}, "extra_env": { "Y": "3" } } } },
+            "graphql_endpoints": { "admin": { "env": { "Y": "4" } } },
+            "profile": "prod",
         });
         assert_eq!(environments["prod"], node(expected));
     }

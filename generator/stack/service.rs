@@ -78,7 +78,8 @@ pub struct Service {
     pub aliases: Vec<ServiceName>,
     /// Names with fixed addresses, which the container resolves without a name server.
     pub extra_hosts: BTreeMap<Host, std::net::IpAddr>,
-    /// Whether the container always has the same address, and its name resolves even while it does not run, as a group needs
+    /// Whether the container always has the same address, which follows from the name of the service, and its name resolves
+    /// even while it does not run, as a group needs
     /// whose members watch each other by name. On clusters, every service has such an address.
     pub fixed_address: bool,
     /// Networks of the engine that exist outside of the stack. Clusters do not have them.

@@ -360,3 +360,18 @@ fn warnings_name_lost_volumes_and_objects_that_the_kustomization_no_longer_lists
         [(Code::LostVolume, "kubernetes".to_owned())]
     );
 }
+
+#[test]
+fn a_job_in_a_group_has_no_label_of_the_disruption_budget() {
+    let process = |fields: &Value| {
+        let fields = json!({ "on_clusters": { "group": "peers" }, "processes": { "task": fields } });
+        let generated = files(&on_cluster(&fields));
+        let is_of_task = |path: &str| path.contains("task") && !path.contains("/policies/");
+        let texts = generated.iter().filter(|(path, _)| is_of_task(path.as_str()));
+        texts.map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned()).collect::<String>()
+    };
+    let task = process(&json!({ "run": "once" }));
+    assert!(task.contains("kind: Job\n") && !task.contains("nself/group"), "{task}");
+    let control = process(&json!({ "health": { "none": "no port" } }));
+    assert!(control.contains("kind: Deployment\n") && control.contains("nself/group: peers"), "{control}");
+}

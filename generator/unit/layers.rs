@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("values", &[]),
     ("files", &["artifact"]),
     ("templates", &[]),
-    ("artifact", &[]),
+    ("artifact", &["values"]),
     ("database", &["artifact", "values"]),
     ("stack", &["database", "values"]),
     ("lock", &["artifact", "files", "values"]),

@@ -27,6 +27,10 @@ checked! {
         alphabet_refusal(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', allowed).or_else(|| dot_part_refusal(t))
     }
 }
+impl FileMode {
+    /// The start of the name of a folder for files with a mode, such as `mode-0755`.
+    pub const FOLDER: &str = "mode-";
+}
 fn file_mode_refusal(text: &str) -> Option<String> {
     let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
     let Some(mode) = is_octal.then(|| u32::from_str_radix(text, 8).ok()).flatten() else {

@@ -19,7 +19,7 @@ mod web;
 pub use address_range::AddressRange;
 pub use checked::Checked;
 pub use container::*;
-pub use host_name::labels_below;
+pub use host_name::{is_private_host, labels_below};
 pub use names::*;
 pub use object_store::*;
 pub use promql::{AlertName, Expression, PanelUnit, Series, SeriesValues};

@@ -143,7 +143,12 @@ checked! {
     /// An IPv4 network of 256 addresses.
     Subnet, expected: "an IPv4 network of 256 addresses", example: "198.18.7.0/24",
     refusal: |t| match t.strip_suffix(".0/24").map(|start| format!("{start}.0").parse::<std::net::Ipv4Addr>()) {
-        Some(Ok(first)) if format!("{first}/24") == t => None,
+        Some(Ok(first)) if format!("{first}/24") == t => match first.octets()[0] {
+            0 => Some("the addresses below 1.0.0.0 mean the machine itself".into()),
+            127 => Some("it is a network of the loopback interface".into()),
+            224.. => Some("the addresses from 224.0.0.0 on are for multicast or reserved".into()),
+            _ => None,
+        },
         _ => Some("it is not an IPv4 address that ends with `.0/24`".into()),
     }
 }
@@ -152,6 +157,12 @@ impl Subnet {
     pub fn address(&self, last: u8) -> std::net::Ipv4Addr {
         let start = self.as_str().trim_end_matches("0/24");
         format!("{start}{last}").parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// Returns the network beside this one: that with the next third number.
+    pub fn adjacent(&self) -> Subnet {
+        let [a, b, c, _] = self.address(0).octets();
+        Subnet(format!("{a}.{b}.{}.0/24", c.wrapping_add(1)))
     }
 }
 checked! {
@@ -182,5 +193,23 @@ checked! {
         Some((user, domain)) if host_refusal(domain).is_none() && domain.contains('.') =>
             alphabet_refusal(user, 64, "letters, digits and `._+-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._+-".contains(c)),
         _ => Some("it is not a user, `@` and a domain".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Checked;
+    use super::*;
+
+    #[test]
+    fn a_subnet_is_a_network_in_which_services_can_have_addresses() {
+        for text in ["198.18.7.0/24", "10.0.0.0/24", "1.2.3.0/24", "223.255.255.0/24"] {
+            assert!(Subnet::new(text).is_ok(), "{text}");
+        }
+        for text in ["0.0.0.0/24", "127.0.0.0/24", "224.0.0.0/24", "255.255.255.0/24", "10.0.0.0/16", "10.0.0.1/24"] {
+            assert!(Subnet::new(text).is_err(), "{text}");
+        }
+        let adjacent = ["198.18.7.0/24", "10.0.255.0/24"].map(|text| Subnet::new(text).unwrap().adjacent());
+        assert_eq!(adjacent.map(|subnet| subnet.to_string()), ["198.18.8.0/24", "10.0.0.0/24"]);
     }
 }

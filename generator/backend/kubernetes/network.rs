@@ -9,7 +9,7 @@ use super::model::{Labels, Metadata, Object, Policy, Service as Address, Service
 use crate::plan::network::{metadata_ranges, non_internet_ranges};
 use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
-use crate::values::ServiceName;
+use crate::values::{PortName, ServiceName};
 
 /// Returns the name of the headless Service by which a StatefulSet's pods find each other.
 pub fn peers_service_name(name: &ServiceName) -> String {
@@ -28,7 +28,14 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
         publish_not_ready_addresses: true,
         external_traffic_policy: None,
         selector: selector(name),
-        ports: vec![ServicePort { app_protocol: None, ..service_port(service, "metrics", port) }],
+        ports: vec![ServicePort {
+            name: "metrics".into(),
+            port,
+            target_port: port,
+            protocol: protocol(Protocol::Tcp),
+            app_protocol: None,
+            node_port: None,
+        }],
     };
     let metadata = Metadata { name: format!("{name}-metrics"), ..cluster.metadata(name, service.zone) };
     Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
@@ -78,7 +85,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
             cluster_ip: Some("None"),
             publish_not_ready_addresses: true,
             external_traffic_policy: None,
-            ports: service.ports.iter().map(|(name, port)| service_port(service, name.as_str(), *port)).collect(),
+            ports: service.ports.iter().map(|(name, port)| service_port(service, name, *port)).collect(),
             ..address
         };
         let metadata = Metadata { name: peers_service_name(name), ..metadata };
@@ -138,21 +145,22 @@ fn ip_families(cluster: &Cluster) -> (Option<&'static str>, Vec<&'static str>) {
     }
 }
 
-fn service_port(service: &Service, name: &str, port: u16) -> ServicePort {
-    let is_udp = service.udp_ports.iter().any(|udp| udp.as_str() == name);
+fn service_port(service: &Service, name: &PortName, port: u16) -> ServicePort {
+    let transport = service.protocol(name);
+    let is_h2c = transport == Protocol::Tcp && service.h2c_ports.contains(&port);
     ServicePort {
-        name: name.to_owned(),
+        name: name.to_string(),
         port,
         target_port: port,
-        protocol: protocol(if is_udp { Protocol::Udp } else { Protocol::Tcp }),
-        app_protocol: (!is_udp && service.h2c_ports.contains(&port)).then_some("kubernetes.io/h2c"),
+        protocol: protocol(transport),
+        app_protocol: is_h2c.then_some("kubernetes.io/h2c"),
         node_port: None,
     }
 }
 
 /// Returns the ports of a service for its clients. The health port of nginx is for its own probes only.
 fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<ServicePort> {
-    let ports = service.ports.iter().map(|(name, port)| service_port(service, name.as_str(), *port));
+    let ports = service.ports.iter().map(|(name, port)| service_port(service, name, *port));
     if *name != cluster.plan.ingress.service {
         return ports.collect();
     }

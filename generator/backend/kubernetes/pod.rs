@@ -157,7 +157,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for (i, config) in service.config.iter().enumerate() {
         let name = format!("config-{i}");
         let configs = &cluster.configs[&config.source];
-        let mode = Some(mode::of_path(&config.source)).filter(|mode| *mode != mode::DEFAULT);
+        let mode = Some(mode::of_source(&config.source)).filter(|mode| *mode != mode::DEFAULT);
         let sub_path = configs.iter().find_map(|config| config.file.clone());
         mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), sub_path, read_only: true });
         let sources = configs.iter().map(|config| {

@@ -32,7 +32,9 @@ const NEVER: &str = "0 0 30 2 *";
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
     let annotations = service.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut labels = cluster.labels(name, service.zone);
-    labels.extend(service.on_clusters.group.iter().flat_map(group_selector));
+    // The disruption budget of a group selects only pods of workloads that have a scale, which jobs do not have.
+    let group = service.on_clusters.group.as_ref().filter(|_| !service.runs_to_completion());
+    labels.extend(group.into_iter().flat_map(group_selector));
     let template = Template { metadata: Metadata { labels, annotations, ..Metadata::default() }, spec: pod };
     if service.runs_to_completion() {
         return vec![job(cluster, name, service, template)];

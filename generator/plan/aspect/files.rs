@@ -61,20 +61,17 @@ pub fn plan(
     planned
 }
 
-/// The start of the names of folders for files with a mode.
-const MODE: &str = "mode-";
-
 /// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there, and files
 /// with a mode are in a folder that names it (`artifact::mode`).
 fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>) -> String {
     let parts =
         target.as_str().trim_matches('/').split('/').enumerate().map(|(i, part)| match part.strip_prefix('.') {
             Some(hidden) => format!("dot-{hidden}"),
-            None if i == 0 && part.starts_with(MODE) => format!("dir-{part}"),
+            None if i == 0 && part.starts_with(FileMode::FOLDER) => format!("dir-{part}"),
             None => part.to_owned(),
         });
     let mode = mode.map(|mode| format!("{:0>4}", mode.as_str())).filter(|mode| mode != "0644");
-    let folder = mode.map_or_else(String::new, |mode| format!("{MODE}{mode}/"));
+    let folder = mode.map_or_else(String::new, |mode| format!("{}{mode}/", FileMode::FOLDER));
     format!("files/{service}/{folder}{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 

@@ -10,7 +10,7 @@ use super::secrets::DeclaredSecrets;
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, is_private, port};
+use crate::plan::addresses::{Address, Addresses, https_container_port, https_port, port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
@@ -19,7 +19,9 @@ use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
-use crate::values::{Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath};
+use crate::values::{
+    Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath, is_private_host,
+};
 
 /// Default rate limits of an application's API and its sign-in: name, requests per second and burst.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
@@ -367,7 +369,7 @@ fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
                 .hint("set a named subdomain in this environment, exclude the frontend with `include = false`, or provide a certificate with `tls.mode = 'files`"),
         );
     }
-    if is_private(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
+    if is_private_host(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
         let path = if address.route.host.is_some() { address.path.key("host") } else { path!("domain") };
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, path)

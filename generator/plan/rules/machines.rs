@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::addresses::{published_address, published_protocols};
+use crate::plan::fixed_network;
 use crate::plan::inputs::profile;
-use crate::plan::roster::roster;
+use crate::plan::roster::{Roster, roster};
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::{Protocol, Stack};
-use crate::values::{EnvironmentName, Host};
+use crate::values::{EnvironmentName, Host, Subnet};
 
 /// A published port of an environment.
 #[derive(Clone)]
@@ -19,13 +21,21 @@ struct PublishedPort {
     path: FieldPath,
 }
 
-/// Refuses environments of one machine that publish the same port: the second one would not start.
+/// Refuses environments of one machine that publish the same port or have the same network of fixed addresses: the second
+/// one would not start.
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_port: BTreeMap<(&Host, u16, &str), Vec<PublishedPort>> = BTreeMap::new();
+    let mut by_subnet: BTreeMap<(&Host, Subnet), &EnvironmentName> = BTreeMap::new();
     let mut findings = Vec::new();
     for (name, stack) in environments {
         let Some(machine) = &stack.compose.machine else { continue };
-        for (port, protocol, published) in published_ports(name, stack) {
+        let roster = roster(stack, profile(stack)).part;
+        if roster.values().any(|member| member.service.fixed_address) {
+            let subnet = fixed_network::subnet(stack, name);
+            let first = *by_subnet.entry((machine, subnet.clone())).or_insert(name);
+            findings.extend((first != name).then(|| subnet_conflict(machine, &subnet, first, name)));
+        }
+        for (port, protocol, published) in published_ports(name, stack, &roster) {
             let others = by_port.entry((machine, port, protocol.name())).or_default();
             let first =
                 others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
@@ -37,9 +47,8 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
 }
 
 /// Returns the ports that an environment publishes.
-fn published_ports(name: &EnvironmentName, stack: &Stack) -> Vec<(u16, Protocol, PublishedPort)> {
+fn published_ports(name: &EnvironmentName, stack: &Stack, roster: &Roster) -> Vec<(u16, Protocol, PublishedPort)> {
     let profile = profile(stack);
-    let roster = roster(stack, profile).part;
     let published = roster.iter().flat_map(|(service, member)| {
         let is_proxy = service.as_str() == PROXY_SERVICE;
         member.service.publish.iter().flat_map(move |(port, publish)| {
@@ -69,6 +78,18 @@ fn port_conflict(machine: &Host, port: u16, first: &PublishedPort, second: &Publ
         .expected("different ports, or different addresses of the machine")
         .hint(format!("for example `environments.{}.{field}.port = {}`", second.environment, other_port(port)));
     finding.environments = vec![first.environment.to_string(), second.environment.to_string()];
+    finding
+}
+
+/// Returns the finding for a network of fixed addresses that two environments of a machine have.
+fn subnet_conflict(machine: &Host, subnet: &Subnet, first: &EnvironmentName, second: &EnvironmentName) -> Diagnostic {
+    let mut finding = Diagnostic::error(Code::FixedAddress, path!("compose", "fixed_subnet"))
+        .message(format!(
+            "`{first}` and `{second}` run on `{machine}` and both have the network `{subnet}` of fixed addresses"
+        ))
+        .expected("different networks, which are in use neither on the machine nor beyond it")
+        .hint(format!("for example `environments.{second}.compose.fixed_subnet = \"{}\"`", subnet.adjacent()));
+    finding.environments = vec![first.to_string(), second.to_string()];
     finding
 }
 

@@ -9,8 +9,10 @@ use crate::values::ServiceName;
 
 /// The catalogue entry of Sentinels.
 const SENTINEL: &str = "redis-sentinel";
-/// The catalogue entry of the nodes, and the name of their group on clusters.
-const NODES: &str = "redis";
+/// The catalogue entry of the nodes, which have fixed addresses, and of a single Redis, which has none.
+const NODE: &str = "redis";
+/// The catalogue entry of the exporter, which reads the metrics of each node.
+const EXPORTER: &str = "redis-exporter";
 
 /// Refuses variables with the address of one node, whose role changes when Sentinel selects a different master.
 pub fn check(roster: &Roster) -> Vec<Diagnostic> {
@@ -18,16 +20,17 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
     if roster.values().find(is_sentinel).is_none() {
         return Vec::new();
     }
-    let is_node = |member: &PlannedService| {
-        has_catalogue(member, NODES)
-            && member.service.on_clusters.group.as_ref().is_some_and(|group| group.as_str() == NODES)
-    };
+    let is_node = |member: &PlannedService| has_catalogue(member, NODE) && member.service.fixed_address;
     let nodes: BTreeSet<&ServiceName> =
         roster.iter().filter(|(_, member)| is_node(member)).map(|(name, _)| name).collect();
-    // The exporter, which addresses each node, has a catalogue entry. Services of the user have none.
-    let clients = roster.values().filter(|member| member.service.catalogue.is_none());
+    // Processes inherit the variables of their service.
+    let addresses_nodes = |name: &ServiceName, member: &PlannedService| {
+        let owner = roster.get(member.role_of(name)).unwrap_or(member);
+        is_node(owner) || has_catalogue(owner, SENTINEL) || has_catalogue(owner, EXPORTER)
+    };
+    let clients = roster.iter().filter(|(name, member)| !addresses_nodes(name, member));
     let mut findings = Vec::new();
-    for member in clients {
+    for (_, member) in clients {
         let maps = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (map, variables) in maps {
             let fixed = variables.iter().filter_map(|(name, value)| Some((name, node_in(value, &nodes)?)));

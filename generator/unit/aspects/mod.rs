@@ -14,7 +14,7 @@ use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
-use crate::plan::{Network, ProjectFiles};
+use crate::plan::{Network, ProjectFiles, machines};
 use crate::source::decode_json;
 use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Stack};
@@ -175,7 +175,7 @@ fn networks_follow_from_connections() {
 }
 
 #[test]
-fn fixed_addresses_follow_the_order_of_names() {
+fn fixed_addresses_follow_from_the_names_of_services() {
     let planned = |fields: &Value, subnet: Option<&str>| {
         let mut stack = stack_with_orders(fields);
         stack["services"]["carts"] = stack["services"]["orders"].clone();
@@ -185,11 +185,48 @@ fn fixed_addresses_follow_the_order_of_names() {
     };
     let network = planned(&json!({ "fixed_address": true }), Some("10.9.8.0/24")).unwrap();
     let addresses = network.addresses.iter().map(|(name, address)| format!("{name} {address}"));
-    assert_eq!(addresses.collect::<Vec<_>>(), ["carts 10.9.8.2", "orders 10.9.8.3"]);
+    assert_eq!(addresses.collect::<Vec<_>>(), ["carts 10.9.8.100", "orders 10.9.8.122"]);
     assert_eq!(network.clients(), "10.9.8.128/25");
     let default = planned(&json!({ "fixed_address": true }), None).unwrap().subnet;
     assert!(default.as_str().starts_with("198.1"), "{default}");
     assert_eq!(planned(&json!({}), None), None);
+}
+
+#[test]
+fn the_proxy_has_no_fixed_address() {
+    let refused_fields = |service: &str| {
+        let mut stack = stack_with_orders(&json!({}));
+        stack["services"][service]["fixed_address"] = json!(true);
+        with_roster(&stack, |inputs, roster| {
+            let findings = fixed_addresses::plan(inputs, roster).findings;
+            findings.iter().map(|finding| format!("{:?} {}", finding.code, finding.path)).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(refused_fields("nginx"), ["FixedAddress services.nginx.fixed_address"]);
+    assert!(refused_fields("orders").is_empty());
+}
+
+#[test]
+fn environments_of_a_machine_have_different_networks_of_fixed_addresses() {
+    let conflicts = |machine: &str, subnet: Option<&str>, fields: &Value| {
+        let environments = [("one", "server-1", Some("10.9.8.0/24")), ("two", machine, subnet)];
+        let stacks = environments.map(|(environment, machine, subnet)| {
+            let mut stack = stack_with_orders(fields);
+            stack["services"]["nginx"]["publish"] = json!({});
+            stack["compose"] = json!({ "machine": machine, "fixed_subnet": subnet });
+            (EnvironmentName::new(environment).unwrap(), decode_json::<Stack>(&stack).unwrap())
+        });
+        let findings = machines::check_environments(stacks.iter().map(|(name, stack)| (name, stack)));
+        findings.into_iter().map(|finding| (finding.environments, finding.hint)).collect::<Vec<_>>()
+    };
+    let fixed = json!({ "fixed_address": true });
+    let hint = "for example `environments.two.compose.fixed_subnet = \"10.9.9.0/24\"`".to_owned();
+    let conflict = (vec!["one".to_owned(), "two".to_owned()], hint);
+    assert_eq!(conflicts("server-1", Some("10.9.8.0/24"), &fixed), [conflict]);
+    assert_eq!(conflicts("server-2", Some("10.9.8.0/24"), &fixed), []);
+    assert_eq!(conflicts("server-1", Some("10.9.9.0/24"), &fixed), []);
+    assert_eq!(conflicts("server-1", None, &fixed), []);
+    assert_eq!(conflicts("server-1", Some("10.9.8.0/24"), &json!({})), [], "no service uses the network");
 }
 
 #[test]
