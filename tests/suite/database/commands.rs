@@ -100,7 +100,7 @@ fn an_allowance_without_an_object_is_reported() {
     // A remaining allowance would apply to a later column with this name.
     for command in ["diff", "new", "verify"] {
         let ran = assert_success(folder, &["db", command]);
-        assert!(ran.stderr.contains("warning[NS715]") && ran.stderr.contains("remove it"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("warning[NS715]") && ran.stderr.contains("remove this entry"), "{}", ran.stderr);
     }
     define(folder, &format!("tables.orders = {dropped},"));
     assert!(!assert_success(folder, &["db", "verify"]).stderr.contains("NS715"));
