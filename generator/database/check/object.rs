@@ -35,7 +35,8 @@ impl Check<'_> {
                 self.report(path.key("create"), message, "declare it, or remove the object");
             }
         }
-        if selects_all_columns(object.create.as_str()) {
+        self.check_names(&identity, object, &path.key("create"));
+        if identity.class.words == "RULE" && selects_all_columns(object.create.as_str()) {
             self.report(
                 path.key("create"),
                 "`*` is not allowed: the server would store the columns that the table has now",
@@ -51,6 +52,23 @@ impl Check<'_> {
                 "the list is empty",
                 "name a dictionary, such as `simple`",
             );
+        }
+    }
+
+    /// Reports types and functions that neither every server nor the definition has.
+    fn check_names(&mut self, identity: &ObjectIdentity, object: &SqlObject, path: &FieldPath) {
+        for kind in &identity.types {
+            self.check_type(kind, path);
+        }
+        let schema = self.schema;
+        let has_function =
+            |name: &ObjectName| schema.functions.iter().any(|(key, function)| function.name_in_sql(key) == *name);
+        for name in object_statement::functions_with_schemas(object.create.as_str()) {
+            // An extension may have the function.
+            if schema.extensions.is_empty() && self.has_schema(&name) && !has_function(&name) {
+                let message = format!("there is no function `{name}`");
+                self.report(path.clone(), message, "declare it in `functions`");
+            }
         }
     }
 

@@ -31,20 +31,25 @@ impl Check<'_> {
 
     /// Reports functions that the server could not distinguish.
     pub(super) fn check_overloads(&mut self) {
-        let mut signatures: BTreeMap<String, &ObjectName> = BTreeMap::new();
         let schema = self.schema;
-        for (name, function) in &schema.functions {
-            let inputs: Vec<&str> = function.input_types().map(TypeName::as_str).collect();
-            let signature = format!("{}({})", function.name_in_sql(name), inputs.join(", "));
-            if let Some(first) = signatures.get(&signature) {
+        let functions = schema.functions.iter().map(|(name, function)| {
+            // The server ignores modifiers, such as the length of a text.
+            let inputs = function.input_types().map(|kind| kind.without_modifiers().to_string());
+            let signature =
+                format!("{}({})", function.name_in_sql(name).spelled(), inputs.collect::<Vec<_>>().join(", "));
+            (signature, name.to_string(), self.object_path("functions", name))
+        });
+        let aggregates = schema.objects.iter().filter_map(|(key, object)| {
+            let identity = object.identity()?;
+            let signature = identity.key.strip_prefix("aggregate ")?.replace("(*)", "()");
+            Some((signature, key.to_string(), self.root.key("objects").key(key.as_str())))
+        });
+        let routines: Vec<(String, String, FieldPath)> = functions.chain(aggregates).collect();
+        let mut signatures: BTreeMap<&str, &str> = BTreeMap::new();
+        for (signature, name, path) in &routines {
+            if let Some(first) = signatures.insert(signature, name) {
                 let message = format!("{first} and {name} are both {signature}");
-                self.report(
-                    self.object_path("functions", name),
-                    message,
-                    "functions of one name need different arguments",
-                );
-            } else {
-                signatures.insert(signature, name);
+                self.report(path.clone(), message, "functions of one name need different arguments");
             }
         }
     }

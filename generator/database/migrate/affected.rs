@@ -1,9 +1,10 @@
 //! Finds the objects that a migration must recreate because they depend on a change, even if their own definitions are
 //! unchanged.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::graph::{Graph, ObjectKind, ObjectNode, object_kind};
+use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
 use super::labels::added_labels;
 use super::rename::RenamedSchema;
 use crate::database::identifiers::{mentioned_names, mentions_column};
@@ -140,14 +141,21 @@ impl Affected {
             && kind.object().is_some_and(|kind| self.rebuilt_enumerations.contains(&kind))
     }
 
-    /// Returns the objects that are dropped, recreated or changed, by name without schema. Views count as functions.
-    pub fn recreated<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<ObjectNode<'a>>> {
+    /// Returns the objects that are dropped, recreated or changed, by the name in SQL without schema. Views count as
+    /// functions.
+    pub fn recreated<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>> {
         let dropped_functions = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
         let routines =
             self.recreated_routines.iter().chain(dropped_functions).map(|name| ObjectNode(ObjectKind::Function, name));
-        let mut recreated: BTreeMap<&str, Vec<ObjectNode>> = BTreeMap::new();
-        for node in routines.chain(self.changed_tables.iter().map(|name| ObjectNode(ObjectKind::Table, name))) {
-            recreated.entry(node.1.name()).or_default().push(node);
+        let tables = self.changed_tables.iter().map(|name| ObjectNode(ObjectKind::Table, name));
+        let objects = old
+            .objects
+            .iter()
+            .filter(|(key, _)| self.recreated_objects.contains(key.node()) || !new.objects.contains_key(*key))
+            .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
+        let mut recreated: BTreeMap<Cow<str>, Vec<ObjectNode>> = BTreeMap::new();
+        for node in routines.chain(tables).chain(objects) {
+            recreated.entry(mentioned_as(old, &node)).or_default().push(node);
         }
         recreated
     }

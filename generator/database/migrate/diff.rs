@@ -1,9 +1,11 @@
 //! The two schemas of a migration plan, and the two sides of each table and type.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
 use super::graph::{Graph, ObjectNode};
+use super::late_drops::{LateDrops, late_drops};
 use super::rename::RenamedSchema;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
@@ -21,7 +23,9 @@ pub struct Diff<'a> {
     pub new_graph: Graph<'a>,
     pub affected: &'a Affected,
     /// Objects that are dropped, recreated or changed, by name without schema.
-    pub recreated: BTreeMap<&'a str, Vec<ObjectNode<'a>>>,
+    pub recreated: BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>>,
+    /// Dropped functions and objects that can be dropped only after what uses them.
+    pub late_drops: LateDrops<'a>,
     /// The first new table that has these columns. It may be a renamed table.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
     /// Names of the new schema's relations, which share one namespace: tables, views, sequences, indexes.
@@ -41,6 +45,7 @@ impl<'a> Diff<'a> {
             old_table_names: &renamed.old_table_names,
             old: &renamed.schema,
             new,
+            late_drops: late_drops(&renamed.schema, new, affected, &old_graph),
             old_graph,
             new_graph,
             affected,

@@ -3,38 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use crate::database::identifiers::{mentioned_names, mentioned_operators};
+use super::needed_names::for_each_needed_name;
+pub use super::node::{ObjectKind, ObjectNode};
 use crate::database::model::*;
-
-/// A kind of object. Objects that do not depend on each other are sorted by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ObjectKind {
-    /// An object kept as its SQL that tables may use.
-    Foundation,
-    Type,
-    Sequence,
-    Function,
-    Table,
-    View,
-    /// Any other object kept as its SQL.
-    Object,
-}
-
-/// A node of the dependency graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ObjectNode<'a>(pub ObjectKind, pub &'a ObjectName);
-
-impl fmt::Display for ObjectNode<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            // The key of such an object is not quoted.
-            ObjectKind::Foundation | ObjectKind::Object => f.write_str(self.1.name()),
-            _ => write!(f, "{}", self.1),
-        }
-    }
-}
 
 /// All objects of a schema, sorted so that each comes after the objects that it needs.
 pub struct Graph<'a> {
@@ -58,9 +30,10 @@ impl<'a> Graph<'a> {
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             nodes_by_name.entry(name).or_default().push(index);
         }
-        // `depends_on` names objects kept as their SQL by their keys.
+        // `depends_on` names objects kept as their SQL, and functions of one name, by their keys.
         for (index, node) in nodes.iter().enumerate() {
-            if matches!(node.0, ObjectKind::Foundation | ObjectKind::Object) {
+            let has_key = matches!(node.0, ObjectKind::Foundation | ObjectKind::Object | ObjectKind::Function);
+            if has_key && names[index] != node.1.name() {
                 nodes_by_name.entry(node.1.name()).or_default().push(index);
             }
         }
@@ -70,10 +43,11 @@ impl<'a> Graph<'a> {
         for (index, node) in nodes.iter().enumerate() {
             for_each_needed_name(schema, node, &mut |word, always| {
                 let others = nodes_by_name.get(word).into_iter().flatten().copied();
-                // An object of the same kind and name has other arguments.
+                // An object or function of the same name has other arguments. An entry of `depends_on` has its key.
+                let has_overloads = matches!(node.0, ObjectKind::Object | ObjectKind::Function);
                 let is_other = |other: &usize| {
                     *other != index
-                        && (node.0 != ObjectKind::Object || names[*other] != names[index])
+                        && (!has_overloads || names[*other] != names[index] || word != names[index])
                         && (node.0 != ObjectKind::Foundation || nodes[*other].0 == ObjectKind::Foundation)
                 };
                 for other in others.filter(|other| is_other(other) && !column_hides(schema, node, &nodes[*other])) {
@@ -127,7 +101,7 @@ fn column_hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool 
 }
 
 /// Returns the name by which SQL mentions an object; an empty name if SQL cannot mention it.
-fn mentioned_as<'a>(schema: &Schema, node: &ObjectNode<'a>) -> Cow<'a, str> {
+pub fn mentioned_as<'a>(schema: &Schema, node: &ObjectNode<'a>) -> Cow<'a, str> {
     match node.0 {
         ObjectKind::Foundation | ObjectKind::Object => {
             let identity = schema.objects.get(node.1).and_then(SqlObject::identity);
@@ -168,90 +142,6 @@ pub fn object_kind(object: &SqlObject) -> ObjectKind {
         Some(ObjectStage::BeforeTables) => ObjectKind::Foundation,
         _ => ObjectKind::Object,
     }
-}
-
-/// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
-/// (true) or only when the node is created (false).
-fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
-    match node.0 {
-        ObjectKind::Type => match schema.types.get(node.1) {
-            Some(UserType::Domain(domain)) => {
-                report(&user_type_name(&domain.base), true);
-                domain
-                    .default
-                    .iter()
-                    .chain(domain.checks.values())
-                    .for_each(|text| report_names(text.as_str(), true, report));
-            }
-            Some(UserType::Composite(kind)) => {
-                kind.attributes.iter().for_each(|part| report(&user_type_name(&part.kind), true));
-            }
-            Some(UserType::Enum(_)) | None => {}
-        },
-        ObjectKind::Sequence => {}
-        ObjectKind::Function => {
-            if let Some(function) = schema.functions.get(node.1) {
-                function.arguments.iter().for_each(|argument| report(&user_type_name(&argument.kind), true));
-                let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
-                defaults.for_each(|text| report_names(text.as_str(), true, report));
-                function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
-                // The server checks the body of an SQL function, but no other, when the function is created.
-                if function.language == FunctionLanguage::Sql {
-                    // A body may use the operator that the function implements, so operators do not count.
-                    let always = function.has_standard_body();
-                    mentioned_names(function.body.as_str()).for_each(|word| report(&word, always));
-                }
-                function.depends_on.iter().for_each(|name| report(name.name(), false));
-            }
-        }
-        ObjectKind::Table => {
-            if let Some(table) = schema.tables.get(node.1) {
-                for column in table.columns.values() {
-                    report(&user_type_name(&column.kind), true);
-                    column
-                        .default
-                        .iter()
-                        .chain(&column.generated)
-                        .for_each(|text| report_names(text.as_str(), true, report));
-                }
-                let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
-                let columns_of_indexes = table.indexes.values().flat_map(|index| &index.columns);
-                let collations = table.columns.values().map(|column| &column.collation);
-                let collations = collations.chain(columns_of_indexes.map(|column| &column.collation)).flatten();
-                collations.filter_map(Collation::object).for_each(|name| report(name.name(), true));
-                let texts = table
-                    .checks
-                    .values()
-                    .map(|check| &check.expression)
-                    .chain(elements.map(|element| &element.expression));
-                texts.for_each(|text| report_names(text.as_str(), true, report));
-            }
-        }
-        ObjectKind::Foundation | ObjectKind::Object => {
-            if let Some(object) = schema.objects.get(node.1) {
-                mentioned_names(object.create.as_str()).for_each(|word| report(&word, true));
-                object.mappings.values().flatten().for_each(|name| report(name.name(), true));
-                object.depends_on.iter().for_each(|name| report(name.name(), true));
-            }
-        }
-        ObjectKind::View => {
-            if let Some(view) = schema.views.get(node.1) {
-                report_names(view.query.as_str(), true, report);
-                view.depends_on.iter().for_each(|name| report(name.name(), true));
-            }
-        }
-    }
-}
-
-/// Calls `report` with each name in a text.
-fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
-    mentioned_names(text).for_each(|word| report(&word, always));
-    mentioned_operators(text).iter().for_each(|signs| report(signs, always));
-}
-
-/// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.
-fn user_type_name(kind: &TypeName) -> String {
-    kind.object().map(|object| object.name().to_owned()).unwrap_or_default()
 }
 
 /// Sorts nodes topologically (Kahn's algorithm). Of the nodes that may come next, the smallest index is first. Returns

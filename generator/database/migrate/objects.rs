@@ -3,12 +3,10 @@
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
-use super::graph::object_kind;
+use super::graph::{ObjectNode, object_kind};
 use super::planner::Planner;
-use super::routines::dependent_of;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
-use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -53,14 +51,23 @@ fn create_object(planner: &mut Planner, diff: &Diff, (key, new): (&ObjectKey, &S
 
 fn drop_object(planner: &mut Planner, diff: &Diff, (key, old): (&ObjectKey, &SqlObject), is_gone: bool) {
     let Some(identity) = old.identity() else { return };
-    let dependent = dependent_part(diff.old, &identity);
+    let dependent = diff.late_drops.get(&ObjectNode(object_kind(old), key.node()));
     let path = if is_gone { planner.path(&["objects"]) } else { planner.path(&["objects", key.as_str()]) };
-    if let (Some(dependent), false) = (&dependent, is_gone) {
+    if let (Some(dependent), false) = (dependent, is_gone) {
         planner.refuse(
             Code::ChangeRefused,
             path,
             format!("the {key} must be recreated, but {dependent} depends on it"),
             "create an object with a different name, and use that name wherever the old one is used",
+        );
+        return;
+    }
+    if let (Some(dependent), Some(kind)) = (dependent, identity.types.iter().find(|kind| is_old_name(diff, kind))) {
+        planner.refuse(
+            Code::ChangeRefused,
+            path,
+            format!("the {key} must be recreated, since the type {kind} is renamed, but {dependent} depends on it"),
+            "keep the name of the type, or remove what depends on the object in an earlier migration",
         );
         return;
     }
@@ -77,29 +84,11 @@ fn drop_object(planner: &mut Planner, diff: &Diff, (key, old): (&ObjectKey, &Sql
     );
 }
 
-/// Returns the name of a column, check, index or domain that uses an object.
-fn dependent_part(schema: &Schema, identity: &ObjectIdentity) -> Option<String> {
-    let mention = identity.mention()?;
-    if identity.class.words == "COLLATION"
-        && let Some(user) = column_with_collation(schema, identity.name.as_ref()?)
-    {
-        return Some(user);
-    }
-    match identity.is_operator() {
-        true => dependent_of(schema, &|text| mentioned_operators(text.as_str()).iter().any(|signs| signs == mention)),
-        false => dependent_of(schema, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
-    }
-}
-
-/// Returns the name of a column of a table or an index that has a collation.
-fn column_with_collation(schema: &Schema, collation: &ObjectName) -> Option<String> {
-    let uses = |column: &Option<Collation>| column.as_ref().and_then(Collation::object).as_ref() == Some(collation);
-    schema.tables.iter().find_map(|(name, table)| {
-        let column = table.columns.iter().find(|(_, column)| uses(&column.collation)).map(|(column, _)| column);
-        let has_collation = |index: &Index| index.columns.iter().any(|column| uses(&column.collation));
-        let index = || table.indexes.iter().find(|(_, index)| has_collation(index)).map(|(index, _)| index);
-        column.or_else(index).map(|part| format!("{name}.{part}"))
-    })
+/// Returns whether a type had this name only before the renames.
+fn is_old_name(diff: &Diff, kind: &TypeName) -> bool {
+    let Some(name) = kind.object() else { return false };
+    let has = |schema: &Schema| schema.types.contains_key(&name) || schema.tables.contains_key(&name);
+    has(diff.before_renames) && !has(diff.old)
 }
 
 fn change_comment(planner: &mut Planner, key: &ObjectKey, old: &SqlObject, new: &SqlObject) {

@@ -29,8 +29,12 @@ pub fn with_keys_of<'a>(old: Cow<'a, Schema>, new: &Schema) -> Cow<'a, Schema> {
         // Another function has the key now, so this one is gone and any free key does.
         let name = function.name_in_sql(&key);
         let mut free_key = key.clone();
+        let mut number = 1;
         while functions.contains_key(&free_key) {
-            free_key = key.in_same_schema(&SqlName::truncated(&format!("{} ", free_key.name())));
+            number += 1;
+            let suffix = format!(" {number}");
+            let shortened = prefix(key.name(), LONGEST_NAME - suffix.len());
+            free_key = key.in_same_schema(&SqlName::truncated(&format!("{shortened}{suffix}")));
         }
         if free_key != key {
             function.name = Some(SqlName::truncated(name.name()));
@@ -39,4 +43,29 @@ pub fn with_keys_of<'a>(old: Cow<'a, Schema>, new: &Schema) -> Cow<'a, Schema> {
     }
     schema.functions = functions;
     Cow::Owned(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn a_key_of_the_greatest_length_that_is_taken_is_shortened() {
+        let key = "k".repeat(LONGEST_NAME);
+        let schema = |kind: &str| -> Schema {
+            let function = serde_json::json!({
+                "name": "total", "arguments": [{ "type": kind }], "returns": "integer", "language": "sql", "body": "SELECT 1"
+            });
+            serde_json::from_value(serde_json::json!({ "functions": { key.clone(): function } })).unwrap()
+        };
+        // The new schema gives the key to the function with the other arguments.
+        let mut old = schema("integer");
+        let other = schema("text").functions.into_values().next().unwrap();
+        old.functions.insert(ObjectName::new("total_text").unwrap(), other);
+        let keyed = with_keys_of(Cow::Owned(old), &schema("text")).into_owned();
+        assert_eq!(keyed.functions.len(), 2);
+        let gone = keyed.functions.keys().find(|name| name.name() != key).unwrap();
+        assert_eq!(gone.name(), format!("{} 2", "k".repeat(LONGEST_NAME - 2)));
+    }
 }

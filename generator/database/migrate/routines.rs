@@ -3,14 +3,13 @@
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
-use super::graph::ObjectKind;
+use super::graph::{ObjectKind, ObjectNode};
 use super::indexes;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use super::triggers;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -79,10 +78,8 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
         if !is_gone && !diff.affected.recreated_routines.contains(name) {
             continue;
         }
-        let sql_name = old.name_in_sql(name);
-        let dependent =
-            dependent_of(diff.old, &|text| mentioned_names(text.as_str()).any(|word| word == sql_name.name()));
-        if let Some(dependent) = dependent.as_ref()
+        let dependent = diff.late_drops.get(&ObjectNode(ObjectKind::Function, name));
+        if let Some(dependent) = dependent
             && !is_gone
         {
             planner.refuse(
@@ -110,30 +107,6 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
                 .down(ddl::create_function(name, old)),
         );
     }
-}
-
-/// Returns the name of a column, check, index or domain whose SQL mentions an object.
-pub fn dependent_of(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> Option<String> {
-    for (name, table) in &schema.tables {
-        let columns = table.columns.iter();
-        let mut columns = columns
-            .filter(|(_, column)| column.default.iter().chain(&column.generated).any(mentions))
-            .map(|(column, _)| column);
-        let mut checks = table.checks.iter().filter(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
-        let mut indexes = table.indexes.iter().filter_map(|(index, definition)| {
-            let expressions = definition.columns.iter().filter_map(|column| column.expression.as_ref());
-            expressions.chain(&definition.predicate).any(mentions).then_some(index)
-        });
-        if let Some(part) = columns.next().or_else(|| checks.next()).or_else(|| indexes.next()) {
-            return Some(format!("{name}.{part}"));
-        }
-    }
-    schema.types.iter().find_map(|(name, kind)| match kind {
-        UserType::Domain(domain) => {
-            domain.default.iter().chain(domain.checks.values()).any(mentions).then(|| name.to_string())
-        }
-        _ => None,
-    })
 }
 
 /// Plans the removal of views that the definition no longer has, and of those that are recreated.

@@ -1,19 +1,23 @@
 //! Plans changes of row-level security and policies.
 
+use std::borrow::Cow;
+
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::{ObjectKind, ObjectNode};
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::identifiers::mentioned_names;
+use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 
-/// Returns whether a policy mentions something that is recreated: a function or view, a column of the policy's table,
-/// or a different table with such a column.
+/// Returns whether a policy mentions something that is recreated: a function, a view, an operator, a column of the
+/// policy's table, or a different table with such a column.
 fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     let (retyped, regenerated) = (diff.affected.retyped_columns(table), diff.affected.regenerated_columns(table));
-    let mut names = policy.using.iter().chain(&policy.check).flat_map(|text| mentioned_names(text.as_str()));
+    let texts = || policy.using.iter().chain(&policy.check);
+    let operators = texts().flat_map(|text| mentioned_operators(text.as_str())).map(Cow::Owned);
+    let mut names = texts().flat_map(|text| mentioned_names(text.as_str())).chain(operators);
     names.any(|name| {
         let name = name.as_ref();
         let mut recreated = diff.recreated.get(name).into_iter().flatten();

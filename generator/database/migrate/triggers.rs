@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::diff::{Diff, TableChange};
+use super::graph::{ObjectKind, ObjectNode};
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
+use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -69,6 +71,15 @@ pub fn plan_views(planner: &mut Planner, diff: &Diff) {
     }
 }
 
+/// Returns whether the condition of a trigger mentions a function or an operator that is dropped or recreated.
+fn mentions_recreated(diff: &Diff, condition: &str) -> bool {
+    let is_recreated = |name: &str| {
+        diff.recreated.get(name).into_iter().flatten().any(|ObjectNode(kind, _)| *kind != ObjectKind::Table)
+    };
+    mentioned_names(condition).any(|name| is_recreated(&name))
+        || mentioned_operators(condition).iter().any(|signs| is_recreated(signs))
+}
+
 impl<'a> TriggerOwner<'a> {
     fn of_table(diff: &'a Diff, change: &TableChange<'a>) -> Self {
         let TableChange { name, old, new, path, .. } = *change;
@@ -96,6 +107,8 @@ impl<'a> TriggerOwner<'a> {
         let loses_function =
             affected.recreated_routines.contains(&old.function) || !diff.new.functions.contains_key(&old.function);
         let depends_on_change = loses_function || (columns_change && mentions_columns);
+        let depends_on_change =
+            depends_on_change || old.condition.iter().any(|text| mentions_recreated(diff, text.as_str()));
         if self.is_recreated || depends_on_change {
             return TriggerChange::Recreate;
         }

@@ -100,6 +100,8 @@ pub struct ObjectIdentity {
     pub name: Option<ObjectName>,
     /// The table or view to which it belongs.
     pub relation: Option<ObjectName>,
+    /// The types that identify it, without those that stand for several types.
+    pub types: Vec<TypeName>,
     /// The text after DROP, in lower case where it is not a name: the key of the object in a definition.
     pub key: String,
     /// The same for a statement: its names are quoted and have their schemas.
@@ -138,10 +140,11 @@ impl ObjectIdentity {
             class,
             name,
             relation,
+            types: Vec::new(),
             key: format!("{} {key}", class.title()),
             sql: format!("{} {sql}", class.words),
         };
-        Some(match class.form {
+        let identity = match class.form {
             SignatureForm::Nothing => {
                 let name = cursor.path()?;
                 of_parts(Some(name.clone()), None, name.spelled(), name.sql())
@@ -183,7 +186,8 @@ impl ObjectIdentity {
                 let sql = format!("{} ON {}", quoted(&name), relation.sql());
                 of_parts(None, Some(relation), key, sql)
             }
-        })
+        };
+        Some(ObjectIdentity { types: std::mem::take(&mut cursor.types), ..identity })
     }
 }
 
@@ -231,6 +235,16 @@ mod tests {
                 "CREATE AGGREGATE m(x double precision) (SFUNC = f, STYPE = int)",
                 "aggregate m(double precision)",
                 "AGGREGATE \"public\".\"m\"(double precision)",
+            ),
+            (
+                "CREATE AGGREGATE m(xid8, varchar(10)) (SFUNC = f, STYPE = int)",
+                "aggregate m(xid8, varchar)",
+                "AGGREGATE \"public\".\"m\"(xid8, varchar)",
+            ),
+            (
+                "CREATE OPERATOR !! (FUNCTION = f, \"rightarg\" = bigint, \"leftarg\" = text)",
+                "operator !!(text, bigint)",
+                "OPERATOR \"public\".!!(text, bigint)",
             ),
             (
                 "CREATE OPERATOR public.=== (FUNCTION = public.f, LEFTARG = public.mood, RIGHTARG = integer)",

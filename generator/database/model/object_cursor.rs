@@ -11,11 +11,13 @@ pub struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<Token<'a>>,
     next: usize,
+    /// The types that were taken, without those that stand for several types.
+    pub types: Vec<TypeName>,
 }
 
 impl<'a> Cursor<'a> {
     pub fn new(text: &'a str) -> Self {
-        Cursor { text, tokens: lexer::tokens(text).unwrap_or_default(), next: 0 }
+        Cursor { text, tokens: lexer::tokens(text).unwrap_or_default(), next: 0, types: Vec::new() }
     }
 
     /// Skips words that follow; returns whether all of them do.
@@ -102,7 +104,8 @@ impl<'a> Cursor<'a> {
         }
         let (mut keys, mut sql) = (Vec::new(), Vec::new());
         loop {
-            let (key, of_type) = argument_type(self.until(&[",", ")"]))?;
+            let text = self.until(&[",", ")"]);
+            let (key, of_type) = self.argument_type(text)?;
             keys.push(key);
             sql.push(of_type);
             if !self.skip_words(",") {
@@ -115,8 +118,8 @@ impl<'a> Cursor<'a> {
     /// Takes the options of CREATE OPERATOR, and returns its operands as DROP OPERATOR names them.
     pub fn operands(&mut self) -> Option<(String, String)> {
         let options = self.options()?;
-        let operand = |side: &str| match options.iter().find(|(name, _)| name.eq_ignore_ascii_case(side)) {
-            Some((_, value)) => type_spelling(value),
+        let mut operand = |side: &str| match options.iter().find(|(name, _)| name.eq_ignore_ascii_case(side)) {
+            Some((_, value)) => self.type_spelling(value),
             None => Some(("none".to_owned(), "NONE".to_owned())),
         };
         let (left, right) = (operand("leftarg")?, operand("rightarg")?);
@@ -128,7 +131,7 @@ impl<'a> Cursor<'a> {
         self.skip_words("(").then_some(())?;
         let mut options = Vec::new();
         loop {
-            let name = self.until(&["=", ",", ")"]);
+            let name = self.until(&["=", ",", ")"]).trim_matches('"');
             let value = if self.skip_words("=") { self.until(&[",", ")"]) } else { "" };
             options.push((name, value));
             if !self.skip_words(",") {
@@ -141,37 +144,44 @@ impl<'a> Cursor<'a> {
     /// Takes the two types of a cast, each as a key and as SQL.
     pub fn cast(&mut self) -> Option<((String, String), (String, String))> {
         self.skip_words("(").then_some(())?;
-        let from = type_spelling(self.until(&["AS"]))?;
+        let from = self.until(&["AS"]);
+        let from = self.type_spelling(from)?;
         self.skip_words("AS").then_some(())?;
-        let to = type_spelling(self.until(&[")"]))?;
+        let to = self.until(&[")"]);
+        let to = self.type_spelling(to)?;
         self.skip_words(")").then_some((from, to))
     }
-}
 
-/// Returns the type of an argument, without its mode and name, as a key and as SQL.
-fn argument_type(text: &str) -> Option<(String, String)> {
-    let mut rest = text;
-    loop {
-        if let Some(spelling) = type_spelling(rest) {
-            return Some(spelling);
-        }
-        let first = lexer::tokens(rest).ok()?.first().map(|token| token.text.len())?;
-        rest = rest[first..].trim_start();
-        if rest.is_empty() {
-            return None;
+    /// Returns the type of an argument, without its mode and name, as a key and as SQL.
+    fn argument_type(&mut self, text: &str) -> Option<(String, String)> {
+        let mut rest = text;
+        loop {
+            if let Some(spelling) = self.type_spelling(rest) {
+                return Some(spelling);
+            }
+            let first = lexer::tokens(rest).ok()?.first().map(|token| token.text.len())?;
+            rest = rest[first..].trim_start();
+            if rest.is_empty() {
+                return None;
+            }
         }
     }
-}
 
-/// Returns a type as a key and as SQL; `None` if the text is no type.
-fn type_spelling(text: &str) -> Option<(String, String)> {
-    let text = text.trim();
-    let without_schema = ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
-    let word = without_schema.to_ascii_lowercase();
-    // Types that stand for several types are no types of columns.
-    let is_pseudo = word.starts_with("any") || ["\"any\"", "record", "internal", "cstring"].contains(&word.as_str());
-    if is_pseudo && !word.contains(' ') {
-        return Some((word.clone(), word));
+    /// Returns a type as a key and as SQL, without modifiers, which the server ignores; `None` if the text is no type.
+    fn type_spelling(&mut self, text: &str) -> Option<(String, String)> {
+        let text = text.trim();
+        let without_schema =
+            ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
+        let word = without_schema.to_ascii_lowercase();
+        // Types that stand for several types are no types of columns.
+        let is_pseudo =
+            word.starts_with("any") || ["\"any\"", "record", "internal", "cstring"].contains(&word.as_str());
+        if is_pseudo && !word.contains(' ') {
+            return Some((word.clone(), word));
+        }
+        let kind = TypeName::new(without_schema).ok()?.without_modifiers();
+        let spelling = (kind.to_string(), kind.sql());
+        self.types.push(kind);
+        Some(spelling)
     }
-    TypeName::new(without_schema).ok().map(|kind| (kind.to_string(), kind.sql()))
 }

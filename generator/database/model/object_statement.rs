@@ -54,10 +54,13 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
         SyntaxKind::CREATE_PUBLICATION => {
             publishes_more_than_tables(statement).then_some("a publication of all tables or of a schema")
         }
-        SyntaxKind::CREATE_CAST => has(SyntaxKind::WITHOUT_FUNCTION).then_some("a cast without a function"),
+        SyntaxKind::CREATE_CAST if has(SyntaxKind::WITHOUT_FUNCTION) => Some("a cast without a function"),
+        SyntaxKind::CREATE_CAST => ObjectIdentity::of_statement(text)
+            .is_some_and(|identity| identity.types.iter().all(|kind| kind.object().is_none()))
+            .then_some("a cast between two types of the server"),
         SyntaxKind::CREATE_AGGREGATE => ["STYPE", "MSTYPE"]
             .iter()
-            .any(|option| option_of_statement(text, option).is_some_and(|kind| kind.eq_ignore_ascii_case("internal")))
+            .any(|option| option_of_statement(text, option).is_some_and(|kind| bare_name(kind) == "internal"))
             .then_some("an aggregate whose state is `internal`"),
         _ => None,
     };
@@ -79,7 +82,8 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
     }
     // The older form of CREATE AGGREGATE has its argument among the options.
     let lacks_arguments = class.create == SyntaxKind::CREATE_AGGREGATE
-        && !statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST);
+        && (!statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST)
+            || words_of(text).any(|pair| pair == ["order", "by"]));
     (lacks_arguments || ObjectIdentity::of_statement(text).is_none()).then(|| match class.create {
         SyntaxKind::CREATE_AGGREGATE => {
             "write the types of the arguments in brackets after the name, without ORDER BY".to_owned()
@@ -90,8 +94,39 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
 
 /// Returns whether a type, such as `anyelement`, stands for several types.
 fn stands_for_several_types(kind: &str) -> bool {
-    let name = kind.rsplit('.').next().unwrap_or(kind);
-    name.to_ascii_lowercase().starts_with("any")
+    bare_name(kind).starts_with("any")
+}
+
+/// Returns the name of a type in lower case, without its schema and quotes.
+fn bare_name(kind: &str) -> String {
+    kind.rsplit('.').next().unwrap_or(kind).trim().trim_matches('"').to_ascii_lowercase()
+}
+
+/// Options and clauses that name a function.
+const FUNCTION_OPTIONS: [&str; 10] = [
+    "function",
+    "procedure",
+    "sfunc",
+    "finalfunc",
+    "combinefunc",
+    "serialfunc",
+    "deserialfunc",
+    "msfunc",
+    "minvfunc",
+    "mfinalfunc",
+];
+
+/// Returns the functions that the statement of an aggregate, an operator or a cast names with their schemas. Other
+/// functions may be those of the server.
+pub fn functions_with_schemas(text: &str) -> Vec<ObjectName> {
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let is = |index: usize, word: &str| tokens.get(index).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+    let starts = (1..tokens.len()).filter(|i| FUNCTION_OPTIONS.iter().any(|option| is(*i, option))).filter_map(|i| {
+        let name_index = if is(i + 1, "=") { i + 2 } else { i + 1 };
+        let names_function = is(i + 1, "=") || is(i - 1, "with");
+        (names_function && is(name_index + 1, ".")).then(|| tokens[name_index].at)
+    });
+    starts.filter_map(|at| leading_name(&text[at..])).collect()
 }
 
 /// Returns the tables and views to which the object belongs.
@@ -169,6 +204,11 @@ mod tests {
             "CREATE PUBLICATION p FOR TABLES IN SCHEMA public",
             "CREATE CAST (text AS mood) WITHOUT FUNCTION",
             "CREATE AGGREGATE m(integer) (SFUNC = f, STYPE = internal)",
+            "CREATE AGGREGATE m(integer) (SFUNC = f, STYPE = pg_catalog.internal)",
+            "CREATE AGGREGATE m(integer) (SFUNC = f, \"stype\" = pg_catalog.\"internal\")",
+            "CREATE AGGREGATE m(integer ORDER BY integer) (SFUNC = f, STYPE = integer)",
+            "CREATE CAST (integer AS text) WITH INOUT",
+            "CREATE CAST (integer[] AS pg_catalog.varchar(10)) WITH FUNCTION f(integer[])",
             "CREATE OPERATOR ~~ (FUNCTION = f, LEFTARG = anynonarray, RIGHTARG = text)",
             "CREATE AGGREGATE m (BASETYPE = integer, SFUNC = f, STYPE = integer)",
             "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()",
@@ -178,5 +218,13 @@ mod tests {
         ] {
             assert!(refusal(text).is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn functions_with_their_schemas_are_found() {
+        let names = |text: &str| functions_with_schemas(text).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names("CREATE OPERATOR <~> (FUNCTION = x.f, LEFTARG = public.y)"), ["x.f"]);
+        assert_eq!(names("CREATE AGGREGATE a(sfunc x.y) (SFUNC = public.f, STYPE = x.y, FINALFUNC = g)"), ["f"]);
+        assert_eq!(names("CREATE CAST (text AS mood) WITH FUNCTION public.f(text)"), ["f"]);
     }
 }

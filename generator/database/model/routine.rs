@@ -99,7 +99,12 @@ impl Function {
 
     /// Returns whether a call could mean both functions: they have the same name and arguments.
     pub fn is_same_routine(&self, key: &ObjectName, other: &Function, other_key: &ObjectName) -> bool {
-        self.name_in_sql(key) == other.name_in_sql(other_key) && self.input_types().eq(other.input_types())
+        self.name_in_sql(key) == other.name_in_sql(other_key) && self.has_input_types(other.input_types())
+    }
+
+    /// Returns whether a call gives arguments of these types. The server ignores the modifiers of the types.
+    pub fn has_input_types<'a>(&self, types: impl Iterator<Item = &'a TypeName>) -> bool {
+        self.input_types().map(TypeName::without_modifiers).eq(types.map(TypeName::without_modifiers))
     }
 
     /// Returns whether the body has the form of the SQL standard. The server parses such a body when it creates the

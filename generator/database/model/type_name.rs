@@ -74,16 +74,25 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "oid",
     "path",
     "pg_lsn",
+    "pg_snapshot",
     "point",
     "polygon",
     "real",
+    "refcursor",
     "regclass",
+    "regcollation",
     "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
     "regproc",
+    "regprocedure",
     "regrole",
     "regtype",
     "smallint",
     "text",
+    "tid",
     "time",
     "timestamp",
     "timestamptz",
@@ -99,6 +108,8 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "varbit",
     "varchar",
     "void",
+    "xid",
+    "xid8",
     "xml",
 ];
 
@@ -211,6 +222,11 @@ impl TypeName {
         &text[..end_of_name(text)]
     }
 
+    /// Returns the type that the server uses to distinguish functions: `varchar` for `varchar(10)`.
+    pub fn without_modifiers(&self) -> TypeName {
+        TypeName::wrap(format!("{}{}", self.base(), if self.is_array() { "[]" } else { "" }))
+    }
+
     /// Returns the numbers in brackets, such as 12 and 2 for `numeric(12,2)`.
     pub fn modifiers(&self) -> Vec<i64> {
         let inner = self.as_str()[self.base().len()..].split_once('(').and_then(|(_, rest)| rest.split_once(')'));
@@ -233,9 +249,22 @@ impl TypeName {
     /// Returns the storage of columns of this type that declare none (`pg_type.typstorage`); `None` for a type that is
     /// declared or from an extension.
     pub fn default_storage(&self) -> Option<ColumnStorage> {
-        const EXTENDED: [&str; 13] = [
-            "bit", "bytea", "char", "json", "jsonb", "jsonpath", "path", "polygon", "text", "tsvector", "varbit",
-            "varchar", "xml",
+        const EXTENDED: [&str; 15] = [
+            "bit",
+            "bytea",
+            "char",
+            "json",
+            "jsonb",
+            "jsonpath",
+            "path",
+            "pg_snapshot",
+            "polygon",
+            "refcursor",
+            "text",
+            "tsvector",
+            "varbit",
+            "varchar",
+            "xml",
         ];
         let base = self.base();
         let is_range = base.ends_with("range");

@@ -3,7 +3,7 @@
 
 use nself::database::import::sql;
 use nself::database::migrate::plan;
-use nself::database::model::Schema;
+use nself::database::model::{Schema, UserType};
 use nself::diagnostic::{Code, Diagnostic, FieldPath};
 
 use super::pairs::{Change, check_all, import, read_back_all};
@@ -12,7 +12,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 12] = [
+const CHANGES: [Change; 15] = [
     Change {
         name: "statistics",
         before: "CREATE TABLE t (a integer, b text, c date); CREATE STATISTICS s ON a, b FROM t; COMMENT ON STATISTICS s IS 'first';
@@ -120,6 +120,36 @@ const CHANGES: [Change; 12] = [
         hint: no_hint,
     },
     Change {
+        name: "an overload with the name of a column",
+        before: "CREATE TABLE t (total integer);",
+        after: "CREATE TABLE t (total integer); CREATE FUNCTION total(integer) RETURNS bigint LANGUAGE sql AS 'SELECT max(total) FROM t';
+            CREATE FUNCTION total(text) RETURNS bigint LANGUAGE sql AS 'SELECT min(total) FROM t';",
+        hint: no_hint,
+    },
+    Change {
+        name: "objects that are removed with what uses them",
+        before: "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple); CREATE TEXT SEARCH CONFIGURATION c (PARSER = pg_catalog.\"default\");
+            ALTER TEXT SEARCH CONFIGURATION c ADD MAPPING FOR word WITH d; CREATE FUNCTION f(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+            CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer);
+            CREATE TABLE t (a text, b integer CONSTRAINT k CHECK (b <~> 1)); CREATE INDEX i ON t USING gin (to_tsvector('c'::regconfig, a));",
+        after: "CREATE TABLE t (a text, b integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "a changed function and its operator in a policy, a trigger and an index of a view",
+        before: "CREATE FUNCTION near(a integer, b integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - b) < 3';
+            CREATE OPERATOR <~> (FUNCTION = near, LEFTARG = integer, RIGHTARG = integer); CREATE TABLE t (a integer); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY p ON t USING (a <~> 5); CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+            CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (NEW.a <~> 3) EXECUTE FUNCTION noted();
+            CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE INDEX i ON m (near(a, 2));",
+        after: "CREATE FUNCTION near(a integer, c integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - c) < 3';
+            CREATE OPERATOR <~> (FUNCTION = near, LEFTARG = integer, RIGHTARG = integer); CREATE TABLE t (a integer); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY p ON t USING (a <~> 5); CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+            CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (NEW.a <~> 3) EXECUTE FUNCTION noted();
+            CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE INDEX i ON m (near(a, 2));",
+        hint: no_hint,
+    },
+    Change {
         name: "objects that are dropped and created by later statements",
         before: "CREATE TABLE t (a integer, b integer);",
         after: "CREATE TABLE t (a integer, b integer); CREATE STATISTICS IF NOT EXISTS s ON a, b FROM t; CREATE STATISTICS IF NOT EXISTS s ON a, b FROM t;
@@ -184,6 +214,15 @@ fn an_object_that_a_column_uses_cannot_change() {
              CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer, HASHES); CREATE TABLE t (a integer CONSTRAINT k CHECK (a <~> 1));",
             "t.k",
         ),
+        (
+            "CREATE FUNCTION f(int4range, int4range) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = int4range, RIGHTARG = int4range);
+             CREATE TABLE t (a int4range, CONSTRAINT x EXCLUDE USING gist (a WITH <~>));",
+            "CREATE FUNCTION f(int4range, int4range) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = int4range, RIGHTARG = int4range, HASHES);
+             CREATE TABLE t (a int4range, CONSTRAINT x EXCLUDE USING gist (a WITH <~>));",
+            "t.x",
+        ),
     ] {
         let findings = plan_allowing_hazards(&import(before), &mut import(after)).unwrap_err();
         assert_eq!(codes(&findings), [Code::ChangeRefused], "{findings:#?}");
@@ -209,10 +248,92 @@ fn keys_and_names_of_objects_are_checked() {
             "no schema `x`",
         ),
         (serde_json::json!({ "statistics s": { "create": create, "mappings": { "word": ["simple"] } } }), "mappings"),
+        (
+            serde_json::json!({ "operator !!!(none, integer)": { "create": "CREATE OPERATOR !!! (FUNCTION = public.missing, RIGHTARG = integer)" } }),
+            "no function `missing`",
+        ),
+        (
+            serde_json::json!({ "aggregate a(missing)": { "create": "CREATE AGGREGATE a(missing) (SFUNC = int4pl, STYPE = integer)" } }),
+            "no type `missing`",
+        ),
     ] {
         let findings = findings_of(objects);
         assert!(findings.len() == 1 && findings[0].message.contains(part), "{findings:#?}");
     }
+}
+
+/// The server ignores modifiers of types, and functions share their names with aggregates.
+#[test]
+fn routines_that_the_server_cannot_distinguish_are_reported() {
+    let function = |kind: &str, name: &str| serde_json::json!({ "name": name, "arguments": [{ "type": kind }], "returns": "integer", "language": "sql", "body": "SELECT 1" });
+    let findings_of = |functions: serde_json::Value, create: &str| {
+        let identity = nself::database::model::ObjectIdentity::of_statement(create).unwrap();
+        let text = serde_json::json!({ "functions": functions, "objects": { identity.key: { "create": create } } });
+        nself::database::complete(serde_json::from_value(text).unwrap(), &FieldPath::root()).1
+    };
+    let aggregate = "CREATE AGGREGATE total(integer) (SFUNC = int4pl, STYPE = integer)";
+    let other = serde_json::json!({ "a": function("varchar(10)", "total"), "b": function("varchar[]", "total") });
+    assert_eq!(findings_of(other, aggregate), []);
+    let lengths = serde_json::json!({ "a": function("varchar(10)", "total"), "b": function("varchar(20)", "total") });
+    let with_aggregate = serde_json::json!({ "a": function("integer", "total") });
+    for (functions, part) in [(lengths, "a and b are both total(varchar)"), (with_aggregate, "are both total(integer)")]
+    {
+        let findings = findings_of(functions, aggregate);
+        assert!(findings.len() == 1 && findings[0].message.contains(part), "{findings:#?}");
+    }
+    // The operator `public.*` selects no columns.
+    let multiply = "CREATE OPERATOR public.* (FUNCTION = int4mul, LEFTARG = integer, RIGHTARG = text)";
+    assert_eq!(findings_of(serde_json::json!({}), multiply), []);
+}
+
+/// The server records what a body of the SQL standard uses, so the function is recreated with its operator.
+#[test]
+fn a_function_with_a_standard_body_depends_on_what_it_names() {
+    let sql = |options: &str, body: &str| {
+        let mut schema = import(&format!(
+            "CREATE FUNCTION f(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = integer, RIGHTARG = integer{options});
+             CREATE FUNCTION g(a integer) RETURNS boolean LANGUAGE sql {body};"
+        ));
+        let depends_on = serde_json::from_value(serde_json::json!(["operator <~>(integer, integer)"])).unwrap();
+        schema.functions.get_mut("g").unwrap().depends_on = depends_on;
+        schema
+    };
+    for (body, is_recreated) in [("RETURN a <~> 2", true), ("AS 'SELECT a <~> 2'", false)] {
+        let groups = plan_allowing_hazards(&sql("", body), &mut sql(", HASHES", body)).unwrap();
+        let drops = groups.iter().flatten().any(|step| step.up.starts_with("DROP FUNCTION \"public\".\"g\""));
+        assert_eq!(drops, is_recreated, "{groups:#?}");
+    }
+}
+
+/// The operator has the old name of the type until the type is renamed, and the check needs the operator until then.
+#[test]
+fn a_renamed_type_of_an_operator_that_a_check_uses_is_refused() {
+    let sql = |kind: &str| {
+        import(&format!(
+            "CREATE TYPE {kind} AS ENUM ('a'); CREATE FUNCTION f({kind}, {kind}) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR <~> (FUNCTION = f, LEFTARG = {kind}, RIGHTARG = {kind}); CREATE TABLE t (a {kind} CONSTRAINT k CHECK (a <~> a));"
+        ))
+    };
+    let mut after = sql("mood");
+    let Some(UserType::Enum(kind)) = after.types.get_mut("mood") else { panic!("no enumeration") };
+    kind.renamed_from = Some(serde_json::from_value("old_mood".into()).unwrap());
+    let findings = plan_allowing_hazards(&sql("old_mood"), &mut after).unwrap_err();
+    assert_eq!(codes(&findings), [Code::ChangeRefused], "{findings:#?}");
+    assert!(findings[0].message.contains("t.k"), "{}", findings[0].message);
+}
+
+/// A name that a function already has stays when the function gives its key to another one.
+#[test]
+fn an_imported_overload_keeps_its_name() {
+    let schema = import(
+        "CREATE FUNCTION total(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION total(text) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+         CREATE FUNCTION total_text() RETURNS integer LANGUAGE sql AS 'SELECT 1';",
+    );
+    let mut names: Vec<String> =
+        schema.functions.iter().map(|(key, function)| function.name_in_sql(key).to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["total", "total", "total_text"]);
 }
 
 #[test]
@@ -221,6 +342,8 @@ fn what_needs_a_superuser_is_refused_with_this_reason() {
         "CREATE PUBLICATION p FOR ALL TABLES;",
         "CREATE TYPE t AS ENUM ('a'); CREATE CAST (text AS t) WITHOUT FUNCTION;",
         "CREATE AGGREGATE a(integer) (SFUNC = int4pl, STYPE = internal);",
+        "CREATE AGGREGATE a(integer) (SFUNC = int4pl, STYPE = pg_catalog.\"internal\");",
+        "CREATE CAST (integer AS text) WITH INOUT;",
     ] {
         let findings = sql::read(statement).unwrap_err();
         assert!(findings.len() == 1 && findings[0].what.contains("needs a superuser"), "{findings:#?}");

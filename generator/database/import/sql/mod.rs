@@ -15,6 +15,7 @@ mod drop;
 mod drop_column;
 mod index;
 mod object;
+mod overload;
 mod partition;
 mod policy;
 mod reader;

@@ -76,7 +76,8 @@ edits! {
         Some(())
     };
     "change function" |d, dice| {
-        let name = dice.pick(&d.keys(&["functions"], |_, f| f["language"] == "sql"))?.clone();
+        let takes_a = |f: &serde_json::Value| f["arguments"][0]["name"] == "a" && f["returns"] != "boolean";
+        let name = dice.pick(&d.keys(&["functions"], |_, f| f["language"] == "sql" && takes_a(f)))?.clone();
         d.map(&["functions", &name]).insert("body".into(), json!("SELECT a + 2"));
         Some(())
     };
@@ -134,7 +135,7 @@ edits! {
     };
     "drop function" |d, dice| {
         let name = dice.pick(&d.keys(&["functions"], |_, _| true))?.clone();
-        if d.mentions(&["tables"], &name) || d.mentions(&["views"], &name) { return None; }
+        if ["tables", "views", "objects"].iter().any(|kind| d.mentions(&[kind], &name)) { return None; }
         d.map(&["functions"]).remove(&name);
         Some(())
     };

@@ -99,7 +99,7 @@ edits! {
         let name = dice.pick(&names)?.clone();
         let mut rest = d.root.clone();
         rest["types"].as_object_mut()?.remove(&name);
-        if contains(&rest["tables"], &name) || rest["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"].as_str().unwrap().starts_with(&name))) { return None; }
+        if contains(&rest["tables"], &name) || contains(&rest["objects"], &name) || rest["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"].as_str().unwrap().starts_with(&name))) { return None; }
         d.root = rest;
         Some(())
     };

@@ -231,7 +231,10 @@ fact (kind, name, what) AS (
            -- In a composite type, the order of the columns is part of the type.
            CASE WHEN relkind = 'c' THEN (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute o
              WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
-           CASE WHEN attcollation <> t.typcollation THEN attcollation::pg_catalog.regcollation END,
+           CASE WHEN attcollation <> t.typcollation THEN coalesce(
+             (SELECT collname::pg_catalog.text FROM pg_catalog.pg_collation o WHERE o.oid = attcollation
+                 AND o.collnamespace = 'pg_catalog'::pg_catalog.regnamespace),
+             attcollation::pg_catalog.regcollation::pg_catalog.text) END,
            pg_catalog.pg_get_expr(adbin, adrelid), pg_catalog.col_description(attrelid, attnum))
     FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
     JOIN pg_catalog.pg_type t ON t.oid = atttypid
@@ -316,6 +319,8 @@ fact (kind, name, what) AS (
                      ORDER BY t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t WHERE t.pubname = p.pubname),
            pg_catalog.obj_description(p.oid, 'pg_publication'))
     FROM pg_catalog.pg_publication p
+   -- A definition cannot have a publication of all tables or of a schema.
+   WHERE NOT puballtables AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_namespace WHERE pnpubid = p.oid)
   UNION ALL
   SELECT 'text search dictionary', nspname || '.' || dictname,
          pg_catalog.concat_ws(' ', (SELECT tmplname FROM pg_catalog.pg_ts_template WHERE oid = dicttemplate), dictinitoption,

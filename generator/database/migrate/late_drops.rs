@@ -1,0 +1,114 @@
+//! Functions and objects that can be dropped only after the columns, checks, indexes and domains that use them.
+
+use std::collections::BTreeMap;
+
+use super::affected::Affected;
+use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
+use super::needed_names::texts_of_index;
+use crate::database::identifiers::{mentioned_names, mentioned_operators};
+use crate::database::model::*;
+
+/// For each dropped or recreated function and object that is used so, directly or by another such object: the name of a
+/// column, check, index or domain.
+pub type LateDrops<'a> = BTreeMap<ObjectNode<'a>, String>;
+
+/// Returns the dropped and recreated functions and objects that a column, check, index or domain uses.
+pub fn late_drops<'a>(old: &'a Schema, new: &Schema, affected: &Affected, graph: &Graph<'a>) -> LateDrops<'a> {
+    let functions = old
+        .functions
+        .keys()
+        .filter(|name| affected.recreated_routines.contains(*name) || !new.functions.contains_key(*name))
+        .map(|name| ObjectNode(ObjectKind::Function, name));
+    let objects = old
+        .objects
+        .iter()
+        .filter(|(key, _)| affected.recreated_objects.contains(key.node()) || !new.objects.contains_key(*key))
+        .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
+    let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
+    let mut users = LateDrops::new();
+    let mut unchecked: Vec<(ObjectNode, String)> =
+        dropped.iter().filter_map(|node| user_of(old, node).map(|user| (*node, user))).collect();
+    while let Some((node, user)) = unchecked.pop() {
+        if users.contains_key(&node) {
+            continue;
+        }
+        // What the object needs must remain as long as the object.
+        let needed = graph.needs(node.0, node.1).filter(|other| dropped.contains(other));
+        unchecked.extend(needed.map(|other| (other, user.clone())));
+        users.insert(node, user);
+    }
+    users
+}
+
+/// Returns the name of a column, check, index or domain that uses a function or an object.
+fn user_of(schema: &Schema, node: &ObjectNode) -> Option<String> {
+    let identity = match node.0 {
+        ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
+        _ => None,
+    };
+    if let Some(name) = identity.as_ref().filter(|identity| identity.class.words == "COLLATION")
+        && let Some(user) = name.name.as_ref().and_then(|name| column_with_collation(schema, name))
+    {
+        return Some(user);
+    }
+    let mention = mentioned_as(schema, node);
+    if mention.is_empty() {
+        return None;
+    }
+    match identity.is_some_and(|identity| identity.is_operator()) {
+        true => exclusion_with(schema, &mention).or_else(|| {
+            user_whose_text(schema, &|text| mentioned_operators(text.as_str()).iter().any(|signs| *signs == mention))
+        }),
+        false => user_whose_text(schema, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
+    }
+}
+
+/// Returns the name of a column, check, exclusion constraint, index or domain whose SQL mentions something.
+fn user_whose_text(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> Option<String> {
+    for (name, table) in &schema.tables {
+        let mut columns = table.columns.iter();
+        let column = columns.find(|(_, column)| column.default.iter().chain(&column.generated).any(mentions));
+        let mut checks = table.checks.iter();
+        let check = || checks.find(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
+        let mut indexes = table.indexes.iter();
+        let index = || indexes.find(|(_, index)| texts_of_index(index).any(mentions)).map(|(index, _)| index);
+        let mut excludes = table.excludes.iter();
+        let exclude = || {
+            let texts = |exclude: &Exclude| {
+                exclude.elements.iter().any(|element| mentions(&element.expression))
+                    || exclude.predicate.iter().any(mentions)
+            };
+            excludes.find(|(_, exclude)| texts(exclude)).map(|(exclude, _)| exclude)
+        };
+        let part = column.map(|(column, _)| column).or_else(check).or_else(index).or_else(exclude);
+        if let Some(part) = part {
+            return Some(format!("{name}.{part}"));
+        }
+    }
+    schema.types.iter().find_map(|(name, kind)| match kind {
+        UserType::Domain(domain) => {
+            domain.default.iter().chain(domain.checks.values()).any(mentions).then(|| name.to_string())
+        }
+        _ => None,
+    })
+}
+
+/// Returns the name of an exclusion constraint that compares with an operator.
+fn exclusion_with(schema: &Schema, signs: &str) -> Option<String> {
+    schema.tables.iter().find_map(|(name, table)| {
+        let compares = |exclude: &Exclude| exclude.elements.iter().any(|element| element.with.as_str() == signs);
+        let exclude = table.excludes.iter().find(|(_, exclude)| compares(exclude));
+        exclude.map(|(exclude, _)| format!("{name}.{exclude}"))
+    })
+}
+
+/// Returns the name of a column of a table or an index that has a collation.
+fn column_with_collation(schema: &Schema, collation: &ObjectName) -> Option<String> {
+    let uses = |column: &Option<Collation>| column.as_ref().and_then(Collation::object).as_ref() == Some(collation);
+    schema.tables.iter().find_map(|(name, table)| {
+        let column = table.columns.iter().find(|(_, column)| uses(&column.collation)).map(|(column, _)| column);
+        let has_collation = |index: &Index| index.columns.iter().any(|column| uses(&column.collation));
+        let index = || table.indexes.iter().find(|(_, index)| has_collation(index)).map(|(index, _)| index);
+        column.or_else(index).map(|part| format!("{name}.{part}"))
+    })
+}

@@ -1,0 +1,98 @@
+//! The names that an object needs, from its SQL and from `depends_on`.
+
+use super::node::{ObjectKind, ObjectNode};
+use crate::database::identifiers::{mentioned_names, mentioned_operators};
+use crate::database::model::*;
+
+/// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
+/// (true) or only when the node is created (false).
+pub fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut impl FnMut(&str, bool)) {
+    match node.0 {
+        ObjectKind::Type => schema.types.get(node.1).into_iter().for_each(|kind| report_type(kind, report)),
+        ObjectKind::Sequence => {}
+        ObjectKind::Function => {
+            schema.functions.get(node.1).into_iter().for_each(|function| report_function(function, report));
+        }
+        ObjectKind::Table => schema.tables.get(node.1).into_iter().for_each(|table| report_table(table, report)),
+        ObjectKind::Foundation | ObjectKind::Object => {
+            if let Some(object) = schema.objects.get(node.1) {
+                mentioned_names(object.create.as_str()).for_each(|word| report(&word, true));
+                object.mappings.values().flatten().for_each(|name| report(name.name(), true));
+                object.depends_on.iter().for_each(|name| report(name.name(), true));
+            }
+        }
+        ObjectKind::View => {
+            if let Some(view) = schema.views.get(node.1) {
+                report_names(view.query.as_str(), true, report);
+                view.indexes
+                    .values()
+                    .flat_map(texts_of_index)
+                    .for_each(|text| report_names(text.as_str(), true, report));
+                view.depends_on.iter().for_each(|name| report(name.name(), true));
+            }
+        }
+    }
+}
+
+fn report_type(kind: &UserType, report: &mut impl FnMut(&str, bool)) {
+    match kind {
+        UserType::Domain(domain) => {
+            report(&user_type_name(&domain.base), true);
+            domain
+                .default
+                .iter()
+                .chain(domain.checks.values())
+                .for_each(|text| report_names(text.as_str(), true, report));
+        }
+        UserType::Composite(kind) => {
+            kind.attributes.iter().for_each(|part| report(&user_type_name(&part.kind), true));
+        }
+        UserType::Enum(_) => {}
+    }
+}
+
+fn report_function(function: &Function, report: &mut impl FnMut(&str, bool)) {
+    function.arguments.iter().for_each(|argument| report(&user_type_name(&argument.kind), true));
+    let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
+    defaults.for_each(|text| report_names(text.as_str(), true, report));
+    function.returns.iter().for_each(|text| report_names(text.as_str(), true, report));
+    // The server records what a body of the SQL standard uses. It checks the body of another SQL function, but none in
+    // another language, when the function is created.
+    let always = function.has_standard_body();
+    if function.language == FunctionLanguage::Sql {
+        // A body may use the operator that the function implements, so operators do not count.
+        mentioned_names(function.body.as_str()).for_each(|word| report(&word, always));
+    }
+    function.depends_on.iter().for_each(|name| report(name.name(), always));
+}
+
+fn report_table(table: &Table, report: &mut impl FnMut(&str, bool)) {
+    for column in table.columns.values() {
+        report(&user_type_name(&column.kind), true);
+        column.default.iter().chain(&column.generated).for_each(|text| report_names(text.as_str(), true, report));
+    }
+    let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
+    let columns_of_indexes = table.indexes.values().flat_map(|index| &index.columns);
+    let collations = table.columns.values().map(|column| &column.collation);
+    let collations = collations.chain(columns_of_indexes.map(|column| &column.collation)).flatten();
+    collations.filter_map(Collation::object).for_each(|name| report(name.name(), true));
+    let checks = table.checks.values().map(|check| &check.expression);
+    let texts = checks.chain(elements.map(|element| &element.expression));
+    texts.for_each(|text| report_names(text.as_str(), true, report));
+}
+
+/// Returns the expressions and the predicate of an index.
+pub fn texts_of_index(index: &Index) -> impl Iterator<Item = &Expression> {
+    index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate)
+}
+
+/// Calls `report` with each name in a text.
+fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
+    mentioned_names(text).for_each(|word| report(&word, always));
+    mentioned_operators(text).iter().for_each(|signs| report(signs, always));
+}
+
+/// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.
+fn user_type_name(kind: &TypeName) -> String {
+    kind.object().map(|object| object.name().to_owned()).unwrap_or_default()
+}

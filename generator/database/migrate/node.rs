@@ -1,0 +1,33 @@
+//! The nodes of the dependency graph.
+
+use std::fmt;
+
+use crate::database::model::*;
+
+/// A kind of object. Objects that do not depend on each other are sorted by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObjectKind {
+    /// An object kept as its SQL that tables may use.
+    Foundation,
+    Type,
+    Sequence,
+    Function,
+    Table,
+    View,
+    /// Any other object kept as its SQL.
+    Object,
+}
+
+/// A node of the dependency graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectNode<'a>(pub ObjectKind, pub &'a ObjectName);
+
+impl fmt::Display for ObjectNode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // The key of such an object is not quoted.
+            ObjectKind::Foundation | ObjectKind::Object => f.write_str(self.1.name()),
+            _ => write!(f, "{}", self.1),
+        }
+    }
+}
