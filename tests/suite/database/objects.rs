@@ -323,7 +323,7 @@ fn a_renamed_type_of_an_operator_that_a_check_uses_is_refused() {
     assert!(findings[0].message.contains("t.k"), "{}", findings[0].message);
 }
 
-/// A name that a function already has stays when the function gives its key to another one.
+/// A name that a function already has stays when the function gives its key to a new function.
 #[test]
 fn an_imported_overload_keeps_its_name() {
     let schema = import(
