@@ -1,11 +1,13 @@
 //! Plans changes of the constraints and indexes of existing tables, with steps that block writers only for a moment
 //! where PostgreSQL allows it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::dropped::{DroppedParts, dropped_parts};
+use super::foreign_keys;
 use super::indexes;
+use super::key_step::{added_entries, drop_constraint_sql, key_step, validation_step};
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
@@ -23,9 +25,10 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let dropped = dropped_parts(diff, change);
     for key in &dropped.foreign_keys {
         let is_gone = !new.foreign_keys.contains_key(key);
-        planner.push(
-            drop_constraint(change, key, &ddl::foreign_key(key, &old.foreign_keys[key]), is_gone).order_in_phase(0),
-        );
+        let foreign_key = &old.foreign_keys[key];
+        let step = drop_constraint(change, key, &ddl::foreign_key(key, foreign_key), is_gone).order_in_phase(0);
+        let add = format!("ALTER TABLE {} ADD {};", name.sql(), ddl::foreign_key(key, foreign_key));
+        planner.push(step.down(foreign_keys::seeing_all_rows(diff.old, name, foreign_key, &add)));
     }
     if change.kind == TableChangeKind::Drop {
         return;
@@ -82,35 +85,16 @@ fn drop_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationSte
         .hazard(Hazard::AccessExclusive)
 }
 
-fn drop_constraint_sql(table: &ObjectName, key: &SqlName) -> String {
-    format!("ALTER TABLE {} DROP CONSTRAINT {};", table.sql(), quoted(key))
-}
-
 /// Plans new constraints and indexes, and those that were dropped for a change.
 pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let dropped = dropped_parts(diff, change);
-    validate_remaining(planner, change, &dropped);
+    validate_remaining(planner, diff, change, &dropped);
     add_checks(planner, change, &dropped);
     add_excludes(planner, change, &dropped);
     add_primary_key(planner, change, &dropped);
     add_uniques(planner, change, &dropped);
-    add_foreign_keys(planner, diff, change);
+    foreign_keys::add(planner, diff, change);
     add_indexes(planner, change, &dropped);
-}
-
-/// Returns the parts of a table, such as its checks, that are new or were dropped for a change.
-fn added_entries<'a, T>(
-    new: &'a BTreeMap<SqlName, T>,
-    old: &'a BTreeMap<SqlName, T>,
-    dropped: &'a BTreeSet<SqlName>,
-) -> impl Iterator<Item = (&'a SqlName, &'a T)> {
-    new.iter().filter(|(key, _)| !old.contains_key(*key) || dropped.contains(*key))
-}
-
-/// Returns a step about one entry in a field of the table, such as the entry `positive` in the field `checks`.
-fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlName), what: &str) -> MigrationStep {
-    let path = change.path.key(field).key(key.as_str());
-    MigrationStep::new(phase, format!("{}.{key}", change.name), path, format!("{}.{key} {what}", change.name))
 }
 
 fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
@@ -131,15 +115,8 @@ fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedPart
     }
 }
 
-/// Returns the step that checks a constraint for stored rows.
-fn validation_step(change: &TableChange, phase: Phase, key: (&str, &SqlName)) -> MigrationStep {
-    key_step(change, phase, key, "is checked for stored rows")
-        .up(format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", change.name.sql(), quoted(key.1)))
-        .hazard(Hazard::MayFail)
-}
-
 /// Plans the validation of constraints that remain, but were NOT VALID before.
-fn validate_remaining(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+fn validate_remaining(planner: &mut Planner, diff: &Diff, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, .. } = *change;
     // PostgreSQL cannot make a constraint NOT VALID again, so `down` drops the constraint and adds it again.
     let recreate = |key: &SqlName, definition: String| {
@@ -153,7 +130,7 @@ fn validate_remaining(planner: &mut Planner, change: &TableChange, dropped: &Dro
     }
     for (key, foreign_key) in old.foreign_keys.iter().filter(|(key, _)| !dropped.foreign_keys.contains(*key)) {
         if new.foreign_keys.get(key).is_some_and(|new| foreign_key.differs_only_in_validity(new)) {
-            let step = validation_step(change, Phase::ValidateKeys, ("foreign_keys", key));
+            let step = foreign_keys::validation(diff, change, key, foreign_key);
             planner.push(step.down(recreate(key, ddl::foreign_key(key, foreign_key))));
         }
     }
@@ -233,34 +210,6 @@ fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
     let build_step = step(Phase::Concurrent, "gets its index");
     planner.push(indexes::build_concurrently(build_step, change.name, key.name, &key.index));
     planner.push(add_step.up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {};", quoted(key.name), key.using_index)));
-}
-
-/// Plans new foreign keys, after all keys to which they refer. Existing rows are validated in a later migration.
-pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange) {
-    let table_exists = change.kind != TableChangeKind::Create;
-    let dropped = if table_exists { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
-    // A key from or to a partitioned table is validated at once: PostgreSQL 15 would leave the constraints of
-    // partitions unvalidated.
-    let is_partitioned =
-        |target: &ObjectName| diff.new.tables.get(target).is_some_and(|table| table.partition_by.is_some());
-    let table = change.name.sql();
-    for (key, foreign_key) in added_entries(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
-        let involves_partitions = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
-        let is_validated_later = table_exists && !involves_partitions && !foreign_key.not_valid;
-        let not_valid = ddl::not_valid(is_validated_later);
-        planner.push(
-            key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
-                // The keys of the phase come first, at 0.
-                .order_in_phase(10)
-                .up(format!("ALTER TABLE {table} ADD {}{not_valid};", ddl::foreign_key(key, foreign_key)))
-                .down(drop_constraint_sql(change.name, key))
-                .hazards(table_exists.then_some(Hazard::MayFail))
-                .hazards((table_exists && involves_partitions).then_some(Hazard::BlockingScan)),
-        );
-        if is_validated_later {
-            planner.push(validation_step(change, Phase::ValidateKeys, ("foreign_keys", key)));
-        }
-    }
 }
 
 fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {

@@ -1,6 +1,7 @@
 //! Plans changes of row-level security and policies.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::{ObjectKind, ObjectNode};
@@ -10,6 +11,21 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
+
+/// Returns the SQL of a statement that must see all rows of the tables. The owner of the tables runs the migrations;
+/// forced row security, which also applies to the owner, is switched off during the statement.
+pub fn without_forced_row_security<'a>(
+    tables: impl IntoIterator<Item = (&'a ObjectName, Option<&'a Table>)>,
+    sql: &str,
+) -> String {
+    let is_forced = |table: Option<&Table>| table.is_some_and(|table| table.row_security == RowSecurity::Forced);
+    let forced: BTreeSet<&ObjectName> =
+        tables.into_iter().filter(|(_, table)| is_forced(*table)).map(|(name, _)| name).collect();
+    let alter = |action: &'static str| {
+        forced.iter().map(move |name| format!("ALTER TABLE {} {action} ROW LEVEL SECURITY;", name.sql()))
+    };
+    alter("NO FORCE").chain([sql.to_owned()]).chain(alter("FORCE")).collect::<Vec<_>>().join("\n")
+}
 
 /// Returns whether a policy mentions something that is recreated: a function, a view, an operator, a column of the
 /// policy's table, or a different table with such a column.

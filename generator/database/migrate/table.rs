@@ -7,7 +7,7 @@ use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::ObjectKind;
 use super::planner::Planner;
 use super::step::{DATA_LOST, MigrationStep, Phase};
-use super::{column, indexes, keys, partition, replica_identity, security, triggers};
+use super::{column, foreign_keys, indexes, keys, partition, replica_identity, security, triggers};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -53,7 +53,7 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     if new.partition_of.is_some() {
         partition::change_columns(planner, diff, change);
     }
-    keys::add_foreign_keys(planner, diff, change);
+    foreign_keys::add(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
     triggers::add_to_table(planner, diff, change);

@@ -50,7 +50,7 @@ pub fn run_up(session: &mut Session, groups: &StepGroups) -> Result<(), String> 
     Ok(())
 }
 
-fn run_down(session: &mut Session, groups: &StepGroups) -> Result<bool, String> {
+pub fn run_down(session: &mut Session, groups: &StepGroups) -> Result<bool, String> {
     let never = |group: &[nself::database::migrate::MigrationStep]| {
         group.iter().any(|step| matches!(step.down, Down::Irreversible(_)))
     };

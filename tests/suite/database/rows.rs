@@ -3,6 +3,9 @@
 use nself::database::model::{Schema, SqlName, TypeName, UserType};
 
 use super::edits::TYPES;
+use super::pairs::import;
+use super::property::{plan_allowing_hazards, run_down, run_up};
+use super::server::{Server, Version};
 
 /// Returns the expression for a value of the row `i`.
 pub fn value(kind: &str) -> Option<&'static str> {
@@ -69,4 +72,36 @@ pub fn row_queries(a: &Schema, b: &Schema) -> Vec<(String, String)> {
         }
     }
     pairs
+}
+
+/// The server checks the rows of a new foreign key as the owner of the tables, from whom forced row security hides rows.
+#[test]
+fn a_foreign_key_is_checked_for_rows_that_row_security_hides() {
+    let forced =
+        |name| format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY; ALTER TABLE {name} FORCE ROW LEVEL SECURITY;");
+    let schema = |key: &str| {
+        let tables =
+            format!("CREATE TABLE p (id bigint PRIMARY KEY); CREATE TABLE t (id bigint PRIMARY KEY, p bigint{key});");
+        import(&format!("{tables}{}{}", forced("p"), forced("t")))
+    };
+    let (without, mut with) = (schema(""), schema(" CONSTRAINT t_p_fkey REFERENCES p (id)"));
+    for version in [Version::V15, Version::V17, Version::V18] {
+        let Some(server) = Server::start(version) else { continue };
+        server.database("shop");
+        let (mut admin, mut owner) = (server.session("postgres", "shop"), server.session("owner", "shop"));
+        run_up(&mut owner, &plan_allowing_hazards(&Schema::default(), &mut without.clone()).unwrap()).unwrap();
+        admin.must("INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1), (2, 7);");
+        let steps = plan_allowing_hazards(&without, &mut with).unwrap();
+        let error = run_up(&mut owner, &steps).unwrap_err();
+        assert!(error.contains("violates foreign key constraint \"t_p_fkey\""), "{version:?}: {error}");
+        admin.must("ALTER TABLE t DROP CONSTRAINT IF EXISTS t_p_fkey; DELETE FROM t WHERE p = 7;");
+        run_up(&mut owner, &steps).unwrap();
+        let state = "SELECT convalidated FROM pg_constraint WHERE conname = 't_p_fkey'; SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('p', 't');";
+        assert_eq!(admin.must(state).split_whitespace().collect::<Vec<_>>(), ["t", "t"], "{version:?}");
+        // The way back adds the key again, for the rows that are there.
+        let back = plan_allowing_hazards(&with, &mut without.clone()).unwrap();
+        run_up(&mut owner, &back).unwrap();
+        assert!(run_down(&mut owner, &back).unwrap());
+        assert_eq!(admin.must(state).split_whitespace().collect::<Vec<_>>(), ["t", "t"], "{version:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::database::hazard::Hazard;
 use crate::database::migrate::diff::TableChange;
+use crate::database::migrate::security;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
@@ -36,14 +37,9 @@ impl ColumnChange<'_> {
         format!("{}.{}", self.table.name, self.column)
     }
 
-    /// Returns the SQL of a statement that must see all rows. The owner of the table runs the migrations; forced row
-    /// security, which also applies to the owner, is switched off during the statement.
+    /// Returns the SQL of a statement that must see all rows of the table.
     pub fn without_forced_row_security(&self, sql: &str) -> String {
-        if self.table.old.row_security != RowSecurity::Forced {
-            return sql.to_owned();
-        }
-        let alter = format!("ALTER TABLE {}", self.table.name.sql());
-        format!("{alter} NO FORCE ROW LEVEL SECURITY;\n{sql}\n{alter} FORCE ROW LEVEL SECURITY;")
+        security::without_forced_row_security([(self.table.name, Some(self.table.old))], sql)
     }
 
     /// Returns the start of a statement that alters the column.
