@@ -51,11 +51,21 @@ const FUNCTIONS_OF_NAMES: [&str; 37] = [
     "websearch_to_tsquery",
 ];
 
+/// Returns the names and the operators that a text mentions, with repetitions.
+pub fn mentioned_names_and_operators(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let tokens = significant_tokens(text);
+    names_of_tokens(&tokens).into_iter().chain(operators_of_tokens(&tokens).into_iter().map(Cow::Owned))
+}
+
 /// Returns the operators in a text: each run of signs that may form one.
 pub fn mentioned_operators(text: &str) -> Vec<String> {
+    operators_of_tokens(&significant_tokens(text))
+}
+
+fn operators_of_tokens(tokens: &[Token]) -> Vec<String> {
     let mut operators: Vec<String> = Vec::new();
     let mut end_of_last = usize::MAX;
-    for token in tokens(text).unwrap_or_default() {
+    for token in tokens {
         let is_sign = token.kind == TokenKind::Symbol && "+-*/<>=~!@#%^&|`?".contains(token.text);
         match operators.last_mut() {
             Some(operator) if is_sign && end_of_last == token.at => operator.push_str(token.text),
@@ -70,19 +80,28 @@ pub fn mentioned_operators(text: &str) -> Vec<String> {
 /// Returns every name that a text mentions, with repetitions: words in lower case, quoted names, and the names in
 /// strings that the server reads as names, as in `nextval('orders_seq')` and `'orders'::regclass`.
 pub fn mentioned_names(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    names_of_tokens(&significant_tokens(text)).into_iter()
+}
+
+/// Returns the tokens of a text without its comments.
+fn significant_tokens(text: &str) -> Vec<Token<'_>> {
     let mut significant_tokens = tokens(text).unwrap_or_default();
     significant_tokens.retain(|token| token.kind != TokenKind::Comment);
+    significant_tokens
+}
+
+fn names_of_tokens<'a>(significant_tokens: &[Token<'a>]) -> Vec<Cow<'a, str>> {
     let mut names = Vec::with_capacity(significant_tokens.len());
     for (i, token) in significant_tokens.iter().enumerate() {
         match token.kind {
-            TokenKind::Literal if is_name_of_object(&significant_tokens, i) => {
+            TokenKind::Literal if is_name_of_object(significant_tokens, i) => {
                 let tokens_of_literal = tokens(content_of_literal(token.text)).unwrap_or_default();
                 names.extend(tokens_of_literal.iter().filter_map(name_of_token));
             }
             _ => names.extend(name_of_token(token)),
         }
     }
-    names.into_iter()
+    names
 }
 
 /// Returns whether a text mentions one of the columns.

@@ -170,9 +170,14 @@ impl Addresses {
 /// separate port.
 pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
     let edge = roster.get(&service_name(PROXY_SERVICE))?;
-    let https = edge.service.publish.get(&PortName::wrap("https".into()))?;
+    let https = published_https(&edge.service)?;
     let is_behind_proxy = tls_mode(inputs.stack, inputs.profile) == TlsMode::Proxy;
     Some(https.port).filter(|port| *port != 443 && !is_behind_proxy)
+}
+
+/// Returns the publication of nginx's port for HTTPS.
+pub fn published_https(nginx: &stack::Service) -> Option<&Publish> {
+    nginx.publish.get(&PortName::wrap("https".into()))
 }
 
 /// The port of nginx's container for HTTPS, unless the stack sets it.

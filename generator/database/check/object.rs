@@ -4,7 +4,6 @@ use super::Check;
 use super::routine::selects_all_columns;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::Checked;
 
 impl Check<'_> {
     pub(super) fn check_object(&mut self, key: &ObjectKey, object: &SqlObject) {
@@ -86,14 +85,10 @@ impl Check<'_> {
     /// Reports a collation that neither every server nor the definition has.
     pub(super) fn check_collation(&mut self, collation: Option<&Collation>, path: &FieldPath) {
         let Some(name) = collation.and_then(Collation::object) else { return };
-        if !self.schema.objects.contains_key(&collation_key(&name)) {
-            let hint = format!("declare it as `objects.\"{}\"`", escaped_for_nickel(collation_key(&name).as_str()));
+        let key = ObjectKey::of_collation(&name);
+        if !self.schema.objects.contains_key(&key) {
+            let hint = format!("declare it as `objects.\"{}\"`", escaped_for_nickel(key.as_str()));
             self.report(path.key("collation"), format!("there is no collation `{name}`"), &hint);
         }
     }
-}
-
-/// Returns the key of a collation among the objects.
-fn collation_key(name: &ObjectName) -> ObjectKey {
-    ObjectKey::wrap(format!("collation {}", name.spelled()))
 }

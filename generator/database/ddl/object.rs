@@ -18,7 +18,7 @@ pub fn create_object(object: &SqlObject) -> String {
         ));
     }
     if object.comment.is_some() {
-        sql.push(object_comment(&identity, object));
+        sql.push(comment(identity.class.words, identity.reference(), object.comment.as_ref()));
     }
     sql.join("\n")
 }
@@ -27,9 +27,4 @@ pub fn create_object(object: &SqlObject) -> String {
 /// schema.
 fn dictionary(name: &ObjectName) -> String {
     if name.schema() == PUBLIC_SCHEMA { quoted(name.name()) } else { name.sql() }
-}
-
-/// Returns the statement that sets or removes the comment of an object.
-pub fn object_comment(identity: &ObjectIdentity, object: &SqlObject) -> String {
-    comment(identity.class.words, identity.sql[identity.class.words.len()..].trim_start(), object.comment.as_ref())
 }

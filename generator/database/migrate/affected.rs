@@ -86,12 +86,10 @@ impl Affected {
             let is_changed = |ObjectNode(kind, name): ObjectNode| match kind {
                 ObjectKind::Table => self.changed_tables.contains(name) || !new.tables.contains_key(name),
                 ObjectKind::View => self.recreated_routines.contains(name) || !new.views.contains_key(name),
-                ObjectKind::Function => self.recreated_routines.contains(name) || !new.functions.contains_key(name),
+                ObjectKind::Function => self.drops_function(new, name),
                 ObjectKind::Type => self.rebuilt_enumerations.contains(name) || !new.types.contains_key(name),
                 ObjectKind::Sequence => false,
-                ObjectKind::Foundation | ObjectKind::Object => {
-                    self.recreated_objects.contains(name) || !new.objects.contains_key(name)
-                }
+                ObjectKind::Foundation | ObjectKind::Object => self.drops_object(new, name),
             };
             let objects = old.objects.iter().filter(|(key, object)| {
                 graph.needs(object_kind(object), key.node()).any(|node| match node {
@@ -126,6 +124,16 @@ impl Affected {
         }
     }
 
+    /// Returns whether a function of the old schema is dropped, even if it is created again.
+    pub fn drops_function(&self, new: &Schema, name: &ObjectName) -> bool {
+        self.recreated_routines.contains(name) || !new.functions.contains_key(name)
+    }
+
+    /// Returns whether an object of the old schema that is kept as its SQL is dropped, even if it is created again.
+    pub fn drops_object(&self, new: &Schema, key: &ObjectName) -> bool {
+        self.recreated_objects.contains(key) || !new.objects.contains_key(key)
+    }
+
     /// Returns the columns of a table that are dropped, retyped or generated again.
     fn lost_columns(&self, old: &Schema, new: &Schema, table: &ObjectName) -> BTreeSet<SqlName> {
         let columns = |schema: &Schema| schema.tables.get(table).map(|table| table.columns.keys().cloned().collect());
@@ -151,7 +159,7 @@ impl Affected {
         let objects = old
             .objects
             .iter()
-            .filter(|(key, _)| self.recreated_objects.contains(key.node()) || !new.objects.contains_key(*key))
+            .filter(|(key, _)| self.drops_object(new, key.node()))
             .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
         let mut recreated: BTreeMap<Cow<str>, Vec<ObjectNode>> = BTreeMap::new();
         for node in routines.chain(tables).chain(objects) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::dropped::dropped_parts;
-use super::key_step::{added_entries, drop_constraint_sql, key_step, validation_step};
+use super::key_step::{add_constraint_sql, added_entries, drop_constraint_sql, key_step, validation_step};
 use super::planner::Planner;
 use super::security;
 use super::step::{MigrationStep, Phase};
@@ -20,12 +20,11 @@ pub fn add(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     // partitions unvalidated.
     let is_partitioned =
         |target: &ObjectName| diff.new.tables.get(target).is_some_and(|table| table.partition_by.is_some());
-    let table = change.name.sql();
     for (key, foreign_key) in added_entries(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
         let involves_partitions = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
         let is_validated_later = table_exists && !involves_partitions && !foreign_key.not_valid;
         let not_valid = ddl::not_valid(is_validated_later);
-        let add = format!("ALTER TABLE {table} ADD {}{not_valid};", ddl::foreign_key(key, foreign_key));
+        let add = add_constraint_sql(change.name, &(ddl::foreign_key(key, foreign_key) + not_valid));
         planner.push(
             key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
                 // The keys of the phase come first, at 0.

@@ -138,7 +138,7 @@ fn all_objects(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
 
 /// Returns the kind of node of an object that a definition keeps as its SQL.
 pub fn object_kind(object: &SqlObject) -> ObjectKind {
-    match object.identity().map(|identity| identity.class.stage) {
+    match ObjectClass::of_statement(object.create.as_str()).map(|class| class.stage) {
         Some(ObjectStage::BeforeTables) => ObjectKind::Foundation,
         _ => ObjectKind::Object,
     }

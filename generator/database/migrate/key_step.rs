@@ -29,6 +29,11 @@ pub fn validation_step(change: &TableChange, phase: Phase, key: (&str, &SqlName)
         .hazard(Hazard::MayFail)
 }
 
+/// Returns the statement that adds a constraint with a definition.
+pub fn add_constraint_sql(table: &ObjectName, definition: &str) -> String {
+    format!("ALTER TABLE {} ADD {definition};", table.sql())
+}
+
 /// Returns the statement that drops a constraint.
 pub fn drop_constraint_sql(table: &ObjectName, key: &SqlName) -> String {
     format!("ALTER TABLE {} DROP CONSTRAINT {};", table.sql(), quoted(key))

@@ -7,7 +7,7 @@ use super::diff::{Diff, TableChange, TableChangeKind};
 use super::dropped::{DroppedParts, dropped_parts};
 use super::foreign_keys;
 use super::indexes;
-use super::key_step::{added_entries, drop_constraint_sql, key_step, validation_step};
+use super::key_step::{add_constraint_sql, added_entries, drop_constraint_sql, key_step, validation_step};
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
@@ -26,41 +26,55 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     for key in &dropped.foreign_keys {
         let is_gone = !new.foreign_keys.contains_key(key);
         let foreign_key = &old.foreign_keys[key];
-        let step = drop_constraint(change, key, &ddl::foreign_key(key, foreign_key), is_gone).order_in_phase(0);
-        let add = format!("ALTER TABLE {} ADD {};", name.sql(), ddl::foreign_key(key, foreign_key));
-        planner.push(step.down(foreign_keys::seeing_all_rows(diff.old, name, foreign_key, &add)));
+        let add = add_constraint_sql(name, &ddl::foreign_key(key, foreign_key));
+        let add = foreign_keys::seeing_all_rows(diff.old, name, foreign_key, &add);
+        planner.push(drop_constraint(change, key, add, is_gone).order_in_phase(0));
     }
     if change.kind == TableChangeKind::Drop {
         return;
     }
     for key in &dropped.checks {
         let is_gone = !new.checks.contains_key(key);
-        planner.push(drop_constraint(change, key, &ddl::check(key, &old.checks[key]), is_gone));
+        planner.push(drop_constraint(
+            change,
+            key,
+            add_constraint_sql(name, &ddl::check(key, &old.checks[key])),
+            is_gone,
+        ));
     }
     for key in &dropped.excludes {
         let is_gone = !new.excludes.contains_key(key);
-        planner.push(drop_constraint(change, key, &ddl::exclude(key, &old.excludes[key]), is_gone));
+        planner.push(drop_constraint(
+            change,
+            key,
+            add_constraint_sql(name, &ddl::exclude(key, &old.excludes[key])),
+            is_gone,
+        ));
     }
     for key in &dropped.uniques {
         let is_gone = !new.uniques.contains_key(key);
-        planner.push(drop_constraint(change, key, &ddl::unique(key, &old.uniques[key]), is_gone));
+        planner.push(drop_constraint(
+            change,
+            key,
+            add_constraint_sql(name, &ddl::unique(key, &old.uniques[key])),
+            is_gone,
+        ));
     }
     if dropped.primary_key && !old.primary_key.is_empty() {
         let definition = ddl::primary_key(name, old).unwrap_or_default();
         let key = ddl::primary_key_name(name, old);
-        planner.push(drop_constraint(change, &key, &definition, new.primary_key.is_empty()));
+        planner.push(drop_constraint(change, &key, add_constraint_sql(name, &definition), new.primary_key.is_empty()));
     }
     for index in &dropped.indexes {
         planner.push(drop_index(change, index));
     }
 }
 
-/// Returns the step that drops a constraint; `definition` restores it.
-fn drop_constraint(change: &TableChange, key: &SqlName, definition: &str, is_gone: bool) -> MigrationStep {
-    let table = change.name.sql();
+/// Returns the step that drops a constraint; `add` is the SQL that restores it.
+fn drop_constraint(change: &TableChange, key: &SqlName, add: String, is_gone: bool) -> MigrationStep {
     drop_step(change, key, is_gone)
         .up(drop_constraint_sql(change.name, key))
-        .down(format!("ALTER TABLE {table} ADD {definition};"))
+        .down(add)
         .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
 }
 
@@ -98,13 +112,12 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 }
 
 fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
-    let table = change.name.sql();
     for (key, check) in added_entries(&change.new.checks, &change.old.checks, &dropped.checks) {
         planner.push(
             key_step(change, Phase::Attach, ("checks", key), "is new")
-                .up(format!(
-                    "ALTER TABLE {table} ADD {};",
-                    ddl::check(key, &CheckConstraint { not_valid: true, ..check.clone() })
+                .up(add_constraint_sql(
+                    change.name,
+                    &ddl::check(key, &CheckConstraint { not_valid: true, ..check.clone() }),
                 ))
                 .down(drop_constraint_sql(change.name, key))
                 .hazards((!check.not_valid).then_some(Hazard::MayFail)),
@@ -120,7 +133,7 @@ fn validate_remaining(planner: &mut Planner, diff: &Diff, change: &TableChange, 
     let TableChange { name, old, new, .. } = *change;
     // PostgreSQL cannot make a constraint NOT VALID again, so `down` drops the constraint and adds it again.
     let recreate = |key: &SqlName, definition: String| {
-        format!("{}\nALTER TABLE {} ADD {definition};", drop_constraint_sql(name, key), name.sql())
+        format!("{}\n{}", drop_constraint_sql(name, key), add_constraint_sql(name, &definition))
     };
     for (key, check) in old.checks.iter().filter(|(key, _)| !dropped.checks.contains(*key)) {
         if new.checks.get(key).is_some_and(|new| check.differs_only_in_validity(new)) {
@@ -140,7 +153,7 @@ fn add_excludes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPa
     for (key, exclude) in added_entries(&change.new.excludes, &change.old.excludes, &dropped.excludes) {
         planner.push(
             key_step(change, Phase::Keys, ("excludes", key), "is new")
-                .up(format!("ALTER TABLE {} ADD {};", change.name.sql(), ddl::exclude(key, exclude)))
+                .up(add_constraint_sql(change.name, &ddl::exclude(key, exclude)))
                 .down(drop_constraint_sql(change.name, key))
                 .hazards([Hazard::MayFail, Hazard::BlockingScan]),
         );
@@ -202,7 +215,7 @@ fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
     if change.new.partition_by.is_some() {
         planner.push(
             add_step
-                .up(format!("ALTER TABLE {table} ADD {};", key.definition))
+                .up(add_constraint_sql(change.name, &key.definition))
                 .hazards([Hazard::MayFail, Hazard::BlockingScan]),
         );
         return;

@@ -17,12 +17,12 @@ pub fn late_drops<'a>(old: &'a Schema, new: &Schema, affected: &Affected, graph:
     let functions = old
         .functions
         .keys()
-        .filter(|name| affected.recreated_routines.contains(*name) || !new.functions.contains_key(*name))
+        .filter(|name| affected.drops_function(new, name))
         .map(|name| ObjectNode(ObjectKind::Function, name));
     let objects = old
         .objects
         .iter()
-        .filter(|(key, _)| affected.recreated_objects.contains(key.node()) || !new.objects.contains_key(*key))
+        .filter(|(key, _)| affected.drops_object(new, key.node()))
         .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
     let mut users = LateDrops::new();

@@ -1,7 +1,7 @@
 //! The names that an object needs, from its SQL and from `depends_on`.
 
 use super::node::{ObjectKind, ObjectNode};
-use crate::database::identifiers::{mentioned_names, mentioned_operators};
+use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators};
 use crate::database::model::*;
 
 /// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
@@ -88,8 +88,7 @@ pub fn texts_of_index(index: &Index) -> impl Iterator<Item = &Expression> {
 
 /// Calls `report` with each name in a text.
 fn report_names(text: &str, always: bool, report: &mut impl FnMut(&str, bool)) {
-    mentioned_names(text).for_each(|word| report(&word, always));
-    mentioned_operators(text).iter().for_each(|signs| report(signs, always));
+    mentioned_names_and_operators(text).for_each(|name| report(&name, always));
 }
 
 /// Returns the name of a user-defined type; an empty name for a type of the server, which has no node.

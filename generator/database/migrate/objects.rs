@@ -94,12 +94,11 @@ fn is_old_name(diff: &Diff, kind: &TypeName) -> bool {
 fn change_comment(planner: &mut Planner, key: &ObjectKey, old: &SqlObject, new: &SqlObject) {
     let Some(identity) = new.identity() else { return };
     let path = planner.path(&["objects", key.as_str()]);
-    let words = identity.class.words;
     let annotated = AnnotatedObject {
         phase: Phase::Attach,
         order_in_phase: usize::MAX,
-        kind: words,
-        object: identity.sql[words.len()..].trim_start(),
+        kind: identity.class.words,
+        object: identity.reference(),
         name: key.as_str(),
         path: &path,
     };

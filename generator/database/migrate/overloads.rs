@@ -28,14 +28,8 @@ pub fn with_keys_of<'a>(old: Cow<'a, Schema>, new: &Schema) -> Cow<'a, Schema> {
     for (key, mut function) in rest {
         // Another function has the key now, so this one is gone and any free key does.
         let name = function.name_in_sql(&key);
-        let mut free_key = key.clone();
-        let mut number = 1;
-        while functions.contains_key(&free_key) {
-            number += 1;
-            let suffix = format!(" {number}");
-            let shortened = prefix(key.name(), LONGEST_NAME - suffix.len());
-            free_key = key.in_same_schema(&SqlName::truncated(&format!("{shortened}{suffix}")));
-        }
+        let mut keys = numbered_names(&key, key.name(), ' ');
+        let free_key = keys.find(|key| !functions.contains_key(key)).unwrap_or_else(|| key.clone());
         if free_key != key {
             function.name = Some(SqlName::truncated(name.name()));
         }

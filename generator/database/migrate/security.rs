@@ -1,6 +1,5 @@
 //! Plans changes of row-level security and policies.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
@@ -9,7 +8,7 @@ use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::identifiers::{mentioned_names, mentioned_operators};
+use crate::database::identifiers::mentioned_names_and_operators;
 use crate::database::model::*;
 
 /// Returns the SQL of a statement that must see all rows of the tables. The owner of the tables runs the migrations;
@@ -31,9 +30,8 @@ pub fn without_forced_row_security<'a>(
 /// policy's table, or a different table with such a column.
 fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     let (retyped, regenerated) = (diff.affected.retyped_columns(table), diff.affected.regenerated_columns(table));
-    let texts = || policy.using.iter().chain(&policy.check);
-    let operators = texts().flat_map(|text| mentioned_operators(text.as_str())).map(Cow::Owned);
-    let mut names = texts().flat_map(|text| mentioned_names(text.as_str())).chain(operators);
+    let texts = policy.using.iter().chain(&policy.check);
+    let mut names = texts.flat_map(|text| mentioned_names_and_operators(text.as_str()));
     names.any(|name| {
         let name = name.as_ref();
         let mut recreated = diff.recreated.get(name).into_iter().flatten();

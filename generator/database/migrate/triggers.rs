@@ -8,7 +8,7 @@ use super::graph::{ObjectKind, ObjectNode};
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
-use crate::database::identifiers::{mentioned_names, mentioned_operators};
+use crate::database::identifiers::mentioned_names_and_operators;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -76,8 +76,7 @@ fn mentions_recreated(diff: &Diff, condition: &str) -> bool {
     let is_recreated = |name: &str| {
         diff.recreated.get(name).into_iter().flatten().any(|ObjectNode(kind, _)| *kind != ObjectKind::Table)
     };
-    mentioned_names(condition).any(|name| is_recreated(&name))
-        || mentioned_operators(condition).iter().any(|signs| is_recreated(signs))
+    mentioned_names_and_operators(condition).any(|name| is_recreated(&name))
 }
 
 impl<'a> TriggerOwner<'a> {
@@ -104,8 +103,7 @@ impl<'a> TriggerOwner<'a> {
         let columns_change =
             !affected.retyped_columns(self.name).is_empty() || !affected.regenerated_columns(self.name).is_empty();
         let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
-        let loses_function =
-            affected.recreated_routines.contains(&old.function) || !diff.new.functions.contains_key(&old.function);
+        let loses_function = affected.drops_function(diff.new, &old.function);
         let depends_on_change = loses_function || (columns_change && mentions_columns);
         let depends_on_change =
             depends_on_change || old.condition.iter().any(|text| mentions_recreated(diff, text.as_str()));

@@ -28,6 +28,11 @@ const LONGEST_KEY: usize = 1024;
 pub struct ObjectKey(ObjectName);
 
 impl ObjectKey {
+    /// Returns the key of a collation.
+    pub fn of_collation(name: &ObjectName) -> Self {
+        Self::wrap(format!("collation {}", name.spelled()))
+    }
+
     pub fn as_str(&self) -> &str {
         self.0.name()
     }

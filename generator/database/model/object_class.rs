@@ -76,7 +76,8 @@ classes! {
 impl ObjectClass {
     /// Returns the kind of object that a statement creates, by its first words.
     pub fn of_statement(text: &str) -> Option<&'static ObjectClass> {
-        OBJECT_CLASSES.iter().find(|class| Cursor::new(text).skip_words(&format!("CREATE {}", class.words)))
+        let cursor = Cursor::new(text);
+        OBJECT_CLASSES.iter().find(|class| cursor.has_words(&format!("CREATE {}", class.words)))
     }
 
     /// Returns the kind whose statement, one of CREATE, DROP and COMMENT ON, has a node of this kind.
@@ -121,6 +122,11 @@ impl ObjectIdentity {
     /// Reads the names of an object from the text that follows its kind in DROP and COMMENT ON.
     pub fn of_reference(class: &'static ObjectClass, text: &str) -> Option<ObjectIdentity> {
         Self::read(class, &mut Cursor::new(text), false)
+    }
+
+    /// Returns the text after the kind in DROP and COMMENT ON.
+    pub fn reference(&self) -> &str {
+        self.sql[self.class.words.len()..].trim_start()
     }
 
     /// Returns the name by which SQL mentions the object; `None` if expressions and queries cannot mention it. The name

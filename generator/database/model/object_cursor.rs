@@ -20,6 +20,12 @@ impl<'a> Cursor<'a> {
         Cursor { text, tokens: lexer::tokens(text).unwrap_or_default(), next: 0, types: Vec::new() }
     }
 
+    /// Returns whether these words follow.
+    pub fn has_words(&self, words: &str) -> bool {
+        let mut following = self.tokens.iter().skip(self.next);
+        words.split(' ').all(|word| following.next().is_some_and(|token| token.text.eq_ignore_ascii_case(word)))
+    }
+
     /// Skips words that follow; returns whether all of them do.
     pub fn skip_words(&mut self, words: &str) -> bool {
         words.split(' ').all(|word| {

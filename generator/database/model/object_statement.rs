@@ -92,7 +92,7 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
     })
 }
 
-/// Returns whether a type, such as `anyelement`, stands for several types.
+/// Returns whether a type, such as `anyelement`, means several types.
 fn stands_for_several_types(kind: &str) -> bool {
     bare_name(kind).starts_with("any")
 }

@@ -91,6 +91,16 @@ pub struct Function {
     pub comment: Option<Text>,
 }
 
+/// Returns names in the schema of a key: the text, and then the text with each of the endings 2, 3 … after a separator. A name
+/// that is too long is shortened before its ending.
+pub fn numbered_names(key: &ObjectName, text: &str, separator: char) -> impl Iterator<Item = ObjectName> {
+    (1_usize..).map(move |number| {
+        let ending = if number == 1 { String::new() } else { format!("{separator}{number}") };
+        let shortened = prefix(text, LONGEST_NAME - ending.len());
+        key.in_same_schema(&SqlName::truncated(&format!("{shortened}{ending}")))
+    })
+}
+
 impl Function {
     /// Returns the schema and name of the function with this key.
     pub fn name_in_sql(&self, key: &ObjectName) -> ObjectName {

@@ -82,10 +82,9 @@ pub struct Table {
 impl Table {
     /// Returns whether another table has the same primary key; its name does not count.
     pub fn has_primary_key_of(&self, other: &Table) -> bool {
-        let key = |table: &Table| {
-            (table.primary_key.clone(), table.primary_key_include.clone(), table.primary_key_deferrable)
-        };
-        key(self) == key(other)
+        self.primary_key == other.primary_key
+            && self.primary_key_include == other.primary_key_include
+            && self.primary_key_deferrable == other.primary_key_deferrable
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::https_container_port;
+use crate::plan::addresses::{https_container_port, published_https};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::IngressPlan;
 use crate::plan::roster::{Roster, tls_mode};
@@ -20,7 +20,7 @@ pub fn port(inputs: Inputs, roster: &Roster) -> Option<u16> {
         return None;
     }
     let proxy = roster.get(&service_name(PROXY_SERVICE))?;
-    proxy.service.publish.get(&PortName::wrap("https".into())).map(|publish| publish.port)
+    published_https(&proxy.service).map(|publish| publish.port)
 }
 
 /// Returns the wiring that opens the port of the container.
@@ -45,7 +45,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
             "the gateway or Ingress of the cluster terminates TLS, and HTTP/3 ends where TLS ends",
             "set `edge.http3 = false` in this environment, or let clients reach nginx: `kubernetes.edge = 'nodeport`",
         )
-    } else if !proxy.service.publish.contains_key(&PortName::wrap("https".into())) {
+    } else if published_https(&proxy.service).is_none() {
         ("nginx publishes no port for HTTPS", "publish it: `services.nginx.publish.https.port = 443`")
     } else {
         return None;

@@ -3,7 +3,6 @@
 use super::reader::Reader;
 use super::tree::Unsupported;
 use crate::database::model::*;
-use crate::values::Checked;
 
 impl Reader {
     /// Resolves foreign keys without columns, grants and attached partitions.
@@ -33,7 +32,7 @@ impl Reader {
             });
             for (path, collation) in columns.chain(indexes) {
                 let Some(collation) = collation.as_ref().and_then(Collation::object) else { continue };
-                let key = ObjectKey::wrap(format!("collation {}", collation.spelled()));
+                let key = ObjectKey::of_collation(&collation);
                 if !self.schema.objects.contains_key(&key) {
                     missing.push((self.declared_at.get(&path).copied().unwrap_or_default(), name.clone(), collation));
                 }

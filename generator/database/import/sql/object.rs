@@ -50,7 +50,18 @@ impl Reader {
         class: &'static ObjectClass,
         node: &SyntaxNode,
     ) -> Parsed<&mut SqlObject> {
-        let key = reference_key(class, node)?;
+        let text = without_comments(&node.text().to_string());
+        // The text begins with the words of the kind.
+        let mut rest = text.as_str();
+        for word in class.words.split(' ') {
+            rest = rest.trim_start().get(word.len()..).unwrap_or_default();
+        }
+        self.object_of_text(class, rest, node)
+    }
+
+    /// Returns the object to which a text refers, such as `DROP` without its words.
+    fn object_of_text(&mut self, class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<&mut SqlObject> {
+        let key = key_of_text(class, text, node)?;
         match self.schema.objects.get_mut(&key) {
             Some(object) => Ok(object),
             None => unsupported(node, format!("there is no object `{key}`")),
@@ -99,38 +110,20 @@ impl Reader {
         let action = parts.take_any()?;
         match action.kind() {
             SyntaxKind::ADD_MAPPING | SyntaxKind::ALTER_MAPPING => {
-                let object = self.object_of_reference_text(class, &name)?;
+                let object = self.object_of_text(class, &name.text().to_string(), &name)?;
                 read_mapping(object, &action)
             }
             SyntaxKind::ADD_PUBLICATION_OBJECTS => {
-                let object = self.object_of_reference_text(class, &name)?;
+                let object = self.object_of_text(class, &name.text().to_string(), &name)?;
                 object.create = with_tables(object.create.as_str(), &action)?;
                 Ok(())
             }
             _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
         }
     }
-
-    fn object_of_reference_text(&mut self, class: &'static ObjectClass, name: &SyntaxNode) -> Parsed<&mut SqlObject> {
-        let key = key_of_text(class, &name.text().to_string(), name)?;
-        match self.schema.objects.get_mut(&key) {
-            Some(object) => Ok(object),
-            None => unsupported(name, format!("there is no object `{key}`")),
-        }
-    }
 }
 
-/// Returns the key of the object that a node of COMMENT ON names.
-fn reference_key(class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<ObjectKey> {
-    let text = without_comments(&node.text().to_string());
-    // The text begins with the words of the kind.
-    let mut rest = text.as_str();
-    for word in class.words.split(' ') {
-        rest = rest.trim_start().get(word.len()..).unwrap_or_default();
-    }
-    key_of_text(class, rest, node)
-}
-
+/// Returns the key of the object to which a text refers.
 fn key_of_text(class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<ObjectKey> {
     match ObjectIdentity::of_reference(class, text) {
         Some(identity) => ObjectKey::new(&identity.key).at(node),

@@ -43,11 +43,8 @@ impl Reader {
         let is_plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
         let text: String = text.chars().map(is_plain).collect();
         let is_free = |key: &ObjectName| !self.schema.functions.contains_key(key) && key != name;
-        let keys = (1..1000).map(|number| {
-            let suffix = if number == 1 { String::new() } else { format!("_{number}") };
-            name.in_same_schema(&SqlName::truncated(&format!("{}{suffix}", prefix(&text, LONGEST_NAME - suffix.len()))))
-        });
-        let key = keys.into_iter().find(is_free).ok_or("there are too many functions of this name")?;
+        let mut keys = numbered_names(name, &text, '_').take(999);
+        let key = keys.find(is_free).ok_or("there are too many functions of this name")?;
         if takes_name {
             if let Some(at) = self.declared_at.remove(&format!("functions.{name}")) {
                 self.declared_at.insert(format!("functions.{key}"), at);
