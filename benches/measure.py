@@ -1,6 +1,6 @@
 """Times whole processes of nself and `nickel export` pair by pair and prints medians and ratios.
 
-usage: measure.py NSELF TOOLS [kubernetes|cut_off|cache|migrations]...
+usage: measure.py NSELF TOOLS [kubernetes|cut_off|cache|migrations|bundle]...
 """
 import json, os, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -185,8 +185,22 @@ def migrations():
     shutil.rmtree(folder)
 
 
+def bundle():
+    """The monitoring bundle in three environments: a cold run with it beside one without it."""
+    for count, goal in ((0, 5), (1000, 100)):
+        without, with_it = (project(stack(count).replace("  services", f"  monitoring.{field},\n  services", 1))
+                            for field in ('waive = "for comparison"', "enabled = true"))
+        command = [NSELF, "gen"]
+        times = [[once(command, folder, lambda: cold(folder))[0] for folder in (with_it, without)] for _ in range(25 if count == 0 else 9)]
+        costs = statistics.median(ours - base for ours, base in times)
+        print(f"monitoring bundle with {count} more services: {costs * 1e3:.1f} ms (goal {goal} ms) on top of "
+              f"{statistics.median(base for _, base in times) * 1e3:.1f} ms")
+        shutil.rmtree(without)
+        shutil.rmtree(with_it)
+
+
 def main():
-    parts = {"kubernetes": kubernetes, "cut_off": cut_off, "cache": cache, "migrations": migrations}
+    parts = {"kubernetes": kubernetes, "cut_off": cut_off, "cache": cache, "migrations": migrations, "bundle": bundle}
     if sys.argv[3:]:
         for name in sys.argv[3:]:
             parts[name]()
@@ -205,6 +219,7 @@ def main():
     cut_off()
     cache()
     migrations()
+    bundle()
     for count in (1000, 5000):
         folder = project(stack(count))
         runs = [once([NSELF, "gen"], folder, lambda: cold(folder)) for _ in range(3 if count > 1000 else 5)]
