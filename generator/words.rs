@@ -26,7 +26,7 @@ const MAX_CANDIDATES: usize = 1_000;
 /// The maximum number of candidates that are compared letter by letter, which takes longest.
 const MAX_COMPARED: usize = 16;
 /// The minimum similarity, from 0 to 1, of a misspelling to the candidate that was meant.
-const MIN_SIMILARITY: f32 = 0.65;
+const MIN_SIMILARITY: f32 = 0.7;
 
 /// Returns the candidate that is most similar to `word`; `None` if none is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::provenance::KeyFields;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::words::nearest;
+use crate::words;
 
 /// The type of a raw key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub struct Target {
     /// The platform's name in messages.
     pub name: &'static str,
     pub keys: &'static [(&'static str, Kind)],
+    /// Keys that nself writes from fields of a service with different names.
+    pub key_fields: &'static [KeyFields],
+    /// Keys that nself writes from fields of a service with the same names.
+    pub same_fields: &'static [&'static str],
 }
 
 impl Target {
@@ -52,22 +57,28 @@ impl Target {
     pub fn refusal(&self, key: &str, value: &Value, path: FieldPath, owner: &str) -> Option<Diagnostic> {
         let finding = Diagnostic::error(Code::RawKey, path);
         let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
-            let finding = finding
-                .message(format!(
-                    "the raw key `{key}` is not allowed: either nself sets it from other fields, or {} has no such key",
-                    self.name
-                ))
-                .expected("one of the keys that `nself explain NS702` lists");
-            return Some(match nearest(key, self.keys.iter().map(|(name, _)| *name)) {
-                Some(nearest) => finding.hint(format!("did you mean `{nearest}`?")),
-                None => finding.hint(format!(
-                    "look for a field of `services.{owner}` for this setting: `nself schema Service` lists them"
-                )),
+            return Some(match self.fields(key) {
+                Some(fields) => finding
+                    .message(format!("nself writes the key `{key}` of {} itself", self.name))
+                    .hint(format!("set {fields} of `services.{owner}` instead")),
+                None => finding
+                    .message(format!("nself does not accept the key `{key}` of {}", self.name))
+                    .expected("one of the keys that `nself explain NS702` lists")
+                    .hint(words::suggestion(key, self.keys.iter().map(|(name, _)| *name))),
             });
         };
         (!kind.accepts(value)).then(|| {
-            finding.message(format!("the raw key `{key}` must be {}", kind.name())).expected(kind.name().to_owned())
+            let message = format!("the key `{key}` of {} must be {}", self.name, kind.name());
+            finding.message(message).expected(kind.name().to_owned())
         })
+    }
+
+    /// Returns the fields of a service from which nself writes a key, for a message; `None` if there are none.
+    fn fields(&self, key: &str) -> Option<String> {
+        let renamed = self.key_fields.iter().find(|(name, fields)| *name == key && !fields.is_empty());
+        let fields = renamed.map(|(_, fields)| fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>());
+        let same = || self.same_fields.contains(&key).then(|| vec![format!("`{key}`")]);
+        fields.or_else(same).map(|fields| words::one_of(&fields))
     }
 
     /// Returns the names of all keys for a message.
@@ -84,7 +95,12 @@ mod tests {
     use super::*;
     use crate::path;
 
-    const TARGET: Target = Target { name: "Compose", keys: &[("hostname", Kind::Text), ("dns", Kind::List)] };
+    const TARGET: Target = Target {
+        name: "Compose",
+        keys: &[("hostname", Kind::Text), ("dns", Kind::List)],
+        key_fields: &[("environment", &["env", "extra_env"])],
+        same_fields: &["image"],
+    };
 
     fn refusal(key: &str, value: &Value) -> Option<(String, String)> {
         let finding = TARGET.refusal(key, value, path!("services", "orders", "compose"), "orders")?;
@@ -94,14 +110,15 @@ mod tests {
     #[test]
     fn a_raw_key_is_checked_by_name_and_type() {
         assert_eq!(refusal("hostname", &json!("a")), None);
-        assert_eq!(refusal("hostname", &json!(1)).unwrap().0, "the raw key `hostname` must be text");
+        assert_eq!(refusal("hostname", &json!(1)).unwrap().0, "the key `hostname` of Compose must be text");
         let (message, hint) = refusal("hostnam", &json!("a")).unwrap();
-        assert_eq!(
-            message,
-            "the raw key `hostnam` is not allowed: either nself sets it from other fields, or Compose has no such key"
-        );
+        assert_eq!(message, "nself does not accept the key `hostnam` of Compose");
         assert_eq!(hint, "did you mean `hostname`?");
-        assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("look for a field"));
+        assert_eq!(refusal("bogus", &json!("a")).unwrap().1, "");
+        let (message, hint) = refusal("environment", &json!({})).unwrap();
+        assert_eq!(message, "nself writes the key `environment` of Compose itself");
+        assert_eq!(hint, "set one of `env`, `extra_env` of `services.orders` instead");
+        assert_eq!(refusal("image", &json!("a")).unwrap().1, "set `image` of `services.orders` instead");
         assert_eq!(TARGET.list(), "Compose: hostname, dns");
     }
 }

@@ -36,7 +36,7 @@ use crate::pipeline::Request;
 use crate::source::{Evaluator, Limits};
 use crate::terminal;
 
-/// Generate the deployment files of a backend from one typed Nickel file.
+/// Generate the deployment files of a stack of services from one typed Nickel file.
 #[derive(Debug, Parser)]
 #[command(name = "nself", bin_name = "nself", version, propagate_version = true)]
 struct Cli {
@@ -73,13 +73,13 @@ enum Command {
     Verify(verify::Arguments),
     /// Delete old generations and the objects that only they use.
     Gc(verify::GcArguments),
-    /// Print services or derivations as a graph.
+    /// Print the services, or the steps that generated the files, as a graph.
     Graph(graph::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
     /// Plan, write and check migrations of databases.
     Db(db::Arguments),
-    /// Add, list, remove and write plugins.
+    /// Add, list and remove plugins, and create the files of a new one.
     Plugin(plugin::Arguments),
     /// Create and check the values of secrets.
     Secrets(secrets::Arguments),
@@ -113,8 +113,8 @@ struct StackArguments {
 }
 
 impl StackArguments {
-    /// Returns the path of the stack file. If the command line does not name a file, it is in the working folder or in
-    /// the nearest folder above.
+    /// Returns the path of the stack file. `stack.ncl`, which is the default, is looked for in the working folder and in
+    /// the folders above it.
     fn path(&self) -> PathBuf {
         if self.stack.as_os_str() != STACK_FILE {
             return self.stack.clone();
@@ -178,7 +178,7 @@ pub fn run() -> ExitCode {
     terminal::set_panic_message();
     let command = match Cli::try_parse() {
         Ok(arguments) => arguments.command,
-        Err(answer) => return ExitCode::from(usage::print(answer)),
+        Err(usage_or_help) => return ExitCode::from(usage::print(usage_or_help)),
     };
     let code = match command {
         Command::Gen(arguments) => generate::run(&arguments),

@@ -97,10 +97,10 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     let (server_version, scratch_version) = (server.query(version)?, scratch.query(version)?);
     // `@SESSION@` refuses a pooler, a standby and a session with more rights than the database's owner. It runs before
     // all statements that read objects of the database, since these objects can run code.
-    server.query(&ledger::insert_statements("@SESSION@"))?;
+    server.query(&ledger::replace_placeholders("@SESSION@"))?;
     check_session_role(server, definition)?;
     if server.query("SELECT pg_catalog.to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
-        && server.query(&ledger::insert_statements("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim()
+        && server.query(&ledger::replace_placeholders("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim()
             == "t"
     {
         return Err(vec![

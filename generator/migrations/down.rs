@@ -71,7 +71,7 @@ fn script(
     if !findings.is_empty() {
         return Err(findings);
     }
-    let mut text = ledger::insert_statements(HEAD);
+    let mut text = ledger::replace_placeholders(HEAD);
     for (number, migration, line) in reverted {
         write_step(&mut text, *number, migration, line);
     }

@@ -14,8 +14,8 @@ pub struct Revision<'a> {
     pub name: &'a str,
 }
 
-/// Settings that keep git from running programs that files of the checkout configure: git then ignores bare
-/// repositories among these files, hooks and file system monitors.
+/// Settings that keep git from running programs that files of the checkout configure: git then ignores hooks,
+/// file system monitors, and bare repositories inside the checkout.
 const SAFE_SETTINGS: [&str; 6] =
     ["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
 

@@ -21,7 +21,7 @@ impl Registry {
     /// Fetches a base image, which is named by its digest, for these platforms.
     ///
     /// # Errors
-    /// NS811 if the base lacks a platform, NS821 to NS824.
+    /// NS811 if the base lacks a platform, NS821 to NS824 if the registry fails.
     pub fn base_images(&self, base: &ImageName, platforms: &[Platform]) -> Result<BaseImages, Failure> {
         let pin = self.resolve(base)?;
         let mut images = BaseImages::default();

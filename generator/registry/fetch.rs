@@ -26,7 +26,7 @@ impl Registry {
     /// Reads a manifest or index by its digest or tag; without both, by the tag `latest`.
     ///
     /// # Errors
-    /// NS821 to NS824.
+    /// NS821 to NS824 if the registry fails.
     pub fn manifest(&self, image: &ImageName) -> Result<Manifest, Failure> {
         let name = match (&image.digest, &image.tag) {
             (Some(digest), _) => digest.as_str(),
@@ -52,7 +52,7 @@ impl Registry {
     /// Reads a blob of a repository.
     ///
     /// # Errors
-    /// NS821 to NS824.
+    /// NS821 to NS824 if the registry fails.
     pub fn blob(&self, image: &ImageName, digest: &Sha256) -> Result<Vec<u8>, Failure> {
         self.read(
             image,

@@ -38,7 +38,7 @@ impl Registry {
     /// Stores a blob, unless the repository has it.
     ///
     /// # Errors
-    /// NS821 to NS824.
+    /// NS821 to NS824 if the registry fails.
     pub fn push_blob(&self, image: &ImageName, bytes: &[u8]) -> Result<Sha256, Failure> {
         let digest = Sha256::of(bytes);
         let (repository, name) = (Repository::of(image), &image.repository);
@@ -70,7 +70,7 @@ impl Registry {
     /// whether it lists this manifest among those that refer to its `subject`.
     ///
     /// # Errors
-    /// NS821 to NS824.
+    /// NS821 to NS824 if the registry fails.
     pub fn push_manifest(
         &self,
         image: &ImageName,
@@ -101,7 +101,7 @@ impl Registry {
     /// tag.
     ///
     /// # Errors
-    /// NS821 to NS824.
+    /// NS821 to NS824 if the registry fails.
     pub fn push_referrer(
         &self,
         image: &ImageName,
@@ -158,7 +158,7 @@ impl Registry {
     /// fallback tag.
     ///
     /// # Errors
-    /// NS821 to NS824.
+    /// NS821 to NS824 if the registry fails.
     pub fn referrers(&self, image: &ImageName, subject: &Sha256) -> Result<Vec<Referrer>, Failure> {
         let path = format!("/v2/{}/referrers/{subject}", image.repository);
         let get = RegistryRequest {

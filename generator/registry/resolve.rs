@@ -69,7 +69,7 @@ impl Registry {
     /// Resolves the tag or digest of an image.
     ///
     /// # Errors
-    /// NS821 to NS824; also NS824 if the image has no platform for Linux.
+    /// NS821 to NS824 if the registry fails; NS824 if the image has no platform for Linux.
     pub fn resolve(&self, reference: &ImageName) -> Result<Pin, Failure> {
         let manifest = self.manifest(reference)?;
         let platforms = match manifest.media_type.as_str() {

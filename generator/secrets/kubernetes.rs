@@ -26,8 +26,8 @@ struct Metadata<'a> {
     labels: BTreeMap<&'a str, &'a str>,
 }
 
-/// Returns a Secret for each value that a service uses, as YAML documents, and the result of
-/// [`SecretFolder::refuse_tracked`].
+/// Returns a Secret for each value that a service uses, as YAML documents, and a warning if git could not be asked which
+/// values it tracks.
 ///
 /// # Errors
 /// NS304 for each missing value, NS509 for each value that git tracks.

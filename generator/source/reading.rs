@@ -15,7 +15,7 @@ use crate::files::{FileKind, Reason, real_path, stat_target};
 
 /// A file that the program may not read.
 pub struct RefusedFile {
-    /// The import of the file. Without a place, the file is the stack itself.
+    /// The import of the file. Its place is `None` for the stack itself, which nothing imports.
     pub import: OutsideImport,
     /// Why a file inside the project is refused; `None` for a file outside of it.
     pub reason: Option<Reason>,
@@ -73,6 +73,7 @@ fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
         None::<()>
     };
     if let Some(ast) = cache.asts.get(id) {
+        // Visits every node, because the closure never returns a value.
         let _ = ast.find_map(&mut collect_import);
     }
     imports.sort_by_key(|(_, _, byte)| *byte);

@@ -99,18 +99,18 @@ struct Comparison<'a> {
 type Span = (usize, usize);
 
 impl Comparison<'_> {
-    /// Compares two parts. `rounds` is the number of divisions that are still allowed.
-    fn compare_parts(&mut self, old: Span, new: Span, rounds: u8) {
+    /// Compares two parts. `divisions` is the number of divisions that are still allowed.
+    fn compare_parts(&mut self, old: Span, new: Span, divisions: u8) {
         let (a, b) = (&self.old[old.0..old.1], &self.new[new.0..new.1]);
         let prefix = a.iter().zip(b).take_while(|(a, b)| a == b).count();
         let suffix = a[prefix..].iter().rev().zip(b[prefix..].iter().rev()).take_while(|(a, b)| a == b).count();
         self.push_equal(old.0, new.0, prefix);
-        self.compare_different((old.0 + prefix, old.1 - suffix), (new.0 + prefix, new.1 - suffix), rounds);
+        self.compare_different((old.0 + prefix, old.1 - suffix), (new.0 + prefix, new.1 - suffix), divisions);
         self.push_equal(old.1 - suffix, new.1 - suffix, suffix);
     }
 
     /// Compares two parts whose first lines differ and whose last lines differ.
-    fn compare_different(&mut self, old: Span, new: Span, rounds: u8) {
+    fn compare_different(&mut self, old: Span, new: Span, divisions: u8) {
         let (old_len, new_len) = (old.1 - old.0, new.1 - new.0);
         let (old_index, new_index) = (old.0, new.0);
         if old_len + new_len == 0 {
@@ -121,7 +121,8 @@ impl Comparison<'_> {
             operations.into_iter().for_each(|operation| self.push(shift(operation, old_index, new_index)));
             return;
         }
-        let anchors = if rounds == 0 { Vec::new() } else { anchors(&self.old[old.0..old.1], &self.new[new.0..new.1]) };
+        let anchors =
+            if divisions == 0 { Vec::new() } else { anchors(&self.old[old.0..old.1], &self.new[new.0..new.1]) };
         if anchors.is_empty() {
             self.push(DiffOp::Replace { old_index, old_len, new_index, new_len });
             return;
@@ -129,11 +130,11 @@ impl Comparison<'_> {
         let (mut old_start, mut new_start) = (old_index, new_index);
         for (a, b) in anchors {
             let (old_anchor, new_anchor) = (old_index + a, new_index + b);
-            self.compare_parts((old_start, old_anchor), (new_start, new_anchor), rounds - 1);
+            self.compare_parts((old_start, old_anchor), (new_start, new_anchor), divisions - 1);
             self.push_equal(old_anchor, new_anchor, 1);
             (old_start, new_start) = (old_anchor + 1, new_anchor + 1);
         }
-        self.compare_parts((old_start, old.1), (new_start, new.1), rounds - 1);
+        self.compare_parts((old_start, old.1), (new_start, new.1), divisions - 1);
     }
 
     fn push_equal(&mut self, old_index: usize, new_index: usize, len: usize) {
@@ -187,7 +188,8 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
         _ => None,
     });
     let unique_lines: Vec<(usize, usize)> = unique_lines.collect();
-    // Patience sorting: the top card of each pile, and for each card the top of the previous pile when it was placed.
+    // Patience sorting: the top card of each pile, and for each card the card that was on top of the previous pile at that
+    // time.
     let mut tops: Vec<usize> = Vec::new();
     let mut predecessors: Vec<Option<usize>> = Vec::with_capacity(unique_lines.len());
     for (card, (_, b)) in unique_lines.iter().enumerate() {
@@ -232,11 +234,11 @@ fn push_hunk(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &m
             _ => [('-', &sides[0][old]), ('+', &sides[1][new])],
         };
         for (sign, part) in signed_lines {
-            let is_counted = sign == '-' && old_side == OldSide::Counted && !part.is_empty();
-            let wanted_count = if is_counted { 1 } else { part.len() };
+            let is_hidden = sign == '-' && old_side == OldSide::Counted && !part.is_empty();
+            let wanted_count = if is_hidden { 1 } else { part.len() };
             let shown_count = wanted_count.min(*limit);
             *limit -= shown_count;
-            let omitted_count = match (is_counted, shown_count) {
+            let omitted_count = match (is_hidden, shown_count) {
                 // The line with the number replaces the whole part.
                 (true, 1) => {
                     lines.push(&hidden_lines(part.len()));

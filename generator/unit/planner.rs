@@ -89,7 +89,7 @@ fn limits_are_at_least_the_reservations() {
 }
 
 #[test]
-fn a_port_of_the_range_has_one_owner() {
+fn a_port_of_a_service_is_in_the_range_and_belongs_to_one_service() {
     let two = stack(&json!({
         "aa": { "image": "a/a:1", "port": 8001 },
         "bb": { "image": "a/b:1", "port": 8001 },
@@ -124,7 +124,7 @@ fn only_nginx_publishes_ports_without_a_reason() {
 }
 
 #[test]
-fn only_a_job_without_replicas_can_be_waited_for_until_it_completes() {
+fn a_service_waits_for_the_completion_of_jobs_without_replicas_only() {
     let errors = |job: &Value| {
         let mut fields = json!({ "image": "a/job:1" });
         for (name, value) in job.as_object().unwrap() {

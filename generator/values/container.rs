@@ -183,15 +183,23 @@ fn image_refusal(text: &str) -> Option<String> {
     let last_part = name.rsplit('/').next().unwrap_or(name);
     let repository =
         name.strip_suffix(last_part).unwrap_or_default().to_owned() + last_part.split(':').next().unwrap_or(last_part);
-    if repository.split('/').any(str::is_empty) || repository.chars().any(|c| c.is_ascii_uppercase()) {
-        return Some("the name of the image has an empty part or an upper-case letter".into());
+    if let Some((scheme, _)) = name.split_once("://") {
+        return Some(format!("the name of an image has no scheme such as `{scheme}://`"));
+    }
+    if repository.split('/').any(str::is_empty) {
+        return Some("a part of the image's name, beside a `/`, is empty".into());
+    }
+    if let Some(letter) = repository.chars().find(char::is_ascii_uppercase) {
+        return Some(format!("the name of the image has the upper-case letter `{letter}`"));
     }
     match last_part.split_once(':') {
         Some((_, "latest")) => {
             Some("the tag `latest` is not allowed, because it can name a different image every day".into())
         }
-        Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => {
-            Some("the tag is empty, has more than 128 characters, or contains `:`".into())
+        Some((_, "")) => Some("the tag after `:` is empty".into()),
+        Some((_, tag)) if tag.contains(':') => Some(format!("the tag `{tag}` contains `:`")),
+        Some((_, tag)) if tag.len() > 128 => {
+            Some(format!("the tag has {} characters, but at most 128 are allowed", tag.len()))
         }
         None if digest.is_none() => {
             Some("the image has no tag; without one, every pull may get a different image".into())

@@ -70,7 +70,8 @@ fn number(text: &str) -> Result<u64, String> {
     let has_only_digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(number) if has_only_digits && (text == "0" || !text.starts_with('0')) => Ok(number),
-        _ => Err("the number is missing or malformed".into()),
+        _ if text.is_empty() => Err("there is no number before the unit".into()),
+        _ => Err(format!("`{text}` is not a number of at most 12 digits without leading zeros")),
     }
 }
 

@@ -16,7 +16,13 @@ pub(super) fn host_refusal(text: &str) -> Option<String> {
     }
     for label in text.split('.') {
         if label.is_empty() {
-            return Some("it is empty, has two dots in a row, or begins or ends with a dot".into());
+            let refusal = match text {
+                "" => "it is empty",
+                _ if text.starts_with('.') => "it begins with a dot",
+                _ if text.ends_with('.') => "it ends with a dot",
+                _ => "it has two dots in a row",
+            };
+            return Some(refusal.into());
         }
         let alphabet = "a-z, 0-9, and between them `-` and `.`";
         let refusal = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');

@@ -71,9 +71,9 @@ struct ImageBuild<'a> {
 }
 
 fn image_builds(plan: &Plan) -> ImageBuilds<'_> {
-    // A further process of a service uses the image of that service.
-    let with_own_image = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
-    let builds = with_own_image.filter_map(|(name, service)| {
+    // The processes of a service (`processes`) use the image of the service.
+    let built_once = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
+    let builds = built_once.filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);
         Some((name, ImageBuild { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
     });
@@ -93,6 +93,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     Ok(files.derived_from(&StepInput::of(Backend::Bake.generator(), &builds)))
 }
 
+/// Returns the fields of the stack from which a line of the file comes.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
         ["target", service, ..] => fields_of_service_keys(plan, service, &["build"], &[]),
@@ -127,7 +128,7 @@ fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
     std::iter::once(compose_name).chain(pushed).collect()
 }
 
-/// Escapes `${` and `%{`, which begin a template in the file's language, HCL.
+/// Escapes `${` and `%{`: as in HCL, buildx evaluates templates in the texts of its JSON files.
 fn escape(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }

@@ -15,7 +15,7 @@ pub use raw_keys::TARGET as RAW_KEYS;
 use std::collections::BTreeMap;
 
 use super::findings::Findings;
-use super::provenance::{GeneratedLine, KeyFields, field_of_service, fields_of_secret, fields_of_service_keys};
+use super::provenance::{GeneratedLine, field_of_service, fields_of_secret, fields_of_service_keys};
 use super::{Backend, Description, Emit, Input};
 use crate::artifact::{Artifacts, StepInput, yaml};
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -72,19 +72,6 @@ fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     }
 }
 
-/// Compose's keys of a service whose names differ from those of the stack.
-const KEY_FIELDS: &[KeyFields] = &[
-    ("environment", &["env", "extra_env", "env_files"]),
-    ("healthcheck", &["health"]),
-    ("deploy", &["limits", "reservations", "replicas"]),
-    ("ports", &["publish"]),
-    ("secrets", &["secret_files"]),
-    ("volumes", &["volumes", "mounts", "files", "host_mounts"]),
-    ("cap_add", &["capabilities"]),
-    ("networks", &["external_networks", "zone", "connects_to", "depends_on", "egress", "aliases"]),
-    ("stop_grace_period", &["stop_grace"]),
-];
-
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
         // The keys are those of the stack: `deploy.resources.limits.memory` comes from `limits.memory`.
@@ -96,7 +83,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
             });
             fields.collect()
         }
-        ["services", service, keys @ ..] => fields_of_service_keys(plan, service, keys, KEY_FIELDS),
+        ["services", service, keys @ ..] => fields_of_service_keys(plan, service, keys, raw_keys::KEY_FIELDS),
         ["volumes", name, ..] => {
             let volume = plan.volumes.iter().find(|(volume, _)| volume.as_str() == *name);
             let owner = volume.and_then(|(_, volume)| plan.services.get(&volume.owner));

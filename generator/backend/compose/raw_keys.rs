@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::Raw;
+use crate::backend::provenance::KeyFields;
 use crate::backend::raw_keys::{Kind, Target};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan;
@@ -10,7 +11,45 @@ use crate::values::ServiceName;
 
 /// Keys of a service in the Compose specification (schema of June 2026), without those that nself sets and those that
 /// give the container control of the host.
-pub const TARGET: Target = Target { name: "Compose", keys: KEYS };
+pub const TARGET: Target = Target { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
+
+/// Keys that nself writes from fields of a service with the same names.
+const SAME_FIELDS: &[&str] = &[
+    "build",
+    "command",
+    "depends_on",
+    "entrypoint",
+    "extra_hosts",
+    "image",
+    "init",
+    "labels",
+    "logging",
+    "read_only",
+    "shm_size",
+    "stop_signal",
+    "tmpfs",
+    "user",
+    "working_dir",
+];
+
+/// Compose's keys of a service whose names differ from those of the stack.
+pub const KEY_FIELDS: &[KeyFields] = &[
+    ("environment", &["env", "extra_env", "env_files"]),
+    ("env_file", &["env_files"]),
+    ("healthcheck", &["health"]),
+    ("mem_limit", &["limits"]),
+    ("mem_reservation", &["reservations"]),
+    ("cpus", &["limits"]),
+    ("pids_limit", &["limits"]),
+    ("scale", &["replicas"]),
+    ("deploy", &["limits", "reservations", "replicas"]),
+    ("ports", &["publish"]),
+    ("secrets", &["secret_files"]),
+    ("volumes", &["volumes", "mounts", "files", "host_mounts"]),
+    ("cap_add", &["capabilities"]),
+    ("networks", &["external_networks", "zone", "connects_to", "depends_on", "egress", "aliases"]),
+    ("stop_grace_period", &["stop_grace"]),
+];
 
 const KEYS: &[(&str, Kind)] = &[
     ("annotations", Kind::ListOrRecord),

@@ -29,7 +29,7 @@ pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
-use super::provenance::{GeneratedLine, KeyFields, field_of_service, fields_of_service_keys};
+use super::provenance::{GeneratedLine, field_of_service, fields_of_service_keys};
 use super::{Backend, Description, Emit, Input, PlanDigests};
 use crate::artifact::{Artifacts, StepInput};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -50,18 +50,6 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Kubernetes keys of a service whose names differ from those of the stack.
-const KEY_FIELDS: &[KeyFields] = &[
-    ("env", &["env", "extra_env"]),
-    ("resources", &["limits", "reservations"]),
-    ("securityContext", &["user", "read_only", "capabilities"]),
-    ("ports", &["publish"]),
-    ("hostAliases", &["extra_hosts"]),
-    ("annotations", &["labels"]),
-    ("volumes", &["volumes", "mounts"]),
-    ("labels", &[]),
-];
-
 /// Returns the service, or the owner of the volume, that the file's path names; otherwise the settings of the cluster.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let owner = |part: &str| {
@@ -79,9 +67,9 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let is_service = |word: &&str| plan.services.keys().any(|name| name.as_str() == *word);
     let service = line.words().find(is_service).or_else(|| line.path.split(['/', '.']).find(is_service));
     let keys = line.keys();
-    let key = keys.iter().rev().find(|key| KEY_FIELDS.iter().any(|(name, _)| name == *key)).copied();
+    let key = keys.iter().rev().find(|key| raw_keys::KEY_FIELDS.iter().any(|(name, _)| name == *key)).copied();
     let keys: Vec<&str> = key.into_iter().chain(line.item_name()).collect();
-    service.map_or_else(Vec::new, |service| fields_of_service_keys(plan, service, &keys, KEY_FIELDS))
+    service.map_or_else(Vec::new, |service| fields_of_service_keys(plan, service, &keys, raw_keys::KEY_FIELDS))
 }
 
 /// Writes the manifests, each application in a separate step, and `fidelity.json`, the report on each field of the

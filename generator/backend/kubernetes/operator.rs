@@ -1,5 +1,6 @@
-//! Objects of the Prometheus operator, whose Prometheus and Alertmanager replace those of the monitoring services: a
-//! PodMonitor for each service with metrics, a PrometheusRule for each service with alerts, and the receivers.
+//! Objects for clusters with the Prometheus operator. Its Prometheus and Alertmanager run instead of the ones that nself
+//! generates. It gets a PodMonitor for each service with metrics, a PrometheusRule for each service with alerts, and the
+//! receivers.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,8 +36,8 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     }
     objects.push(receivers(cluster, operator, monitoring));
     if let Some(grafana) = monitoring.programs.get(&Program::Grafana) {
-        let ports = [Program::Prometheus, Program::Alertmanager].into_iter().filter_map(Operator::service);
-        let ports: Vec<u16> = ports.map(|(_, port)| port).collect();
+        let endpoints = [Program::Prometheus, Program::Alertmanager].into_iter().filter_map(Operator::service_and_port);
+        let ports: Vec<u16> = endpoints.map(|(_, port)| port).collect();
         objects.push(network::to_namespace(cluster, &grafana.service, operator.namespace(), &ports));
     }
     objects
@@ -48,8 +49,8 @@ fn metadata(cluster: &Cluster, operator: &PrometheusOperator, name: &str) -> Met
     metadata
 }
 
-/// Returns the PodMonitor of a service. The series have the name of the service as `job`, as on container engines. The
-/// operator finds the port by its name, which every port of metrics has.
+/// Returns the PodMonitor of a service. The series have the name of the service as `job`, as on container engines. Every
+/// port with metrics has a name, by which the operator finds it.
 fn pod_monitor(
     cluster: &Cluster,
     operator: &PrometheusOperator,
@@ -66,6 +67,7 @@ fn pod_monitor(
             "relabelings": [{ "action": "replace", "targetLabel": "job", "replacement": name }],
         })
     };
+    // An exporter that probes several targets gets an endpoint for each, with the target as a parameter.
     let probes = job.targets.iter().map(|target| {
         let mut probe = endpoint();
         probe["params"] = json!({ "target": [target] });

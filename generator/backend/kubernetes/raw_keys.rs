@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::backend::provenance::KeyFields;
 use crate::backend::raw_keys::{Kind, Target};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Service;
@@ -11,7 +12,19 @@ use crate::stack::Kubernetes;
 use crate::values::ServiceName;
 
 /// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
-pub const TARGET: Target = Target { name: "Kubernetes", keys: KEYS };
+pub const TARGET: Target = Target { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
+
+/// Kubernetes keys of a service whose names differ from those of the stack.
+pub const KEY_FIELDS: &[KeyFields] = &[
+    ("env", &["env", "extra_env"]),
+    ("resources", &["limits", "reservations"]),
+    ("securityContext", &["user", "read_only", "capabilities"]),
+    ("ports", &["publish"]),
+    ("hostAliases", &["extra_hosts"]),
+    ("annotations", &["labels"]),
+    ("volumes", &["volumes", "mounts"]),
+    ("labels", &[]),
+];
 
 const KEYS: &[(&str, Kind)] = &[
     ("affinity", Kind::Record),

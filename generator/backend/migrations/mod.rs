@@ -64,7 +64,7 @@ fn extensions(step: &Step) -> Result<String, Diagnostic> {
         requires => step.requires.iter().map(psql_argument).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
     };
-    Ok(superuser::insert_statements(&render(Language::Sql, EXTENSIONS, view)?))
+    Ok(superuser::replace_placeholders(&render(Language::Sql, EXTENSIONS, view)?))
 }
 
 /// A migration in the template.
@@ -84,7 +84,7 @@ struct MigrationView {
     removes: bool,
 }
 
-/// Returns `run.sql`. `ledger::insert_statements` inserts the statements that it shares with `db baseline`.
+/// Returns `run.sql`. `ledger::replace_placeholders` adds the statements that it shares with `db baseline`.
 fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> =
         (1..).zip(&migrations.steps).map(|(number, step)| migration_view(number, step)).collect();
@@ -93,7 +93,7 @@ fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
     };
-    Ok(ledger::insert_statements(&render(Language::Sql, RUN, view)?))
+    Ok(ledger::replace_placeholders(&render(Language::Sql, RUN, view)?))
 }
 
 fn migration_view(number: usize, step: &Step) -> MigrationView {

@@ -39,7 +39,7 @@ pub const DESCRIPTION: Description = Description {
 /// The path of the statements of the setup job.
 pub const SETUP: &str = "postgres/setup/setup.sql";
 const SETUP_TEMPLATE: &str = include_str!("setup.sql.j2");
-const RUN: &str = include_str!("setup.sh");
+const SETUP_SCRIPT: &str = include_str!("setup.sh");
 /// The generated SQL lists all roles and databases in comment lines with these prefixes. The next run of `nself gen` reads
 /// them to find names that were removed (see `removed`).
 const ROLES_PREFIX: &str = "-- Roles:";
@@ -57,7 +57,7 @@ const STANDBY: &str = include_str!("standby.sh");
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     if let Some(setup) = &plan.setup {
-        files.add("postgres/setup/run.sh", RUN)?;
+        files.add("postgres/setup/run.sh", SETUP_SCRIPT)?;
         files.add(SETUP, statements(plan, setup)?)?;
     }
     let Some(access) = &plan.access else { return Ok(files) };
@@ -94,7 +94,7 @@ fn statements(plan: &Plan, setup: &DatabaseSetup) -> Result<String, Diagnostic> 
     let databases: Vec<DatabaseView> =
         plan.databases.iter().map(|(name, database)| database_view(name, database)).collect();
     let view = context! { roles, databases, is_own_server => setup.is_own_server };
-    Ok(superuser::insert_statements(&render(Language::Sql, SETUP_TEMPLATE, view)?))
+    Ok(superuser::replace_placeholders(&render(Language::Sql, SETUP_TEMPLATE, view)?))
 }
 
 /// Returns the `pg_hba.conf` of a server.
@@ -113,7 +113,7 @@ fn pg_hba_conf(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic>
         kind => hba_connection(access.tls),
         superuser => hba_name(&access.superuser),
         superuser_from => hba_addresses(&access.superuser_from),
-        copiers => replication_roles.collect::<Vec<_>>(),
+        replication_roles => replication_roles.collect::<Vec<_>>(),
         replication_from => hba_addresses(&access.replication_from),
     };
     render(Language::AccessRules, PG_HBA, view)
@@ -166,8 +166,8 @@ struct GrantView {
 fn database_view(name: &SqlIdent, database: &Database) -> DatabaseView {
     let database_owner =
         database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
-    // Roles with access 'owner through a grant use all schemas, but may not create keys to tables of others or triggers on
-    // them.
+    // Roles with `access = 'owner` use all schemas. They cannot create foreign keys to the tables of other roles, or triggers
+    // on these tables.
     let schema_owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
     let schema_owners =
         schema_owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });

@@ -52,7 +52,7 @@ impl Check<'_> {
         self.root.key(kind).key(name.as_str())
     }
 
-    fn report(&mut self, path: FieldPath, message: impl Into<String>, hint: &str) {
+    fn report(&mut self, path: FieldPath, message: impl Into<String>, hint: impl Into<String>) {
         self.findings.push(Diagnostic::error(Code::SchemaInvalid, path).message(message).hint(hint));
     }
 

@@ -97,8 +97,11 @@ impl Check<'_> {
                 "leave `cost` out",
             );
         }
-        if function.cost == Some(0) || function.rows == Some(0) {
-            self.report(path.clone(), "`cost` and `rows` must be at least 1", "use a larger number");
+        for (field, number) in [("cost", function.cost), ("rows", function.rows)] {
+            if number == Some(0) {
+                let message = format!("`{field}` is 0, but must be at least 1");
+                self.report(path.key(field), message, format!("set `{field}` to 1 or more, or leave it out"));
+            }
         }
         let last = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
         for (i, argument) in function.arguments.iter().enumerate() {

@@ -7,7 +7,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
-    /// Reports the names that no column of the table has.
+    /// Reports each name for which the table has no column.
     pub(super) fn require_columns<'a>(
         &mut self,
         table: &Table,
@@ -65,7 +65,7 @@ impl Check<'_> {
         if table.primary_key.is_empty() && has_options {
             self.report(
                 path.clone(),
-                "the table has options of a primary key, but none",
+                "the table has options of a primary key, but no primary key",
                 "name the columns of the key",
             );
         }
@@ -126,11 +126,15 @@ impl Check<'_> {
     /// Reports `not_valid` and `no_inherit` in checks of a partitioned table. Its partitions inherit the checks:
     /// PostgreSQL refuses `no_inherit`, and creates inherited checks as valid.
     fn check_check_constraints(&mut self, table: &Table, path: &FieldPath) {
-        let is_refused = |check: &CheckConstraint| check.not_valid || check.no_inherit;
-        for (key, _) in table.checks.iter().filter(|(_, check)| table.partition_by.is_some() && is_refused(check)) {
+        for (key, check) in table.checks.iter().filter(|_| table.partition_by.is_some()) {
             let path = path.key("checks").key(key.as_str());
-            let message = "a check of a partitioned table cannot have `not_valid` or `no_inherit`";
-            self.report(path, message, "remove both, or add the check to each partition instead");
+            for (field, is_set) in [("not_valid", check.not_valid), ("no_inherit", check.no_inherit)] {
+                if is_set {
+                    let message = format!("a check of a partitioned table cannot have `{field}`");
+                    let hint = format!("remove `{field}`, or add the check to each partition instead");
+                    self.report(path.key(field), message, hint);
+                }
+            }
         }
     }
 
@@ -143,17 +147,19 @@ impl Check<'_> {
                     .hint("set `row_security = 'on` or `row_security = 'forced`"),
             );
         }
-        let has_fitting_conditions = match policy.command {
-            Command::Insert => policy.using.is_none() && policy.check.is_some(),
-            Command::Select | Command::Delete => policy.check.is_none() && policy.using.is_some(),
-            Command::All | Command::Update => policy.using.is_some(),
+        let (required, optional) = match policy.command {
+            Command::Insert => ("check", None),
+            Command::Select | Command::Delete => ("using", None),
+            Command::All | Command::Update => ("using", Some("check")),
         };
-        if !has_fitting_conditions {
-            self.report(
-                path.clone(),
-                "the policy lacks a condition that its command needs, or has one that its command does not use",
-                "set only `check` for 'insert, only `using` for 'select and 'delete, and `using` with an optional `check` for 'update and 'all",
-            );
+        for (field, is_set) in [("using", policy.using.is_some()), ("check", policy.check.is_some())] {
+            if field == required && !is_set {
+                let message = format!("a policy for this command needs the condition `{field}`");
+                self.report(path.clone(), message, format!("set `{field}`; `true` allows all rows"));
+            } else if is_set && field != required && optional != Some(field) {
+                let message = format!("PostgreSQL does not use the condition `{field}` for this command");
+                self.report(path.key(field), message, format!("remove `{field}`"));
+            }
         }
     }
 

@@ -16,13 +16,12 @@ impl Check<'_> {
         if let Some(table) = table {
             self.require_columns(table, &trigger.update_of, &path.key("update_of"));
         }
-        if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-            let message = "the trigger has no events, or has the event 'truncate without `statement = true`";
-            self.report(
-                path.key("events"),
-                message,
-                "add an event such as 'insert; for 'truncate, set `statement = true`",
-            );
+        if trigger.events.is_empty() {
+            self.report(path.key("events"), "the trigger has no events", "add an event such as 'insert");
+        }
+        if table.is_some() && trigger.events.contains(&Event::Truncate) && !trigger.statement {
+            let message = "a trigger for 'truncate runs once for the statement, not for each row";
+            self.report(path.key("events"), message, "set `statement = true`, or remove 'truncate");
         }
         self.check_timing(table, trigger, path);
         self.check_transition_tables(table, trigger, path);

@@ -13,12 +13,11 @@ impl Check<'_> {
                 UserType::Enum(kind) => {
                     let path = path.key("enum").key("values");
                     let distinct: BTreeSet<&Label> = kind.values.iter().collect();
-                    if kind.values.is_empty() || distinct.len() < kind.values.len() {
-                        self.report(
-                            path,
-                            format!("the enumeration {name} has no labels, or has the same label twice"),
-                            "list each label once",
-                        );
+                    if kind.values.is_empty() {
+                        self.report(path, format!("the enumeration {name} has no labels"), "add a label to `values`");
+                    } else if distinct.len() < kind.values.len() {
+                        let message = format!("the enumeration {name} has the same label twice");
+                        self.report(path, message, "list each label once");
                     }
                 }
                 UserType::Domain(domain) => {

@@ -26,7 +26,7 @@ const STATEMENTS: [(&str, &str); 8] = [
     ("@HELD@", include_str!("held.sql")),
     // Creates the tables of the ledger, unless they exist.
     ("@TABLES@", include_str!("tables.sql")),
-    // Fails if a different role owns objects.
+    // Fails if a role other than the owner of the database owns an object in it.
     ("@OWNED@", include_str!("owned.sql")),
     // The function that computes the digest of the catalog.
     ("@DIGEST@", include_str!("digest.sql")),
@@ -34,8 +34,9 @@ const STATEMENTS: [(&str, &str); 8] = [
     ("@SEAL@", include_str!("seal.sql")),
 ];
 
-/// Replaces the placeholders in a text with the statements of the ledger. No statement is built from names.
-pub fn insert_statements(text: &str) -> String {
+/// Replaces the placeholders in a text with the statements of the ledger. The statements are constants: they contain no
+/// name of the project.
+pub fn replace_placeholders(text: &str) -> String {
     let text = STATEMENTS
         .iter()
         .fold(text.to_owned(), |text, (placeholder, statements)| text.replace(placeholder, statements.trim_end()));
@@ -43,15 +44,16 @@ pub fn insert_statements(text: &str) -> String {
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
 }
 
-/// Returns the query for the facts of a catalog; [`CatalogFacts::read`] parses the answer.
+/// Returns the query for the facts of a catalog: one line for each property of an object. [`CatalogFacts::read`] parses the
+/// answer.
 pub fn facts_query() -> String {
     let settings = settings::statements();
-    insert_statements(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
+    replace_placeholders(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
 }
 
-/// Returns a script that runs each text of statements separately, with the search path of the project.
+/// Returns a script that runs each SQL text in a separate call, with the search path of the project.
 pub fn apply_script<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
-    let mut text = insert_statements("@APPLY@\n");
+    let mut text = replace_placeholders("@APPLY@\n");
     for (sql, run_in) in statements {
         text.push_str(&run_call(sql, run_in));
     }
@@ -84,5 +86,5 @@ pub fn baseline_script(lines: &[SumLine], catalog: &CatalogFacts) -> String {
         let comma = if number == 1 { "" } else { "," };
         let _ = write!(rows, "{comma}\n  ({number}, '{name}', '{up}', '{chain}', 'done')");
     }
-    insert_statements(include_str!("baseline.sql")).replace("@ROWS@", &rows).replace("@WAS@", catalog.digest())
+    replace_placeholders(include_str!("baseline.sql")).replace("@ROWS@", &rows).replace("@WAS@", catalog.digest())
 }

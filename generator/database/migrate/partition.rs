@@ -119,7 +119,7 @@ pub fn change_columns(planner: &mut Planner, diff: &Diff, table: &TableChange) {
         if let Some(old) = old_with_default {
             // The server cannot convert the default of a partition when it changes the type of the partitioned table's
             // column.
-            let step = change.step(Phase::DropConstraints, "default", "has no default in the meantime");
+            let step = change.step(Phase::DropConstraints, "default", "has no default while its type changes");
             planner.push(step.up(change.set_default(None)).down(change.set_default(old.default.as_ref())));
         }
         change_column(planner, &change, inherited_state, PartitionColumn::of_column(new));

@@ -1,5 +1,5 @@
-//! Checks the statement of an object that a definition keeps as its SQL: exactly one statement of an allowed kind that
-//! a role without the rights of a superuser can run.
+//! Checks objects that a definition declares by the SQL that creates them. The text must be exactly one CREATE statement
+//! of an allowed kind, and a role that is not a superuser must be able to run it.
 
 use squawk_syntax::ast::AstNode;
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
@@ -9,8 +9,8 @@ use crate::codes::Code;
 use crate::database::completeness::{self, TextForm};
 use crate::database::{grammar, lexer, parse};
 
-/// The reason for a refusal of what only a superuser may do.
-const NEEDS_SUPERUSER: &str = "needs a superuser, which migrations are not";
+/// The end of messages about statements that only a superuser can run.
+const NEEDS_SUPERUSER: &str = "can be created only by a superuser, but migrations run as the owner of the database";
 
 /// Returns the reason why a text is not one statement that creates an object, with the code of the finding.
 pub fn refusal(text: &str) -> Option<(Code, String)> {
@@ -35,11 +35,11 @@ fn tree_refusal(text: &str) -> Option<(Code, String)> {
     let [statement] = statements.as_slice() else {
         return Some((Code::NotOneExpression, "the text is not exactly one statement".to_owned()));
     };
-    // The kind of the statement follows from the tree and, independently, from its first words.
+    // The tree and the first words must give the same kind, so that a fault of the parser cannot hide a statement.
     let class = ObjectClass::of_statement(text).filter(|class| class.create == statement.kind());
     let Some(class) = class.filter(|_| parse::same_words(&tree, text, 0)) else {
         let kinds: Vec<&str> = OBJECT_CLASSES.iter().map(|class| class.words).collect();
-        return Some((Code::BadValue, format!("the statement is not CREATE with one of {}", kinds.join(", "))));
+        return Some((Code::BadValue, format!("write `CREATE` followed by one of: {}", kinds.join(", "))));
     };
     class_refusal(class, statement, text).map(|reason| (Code::BadValue, reason))
 }
@@ -76,14 +76,15 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
             "nself cannot represent functions over types that stand for several types, or operators of them".to_owned(),
         );
     }
-    let is_view_rule = class.create == SyntaxKind::CREATE_RULE && words_of(text).any(|pair| pair == ["on", "select"]);
+    let is_view_rule =
+        class.create == SyntaxKind::CREATE_RULE && adjacent_words(text).any(|pair| pair == ["on", "select"]);
     if is_view_rule {
         return Some("a rule for SELECT makes a view; declare the view in `views`".to_owned());
     }
     // The older form of CREATE AGGREGATE has its argument among the options.
     let lacks_arguments = class.create == SyntaxKind::CREATE_AGGREGATE
         && (!statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST)
-            || words_of(text).any(|pair| pair == ["order", "by"]));
+            || adjacent_words(text).any(|pair| pair == ["order", "by"]));
     (lacks_arguments || ObjectIdentity::of_statement(text).is_none()).then(|| match class.create {
         SyntaxKind::CREATE_AGGREGATE => {
             "write the types of the arguments in brackets after the name, without ORDER BY".to_owned()
@@ -148,7 +149,7 @@ pub fn relations(text: &str) -> Vec<ObjectName> {
 }
 
 /// Returns each two adjacent tokens in lower case.
-fn words_of(text: &str) -> impl Iterator<Item = [String; 2]> {
+fn adjacent_words(text: &str) -> impl Iterator<Item = [String; 2]> {
     let words: Vec<String> =
         lexer::tokens(text).unwrap_or_default().iter().map(|token| token.text.to_ascii_lowercase()).collect();
     (1..words.len()).map(move |i| [words[i - 1].clone(), words[i].clone()])

@@ -10,7 +10,7 @@ const TEXTS: [(&str, &str); 2] = [
 ];
 
 /// Replaces the placeholders in a text with the statements. No statement is built from names.
-pub fn insert_statements(text: &str) -> String {
+pub fn replace_placeholders(text: &str) -> String {
     TEXTS
         .iter()
         .fold(text.to_owned(), |text, (placeholder, statements)| text.replace(placeholder, statements.trim_end()))

@@ -101,9 +101,15 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
     };
     if !fields.get("uid").and_then(Value::as_str).is_some_and(is_uid) {
         findings.push(
-            refused(path, format!("`uid` of `{file}` is missing or malformed"))
-                .expected(format!("a text of at most {MAX_UID} letters, digits, `-` and `_`"))
-                .hint("add a field such as `\"uid\": \"orders-sales\"`; it is a part of the dashboard's address"),
+            refused(
+                path,
+                match fields.get("uid") {
+                    None | Some(Value::Null) => format!("`{file}` has no `uid`"),
+                    Some(uid) => format!("`{file}` has the `uid` {uid}, which Grafana does not accept"),
+                },
+            )
+            .expected(format!("a text of at most {MAX_UID} letters, digits, `-` and `_`"))
+            .hint("add a field such as `\"uid\": \"orders-sales\"`; it is a part of the dashboard's address"),
         );
     }
     check_panels(&value, file, path, &mut findings);

@@ -46,14 +46,14 @@ fn secret_path(secret: &str) -> String {
     format!("/run/secrets/{secret}")
 }
 
-/// Returns the secret with the authority of an endpoint's certificate. The pooler of an external server has a separate
-/// authority, because that of the server cannot sign its certificate.
+/// Returns the secret with the authority of an endpoint's certificate. The pooler in front of an external server has a
+/// separate authority, because nself does not have the key of the server's authority.
 fn authority(stack: &Stack, endpoint: DatabaseEndpoint) -> &'static str {
     let is_pooler_of_external = stack.database_server.external.is_some() && endpoint == DatabaseEndpoint::Pooler;
     if is_pooler_of_external { POOLER_AUTHORITY } else { AUTHORITY }
 }
 
-/// Plans the certificate. The servers get it with its key, and their clients get the certificate of its authority. Without a
+/// Plans the certificate. Servers get the certificate and its key; clients get the certificate of the authority. Without a
 /// server, or without TLS, no secret is needed. `jobs` connect to the server as the superuser, without a URL.
 pub fn plan(
     stack: &Stack,

@@ -23,7 +23,7 @@ pub const IMAGE: &str = "docker.io/library/busybox:1.37.0";
 #[derive(Debug, Default)]
 pub struct Volumes {
     pub volumes: BTreeMap<VolumeName, Volume>,
-    /// The job, or empty if no volume requires it.
+    /// A roster with the job; empty if no volume requires it.
     pub job: Roster,
 }
 
@@ -47,6 +47,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                 continue;
             }
             let set_owner = if volume.set_owner { member.service.user.clone() } else { None };
+            // The owner runs with this group anyway.
             let owner_mount = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
             planned.wirings.extend(mount(name, owner_mount, set_owner.is_some(), &path));
             let access_lists = [("readers", &volume.readers, true), ("writers", &volume.writers, false)];

@@ -141,7 +141,7 @@ pub struct Operator {
 
 impl Operator {
     /// Returns the Service that the operator creates for a program, and its port.
-    pub fn service(program: Program) -> Option<(&'static str, u16)> {
+    pub fn service_and_port(program: Program) -> Option<(&'static str, u16)> {
         match program {
             Program::Prometheus => Some(("prometheus-operated", 9090)),
             Program::Alertmanager => Some(("alertmanager-operated", 9093)),
@@ -157,7 +157,7 @@ impl Monitoring {
             return Some(format!("http://{}:{}", endpoint.service, endpoint.port));
         }
         let Platform::Cluster { operator: Some(operator), .. } = &self.platform else { return None };
-        let (service, port) = Operator::service(program)?;
+        let (service, port) = Operator::service_and_port(program)?;
         Some(format!("http://{service}.{}:{port}", operator.services))
     }
 

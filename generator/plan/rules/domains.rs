@@ -8,7 +8,7 @@ use crate::path;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::Roster;
 use crate::stack::{Profile, Route, Stack};
-use crate::values::{EnvironmentName, labels_below};
+use crate::values::{Checked, EnvironmentName, Host, labels_below};
 
 /// Checks the domain of an environment and the subdomains below it.
 pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
@@ -61,6 +61,17 @@ fn domain_without_subdomains(domain: &str) -> Option<Diagnostic> {
     })
 }
 
+/// Returns the proposal to give one of the environments a different domain, which begins with its name.
+fn separate_domain(domain: &str, names: &[&EnvironmentName]) -> String {
+    let is_prefix =
+        |name: &EnvironmentName| domain.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let renamed = names.iter().rev().find(|name| !is_prefix(name) && name.as_str() != "prod");
+    match renamed.or_else(|| names.iter().rev().find(|name| !is_prefix(name))) {
+        Some(name) => format!("set `environments.{name}.domain = \"{name}.{domain}\"`"),
+        None => "set `domain` of one of these environments".to_owned(),
+    }
+}
+
 /// Warns of staging and production environments with the same domain, which can lead to one server only.
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_domain: BTreeMap<&str, Vec<&EnvironmentName>> = BTreeMap::new();
@@ -69,13 +80,23 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     {
         by_domain.entry(stack.domain.as_str()).or_default().push(name);
     }
-    let shared_domains = by_domain.into_iter().filter(|(_, names)| names.len() > 1);
-    shared_domains.map(|(domain, names)| {
-        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
-            .message(format!("{} have the same domain `{domain}`, but a domain can lead to only one server", quoted.join(", ")))
-            .hint(format!("set `environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
-        finding.environments = names.iter().map(ToString::to_string).collect();
-        finding
-    }).collect()
+    // A refused domain has a finding of its type.
+    let shared_domains =
+        by_domain.into_iter().filter(|(domain, names)| names.len() > 1 && Host::refusal(domain).is_none());
+    shared_domains
+        .map(|(domain, names)| {
+            let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
+                .message(format!(
+                    "{} have the same domain `{domain}`, but a domain can lead to only one server",
+                    quoted.join(", ")
+                ))
+                .hint(format!(
+                    "{}, or leave an environment out with `enabled = false`",
+                    separate_domain(domain, &names)
+                ));
+            finding.environments = names.iter().map(ToString::to_string).collect();
+            finding
+        })
+        .collect()
 }

@@ -109,7 +109,7 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         if HOST_KEYS.contains(&key.as_str()) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("compose").key(key))
-                    .message(format!("the raw key `{key}` gives the container control of the host"))
+                    .message(format!("`compose.{key}` gives the container control of the host"))
                     .hint("run such a program outside the stack"),
             );
         }

@@ -87,7 +87,7 @@ fn subnet_conflict(machine: &Host, subnet: &Subnet, first: &EnvironmentName, sec
         .message(format!(
             "`{first}` and `{second}` run on `{machine}` and both have the network `{subnet}` of fixed addresses"
         ))
-        .expected("different networks, which are in use neither on the machine nor beyond it")
+        .expected("different networks, which neither the machine nor a host that it connects to uses")
         .hint(format!("for example `environments.{second}.compose.fixed_subnet = \"{}\"`", subnet.adjacent()));
     finding.environments = vec![first.to_string(), second.to_string()];
     finding

@@ -152,11 +152,16 @@ pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
             if holds_credential(word.as_str(), next) && credential_formats::find(word.as_str()).is_none() {
                 let path =
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
+                let owner =
+                    member.process_of().map_or_else(String::new, |service| format!(" of the service `{service}`"));
+                let hint = format!(
+                    "declare `secrets.<name> = {{}}`, add `\"<name>\"` to `secret_files`{owner}, and pass the path `/run/secrets/<name>`"
+                );
                 findings.push(
                     Diagnostic::error(Code::PlainSecret, path.index(i))
                         .message("an argument contains a credential")
                         .expected("a mounted secret that the program reads")
-                        .hint("mount the secret below /run/secrets with `secret_files = [\"name\"]`, and pass the path of the file"),
+                        .hint(hint),
                 );
             }
         }

@@ -1,6 +1,6 @@
-//! Default privileges on the tables of a schema. The server grants them on tables that are created later; a definition
-//! grants them on all tables, so the import requires that tables which exist before the statement have the same
-//! privileges.
+//! Default privileges on the tables of a schema. The server grants them on tables that are created later. A definition of
+//! nself grants them on all tables, so the import requires that the tables before the statement have these privileges
+//! too.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -44,6 +44,7 @@ impl Reader {
         let roles = roles(&grant.require(ROLE_REF_LIST)?)?;
         grant.refuse_rest_except("GRANT ON TO")?;
         parts.refuse_rest_except("ALTER DEFAULT PRIVILEGES ;")?;
+        // Without a list, the statement says ALL.
         if privileges.is_none() {
             let what = "default privileges: ALL is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions";
             self.notes.push(Unsupported { at: start_offset(node), what: what.into() });

@@ -63,7 +63,9 @@ pub fn check(
     for (name, part) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
-            let message = format!("`{original}`, which this endpoint copies, serves no table `{name}`");
+            let message = format!(
+                "`serves` names the table `{name}`, but `{original}`, the service in `copy_of`, serves no such table"
+            );
             findings.push(unknown_name(path, &message, name.as_str(), tables.keys().map(|name| name.as_str())));
             continue;
         };
@@ -97,7 +99,9 @@ pub fn check(
         known.sort_unstable();
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let message = format!("`{original}`, which this endpoint copies, has no {kind} `{name}`");
+            let message = format!(
+                "`serves` names the {kind} `{name}`, but `{original}`, the service in `copy_of`, has none of this name"
+            );
             findings.push(unknown_name(path.key(field).index(i), &message, name, known.iter().copied()));
         }
     }

@@ -55,6 +55,6 @@ fn dependencies<'a>(
 /// Returns the finding for a service that depends on a plugin.
 fn plugin_needed(plugin: &ServiceName, name: &ServiceName, path: FieldPath) -> Diagnostic {
     Diagnostic::error(Code::PluginNeeded, path)
-        .message(format!("`{name}` must also run without the plugin `{plugin}`, but depends on it here"))
+        .message(format!("`{name}` depends on the plugin `{plugin}`, but nothing outside of a plugin can depend on it: a plugin may fail or be removed"))
         .hint("remove this dependency; `connects_to` and `nself.url` connect to a plugin without depending on it")
 }

@@ -43,11 +43,15 @@ impl Right {
 fn host_access(member: &PlannedService) -> Vec<Right> {
     let service = &member.service;
     let fields = [
-        ("host_mounts", !service.host_mounts.is_empty(), "may not mount files of the host"),
-        ("external_networks", !service.external_networks.is_empty(), "may not join networks outside of the stack"),
-        ("compose", !service.compose.is_empty(), "may not have raw keys of Compose"),
-        ("kubernetes", !service.kubernetes.is_empty(), "may not have raw keys of a pod"),
-        ("catalogue", service.catalogue.is_some(), "may not be an entry of the catalogue"),
+        ("host_mounts", !service.host_mounts.is_empty(), "cannot mount files of the host"),
+        ("external_networks", !service.external_networks.is_empty(), "cannot join networks outside of the stack"),
+        ("compose", !service.compose.is_empty(), "cannot set `compose`, whose keys could give it access to the host"),
+        (
+            "kubernetes",
+            !service.kubernetes.is_empty(),
+            "cannot set `kubernetes`, whose keys could give it access to the cluster",
+        ),
+        ("catalogue", service.catalogue.is_some(), "cannot set `catalogue`, which is for the images of the library"),
     ];
     let fields = fields.into_iter().filter(|(_, is_set, _)| *is_set);
     let right = |(field, _, predicate): (&str, bool, &str)| {
