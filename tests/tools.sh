@@ -297,6 +297,18 @@ calls() {
   apt-get -qy install --no-install-recommends nghttp2-client
 }
 
+# A store of logs that takes Loki's protocol, a store of traces that takes OTLP, and the SDK of a service that sends traces.
+# Jaeger's module has a line `replace`, so it is built from a module of the tests.
+observability() {
+  mkdir -p "$tools/observability"
+  export GOFLAGS=-trimpath CGO_ENABLED=0
+  GOBIN=$tools/observability go install -ldflags "-s -w" github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v1.52.1
+  go build -C tests/monitoring/jaeger -ldflags "-s -w" -o "$tools/observability/jaeger" github.com/jaegertracing/jaeger/cmd/all-in-one
+  rm -rf "$tools/observability/packages"
+  python3 -m pip -q install --target "$tools/observability/packages" 'opentelemetry-sdk==1.45.1' 'opentelemetry-exporter-otlp-proto-http==1.45.1' \
+    'opentelemetry-instrumentation-psycopg==0.66b1' 'opentelemetry-instrumentation-wsgi==0.66b1' 'psycopg==3.3.9'
+}
+
 step packages packages
 step images images
 step judges judges
@@ -321,3 +333,4 @@ step backups backups
 step node node tests/kubernetes/servers/go.sum
 step http3 http3
 step calls calls
+step observability observability tests/monitoring/jaeger/go.sum

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds local images under the names that a compose.yaml asks for. They stand in for images that cannot be
-# pulled here: PostgreSQL, PgBouncer, nginx, redis and busybox are the real programs of Debian 13, rclone is of PyPI, the rest is stand_in.py.
+# Builds local images under the names that a compose.yaml or a manifest asks for. They stand in for images that cannot be pulled here:
+# PostgreSQL, PgBouncer, nginx, redis, busybox, Prometheus, Alertmanager and exporters are the real programs of Debian 13, rclone is of
+# PyPI, and logs and traces go to VictoriaLogs and Jaeger in the place of Loki and Tempo. The rest is stand_in.py or a program of tests/monitoring.
 # usage: DOCKER_HOST=… tests/images/build.sh compose.yaml...   (needs tests/tools.sh first)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +18,7 @@ if ! docker image inspect nself-test/base:1 >/dev/null 2>&1; then
   tar -C "$tools/trixie" "${unused[@]/#/--exclude=}" -c . | docker import - nself-test/base:1 >/dev/null
 fi
 
-cp "$here/stand_in.py" "$here/postgres-entrypoint.sh" "$work/"
+cp "$here/stand_in.py" "$here/grpc_health.py" "$here/postgres-entrypoint.sh" "$here"/../monitoring/{collector,traced}.py "$work/"
 mkdir "$work/empty"
 touch "$work/empty/.keep"
 {
@@ -25,7 +26,7 @@ touch "$work/empty/.keep"
   printf 'pg70:x:70:70::/tmp:/bin/sh\nredis999:x:999:1000::/tmp:/bin/sh\n'
 } >"$work/passwd"
 printf '#!/bin/sh\nexec /stand_in.py "$@"\n' >"$work/mailpit"
-chmod 755 "$work/mailpit" "$work/stand_in.py" "$work/postgres-entrypoint.sh"
+chmod 755 "$work/mailpit" "$work/stand_in.py" "$work/grpc_health.py" "$work/postgres-entrypoint.sh"
 mkdir -p "$work/busybox/bin" "$work/busybox/tmp"
 cp "$(readlink -f "$tools/trixie/usr/bin/busybox")" "$work/busybox/bin/busybox"
 for applet in $("$work/busybox/bin/busybox" --list); do
@@ -45,6 +46,23 @@ stand_in() {
 COPY stand-in.json /etc/stand-in.json
 ${3:-}
 ENTRYPOINT [\"/stand_in.py\"]"
+}
+
+# debian_program IMAGE NAME ARGUMENT...: an image that starts a program which the base lacks.
+debian_program() {
+  local name=$1 program=$2
+  shift 2
+  cp "$tools/trixie/usr/bin/$program" "$work/program"
+  image "$name" "COPY program /usr/bin/$program
+ENTRYPOINT [\"/usr/bin/$program\"$(printf ', "%s"' "$@")]"
+}
+
+# store NAME HEALTH COMMAND: a program with the arguments of the real NAME, which asks for its health or starts another store.
+store() {
+  # shellcheck disable=SC2016 # the program that it writes expands them
+  printf '#!/bin/sh\ncase $1 in\n-health) exec curl -fsS -o /dev/null %s ;;\n-config.file=*) test -f "${1#*=}" && exec %s ;;\nesac\nexit 2\n' \
+    "$2" "$3" >"$work/$1"
+  chmod 755 "$work/$1"
 }
 
 # A health check with a tool that the real image lacks must fail here as well.
@@ -115,6 +133,30 @@ CMD ["redis-server"]' ;;
       tar -C "$(dirname "$1")/../../images/${part%:*}" -c . |
         docker import -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
     */oliver006/redis_exporter:*) image "$name" 'ENTRYPOINT ["/usr/bin/prometheus-redis-exporter"]' ;;
+    */prometheus/prometheus:*) debian_program "$name" prometheus --rules.alert.resend-delay=1s ;;
+    */prometheus/alertmanager:*) debian_program "$name" prometheus-alertmanager --log.level=warn ;;
+    */prometheuscommunity/postgres-exporter:*) debian_program "$name" prometheus-postgres-exporter --log.level=warn ;;
+    */grafana/loki:*)
+      cp "$tools/observability/victoria-logs" "$work/program"
+      store loki http://127.0.0.1:3100/health 'victoria-logs -httpListenAddr=:3100 -storageDataPath=/loki/data'
+      image "$name" 'COPY program /usr/bin/victoria-logs
+COPY --chown=10001:10001 empty /loki
+COPY loki /usr/bin/loki
+ENTRYPOINT ["/usr/bin/loki"]' ;;
+    */grafana/tempo:*)
+      cp "$tools/observability/jaeger" "$work/program"
+      store tempo http://127.0.0.1:14269/ 'jaeger --query.http-server.host-port=:3200 --collector.otlp.http.host-port=:4318'
+      image "$name" 'COPY program /usr/bin/jaeger
+COPY --chown=10001:10001 empty /var/tempo
+COPY tempo /tempo
+ENTRYPOINT ["/tempo"]' ;;
+    */grafana/alloy:*) image "$name" $'COPY collector.py /collector.py\nENTRYPOINT ["/collector.py"]' ;;
+    */acme/traced:*)
+      cp -R "$tools/observability/packages" "$work/packages"
+      image "$name" $'COPY packages /packages\nCOPY traced.py /traced.py\nENV PYTHONPATH=/packages\nENTRYPOINT ["/traced.py"]' ;;
+    */acme/measured:*)
+      debian_program "$name" prometheus-node-exporter --web.listen-address=:8001 --web.telemetry-path=/internal/metrics \
+        --collector.disable-defaults --collector.loadavg ;;
     */hasura/graphql-engine:*.cli-migrations-v3)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "TICKETS_URL"],
         "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "TICKETS_URL"],
@@ -146,6 +188,21 @@ $(without curl)" ;;
     */nself/ping-api:*)
       stand_in "$name" '{"name": "ping-api", "ports": [8001], "needs": ["DATABASE_URL", "REDIS_URL", "HASURA_GRAPHQL_JWT_SECRET"],
         "databases": ["DATABASE_URL"], "port_variable": "PORT", "health": ["/healthz"]}' ;;
+    */acme/catalogue:*)
+      stand_in "$name" '{"name": "catalogue", "ports": [8001], "needs": ["DATABASE_URL", "REDIS_HOST"], "databases": ["DATABASE_URL"],
+        "health": ["/healthz"]}' ;;
+    */acme/exports:*) stand_in "$name" '{"name": "exports", "ports": [8003], "writable": ["/var/lib/exports"], "health": []}' ;;
+    */acme/prices:*)
+      cp -R "$tools"/hypercorn/lib/python3*/site-packages/{h2,hpack,hyperframe} "$work/"
+      image "$name" 'COPY h2 /packages/h2
+COPY hpack /packages/hpack
+COPY hyperframe /packages/hyperframe
+COPY grpc_health.py /grpc_health.py
+ENV PYTHONPATH=/packages
+ENTRYPOINT ["/grpc_health.py", "8002"]' ;;
+    */acme/nightly:*)
+      image "$name" 'ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+CMD ["pg_isready", "-h", "postgres", "-U", "nightly"]' ;;
     */acme/tickets:* | */acme/reports:*)
       stand_in "$name" '{"name": "custom", "ports": [8001, 8002], "needs": ["DATABASE_URL"], "databases": ["DATABASE_URL"],
         "health": ["/healthz"]}' ;;

@@ -4,9 +4,10 @@ and ends at once when a setting that the real one needs is missing or wrong.
 
 Configured by /etc/stand-in.json: name, ports, health paths, needs (see check). A path that only other images
 have for their health is not found; every other request is answered with what arrived; a websocket upgrade
-echoes frames. `stand_in.py readyz` asks a running one, as `/mailpit readyz` does.
+echoes frames. `stand_in.py readyz` asks a running one, as `/mailpit readyz` does. After SIGTERM it accepts no connection,
+completes open requests and closes websockets with status 1001.
 """
-import base64, hashlib, json, os, socketserver, struct, subprocess, sys, threading
+import base64, hashlib, json, os, signal, socket, socketserver, struct, subprocess, sys, threading, time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -72,6 +73,27 @@ def check():
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    connections = set()
+    servers = []
+    has_websocket = False
+
+    def setup(self):
+        super().setup()
+        self.connections.add(self)
+
+    def finish(self):
+        self.connections.discard(self)
+        super().finish()
+
+    def end(self):
+        """Ends the connection once the open request is answered."""
+        self.close_connection = True
+        try:
+            if self.has_websocket:
+                self.connection.sendall(b"\x88\x02\x03\xe9")
+            self.connection.shutdown(socket.SHUT_RD)
+        except OSError:
+            pass
 
     def log_message(self, *_):
         pass
@@ -122,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "Upgrade")
         self.send_header("Sec-WebSocket-Accept", accept)
         self.end_headers()
-        self.close_connection = True
+        self.close_connection = self.has_websocket = True
         while True:
             head = self.rfile.read(2)
             if len(head) < 2 or head[0] & 15 == 8:
@@ -136,6 +158,21 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
 
+def stop(*_):
+    """Stops in another thread, since the main one serves requests."""
+    def drain():
+        for server in Handler.servers:
+            server.shutdown()
+            server.server_close()
+        for connection in list(Handler.connections):
+            connection.end()
+        end = time.monotonic() + 10
+        while Handler.connections and time.monotonic() < end:
+            time.sleep(0.05)
+        os._exit(0)
+    threading.Thread(target=drain).start()
+
+
 class Smtp(socketserver.BaseRequestHandler):
     def handle(self):
         self.request.sendall(b"220 mail ESMTP\r\n")
@@ -144,6 +181,10 @@ class Smtp(socketserver.BaseRequestHandler):
 class Echo(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, port):
+        super().__init__(("", port), Handler)
+        Handler.servers.append(self)
 
 
 if __name__ == "__main__":
@@ -157,6 +198,8 @@ if __name__ == "__main__":
     if "port_variable" in CONFIG:
         ports = [int(os.environ[CONFIG["port_variable"]])]
     for port in ports[1:]:
-        threading.Thread(target=Echo(("", port), Handler).serve_forever, daemon=True).start()
+        threading.Thread(target=Echo(port).serve_forever, daemon=True).start()
+    main = Echo(ports[0])
+    signal.signal(signal.SIGTERM, stop)
     print(f"{CONFIG['name']}: ready on {ports}", flush=True)
-    Echo(("", ports[0]), Handler).serve_forever()
+    main.serve_forever()

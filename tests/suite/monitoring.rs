@@ -3,6 +3,7 @@
 
 mod certificates;
 mod delivery;
+mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -50,6 +50,11 @@ impl Stack {
         self.project.path().join("deploy/local/compose.yaml")
     }
 
+    /// Returns the folder with the data of the engine, such as the logs of containers.
+    pub fn engine_data(&self) -> PathBuf {
+        self.engine.path().join("data")
+    }
+
     fn host(&self) -> String {
         format!("unix://{}/docker.sock", self.engine.path().display())
     }
