@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts or stops the programs of a Kubernetes node for one test: containerd, kubelet, kube-proxy, and kube-router for
 # network policies; CoreDNS runs in a pod. DIR has their data and the file `config` for kubectl. The node has the
-# address 10.214.0.2; the network namespace `outside` has clients of the cluster. The programs change the packet filter,
+# address 10.214.0.2, on which the API server listens at port 6443; the network namespace `outside` has clients of the cluster. The programs change the packet filter,
 # so the script refuses to start in the machine's network namespace (tests/suite/node creates another).
 # usage: tests/node.sh network | start DIR | import DIR ARCHIVE | stop DIR   (`network` first, then an API server)
 set -euo pipefail
@@ -51,6 +51,7 @@ network() {
   ip link set node0 up
   ip -n outside address add 10.214.0.1/24 dev client0
   ip -n outside link set client0 up
+  ip -n outside link set lo up
   ip route add default via 10.214.0.1
   sysctl -qw net.ipv4.ip_forward=1
   modprobe -q br_netfilter 2>/dev/null || true
@@ -120,8 +121,8 @@ kubelet() {
   cat >"$dir/kubelet.yaml" <<END
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-authentication: { anonymous: { enabled: true }, webhook: { enabled: false } }
-authorization: { mode: AlwaysAllow }
+authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: "$dir/kubelet-client.crt" } }
+authorization: { mode: Webhook, webhook: { cacheAuthorizedTTL: 1s } }
 cgroupDriver: cgroupfs
 clusterDNS: [10.96.0.10]
 clusterDomain: cluster.local
@@ -139,7 +140,9 @@ volumePluginDir: $dir/plugins
 END
   : >"$dir/resolv.conf"
   mkdir -p "$dir/logs"
-  program kubelet "$tools/node/kubelet" --config="$dir/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir="$dir/kubelet" \
+  # Without this address, the kubelet's figures about containers lack the names of their pods.
+  program kubelet "$tools/node/kubelet" --containerd="$dir/containerd.sock" \
+    --config="$dir/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir="$dir/kubelet" \
     --cert-dir="$dir/kubelet-certificates" --node-ip=$address --hostname-override=node
   until_true 60 kubectl get node node
   # Without measurements of its file system, the kubelet does not report this size, and pods that ask for some would wait.

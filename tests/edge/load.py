@@ -98,7 +98,10 @@ async def connect_from_afar(number):
             reader, writer = await asyncio.open_connection(EDGE[0], int(EDGE[1]), local_addr=source_of(number))
         except OSError:
             return client_writer.close()
-        await asyncio.gather(delay(client_reader, writer), delay(reader, client_writer))
+        try:
+            await asyncio.gather(delay(client_reader, writer), delay(reader, client_writer))
+        except asyncio.CancelledError:
+            pass  # The program ends.
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     try:
         port = server.sockets[0].getsockname()[1]

@@ -33,7 +33,7 @@ impl Cluster {
     /// Starts a cluster with simulated nodes; prints a remark and returns `None` if the programs are missing.
     pub fn start() -> Option<Self> {
         let definitions = tool("definitions/crds")?;
-        let mut cluster = Cluster::start_without_nodes("127.0.0.1")?;
+        let mut cluster = Cluster::start_without_nodes("127.0.0.1", free_port("127.0.0.1"))?;
         let config = cluster.path("config");
         cluster.spawn(
             "kwok",
@@ -51,14 +51,14 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Starts the API server at this address, the controllers and the scheduler.
-    pub fn start_without_nodes(address: &str) -> Option<Self> {
+    /// Starts the API server at this address and port, the controllers and the scheduler.
+    pub fn start_without_nodes(address: &str, secure: u16) -> Option<Self> {
         let programs = tool("kubernetes/kube-apiserver")?.parent().unwrap().to_owned();
         let mut cluster = Cluster { folder: tempfile::tempdir().unwrap(), programs, children: Vec::new() };
-        let secure = free_port(address);
         let key = cluster.path("accounts.key");
         let key_generation = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
         assert_eq!(key_generation.code, 0, "{}", key_generation.stderr);
+        cluster.create_kubelet_client();
         let config = cluster.path("config");
         fs::write(cluster.path("tokens.csv"), "operator,operator,1,\"system:masters\"\n").unwrap();
         fs::write(
@@ -77,6 +77,7 @@ impl Cluster {
             &[
                 &format!("--kubeconfig={config}"),
                 &format!("--service-account-private-key-file={key}"),
+                &format!("--root-ca-file={}", cluster.path("certificates/apiserver.crt")),
                 // A slow machine must not make nodes count as lost.
                 "--node-monitor-grace-period=1h",
                 "--leader-elect=false",
@@ -86,6 +87,25 @@ impl Cluster {
         cluster
             .spawn("kube-scheduler", &[&format!("--kubeconfig={config}"), "--leader-elect=false", "--secure-port=0"]);
         Some(cluster)
+    }
+
+    /// Creates the certificate by which kubelets recognise the API server; it is its own authority.
+    fn create_kubelet_client(&self) {
+        let ran = run(Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/O=system:masters/CN=api-server",
+            ])
+            .args(["-addext", "extendedKeyUsage=clientAuth", "-keyout", &self.path("kubelet-client.key")])
+            .args(["-out", &self.path("kubelet-client.crt")]));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
 
     fn spawn_api_server(&mut self, address: &str, secure: u16) {
@@ -101,6 +121,8 @@ impl Cluster {
             ],
         );
         let key = self.path("accounts.key");
+        // The server refuses to publish a loopback address to pods.
+        let publishes = if address.starts_with("127.") { "none" } else { "lease" };
         self.spawn(
             "kube-apiserver",
             &[
@@ -108,8 +130,10 @@ impl Cluster {
                 &format!("--secure-port={secure}"),
                 &format!("--bind-address={address}"),
                 &format!("--advertise-address={address}"),
-                "--endpoint-reconciler-type=none",
+                &format!("--endpoint-reconciler-type={publishes}"),
                 "--kubelet-preferred-address-types=InternalIP",
+                &format!("--kubelet-client-certificate={}", self.path("kubelet-client.crt")),
+                &format!("--kubelet-client-key={}", self.path("kubelet-client.key")),
                 "--service-cluster-ip-range=10.96.0.0/16",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 &format!("--service-account-key-file={key}"),

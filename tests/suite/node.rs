@@ -2,20 +2,29 @@
 //! network refuses what the plan does not declare.
 
 mod machine;
+mod migrations;
+mod monitoring;
 mod policies;
+mod rollouts;
+mod shop;
 mod stack;
 
+use std::path::Path;
 use std::sync::Mutex;
+use std::time::Instant;
 
-use crate::support::tool;
+use machine::{Node, generate};
+
+use crate::support::{measured, tool};
 use crate::up::apart;
 
 /// Nodes share the machine's control groups, and a kubelet ends the processes in groups of pods that it does not know.
 static ONE_NODE: Mutex<()> = Mutex::new(());
 
+/// Stacks with images run one after the other on one node, because each start of a node and each import takes time.
 #[test]
-fn the_two_line_stack_starts() {
-    on_a_node("node::the_two_line_stack_starts", stack::starts);
+fn stacks_with_images_run() {
+    on_a_node("node::stacks_with_images_run", run_stacks);
 }
 
 #[test]
@@ -30,5 +39,28 @@ fn on_a_node(test: &str, body: fn()) {
     if missing == 0 {
         let _one = ONE_NODE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         apart(test, body);
+    }
+}
+
+fn run_stacks() {
+    let [first, shop, desk, watched] =
+        [stack::project(), shop::project(), migrations::project(), monitoring::project()];
+    let projects = [first.path(), shop.path(), desk.path(), watched.path()];
+    let folders = projects.map(generate);
+    let from = Instant::now();
+    let node = Node::start();
+    node.import_images(&folders.each_ref().map(|folder| folder.as_path()));
+    let took = |what: &str, from: Instant| measured(&format!("{what}: {:.0} s", from.elapsed().as_secs_f64()));
+    took("the node and its images", from);
+    let stacks: [(&str, fn(&Node, &Path, &Path)); 4] = [
+        ("the two-line stack", stack::starts),
+        ("the golden stack", shop::runs),
+        ("typed tables", migrations::run_before_services),
+        ("monitoring", monitoring::watches),
+    ];
+    for (index, (what, run)) in stacks.into_iter().enumerate() {
+        let from = Instant::now();
+        run(&node, projects[index], &folders[index]);
+        took(what, from);
     }
 }

@@ -14,6 +14,21 @@ use crate::support::{Ran, nself_in, root, run};
 /// Address of the node; tests/node.sh uses the same.
 pub const ADDRESS: &str = "10.214.0.2";
 
+/// Port of the API server, which the generated policies allow.
+const SECURE: u16 = 6443;
+
+/// Port of the node for HTTPS.
+pub const HTTPS: u16 = 30443;
+
+/// A layer of the operator: services reserve less of the node's processors.
+const SMALL: &str = r#"apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../deploy/local/kubernetes]
+patches:
+  - target: { kind: Deployment|StatefulSet }
+    patch: '[{ "op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "10m" }]'
+"#;
+
 /// A running node; dropping the value stops its pods and programs.
 pub struct Node {
     pub cluster: Cluster,
@@ -41,26 +56,27 @@ fn checked(ran: Ran) -> Ran {
 impl Node {
     pub fn start() -> Node {
         checked(script("node.sh", &["network"]));
-        let cluster = Cluster::start_without_nodes(ADDRESS).expect("the tools were there");
+        let cluster = Cluster::start_without_nodes(ADDRESS, SECURE).expect("the tools were there");
         let node = Node { cluster, engine: tempfile::tempdir().unwrap() };
         checked(script("node.sh", &["start", &node.cluster.path("")]));
         node
     }
 
-    /// Builds the images that these manifests name, and imports them; busybox is part of the node.
-    pub fn import_images(&self, manifests: &Path) {
-        let lines: String = images(manifests).iter().map(|name| format!("    image: \"{name}\"\n")).collect();
-        let names = self.engine.path().join("images.yaml");
-        fs::write(&names, lines).unwrap();
+    /// Builds the images that the manifests of these folders name, and imports them; busybox is part of the node.
+    pub fn import_images(&self, manifests: &[&Path]) {
+        let names: BTreeSet<String> = manifests.iter().flat_map(|folder| images(folder)).collect();
+        let lines: String = names.iter().map(|name| format!("    image: \"{name}\"\n")).collect();
+        let list = self.engine.path().join("images.yaml");
+        fs::write(&list, lines).unwrap();
         let engine = self.engine.path().join("engine");
         let socket = format!("unix://{}/docker.sock", engine.display());
         // The engine forbids the forwarding of packets in its namespace.
         checked(run(Command::new("ip").args(["netns", "add", "engine"])));
         checked(run(inside("engine").arg(root().join("tests/engine.sh")).arg("start").arg(&engine)));
-        checked(run(Command::new(root().join("tests/images/build.sh")).arg(&names).env("DOCKER_HOST", &socket)));
+        checked(run(Command::new(root().join("tests/images/build.sh")).arg(&list).env("DOCKER_HOST", &socket)));
         let archive = self.engine.path().join("images.tar");
         let mut save = Command::new("docker");
-        save.arg("save").arg("-o").arg(&archive).args(images(manifests)).env("DOCKER_HOST", &socket);
+        save.arg("save").arg("-o").arg(&archive).args(names).env("DOCKER_HOST", &socket);
         checked(run(&mut save));
         checked(run(inside("engine").arg(root().join("tests/engine.sh")).arg("stop").arg(&engine)));
         checked(script("node.sh", &["import", &self.cluster.path(""), &archive.to_string_lossy()]));
@@ -68,17 +84,51 @@ impl Node {
     }
 
     /// Applies the namespace and the values of its secrets, without workloads.
-    pub fn apply_namespace(&self, project: &Path, environment: &str) -> PathBuf {
-        checked(nself_in(project, ["gen", "--env", environment]));
-        checked(nself_in(project, ["secrets", "init", "--env", environment]));
-        let folder = project.join("deploy").join(environment).join("kubernetes");
-        self.apply(&folder.join("namespace"));
-        self.cluster.apply_text(&checked(nself_in(project, ["secrets", "kubernetes", "--env", environment])).stdout);
-        folder
+    pub fn create_namespace(&self, project: &Path) {
+        checked(nself_in(project, ["secrets", "init", "--env", "local"]));
+        self.apply(&manifests(project).join("namespace"));
+        self.cluster.apply_text(&checked(nself_in(project, ["secrets", "kubernetes", "--env", "local"])).stdout);
+    }
+
+    /// Generates the manifests, and applies them with the layer for a small node.
+    pub fn release(&self, project: &Path) {
+        generate(project);
+        let small = project.join("small");
+        fs::create_dir_all(&small).unwrap();
+        fs::write(small.join("kustomization.yaml"), SMALL).unwrap();
+        self.apply(&small);
+    }
+
+    /// Deletes the workloads and then the namespace with its data.
+    pub fn remove(&self, folder: &Path) {
+        for folder in [folder, &folder.join("namespace")] {
+            checked(self.cluster.kubectl(&[
+                "delete",
+                "-k",
+                &folder.to_string_lossy(),
+                "--wait=false",
+                "--ignore-not-found",
+            ]));
+        }
+    }
+
+    /// Returns the answer to a client that trusts only the project's authority.
+    pub fn answer(&self, project: &Path, host: &str, path: &str) -> String {
+        let mut curl = inside("outside");
+        curl.args(["curl", "-sS", "--max-time", "10", "--resolve", &format!("{host}:{HTTPS}:{ADDRESS}"), "--cacert"]);
+        curl.arg(project.join("deploy/local/secrets/authority")).arg(format!("https://{host}:{HTTPS}{path}"));
+        run(&mut curl).stdout
     }
 
     pub fn apply(&self, folder: &Path) {
         self.cluster.must(&["apply", "--server-side", "-k", &folder.to_string_lossy()]);
+    }
+
+    /// Returns the pods of a service.
+    pub fn pods(&self, namespace: &str, service: &str) -> Vec<Value> {
+        let mut pods = self.get(namespace, "pod");
+        pods.retain(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == service);
+        pods
     }
 
     pub fn get(&self, namespace: &str, kinds: &str) -> Vec<Value> {
@@ -166,6 +216,23 @@ pub fn inside(namespace: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net=/run/netns/{namespace}"));
     command
+}
+
+/// Replaces a text that a file of a project contains.
+pub fn change(file: &Path, old: &str, new: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(old), "{}: {old}", file.display());
+    fs::write(file, text.replace(old, new)).unwrap();
+}
+
+/// Generates the environment `local`, and returns the folder of its manifests.
+pub fn generate(project: &Path) -> PathBuf {
+    checked(nself_in(project, ["gen", "--env", "local"]));
+    manifests(project)
+}
+
+fn manifests(project: &Path) -> PathBuf {
+    project.join("deploy/local/kubernetes")
 }
 
 /// Returns the images of all pods in a folder of manifests.

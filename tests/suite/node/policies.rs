@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::machine::{Node, inside, until};
+use super::machine::{Node, generate, inside, until};
 use crate::support::{Ran, measured, stack};
 
 const NAMESPACE: &str = "shop-local";
@@ -41,7 +41,8 @@ const UNDECLARED: [(&str, &str); 4] = [
 pub fn are_enforced() {
     let project = stack(STACK);
     let node = Node::start();
-    let folder = node.apply_namespace(project.path(), "local");
+    let folder = generate(project.path());
+    node.create_namespace(project.path());
     for part in ["policies", "apps/server", "apps/friend", "apps/stranger", "apps/minutely"] {
         node.apply(&folder.join(part));
     }
@@ -99,9 +100,8 @@ fn a_rollout_fails_no_request(node: &Node) {
 
 /// Returns the names of the pods of `server`.
 fn servers(node: &Node) -> Vec<String> {
-    let pods = node.get(NAMESPACE, "pod").into_iter();
-    let servers = pods.filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "server");
-    servers.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    let pods = node.pods(NAMESPACE, "server").into_iter();
+    pods.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The cluster starts the job by its schedule, at each minute.

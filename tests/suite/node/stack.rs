@@ -1,29 +1,36 @@
-//! The smallest stack on the node, as an operator applies it.
+//! The smallest stack on the node, as an operator applies, deletes and applies it again.
 
 use std::path::Path;
-use std::time::Instant;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use super::machine::{ADDRESS, Node, inside, until};
+use super::machine::{Node, until};
 use crate::support::{measured, run, stack};
 
-const NAMESPACE: &str = "shop-local";
-const HTTPS: u16 = 30443;
+const NAMESPACE: &str = "first-local";
 
-pub fn starts() {
-    let project = stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+pub fn project() -> tempfile::TempDir {
+    stack(
+        r#"{ project = "first", domain = "shop.example.com",
              environments.local.kubernetes = nself.clusters.kind & { enabled = true } }"#,
-    );
-    let node = Node::start();
-    let folder = node.apply_namespace(project.path(), "local");
-    node.import_images(&folder);
-    node.apply(&folder);
+    )
+}
+
+pub fn starts(node: &Node, project: &Path, folder: &Path) {
+    node.create_namespace(project);
+    node.apply(folder);
     let time = node.wait_for_pods(NAMESPACE, 150);
     measured(&format!("the two-line stack is ready on a node after {:.0} s", time.as_secs_f64()));
-    runs_every_probe(&node);
-    answers_clients(project.path());
-    keeps_rows_when_the_pod_is_deleted(&node);
-    answers_clients(project.path());
+    runs_every_probe(node);
+    answers_clients(node, project);
+    psql(node, "CREATE TABLE kept AS SELECT 42 AS answer");
+    restarts_the_server(node);
+    answers_clients(node, project);
+    keeps_data_when_the_manifests_are_deleted(node, folder);
+    answers_clients(node, project);
+    node.remove(folder);
+    // The control: claims disappear with their namespace.
+    until("the claims are deleted with the namespace", 60, || claims(node).is_empty());
 }
 
 /// The kubelet counts the results of probes.
@@ -52,46 +59,74 @@ fn runs_every_probe(node: &Node) {
 }
 
 /// Requests reach services through a port of the node, nginx and TLS; the certificate is the project's.
-fn answers_clients(project: &Path) {
+fn answers_clients(node: &Node, project: &Path) {
     for (host, path, service) in [("api", "/v1/version", "hasura"), ("auth", "/signin", "auth")] {
         let host = format!("{host}.local.nself.org");
-        let answer = || {
-            let mut curl = inside("outside");
-            curl.args([
-                "curl",
-                "-sS",
-                "--max-time",
-                "10",
-                "--resolve",
-                &format!("{host}:{HTTPS}:{ADDRESS}"),
-                "--cacert",
-            ]);
-            curl.arg(project.join("deploy/local/secrets/authority")).arg(format!("https://{host}:{HTTPS}{path}"));
-            run(&mut curl).stdout
-        };
         // The node sends requests to a pod a moment after it is ready.
         let expected = format!("\"service\": \"{service}\"");
-        until(&format!("{host} answers"), 20, || answer().contains(&expected));
+        until(&format!("{host} answers"), 20, || node.answer(project, &host, path).contains(&expected));
     }
 }
 
-fn keeps_rows_when_the_pod_is_deleted(node: &Node) {
-    let psql = |sql: &str| {
-        let ran = node.exec(NAMESPACE, "postgres-0", &["psql", "-U", "postgres", "-tAc", sql]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout.trim().to_owned()
+fn psql(node: &Node, sql: &str) -> String {
+    let ran = node.exec(NAMESPACE, "postgres-0", &["psql", "-U", "postgres", "-tAc", sql]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+/// Deletes the pod of PostgreSQL. Its replacement accepts connections soon after the old server has stopped, and has the rows.
+fn restarts_the_server(node: &Node) {
+    let pod = || node.pods(NAMESPACE, "postgres").pop().map(|pod| pod["metadata"]["uid"].clone());
+    let before = pod();
+    let address =
+        node.cluster.must(&["get", "service", "-n", NAMESPACE, "postgres", "-o", "jsonpath={.spec.clusterIP}"]);
+    let accepts = || {
+        std::thread::sleep(Duration::from_millis(50));
+        let program = "/usr/lib/postgresql/15/bin/pg_isready";
+        run(Command::new(program).args(["-q", "-t", "1", "-h", &address])).code == 0
     };
-    psql("CREATE TABLE kept AS SELECT 42 AS answer");
-    let pod = || node.get(NAMESPACE, "pod").into_iter().find(|pod| pod["metadata"]["name"] == "postgres-0");
-    let before = pod().unwrap()["metadata"]["uid"].clone();
-    let from = Instant::now();
-    node.cluster.must(&["delete", "pod", "-n", NAMESPACE, "postgres-0"]);
-    until("a new pod is ready", 60, || {
-        pod().is_some_and(|pod| {
-            pod["metadata"]["uid"] != before && pod["status"]["containerStatuses"][0]["ready"] == true
-        })
-    });
-    let seconds = from.elapsed().as_secs_f64();
-    assert_eq!(psql("SELECT answer FROM kept"), "42");
-    measured(&format!("PostgreSQL is ready again {seconds:.0} s after its pod was deleted"));
+    let deletion = Instant::now();
+    node.cluster.must(&["delete", "pod", "-n", NAMESPACE, "postgres-0", "--wait=false"]);
+    let mut last = deletion;
+    while accepts() {
+        last = Instant::now();
+        assert!(deletion.elapsed() < Duration::from_secs(60), "the old server does not stop");
+    }
+    let drained = last - deletion;
+    while !accepts() {
+        assert!(
+            last.elapsed() < Duration::from_secs(30),
+            "PostgreSQL does not accept connections 30 s after it stopped"
+        );
+    }
+    let away = last.elapsed();
+    assert_ne!(pod(), before);
+    assert_eq!(psql(node, "SELECT answer FROM kept"), "42");
+    let (drained, away) = (drained.as_secs_f64(), away.as_secs_f64());
+    measured(&format!(
+        "PostgreSQL stops {drained:.1} s after its pod is deleted, and accepts connections {away:.1} s later"
+    ));
+}
+
+fn claims(node: &Node) -> Vec<String> {
+    let claims = node.get(NAMESPACE, "pvc").into_iter();
+    claims.map(|claim| format!("{} {}", claim["metadata"]["uid"], claim["status"]["phase"])).collect()
+}
+
+/// `kubectl delete -k` deletes the workloads and leaves the claims; the next `kubectl apply -k` uses their data.
+fn keeps_data_when_the_manifests_are_deleted(node: &Node, folder: &Path) {
+    let before = claims(node);
+    assert!(before.len() == 1 && before[0].contains("Bound"), "{before:?}");
+    let ran = node.cluster.kubectl(&["delete", "-k", &folder.to_string_lossy(), "--timeout=120s"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    until("all workloads are deleted", 60, || node.get(NAMESPACE, "deployment,statefulset,job,service,pod").is_empty());
+    assert_eq!(claims(node), before);
+    node.apply(folder);
+    let time = node.wait_for_pods(NAMESPACE, 150);
+    assert_eq!(psql(node, "SELECT answer FROM kept"), "42");
+    assert_eq!(claims(node), before);
+    measured(&format!(
+        "the deleted stack is ready with its rows {:.0} s after it is applied again",
+        time.as_secs_f64()
+    ));
 }
