@@ -166,8 +166,8 @@ impl Addresses {
     }
 }
 
-/// Returns the port at which browsers connect to the edge, if it is not 443. A proxy in front of the edge has a
-/// separate port.
+/// Returns the port at which browsers connect to the edge, if it is not 443. Behind a proxy, URLs do not contain the
+/// port of the edge.
 pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
     let edge = roster.get(&service_name(PROXY_SERVICE))?;
     let https = published_https(&edge.service)?;
@@ -181,11 +181,11 @@ pub fn published_https(nginx: &stack::Service) -> Option<&Publish> {
 }
 
 /// The port of nginx's container for HTTPS, unless the stack sets it.
-const HTTPS: u16 = 8443;
+const DEFAULT_HTTPS_CONTAINER_PORT: u16 = 8443;
 
 /// Returns the port of nginx's container for HTTPS.
 pub fn https_container_port(nginx: &stack::Service) -> u16 {
-    nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(HTTPS)
+    nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(DEFAULT_HTTPS_CONTAINER_PORT)
 }
 
 /// Returns the protocols with which a port of the host is published. HTTP/3 uses the number of the port for HTTPS.

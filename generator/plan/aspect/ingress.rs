@@ -276,7 +276,8 @@ fn check_guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns whether only internal addresses may use a route: as the route declares, otherwise by its port.
+/// Returns whether only internal addresses may use a route: as the route declares, or by default if the guard of its
+/// service lists the port as internal.
 fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
     let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
     let port_is_internal = || {
