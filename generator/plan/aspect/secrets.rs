@@ -148,7 +148,7 @@ pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUser
 }
 
 impl DeclaredSecrets {
-    /// Adds a secret, unless a secret with this name exists.
+    /// Adds a secret, unless a secret with this name exists. `min_length` is 0 if no service requires a length.
     fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
         let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
         self.secrets.entry(name).or_insert(secret);

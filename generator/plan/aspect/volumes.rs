@@ -88,7 +88,7 @@ fn volume_mount(volume: &VolumeName, path: &ContainerPath, owner: &PlannedServic
     VolumeMount::writable(volume.clone(), path.clone(), owner_group)
 }
 
-/// Returns the wirings of a service that mounts a volume.
+/// Returns the wirings of a service that mounts a volume. With `set_owner`, the service waits for the job that sets owners.
 fn mount(service: &ServiceName, mount: VolumeMount, set_owner: bool, cause: &FieldPath) -> Vec<Wiring> {
     let wait = Addition::Dependency(service_name(VOLUME_OWNER), Condition::Completed);
     let additions = [Addition::Volume(mount)].into_iter().chain(set_owner.then_some(wait));

@@ -151,7 +151,7 @@ impl Operator {
 }
 
 impl Monitoring {
-    /// Returns the address of a program: in the stack, or that of the Prometheus operator.
+    /// Returns the address of a program: of its service in the stack, or of the Service that the Prometheus operator creates.
     pub fn url(&self, program: Program) -> Option<String> {
         if let Some(endpoint) = self.programs.get(&program) {
             return Some(format!("http://{}:{}", endpoint.service, endpoint.port));
