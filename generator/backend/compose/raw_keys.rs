@@ -32,7 +32,7 @@ const SAME_FIELDS: &[&str] = &[
     "working_dir",
 ];
 
-/// Compose's keys of a service whose names differ from those of the stack.
+/// Compose's keys of a service that nself writes from fields with other names, with these fields.
 pub const KEY_FIELDS: &[KeyFields] = &[
     ("environment", &["env", "extra_env", "env_files"]),
     ("env_file", &["env_files"]),
@@ -51,6 +51,7 @@ pub const KEY_FIELDS: &[KeyFields] = &[
     ("stop_grace_period", &["stop_grace"]),
 ];
 
+/// The keys that a stack may set, with the kinds of their values.
 const KEYS: &[(&str, Kind)] = &[
     ("annotations", Kind::ListOrRecord),
     ("attach", Kind::Flag),
