@@ -170,7 +170,7 @@ fn copying_container(programs: &Programs, service: &Service) -> Container {
     container
 }
 
-/// Returns a container with the resources of a small script.
+/// Returns a container with the resources of a small script. Without `user`, it runs as [`NOBODY`].
 fn container(
     name: String,
     image: String,

@@ -17,7 +17,7 @@ pub struct Monitoring {
     pub alerts: BTreeMap<ServiceName, BTreeMap<AlertName, Alert>>,
     /// Dashboards by service and by the name of the dashboard.
     pub dashboards: BTreeMap<ServiceName, BTreeMap<ServiceName, Dashboard>>,
-    /// Receivers by name.
+    /// Receivers by name. The rules of service names also apply to them.
     pub receivers: BTreeMap<ServiceName, Receiver>,
     /// The secret with the URL of the dead-man switch.
     pub heartbeat: Option<SecretName>,
