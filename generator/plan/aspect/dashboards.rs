@@ -65,9 +65,8 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
         }
     };
     if text.len() > MAX_FILE_SIZE {
-        return Err(
-            refused(path, format!("`{file}` has {} bytes", text.len())).expected(format!("at most {MAX_FILE_SIZE} bytes"))
-        );
+        return Err(refused(path, format!("`{file}` has {} bytes", text.len()))
+            .expected(format!("at most {MAX_FILE_SIZE} bytes")));
     }
     match credential_formats::find(text) {
         Some(what) => Err(Diagnostic::error(Code::PlainSecret, path.clone())

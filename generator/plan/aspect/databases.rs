@@ -237,9 +237,7 @@ fn refused_migrations_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, 
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
     };
     if let Some(reason) = SqlIdent::refusal(role.as_str()) {
-        return Some(
-            refused(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"),
-        );
+        return Some(refused(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"));
     }
     let (service, _) = roles.iter().find(|(_, other)| other.name == *role)?;
     let path = roster.get(service).map_or_else(FieldPath::root, |member| member.path.clone());

@@ -53,9 +53,9 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
             }
             // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
-                all_mounts[..added_count].iter().filter(|mount| mount.reason_if_added == Some(GENERATED_FILES)).find(|mount| {
-                    mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
-                })
+                all_mounts[..added_count].iter().filter(|mount| mount.reason_if_added == Some(GENERATED_FILES)).find(
+                    |mount| mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/')),
+                )
             };
             if let Some(first) = mounts_by_path.get(mounted.target.as_str()) {
                 findings.push(taken_path(mounted, first));
@@ -92,7 +92,8 @@ fn taken_path(mounted: &MountPath, first: &MountPath) -> Diagnostic {
 
 /// Returns the mounts that nself adds to the service.
 fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
-    let added_mount = |target: String, path: FieldPath, reason| MountPath { target, path, reason_if_added: Some(reason) };
+    let added_mount =
+        |target: String, path: FieldPath, reason| MountPath { target, path, reason_if_added: Some(reason) };
     let is_declared = |target: &ContainerPath| member.service.files.contains_key(target);
     let files = service.config.iter().filter(|config| !is_declared(&config.target));
     let files = files.map(|config| added_mount(config.target.to_string(), member.path.clone(), GENERATED_FILES));
