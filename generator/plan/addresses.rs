@@ -102,7 +102,8 @@ impl Addresses {
                 "@" => domains.map(str::to_owned).collect(),
                 label => domains.map(|domain| format!("{label}.{domain}")).collect(),
             },
-            // In the profile `local`, a full host name does not lead to this machine, so it becomes one label of the domain.
+            // In the profile `local`, a full host name does not lead to this machine, so it becomes one label below the
+            // domain.
             (None, Some(host)) if !self.aliases.is_empty() => {
                 let label = host.as_str().replace('.', "-");
                 domains.map(|domain| format!("{label}.{domain}")).collect()

@@ -91,8 +91,8 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
     Some((programs, mount.volume.clone()))
 }
 
-/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
-/// same metrics. The Prometheus operator has alerts about its own programs.
+/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export
+/// the same metrics. The Prometheus operator has alerts about its own programs.
 fn monitoring_on_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
     // On a cluster, cert-manager obtains the certificates, and exports its own metrics.
     let replacement = |name: &ServiceName| match name.as_str() {

@@ -297,7 +297,7 @@ fn endpoint_service(
     let mut service = stack.services.get(&original)?.clone();
     service.routes.clear();
     service.route = Some(endpoint.route.clone());
-    // The original declares the secrets; the copy uses the same ones.
+    // The original declares the secrets, and the copy uses them.
     service.secrets.clear();
     service.aliases.clear();
     for (variable, value) in &endpoint.env {

@@ -27,9 +27,9 @@ const SIZES: &str = "sizes";
 /// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that must be evaluated, each with its file: those that an environment includes, or all bundles if
-/// a declared service sets no image, build or layout. Such a service overrides a service of a bundle, and only the evaluated
-/// bundles show which.
+/// Returns the bundles that must be evaluated, each with its file. These are the bundles that an environment includes, or
+/// all bundles if a declared service sets no image, build or layout. Such a service overrides a service of a bundle, and
+/// only the evaluated bundles show which.
 pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBuf)> {
     let environments = environments::layers(stack);
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.values().flatten().copied()).collect();

@@ -203,8 +203,9 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken, refused }),
             (Err(reason), _) => {
+                let is_key = true;
                 let mut finding = Diagnostic::error(Code::BadName, path!("environments", name))
-                    .message(decode::standalone_reason(&reason, true));
+                    .message(decode::standalone_reason(&reason, is_key));
                 document_origins.locate(&mut finding);
                 findings.push(finding);
             }

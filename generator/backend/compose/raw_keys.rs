@@ -9,8 +9,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::plan;
 use crate::values::ServiceName;
 
-/// Keys of a service in the Compose specification (schema of June 2026), without those that nself sets and those that
-/// give the container control of the host.
+/// Keys of a service in the Compose specification (schema of June 2026), without the keys that nself sets and the keys
+/// that give the container control of the host.
 pub const TARGET: Target = Target { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
 
 /// Keys that nself writes from fields of a service with the same names.

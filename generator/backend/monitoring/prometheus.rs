@@ -90,7 +90,8 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
         Platform::Engine => (name.to_string(), false),
         Platform::Cluster { services, only_ipv6, .. } => (format!("{name}-metrics.{services}"), *only_ipv6),
     };
-    // If one exporter serves several programs, the job scrapes its address once for each, with the program as a parameter.
+    // If one exporter serves several programs, the job scrapes its address once for each program, with the program as a
+    // parameter.
     let (static_configs, relabel_configs) = match scrape_job.targets.as_slice() {
         [] => (Vec::new(), Vec::new()),
         targets => (vec![json!({ "targets": targets })], probe_labels(&format!("{host}:{}", scrape_job.port))),

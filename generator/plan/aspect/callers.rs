@@ -33,8 +33,9 @@ struct HiddenClients {
 fn published_addresses(profile: Profile, roster: &Roster) -> Vec<(FieldPath, IpAddr)> {
     let Some(edge) = roster.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
     let field = |port: &str| edge.path.key("publish").key(port).key("address");
+    let is_proxy = true;
     let ports = edge.service.publish.iter();
-    ports.map(|(port, publish)| (field(port.as_str()), published_address(true, profile, publish))).collect()
+    ports.map(|(port, publish)| (field(port.as_str()), published_address(is_proxy, profile, publish))).collect()
 }
 
 /// Returns whether every request through the published ports comes from this machine, and none through a proxy.

@@ -60,8 +60,8 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
 /// Plans the networks of each service: the network of its zone, and the networks of the services to which it connects.
 ///
 /// The proxy joins no other zone: its upstreams join the network of the proxy. A job that works as the database's
-/// superuser joins no zone either: its peers join the maintenance network. The server and the services that copy it share the
-/// replication network. Services with fixed addresses have a separate network in the place of their zone.
+/// superuser joins no zone either: its peers join the maintenance network. The server and the services that copy it share
+/// the replication network. Services with fixed addresses have a separate network in the place of their zone.
 pub fn networks(
     roster: &Roster,
     connections: &BTreeSet<Connection>,

@@ -13,7 +13,7 @@ use crate::plan::wiring::Planned;
 use crate::stack;
 use crate::values::{Checked, Expression, ProjectPath, ServiceName, credential_formats};
 
-/// Maximum size of a file in bytes: that of a part of a folder in a ConfigMap.
+/// Maximum size of a file in bytes, so that it fits into one ConfigMap (see `MAX_BYTES` in `backend/kubernetes/config.rs`).
 const MAX_FILE_SIZE: usize = 768 << 10;
 /// Maximum length of Grafana's identifiers.
 const MAX_UID: usize = 40;

@@ -169,6 +169,7 @@ const START: &str = "/etc/nself-start.sh";
 fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
     let (proxy, acme) = (&ingress.service, service_name(ACME));
     let (cause, tls) = (path!("edge"), path!("tls"));
+    // `reloads` says whether the running program loads changed files (see [`ConfigMount`]).
     let config = |source: &str, target: &str, reloads| {
         Addition::Config(ConfigMount { source: source.into(), target: ContainerPath::wrap(target.into()), reloads })
     };

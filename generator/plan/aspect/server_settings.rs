@@ -1,5 +1,5 @@
-//! Plans the settings of the database servers. Defaults follow from the memory limit of each server and from the extensions of
-//! its databases. `database_server.settings` and `-c` in a server's command replace defaults.
+//! Plans the settings of the database servers. Defaults follow from the memory limit of each server and from the extensions
+//! of its databases. `database_server.settings` and `-c` in a server's command replace defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -61,7 +61,8 @@ pub fn plan(
     Planned { part: Roster::from([(job, service)]), wirings, findings: Vec::new() }
 }
 
-/// Returns the services that log in at the server and their further processes, each with the field `databases` that causes it.
+/// Returns the services that log in at the server, and their further processes. The path is the service's field
+/// `databases`, because of which it waits.
 fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<Item = (ServiceName, FieldPath)> + 'a {
     roster.iter().filter_map(|(name, member)| {
         let owner = member.role_of(name);

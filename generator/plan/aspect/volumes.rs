@@ -104,7 +104,8 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     }
     let job = service_name(VOLUME_OWNER);
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
-    // One `chown` for each volume. Names and ids come from checked types, so the script contains no free text of the user.
+    // One `chown` for each volume. Names and ids come from checked types, so the script contains no free text of the
+    // user.
     let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::Job, &FieldPath::root())];

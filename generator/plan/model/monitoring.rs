@@ -151,7 +151,8 @@ impl Operator {
 }
 
 impl Monitoring {
-    /// Returns the address of a program: of its service in the stack, or of the Service that the Prometheus operator creates.
+    /// Returns the address of a program. This is its service in the stack, or the Service that the Prometheus operator
+    /// creates for it.
     pub fn url(&self, program: Program) -> Option<String> {
         if let Some(endpoint) = self.programs.get(&program) {
             return Some(format!("http://{}:{}", endpoint.service, endpoint.port));
