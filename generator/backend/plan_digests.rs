@@ -11,7 +11,7 @@ use crate::artifact::{Digest, Generator, StepInput};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
-/// Declares the fields of the plan: those with one part each, and the records with a part for each entry. Services are
+/// Declares the fields of the plan: `fields` have one part each, and `records` have a part for each entry. Services are
 /// not in these lists, since their parts are computed separately.
 macro_rules! plan_fields {
     (fields: $($field:ident $name:ident),*; records: $($record:ident $record_name:ident),*) => {

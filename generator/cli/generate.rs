@@ -78,7 +78,7 @@ fn watch(mode: Mode, arguments: &SharedArguments) -> ! {
                 match outcome {
                     Outcome::Unchanged(saved) if had_errors => _ = print_saved(arguments.format, &saved),
                     Outcome::Done(report) if had_errors || report.changes.differ() => {
-                        _ = print_report(arguments.format, false, &report);
+                        _ = print_report(arguments.format, mode == Mode::Check, &report);
                     }
                     _ => {}
                 }
@@ -145,8 +145,9 @@ fn saved_report(report: &Report) -> String {
         "diagnostics": findings,
     });
     let mut remarks = Lines::default();
+    let colour = false;
     for finding in findings {
-        remarks.append(&output::render(finding, false));
+        remarks.append(&output::render(finding, colour));
     }
     remarks.append(&store::foreign_files(&foreign));
     json!({ "result": result, "remarks": remarks.as_str(), "files": files }).to_string()

@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
 }
 
-/// Returns the next step: the line that adds the service to the stack, or to move a folder that no stack can use.
+/// Returns the next step: to add the service to the stack, or to move the folder if no stack can use its path.
 fn step_for_stack(folder: &Path, template: &str) -> String {
     let working_folder = std::env::current_dir().unwrap_or_default();
     let context = folder.strip_prefix(working_folder).unwrap_or(folder).display().to_string();

@@ -61,7 +61,11 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
         if errors + warnings < MAX_FINDINGS {
             lines.append(&render(finding, colour));
         }
-        *if finding.is_error() { &mut errors } else { &mut warnings } += 1;
+        if finding.is_error() {
+            errors += 1;
+        } else {
+            warnings += 1;
+        }
     }
     let counts = [(errors, "error"), (warnings, "warning")];
     let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| words::count(*number, what));

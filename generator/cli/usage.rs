@@ -7,17 +7,17 @@ use super::{ERROR, SUCCESS, output};
 use crate::terminal::Lines;
 
 /// Prints the output of the argument parser and returns the exit code.
-pub fn print(mut answer: Error) -> u8 {
-    if !answer.use_stderr() {
-        output::document(&answer.render().to_string());
+pub fn print(mut usage_or_help: Error) -> u8 {
+    if !usage_or_help.use_stderr() {
+        output::document(&usage_or_help.render().to_string());
         return SUCCESS;
     }
     let arguments: Vec<(ContextKind, ContextValue)> =
-        answer.context().filter_map(|(kind, value)| Some((kind, with_visible_characters(value)?))).collect();
+        usage_or_help.context().filter_map(|(kind, value)| Some((kind, with_visible_characters(value)?))).collect();
     for (kind, value) in arguments {
-        answer.insert(kind, value);
+        usage_or_help.insert(kind, value);
     }
-    output::remarks(&Lines::text(&answer.render().to_string()));
+    output::remarks(&Lines::text(&usage_or_help.render().to_string()));
     ERROR
 }
 

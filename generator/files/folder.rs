@@ -208,6 +208,8 @@ impl Folder {
         Ok(file)
     }
 
+    /// Returns the error for a path below the folder. For a path that could not be opened, [`Folder::refusal`] finds the
+    /// reason.
     pub(super) fn error(&self, path: &Path, reason: Reason) -> FileError {
         FileError::new(&self.path.join(path), self.scope, reason)
     }
@@ -259,6 +261,7 @@ pub(super) enum Parent {
 }
 
 impl Parent {
+    /// Returns the handle of the parent. `this_folder` is the folder whose `parent_of` returned the parent.
     pub fn handle<'a>(&'a self, this_folder: &'a Folder) -> &'a OwnedFd {
         match self {
             Parent::ThisFolder => &this_folder.handle,

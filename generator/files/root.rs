@@ -160,7 +160,8 @@ impl Root {
         }
     }
 
-    /// Writes a file in one step, with the mode of its path, and creates the folders above it, readable by all users.
+    /// Writes a file in one step, with the mode that its path names, and creates the folders above it, readable by all
+    /// users.
     ///
     /// # Errors
     /// The errors of [`Folder::replace`].
@@ -170,7 +171,8 @@ impl Root {
 }
 
 impl Folder {
-    /// Writes a file in one step and creates the folders above it, readable by all users.
+    /// Writes a file in one step, with the mode that its path names, and creates the folders above it, readable by all
+    /// users.
     ///
     /// # Errors
     /// The errors of [`Folder::replace`].

@@ -24,7 +24,7 @@ pub fn random_suffix() -> io::Result<String> {
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
-/// Returns whether a name is that of a temporary file.
+/// Returns whether a name is the name of a temporary file.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
     let suffix = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
     suffix.is_some_and(|suffix| suffix.len() == 16 && suffix.bytes().all(|c| c.is_ascii_hexdigit()))
@@ -57,7 +57,7 @@ impl Folder {
         folder.ok_or_else(|| self.error(path.as_ref(), Reason::Outside))
     }
 
-    /// Creates a folder with exactly this mode.
+    /// Creates a folder with exactly this mode. Unlike [`Folder::make_folder`], it refuses an existing folder.
     ///
     /// # Errors
     /// The path exists already.

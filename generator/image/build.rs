@@ -1,5 +1,5 @@
-//! Writes the configuration, manifest and index of an image. The configuration is that of the base image, with the
-//! settings of the planned service applied.
+//! Writes the configuration, manifest and index of an image. The configuration is a copy of the base image's
+//! configuration, to which the settings of the planned service are applied.
 
 // Types of the image specification contain hash maps. The canonical JSON writer sorts their keys.
 #![allow(clippy::disallowed_types)]
@@ -69,6 +69,7 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// Returns the descriptor of the specification. Only an entry of an index has a platform.
     fn build(&self, platform: Option<&Platform>) -> Result<oci_spec::image::Descriptor, OciSpecError> {
         let digest: Digest = self.digest.as_str().parse()?;
         let builder = DescriptorBuilder::default().media_type(self.media_type.clone()).digest(digest).size(self.size);

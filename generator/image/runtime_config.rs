@@ -85,8 +85,8 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
     })
 }
 
-/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets. `lines` are
-/// those of the image; a variable of the service replaces the image's variable of the same name.
+/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets. `lines` is the
+/// environment of the image; a variable of the service replaces the image's variable of the same name.
 fn environment(service: &plan::Service, mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
     let mut secret_variables = Vec::new();
     for (variable, value) in &service.env {

@@ -46,7 +46,7 @@ pub struct Request {
     pub out: Option<PathBuf>,
     /// Whether to refuse images that are not pinned by a digest, and plugins whose files differ from their pins.
     pub frozen: bool,
-    /// Digests of images that replace those in nself.lock.
+    /// Digests of images that replace the digests in nself.lock.
     pub pins: Option<Lock>,
 }
 
@@ -159,7 +159,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns the warnings, with those about the change from the previous outputs.
+    /// Returns the warnings, including the warnings about the change from the previous outputs.
     pub fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
         self.output.findings.iter().chain(&self.output.upgrade_warnings)
     }

@@ -102,7 +102,8 @@ impl Addresses {
                 "@" => domains.map(str::to_owned).collect(),
                 label => domains.map(|domain| format!("{label}.{domain}")).collect(),
             },
-            // In the profile `local`, a full host name does not lead to this machine, so it becomes one label of the domain.
+            // In the profile `local`, a full host name does not lead to this machine, so it becomes one label below the
+            // domain.
             (None, Some(host)) if !self.aliases.is_empty() => {
                 let label = host.as_str().replace('.', "-");
                 domains.map(|domain| format!("{label}.{domain}")).collect()
@@ -166,8 +167,8 @@ impl Addresses {
     }
 }
 
-/// Returns the port at which browsers connect to the edge, if it is not 443. A proxy in front of the edge has a
-/// separate port.
+/// Returns the port at which browsers connect to the edge, if it is not 443. Behind a proxy, URLs do not contain the
+/// port of the edge.
 pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
     let edge = roster.get(&service_name(PROXY_SERVICE))?;
     let https = published_https(&edge.service)?;
@@ -181,11 +182,11 @@ pub fn published_https(nginx: &stack::Service) -> Option<&Publish> {
 }
 
 /// The port of nginx's container for HTTPS, unless the stack sets it.
-const HTTPS: u16 = 8443;
+const DEFAULT_HTTPS_CONTAINER_PORT: u16 = 8443;
 
 /// Returns the port of nginx's container for HTTPS.
 pub fn https_container_port(nginx: &stack::Service) -> u16 {
-    nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(HTTPS)
+    nginx.all_ports().get(&PortName::wrap("https".into())).copied().unwrap_or(DEFAULT_HTTPS_CONTAINER_PORT)
 }
 
 /// Returns the protocols with which a port of the host is published. HTTP/3 uses the number of the port for HTTPS.

@@ -1,4 +1,4 @@
-//! Alerting rules of Prometheus: those of each service with alerts, and those about the targets of all jobs. Prometheus of the
+//! Alerting rules of Prometheus: the alerts of each service, and alerts about the targets of all jobs. Prometheus of the
 //! monitoring services reads them from files, the Prometheus operator from objects of a cluster.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct Rule {
     pub annotations: BTreeMap<&'static str, String>,
 }
 
-/// Returns the jobs whose targets must answer: those of services, and that of the kubelets.
+/// Returns the jobs whose targets must answer: the jobs of services, and the job of the kubelets.
 pub fn jobs(monitoring: &Monitoring) -> impl Iterator<Item = &str> {
     let kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
     monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelets.then_some(KUBELET))

@@ -186,7 +186,7 @@ impl Service {
     }
 }
 
-/// Returns the published ports of a service without entries that name no port, which a rule reports.
+/// Returns the published ports of a service. Leaves out entries for unknown ports, which a rule reports.
 fn publish(
     declared: &stack::Service,
     is_proxy: bool,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, ServiceName, Subnet};
 
-/// The first address of a service; the one before is that of the bridge.
+/// The last number of the first address of a service. The address before it belongs to the bridge.
 const FIRST: u8 = 2;
-/// The end of the addresses of services. Clients have those from 128 on.
+/// The end of the last numbers of services. Clients have the addresses from this number on.
 const END: u8 = 128;
 /// The number of services that have an address.
 pub const CAPACITY: usize = (END - FIRST) as usize;
@@ -26,8 +26,8 @@ pub fn numbers<'a>(names: impl Iterator<Item = &'a ServiceName>) -> BTreeMap<u8,
 }
 
 /// Returns the network of an environment: as declared, else one of the 512 networks in the range for tests of networks
-/// (RFC 2544), which is neither routed nor used by container engines. It depends on the names, so that environments of
-/// one machine have different networks in most cases; `rules::machines` compares them.
+/// (RFC 2544), which is neither routed nor used by container engines. The names of project and environment select the
+/// network, so that environments of one machine have different networks in most cases; `rules::machines` compares them.
 pub fn subnet(stack: &Stack, environment: &EnvironmentName) -> Subnet {
     stack.compose.fixed_subnet.clone().unwrap_or_else(|| {
         let number = hash(&format!("{}-{environment}", stack.project)) % 512;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn another_service_leaves_the_numbers_of_the_others() {
+    fn an_added_service_does_not_change_the_numbers_of_other_services() {
         let members = || (1..=3).flat_map(|i| [format!("redis-{i}"), format!("redis-sentinel-{i}")]);
         let before = numbers_by_name(members());
         let mut moved = 0;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_names_with_the_same_number_the_later_one_has_the_next() {
+    fn if_two_names_give_the_same_number_the_later_name_has_the_next_number() {
         let names: Vec<String> = (0..200).map(|i| format!("member-{i:03}")).collect();
         let alone = |name: &String| numbers_by_name([name.clone()])[name];
         let mut pairs =

@@ -27,7 +27,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     let tools = plan.services.get(&service_name(BACKUP_TOOLS)).and_then(|tools| programs(tools));
     let stays = |name: &ServiceName| !replaced.contains(name);
     if let Some(cluster) = &plan.kubernetes {
-        plan.monitoring = plan.monitoring.as_ref().map(|monitoring| watch_cluster(monitoring, &plan, cluster));
+        plan.monitoring = plan.monitoring.as_ref().map(|monitoring| monitoring_on_cluster(monitoring, &plan, cluster));
     }
     plan.services.retain(|name, _| stays(name));
     plan.volumes.retain(|_, volume| stays(&volume.owner));
@@ -91,10 +91,10 @@ fn programs(job: &Service) -> Option<(Programs, VolumeName)> {
     Some((programs, mount.volume.clone()))
 }
 
-/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
-/// same metrics. The Prometheus operator has alerts about its own programs.
-fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
-    // cert-manager obtains the certificates there, and exports its own metrics.
+/// Returns the monitoring without scrape jobs of replaced services. Their alerts and dashboards stay if the kubelets export
+/// the same metrics. The Prometheus operator has alerts about its own programs.
+fn monitoring_on_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
+    // On a cluster, cert-manager obtains the certificates, and exports its own metrics.
     let replacement = |name: &ServiceName| match name.as_str() {
         ACME => Some(Replacement::Nothing),
         _ => plan.services.get(name)?.on_clusters.replacement(&cluster.settings),

@@ -1,5 +1,5 @@
-//! The planner. It determines once the values that all backends share: names, hosts, ports, start order, volumes, routes, secrets
-//! and connections. A backend only translates the plan to the format of its target.
+//! The planner. It determines once the values that all backends share: names, hosts, ports, start order, volumes, routes,
+//! secrets and connections. A backend only translates the plan to the format of its target.
 //!
 //! The services of the environment ([`roster`]) go through the aspects (`aspect`). Each aspect plans its part and returns
 //! wirings, which are additions to services. `assemble` applies the wirings, and `rules` check the result.

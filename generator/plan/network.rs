@@ -45,7 +45,7 @@ pub enum Network {
     Maintenance,
     /// The database server, its replica and the backup services that copy it.
     Replication,
-    /// Services with fixed addresses, and those that connect to them.
+    /// Services with fixed addresses, and the services that connect to them.
     Fixed,
 }
 

@@ -38,7 +38,7 @@ pub enum Category {
 }
 
 impl PlannedService {
-    /// Returns the service that this one is a further process of.
+    /// Returns the service of a further process; `None` for any other service.
     pub fn process_of(&self) -> Option<&ServiceName> {
         match &self.category {
             Category::Process(service) => Some(service),
@@ -131,7 +131,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     if stack.database_server.external.is_some() {
         leave_out_server(&mut roster);
     }
-    leave_out_companions(&mut roster);
+    leave_out_without_companions(&mut roster);
     findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
 }
@@ -147,7 +147,7 @@ fn leave_out_server(roster: &mut Roster) {
 }
 
 /// Leaves out services whose companions are not part of the environment, such as the exporter of a server.
-fn leave_out_companions(roster: &mut Roster) {
+fn leave_out_without_companions(roster: &mut Roster) {
     let names: BTreeSet<ServiceName> = roster.keys().cloned().collect();
     roster.retain(|_, planned| planned.service.only_with.iter().all(|name| names.contains(name)));
 }
@@ -157,12 +157,12 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut processes = Vec::new();
     for (service, member) in roster.iter() {
-        let processes_in_profile = member.service.processes.iter().map(|(process, declared)| {
+        let declared_processes = member.service.processes.iter().map(|(process, declared)| {
             let name = Process::service_name(service, process);
             (name, member.path.key("processes").key(process.as_str()), declared)
         });
         let processes_in_profile: Vec<_> =
-            processes_in_profile.filter(|(_, _, declared)| declared.runs_in(profile)).collect();
+            declared_processes.filter(|(_, _, declared)| declared.runs_in(profile)).collect();
         let siblings: Vec<ServiceName> = processes_in_profile.iter().map(|(name, _, _)| service_name(name)).collect();
         for ((name, path, declared), full_name) in processes_in_profile.into_iter().zip(&siblings) {
             if let Some(reason) = ServiceName::refusal(&name) {
@@ -198,10 +198,10 @@ pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Dia
     let mut relocated: Vec<Diagnostic> = Vec::new();
     for mut finding in findings {
         let process = processes.iter().find(|(path, _, _)| finding.path.starts_with(path));
-        if let Some((path, service, declared)) = process {
+        if let Some((path, service_path, declared)) = process {
             let field = &finding.path.0[path.0.len()..];
             if !field.is_empty() && !replaces(declared, field) {
-                finding.path = FieldPath(service.0.iter().chain(field).cloned().collect());
+                finding.path = FieldPath(service_path.0.iter().chain(field).cloned().collect());
                 let is_same = |one: &Diagnostic| {
                     (one.code, &one.path) == (finding.code, &finding.path) && one.message == finding.message
                 };
@@ -231,7 +231,7 @@ fn replaces(process: &Process, field: &[Segment]) -> bool {
 
 /// The folder of the volume in images of PostgreSQL up to version 17.
 const OLD_VOLUME: &str = "/var/lib/postgresql/data";
-/// The same since version 18.
+/// The folder of the volume in images since version 18.
 const NEW_VOLUME: &str = "/var/lib/postgresql";
 
 /// Moves the volume of PostgreSQL 18 and later to the folder that its image uses. The path of the data folder
@@ -297,7 +297,7 @@ fn endpoint_service(
     let mut service = stack.services.get(&original)?.clone();
     service.routes.clear();
     service.route = Some(endpoint.route.clone());
-    // The original declares the secrets; the copy uses the same ones.
+    // The original declares the secrets, and the copy uses them.
     service.secrets.clear();
     service.aliases.clear();
     for (variable, value) in &endpoint.env {

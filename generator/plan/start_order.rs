@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::values::ServiceName;
 
 /// Plans the start order: each wave waits only for earlier ones. Services of plugins are in the last waves, so that no
-/// other service waits for the wave of a plugin. A cycle of dependencies is NS302, and its services are in no wave.
+/// other service waits for the wave of a plugin. Reports NS302 for a cycle of dependencies; its services are in no wave.
 pub fn plan(
     roster: &Roster,
     services: &BTreeMap<ServiceName, Service>,
@@ -54,7 +54,7 @@ pub fn plan(
 }
 
 /// Maximum number of services of a cycle that a message names.
-const NAMED_SERVICES: usize = 20;
+const MAX_NAMED_SERVICES: usize = 20;
 
 /// Returns the finding for a cycle: follows the first dependency of each service until a service repeats.
 fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceName>>) -> Diagnostic {
@@ -82,15 +82,16 @@ fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BT
         if declared { field } else { wired().unwrap_or(field) }
     };
     let mut names: Vec<&str> = trail.iter().chain(trail.first()).map(|name| name.as_str()).collect();
-    let omitted = trail.len().saturating_sub(NAMED_SERVICES);
+    let omitted = trail.len().saturating_sub(MAX_NAMED_SERVICES);
     let omission = format!("… {omitted} more …");
     if omitted > 0 {
-        names.splice(NAMED_SERVICES..NAMED_SERVICES + omitted, [omission.as_str()]);
+        names.splice(MAX_NAMED_SERVICES..MAX_NAMED_SERVICES + omitted, [omission.as_str()]);
     }
     let finding = Diagnostic::error(Code::DependencyCycle, dependency_path(0))
         .message(format!("services wait for each other: {}", names.join(" -> ")))
         .hint("if one of them connects to the other only after its start, move it from `depends_on` to `connects_to`");
-    let named_count = if omitted > 0 { NAMED_SERVICES - 1 } else { trail.len() };
+    // The last name before the omission is followed by a service that is not named.
+    let named_count = if omitted > 0 { MAX_NAMED_SERVICES - 1 } else { trail.len() };
     (1..named_count).fold(finding, |finding, i| {
         finding.related(dependency_path(i), format!("`{}` waits for `{}`", names[i], names[i + 1]))
     })

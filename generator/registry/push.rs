@@ -66,8 +66,8 @@ impl Registry {
         Ok(digest)
     }
 
-    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry tracks referrers:
-    /// whether it lists this manifest among those that refer to its `subject`.
+    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry tracks referrers, so
+    /// that it lists this manifest among the manifests that refer to its `subject`.
     ///
     /// # Errors
     /// NS821 to NS824 if the registry fails.

@@ -1,4 +1,4 @@
-//! Signs a release: compares its files with those that a stack generates, and stores a signed statement about them
+//! Signs a release: compares its files with the files that a stack generates, and stores a signed statement about them
 //! beside the release.
 
 use std::collections::BTreeMap;

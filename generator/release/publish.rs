@@ -18,8 +18,8 @@ pub struct PublishedRelease {
     pub sbom: Sha256,
 }
 
-/// Reads the files that the manifest of an output folder records, and returns them with their manifest. If
-/// `environments` is not empty, only files of these environments.
+/// Reads the files that the manifest of an output folder records, and returns them with their manifest. Selects the
+/// files of `environments`; an empty list selects all files.
 ///
 /// # Errors
 /// NS812 if no file is recorded or a file was changed, NS805 for a manifest that cannot be used.

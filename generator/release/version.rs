@@ -1,7 +1,7 @@
 //! The versions in tags of releases.
 
-/// A version such as `1.4.0`, `v2` or `1.4.0-rc.2`. Its order is that of Semantic Versioning 2.0.0, section 11, so the
-/// order of fields and variants in these types matters.
+/// A version such as `1.4.0`, `v2` or `1.4.0-rc.2`. Versions have the order of Semantic Versioning 2.0.0, section 11, so
+/// the order of fields and variants in these types matters.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     numbers: [u64; 3],

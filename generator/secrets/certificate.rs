@@ -40,8 +40,7 @@ pub fn renew(folder: &SecretFolder, created: &mut CreatedSecrets) -> Result<(), 
     Ok(())
 }
 
-/// Returns a finding for each existing certificate that is for different hosts than those of the stack, or expires
-/// soon.
+/// Returns a finding for each existing certificate that is not for the current hosts of the stack, or expires soon.
 pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
     let mut findings = Vec::new();
     for (name, entry) in &folder.list.secrets {

@@ -27,9 +27,9 @@ const SIZES: &str = "sizes";
 /// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];
 
-/// Returns the bundles that must be evaluated, each with its file: those that an environment includes, or all bundles if
-/// a declared service sets no image, build or layout. Such a service overrides one of a bundle, and only the evaluated
-/// bundles show which.
+/// Returns the bundles that must be evaluated, each with its file. These are the bundles that an environment includes, or
+/// all bundles if a declared service sets no image, build or layout. Such a service overrides a service of a bundle, and
+/// only the evaluated bundles show which.
 pub fn to_evaluate(program: &NickelProgram, stack: &Node) -> Vec<(String, PathBuf)> {
     let environments = environments::layers(stack);
     let layers: Vec<&Node> = std::iter::once(stack).chain(environments.values().flatten().copied()).collect();
@@ -145,8 +145,8 @@ pub fn add_missing_fields(stack: &mut Node, layer: &Node) {
 /// with a source stay, even if the bundle has a service of the same name.
 pub fn remove_overrides(stack: &mut Node, layer: &Node) {
     let Some(bundled) = layer.get("services") else { return };
-    let names: BTreeMap<&String, &Entry> = fields(&bundled.node).collect();
+    let bundled_services: BTreeMap<&String, &Entry> = fields(&bundled.node).collect();
     let Value::Record(stack) = &mut stack.value else { return };
     let Some(Value::Record(services)) = stack.get_mut("services").map(|entry| &mut entry.node.value) else { return };
-    services.retain(|name, service| !names.contains_key(name) || has_source(&service.node));
+    services.retain(|name, service| !bundled_services.contains_key(name) || has_source(&service.node));
 }

@@ -57,6 +57,7 @@ impl<'a> CredentialSearch<'a> {
         matches!(self.steps.as_slice(), [.., Step::Key("external" | "comment")] | [.., Step::Key("waive"), _])
     }
 
+    /// Returns the finding for the text at the current path, or for the key at `key_mark` of the current record.
     fn report(&self, format: &str, key_mark: Option<Mark>) -> KeyedFinding {
         let steps = self.steps.iter().map(|step| match step {
             Step::Key(key) => Segment::Key((*key).to_owned()),

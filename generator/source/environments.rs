@@ -22,7 +22,7 @@ pub fn is_disabled(layer: &Node) -> bool {
     layer.get("enabled").is_some_and(|entry| entry.node.value == Value::Bool(false))
 }
 
-/// Returns the profile of the environment with this name. Of the layers, earlier ones replace later ones.
+/// Returns the profile of the environment with this name. The first layer with a profile decides.
 pub fn profile<'a>(environment: &'a str, layers: &[&'a Node]) -> Option<&'a str> {
     match layers.iter().find_map(|layer| layer.get("profile")).map(|entry| &entry.node.value) {
         Some(Value::Text(profile)) => Some(profile),

@@ -120,8 +120,8 @@ fn with_bounded_length(text: &str) -> String {
     }
 }
 
-/// Returns one finding per diagnostic that Nickel would print. The library's contracts add notes to a diagnostic, such
-/// as `code: NS107`, which replace parts of the finding.
+/// Returns the findings for an error of Nickel: one for each syntax error, or one for any other error. The library's
+/// contracts add notes to a diagnostic, such as `code: NS107`, which replace parts of the finding.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code_of(&error);
     let advice = explain::advice_for(&error);

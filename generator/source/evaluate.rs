@@ -239,7 +239,7 @@ impl Evaluation {
         node
     }
 
-    /// Records a finding about a value that cannot be used.
+    /// Records a finding about a value that cannot be used, and returns the node that replaces the value.
     fn record_broken(&mut self, path: &[String], finding: Finding) -> Node {
         self.document.findings.push(Finding { path: path.to_vec(), ..finding });
         self.document.broken.push(path.to_vec());

@@ -144,8 +144,8 @@ fn merge(base: &mut Node, overlay: Node) {
                         base.remove(&key);
                     }
                     Some(old) => {
-                        // The position of a merged record stays that in the common settings. A replaced value has the
-                        // position in the layer.
+                        // A merged record keeps its position in the common settings. A replaced value gets its position
+                        // in the layer.
                         let are_records =
                             matches!((&old.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
                         if !are_records {
@@ -170,8 +170,8 @@ fn merge(base: &mut Node, overlay: Node) {
     }
 }
 
-/// Removes the variables that are `null`, so that a stack can remove those of a value of the library: of services and
-/// their processes, of containers of frontends, and of GraphQL endpoints.
+/// Removes the variables that are `null` from services, their processes, containers of frontends, and GraphQL
+/// endpoints. A stack sets `null` to remove a variable that a value of the library has.
 fn remove_null_variables(stack: &mut Node) {
     for group in ["services", "frontends", "graphql_endpoints"] {
         for entry in entries_mut(stack, group) {

@@ -93,8 +93,8 @@ impl Environment {
     }
 }
 
-/// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
-/// so that it cannot turn a different folder into the project.
+/// Returns the path of a stack. Links in the path of its folder are resolved, but a link at the file is not, so that the
+/// link's target cannot turn a different folder into the project. The file is checked like an import.
 fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
     let stat = files::stat_target(stack)?;
     if stat.is_folder() {
@@ -109,7 +109,7 @@ fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
 /// Reads a stack.
 ///
 /// # Errors
-/// All findings, if no environment could be decoded.
+/// The stack or the library's files cannot be read, or no environment can be decoded.
 pub fn load(request: &EvaluationRequest) -> Result<LoadedStack, Vec<Diagnostic>> {
     let library_error = |error: std::io::Error| {
         vec![
@@ -203,8 +203,9 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken, refused }),
             (Err(reason), _) => {
+                let is_key = true;
                 let mut finding = Diagnostic::error(Code::BadName, path!("environments", name))
-                    .message(decode::standalone_reason(&reason, true));
+                    .message(decode::standalone_reason(&reason, is_key));
                 document_origins.locate(&mut finding);
                 findings.push(finding);
             }
@@ -226,7 +227,7 @@ fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
     }
 }
 
-/// Returns the name that a finding refuses: that of a service, or of another entry of a field such as `volumes`.
+/// Returns the name that a finding refuses: the name of an entry of a top-level field such as `services` or `volumes`.
 fn refused_name(finding: &Diagnostic) -> Option<&str> {
     match finding.path.0.as_slice() {
         [_, Segment::Key(name)] if finding.code == Code::BadName => Some(name),

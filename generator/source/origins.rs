@@ -140,8 +140,8 @@ impl Origins {
     }
 }
 
-/// Returns whether a value in a line of output is probably that of the field: it is the project's name, or has
-/// characters other than letters. A plain word may be in the line by coincidence.
+/// Returns whether a line of output that contains the field's value was probably made from the field: the value is the
+/// project's name, or has characters other than letters. A plain word may be in the line by coincidence.
 pub fn is_distinctive(path: &FieldPath, value: &str) -> bool {
     *path == path!("project") || !value.chars().all(char::is_alphabetic)
 }

@@ -139,7 +139,8 @@ pub fn replace_contents_by_names(stack: &mut Node) {
     }
 }
 
-/// Replaces a record with the list of its keys. Leaves out invalid names, which are reported where they were merged.
+/// Replaces a record with the list of its keys. Leaves out invalid names, which are reported at the merged services and
+/// secrets.
 fn replace_by_keys<T: Checked>(node: &mut Node) {
     let Value::Record(fields) = &node.value else { return };
     let names = fields.iter().filter(|(name, _)| T::refusal(name).is_none());
@@ -156,7 +157,7 @@ fn replace_hooks_by_names(plugin: &str, hooks: &mut Node) {
     }
 }
 
-/// Returns the path in the merged stack of a field that a plugin declares.
+/// Returns the path in the merged stack of a field that a plugin declares; any other path unchanged.
 pub fn merged_path(path: FieldPath) -> FieldPath {
     let [Segment::Key(plugins), Segment::Key(name), Segment::Key(field), rest @ ..] = path.0.as_slice() else {
         return path;

@@ -68,7 +68,8 @@ impl Changes {
 /// another run would otherwise write a different manifest. Files that a stamp proves unchanged are not read.
 ///
 /// # Errors
-/// NS803 for a symbolic link or a file in place of a folder, NS804, NS805.
+/// NS803 for a symbolic link or a file in place of a folder, NS804 for a file that cannot be read, NS805 for a damaged
+/// manifest.
 pub fn compare(
     out: &Root,
     artifacts: &Artifacts,
@@ -209,7 +210,8 @@ fn changed_after_reuse(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("{path} was reused but has changed on disk"))
 }
 
-/// Returns the state of a path; `None` if it neither exists on disk nor is generated.
+/// Returns the state of a path; `None` if it neither exists on disk nor is generated. `is_unfinished` tells that the run
+/// which wrote the manifest did not finish.
 fn state_of_path(
     disk: Option<&[u8]>,
     new: Option<&[u8]>,

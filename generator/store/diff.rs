@@ -188,8 +188,8 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
         _ => None,
     });
     let unique_lines: Vec<(usize, usize)> = unique_lines.collect();
-    // Patience sorting: the top card of each pile, and for each card the card that was on top of the previous pile at that
-    // time.
+    // Patience sorting: `tops` has the top card of each pile, and `predecessors` has for each card the card that was then
+    // on top of the previous pile.
     let mut tops: Vec<usize> = Vec::new();
     let mut predecessors: Vec<Option<usize>> = Vec::with_capacity(unique_lines.len());
     for (card, (_, b)) in unique_lines.iter().enumerate() {

@@ -102,7 +102,7 @@ impl Manifest {
         text.into_bytes()
     }
 
-    /// Returns the bytes of the manifest while a run replaces the files of `old` with those of `self`.
+    /// Returns the bytes of the manifest while a run replaces the files of `old` with the files of `self`.
     pub(super) fn to_bytes_while_writing<'a>(
         &self,
         old: impl Iterator<Item = (&'a ArtifactPath, &'a Digest)>,

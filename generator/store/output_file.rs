@@ -27,7 +27,7 @@ pub fn write(out: &Root, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
     Ok(out.write(path, bytes)?)
 }
 
-/// Returns whether a file has the mode of its path.
+/// Returns whether a file has the mode that its path names.
 pub fn has_mode(folder: Option<&Folder>, path: &str) -> bool {
     let on_disk = || folder.and_then(|folder| folder.stat(path).ok().flatten()).map(|stat| stat.mode);
     mode::of_path(path) == mode::DEFAULT || on_disk().is_some_and(|on_disk| mode::is_kept(path, on_disk))

@@ -1,4 +1,5 @@
-//! The script that obtains and renews the certificates of the edge, and its metrics, if a certificate authority issues them.
+//! The script that obtains and renews the certificates of the edge, and its metrics, if a certificate authority issues
+//! the certificates.
 
 use super::{Description, Emit, PlanField};
 use crate::artifact::Artifacts;
@@ -21,7 +22,7 @@ const METRICS: &str = include_str!("metrics.py");
 /// Writes the script and its metrics if a certificate authority issues the certificates.
 ///
 /// # Errors
-/// None; all content backends have this signature.
+/// Never fails; all content backends have this signature.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     if plan.ingress.tls == TlsMode::Acme {

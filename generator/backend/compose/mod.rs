@@ -72,9 +72,10 @@ fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     }
 }
 
+/// Returns the fields of the stack from which a line of the file comes.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
-        // The keys are those of the stack: `deploy.resources.limits.memory` comes from `limits.memory`.
+        // The stack has the same keys: `deploy.resources.limits.memory` comes from `limits.memory`.
         ["services", service, "deploy", "resources", kind, resource @ ..] => {
             let service = field_of_service(plan, service).into_iter();
             let fields = service.flat_map(|origin| {

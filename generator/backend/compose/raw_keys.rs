@@ -9,8 +9,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::plan;
 use crate::values::ServiceName;
 
-/// Keys of a service in the Compose specification (schema of June 2026), without those that nself sets and those that
-/// give the container control of the host.
+/// Keys of a service in the Compose specification (schema of June 2026), without the keys that nself sets and the keys
+/// that give the container control of the host.
 pub const TARGET: Target = Target { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
 
 /// Keys that nself writes from fields of a service with the same names.
@@ -32,7 +32,7 @@ const SAME_FIELDS: &[&str] = &[
     "working_dir",
 ];
 
-/// Compose's keys of a service whose names differ from those of the stack.
+/// Compose's keys of a service that nself writes from fields with other names, with these fields.
 pub const KEY_FIELDS: &[KeyFields] = &[
     ("environment", &["env", "extra_env", "env_files"]),
     ("env_file", &["env_files"]),
@@ -51,6 +51,7 @@ pub const KEY_FIELDS: &[KeyFields] = &[
     ("stop_grace_period", &["stop_grace"]),
 ];
 
+/// The keys that a stack may set, with the kinds of their values.
 const KEYS: &[(&str, Kind)] = &[
     ("annotations", Kind::ListOrRecord),
     ("attach", Kind::Flag),

@@ -61,7 +61,7 @@ pub fn service(
         shm_size: planned.shm_size.map(bytes),
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
-        // A raw key of the edge; the other raw keys follow those that nself writes.
+        // The edge has this raw key. All other raw keys follow the keys that nself writes.
         sysctls: compose_keys.remove("sysctls"),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
         raw: compose_keys,
@@ -73,8 +73,8 @@ pub fn service(
 /// The labels of Compose by which Alloy finds the lines of this environment, and the service of each.
 const LABELS_OF_LINES: &str = "com.docker.compose.project,com.docker.compose.service";
 
-/// Returns the logging settings of the container. If Alloy collects the logs, labels of each line tell it the names of
-/// the project and of the service.
+/// Returns the logging settings of the container. If Alloy collects the logs, each line has labels with the names of the
+/// project and the service.
 fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     if let Some(declared) = &planned.logging {
         let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
@@ -143,7 +143,7 @@ fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> B
     }
 }
 
-/// Returns the profile of a service that its timer or an operator starts, so that `up` does not.
+/// Returns the profile of a service that its timer or an operator starts, so that `up` does not start it.
 fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     if planned.compose.contains_key("profiles") {
         return Vec::new();
@@ -213,7 +213,7 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
     }
 }
 
-/// Returns the networks of a service: those of its connections, its own network if it may reach the internet or
+/// Returns the networks of a service: the networks of its connections, its own network if it may reach the internet or
 /// publishes ports, and networks outside of the stack that it joins. A job that connects to nothing has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
     let connects_to_services = plan.connections.iter().any(|connection| connection.from == *name);

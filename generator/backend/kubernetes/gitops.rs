@@ -56,6 +56,7 @@ fn flux_objects(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object>
         (None, None) => json!({ "branch": gitops.revision.as_ref().map_or("main", |revision| revision.as_str()) }),
     };
     let repository = json!({ "interval": "1m", "url": gitops.repository, "ref": reference });
+    // Only the Kustomization of the applications deletes objects and waits for them.
     let kustomization = |path: &str, is_applications: bool| {
         json!({
             "interval": "10m", "path": path, "prune": is_applications, "wait": is_applications,

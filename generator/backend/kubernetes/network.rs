@@ -261,8 +261,8 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
 }
 
 /// Returns the rule for a service that reads the cluster's API: it opens the usual ports of API servers and, for
-/// metrics of nodes, that of kubelets. Both listen on addresses of nodes, which no selector matches, so the rule allows
-/// all addresses except those of metadata services.
+/// metrics of nodes, the port of kubelets. Both listen on addresses of nodes, which no selector matches, so the rule
+/// allows all addresses except the addresses of metadata services.
 fn api_server_rule(service: &Service) -> Option<Value> {
     let reads = &service.on_clusters.reads;
     let kubelets = reads.contains(&ClusterRight::Nodes).then_some(10_250);

@@ -91,7 +91,7 @@ struct Group {
     rules: Vec<Rule>,
 }
 
-/// Returns a PrometheusRule. Alerts have the namespace as a label, since Alertmanager selects the receivers of a namespace by it.
+/// Returns a PrometheusRule. Alerts have the namespace as a label, by which Alertmanager selects the receivers.
 fn rules(cluster: &Cluster, operator: &PrometheusOperator, name: &str, mut rules: Vec<Rule>) -> Object {
     for rule in &mut rules {
         rule.labels.insert("namespace", cluster.namespace.to_owned());

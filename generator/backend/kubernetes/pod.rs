@@ -148,7 +148,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let name = mount.volume.to_string();
         let path = mount.path.to_string();
         mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
-        // The name that a StatefulSet gives the claim of its first pod.
+        // A StatefulSet gives this name to the claim of its first pod.
         let claim_of_owner = mount.stopped_owner.as_ref().map(|owner| format!("{name}-{owner}-0"));
         if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(claim_of_owner) {
             volumes.push(Volume::Claim { name, persistent_volume_claim: ClaimName { claim_name } });
@@ -185,6 +185,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     }
     if let Some(programs) = &service.programs {
         let name = programs.service.to_string();
+        // Without a medium, the folder is on the disk of the node.
         let empty_dir = Memory { medium: "", size_limit: wait::PROGRAMS_SIZE.to_owned() };
         volumes.push(Volume::Memory { name: name.clone(), empty_dir });
         mounts.push(Mount { name, mount_path: programs.folder.to_string(), sub_path: None, read_only: true });

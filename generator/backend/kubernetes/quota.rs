@@ -1,5 +1,5 @@
 //! Upper bounds of the namespace: a ResourceQuota, and a LimitRange. The quota refuses pods without limits, so the
-//! LimitRange sets default limits for pods that nself does not write, such as those of cert-manager's challenges.
+//! LimitRange sets default limits for pods that nself does not write, such as the pods of cert-manager's challenges.
 
 use std::collections::BTreeMap;
 

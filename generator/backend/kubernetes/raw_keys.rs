@@ -14,7 +14,7 @@ use crate::values::ServiceName;
 /// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
 pub const TARGET: Target = Target { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
 
-/// Kubernetes keys of a service whose names differ from those of the stack.
+/// Kubernetes keys that nself writes from fields of a service with other names, with these fields.
 pub const KEY_FIELDS: &[KeyFields] = &[
     ("env", &["env", "extra_env"]),
     ("resources", &["limits", "reservations"]),
@@ -26,6 +26,7 @@ pub const KEY_FIELDS: &[KeyFields] = &[
     ("labels", &[]),
 ];
 
+/// The keys that a stack may set, with the kinds of their values.
 const KEYS: &[(&str, Kind)] = &[
     ("affinity", Kind::Record),
     ("dnsConfig", Kind::Record),
@@ -44,7 +45,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("tolerations", Kind::List),
 ];
 
-/// Returns the raw keys of a service, and those that the cluster's settings set for all pods.
+/// Returns the raw keys of a service, and the keys that the cluster's settings set for all pods.
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type.

@@ -37,13 +37,16 @@ pub struct ServiceSlice<'a> {
     /// Digests of the services, by the names of the plan's parts.
     digests: BTreeMap<&'a String, &'a Digest>,
     connections: BTreeSet<&'a Connection>,
+    /// The volumes that the service owns.
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
+    /// The volumes of the service that other services also mount.
     shared: BTreeSet<&'a VolumeName>,
     /// The index of the service's wave in the start order.
     wave: Option<usize>,
     migrations: BTreeMap<&'a SqlIdent, Migrations>,
     setup: Option<DatabaseSetup>,
     secrets: BTreeMap<&'a SecretName, Secret>,
+    /// The digest of the input of all mounted files; `None` for a service that mounts none.
     mounted: Option<&'a Digest>,
 }
 
@@ -87,7 +90,7 @@ impl<'a> ServiceSlices<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
-        // The other services that use the secret do not change this service's objects.
+        // This service's objects do not depend on the other services that use the secret.
         let without_users =
             |secret: &Secret| Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
         let setup = self.plan.setup.as_ref().filter(|setup| service.depends_on.contains_key(&setup.job));

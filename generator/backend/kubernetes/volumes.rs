@@ -34,7 +34,8 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
 }
 
 /// Returns warnings about changes of claims that the API server would refuse or that leave data unused, each with the
-/// steps to take before the new files are applied. They are not errors, since a new cluster accepts the claims.
+/// steps to take before the new files are applied. `old` is the record of the last generation, `new` of this one. The
+/// changes are not errors, since a new cluster accepts the claims.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let parse = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
     let (old, new) = (parse(old), parse(new));

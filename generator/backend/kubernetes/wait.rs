@@ -170,7 +170,7 @@ fn copying_container(programs: &Programs, service: &Service) -> Container {
     container
 }
 
-/// Returns a container with the resources of a small script.
+/// Returns a container with the resources of a small script. Without `user`, it runs as [`NOBODY`].
 fn container(
     name: String,
     image: String,
@@ -184,7 +184,8 @@ fn container(
     };
     let requests: BTreeMap<_, _> = amount("10m", EPHEMERAL.0, "16Mi");
     let (user, group) = user.map_or((NOBODY, NOBODY), UserId::ids);
-    let mut security_context = security(true, Vec::new());
+    let (read_only, added_capabilities) = (true, Vec::new());
+    let mut security_context = security(read_only, added_capabilities);
     security_context.run_as_user = Some(user);
     security_context.run_as_group = Some(group);
     Container {

@@ -57,7 +57,7 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
         ("StatefulSet", stateful_set(name, service, pod_selector.clone(), template, templates))
     };
     let mut objects = vec![Object::spec("apps/v1", kind, metadata(name.as_str()), spec)];
-    // The budget of a group has the place of its members' budgets, since a pod may have only one.
+    // The budget of a group replaces the budgets of its members, since a pod may have only one.
     if service.on_clusters.group.is_none() {
         objects.push(disruption_budget(metadata(name.as_str()), pod_selector));
     }

@@ -25,9 +25,9 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-const SCRIPT: &str = include_str!("run.sh");
-const RUN: &str = include_str!("run.sql.j2");
-const EXTENSIONS: &str = include_str!("extensions.sql.j2");
+const RUN_SCRIPT: &str = include_str!("run.sh");
+const RUN_SQL_TEMPLATE: &str = include_str!("run.sql.j2");
+const EXTENSIONS_SQL_TEMPLATE: &str = include_str!("extensions.sql.j2");
 
 /// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and
 /// `extensions-<number>.sql` for each migration that needs or removes extensions.
@@ -38,7 +38,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for (name, migrations) in &plan.migrations {
         let mut add = |file: &str, text: String| files.add(format!("migrations/{name}/{file}"), text);
-        add("run.sh", SCRIPT.to_owned())?;
+        add("run.sh", RUN_SCRIPT.to_owned())?;
         add("run.sql", run_script(migrations)?)?;
         for (number, step) in (1..).zip(&migrations.steps) {
             add(&format!("{}.sql", step.name), step.up.clone())?;
@@ -64,7 +64,7 @@ fn extensions(step: &Step) -> Result<String, Diagnostic> {
         requires => step.requires.iter().map(psql_argument).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
     };
-    Ok(superuser::replace_placeholders(&render(Language::Sql, EXTENSIONS, view)?))
+    Ok(superuser::replace_placeholders(&render(Language::Sql, EXTENSIONS_SQL_TEMPLATE, view)?))
 }
 
 /// A migration in the template.
@@ -93,7 +93,7 @@ fn run_script(migrations: &Migrations) -> Result<String, Diagnostic> {
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
     };
-    Ok(ledger::replace_placeholders(&render(Language::Sql, RUN, view)?))
+    Ok(ledger::replace_placeholders(&render(Language::Sql, RUN_SQL_TEMPLATE, view)?))
 }
 
 fn migration_view(number: usize, step: &Step) -> MigrationView {

@@ -34,8 +34,8 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Returns the fields from which the file is generated: first that of the service with the alerts or dashboard, then
-/// those of the program.
+/// Returns the fields from which the file is generated: first the service with the alerts or dashboard, then the
+/// service and settings of the program.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let mut parts = path.split(['/', '.']);
     let program = parts.nth(1).unwrap_or_default();

@@ -90,7 +90,8 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
         Platform::Engine => (name.to_string(), false),
         Platform::Cluster { services, only_ipv6, .. } => (format!("{name}-metrics.{services}"), *only_ipv6),
     };
-    // If one exporter serves several programs, the job scrapes its address once for each program, which is the parameter.
+    // If one exporter serves several programs, the job scrapes its address once for each program, with the program as a
+    // parameter.
     let (static_configs, relabel_configs) = match scrape_job.targets.as_slice() {
         [] => (Vec::new(), Vec::new()),
         targets => (vec![json!({ "targets": targets })], probe_labels(&format!("{host}:{}", scrape_job.port))),
@@ -117,7 +118,8 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
     }
 }
 
-/// Returns the steps that make a target the parameter of a scrape and the label `instance`, and the exporter the address.
+/// Returns the steps by which a target becomes the parameter of a scrape and the label `instance`, and the exporter
+/// becomes the address.
 fn probe_labels(exporter: &str) -> Vec<Value> {
     vec![
         json!({ "source_labels": ["__address__"], "target_label": "__param_target" }),

@@ -12,6 +12,10 @@ use crate::stack::Alert;
 /// letter.
 const TARGETS: &str = "_targets";
 
+/// Whether a test expects that the alert fires.
+const FIRES: bool = true;
+const DOES_NOT_FIRE: bool = false;
+
 #[derive(Serialize)]
 struct RuleFile {
     groups: [Group; 1],
@@ -88,11 +92,11 @@ fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
         // `0+0x20` is the value 0, then 20 more values with the increment 0.
         let series = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
         let alert = format!("alertname=\"TargetDown\",service=\"{job}\"");
-        tests.push(test(format!("{job} is down"), &alert, [series("0+0")], "10m", true));
-        tests.push(test(format!("{job} is gone"), &alert, [], "10m", true));
-        tests.push(test(format!("{job} is up"), &alert, [series("1+0")], "10m", false));
+        tests.push(test(format!("{job} is down"), &alert, [series("0+0")], "10m", FIRES));
+        tests.push(test(format!("{job} is gone"), &alert, [], "10m", FIRES));
+        tests.push(test(format!("{job} is up"), &alert, [series("1+0")], "10m", DOES_NOT_FIRE));
     }
-    tests.push(test("the heartbeat never stops".to_owned(), &format!("alertname=\"{HEARTBEAT}\""), [], "10m", true));
+    tests.push(test("the heartbeat never stops".to_owned(), &format!("alertname=\"{HEARTBEAT}\""), [], "10m", FIRES));
     tests
 }
 
@@ -100,7 +104,7 @@ fn target_tests(monitoring: &Monitoring) -> Vec<Test> {
 fn alert_tests(name: &str, alert: &Alert) -> Vec<Test> {
     let Some(declared) = &alert.test else { return Vec::new() };
     let after = declared.after.map_or_else(|| "30m".to_owned(), |after| after.to_string());
-    let inputs = [(&declared.fires, "fires", true), (&declared.quiet, "does not fire", false)];
+    let inputs = [(&declared.fires, "fires", FIRES), (&declared.quiet, "does not fire", DOES_NOT_FIRE)];
     let tests = inputs.map(|(series, title, fires)| {
         let series = series.iter().map(|(series, values)| (series.to_string(), values.to_string()));
         test(format!("{name} {title}"), &format!("alertname=\"{name}\""), series, &after, fires)

@@ -1,4 +1,4 @@
-//! Traces: Tempo as one process with files on its volume. The sections are those of Tempo 3, which has neither an
+//! Traces: Tempo as one process with files on its volume. The configuration is for Tempo 3, which has neither an
 //! ingester nor a compactor to configure.
 
 use serde::Serialize;

@@ -45,7 +45,7 @@ pub struct SettingsView {
     request_headers: Vec<HeaderView>,
     /// Headers of the service's answers that the edge replaces or removes.
     hidden_headers: Vec<Value>,
-    /// Headers of the answer; empty if the location has only those of every answer.
+    /// Headers of the answer; empty if the location has only the headers of every answer.
     answer_headers: Vec<HeaderView>,
     cors: Option<CorsView>,
 }
@@ -83,6 +83,7 @@ struct CorsView {
 /// Returns the headers that the location sets in requests; a header with the value `None` is removed.
 pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderValue>)> {
     let declared = location.request_headers.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+    // The service does not receive the password, which is for the edge.
     let password = location.basic_auth.iter().map(|_| (HeaderName::wrap("Authorization".to_owned()), None));
     let prefix = location.strip_prefix.then(|| {
         let prefix = location.path.as_str().trim_end_matches('/').to_owned();

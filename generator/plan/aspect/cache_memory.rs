@@ -1,5 +1,5 @@
-//! The memory limit of Redis. With a limit below that of its container, a full Redis refuses writes. Without one, the
-//! kernel kills it, and writes that are not yet in the append-only file are lost.
+//! The memory limit of Redis (`maxmemory`). If it is below the memory limit of the container, a full Redis refuses writes.
+//! Without it, the kernel kills Redis, and writes that are not yet in the append-only file are lost.
 
 use crate::plan::assemble::memory_limit;
 use crate::plan::roster::{PlannedService, Roster};

@@ -33,8 +33,9 @@ struct HiddenClients {
 fn published_addresses(profile: Profile, roster: &Roster) -> Vec<(FieldPath, IpAddr)> {
     let Some(edge) = roster.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
     let field = |port: &str| edge.path.key("publish").key(port).key("address");
+    let is_proxy = true;
     let ports = edge.service.publish.iter();
-    ports.map(|(port, publish)| (field(port.as_str()), published_address(true, profile, publish))).collect()
+    ports.map(|(port, publish)| (field(port.as_str()), published_address(is_proxy, profile, publish))).collect()
 }
 
 /// Returns whether every request through the published ports comes from this machine, and none through a proxy.
@@ -43,12 +44,12 @@ pub fn from_this_machine(stack: &Stack, profile: Profile, roster: &Roster) -> bo
     profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && loopback
 }
 
-/// Refuses internal routes if the edge does not see the client's address (NS605) and internal ranges that overlap those of
-/// proxies (NS606). Warns of internal routes that no address may use (NS604).
+/// Refuses internal routes if the edge does not see the client's address (NS605), and internal ranges that overlap ranges
+/// of proxies (NS606). Warns of internal routes that no address may use (NS604).
 pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[InternalRoute]) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
     let mut findings = check_address_ranges(stack);
-    let range_findings = findings.len();
+    let range_finding_count = findings.len();
     if let Some(hidden) = hidden_from_engine(stack, profile, roster) {
         findings.push(hidden_finding(edge, hidden, internal));
     }
@@ -61,7 +62,7 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     if let Some(first) = internal.first()
         && edge.internal_addresses.is_empty()
         && !internal_callers_exist
-        && findings.len() == range_findings
+        && findings.len() == range_finding_count
     {
         let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
         let (verb, place) = (
@@ -82,7 +83,7 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     findings
 }
 
-/// Refuses ranges that contain every address, and internal ranges that overlap those of proxies.
+/// Refuses ranges that contain every address, and internal ranges that overlap ranges of proxies.
 fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let range = |cidr: &Cidr| AddressRange::read(cidr.as_str());

@@ -13,8 +13,8 @@ use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{EnvReference, Zone};
 use crate::values::ServiceName;
 
-/// Returns every connection that services open: to dependencies, services in its variables, the mail catcher and
-/// upstreams of routes, and the connections that aspects add.
+/// Returns every connection that services open: to their dependencies, the services in their variables and the mail
+/// catcher, from the proxy to the upstreams of routes, and the connections that aspects add.
 pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &MailServer) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
     for (from, member) in roster {
@@ -57,11 +57,11 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
     connections
 }
 
-/// Plans the networks of each service: that of its zone, and those of the services to which it connects.
+/// Plans the networks of each service: the network of its zone, and the networks of the services to which it connects.
 ///
 /// The proxy joins no other zone: its upstreams join the network of the proxy. A job that works as the database's
-/// superuser joins no zone either: its peers join the maintenance network. The server and the services that copy it share the
-/// replication network. Services with fixed addresses have a separate network in the place of their zone.
+/// superuser joins no zone either: its peers join the maintenance network. The server and the services that copy it share
+/// the replication network. Services with fixed addresses have a separate network in the place of their zone.
 pub fn networks(
     roster: &Roster,
     connections: &BTreeSet<Connection>,

@@ -13,8 +13,8 @@ use crate::plan::wiring::Planned;
 use crate::stack;
 use crate::values::{Checked, Expression, ProjectPath, ServiceName, credential_formats};
 
-/// Maximum size of a file in bytes: that of a part of a folder in a ConfigMap.
-const LARGEST: usize = 768 << 10;
+/// Maximum size of a file in bytes, so that it fits into one ConfigMap (see `MAX_BYTES` in `backend/kubernetes/config.rs`).
+const MAX_FILE_SIZE: usize = 768 << 10;
 /// Maximum length of Grafana's identifiers.
 const MAX_UID: usize = 40;
 
@@ -64,10 +64,9 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
                 .expected("a file of the project"));
         }
     };
-    if text.len() > LARGEST {
-        return Err(
-            refused(path, format!("`{file}` has {} bytes", text.len())).expected(format!("at most {LARGEST} bytes"))
-        );
+    if text.len() > MAX_FILE_SIZE {
+        return Err(refused(path, format!("`{file}` has {} bytes", text.len()))
+            .expected(format!("at most {MAX_FILE_SIZE} bytes")));
     }
     match credential_formats::find(text) {
         Some(what) => Err(Diagnostic::error(Code::PlainSecret, path.clone())
@@ -78,7 +77,7 @@ fn text<'a>(inputs: Inputs<'a>, file: &ProjectPath, path: &FieldPath) -> Result<
     }
 }
 
-/// Returns the dashboard of a file, without the number that Grafana gave it in another database.
+/// Returns the dashboard of a file without its `id`, the number that the exporting Grafana gave it.
 fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<Diagnostic>> {
     let export = "the JSON of a dashboard, as Grafana exports it";
     let mut value: Value = serde_json::from_str(text).map_err(|error| {
@@ -116,7 +115,7 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
     if findings.is_empty() { Ok(value) } else { Err(findings) }
 }
 
-/// Checks the data sources and queries of panels, also of those in collapsed rows.
+/// Checks the data sources and queries of panels, also of panels in collapsed rows.
 fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     for panel in list(value, "panels") {
         let title = panel["title"].as_str().unwrap_or("without a title");
@@ -152,8 +151,8 @@ fn source_kind(part: &Value) -> Option<&str> {
     part["datasource"]["type"].as_str()
 }
 
-/// Returns whether a data source exists: one of the generated sources, the default one, one of Grafana's own, or that of
-/// a variable.
+/// Returns whether a data source exists: a generated one, the default one, one that is built into Grafana, or one that a
+/// variable names.
 fn is_known_source(source: &Value) -> bool {
     let uid = match source {
         Value::Null => return true,

@@ -58,36 +58,36 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     }
     let pool_size = database_connections::pool_size(stack, roster, role_database_pairs);
     findings.extend(database_connections::check(stack, roster, users, role_database_pairs, pool_size));
-    let users = SecretName::wrap("pgbouncer_users".into());
+    let users_secret = SecretName::wrap("pgbouncer_users".into());
     let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer"), reloads: false };
-    let additions = [Addition::SecretFile(users.clone()), Addition::Config(config)];
+    let additions = [Addition::SecretFile(users_secret.clone()), Addition::Config(config)];
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
     let port = service.service.all_ports().into_values().next().unwrap_or(5432);
-    let recipes = Recipes::from([(users.clone(), Recipe::Template { parts })]);
+    let recipes = Recipes::from([(users_secret.clone(), Recipe::Template { parts })]);
     let (server_host, server_port) =
         DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |server| (server.host, server.port));
     let server = (Host::wrap(server_host), server_port);
-    let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users };
+    let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users: users_secret };
     Planned { part: PoolerPlan { pooler: Some(pooler), recipes }, wirings, findings }
 }
 
 /// Plans the role with which the replica connects to the server.
 pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
-    let servers = [DATABASE, REPLICA].map(service_name);
-    if !servers.iter().all(|name| roster.contains_key(name)) {
+    let (server, replica) = (service_name(DATABASE), service_name(REPLICA));
+    if !roster.contains_key(&server) || !roster.contains_key(&replica) {
         return Planned::default();
     }
     let password = SecretName::wrap("replication_password".into());
     let mut wirings = Vec::new();
-    for name in [&service_name(setup::JOB), &servers[1]] {
+    for name in [&service_name(setup::JOB), &replica] {
         wirings.push(Wiring::new(name, Addition::SecretFile(password.clone()), &path!("services", REPLICA)));
     }
     let part = Some(Replication { role: SqlIdent::wrap(endpoint::REPLICATION.into()), password });
     Planned { part, wirings, findings: Vec::new() }
 }
 
-/// Selects the secret with the URL by which a service that waits for migrations checks them: that of an endpoint which the
-/// service uses anyway.
+/// Selects the secret with the URL by which each service that waits for migrations checks them. The URL is of an endpoint
+/// that the service uses anyway.
 pub fn select_waiter_urls(
     mut migrations: BTreeMap<SqlIdent, Migrations>,
     users: &SecretUsers,

@@ -15,7 +15,7 @@ pub struct DatabaseHost<'a> {
     pub host: String,
     pub port: u16,
     /// The service whose image contains psql.
-    programs: &'a stack::Service,
+    psql_service: &'a stack::Service,
     /// Set if the server is not part of the stack.
     pub external: Option<&'a ExternalServer>,
 }
@@ -25,12 +25,12 @@ impl<'a> DatabaseHost<'a> {
     pub fn of(stack: &'a Stack, roster: &'a Roster) -> Option<Self> {
         let name = service_name(DATABASE);
         if let Some(external) = &stack.database_server.external {
-            let (host, programs) = (external.host.to_string(), stack.services.get(&name)?);
-            return Some(DatabaseHost { host, port: external.port, programs, external: Some(external) });
+            let (host, psql_service) = (external.host.to_string(), stack.services.get(&name)?);
+            return Some(DatabaseHost { host, port: external.port, psql_service, external: Some(external) });
         }
-        let programs = &roster.get(&name)?.service;
-        let port = programs.all_ports().into_values().next().unwrap_or(5432);
-        Some(DatabaseHost { host: name.to_string(), port, programs, external: None })
+        let psql_service = &roster.get(&name)?.service;
+        let port = psql_service.all_ports().into_values().next().unwrap_or(5432);
+        Some(DatabaseHost { host: name.to_string(), port, psql_service, external: None })
     }
 
     /// Returns the name of the superuser, or of the administrator of an external server.
@@ -38,7 +38,7 @@ impl<'a> DatabaseHost<'a> {
         let default = || EnvValue::Text(Text::wrap("postgres".into()));
         match self.external {
             Some(external) => EnvValue::Text(Text::wrap(external.admin.to_string())),
-            None => self.programs.env.get("POSTGRES_USER").cloned().unwrap_or_else(default),
+            None => self.psql_service.env.get("POSTGRES_USER").cloned().unwrap_or_else(default),
         }
     }
 
@@ -52,8 +52,8 @@ impl<'a> DatabaseHost<'a> {
         }
         let server = self.external.is_none().then(|| (service_name(DATABASE), Condition::Healthy));
         stack::Service {
-            image: self.programs.image.clone(),
-            build: self.programs.build.clone(),
+            image: self.psql_service.image.clone(),
+            build: self.psql_service.build.clone(),
             entrypoint: Some(vec![text("/bin/sh"), text(&format!("{folder}/run.sh"))]),
             command: Some(Vec::new()),
             extra_env: variables
@@ -61,7 +61,7 @@ impl<'a> DatabaseHost<'a> {
                 .map(|(name, value)| (VariableName::wrap(name.to_owned()), value))
                 .collect(),
             secret_files,
-            user: self.programs.user.clone(),
+            user: self.psql_service.user.clone(),
             tmpfs: vec![Tmpfs { path: ContainerPath::wrap("/tmp".into()), size: None, owner: None }],
             depends_on: server.into_iter().collect(),
             limits: stack::Limits { memory: Some(Memory(128 << 20)), pids: Some(32), ..stack::Limits::default() },

@@ -98,7 +98,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
             planned.wirings.push(Wiring::new(name, wait, &cause));
         }
     }
-    planned.wirings.extend(wait_like_services(roster, profile));
+    planned.wirings.extend(dependencies_of_processes(roster, profile));
     let Server { databases, roles } = &mut planned.part;
     for name in stack.databases.keys() {
         if let Some(database) = databases.get_mut(name) {
@@ -154,7 +154,7 @@ fn missing_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 }
 
 /// Returns the dependencies of further processes on the endpoints of the databases that their services use.
-fn wait_like_services(roster: &Roster, profile: Profile) -> Vec<Wiring> {
+fn dependencies_of_processes(roster: &Roster, profile: Profile) -> Vec<Wiring> {
     let processes =
         roster.iter().filter_map(|(name, process)| Some((name, process, roster.get(process.process_of()?)?)));
     let processes = processes.filter(|(_, _, service)| !service.service.databases.is_empty());
@@ -232,19 +232,17 @@ impl Uses {
 
 /// Returns the finding for a name that the migrations' role cannot have.
 fn refused_migrations_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
-    let name_taken = |reason: String| {
+    let refused = |reason: String| {
         Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
     };
     if let Some(reason) = SqlIdent::refusal(role.as_str()) {
-        return Some(
-            name_taken(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"),
-        );
+        return Some(refused(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"));
     }
     let (service, _) = roles.iter().find(|(_, other)| other.name == *role)?;
     let path = roster.get(service).map_or_else(FieldPath::root, |member| member.path.clone());
     Some(
-        name_taken(format!("which is the role of the service `{service}`"))
+        refused(format!("which is the role of the service `{service}`"))
             .hint("rename the service")
             .related(path, "the service"),
     )

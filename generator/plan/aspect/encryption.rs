@@ -73,6 +73,7 @@ pub fn plan(
         }
     }
     if stack.database_server.external.is_none() {
+        // If the environment has no replica, the wirings of the replica have no effect.
         for (name, subfolder) in SERVERS {
             server_settings(subfolder).into_iter().for_each(|addition| wire(&service_name(name), addition));
         }

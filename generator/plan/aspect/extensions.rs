@@ -59,10 +59,10 @@ const PACKAGES: [(&str, &str); 6] = [
 /// Extensions whose library the server loads when it starts.
 const LOADED_AT_START: [&str; 3] = ["pg_cron", "pgaudit", "timescaledb"];
 
-/// Fields of the stack that declare each extension of each database.
+/// The extensions of each database, each with the first field of the stack that declares it.
 type Requests<'a> = BTreeMap<(&'a ExtensionName, SqlIdent), FieldPath>;
 
-/// Plans the libraries. An extension that the image is known to lack is NS513.
+/// Plans the libraries. Reports NS513 for an extension that the image is known to lack.
 pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Schema>) -> Planned<Libraries> {
     let requests = requests(stack, roster, definitions);
     let server = roster.get(&service_name(DATABASE)).map(|member| &member.service);
@@ -142,7 +142,7 @@ fn repository(image: &str) -> String {
     if name.host == DEFAULT_HOST { name.repository } else { name.name() }
 }
 
-/// Returns the major version of the image's server; that of the library's `postgres` if the tag does not name it.
+/// Returns the major version of the image's server; if the tag does not name it, the version of the library's `postgres`.
 fn major(image: &str) -> u32 {
     ServerImage::of(image).and_then(|server| server.major).unwrap_or(16)
 }

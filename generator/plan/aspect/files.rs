@@ -62,7 +62,8 @@ pub fn plan(
 }
 
 /// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there, and files
-/// with a mode are in a folder that names it (`artifact::mode`).
+/// with a mode are in a folder that names the mode (`artifact::mode`). A first folder that could be mistaken for one gets
+/// the prefix `dir-`.
 fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>) -> String {
     let parts =
         target.as_str().trim_matches('/').split('/').enumerate().map(|(i, part)| match part.strip_prefix('.') {

@@ -10,7 +10,7 @@ use crate::plan::service_names::PROXY_SERVICE;
 use crate::plan::wiring::Planned;
 
 /// Plans the addresses. Each follows from the name of its service, so another service changes it only if both names give
-/// the same number: then the later name has the next free one.
+/// the same number. The later name then has the next free number.
 pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Option<FixedNetwork>> {
     let mut planned = Planned::default();
     let members = || roster.iter().filter(|(_, member)| member.service.fixed_address);

@@ -169,6 +169,7 @@ const START: &str = "/etc/nself-start.sh";
 fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
     let (proxy, acme) = (&ingress.service, service_name(ACME));
     let (cause, tls) = (path!("edge"), path!("tls"));
+    // `reloads` says whether the running program loads changed files (see [`ConfigMount`]).
     let config = |source: &str, target: &str, reloads| {
         Addition::Config(ConfigMount { source: source.into(), target: ContainerPath::wrap(target.into()), reloads })
     };
@@ -276,7 +277,8 @@ fn check_guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns whether only internal addresses may use a route: as the route declares, otherwise by its port.
+/// Returns whether only internal addresses may use a route: as the route declares, or by default if the guard of its
+/// service lists the port as internal.
 fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
     let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
     let port_is_internal = || {

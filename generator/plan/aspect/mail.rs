@@ -1,5 +1,5 @@
-//! Plans the mail server that services use: the mail catcher `services.mail` if it runs, otherwise the relay of the stack. In
-//! the profile `local`, services never use the relay, so that test mail does not reach people.
+//! Plans the mail server that services use: the mail catcher `services.mail` if it runs, otherwise the relay of the stack.
+//! In the profile `local`, services never use the relay, so that test mail does not reach people.
 
 use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

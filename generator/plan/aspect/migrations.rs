@@ -68,7 +68,8 @@ pub fn plan(
             );
             continue;
         }
-        // A database that no service uses is not created; `definitions` reports it. `databases` reports a missing server.
+        // A database that no service uses is not created; `definitions` reports it. `databases` reports a missing
+        // server.
         let Some(host) = DatabaseHost::of(inputs.stack, roster).filter(|_| databases.contains_key(name)) else {
             continue;
         };

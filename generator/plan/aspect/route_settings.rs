@@ -5,7 +5,7 @@ use crate::plan::addresses::Address;
 use crate::stack::RouteKind;
 use crate::values::HeaderName;
 
-/// Request headers that the edge sets: those of the connection, and those that identify the client.
+/// Request headers that the edge sets: headers of the connection, and headers that identify the client or the request.
 const EDGE_REQUEST_HEADERS: [&str; 10] = [
     "connection",
     "content-length",

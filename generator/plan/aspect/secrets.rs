@@ -38,7 +38,7 @@ const REDIS_URL: &str = "redis_url";
 /// The configuration of Sentinels; only a Redis with Sentinel has it.
 const SENTINEL_CONF: &str = "redis_sentinel_conf";
 
-/// The secrets that an environment declares: those of the stack, of its services and of the database roles.
+/// The secrets that an environment declares in the stack, in its services and for the database roles.
 #[derive(Debug, Default)]
 pub struct DeclaredSecrets {
     secrets: BTreeMap<SecretName, Secret>,
@@ -116,7 +116,7 @@ pub fn files(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     planned
 }
 
-/// Returns the secrets of the plan: those that a service uses, and those that are parts of a used template.
+/// Returns the secrets of the plan: each secret that a service uses, and each secret in a template that a service uses.
 pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUsers) -> BTreeMap<SecretName, Secret> {
     let mut declared = declared;
     for (name, recipe) in recipes {
@@ -148,7 +148,7 @@ pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUser
 }
 
 impl DeclaredSecrets {
-    /// Adds a secret, unless a secret with this name exists.
+    /// Adds a secret, unless a secret with this name exists. `min_length` is 0 if no service requires a length.
     fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
         let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
         self.secrets.entry(name).or_insert(secret);

@@ -1,5 +1,5 @@
-//! Plans the settings of the database servers. Defaults follow from the memory limit of each server and from the extensions of
-//! its databases. `database_server.settings` and `-c` in a server's command replace defaults.
+//! Plans the settings of the database servers. Defaults follow from the memory limit of each server and from the extensions
+//! of its databases. `database_server.settings` and `-c` in a server's command replace defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +39,8 @@ const FIXED: [(&str, &str); 6] = [
 /// behind must copy the server again. Without this limit, the WAL would fill the server's disk.
 const RETAINED_WAL: (&str, &str) = ("max_slot_wal_keep_size", "4GB");
 
-/// Wires the settings into the commands of the server and its replica. `libraries` are those that extensions of the
-/// databases need, with the settings of each.
+/// Wires the settings into the commands of the server and its replica. `libraries` has the libraries that extensions of
+/// the databases need, and settings of these extensions.
 pub fn plan(stack: &Stack, roster: &Roster, libraries: &Libraries) -> Planned<()> {
     let mut planned = Planned::default();
     for (name, _) in SERVERS {
@@ -64,8 +64,8 @@ fn declared_connections(stack: &Stack) -> Option<u64> {
     stack.database_server.settings.get("max_connections").and_then(|text| text.as_str().parse().ok())
 }
 
-/// Returns how many connections the server of the stack accepts; `None` if the stack has none, or if the command of the
-/// server sets it.
+/// Returns how many connections the server of the stack accepts; `None` if the stack has no server, or if the command of
+/// the server sets the number.
 pub fn max_connections(stack: &Stack, roster: &Roster) -> Option<u64> {
     let server = roster.get(&service_name(DATABASE))?;
     let declared = declared_connections(stack);

@@ -19,7 +19,7 @@ pub const JOB: &str = "postgres-setup";
 /// Folder of the job's files in its container.
 const FOLDER: &str = "/etc/nself/setup";
 
-/// Plans the job, which services, migrations, pooler and replica wait for. An environment without a server has none.
+/// Plans the job. Services, migrations, pooler and replica wait for it. An environment without a server has no job.
 pub fn plan(
     stack: &Stack,
     roster: &Roster,
@@ -61,7 +61,8 @@ pub fn plan(
     Planned { part: Roster::from([(job, service)]), wirings, findings: Vec::new() }
 }
 
-/// Returns the services that log in at the server and their further processes, each with the field `databases` that causes it.
+/// Returns the services that log in at the server, and their further processes. The path is the service's field
+/// `databases`, because of which it waits.
 fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<Item = (ServiceName, FieldPath)> + 'a {
     roster.iter().filter_map(|(name, member)| {
         let owner = member.role_of(name);
@@ -82,8 +83,8 @@ fn job_service(host: &DatabaseHost) -> crate::stack::Service {
     host.job(FOLDER, variables, vec![admin_password])
 }
 
-/// Returns the job's part of the plan: the secrets with the URLs that work for each service after the job has ended, each with
-/// the extensions of its database.
+/// Returns the job's part of the plan: for each service, the secrets with the URLs that work only after the job has ended,
+/// each with the extensions of its database.
 pub fn setup(
     stack: &Stack,
     roster: &Roster,

@@ -12,7 +12,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RouteUpstream, Stack};
 use crate::values::{Checked, Cidr, ServiceName};
 
-/// The largest weight that a server may have, so that a short time shows the shares.
+/// The largest weight that a server may have. With larger weights, only many requests would be shared as declared.
 const MAX_WEIGHT: u16 = 100;
 
 /// Plans the servers of a route; `None` for a route with its service alone.
@@ -51,6 +51,7 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
                 .expected("either `redirect` or `upstreams`"),
         );
     }
+    // `number` replaces the number when all locations are known.
     Planned::part(Some(Balanced { number: 1, servers }), findings)
 }
 
@@ -100,7 +101,8 @@ fn server(
     Ok(BalancedServer { target, weight, is_backup: upstream.backup })
 }
 
-/// Returns the port of a service. The edge applies only the access rules of the route's service, so other services must not have any.
+/// Returns a port of a service as the target. The edge applies only the access rules of the route's service, so other
+/// services must not have any.
 fn service_target(
     stack: &Stack,
     roster: &Roster,

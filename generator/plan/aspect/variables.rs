@@ -145,9 +145,9 @@ impl Scope<'_> {
         };
         let text = match reference {
             EnvReference::Secret(name) => return Ok(Value::Secret(name.clone())),
-            EnvReference::DatabaseUrl(uses) => return self.database_url(DatabaseEndpoint::Server, uses, path),
-            EnvReference::PooledUrl(uses) => return self.database_url(DatabaseEndpoint::Pooler, uses, path),
-            EnvReference::ReplicaUrl(uses) => return self.database_url(DatabaseEndpoint::Replica, uses, path),
+            EnvReference::DatabaseUrl(entry) => return self.database_url(DatabaseEndpoint::Server, entry, path),
+            EnvReference::PooledUrl(entry) => return self.database_url(DatabaseEndpoint::Pooler, entry, path),
+            EnvReference::ReplicaUrl(entry) => return self.database_url(DatabaseEndpoint::Replica, entry, path),
             EnvReference::ByProfile(values) => {
                 return self
                     .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
@@ -213,7 +213,7 @@ impl Scope<'_> {
         if member.service.databases.contains_key(entry) {
             return Ok(Value::Secret(endpoint.url_secret(self.service, entry)));
         }
-        // A copy entry the main database with the role of the original; a process entry all databases of its service.
+        // A copy uses the main database with the role of the original; a process uses all databases of its service.
         if let Category::Copy(original) | Category::Process(original) = &member.category
             && self.roster.get(original).is_some_and(|member| member.service.databases.contains_key(entry))
         {

@@ -88,7 +88,7 @@ fn volume_mount(volume: &VolumeName, path: &ContainerPath, owner: &PlannedServic
     VolumeMount::writable(volume.clone(), path.clone(), owner_group)
 }
 
-/// Returns the wirings of a service that mounts a volume.
+/// Returns the wirings of a service that mounts a volume. With `set_owner`, the service waits for the job that sets owners.
 fn mount(service: &ServiceName, mount: VolumeMount, set_owner: bool, cause: &FieldPath) -> Vec<Wiring> {
     let wait = Addition::Dependency(service_name(VOLUME_OWNER), Condition::Completed);
     let additions = [Addition::Volume(mount)].into_iter().chain(set_owner.then_some(wait));
@@ -104,7 +104,8 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     }
     let job = service_name(VOLUME_OWNER);
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
-    // One `chown` for each volume. Names and ids come from checked types, so the script contains no free text of the user.
+    // One `chown` for each volume. Names and ids come from checked types, so the script contains no free text of the
+    // user.
     let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::Job, &FieldPath::root())];

@@ -34,7 +34,7 @@ pub struct LoginRole {
     pub password: SecretName,
     /// The databases to which the role may connect.
     pub databases: BTreeSet<SqlIdent>,
-    /// Whether the role only copies the server for a replica, and connects to no database.
+    /// Whether the role only copies the server, for the replica or for backups, and connects to no database.
     pub replication: bool,
 }
 
@@ -82,7 +82,7 @@ pub struct Replication {
     pub password: SecretName,
 }
 
-/// Access rules of the database server, except those of the login roles, which follow from the databases.
+/// Access rules of the database server, except the rules of the login roles, which follow from the databases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerAccess {
     pub superuser: SqlIdent,
@@ -95,8 +95,8 @@ pub struct ServerAccess {
 }
 
 impl ServerAccess {
-    /// Returns the host name by which the replica and the services of backups connect: in the network that only they and
-    /// the server join, so that the server sees an address of that network.
+    /// Returns the host name by which the replica and the services of backups connect. It is a name in the network that only
+    /// they and the server join, so that the server sees an address of that network.
     pub fn primary(&self) -> String {
         match &self.replication_from {
             Peers::Network(network) => format!("{DATABASE}.{network}"),

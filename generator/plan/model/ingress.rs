@@ -58,7 +58,7 @@ pub struct EdgeCapacity {
 impl EdgeCapacity {
     /// Memory of the master process and the shared zones, in bytes.
     const FIXED_MEMORY: u64 = 64 << 20;
-    /// Memory of a request, in bytes. The largest is an open websocket: the buffers of both connections and the TLS state.
+    /// Memory of a request, in bytes. An open websocket needs the most: the buffers of both connections and the TLS state.
     /// Measured with nginx 1.30 and OpenSSL 3.5.
     const MEMORY_PER_REQUEST: u64 = 80 << 10;
 
@@ -76,7 +76,7 @@ impl EdgeCapacity {
     }
 
     /// Returns the connections that one worker may hold: two for each request, and some for clients without a request,
-    /// such as one that was just refused.
+    /// such as a client that was just refused.
     pub fn connections_per_worker(self) -> u32 {
         2 * self.requests_per_worker() + self.requests_per_worker() / 2 + 64
     }
@@ -153,7 +153,7 @@ pub struct Location {
 /// Servers that share the requests of a location.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Balanced {
-    /// The number of these servers among those of the same upstream, the first being 1.
+    /// The number of this list among the different lists of servers of the same upstream, from 1.
     pub number: usize,
     pub servers: Vec<BalancedServer>,
 }

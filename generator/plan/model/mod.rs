@@ -100,7 +100,7 @@ pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String
 
 impl Plan {
     /// Returns the name of the Compose project, which is a label of its containers. Compose 1.29 reads no name from its file
-    /// and takes that of the folder.
+    /// and takes the name of the folder.
     pub fn compose_project(&self) -> String {
         match self.compat {
             Some(Compat::V1) => self.environment.to_string(),
@@ -137,7 +137,8 @@ pub struct Cluster {
     pub settings: stack::Kubernetes,
 }
 
-/// A network whose services have fixed addresses. Their clients have other addresses of the network, and know the names.
+/// A network whose services have fixed addresses. Clients of these services have other addresses of the network, and the
+/// names of the services in their files of hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FixedNetwork {
     pub subnet: Subnet,

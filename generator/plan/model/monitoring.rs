@@ -17,7 +17,7 @@ pub struct Monitoring {
     pub alerts: BTreeMap<ServiceName, BTreeMap<AlertName, Alert>>,
     /// Dashboards by service and by the name of the dashboard.
     pub dashboards: BTreeMap<ServiceName, BTreeMap<ServiceName, Dashboard>>,
-    /// Receivers by name.
+    /// Receivers by name. The rules of service names also apply to them.
     pub receivers: BTreeMap<ServiceName, Receiver>,
     /// The secret with the URL of the dead-man switch.
     pub heartbeat: Option<SecretName>,
@@ -151,7 +151,8 @@ impl Operator {
 }
 
 impl Monitoring {
-    /// Returns the address of a program: in the stack, or that of the Prometheus operator.
+    /// Returns the address of a program. This is its service in the stack, or the Service that the Prometheus operator
+    /// creates for it.
     pub fn url(&self, program: Program) -> Option<String> {
         if let Some(endpoint) = self.programs.get(&program) {
             return Some(format!("http://{}:{}", endpoint.service, endpoint.port));

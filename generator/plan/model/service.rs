@@ -81,7 +81,7 @@ pub struct Service {
     #[serde(skip_serializing_if = "has_no_differences")]
     pub on_clusters: OnClusters,
     pub zone: Zone,
-    /// Networks that the service joins: one for its zone, and those of services to which it connects.
+    /// Networks that the service joins: the network of its zone, and networks of the services to which it connects.
     pub networks: BTreeSet<Network>,
     /// Whether the service has access to the internet, or publishes a port.
     pub egress: bool,
@@ -126,7 +126,7 @@ fn has_no_differences(on_clusters: &OnClusters) -> bool {
 }
 
 impl Service {
-    /// Returns the field `waive` of the service; for a further process, that of the service to which it belongs.
+    /// Returns the field `waive` of the service; for a further process, the field `waive` of its service.
     pub fn waive_path(&self) -> FieldPath {
         self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
     }
@@ -163,7 +163,7 @@ impl Service {
     }
 }
 
-/// The value of a variable, with all references resolved except those to secrets.
+/// The value of a variable, with all references resolved except references to secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Value {

@@ -78,8 +78,8 @@ fn check_node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 /// Refuses a `gitops` that sets more than one of a branch, a tag and a commit.
 fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
     let gitops = settings.gitops.as_ref()?;
-    let count = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
-    (count.iter().filter(|is_set| **is_set).count() > 1).then(|| {
+    let fields_are_set = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
+    (fields_are_set.iter().filter(|is_set| **is_set).count() > 1).then(|| {
         Diagnostic::error(Code::BadValue, path!("kubernetes", "gitops"))
             .message("`gitops` can have only one of `revision`, `tag` and `commit`")
             .expected("one of `revision`, `tag` and `commit`")
@@ -87,7 +87,7 @@ fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
 }
 
 /// Checks that a container's user is a number other than 0. The pods set `runAsNonRoot`, and a kubelet does not start a
-/// container under that rule if the image names its user instead of numbering it.
+/// container under that rule if the image sets the user by a name instead of a number.
 fn check_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
     if service.user.is_some() {
         return None;
@@ -162,6 +162,7 @@ fn quota_below_limits<'a>(settings: &Kubernetes, services: impl Iterator<Item = 
         cpus = cpus.saturating_add(u64::from(service.cpu_limit.0).saturating_mul(replicas));
         pods = pods.saturating_add(replicas);
     }
+    // Field, bound, sum of the limits, and this sum as text.
     let bounds = [
         ("memory", quota.memory.map(|bound| bound.0), memory, Memory(memory).to_string()),
         ("cpus", quota.cpus.map(|bound| u64::from(bound.0)), cpus, format!("{}.{:03}", cpus / 1000, cpus % 1000)),

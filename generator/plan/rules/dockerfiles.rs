@@ -1,4 +1,4 @@
-//! Checks that the Dockerfiles of services exist, and names templates for those that are missing.
+//! Checks that the Dockerfiles of services exist, and proposes templates for missing ones.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::dockerfile;
@@ -13,7 +13,7 @@ use crate::values::ServiceName;
 pub fn check(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
     let build = member.service.build.as_ref()?;
     let file = dockerfile::path(build);
-    // Absent: not a file of the project, which the builder reports. `Some(None)`: it does not exist.
+    // `Some(None)`: the file does not exist. `None`: it is not a file of the project, which the builder reports.
     if !matches!(files.dockerfiles.get(&file), Some(None)) {
         return None;
     }

@@ -62,7 +62,7 @@ fn published_ports(name: &EnvironmentName, stack: &Stack, roster: &Roster) -> Ve
     published.collect()
 }
 
-/// Returns whether some connections reach both addresses. `::` accepts those of IPv4 as well.
+/// Returns whether some connections reach both addresses. `::` also accepts connections to IPv4 addresses.
 fn overlap(one: IpAddr, other: IpAddr) -> bool {
     one == other || one.is_unspecified() || other.is_unspecified()
 }

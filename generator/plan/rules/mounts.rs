@@ -18,7 +18,7 @@ struct MountPath {
     target: String,
     path: FieldPath,
     /// The reason why nself adds the mount; `None` if a field declares the mount.
-    added: Option<&'static str>,
+    reason_if_added: Option<&'static str>,
 }
 
 /// Returns NS207 for every mount at `/`, at the path of another mount, or inside a folder of generated files.
@@ -53,9 +53,9 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
             }
             // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
-                all_mounts[..added_count].iter().filter(|mount| mount.added == Some(GENERATED_FILES)).find(|mount| {
-                    mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
-                })
+                all_mounts[..added_count].iter().filter(|mount| mount.reason_if_added == Some(GENERATED_FILES)).find(
+                    |mount| mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/')),
+                )
             };
             if let Some(first) = mounts_by_path.get(mounted.target.as_str()) {
                 findings.push(taken_path(mounted, first));
@@ -82,7 +82,7 @@ fn inside_generated_files(mounted: &MountPath, folder: &MountPath) -> Diagnostic
 
 /// Returns the finding for a mount at the path of an earlier mount.
 fn taken_path(mounted: &MountPath, first: &MountPath) -> Diagnostic {
-    let related = first.added.unwrap_or("the other mount");
+    let related = first.reason_if_added.unwrap_or("the other mount");
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
         .message(format!("`{}` is mounted twice", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
@@ -92,7 +92,8 @@ fn taken_path(mounted: &MountPath, first: &MountPath) -> Diagnostic {
 
 /// Returns the mounts that nself adds to the service.
 fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
-    let added_mount = |target: String, path: FieldPath, reason| MountPath { target, path, added: Some(reason) };
+    let added_mount =
+        |target: String, path: FieldPath, reason| MountPath { target, path, reason_if_added: Some(reason) };
     let is_declared = |target: &ContainerPath| member.service.files.contains_key(target);
     let files = service.config.iter().filter(|config| !is_declared(&config.target));
     let files = files.map(|config| added_mount(config.target.to_string(), member.path.clone(), GENERATED_FILES));
@@ -131,5 +132,5 @@ fn declared_mounts(member: &PlannedService) -> impl Iterator<Item = MountPath> {
 
 /// Returns the path of a declared mount, without a final slash.
 fn mount_path(target: &ContainerPath, path: FieldPath) -> MountPath {
-    MountPath { target: target.as_str().trim_end_matches('/').to_owned(), path, added: None }
+    MountPath { target: target.as_str().trim_end_matches('/').to_owned(), path, reason_if_added: None }
 }

@@ -24,11 +24,11 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
     let nodes: BTreeSet<&ServiceName> =
         roster.iter().filter(|(_, member)| is_node(member)).map(|(name, _)| name).collect();
     // Processes inherit the variables of their service.
-    let addresses_nodes = |name: &ServiceName, member: &PlannedService| {
+    let may_address_nodes = |name: &ServiceName, member: &PlannedService| {
         let owner = roster.get(member.role_of(name)).unwrap_or(member);
         is_node(owner) || has_catalogue(owner, SENTINEL) || has_catalogue(owner, EXPORTER)
     };
-    let clients = roster.iter().filter(|(name, member)| !addresses_nodes(name, member));
+    let clients = roster.iter().filter(|(name, member)| !may_address_nodes(name, member));
     let mut findings = Vec::new();
     for (_, member) in clients {
         let maps = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];

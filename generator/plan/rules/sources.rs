@@ -202,7 +202,7 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     )
 }
 
-/// Checks that the services to which a service connects exist, and that those it waits for can become ready.
+/// Checks that the services to which a service connects exist, and that the services for which it waits can become ready.
 fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
         findings.push(missing_service(name, stack, roster, &member.path.key("connects_to").index(i)));
@@ -262,8 +262,9 @@ fn is_prometheus(name: &ServiceName) -> bool {
 fn check_monitoring(stack: &Stack, profile: Profile) -> Option<Diagnostic> {
     let settings = &stack.monitoring;
     let is_off = !stack.services.values().any(|service| service.catalogue.as_ref().is_some_and(is_prometheus));
-    let enabled = settings.enabled.filter(|_| is_off && profile != Profile::Local && settings.waive.is_none())?;
-    let (path, fix) = if enabled {
+    let is_enabled = settings.enabled.filter(|_| is_off && profile != Profile::Local && settings.waive.is_none())?;
+    // If monitoring is enabled, the stack removes the service instead.
+    let (path, fix) = if is_enabled {
         (path!("services", "prometheus"), "keep the service")
     } else {
         (path!("monitoring", "enabled"), "remove `monitoring.enabled`")

@@ -228,7 +228,7 @@ pub fn plain_credentials(name: &str, value: &serde_json::Value, path: &FieldPath
 fn check_data(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     use serde_json::Value as Json;
     let mut check_text = |name: &str, text: &str| {
-        // A field with only the name `key` is the name of a label, as in a toleration or a selector.
+        // The value of a field `key` is the name of a label, as in a toleration or a selector.
         if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, path.clone())

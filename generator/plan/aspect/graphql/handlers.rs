@@ -69,7 +69,7 @@ struct Request {
 }
 
 impl Reader<'_> {
-    /// Adds the calls of the service to those of the Hasura service that makes them.
+    /// Adds the calls of the service to `calls`, which has all calls of one Hasura service.
     fn add(&self, handlers: &Handlers, calls: &mut Calls) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         let names = |kind: &'static str, all: Vec<&GraphqlName>| {
@@ -110,7 +110,7 @@ impl Reader<'_> {
         findings
     }
 
-    /// Returns the request of a call. The defaults are its path and its timeout in seconds.
+    /// Returns the request of a call. The default path and timeout (in seconds) are used if the call does not set them.
     ///
     /// # Errors
     /// NS306 for an unknown port, and findings about secrets that are not declared.
@@ -153,7 +153,7 @@ impl Reader<'_> {
                 timeout: call.timeout.map_or(default_timeout, Duration::seconds),
                 needs: Needs { service: self.service.clone(), port, secrets, cause: path },
             }),
-            // The error of the URL includes that of the port.
+            // An unknown port is already reported as an error of the URL.
             (url, _) => {
                 findings.extend(url.err());
                 Err(findings)

@@ -74,8 +74,8 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
         planned.findings.extend(check_served(scope, definitions, &calls, (name, endpoint)));
     }
     for (name, metadata) in &mut planned.part {
-        // Applying metadata removes each source that is not listed. hasura-auth needs the default source for its tables, so
-        // an empty one is listed.
+        // Applying metadata removes each source that is not listed. hasura-auth needs the default source for its tables,
+        // so the metadata lists it without tables.
         let variable = VariableName::wrap(DEFAULT_SOURCE.0.into());
         let has_default = metadata.sources.iter().any(|source| source.name == DEFAULT_SOURCE.1);
         if !has_default && wirings.variables(name).contains_key(&variable) {

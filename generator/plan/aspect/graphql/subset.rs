@@ -27,7 +27,8 @@ fn limit_roles(table: &mut Table, served: &Served) {
     table.api.retain(|role, _| served.roles.is_empty() || served.roles.contains(role));
 }
 
-/// Limits the permissions of all roles to some columns. A role without a column loses its permissions.
+/// Limits the permissions of all roles to some columns; an empty list allows all columns. A role without a column loses
+/// its permissions.
 fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
     if columns.is_empty() {
         return;
@@ -53,6 +54,7 @@ pub fn check(
 ) -> Vec<Diagnostic> {
     let path = path.key("serves");
     let mut findings = Vec::new();
+    // `None` for a view, whose columns are not known.
     let tables: BTreeMap<&ObjectName, Option<&Table>> = definitions
         .iter()
         .flat_map(|schema| {
@@ -85,6 +87,7 @@ pub fn check(
     let actions: Vec<&str> = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
     let remote_schemas = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
     let remote_schemas: Vec<&str> = remote_schemas.map(|(remote, _)| remote.name.as_str()).collect();
+    // Field of `serves`, its kind in messages, the names in the field, and the names that exist.
     let lists: [(&str, &str, Vec<&str>, Vec<&str>); 3] = [
         ("roles", "role", served.roles.iter().map(SqlIdent::as_str).collect(), roles),
         ("actions", "action", served.actions.iter().map(GraphqlName::as_str).collect(), actions),

@@ -20,6 +20,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let frontends = stack.frontends.iter().filter_map(|(name, frontend)| {
         Some((host(stack, &frontend.route)?, (None, path!("frontends", name, "route"))))
     });
+    // The routes of each host, with their plugins; `None` for a route of the stack.
     let mut by_host: BTreeMap<String, Vec<(Option<&ServiceName>, FieldPath)>> = BTreeMap::new();
     routes.chain(frontends).for_each(|(host, route)| by_host.entry(host).or_default().push(route));
     let conflicts = by_host.iter().flat_map(|(host, routes)| {

@@ -28,7 +28,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns the plugins on which a service of another origin depends, each with the field that causes the dependency.
+/// Returns the plugins on which a service depends, without its own plugin. Each has the field that causes the dependency.
 fn dependencies<'a>(
     roster: &'a Roster,
     name: &'a ServiceName,

@@ -45,8 +45,8 @@ fn check_services(stack: &Stack, name: &ServiceName, plugin: &Plugin) -> Vec<Dia
         let path = path!("services", service);
         let aliases = stack.services.get(service).map_or(&[][..], |declared| &declared.aliases).iter().enumerate();
         let aliases = aliases.map(|(i, alias)| (alias, path.key("aliases").index(i)));
-        let misnamed = std::iter::once((service, path.clone())).chain(aliases);
-        let misnamed = misnamed.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
+        let names = std::iter::once((service, path.clone())).chain(aliases);
+        let misnamed = names.filter(|(service, _)| !plugin_names::fits_service(name.as_str(), service.as_str()));
         findings.extend(misnamed.map(|(service, path)| {
             without_prefix(name, path, service.as_str())
                 .expected(format!("`{name}`, or a name that begins with `{name}-`"))

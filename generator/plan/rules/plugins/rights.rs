@@ -1,5 +1,5 @@
-//! Checks the rights of a plugin's services. They may do less than services of the stack, because a plugin is code of a third
-//! party.
+//! Checks the rights of a plugin's services. They have fewer rights than services of the stack, because a plugin is code
+//! of a third party.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
