@@ -297,6 +297,16 @@ calls() {
   apt-get -qy install --no-install-recommends nghttp2-client
 }
 
+# PostgreSQL 18 with the programs of its backups, in the root file system of Debian testing.
+newest_server() {
+  # The lists of a mirror that is updated seldom may have expired.
+  chroot "$tools/forky" apt-get -q -o Acquire::Check-Valid-Until=false update
+  # Its packages read /proc, which is mounted only for this command.
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  RUNLEVEL=1 unshare --mount sh -c 'mount -t proc proc "$1/proc" && chroot "$1" sh -c "dpkg --configure -a && apt-get -qy install --no-install-recommends postgresql-18"' install "$tools/forky"
+  chroot "$tools/forky" apt-get clean
+}
+
 step packages packages
 step images images
 step judges judges
@@ -321,3 +331,4 @@ step backups backups
 step node node tests/kubernetes/servers/go.sum
 step http3 http3
 step calls calls
+step newest_server newest_server
