@@ -80,7 +80,7 @@ fn a_bucket_is_restored_to_each_of_two_times() {
     assert_works(&files.restore(&["BUCKET=invoices", &format!("TARGET_TIME={moment}")]));
     assert_eq!(contents("invoices"), first);
     let metadata = store.rclone(&["lsjson", "--metadata", "-R", ":s3:invoices"]).stdout;
-    assert_eq!(metadata.matches("text/x-invoice").count(), 3, "{metadata}");
+    assert_eq!(metadata.matches("\"content-type\":\"text/x-invoice\"").count(), 3, "{metadata}");
     assert_eq!(metadata.matches("\"customer\":\"7\"").count(), 3, "{metadata}");
     let buckets = store.rclone(&["lsf", ":s3:"]).stdout;
     let old: Vec<&str> = buckets.lines().filter(|name| name.starts_with("invoices-before-")).collect();

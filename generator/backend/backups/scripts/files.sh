@@ -66,8 +66,8 @@ sums() {
   only_removed "$work/errors"
 }
 
-# describe SUMS LOOK: the list of a snapshot. Folders and links have neither size nor time, since not every tar restores
-# them; pipes and sockets are left out.
+# describe SUMS LOOK: the list of a snapshot. Folders and links have neither size nor time, and links no owner, since not
+# every tar restores them; pipes and sockets are left out.
 describe() {
   awk '
     FILENAME == ARGV[1] { sum[substr($0, 67)] = substr($0, 1, 64); next }
@@ -77,7 +77,7 @@ describe() {
       type = length($1) == 4 ? substr($1, 1, 1) : ""
       if (type == "4") print $1, $2, $3, "- - -", name
       if (type == "8" && name in sum) print $1, $2, $3, $4, $5, sum[name], name
-      if (type == "a" && name in sum) print $1, $2, $3, "- -", sum[name], name
+      if (type == "a" && name in sum) print $1, "- - - -", sum[name], name
     }' "$1" "$2" | sort
 }
 
