@@ -309,6 +309,16 @@ observability() {
     'opentelemetry-instrumentation-psycopg==0.66b1' 'opentelemetry-instrumentation-wsgi==0.66b1' 'psycopg==3.3.9'
 }
 
+# PostgreSQL 18 with the programs of its backups, in the root file system of Debian testing.
+newest_server() {
+  # The lists of a mirror that is updated seldom may have expired.
+  chroot "$tools/forky" apt-get -q -o Acquire::Check-Valid-Until=false update
+  # Its packages read /proc, which is mounted only for this command.
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  RUNLEVEL=1 unshare --mount sh -c 'mount -t proc proc "$1/proc" && chroot "$1" sh -c "dpkg --configure -a && apt-get -qy install --no-install-recommends postgresql-18"' install "$tools/forky"
+  chroot "$tools/forky" apt-get clean
+}
+
 step packages packages
 step images images
 step judges judges
@@ -334,3 +344,4 @@ step node node tests/kubernetes/servers/go.sum
 step http3 http3
 step calls calls
 step observability observability tests/monitoring/jaeger/go.sum
+step newest_server newest_server

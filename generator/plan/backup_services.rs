@@ -1,17 +1,21 @@
 //! Completes the backup services that the library declares. Image and user come from the database server; schedule, folders
 //! and access to the internet come from the stack's `backups`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::roster::Roster;
 use super::service_names::{
-    BACKUP, BACKUP_LIST, BACKUP_RESTORE, BACKUP_TOOLS, BACKUP_VERIFY, DATABASE, REPLICA, WAL_RECEIVER, service_name,
+    BACKUP, BACKUP_LIST, BACKUP_RESTORE, BACKUP_TOOLS, BACKUP_VERIFY, DATABASE, FILES_BACKUP, FILES_RESTORE,
+    FILES_VERIFY, OBJECT_STORE, REPLICA, WAL_RECEIVER, service_name,
 };
-use crate::stack::{BackupTarget, HostMount, Stack, Volume};
-use crate::values::{Checked, ContainerPath, ServiceName, Text, VolumeName};
+use crate::stack::{self, BackupTarget, HostMount, Stack, Volume};
+use crate::values::{BucketName, Checked, ContainerPath, ServiceName, Text, VolumeName};
 
 /// The services that run the server's image and access the target. The first one owns the target's volume.
-pub const CLIENTS: [&str; 5] = [WAL_RECEIVER, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE];
+pub const CLIENTS: [&str; 8] =
+    [WAL_RECEIVER, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE, FILES_BACKUP, FILES_VERIFY, FILES_RESTORE];
+/// The jobs for snapshots of volumes and buckets, among the clients.
+pub const FILE_JOBS: [&str; 3] = [FILES_BACKUP, FILES_VERIFY, FILES_RESTORE];
 /// The folder of a target in the containers.
 pub const FOLDER: &str = "/backups";
 /// The volume of a target that is a folder of the stack.
@@ -30,6 +34,27 @@ pub fn replication_clients(roster: &Roster) -> Vec<ServiceName> {
     replica.chain(backups).collect()
 }
 
+/// Returns the volumes of which snapshots are taken, each with the service that owns it. Volumes of services that the
+/// environment excludes are left out.
+pub fn volumes<'a>(stack: &'a Stack, roster: &'a Roster) -> BTreeMap<&'a VolumeName, &'a ServiceName> {
+    let owner_of = |volume: &VolumeName| {
+        roster.iter().find(|(_, member)| member.service.volumes.contains_key(volume)).map(|(name, _)| name)
+    };
+    stack.backups.volumes.iter().filter_map(|volume| Some((volume, owner_of(volume)?))).collect()
+}
+
+/// Returns the buckets of which snapshots are taken; none if the environment excludes the object store.
+pub fn buckets<'a>(stack: &'a Stack, roster: &Roster) -> BTreeSet<&'a BucketName> {
+    let has_store = roster.contains_key(&service_name(OBJECT_STORE));
+    stack.backups.buckets.iter().filter(|_| has_store).collect()
+}
+
+/// Returns the services that write to a volume: its owner and the volume's `writers`.
+pub fn writers(roster: &Roster, volume: &VolumeName, owner: &ServiceName) -> BTreeSet<ServiceName> {
+    let declared = roster[owner].service.volumes[volume].writers.keys();
+    declared.filter(|name| roster.contains_key(*name)).chain([owner]).cloned().collect()
+}
+
 /// Completes the backup services in the roster. They run the server's image as the server's user, because that image
 /// contains the programs that copy the server.
 pub fn complete(stack: &Stack, roster: &mut Roster) {
@@ -37,6 +62,7 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
     if !backups_are_on(roster) {
         return;
     }
+    complete_file_jobs(stack, roster, &server);
     let target = &stack.backups.target;
     for name in CLIENTS {
         let Some(service) = roster.get_mut(&service_name(name)).map(|planned| &mut planned.service) else { continue };
@@ -55,9 +81,49 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
     if let (Some(backup), Some(schedule)) = (backup, &stack.backups.schedule) {
         backup.schedule = Some(schedule.clone());
     }
+    let volume = volume(target, roster);
     let log_receiver = roster.get_mut(&service_name(WAL_RECEIVER)).map(|planned| &mut planned.service);
-    if let (Some(log_receiver), Some(volume)) = (log_receiver, volume(target)) {
+    if let (Some(log_receiver), Some(volume)) = (log_receiver, volume) {
         log_receiver.volumes.insert(VolumeName::wrap(VOLUME.to_owned()), volume);
+    }
+}
+
+/// Completes the jobs for volumes and buckets, and removes them from an environment that has neither. On clusters, where no
+/// container runs as root, they run as the owner of the volumes.
+fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Service) {
+    let volumes: Vec<(VolumeName, ServiceName)> =
+        volumes(stack, roster).into_iter().map(|(volume, owner)| (volume.clone(), owner.clone())).collect();
+    let has_buckets = !buckets(stack, roster).is_empty();
+    if volumes.is_empty() && !has_buckets {
+        roster.retain(|name, _| !FILE_JOBS.contains(&name.as_str()));
+        return;
+    }
+    let owner = volumes.first().and_then(|(_, owner)| roster[owner].service.user.clone());
+    let writers: BTreeSet<ServiceName> =
+        volumes.iter().flat_map(|(volume, owner)| writers(roster, volume, owner)).collect();
+    let has_port = |name: &&ServiceName| !roster[*name].service.all_ports().is_empty();
+    let reachable_writers: Vec<ServiceName> = writers.iter().filter(has_port).cloned().collect();
+    for name in FILE_JOBS.map(service_name) {
+        let Some(job) = roster.get_mut(&name).map(|planned| &mut planned.service) else { continue };
+        let user = owner.clone().filter(|_| name.as_str() != FILES_VERIFY);
+        job.on_clusters.user = job.on_clusters.user.take().or(user).or_else(|| server.user.clone());
+        if name.as_str() == FILES_BACKUP && stack.backups.files_schedule.is_some() {
+            job.schedule.clone_from(&stack.backups.files_schedule);
+        }
+        if name.as_str() == FILES_RESTORE {
+            // The job checks that they do not answer.
+            job.connects_to.extend(reachable_writers.iter().cloned());
+        }
+        if has_buckets && name.as_str() != FILES_VERIFY {
+            job.connects_to.push(service_name(OBJECT_STORE));
+        }
+    }
+    let jobs: Vec<ServiceName> =
+        FILE_JOBS.map(service_name).into_iter().filter(|name| roster.contains_key(name)).collect();
+    let tools = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|planned| &mut planned.service.volumes);
+    for volume in tools.into_iter().flat_map(|volumes| volumes.values_mut()) {
+        let path = volume.path.clone();
+        volume.readers.extend(jobs.iter().map(|name| (name.clone(), path.clone())));
     }
 }
 
@@ -72,10 +138,10 @@ fn host_folder(target: &BackupTarget) -> Option<HostMount> {
 }
 
 /// Returns the volume of a target that is a folder of the stack. The other services write to it, too.
-fn volume(target: &BackupTarget) -> Option<Volume> {
+fn volume(target: &BackupTarget, roster: &Roster) -> Option<Volume> {
     let folder = target.folder.as_ref().filter(|folder| folder.host.is_none())?;
     let path = ContainerPath::wrap(FOLDER.to_owned());
-    let writers: BTreeMap<ServiceName, ContainerPath> =
-        CLIENTS.iter().skip(1).map(|name| (service_name(name), path.clone())).collect();
+    let clients = CLIENTS.iter().skip(1).map(|name| service_name(name)).filter(|name| roster.contains_key(name));
+    let writers: BTreeMap<ServiceName, ContainerPath> = clients.map(|name| (name, path.clone())).collect();
     Some(Volume { path, set_owner: true, size: folder.size, readers: BTreeMap::new(), writers })
 }

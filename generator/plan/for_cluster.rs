@@ -46,7 +46,10 @@ pub fn cluster(plan: &Plan) -> Plan {
         }
         if let Some(user) = &service.on_clusters.user {
             let user = user.clone();
-            Arc::make_mut(service).user = Some(user);
+            let service = Arc::make_mut(service);
+            service.user = Some(user);
+            // They are those of the user on hosts.
+            service.capabilities.clear();
         }
         if service.reaches_host || !service.depends_on.keys().all(stays) || !service.volumes.iter().all(mounted) {
             let service = Arc::make_mut(service);

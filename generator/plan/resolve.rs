@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, backups, cache_memory, connections, database_clients, database_endpoints, databases, definitions,
-    encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, mail, migrations, monitoring,
-    plugins, secrets, server_settings, setup, variables, volumes,
+    access, backup_files, backups, cache_memory, connections, database_clients, database_endpoints, databases,
+    definitions, encryption, extensions, external_server, files, fixed_addresses, graphql, ingress, mail, migrations,
+    monitoring, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -51,6 +51,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(secrets::files(&roster, &declared));
     let backups = outcome.collect(backups::plan(inputs, &roster, &declared));
+    if backups.is_some() {
+        outcome.collect(backup_files::plan(inputs, &roster, &addresses, &declared));
+    }
     let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };

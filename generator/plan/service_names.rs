@@ -27,6 +27,14 @@ pub const BACKUP_LIST: &str = "backup-list";
 pub const BACKUP_VERIFY: &str = "backup-verify";
 /// Restores a backup in place of the server's data.
 pub const BACKUP_RESTORE: &str = "backup-restore";
+/// Takes snapshots of volumes and buckets at the times of their schedule.
+pub const FILES_BACKUP: &str = "backup-files";
+/// Restores snapshots of volumes into an empty folder and checks them, and those of buckets.
+pub const FILES_VERIFY: &str = "backup-files-verify";
+/// Restores snapshots in place of the files of volumes and the objects of buckets.
+pub const FILES_RESTORE: &str = "backup-files-restore";
+/// The object store of the stack.
+pub const OBJECT_STORE: &str = "minio";
 /// The job that copies the backup tool into a volume, from which the database server runs it.
 pub const BACKUP_TOOLS: &str = "backup-tools";
 

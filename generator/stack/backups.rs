@@ -1,12 +1,15 @@
-//! Backups of the database server: when base backups are taken, where they and the log are stored, and for how long.
+//! Backups of the database server and of files: when they are taken, what they contain, where they are stored, and for how long.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::SecretReference;
-use crate::values::{BucketName, ContainerPath, Duration, Memory, ObjectPath, Region, Schedule, WebAddress, ranged};
+use crate::values::{
+    BucketName, ContainerPath, Duration, Memory, ObjectPath, Region, Schedule, VolumeName, WebAddress, ranged,
+};
 
-/// Backups of the database server with its log, which restore it to any time. Everything that is stored is encrypted.
+/// Backups of the database server with its log, which restore it to any time, and snapshots of volumes and buckets.
+/// Everything that is stored is encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Backups {
@@ -14,6 +17,12 @@ pub struct Backups {
     pub enabled: Option<bool>,
     /// Times of base backups, in UTC; 01:15 each night by default.
     pub schedule: Option<Schedule>,
+    /// Volumes of services of which snapshots are taken. Live files of a database are no backup of it.
+    pub volumes: Vec<VolumeName>,
+    /// Buckets of the stack's object store, the service `minio`, of which snapshots are taken.
+    pub buckets: Vec<BucketName>,
+    /// Times of the snapshots of volumes and buckets, in UTC; 01:45 each night by default.
+    pub files_schedule: Option<Schedule>,
     pub retention: Retention,
     pub target: BackupTarget,
     /// Secret with the key of all stored data; `backup_key`, which `nself secrets init` creates, by default. Without it no
@@ -22,7 +31,7 @@ pub struct Backups {
 }
 
 /// How long base backups are kept: the newest by number, and further ones by age. The log is kept from the start of the
-/// oldest of them.
+/// oldest of them. Snapshots of each volume and bucket are kept by the same numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {

@@ -119,7 +119,7 @@ pub struct Stack {
     /// The monitoring services, and the receivers of their alerts.
     #[serde(default)]
     pub monitoring: Monitoring,
-    /// Backups of the database server.
+    /// Backups of the database server, and of volumes and buckets.
     #[serde(default)]
     pub backups: Backups,
     /// Plugins by name. Each is in a folder of the project: `plugins.notify = import "plugins/notify/plugin.ncl"`.

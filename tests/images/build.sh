@@ -114,7 +114,7 @@ ENTRYPOINT ["/bin/false"]' ;;
     */library/nginx:*)
       docker image inspect nself-test/nginx:1 >/dev/null 2>&1 ||
         tar -C "$tools/forky" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./tmp/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
-          --exclude=./usr/share/doc --exclude=./usr/share/locale -c . | docker import - nself-test/nginx:1 >/dev/null
+          --exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./usr/lib/postgresql -c . | docker import - nself-test/nginx:1 >/dev/null
       image "$name" 'STOPSIGNAL SIGQUIT
 CMD ["nginx", "-g", "daemon off;"]' nginx ;;
     */library/redis:*-bookworm)

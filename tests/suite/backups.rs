@@ -1,15 +1,20 @@
 //! Runs the generated scripts of backups with real servers: backups of a server that is written to, restores to a moment,
 //! damaged and missing pieces, a full target, and a bucket.
 
+mod buckets;
 mod drill;
+mod files;
 mod site;
+mod store;
+mod volume;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use crate::support::{Ran, run, tool};
 use site::Site;
+use store::{ACCESS_KEY, SECRET_KEY, Store};
 
 fn assert_fails(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{why}: {} {}{}", ran.code, ran.stdout, ran.stderr);
@@ -17,6 +22,14 @@ fn assert_fails(ran: &Ran, why: &str) {
 
 fn assert_works(ran: &Ran) {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+fn seconds_pass() {
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+}
+
+fn now() -> String {
+    run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])).stdout.trim().to_owned()
 }
 
 /// Starts the receiver, and waits for the base backup that it takes first.
@@ -31,10 +44,10 @@ fn metrics_of_alerts_have_values(site: &Site) {
     let rules = fs::read_to_string(rules).unwrap();
     let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let names: std::collections::BTreeSet<&str> = words.filter(|word| word.starts_with("nself_backup_")).collect();
-    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(names.len(), 3, "{names:?}");
     let exports = |name: &str| {
         let text = fs::read_to_string(site.path("metrics/metrics.txt")).unwrap_or_default();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.rsplit_once(' ')?.1.parse::<u64>().ok());
         value.is_some_and(|value| value > 1_700_000_000)
     };
     for name in names {
@@ -68,7 +81,10 @@ fn restore_before_a_drop(mut site: Site) {
     site.await_end_of_receiver();
     // After a crash, the folder does not show whether a server still uses it.
     assert_fails(&site.script("restore.sh", &[]), "set SERVER_IS_STOPPED=yes");
-    fs::remove_dir_all(site.path("volume/pgdata")).unwrap();
+    // A new volume has no folder above the data either.
+    for entry in fs::read_dir(site.path("volume")).unwrap() {
+        fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
 
     assert_works(&site.script("restore.sh", &[&format!("TARGET_TIME={moment}")]));
     site.start_server();
@@ -87,20 +103,17 @@ fn restore_before_a_drop(mut site: Site) {
     site.stop_server();
     site.await_end_of_receiver();
     assert_works(&site.script("restore.sh", &[&format!("TARGET_TIME={quiet}")]));
-    let kept =
-        fs::read_dir(site.path("volume")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(
-        kept.filter(|name| name.starts_with("pgdata.before-")).count(),
-        1,
-        "the folder before the restore stays"
-    );
+    let kept = fs::read_dir(site.path(site.data).parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(kept.filter(|name| name.contains(".before-")).count(), 1, "the folder before the restore stays");
     site.start_server();
     assert_eq!(site.sql("SELECT count(*) FROM second"), "1");
     assert_eq!(site.sql(BOOKS), books);
     let future = "2999-01-01T00:00:00Z";
     site.stop_server();
     assert_fails(&site.script("restore.sh", &[&format!("TARGET_TIME={future}")]), "choose an earlier TARGET_TIME");
-    assert!(site.path("volume/pgdata/PG_VERSION").exists(), "a restore that fails changes nothing");
+    assert!(site.path(site.data).join("PG_VERSION").exists(), "a restore that fails changes nothing");
 }
 
 #[test]
@@ -111,6 +124,30 @@ fn a_server_of_15_is_restored_to_the_moment_before_a_drop() {
 #[test]
 fn a_server_of_17_is_restored_to_the_moment_before_a_drop() {
     Site::start(17).into_iter().for_each(restore_before_a_drop);
+}
+
+/// The image of 18 has its volume one folder above, and its data in a folder with the name of the version.
+#[test]
+fn a_server_of_18_is_restored_to_the_moment_before_a_drop() {
+    Site::start(18).into_iter().for_each(restore_before_a_drop);
+}
+
+#[test]
+fn a_clock_that_is_set_back_removes_no_newer_backup() {
+    let Some(mut site) = Site::start(15) else { return };
+    protect(&mut site);
+    site.sql("CREATE TABLE t (i int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()");
+    let hour_ago = site.clock_set_back();
+    assert_works(&site.script("backup.sh", &[&hour_ago, "NSELF_BACKUP_KEEP_COUNT=1", "LABEL=back"]));
+    assert!(site.backups().last().unwrap().contains("-back-"), "{:?}", site.backups());
+    site.sql("INSERT INTO t VALUES (2)");
+    // With the right time again, the number counts in the order of the log.
+    assert_works(&site.script("backup.sh", &["NSELF_BACKUP_KEEP_COUNT=2", "LABEL=end"]));
+    let left = site.backups();
+    assert!(left.len() == 2 && left[0].contains("-back-") && left[1].contains("-end-"), "{left:?}");
+    site.await_stored();
+    assert_works(&site.script("verify.sh", &[&format!("BACKUP={}", left[0])]));
+    assert_works(&site.script("verify.sh", &[]));
 }
 
 #[test]
@@ -223,67 +260,14 @@ fn a_full_target_stops_backups_and_loses_nothing() {
     assert_works(&site.script("verify.sh", &[]));
 }
 
-/// SeaweedFS, with TLS.
-struct Store(Child);
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts an S3 server on a free port; `None` without the tool.
-fn store(site: &Site) -> Option<(Store, String)> {
-    let weed = tool("backups/bin/weed")?;
-    let identity = r#"{ "identities": [{ "name": "backups", "credentials": [{ "accessKey": "ledger", "secretKey": "a-secret-key" }], "actions": ["Admin", "Read", "Write", "List", "Tagging"] }] }"#;
-    fs::write(site.path("s3.json"), identity).unwrap();
-    fs::create_dir(site.path("store")).unwrap();
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let s3 = free();
-    let mut command = Command::new(weed);
-    command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"]);
-    let ports = [("s3.port", &s3), ("master.port", &free()), ("volume.port", &free()), ("filer.port", &free())];
-    command.args(ports.map(|(name, port)| format!("-{name}={port}")));
-    // Their ports for gRPC would be those numbers and ten thousand.
-    let grpc = ["master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"];
-    command.args(grpc.map(|name| format!("-{name}={}", free())));
-    command.arg(format!("-dir={}", site.path("store").display()));
-    command.arg(format!("-s3.config={}", site.path("s3.json").display()));
-    let (certificate, key) = (site.path("store.pem"), site.path("store.key"));
-    let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
-    openssl.args(["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"]).arg(&key);
-    assert_works(&run(openssl.arg("-out").arg(&certificate)));
-    command.arg(format!("-s3.cert.file={}", certificate.display()));
-    command.arg(format!("-s3.key.file={}", key.display()));
-    let log = fs::File::create(site.path("weed.log")).unwrap();
-    let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-    Some((Store(child), format!("https://127.0.0.1:{s3}")))
-}
-
 #[test]
 fn a_bucket_is_a_target() {
     let Some(mut site) = Site::start(15) else { return };
-    let Some((_store, endpoint)) = store(&site) else { return };
-    let make = || {
-        let mut rclone = Command::new(site.path("tools/rclone"));
-        rclone.arg("--ca-cert").arg(site.path("store.pem"));
-        rclone.args(["--config", "", "--retries", "1", "--low-level-retries", "1", "--s3-provider", "Other"]);
-        rclone.args([
-            "--s3-access-key-id",
-            "ledger",
-            "--s3-secret-access-key",
-            "a-secret-key",
-            "--s3-endpoint",
-            &endpoint,
-        ]);
-        run(rclone.args(["mkdir", ":s3:ledger-backups"])).code == 0
-    };
-    site.eventually("the store answers", make);
-    site.store_in(&endpoint, "ledger", "a key that has expired");
+    let Some(store) = Store::start(&site.path("")) else { return };
+    store.bucket("ledger-backups");
+    site.store_in(&store.endpoint, ACCESS_KEY, "a key that has expired");
     assert_fails(&site.script("backup.sh", &[]), "what failed: rclone");
-    site.store_in(&endpoint, "ledger", "a-secret-key");
+    site.store_in(&store.endpoint, ACCESS_KEY, SECRET_KEY);
     restore_before_a_drop(site);
 }
 
@@ -313,7 +297,7 @@ fn shellcheck_accepts_the_scripts() {
     let folder = crate::support::root().join("golden/backups/out/prod/backups");
     let scripts = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap().into_path());
     let scripts: Vec<_> = scripts.filter(|path| path.extension().is_some_and(|kind| kind == "sh")).collect();
-    assert_eq!(scripts.len(), 10);
+    assert_eq!(scripts.len(), 16);
     let ran = run(Command::new("shellcheck").arg("-x").args(&scripts));
     assert_eq!(ran.code, 0, "{}", ran.stdout);
 }

@@ -15,15 +15,21 @@ pub const DESCRIPTION: Description = Description {
 };
 
 /// The scripts of the services and jobs, by file name; some are only included by other scripts.
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 15] = [
     ("backup.sh", include_str!("scripts/backup.sh")),
     ("common.sh", include_str!("scripts/common.sh")),
+    ("entries.sh", include_str!("scripts/entries.sh")),
+    ("files.sh", include_str!("scripts/files.sh")),
+    ("files-backup.sh", include_str!("scripts/files-backup.sh")),
+    ("files-restore.sh", include_str!("scripts/files-restore.sh")),
+    ("files-verify.sh", include_str!("scripts/files-verify.sh")),
     ("list.sh", include_str!("scripts/list.sh")),
     ("receive.sh", include_str!("scripts/receive.sh")),
     ("recovery.sh", include_str!("scripts/recovery.sh")),
     ("restore.sh", include_str!("scripts/restore.sh")),
     ("retention.sh", include_str!("scripts/retention.sh")),
     ("segment.sh", include_str!("scripts/segment.sh")),
+    ("snapshot.sh", include_str!("scripts/snapshot.sh")),
     ("verify.sh", include_str!("scripts/verify.sh")),
 ];
 /// The script that the database server's container runs before its entrypoint.

@@ -90,10 +90,12 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     findings.extend(refused);
     let mounts =
         plan.services.iter().flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, mount)));
-    // Jobs have no claim templates. A job that changes data while the owner is stopped uses the owner's claim.
+    // Jobs have no claim templates. A job that reads or changes the data of another service uses the owner's claim.
     let needs_claim = |name: &ServiceName, mount: &plan::VolumeMount| {
         let is_owner = plan.volumes.get(&mount.volume).is_some_and(|volume| volume.owner == *name);
-        mount.stopped_owner.is_none() && (!is_owner || plan.services[name].runs_to_completion())
+        mount.stopped_owner.is_none()
+            && mount.running_owner.is_none()
+            && (!is_owner || plan.services[name].runs_to_completion())
     };
     let shared_volumes = mounts.filter(|(name, mount)| needs_claim(name, mount));
     let shared_volumes: BTreeSet<_> = shared_volumes.map(|(_, mount)| &mount.volume).collect();

@@ -188,6 +188,8 @@ pub struct Pod {
     pub termination_grace_period_seconds: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub host_aliases: Vec<HostAlias>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

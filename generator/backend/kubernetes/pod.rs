@@ -1,6 +1,8 @@
 //! The pod of a planned service. Every pod satisfies Pod Security `restricted`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
 
 use super::cluster::{Cluster, group_selector, quantity, selector};
 use super::container::{EPHEMERAL, image, secrets_mount, security};
@@ -38,6 +40,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         label_selector: Selector { match_labels },
     };
     let spread_pods = replicated.then(|| selector(name)).or(service.on_clusters.group.as_ref().map(group_selector));
+    let affinity = beside_owners(cluster, service).filter(|_| !raw.contains_key("affinity"));
     let pod = Pod {
         service_account_name: name.to_string(),
         automount_service_account_token: !service.on_clusters.reads.is_empty(),
@@ -47,6 +50,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         restart_policy: runs_to_completion.then_some("Never"),
         termination_grace_period_seconds: grace_period(cluster, service),
         topology_spread_constraints: spread_pods.filter(|_| !runs_to_completion).map(spread).into_iter().collect(),
+        affinity,
         host_aliases: host_aliases(service),
         init_containers,
         containers: vec![container(cluster, (name, service), image, mounts)],
@@ -54,6 +58,18 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         raw,
     };
     findings.into_result(pod)
+}
+
+/// Returns the rule that keeps a job on the node of the services whose claims it reads: a claim that several pods do not share
+/// can be mounted on one node only.
+fn beside_owners(cluster: &Cluster, service: &Service) -> Option<serde_json::Value> {
+    let mounts = service.volumes.iter().filter(|mount| !cluster.is_shared(&mount.volume));
+    let owners: BTreeSet<&ServiceName> = mounts.filter_map(|mount| mount.running_owner.as_ref()).collect();
+    let terms = owners.iter().map(
+        |owner| json!({ "labelSelector": { "matchLabels": selector(owner) }, "topologyKey": "kubernetes.io/hostname" }),
+    );
+    let terms: Vec<serde_json::Value> = terms.collect();
+    (!terms.is_empty()).then(|| json!({ "podAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": terms } }))
 }
 
 /// Returns the names with fixed addresses, one entry for each address.
@@ -148,8 +164,9 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         let name = mount.volume.to_string();
         let path = mount.path.to_string();
         mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
-        // A StatefulSet gives this name to the claim of its first pod.
-        let claim_of_owner = mount.stopped_owner.as_ref().map(|owner| format!("{name}-{owner}-0"));
+        // The name that a StatefulSet gives the claim of its first pod.
+        let owner = mount.stopped_owner.as_ref().or(mount.running_owner.as_ref());
+        let claim_of_owner = owner.map(|owner| format!("{name}-{owner}-0"));
         if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(claim_of_owner) {
             volumes.push(Volume::Claim { name, persistent_volume_claim: ClaimName { claim_name } });
         }

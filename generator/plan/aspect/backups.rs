@@ -9,7 +9,9 @@ use crate::plan::backup_services::{CLIENTS, FOLDER, backups_are_on};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Backups, ConfigMount, Value, VolumeMount};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{BACKUP, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, WAL_RECEIVER, service_name};
+use crate::plan::service_names::{
+    BACKUP, BACKUP_RESTORE, BACKUP_VERIFY, DATABASE, FILES_BACKUP, WAL_RECEIVER, service_name,
+};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
 use crate::values::{Checked, SecretName, SqlIdent, VariableName};
@@ -58,7 +60,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
         }
     }
     let retention = &inputs.stack.backups.retention;
-    for name in [WAL_RECEIVER, BACKUP] {
+    let removing = [WAL_RECEIVER, BACKUP, FILES_BACKUP];
+    for name in removing.into_iter().filter(|name| roster.contains_key(&service_name(name))) {
         let count = retention.count.map(|count| ("NSELF_BACKUP_KEEP_COUNT", count.to_string()));
         let age = retention.age.map(|age| ("NSELF_BACKUP_KEEP_SECONDS", age.seconds().to_string()));
         planned.wirings.extend(
@@ -189,6 +192,7 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
         read_only: false,
         owner_group: server.service.user.as_ref().map(|user| user.ids().1),
         stopped_owner: Some(service_name(DATABASE)),
+        running_owner: None,
     };
     let superuser = variable("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
     let wirings = vec![

@@ -209,12 +209,15 @@ pub struct VolumeMount {
     /// The volume's owner, for a job that changes the data while the owner is stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_owner: Option<ServiceName>,
+    /// The volume's owner, for a job that reads the data while the owner runs. On clusters it runs on the same node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_owner: Option<ServiceName>,
 }
 
 impl VolumeMount {
     /// Returns a writable mount that does not need a stopped owner.
     pub fn writable(volume: VolumeName, path: ContainerPath, owner_group: Option<u32>) -> Self {
-        VolumeMount { volume, path, read_only: false, owner_group, stopped_owner: None }
+        VolumeMount { volume, path, read_only: false, owner_group, stopped_owner: None, running_owner: None }
     }
 }
 

@@ -111,15 +111,19 @@ fn check_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
 
 /// Refuses a service whose volumes need different groups: a pod has one group for all of its volumes.
 fn check_volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<Diagnostic> {
-    let own_group = service.user.as_ref().map(|user| user.ids().1);
+    let own_group = service.on_clusters.user.as_ref().or(service.user.as_ref()).map(|user| user.ids().1);
     let is_shared = |mount: &&crate::plan::model::VolumeMount| {
         let others = plan.services.iter().filter(|(other, _)| *other != name);
         others.flat_map(|(_, other)| &other.volumes).any(|other| other.volume == mount.volume)
     };
-    let groups_of_shared =
-        service.volumes.iter().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own_group);
-    let groups: BTreeSet<u32> =
-        service.volumes.iter().filter_map(|mount| mount.owner_group).chain(groups_of_shared).collect();
+    // Volumes of services that a cluster replaces do not exist there.
+    let exists = |mount: &&crate::plan::model::VolumeMount| {
+        let owner = plan.volumes.get(&mount.volume).map(|volume| volume.owner.as_str());
+        owner.is_none_or(|owner| !REPLACED_SERVICES.contains(&owner))
+    };
+    let mounts = || service.volumes.iter().filter(exists);
+    let groups_of_shared = mounts().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own_group);
+    let groups: BTreeSet<u32> = mounts().filter_map(|mount| mount.owner_group).chain(groups_of_shared).collect();
     let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
     (groups.len() > 1).then(|| {
         Diagnostic::error(Code::VolumeGroups, service.origin.key("volumes"))

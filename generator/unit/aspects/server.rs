@@ -9,8 +9,8 @@ use crate::plan::aspect::database_clients::Clients;
 use crate::plan::aspect::endpoint::DatabaseEndpoint;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
-    access, backups, cache_memory, database_endpoints, databases, encryption, extensions, external_server, mail,
-    secrets, server_settings, setup, variables,
+    access, backup_files, backups, cache_memory, database_endpoints, databases, encryption, extensions,
+    external_server, mail, secrets, server_settings, setup, variables,
 };
 use crate::plan::backup_services;
 use crate::plan::wiring::{Addition, Outcome, Planned};
@@ -231,6 +231,76 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
     assert_eq!(planned(here.clone(), inside).3, [Code::BackupOnHost]);
     assert_eq!(planned(here, "/var/lib/postgresql/data").3, [Code::BackupOnHost, Code::BackupServer]);
     assert_eq!(planned(json!({}), inside).3, [Code::BackupTarget]);
+}
+
+/// What the aspect of snapshots plans for a stack.
+struct Snapshots {
+    /// Path, whether it is read-only, and whether the owner must be stopped.
+    copied: Vec<(String, bool, bool)>,
+    restored: Vec<(String, bool, bool)>,
+    writers: String,
+    codes: Vec<Code>,
+    has_jobs: bool,
+}
+
+fn plan_snapshots(settings: Value) -> Snapshots {
+    let job = |name: &str| json!({ "catalogue": name, "run": "on_request", "user": "0:0" });
+    let mut stack = stack(&json!({
+        "backup-wal": { "catalogue": "backup-wal" },
+        "backup-files": job("backup-files"),
+        "backup-files-restore": job("backup-files-restore"),
+        "files": { "image": "a/files:1", "port": 8001, "user": "10001:10001", "volumes": {
+            "uploads": { "path": "/uploads", "writers": { "worker": "/uploads" } } } },
+        "worker": { "image": "a/worker:1" },
+        "reports": { "image": "docker.io/pgvector/pgvector:pg17", "volumes": { "reports": { "path": "/data" } } },
+        "events": { "image": "docker.io/library/mongo:8", "volumes": { "events": { "path": "/data" } } },
+        "gone": { "enabled": false, "image": "a/gone:1", "volumes": { "gone": { "path": "/data" } } },
+    }));
+    stack["backups"] = settings;
+    with_roster(&stack, |inputs, roster| {
+        let server = databases::plan(inputs.stack, roster).part;
+        let declared = secrets::plan(inputs.stack, roster, &server).part;
+        let addresses = Addresses::plan(inputs, roster).part;
+        let planned = backup_files::plan(inputs, roster, &addresses, &declared);
+        let mounts = |job: &str| {
+            let mounts = additions(&planned, job).into_iter().filter_map(|addition| match addition {
+                Addition::Volume(mount) => {
+                    Some((mount.path.to_string(), mount.read_only, mount.stopped_owner.is_some()))
+                }
+                _ => None,
+            });
+            mounts.collect()
+        };
+        let writers = additions(&planned, "backup-files-restore").into_iter().find_map(|addition| match addition {
+            Addition::Variable(variable, PlannedValue::Text(text)) if variable.as_str() == "NSELF_BACKUP_WRITERS" => {
+                Some(text)
+            }
+            _ => None,
+        });
+        Snapshots {
+            copied: mounts("backup-files"),
+            restored: mounts("backup-files-restore"),
+            writers: writers.unwrap_or_default(),
+            codes: planned.findings.iter().map(|finding| finding.code).collect(),
+            has_jobs: roster.contains_key(&name("backup-files")),
+        }
+    })
+}
+
+#[test]
+fn snapshots_mount_volumes_of_services_and_check_their_names() {
+    let volumes = |names: Value| plan_snapshots(json!({ "enabled": true, "volumes": names }));
+    let planned = volumes(json!(["uploads", "gone"]));
+    assert_eq!(planned.copied, [("/volumes/uploads".to_owned(), true, false)]);
+    assert_eq!(planned.restored, [("/volumes/uploads".to_owned(), false, true)]);
+    assert_eq!(planned.writers, "uploads/files:8001 uploads/worker");
+    assert_eq!(planned.codes, []);
+    assert!(planned.has_jobs);
+    assert!(!volumes(json!([])).has_jobs, "without volumes and buckets");
+    assert_eq!(volumes(json!(["upload"])).codes, [Code::BackupSource]);
+    assert_eq!(volumes(json!(["reports", "events"])).codes, [Code::LiveDatabaseFiles, Code::LiveDatabaseFiles]);
+    let without_store = plan_snapshots(json!({ "enabled": true, "buckets": ["invoices"] }));
+    assert_eq!((without_store.codes, without_store.has_jobs), (vec![Code::BackupSource], false));
 }
 
 #[test]

@@ -17,18 +17,27 @@ pub struct Site {
     /// The root file system of the server and of the scripts.
     root: PathBuf,
     bin: String,
+    /// The folder of the data in the folder of the site.
+    pub data: &'static str,
     /// Variables of the target.
     target: Vec<(String, String)>,
     receiver: Option<Child>,
 }
 
 impl Site {
-    /// Starts PostgreSQL 15 of this machine, or 17 in the root file system of Debian 13, which has no zstd; `None` without
-    /// the tools.
+    /// Starts PostgreSQL 15 of this machine, 17 in the root file system of Debian 13, which has no zstd, or 18 in that of Debian
+    /// testing; `None` without the tools.
     pub fn start(version: u32) -> Option<Site> {
         let rclone = tool("backups/bin/rclone")?;
         tool("stamps/packages")?;
-        let root = if version == 17 { tool("trixie")? } else { PathBuf::from("/") };
+        let root = match version {
+            17 => tool("trixie")?,
+            18 => {
+                tool("stamps/newest_server")?;
+                tool("forky")?
+            }
+            _ => PathBuf::from("/"),
+        };
         let folder = tempfile::tempdir_in(root.join("tmp")).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -43,7 +52,8 @@ impl Site {
         fs::write(at("password"), "a password: with \\ and :\n").unwrap();
         fs::write(at("key"), "the key of the backups\n").unwrap();
         let bin = format!("/usr/lib/postgresql/{version}/bin");
-        let mut site = Site { folder, root, bin, target: Vec::new(), receiver: None };
+        let data = if version == 18 { "volume/18/docker" } else { "volume/pgdata" };
+        let mut site = Site { folder, root, bin, data, target: Vec::new(), receiver: None };
         let owned = run(Command::new("chroot").arg(&site.root).args(["chown", "-R", "postgres", &site.inner("")]));
         assert_eq!(owned.code, 0, "{}", owned.stderr);
         site.target.push(("RCLONE_CONFIG_STORE_TYPE".to_owned(), "local".to_owned()));
@@ -84,7 +94,7 @@ impl Site {
     }
 
     fn data(&self) -> String {
-        self.inner("volume/pgdata")
+        self.inner(self.data)
     }
 
     /// Returns a command of the server's user, with the variables of the site.
@@ -110,6 +120,7 @@ impl Site {
             ("NSELF_BACKUP_METRICS", at("metrics")),
             ("NSELF_BACKUP_METRICS_PORT", "0".to_owned()),
             ("NSELF_BACKUP_INTERVAL", "1".to_owned()),
+            ("NSELF_BACKUP_FILES", "volume-uploads".to_owned()),
         ];
         let own = own.map(|(name, value)| format!("{name}={value}")).into_iter();
         own.chain(self.target.iter().map(|(name, value)| format!("{name}={value}"))).collect()
@@ -118,6 +129,15 @@ impl Site {
     /// Runs a script with further variables, such as `LABEL=first`.
     pub fn script(&self, name: &str, variables: &[&str]) -> Ran {
         run(self.as_postgres().args(variables).arg("sh").arg(self.inner(&format!("scripts/{name}"))))
+    }
+
+    /// Returns a variable with which scripts read a clock that is an hour behind.
+    pub fn clock_set_back(&self) -> String {
+        fs::create_dir(self.path("clock")).unwrap();
+        let date = self.path("clock/date");
+        fs::write(&date, "#!/bin/sh\nexec /usr/bin/date -d '1 hour ago' \"$@\"\n").unwrap();
+        fs::set_permissions(&date, fs::Permissions::from_mode(0o755)).unwrap();
+        format!("PATH={}:{}:/usr/bin:/bin", self.inner("clock"), self.bin)
     }
 
     fn must(&self, arguments: &[&str]) {
@@ -141,7 +161,7 @@ impl Site {
 
     /// Kills the server without a chance to write anything, like a machine that loses its power.
     pub fn kill_server(&self) {
-        let pid = fs::read_to_string(self.path("volume/pgdata/postmaster.pid")).unwrap();
+        let pid = fs::read_to_string(self.path(self.data).join("postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();
         run(Command::new("pkill").args(["-KILL", "-P", pid]));
         run(Command::new("kill").args(["-KILL", pid]));
@@ -234,7 +254,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         // Every process of the site has its folder in a variable or an argument; it ends with the server.
-        if self.path("volume/pgdata/postmaster.pid").exists() {
+        if self.path(self.data).join("postmaster.pid").exists() {
             self.kill_server();
         }
         if let Some(mut receiver) = self.receiver.take() {

@@ -6,11 +6,7 @@
 . "$(dirname "$0")/common.sh"
 # shellcheck source-path=SCRIPTDIR source=retention.sh
 . "$(dirname "$0")/retention.sh"
-label=${LABEL:-scheduled}
-case $label in
-  *[!A-Za-z0-9_-]* | ????????????????????????????????????????*)
-    fail "LABEL may have at most 39 letters, digits, - and _" ;;
-esac
+label=$(label)
 open_target
 open_server
 identify || fail "the database server does not answer"

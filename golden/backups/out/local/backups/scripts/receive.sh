@@ -106,7 +106,24 @@ ensure_base() {
   fi
 }
 
+# The time of the newest snapshot of each volume and bucket. Before the first one, it is the time since which they have been
+# configured, so that the alert waits for the first run.
+files_metrics() {
+  if [ -z "${NSELF_BACKUP_FILES:-}" ]; then return 0; fi
+  echo "# TYPE nself_backup_files_timestamp_seconds gauge"
+  echo "# TYPE nself_backup_files_bytes gauge"
+  for source in $NSELF_BACKUP_FILES; do
+    configured=$spool/configured-$source
+    if [ ! -e "$configured" ]; then date +%s >"$configured"; fi
+    # shellcheck disable=SC2046
+    set -- $(printf '%s\n' "$snapshots" | awk -v source="$source" '$3 == source { line = $0 } END { print line }')
+    echo "nself_backup_files_timestamp_seconds{source=\"$source\"} ${7:-$(cat "$configured")}"
+    echo "nself_backup_files_bytes{source=\"$source\"} ${8:-0}"
+  done
+}
+
 write_metrics() {
+  if [ $((passes % 10)) = 0 ] && listed=$(list_snapshots '*'); then snapshots=$listed; fi
   if [ $((passes % 10)) = 0 ] && backups=$(list_backups "$system"); then
     bases=$(printf '%s' "$backups" | grep -c . || :)
     # The fields of the newest backup.
@@ -125,6 +142,7 @@ nself_backup_base_bytes $size
 # TYPE nself_backup_bases gauge
 nself_backup_bases $bases
 METRICS
+  files_metrics >>"$metrics/new"
   mv "$metrics/new" "$metrics/metrics.txt"
 }
 
@@ -182,6 +200,7 @@ size=0
 bases=0
 passes=0
 retry=0
+snapshots=
 trap 'stop; exit 0' TERM INT
 note "receiving the log of $system on timeline $timeline into $(at "$system")"
 while kill -0 "$receiver" 2>/dev/null; do

@@ -153,9 +153,42 @@ utc_digits() {
   printf '%s' "$1" | tr -dc 0-9 | cut -c1-14
 }
 
-# Prints a line for each complete backup of a cluster, or of all (`*`), the oldest first:
+# Prints a line for each complete backup of a cluster, or of all (`*`), the oldest first. Clusters are in the order of their
+# newest backups; within one, the order is that of the log, since the clock may be set back:
 #   format system timeline name start-segment segment-bytes end-lsn started ended ended-epoch bytes sha256 version file
 list_backups() {
   listing=$(read_remote cat "$(at "")" --include "/$1/base/*/backup.txt") || exit 1
-  printf '%s\n' "$listing" | sed '/^$/d' | sort -k 9,9
+  printf '%s\n' "$listing" | sed '/^$/d' | sort -k 9,9 |
+    awk '{ newest[$2] = NR; line[NR] = $0; cluster[NR] = $2 } END { for (i = 1; i <= NR; i++) print newest[cluster[i]], line[i] }' |
+    sort -k 1,1n -k 6,6 -k 10,10 | cut -d ' ' -f 2-
+}
+
+# label: the name that the caller gives a backup.
+label() {
+  case ${LABEL:=scheduled} in
+    *[!A-Za-z0-9_-]* | ????????????????????????????????????????*)
+      fail "LABEL may have at most 39 letters, digits, - and _" ;;
+  esac
+  echo "$LABEL"
+}
+
+# Sets `target` to TARGET_TIME, if it is a time.
+read_target_time() {
+  target=${TARGET_TIME:-}
+  case $target in
+    "") ;;
+    [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*Z)
+      case ${target#*:*:} in
+        *[!0-9.Z]*) fail "TARGET_TIME is a time in UTC such as <year>-05-31T13:45:00Z" ;;
+      esac
+      ;;
+    *) fail "TARGET_TIME is a time in UTC such as <year>-05-31T13:45:00Z" ;;
+  esac
+}
+
+# Prints a line for each complete snapshot of a volume or bucket, or of all (`*`), in the order in which they were taken:
+#   format sequence source name started ended ended-epoch bytes entries changed sha256
+list_snapshots() {
+  listing=$(read_remote cat "$(at files)" --include "/$1/*/snapshot.txt") || exit 1
+  printf '%s\n' "$listing" | sed '/^$/d' | sort -k 3,3 -k 2,2n -k 7,7n
 }

@@ -3,16 +3,7 @@
 
 # Sets the fields of the backup: the one that BACKUP names, else the newest that ended before TARGET_TIME.
 choose_backup() {
-  target=${TARGET_TIME:-}
-  case $target in
-    "") ;;
-    [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*Z)
-      case ${target#*:*:} in
-        *[!0-9.Z]*) fail "TARGET_TIME is a time in UTC such as <year>-05-31T13:45:00Z" ;;
-      esac
-      ;;
-    *) fail "TARGET_TIME is a time in UTC such as <year>-05-31T13:45:00Z" ;;
-  esac
+  read_target_time
   backups=$(list_backups '*')
   chosen=$(printf '%s\n' "$backups" | while read -r line; do
     # shellcheck disable=SC2086

@@ -30,7 +30,8 @@ trap 'exit 1' TERM INT
 open_target
 choose_backup
 rm -rf "$folder"
-mkdir "$folder"
+# In a new volume, the folder above the data may be missing as well.
+mkdir -p "$folder"
 fetch "$folder"
 recover "$folder"
 # The log of the restored cluster is received from its first byte.

@@ -1,0 +1,257 @@
+//! Plans snapshots of volumes and buckets: checks what the stack names, and wires the jobs with the volumes of services and
+//! the credentials of the object store.
+
+use super::secrets::DeclaredSecrets;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::lock::ImageName;
+use crate::path;
+use crate::plan::addresses::Addresses;
+use crate::plan::backup_services::{CLIENTS, FILE_JOBS, buckets, volumes, writers};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{Value, VolumeMount};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::{
+    BACKUP_TOOLS, FILES_BACKUP, FILES_RESTORE, FILES_VERIFY, OBJECT_STORE, WAL_RECEIVER, service_name,
+};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::Stack;
+use crate::values::{Checked, ContainerPath, SecretName, ServiceName, VariableName, VolumeName};
+use crate::words;
+
+/// The folder of the volumes in the jobs.
+const VOLUMES: &str = "/volumes";
+/// The secrets of the object store's administrator, with the variables of the jobs.
+const STORE_SECRETS: [(&str, &str); 2] =
+    [("NSELF_STORE_USER_FILE", "minio_root_user"), ("NSELF_STORE_PASSWORD_FILE", "minio_root_password")];
+/// Words in the names of images of database engines, whose files cannot be copied while they run.
+const ENGINES: [&str; 22] = [
+    "cassandra",
+    "clickhouse",
+    "cockroach",
+    "couchdb",
+    "elasticsearch",
+    "etcd",
+    "influxdb",
+    "mariadb",
+    "meilisearch",
+    "mongo",
+    "mysql",
+    "neo4j",
+    "opensearch",
+    "percona",
+    "prometheus",
+    "qdrant",
+    "rabbitmq",
+    "redis",
+    "scylla",
+    "typesense",
+    "valkey",
+    "weaviate",
+];
+/// The same for images of PostgreSQL.
+const POSTGRES: [&str; 5] = ["postgres", "postgis", "pgvector", "timescale", "citus"];
+
+/// Checks the volumes and buckets that the stack names, and wires the jobs.
+pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &DeclaredSecrets) -> Planned<()> {
+    let mut planned = Planned::default();
+    let stack = inputs.stack;
+    planned.findings.extend(check_volumes(stack, roster));
+    planned.findings.extend(check_buckets(stack));
+    planned.findings.extend(stored_in_own_store(stack, roster, addresses));
+    planned.findings.extend(several_users(stack, roster));
+    let (volumes, buckets) = (volumes(stack, roster), buckets(stack, roster));
+    let volume_sources = volumes.keys().map(|volume| format!("volume-{volume}"));
+    let sources: Vec<String> = volume_sources.chain(buckets.iter().map(|bucket| format!("bucket-{bucket}"))).collect();
+    if sources.is_empty() {
+        return planned;
+    }
+    for name in FILE_JOBS.into_iter().chain([WAL_RECEIVER]).filter(|name| roster.contains_key(&service_name(name))) {
+        planned.wirings.push(variable_wiring(name, "NSELF_BACKUP_FILES", &sources.join(" ")));
+    }
+    for (volume, owner) in &volumes {
+        planned.wirings.extend(wire_volume(volume, owner, &roster[*owner]));
+    }
+    let writers: Vec<String> = volumes
+        .iter()
+        .flat_map(|(volume, owner)| {
+            let addresses = writers(roster, volume, owner).into_iter();
+            addresses.map(move |writer| format!("{volume}/{}", address(roster, &writer)))
+        })
+        .collect();
+    if !writers.is_empty() {
+        planned.wirings.push(variable_wiring(FILES_RESTORE, "NSELF_BACKUP_WRITERS", &writers.join(" ")));
+    }
+    if !buckets.is_empty() {
+        let store = wire_store(roster, declared);
+        planned.wirings.extend(store.wirings);
+        planned.findings.extend(store.findings);
+    }
+    // A wiring of a job that the stack disables would be one of no service.
+    planned.wirings.retain(|wiring| roster.contains_key(&wiring.service));
+    planned
+}
+
+/// Returns the wiring that sets a variable of a job.
+fn variable_wiring(service: &str, variable: &str, value: &str) -> Wiring {
+    let variable = VariableName::wrap(variable.to_owned());
+    let addition = Addition::Variable(variable, Value::Text(value.to_owned()));
+    Wiring::new(&service_name(service), addition, &path!("backups"))
+}
+
+/// Returns the name of a service with its first port, by which a job can tell whether it runs.
+fn address(roster: &Roster, service: &ServiceName) -> String {
+    match roster[service].service.all_ports().values().next() {
+        Some(port) => format!("{service}:{port}"),
+        None => service.to_string(),
+    }
+}
+
+/// Returns the wirings of a volume: the job that copies it reads it, and the one that restores it writes to it.
+fn wire_volume(volume: &VolumeName, owner: &ServiceName, member: &PlannedService) -> [Wiring; 2] {
+    let mount = VolumeMount {
+        volume: volume.clone(),
+        path: ContainerPath::wrap(format!("{VOLUMES}/{volume}")),
+        read_only: true,
+        owner_group: member.service.user.as_ref().map(|user| user.ids().1),
+        stopped_owner: None,
+        running_owner: Some(owner.clone()),
+    };
+    let writable =
+        VolumeMount { read_only: false, stopped_owner: Some(owner.clone()), running_owner: None, ..mount.clone() };
+    [(FILES_BACKUP, mount), (FILES_RESTORE, writable)]
+        .map(|(job, mount)| Wiring::new(&service_name(job), Addition::Volume(mount), &path!("backups", "volumes")))
+}
+
+/// Returns the wirings that let the jobs use the object store.
+fn wire_store(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
+    let mut planned = Planned::default();
+    let ports = roster[&service_name(OBJECT_STORE)].service.all_ports();
+    let port = ports.iter().find(|(name, _)| name.as_str() == "http").map_or(9000, |(_, port)| *port);
+    let field = path!("backups", "buckets");
+    for job in [FILES_BACKUP, FILES_RESTORE] {
+        let variables = [
+            ("RCLONE_CONFIG_STACK_TYPE", "s3".to_owned()),
+            ("RCLONE_CONFIG_STACK_PROVIDER", "Minio".to_owned()),
+            ("RCLONE_CONFIG_STACK_ENDPOINT", format!("http://{OBJECT_STORE}:{port}")),
+        ];
+        planned.wirings.extend(variables.map(|(variable, value)| variable_wiring(job, variable, &value)));
+        for (variable, secret) in STORE_SECRETS {
+            let secret = SecretName::wrap(secret.to_owned());
+            match declared.require(&secret, &field) {
+                Ok(()) => {
+                    planned.wirings.push(variable_wiring(job, variable, &format!("/run/secrets/{secret}")));
+                    planned.wirings.push(Wiring::new(&service_name(job), Addition::SecretFile(secret), &field));
+                }
+                Err(finding) if job == FILES_BACKUP => planned.findings.push(finding),
+                Err(_) => {}
+            }
+        }
+    }
+    planned
+}
+
+/// Checks that each volume belongs to a service of the stack, and contains files that can be copied while it runs.
+fn check_volumes(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let is_own = |name: &ServiceName| CLIENTS.contains(&name.as_str()) || name.as_str() == BACKUP_TOOLS;
+    let members: Vec<(&ServiceName, &PlannedService)> = roster.iter().filter(|(name, _)| !is_own(name)).collect();
+    let mut findings = Vec::new();
+    for (i, volume) in stack.backups.volumes.iter().enumerate() {
+        let path = path!("backups", "volumes").index(i);
+        match members.iter().find(|(_, member)| member.service.volumes.contains_key(volume)) {
+            Some((name, member)) => findings.extend(live_database_files(volume, name, member, path)),
+            // A service that the environment excludes has no files there.
+            None if stack.services.values().any(|service| service.volumes.contains_key(volume))
+                && !roster.values().any(|member| member.service.volumes.contains_key(volume)) => {}
+            None => findings.push(unknown_volume(volume, &members, path)),
+        }
+    }
+    findings
+}
+
+fn unknown_volume(volume: &VolumeName, members: &[(&ServiceName, &PlannedService)], path: FieldPath) -> Diagnostic {
+    let names: Vec<&str> =
+        members.iter().flat_map(|(_, member)| member.service.volumes.keys()).map(VolumeName::as_str).collect();
+    let near = words::nearest(volume.as_str(), names.iter().copied());
+    Diagnostic::error(Code::BackupSource, path)
+        .message(format!("no service has a volume `{volume}` that can be backed up"))
+        .expected(words::one_of(&names))
+        .hint(near.map_or_else(
+            || format!("declare it, for example `services.files.volumes.{volume} = {{ path = \"/data\" }}`"),
+            |near| format!("did you mean `{near}`?"),
+        ))
+}
+
+/// Refuses a volume with the live files of a database that has a better backup, and warns of those of other databases.
+fn live_database_files(
+    volume: &VolumeName,
+    owner: &ServiceName,
+    member: &PlannedService,
+    path: FieldPath,
+) -> Option<Diagnostic> {
+    let image = member.service.image.as_ref().map(|image| ImageName::new(image).repository).unwrap_or_default();
+    let is_one_of = |words: &[&str]| words.iter().any(|word| image.contains(word));
+    let related = member.path.key("volumes").key(volume.as_str());
+    let finding = if is_one_of(&POSTGRES) {
+        Diagnostic::error(Code::LiveDatabaseFiles, path)
+            .message(format!("`{volume}` has the live files of PostgreSQL: copies of files that change are no backup"))
+            .hint("remove it: `backups.enabled = true` takes base backups and the log of the database server")
+    } else if image.contains("minio") {
+        Diagnostic::error(Code::LiveDatabaseFiles, path)
+            .message(format!("`{volume}` has the live files of the object store, which only the store can read"))
+            .hint("name its buckets instead: `backups.buckets = [\"…\"]`")
+    } else if is_one_of(&ENGINES) {
+        Diagnostic::warning(Code::LiveDatabaseFiles, path)
+            .message(format!(
+                "`{volume}` has the live files of the database `{owner}`: copies of files that change may be unusable"
+            ))
+            .hint("let the database write a dump to a volume, and name that volume")
+    } else {
+        return None;
+    };
+    Some(finding.related(related, "the volume"))
+}
+
+/// Refuses buckets without the object store. Its buckets are not part of a stack, so their names are not checked.
+fn check_buckets(stack: &Stack) -> Option<Diagnostic> {
+    let has_store = stack.services.contains_key(&service_name(OBJECT_STORE));
+    (!stack.backups.buckets.is_empty() && !has_store).then(|| {
+        Diagnostic::error(Code::BackupSource, path!("backups", "buckets"))
+            .message(format!("the stack has no service `{OBJECT_STORE}`, whose buckets these are"))
+            .hint("add it, `services.minio = nself.services.minio`, or remove `buckets`")
+    })
+}
+
+/// Warns of a target that is the object store of the stack.
+fn stored_in_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) -> Option<Diagnostic> {
+    let store = service_name(OBJECT_STORE);
+    let member = roster.get(&store)?;
+    let endpoint = stack.backups.target.s3.as_ref()?.endpoint.as_ref()?;
+    let authority = endpoint.as_str().split("://").nth(1).unwrap_or_default();
+    let host = authority.split(['/', ':', '?']).next().unwrap_or_default();
+    let is_own = host == store.as_str()
+        || member.service.aliases.iter().any(|alias| alias.as_str() == host)
+        || addresses.public_host(&store) == Some(host);
+    is_own.then(|| {
+        Diagnostic::warning(Code::BackupOwnStore, path!("backups", "target", "s3", "endpoint"))
+            .message("the backups are in the object store of the stack, and are lost together with it")
+            .expected("a store outside of this stack")
+            .hint("set the endpoint of a different provider or machine")
+    })
+}
+
+/// Refuses volumes of several users on clusters, where one job reads all of them as their owner.
+fn several_users(stack: &Stack, roster: &Roster) -> Option<Diagnostic> {
+    let owners = volumes(stack, roster);
+    let mut users: Vec<String> =
+        owners.values().filter_map(|owner| Some(roster[*owner].service.user.as_ref()?.to_string())).collect();
+    users.sort();
+    users.dedup();
+    (stack.kubernetes.enabled && users.len() > 1 && roster.contains_key(&service_name(FILES_VERIFY))).then(|| {
+        Diagnostic::error(Code::VolumeGroups, path!("backups", "volumes"))
+            .message(format!(
+                "on a cluster one job reads all volumes as their owner, but these belong to the users {}",
+                users.join(" and ")
+            ))
+            .hint("give the services that own them the same `user`, or name volumes of one user only")
+    })
+}

@@ -1,0 +1,78 @@
+//! A store that speaks S3 with TLS: SeaweedFS.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Ran, run, tool};
+
+pub const ACCESS_KEY: &str = "ledger";
+pub const SECRET_KEY: &str = "a-secret-key";
+
+pub struct Store {
+    server: Child,
+    pub endpoint: String,
+    /// The certificate, which signs itself.
+    pub certificate: PathBuf,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Store {
+    /// Starts the server on free ports, with its files below the folder; `None` without the tool.
+    pub fn start(folder: &Path) -> Option<Store> {
+        let weed = tool("backups/bin/weed")?;
+        let at = |name: &str| folder.join(name);
+        let identity = format!(
+            r#"{{ "identities": [{{ "name": "backups", "credentials": [{{ "accessKey": "{ACCESS_KEY}", "secretKey": "{SECRET_KEY}" }}], "actions": ["Admin", "Read", "Write", "List", "Tagging"] }}] }}"#
+        );
+        fs::write(at("s3.json"), identity).unwrap();
+        fs::create_dir(at("store")).unwrap();
+        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let s3 = free();
+        let mut command = Command::new(weed);
+        command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"]);
+        // Each bucket gets several volumes.
+        command.arg("-volume.max=100");
+        let ports = [("s3.port", &s3), ("master.port", &free()), ("volume.port", &free()), ("filer.port", &free())];
+        command.args(ports.map(|(name, port)| format!("-{name}={port}")));
+        // Their ports for gRPC would be those numbers and ten thousand.
+        let grpc = ["master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"];
+        command.args(grpc.map(|name| format!("-{name}={}", free())));
+        command.arg(format!("-dir={}", at("store").display()));
+        command.arg(format!("-s3.config={}", at("s3.json").display()));
+        let (certificate, key) = (at("store.pem"), at("store.key"));
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
+        openssl.args(["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"]).arg(&key);
+        super::assert_works(&run(openssl.arg("-out").arg(&certificate)));
+        command.arg(format!("-s3.cert.file={}", certificate.display()));
+        command.arg(format!("-s3.key.file={}", key.display()));
+        let log = fs::File::create(at("weed.log")).unwrap();
+        let server = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        Some(Store { server, endpoint: format!("https://127.0.0.1:{s3}"), certificate })
+    }
+
+    /// Runs rclone with the remote `:s3:`.
+    pub fn rclone(&self, arguments: &[&str]) -> Ran {
+        let mut rclone = Command::new(tool("backups/bin/rclone").unwrap());
+        rclone.arg("--ca-cert").arg(&self.certificate);
+        rclone.args(["--config", "", "--retries", "1", "--low-level-retries", "1", "--s3-provider", "Other"]);
+        rclone.args(["--s3-access-key-id", ACCESS_KEY, "--s3-secret-access-key", SECRET_KEY]);
+        run(rclone.args(["--s3-endpoint", &self.endpoint]).args(arguments))
+    }
+
+    /// Creates a bucket, and waits until the store answers.
+    pub fn bucket(&self, name: &str) {
+        let start = std::time::Instant::now();
+        while self.rclone(&["mkdir", &format!(":s3:{name}")]).code != 0 {
+            assert!(start.elapsed().as_secs() < 90, "the store never answers");
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+}
