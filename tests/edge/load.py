@@ -10,56 +10,43 @@ Clients connect to 172.30.0.5:8443 for the host in $HOST, from 100 loopback addr
 """
 import asyncio, collections, json, os, ssl, sys
 
+import connections
+
 HOST = os.environ.get("HOST", "")
 LIMIT = 1 << 16
 
 
-async def serve_connection(reader, writer):
-    try:
-        while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            path = head.split(" ")[1]
-            if "pgrade: websocket" in head:
-                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-                while data := await reader.read(64):
-                    writer.write(data)
-                return
-            if path.startswith("/zeros?"):
-                left = int(path.split("?")[1])
-                writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n".encode())
-                block = bytes(LIMIT)
-                while left:
-                    writer.write(block[:left])
-                    left -= min(left, LIMIT)
-                    await writer.drain()
-                continue
-            received = 0
-            lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
-            expected = int(lengths[0].split(":")[1]) if lengths else 0
-            while received < expected:
-                received += len(await reader.read(min(LIMIT, expected - received)))
-            answer = str(received).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-            await writer.drain()
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
-
-
-async def serve(port):
-    server = await asyncio.start_server(serve_connection, "127.0.0.1", port, backlog=4096)
-    await server.serve_forever()
+async def answer(reader, writer):
+    while True:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        path = head.split(" ")[1]
+        if "pgrade: websocket" in head:
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            while data := await reader.read(64):
+                writer.write(data)
+            return
+        if path.startswith("/zeros?"):
+            left = int(path.split("?")[1])
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n".encode())
+            block = bytes(LIMIT)
+            while left:
+                writer.write(block[:left])
+                left -= min(left, LIMIT)
+                await writer.drain()
+            continue
+        received = 0
+        lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
+        expected = int(lengths[0].split(":")[1]) if lengths else 0
+        while received < expected:
+            received += len(await reader.read(min(LIMIT, expected - received)))
+        text = str(received).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+        await writer.drain()
 
 
 async def connect(number):
-    context = connect.context
     source = f"127.1.{number % 100}.1"
-    return await asyncio.open_connection("172.30.0.5", 8443, ssl=context, server_hostname=HOST, limit=LIMIT, local_addr=(source, 0),
-                                         ssl_handshake_timeout=120)
-
-
-connect.context = ssl._create_unverified_context()
+    return await connections.connect(HOST, limit=LIMIT, local_addr=(source, 0), ssl_handshake_timeout=120)
 
 
 async def answer_of(reader):
@@ -153,7 +140,7 @@ async def steady(number, seconds):
 
 command, numbers = sys.argv[1], [int(word) for word in sys.argv[2:]]
 if command == "serve":
-    asyncio.run(serve(*numbers))
+    asyncio.run(connections.serve(*numbers, answer))
 elif command == "websockets":
     asyncio.run(websockets(*numbers))
 elif command == "steady":
