@@ -297,6 +297,11 @@ calls() {
   apt-get -qy install --no-install-recommends nghttp2-client
 }
 
+# The formatter of `nself fmt`.
+formatter() {
+  cargo install --quiet --locked nickel-lang-cli --version 1.18.0 --root "$tools/nickel"
+}
+
 step packages packages
 step images images
 step judges judges
@@ -321,3 +326,4 @@ step backups backups
 step node node tests/kubernetes/servers/go.sum
 step http3 http3
 step calls calls
+step formatter formatter
