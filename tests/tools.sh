@@ -319,6 +319,11 @@ newest_server() {
   chroot "$tools/forky" apt-get clean
 }
 
+# The formatter of `nself fmt`.
+formatter() {
+  cargo install --quiet --locked nickel-lang-cli --version 1.18.0 --root "$tools/nickel"
+}
+
 step packages packages
 step images images
 step judges judges
@@ -345,3 +350,4 @@ step http3 http3
 step calls calls
 step observability observability tests/monitoring/jaeger/go.sum
 step newest_server newest_server
+step formatter formatter

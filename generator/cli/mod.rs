@@ -5,6 +5,7 @@ mod completions;
 mod db;
 mod env;
 mod explain;
+mod fmt;
 mod generate;
 mod graph;
 mod image;
@@ -52,6 +53,8 @@ enum Command {
     Check(generate::SharedArguments),
     /// Write a commented stack.ncl that works.
     Init(init::Arguments),
+    /// Format the stack file and the files that it imports.
+    Fmt(fmt::Arguments),
     /// Pin image tags to digests in nself.lock.
     #[cfg(feature = "registry")]
     Lock(lock::Arguments),
@@ -108,11 +111,19 @@ struct StackArguments {
     #[arg(long, value_name = "DIR")]
     allow_import: Vec<PathBuf>,
     /// Maximum duration of the evaluation in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIME_LIMIT)]
     time_limit: u64,
 }
 
+/// The default of `--time-limit`.
+const TIME_LIMIT: u64 = 30;
+
 impl StackArguments {
+    /// Returns the arguments of a command line that names nothing.
+    fn unnamed() -> Self {
+        StackArguments { stack: STACK_FILE.into(), allow_import: Vec::new(), time_limit: TIME_LIMIT }
+    }
+
     /// Returns the path of the stack file. `stack.ncl`, which is the default, is looked for in the working folder and in
     /// the folders above it.
     fn path(&self) -> PathBuf {
@@ -184,6 +195,7 @@ pub fn run() -> ExitCode {
         Command::Gen(arguments) => generate::run(&arguments),
         Command::Check(arguments) => generate::check(&arguments),
         Command::Init(arguments) => init::run(&arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
         #[cfg(feature = "registry")]
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Image(arguments) => image::run(&arguments),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, Request, generate};
-use crate::artifact::{ArtifactPath, Artifacts, Digest};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, mode};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 use crate::store::{self, Cache, Manifest, Objects};
@@ -90,7 +90,7 @@ enum FileState {
 /// Compares a file with its digest. With `repair`, a file that differs is restored from a copy.
 fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Option<&CopySource>) -> FileState {
     let difference = match store::read(out, path.as_str()) {
-        Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return FileState::Recorded,
+        Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return verify_mode(out, path, repair.is_some()),
         Ok(Some(_)) => format!("{path} differs from the manifest"),
         Ok(None) => format!("{path} is missing"),
         // A link or an unreadable file; nothing is written there.
@@ -111,6 +111,28 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
             FileState::Different(finding.message(difference).hint(hint))
         }
     }
+}
+
+/// Compares the mode of a file with the one of its path. Only the executable bit of files with a declared mode counts, so
+/// neither git nor the umask of a copy causes a difference.
+fn verify_mode(out: &Root, path: &ArtifactPath, repairs: bool) -> FileState {
+    let folder = out.open().ok().flatten();
+    let Some(folder) = folder.filter(|folder| !store::has_mode(Some(folder), path.as_str())) else {
+        return FileState::Recorded;
+    };
+    let expected = mode::of_path(path.as_str());
+    if repairs {
+        return match folder.set_mode(path.as_str(), expected) {
+            Ok(()) => FileState::Repaired,
+            Err(error) => FileState::Different(error.into()),
+        };
+    }
+    let lost = if expected & 0o100 == 0 { "is executable" } else { "is not executable" };
+    FileState::Different(
+        Diagnostic::error(Code::HandEdited, FieldPath::root())
+            .message(format!("{path} {lost}, although its mode is {expected:04o}"))
+            .hint("restore the mode with `nself gen` or `nself verify --repair`"),
+    )
 }
 
 /// The sources of copies of recorded files.

@@ -111,6 +111,60 @@ fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
 /// # Errors
 /// The stack or the library's files cannot be read, or no environment can be decoded.
 pub fn load(request: &EvaluationRequest) -> Result<LoadedStack, Vec<Diagnostic>> {
+    let max_depth = match &request.evaluator {
+        Evaluator::InProcess => Limits::default().depth,
+        Evaluator::Child { limits, .. } => limits.depth,
+    };
+    let (_, document) = evaluate_to_depth(request, max_depth)?;
+    let name = request.stack.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    read(document, name)
+}
+
+/// The Nickel files of a program, which was parsed and not evaluated.
+#[derive(Debug)]
+pub struct ParsedProgram {
+    /// The folder of the program, with links resolved.
+    pub folder: PathBuf,
+    /// The file of the program and the files in its folder that it imports directly or through others, relative to the
+    /// folder. Imports of a file that does not parse are unknown.
+    pub files: Vec<PathBuf>,
+    /// The places where the file of the program does not parse.
+    pub syntax_errors: Vec<Diagnostic>,
+}
+
+/// Parses a program with its imports.
+///
+/// # Errors
+/// The file cannot be read, it has an import that is refused, or it exceeds a limit.
+pub fn parse(request: &EvaluationRequest) -> Result<ParsedProgram, Vec<Diagnostic>> {
+    // No value is nested less deeply, so none is evaluated.
+    let (program, document) = evaluate_to_depth(request, 0)?;
+    let folder = program.stack.parent().unwrap_or(Path::new("")).to_owned();
+    let is_nickel = |path: &Path| {
+        path.extension().is_some_and(|extension| extension == "ncl") || folder.join(path) == program.stack
+    };
+    let existing = document.inputs.iter().filter(|input| input.exists);
+    let files = existing.filter_map(|input| input.path.strip_prefix(&folder).ok()).filter(|path| is_nickel(path));
+    let files: Vec<PathBuf> = files.map(Path::to_owned).collect();
+    let name = program.stack.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_unread = files.is_empty();
+    let findings = read(document, name.clone()).map_or_else(|findings| findings, |loaded| loaded.findings);
+    if is_unread {
+        return Err(findings);
+    }
+    let is_here = |finding: &Diagnostic| finding.span.as_ref().is_some_and(|span| span.file == name);
+    let syntax_errors = findings.into_iter().filter(|finding| finding.code == Code::Syntax && is_here(finding));
+    Ok(ParsedProgram { folder, files, syntax_errors: syntax_errors.collect() })
+}
+
+/// Evaluates a program to a document. Values that are nested more deeply than `max_depth` are findings.
+///
+/// # Errors
+/// The file cannot be read, or the library cannot be written to the cache.
+fn evaluate_to_depth(
+    request: &EvaluationRequest,
+    max_depth: usize,
+) -> Result<(NickelProgram, Document), Vec<Diagnostic>> {
     let library_error = |error: std::io::Error| {
         vec![
             Diagnostic::error(Code::StackUnreadable, FieldPath::root())
@@ -131,18 +185,13 @@ pub fn load(request: &EvaluationRequest) -> Result<LoadedStack, Vec<Diagnostic>>
     let stack = path_with_resolved_folder(&request.stack).map_err(stack_error)?;
     let library = library::write_to_cache(&Root::at(&request.cache, Scope::Cache)).map_err(library_error)?;
     let library_folder = files::real_path(&library.folder).map_err(library_error)?;
-    let depth = match &request.evaluator {
-        Evaluator::InProcess => Limits::default().depth,
-        Evaluator::Child { limits, .. } => limits.depth,
-    }
-    .min(wire::MAX_DEPTH - 1);
+    let depth = max_depth.min(wire::MAX_DEPTH - 1);
     let program = NickelProgram { stack, library: library_folder, allow_imports: request.allow_imports.clone(), depth };
     let document = match &request.evaluator {
         Evaluator::InProcess => evaluator::in_process(&program),
         Evaluator::Child { executable, limits } => evaluator::in_child(executable, &program, *limits),
     };
-    let name = request.stack.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    read(document, name)
+    Ok((program, document))
 }
 
 /// Returns findings about credentials in plain text in the stack.

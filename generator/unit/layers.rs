@@ -46,6 +46,7 @@ const CIRCLES: &[(&str, &[&str], &str)] = &[
             "db",
             "env",
             "explain",
+            "fmt",
             "generate",
             "graph",
             "image",

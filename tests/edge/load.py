@@ -10,52 +10,43 @@ usage: load.py serve PORT               answers /zeros?N with N bytes, /body wit
 Clients connect to $EDGE (172.30.0.5:8443) for the host in $HOST, each from one of 100 addresses ($SOURCES), and print how often each
 result came.
 """
-import asyncio, collections, json, os, ssl, sys
+import asyncio, collections, json, os, sys
+
+import connections
 
 HOST = os.environ.get("HOST", "")
-EDGE = os.environ.get("EDGE", "172.30.0.5:8443").split(":")
 SOURCES = os.environ.get("SOURCES", "127.1.{}.1")
 LIMIT = 1 << 16
 # Seconds from a distant client to the edge.
 LATENCY = 0.03
 
 
-async def serve_connection(reader, writer):
-    try:
-        while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            path = head.split(" ")[1]
-            if "pgrade: websocket" in head:
-                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-                while data := await reader.read(64):
-                    writer.write(data)
-                return
-            if path.startswith("/zeros?"):
-                left = int(path.split("?")[1])
-                writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n".encode())
-                block = bytes(LIMIT)
-                while left:
-                    writer.write(block[:left])
-                    left -= min(left, LIMIT)
-                    await writer.drain()
-                continue
-            received = 0
-            lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
-            expected = int(lengths[0].split(":")[1]) if lengths else 0
-            while received < expected:
-                received += len(await reader.read(min(LIMIT, expected - received)))
-            answer = str(received).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-            await writer.drain()
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
-
-
-async def serve(port):
-    server = await asyncio.start_server(serve_connection, "127.0.0.1", port, backlog=4096)
-    await server.serve_forever()
+async def answer(reader, writer):
+    while True:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        path = head.split(" ")[1]
+        if "pgrade: websocket" in head:
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            while data := await reader.read(64):
+                writer.write(data)
+            return
+        if path.startswith("/zeros?"):
+            left = int(path.split("?")[1])
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n".encode())
+            block = bytes(LIMIT)
+            while left:
+                writer.write(block[:left])
+                left -= min(left, LIMIT)
+                await writer.drain()
+            continue
+        received = 0
+        lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
+        expected = int(lengths[0].split(":")[1]) if lengths else 0
+        while received < expected:
+            received += len(await reader.read(min(LIMIT, expected - received)))
+        text = str(received).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+        await writer.drain()
 
 
 def source_of(number):
@@ -63,11 +54,7 @@ def source_of(number):
 
 
 async def connect(number):
-    return await asyncio.open_connection(EDGE[0], int(EDGE[1]), ssl=connect.context, server_hostname=HOST, limit=LIMIT,
-                                         local_addr=source_of(number), ssl_handshake_timeout=120)
-
-
-connect.context = ssl._create_unverified_context()
+    return await connections.connect(HOST, limit=LIMIT, local_addr=source_of(number), ssl_handshake_timeout=120)
 
 
 async def delay(reader, writer):
@@ -95,7 +82,7 @@ async def connect_from_afar(number):
     """Connects through a local server that delays all parts in both directions."""
     async def relay(client_reader, client_writer):
         try:
-            reader, writer = await asyncio.open_connection(EDGE[0], int(EDGE[1]), local_addr=source_of(number))
+            reader, writer = await asyncio.open_connection(*connections.EDGE, local_addr=source_of(number))
         except OSError:
             return client_writer.close()
         try:
@@ -105,7 +92,7 @@ async def connect_from_afar(number):
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     try:
         port = server.sockets[0].getsockname()[1]
-        return await asyncio.open_connection("127.0.0.1", port, ssl=connect.context, server_hostname=HOST, limit=LIMIT)
+        return await asyncio.open_connection("127.0.0.1", port, ssl=connections.TLS, server_hostname=HOST, limit=LIMIT)
     finally:
         server.close()
 
@@ -248,7 +235,7 @@ async def steady(number, seconds):
 
 command, numbers = sys.argv[1], [int(word) for word in sys.argv[2:]]
 if command == "serve":
-    asyncio.run(serve(*numbers))
+    asyncio.run(connections.serve(*numbers, answer))
 elif command == "websockets":
     asyncio.run(websockets(*numbers))
 elif command == "steady":

@@ -6,37 +6,27 @@ usage: replicas.py serve PORT                answers every request with its port
                                              each answer that took more than three seconds, when it was asked for and how long it took
 The clients connect to 172.30.0.5:8443 for the host in $HOST. `ask` needs root in a separate network namespace.
 """
-import asyncio, json, os, ssl, subprocess, sys, time
+import asyncio, json, os, subprocess, sys, time
+
+from connections import connect, serve
 
 HOST = os.environ.get("HOST", "")
 SWALLOWING = "9002"
 
 
-async def serve_connection(reader, writer):
-    port = writer.get_extra_info("sockname")[1]
-    try:
-        while await reader.readuntil(b"\r\n\r\n"):
-            answer = str(port).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-            await writer.drain()
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
-
-
-async def serve(port):
-    server = await asyncio.start_server(serve_connection, "127.0.0.1", port, backlog=4096)
-    await server.serve_forever()
+async def answer(reader, writer):
+    port = str(writer.get_extra_info("sockname")[1]).encode()
+    while await reader.readuntil(b"\r\n\r\n"):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(port), port))
+        await writer.drain()
 
 
 async def request():
-    context = ssl._create_unverified_context()
-    reader, writer = await asyncio.open_connection("172.30.0.5", 8443, ssl=context, server_hostname=HOST)
+    reader, writer = await connect(HOST)
     writer.write(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
-    answer = await reader.read()
+    text = await reader.read()
     writer.close()
-    return answer.startswith(b"HTTP/1.1 200 ")
+    return text.startswith(b"HTTP/1.1 200 ")
 
 
 async def client(start, seconds, result):
@@ -68,6 +58,6 @@ async def ask(seconds, clients):
 
 
 if sys.argv[1] == "serve":
-    asyncio.run(serve(int(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[2]), answer))
 else:
     asyncio.run(ask(float(sys.argv[2]), int(sys.argv[3])))

@@ -5,50 +5,37 @@ usage: silence.py serve PORT           the service: HTTP/1.1 and websockets. A r
        silence.py ask SECONDS HOST...  one stream of each kind, at the same time; prints {kind and host: "complete" or what failed}
 The clients connect to 172.30.0.5:8443.
 """
-import asyncio, json, ssl, sys
+import asyncio, json, sys
+
+from connections import connect, serve
 
 
-async def serve_connection(reader, writer):
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        seconds = float(head.split(" ")[1].split("?")[1])
-        if "pgrade: websocket" in head:
-            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-            while data := await reader.read(64):
-                writer.write(data)
-                await writer.drain()
-            return
-        if head.startswith("POST"):
-            await reader.readexactly(2)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 2\r\n\r\na")
-        await writer.drain()
-        await asyncio.sleep(seconds)
-        writer.write(b"b")
-        await writer.drain()
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
-
-
-async def serve(port):
-    server = await asyncio.start_server(serve_connection, "127.0.0.1", port)
-    await server.serve_forever()
-
-
-async def open_stream(host):
-    context = ssl._create_unverified_context()
-    return await asyncio.open_connection("172.30.0.5", 8443, ssl=context, server_hostname=host)
+async def answer(reader, writer):
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    seconds = float(head.split(" ")[1].split("?")[1])
+    if "pgrade: websocket" in head:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        while data := await reader.read(64):
+            writer.write(data)
+            await writer.drain()
+        return
+    if head.startswith("POST"):
+        await reader.readexactly(2)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 2\r\n\r\na")
+    await writer.drain()
+    await asyncio.sleep(seconds)
+    writer.write(b"b")
+    await writer.drain()
 
 
 async def response(seconds, host):
-    reader, writer = await open_stream(host)
+    reader, writer = await connect(host)
     writer.write(f"GET /silent?{seconds} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     return (await reader.read()).endswith(b"\r\n\r\nab")
 
 
 async def request(seconds, host):
-    reader, writer = await open_stream(host)
+    reader, writer = await connect(host)
     writer.write(f"POST /silent?0 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nConnection: close\r\n\r\na".encode())
     await asyncio.sleep(seconds)
     writer.write(b"b")
@@ -56,7 +43,7 @@ async def request(seconds, host):
 
 
 async def websocket(seconds, host):
-    reader, writer = await open_stream(host)
+    reader, writer = await connect(host)
     writer.write((f"GET /silent?0 HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
     await reader.readuntil(b"\r\n\r\n")
@@ -94,6 +81,6 @@ async def ask(seconds, hosts):
 
 
 if sys.argv[1] == "serve":
-    asyncio.run(serve(int(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[2]), answer))
 else:
     asyncio.run(ask(float(sys.argv[2]), sys.argv[3:]))

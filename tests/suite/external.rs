@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::database::server::{Server, Version};
-use crate::support::{Ran, nself_in, run, stack};
+use crate::support::{Ran, nself_in, run, stack, tool};
 use crate::up::apart;
 
 const STACK: &str = r#"{
@@ -26,19 +26,34 @@ const STACK: &str = r#"{
   },
 }"#;
 
+/// A stack whose services share the connections of the pooler. The pooler has another port than the server, as both are on this machine.
+const POOLED: &str = r#"{
+  project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+  database_server.external = { host = "localhost", admin = "boss" },
+  services = {
+    hasura.enabled = false, auth.enabled = false,
+    pgbouncer = nself.services.pgbouncer & { ports.pg = 6432 },
+    orders = { image = "a/orders:1", port = 8001, databases.main.name = "orders", env = { URL = nself.database_url "main", POOLED = nself.pooled_url "main" } },
+    reports = { image = "a/reports:1", port = 8002, databases.main = { name = "orders", access = 'read }, env.POOLED = nself.pooled_url "main" },
+  },
+}"#;
+
 /// The stack, and copies of its files in which the folder of secrets is a folder of this machine.
 struct Client {
     project: tempfile::TempDir,
 }
 
 impl Client {
-    fn new(authority: &Path) -> Client {
-        let client = Client { project: stack(STACK) };
+    fn new(body: &str, authority: &Path) -> Client {
+        let client = Client { project: stack(body) };
         let secrets = client.secrets();
         std::fs::create_dir_all(&secrets).unwrap();
         std::fs::write(secrets.join("postgres_password"), "of-the-administrator").unwrap();
         std::fs::copy(authority, secrets.join("database_authority")).unwrap();
         for arguments in [&["db", "new"][..], &["gen"], &["secrets", "init", "--env", "local"]] {
+            if arguments[0] == "db" && !body.contains("  databases.") {
+                continue;
+            }
             let ran = nself_in(client.project.path(), arguments);
             assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
         }
@@ -74,13 +89,62 @@ impl Client {
         run(&mut command)
     }
 
+    /// Returns a connection URL of the stack.
+    fn url(&self, variable: &str) -> String {
+        let variables = std::fs::read_to_string(self.environment().join(".env")).unwrap();
+        let value = variables.lines().find_map(|line| line.strip_prefix(&format!("{variable}=")));
+        let url = value.unwrap().trim_matches(['\'', '"']);
+        url.replace("/run/secrets", &self.secrets().display().to_string())
+    }
+
     /// Runs a query with the connection URL of a service.
     fn query(&self, service: &str, sql: &str) -> Ran {
-        let variables = std::fs::read_to_string(self.environment().join(".env")).unwrap();
-        let name = format!("{}_MAIN_URL=", service.to_uppercase());
-        let url = variables.lines().find_map(|line| line.strip_prefix(&name)).unwrap().trim_matches(['\'', '"']);
-        let url = url.replace("/run/secrets", &self.secrets().display().to_string());
-        run(Command::new("psql").args(["-X", "-qtA", &url, "-c", sql]))
+        psql(&self.url(&format!("{}_MAIN_URL", service.to_uppercase())), sql)
+    }
+
+    /// Runs a query through the pooler, whose name leads to this machine.
+    fn query_pooler(&self, service: &str, sql: &str) -> Ran {
+        let url = self.url(&format!("{}_MAIN_URL_POOLED", service.to_uppercase()));
+        assert!(url.contains("@pgbouncer:6432/") && url.contains("sslmode=verify-full"), "{url}");
+        psql(&format!("{url}&hostaddr=127.0.0.1"), sql)
+    }
+}
+
+fn psql(url: &str, sql: &str) -> Ran {
+    // The pooler lets clients wait for minutes if it has no connection to the server.
+    run(Command::new("psql").args(["-X", "-qtA", url, "-c", sql]).env("PGCONNECT_TIMEOUT", "10"))
+}
+
+/// PgBouncer in the root file system of Debian 13, with the generated settings and the secrets of a stack.
+struct Pooler {
+    process: std::process::Child,
+    folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    fn start(client: &Client) -> Pooler {
+        let root = tool("trixie").unwrap();
+        let folder = tempfile::tempdir_in(root.join("tmp")).unwrap();
+        let inner = format!("/{}", folder.path().strip_prefix(&root).unwrap().display());
+        let copied = Command::new("cp").arg("-R").arg(client.secrets()).arg(folder.path().join("secrets")).status();
+        assert!(copied.unwrap().success());
+        let settings = std::fs::read_to_string(client.environment().join("pgbouncer/pgbouncer.ini")).unwrap();
+        let settings = settings.replace("/run/secrets", &format!("{inner}/secrets"));
+        std::fs::write(folder.path().join("pgbouncer.ini"), settings).unwrap();
+        assert!(Command::new("chmod").args(["-R", "a+rX"]).arg(folder.path()).status().unwrap().success());
+        let mut command = Command::new("chroot");
+        command.arg("--userspec=postgres").arg(&root).args(["/usr/sbin/pgbouncer"]);
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let process =
+            command.arg(format!("{inner}/pgbouncer.ini")).stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        Pooler { process: process.unwrap(), folder }
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -96,7 +160,7 @@ fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
 
 /// Returns a server that accepts only TLS and passwords from the network, with the administrator `boss`.
 fn managed(version: Version) -> (Server, PathBuf) {
-    let server = Server::start_with(version, "-c listen_addresses=localhost").unwrap();
+    let server = Server::start_with(version, "-c listen_addresses=127.0.0.1,::1").unwrap();
     let (certificate, key) = certificate(server.folder(), "server");
     let data = server.folder().join("data");
     for (from, to) in [(&certificate, "server.crt"), (&key, "server.key")] {
@@ -127,7 +191,7 @@ fn an_administrator_without_superuser_rights_prepares_an_external_server() {
 fn prepared_apart() {
     for version in [Version::V15, Version::V17, Version::V18] {
         let (server, authority) = managed(version);
-        let client = Client::new(&authority);
+        let client = Client::new(STACK, &authority);
         let must = |ran: Ran| {
             assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{version:?} {}", ran.stdout);
             ran.stdout
@@ -174,6 +238,55 @@ fn prepared_apart() {
         a_server_of_another_authority_is_refused(&client, &authority);
         a_role_with_more_rights_is_refused(&server, &client);
     }
+}
+
+#[test]
+fn the_pooler_verifies_an_external_server() {
+    apart("external::the_pooler_verifies_an_external_server", pooled_apart);
+}
+
+fn pooled_apart() {
+    let (server, authority) = managed(Version::V15);
+    let client = Client::new(POOLED, &authority);
+    assert_eq!(client.job("postgres-setup").code, 0);
+    let must = |ran: Ran| {
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout.trim().to_owned()
+    };
+    let pooler = Pooler::start(&client);
+    let answers = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        client.query_pooler("orders", "SELECT 1").code == 0
+    });
+    let log = || std::fs::read_to_string(pooler.folder.path().join("log")).unwrap();
+    assert!(answers, "{}\n{}", client.query_pooler("orders", "SELECT 1").stderr, log());
+    must(client.query("orders", "CREATE TABLE items (name text)"));
+    must(client.query_pooler("orders", "INSERT INTO items VALUES ('a')"));
+    assert_eq!(must(client.query_pooler("reports", "SELECT name FROM items")), "a");
+    assert!(client.query_pooler("reports", "INSERT INTO items VALUES ('b')").stderr.contains("permission denied"));
+    // Both connections are encrypted, and the one to the server has its own session.
+    let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert_eq!(must(client.query_pooler("orders", encrypted)), "t");
+    let plain = client.url("ORDERS_MAIN_URL_POOLED").replace("verify-full", "disable");
+    let plain = psql(&format!("{plain}&hostaddr=127.0.0.1"), "SELECT 1");
+    assert!(plain.code != 0 && plain.stderr.contains("SSL required"), "{}", plain.stderr);
+    // The authority of the server does not sign the pooler's certificate, nor the other way round.
+    let url = client.url("ORDERS_MAIN_URL_POOLED").replace("pooler_authority", "database_authority");
+    let ran = psql(&format!("{url}&hostaddr=127.0.0.1"), "SELECT 1");
+    assert!(ran.code != 0 && ran.stderr.contains("certificate verify failed"), "{}", ran.stderr);
+
+    drop(pooler);
+    let folder = tempfile::tempdir().unwrap();
+    let (other, _) = certificate(folder.path(), "other");
+    let file = client.secrets().join("database_authority");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::copy(&other, &file).unwrap();
+    let pooler = Pooler::start(&client);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let ran = client.query_pooler("orders", "SELECT 1");
+    let log = std::fs::read_to_string(pooler.folder.path().join("log")).unwrap();
+    assert!(ran.code != 0 && log.contains("certificate verify failed"), "{}\n{log}", ran.stderr);
+    drop(server);
 }
 
 fn a_server_of_another_authority_is_refused(client: &Client, authority: &Path) {

@@ -20,7 +20,7 @@ fn with_files(files: &Value) -> tempfile::TempDir {
     folder
 }
 
-/// A mode reaches the file on disk, and is restored if a copy or git lost it.
+/// A mode reaches the file on disk, and is restored if a copy or git lost it. Bits that a umask takes away do not count.
 #[test]
 fn files_have_their_mode() {
     use std::os::unix::fs::PermissionsExt;
@@ -36,7 +36,22 @@ fn files_have_their_mode() {
     assert_eq!((mode(&program), mode(&plain)), (0o755, 0o644));
     assert_eq!(run(&mut Command::new(&program)).stdout, "it runs\n");
     assert_eq!(nself("check").code, 0);
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let set =
+        |path: &std::path::Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(&program, 0o700);
+    set(&plain, 0o600);
+    let masked = nself_in(folder.path(), ["verify"]);
+    assert_eq!((masked.code, nself("check").code), (0, 0), "{}", masked.stderr);
+    set(&program, 0o644);
+    let lost = nself_in(folder.path(), ["verify"]);
+    let message =
+        "error[NS801]: local/files/probe/mode-0755/usr/local/bin/run is not executable, although its mode is 0755";
+    assert!(lost.code == 1 && lost.stderr.contains(message), "{}", lost.stderr);
+    assert_eq!(mode(&program), 0o644, "without --repair nothing changes");
+    let repaired = nself_in(folder.path(), ["verify", "--repair"]);
+    assert!(repaired.code == 0 && repaired.stdout.contains("restored local/files/probe/mode-0755"), "{repaired:?}");
+    assert_eq!((mode(&program), nself_in(folder.path(), ["verify"]).code), (0o755, 0));
+    set(&program, 0o644);
     let checked = nself("check");
     assert!(checked.code == 1 && checked.stderr.contains("1 changed"), "{}", checked.stderr);
     assert_eq!(nself("gen").code, 0);

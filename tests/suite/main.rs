@@ -19,6 +19,7 @@ mod error_messages;
 mod external;
 mod facets;
 mod fault_injection;
+mod fmt;
 mod fuzz;
 mod graphql;
 mod handlers;
