@@ -53,9 +53,10 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
             }
             // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
-                all_mounts[..added_count].iter().filter(|mount| mount.reason_if_added == Some(GENERATED_FILES)).find(
-                    |mount| mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/')),
-                )
+                let added_mounts = all_mounts[..added_count].iter();
+                added_mounts.filter(|mount| mount.reason_if_added == Some(GENERATED_FILES)).find(|mount| {
+                    mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
+                })
             };
             if let Some(first) = mounts_by_path.get(mounted.target.as_str()) {
                 findings.push(taken_path(mounted, first));
