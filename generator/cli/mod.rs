@@ -74,7 +74,7 @@ enum Command {
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
     Verify(verify::Arguments),
-    /// Delete old generations and the objects that only they use.
+    /// Delete records of old runs, and the stored copies of files that only they use.
     Gc(verify::GcArguments),
     /// Print the services, or the steps that generated the files, as a graph.
     Graph(graph::Arguments),

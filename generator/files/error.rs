@@ -74,6 +74,17 @@ impl Reason {
             Reason::System(error) => error.to_string(),
         }
     }
+
+    /// Returns the hint for a file of the project that nself does not read.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Reason::TooLarge(_) | Reason::TooLargeTogether(_) => "remove the file, or divide it into smaller ones",
+            Reason::NotAFile(EntryKind::Link) => "replace the link with the file that it leads to",
+            Reason::NotAFolder(EntryKind::Link) => "replace the link with the folder that it leads to",
+            Reason::NotAFolder(_) => "put a folder in its place",
+            Reason::NotAFile(_) | Reason::Outside | Reason::System(_) => "put a regular file in its place",
+        }
+    }
 }
 
 impl std::fmt::Display for FileError {
@@ -105,9 +116,7 @@ impl From<FileError> for Diagnostic {
         let finding = Diagnostic::error(code, FieldPath::root()).message(error.to_string());
         match (&error.reason, error.scope) {
             (Reason::System(_), _) => finding,
-            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => {
-                finding.hint("remove the file, or divide it into smaller ones")
-            }
+            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => finding.hint(error.reason.hint()),
             (_, Scope::Output) => finding
                 .expected("an output folder of plain folders and regular files")
                 .hint("remove it, or choose a different folder with --out"),
@@ -116,7 +125,7 @@ impl From<FileError> for Diagnostic {
                 .hint("remove it: nself creates the cache again, which does not belong in version control"),
             (_, Scope::Project | Scope::Operator) => finding
                 .expected("plain folders and regular files; nself follows no symbolic link in a project")
-                .hint("replace the link with the file that it leads to"),
+                .hint(error.reason.hint()),
         }
     }
 }

@@ -86,7 +86,7 @@ impl Addresses {
         // Each part of the name is a checked type, but together they may be too long.
         let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
             Diagnostic::error(Code::BadValue, path.clone())
-                .message(format!("`{long}` is longer than a DNS name"))
+                .message(format!("`{long}` has {} characters, but a DNS name has at most 253", long.len()))
                 .expected("a name of at most 253 characters, together with the domain")
                 .hint("shorten the subdomain, or use a shorter domain")
         });

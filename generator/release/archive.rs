@@ -86,8 +86,11 @@ pub fn unpack(layer: &[u8]) -> io::Result<ReleaseFiles> {
                 let mut bytes = Vec::new();
                 entry.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
                 total_bytes += bytes.len() as u64;
-                if total_bytes > MAX_BYTES || files.insert(path.clone(), bytes).is_some() {
-                    return Err(io::Error::other(format!("{path} occurs twice, or the files are too large")));
+                if total_bytes > MAX_BYTES {
+                    return Err(io::Error::other(format!("the files together are larger than {MAX_BYTES} bytes")));
+                }
+                if files.insert(path.clone(), bytes).is_some() {
+                    return Err(io::Error::other(format!("{path} occurs twice")));
                 }
             }
             _ => return Err(io::Error::other(format!("{path}: neither a file nor a folder"))),

@@ -90,12 +90,12 @@ pub fn refused_file(refused: &RefusedFile) -> Finding {
     match reason {
         None => import_outside(import),
         Some(reason) => {
-            let (code, hint) = match reason {
-                Reason::TooLarge(_) => (Code::FileTooLarge, "split the file, or import less"),
-                _ => (Code::NotPlain, "replace the link with the file"),
+            let code = match reason {
+                Reason::TooLarge(_) => Code::FileTooLarge,
+                _ => Code::NotPlain,
             };
-            let message = format!("the import of `{}`: {}", import.name, reason.in_words());
-            Finding { hint: hint.to_owned(), ..without_place(code, message) }
+            let message = format!("`{}` cannot be imported: {}", import.name, reason.in_words());
+            Finding { hint: reason.hint().to_owned(), ..without_place(code, message) }
         }
     }
 }

@@ -177,7 +177,7 @@ fn evaluate_to_depth(
             std::io::ErrorKind::IsADirectory => {
                 format!("name the file: `{}`", request.stack.join("stack.ncl").display())
             }
-            std::io::ErrorKind::Other => "replace the link with the stack file".to_owned(),
+            std::io::ErrorKind::Other => "put the stack file in its place, as a regular file".to_owned(),
             _ => "correct the path, or write a stack with `nself init`".to_owned(),
         };
         vec![Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{path}: {error}")).hint(hint)]

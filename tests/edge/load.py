@@ -10,7 +10,7 @@ usage: load.py serve PORT               answers /zeros?N with N bytes, /body wit
 Clients connect to $EDGE (172.30.0.5:8443) for the host in $HOST, each from one of 100 addresses ($SOURCES), and print how often each
 result came.
 """
-import asyncio, collections, json, os, sys
+import asyncio, collections, json, os, ssl, sys
 
 import connections
 

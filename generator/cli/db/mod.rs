@@ -44,7 +44,7 @@ enum Action {
     Down(down::Arguments),
     /// Write the migrations as files for a different migration tool.
     Export(export::Arguments),
-    /// Renumber the migrations of this branch to follow those of another branch.
+    /// Renumber the migrations of this branch so that they follow the migrations of another branch.
     Rebase(new::RebaseArguments),
 }
 

@@ -19,7 +19,7 @@ pub struct Arguments {
     from: String,
     #[command(flatten)]
     stack: StackArguments,
-    /// Name of the plugin; by default, that of the folder or the last part of the repository. Services, tables and
+    /// Name of the plugin; by default, the name of the folder or the last part of the repository. Services, tables and
     /// secrets of a plugin begin with it.
     #[arg(long)]
     name: Option<String>,

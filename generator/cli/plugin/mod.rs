@@ -26,7 +26,7 @@ enum Action {
     List(list::Arguments),
     /// Delete the folder of a plugin that the stack no longer declares.
     Remove(remove::Arguments),
-    /// Write a new plugin.
+    /// Create the files of a new plugin.
     New(new::Arguments),
     /// Publish a plugin of the project in a registry.
     #[cfg(feature = "registry")]

@@ -155,7 +155,7 @@ pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
                 let owner =
                     member.process_of().map_or_else(String::new, |service| format!(" of the service `{service}`"));
                 let hint = format!(
-                    "declare `secrets.<name> = {{}}`, add `\"<name>\"` to `secret_files`{owner}, and pass the path `/run/secrets/<name>`"
+                    "declare `secrets.<name> = nself.external \"what it is\"`, add `\"<name>\"` to `secret_files`{owner}, and pass the path `/run/secrets/<name>`"
                 );
                 findings.push(
                     Diagnostic::error(Code::PlainSecret, path.index(i))

@@ -32,8 +32,10 @@ pub fn check_hasura(
     if let Category::Copy(original) = &member.category {
         return Err(Some(
             Diagnostic::error(Code::UnknownDependency, path.clone())
-                .message(format!("`{name}` is a copy of `{original}`, but this field needs the original"))
-                .hint(format!("name the original: `{} = \"{original}\"`", path.last_key())),
+                .message(format!(
+                    "`{name}` is an additional endpoint of `{original}`, but this field needs `{original}` itself"
+                ))
+                .hint(format!("set `{} = \"{original}\"`", path.last_key())),
         ));
     }
     if is_image(member, "hasura") {

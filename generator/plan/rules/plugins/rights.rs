@@ -62,11 +62,11 @@ fn host_access(member: &PlannedService) -> Vec<Right> {
     if !service.on_clusters.reads.is_empty() {
         let path = member.path.key("on_clusters").key("reads");
         let hint = "remove `reads`, or declare the service in the stack instead of the plugin";
-        rights.push(Right::new(path, "may not read the API of the cluster", hint));
+        rights.push(Right::new(path, "cannot read the API of the cluster", hint));
     }
     if service.hasura.as_ref().is_some_and(|hasura| hasura.remote_schema.is_some()) {
         let path = member.path.key("hasura").key("remote_schema");
-        let predicate = "may not be a remote schema, without which the API of Hasura would be incomplete";
+        let predicate = "cannot be a remote schema, without which the API of Hasura would be incomplete";
         rights.push(Right::new(path, predicate, "use `hasura.actions` instead"));
     }
     rights
@@ -163,7 +163,7 @@ fn foreign_databases(plugin: &ServiceName, member: &PlannedService) -> Vec<Right
     let owned = owned.map(|(entry, _)| {
         let path = member.path.key("databases").key(entry.as_str());
         let hint = format!("set `name = \"{plugin_database}\"`, or use the other database with `access = 'read`");
-        Right::new(path, "may not own tables in a database of another service", hint)
+        Right::new(path, "cannot own tables in a database of another service", hint)
     });
     owned.collect()
 }
@@ -180,7 +180,7 @@ fn foreign_volume_users(plugin: &ServiceName, member: &PlannedService) -> Vec<Ri
     let hint = "remove this entry; only services of the plugin can use the volume";
     foreign_users
         .map(|(user, path)| {
-            Right::new(path, format!("may not share its volume with `{user}`, which is outside of the plugin"), hint)
+            Right::new(path, format!("cannot share its volume with `{user}`, which is outside of the plugin"), hint)
         })
         .collect()
 }
