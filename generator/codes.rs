@@ -180,7 +180,7 @@ codes! {
     FilesInMemory "NS611" "files in memory may fill the memory limit"
         "Folders in memory (`tmpfs`) count against the memory limit of the container. When both together exceed it, the kernel kills the service. Leave at least half of the limit to the processes. A folder without `size` may take 64 MiB."
     EdgeImage "NS612" "an nginx that does not read the generated files"
-        "The upstreams of the edge follow the name server while nginx runs, which nginx can do since 1.27.3. An older image would refuse its configuration when it starts."
+        "The upstreams of the edge follow the name server while nginx runs, and kept connections outlive a reload, which nginx can do since 1.27.4. An older image would refuse its configuration when it starts."
     RouteHeader "NS613" "a header that the edge sets"
         "Headers of the connection (`Connection`, `Content-Length`, `Transfer-Encoding`, `Upgrade`) and headers in which the edge names the client (`Host`, `X-Forwarded-*`, `X-Real-IP`) cannot be set for a route. With `cors`, the edge also sets `Access-Control-*`; with `basic_auth` it removes `Authorization`. Remove the header from the route."
     RouteSettings "NS614" "settings of a route that exclude each other"

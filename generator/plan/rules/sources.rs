@@ -103,8 +103,8 @@ fn outdated_image(image: &str, member: &PlannedService) -> Option<Diagnostic> {
     )
 }
 
-/// The first nginx that resolves the names of upstreams again at run time (`server … resolve` with a shared zone).
-const OLDEST_NGINX: [u32; 3] = [1, 27, 3];
+/// The first nginx that accepts the generated files: `server … resolve` needs 1.27.3, and `keepalive_min_timeout` 1.27.4.
+const OLDEST_NGINX: [u32; 3] = [1, 27, 4];
 
 /// Checks that the nginx of the edge understands the generated files. A tag with fewer than two
 /// numbers passes, and a version such as `1.27` is compared without its third part.
@@ -119,8 +119,8 @@ fn check_edge_image(name: &ServiceName, image: &str, member: &PlannedService) ->
     }
     Some(
         Diagnostic::error(Code::EdgeImage, member.path.key("image"))
-            .message(format!("the nginx of `{image}` is too old: it cannot resolve the names of upstreams at run time"))
-            .expected("nginx 1.27.3 or newer")
+            .message(format!("the nginx of `{image}` is too old for the generated files"))
+            .expected("nginx 1.27.4 or newer")
             .hint("remove `image`; the default is a newer nginx"),
     )
 }
