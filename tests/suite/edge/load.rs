@@ -160,7 +160,7 @@ fn reload() {
     }
     // Known-bad control: an edge that closes idle connections at once refuses requests that are on their way.
     let edge = start(&environment, &cgroup, |text| text.replace("keepalive_min_timeout", "# keepalive_min_timeout"));
-    let load = std::thread::spawn(|| load(&["steady", "16", "6"]));
+    let load = std::thread::spawn(|| load(&["steady", "16", "14"]));
     pause();
     add_header(&main(&edge));
     let results = load.join().unwrap();
