@@ -206,6 +206,7 @@ CMD ["pg_isready", "-h", "postgres", "-U", "nightly"]' ;;
     */acme/tickets:* | */acme/reports:*)
       stand_in "$name" '{"name": "custom", "ports": [8001, 8002], "needs": ["DATABASE_URL"], "databases": ["DATABASE_URL"],
         "health": ["/healthz"]}' ;;
+    */acme/files:*) stand_in "$name" '{"name": "custom", "ports": [8001], "health": ["/healthz"]}' ;;
     */grafana/grafana:*)
       stand_in "$name" '{"name": "monitor", "ports": [3000], "min_length": {"GF_SECURITY_ADMIN_PASSWORD": 16}, "writable": ["/var/lib/grafana"],
         "health": ["/api/health"]}' \

@@ -11,6 +11,43 @@ fn a_fresh_machine_restores_from_the_target() {
     }
 }
 
+/// The user of the server lists what root has stored, and files keep the owner that no other container could give them.
+#[test]
+fn a_stack_restores_its_volume() {
+    if tool("backups/bin/rclone").is_some() {
+        apart("backups::drill::a_stack_restores_its_volume", restore_uploads);
+    }
+}
+
+fn restore_uploads() {
+    let Some(stack) = Stack::start("backup-files") else { panic!("the tools were there") };
+    // The job that restores is the only one that may write to the volume.
+    let shell = |script: &str| {
+        let arguments = ["run", "--rm", "-T", "--entrypoint", "sh", "backup-files-restore", "-c", script];
+        must(stack.compose(&arguments))
+    };
+    shell("cd /volumes/uploads && echo first >'a file' && chmod 600 'a file' && chown 10001:10001 'a file'");
+    must(job(&stack, &["-e", "VOLUME=uploads", "-e", "LABEL=before", "backup-files"]));
+    let listed = must(job(&stack, &["backup-list"]));
+    assert!(listed.contains("volume-uploads") && listed.contains("-before-"), "{listed}");
+    must(job(&stack, &["-e", "VOLUME=uploads", "backup-files-verify"]));
+    shell("echo second >'/volumes/uploads/a file'");
+    let restore = ["-e", "VOLUME=uploads", "-e", "SERVICES_ARE_STOPPED=yes", "backup-files-restore"];
+    must(stack.compose(&["up", "-d", "files"]));
+    eventually(&stack, "the running service is noticed", || {
+        let ran = job(&stack, &restore);
+        ran.code != 0 && ran.stderr.contains("the service files is running")
+    });
+    assert_eq!(shell("cat '/volumes/uploads/a file'"), "second");
+    must(stack.compose(&["stop", "files"]));
+    must(job(&stack, &restore));
+    let state = shell("cd /volumes/uploads && cat 'a file' .nself-restore-old-*/* && stat -c '%a %u:%g' 'a file' .");
+    assert_eq!(state, "first\nsecond\n600 10001:10001\n755 10001:10001");
+    // A read-only mount keeps the job that copies from changing anything.
+    let arguments = ["run", "--rm", "-T", "--entrypoint", "sh", "backup-files", "-c", "touch /volumes/uploads/b"];
+    assert_ne!(stack.compose(&arguments).code, 0);
+}
+
 fn must(ran: Ran) -> String {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     ran.stdout.trim().to_owned()

@@ -83,7 +83,6 @@ restore_bucket() {
   bucket=${source#bucket-}
   # Names of buckets have at most 63 characters.
   old=$(printf %.40s "$bucket")-before-$(date -u +%Y%m%d%H%M%S)
-  remote mkdir "stack:$old" || fail "the bucket $old for the old objects cannot be created"
   remote mkdir "stack:$bucket" || fail "the bucket $bucket cannot be created"
   if [ -s "$work/list" ]; then
     remote sync --metadata "$(at "files/$source/$name/objects")" "stack:$bucket" --backup-dir "stack:$old" ||
@@ -94,9 +93,10 @@ restore_bucket() {
   remote hashsum sha256 --download "stack:$bucket" >"$work/stored" || fail "the restored objects cannot be read"
   sort "$work/stored" >"$work/found"
   require "$work/found" "$work/list"
-  # Only a bucket without objects can be removed.
-  if remote rmdir "stack:$old" 2>/dev/null; then return 0; fi
-  note "the objects before the restore are in the bucket $old; remove it when it is no longer needed"
+  # rclone creates the bucket with the first old object.
+  if [ -n "$(read_remote lsf "stack:$old" | head -n 1)" ]; then
+    note "the objects before the restore are in the bucket $old; remove it when it is no longer needed"
+  fi
 }
 
 sources=$(selected_sources)
