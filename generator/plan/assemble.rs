@@ -107,6 +107,7 @@ impl Service {
             stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
+            sysctls: declared.sysctls.clone(),
             one_shot: declared.run == Run::Once,
             on_request: declared.run == Run::OnRequest,
             // Set only by the plan of a cluster.

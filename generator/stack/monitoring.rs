@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, Email, Expression, Host, PanelUnit, PortName, ProjectPath, Series, SeriesValues, ServiceName, Text,
+    Duration, Email, Host, PanelUnit, PortName, ProjectPath, PromqlExpression, Series, SeriesValues, ServiceName, Text,
     UrlPath, UserId, ranged,
 };
 
@@ -54,7 +54,7 @@ impl Severity {
 #[serde(deny_unknown_fields)]
 pub struct Alert {
     /// Condition of the alert in PromQL.
-    pub expr: Expression,
+    pub expr: PromqlExpression,
     /// Time for which the condition must hold before the alert fires; none by default.
     #[serde(default, rename = "for")]
     pub hold: Option<Duration>,
@@ -97,7 +97,7 @@ pub struct Dashboard {
 pub struct Panel {
     pub title: Text,
     /// Query in PromQL; in LogQL for `'logs`.
-    pub expr: Expression,
+    pub expr: PromqlExpression,
     /// Unit of Grafana such as `bytes`, `s`, `percentunit` or `reqps`.
     #[serde(default)]
     pub unit: Option<PanelUnit>,

@@ -3,7 +3,8 @@
 
 use crate::values::{
     AlertName, AnnotationName, Capability, Checked, ContainerPath, Duration, Host, ImageRef, Memory, PortName,
-    ProjectPath, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
+    ProjectPath, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId, VariableName,
+    VolumeName,
 };
 use std::collections::BTreeMap;
 
@@ -113,6 +114,8 @@ pub struct Service {
     pub stop_signal: Option<Signal>,
     /// Size of /dev/shm.
     pub shm_size: Option<Memory>,
+    /// Kernel settings of the container's network and processes.
+    pub sysctls: BTreeMap<SysctlName, Text>,
     /// Whether the service is a development tool, which is refused in production.
     pub development_only: bool,
     /// Raw Compose keys that the model does not cover, merged last.

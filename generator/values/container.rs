@@ -48,6 +48,12 @@ fn file_mode_refusal(text: &str) -> Option<String> {
 }
 
 checked! {
+    /// The name of a kernel setting.
+    SysctlName, expected: "the name of a kernel setting", example: "net.core.somaxconn",
+    refusal: |t| alphabet_refusal(t, 128, "a-z, 0-9 and `._-`", is_lower_or_digit, |c| is_lower_or_digit(c) || "._-".contains(c))
+}
+
+checked! {
     /// An image reference: `registry/name:tag` or with a digest; the tag `latest` and a missing tag are refused.
     ImageRef, expected: "an image with a tag or digest", example: "ghcr.io/acme/orders:1.4.2", refusal: |t| image_refusal(t)
 }

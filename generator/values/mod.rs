@@ -22,7 +22,7 @@ pub use container::*;
 pub use host_name::{is_private_host, labels_below};
 pub use names::*;
 pub use object_store::*;
-pub use promql::{AlertName, Expression, PanelUnit, Series, SeriesValues};
+pub use promql::{AlertName, PanelUnit, PromqlExpression, Series, SeriesValues};
 pub use size::{Cpus, Duration, Memory};
 pub use text::Text;
 pub use web::*;

@@ -10,7 +10,7 @@ use crate::codes::Code;
 
 checked! {
     /// An expression of PromQL, or of LogQL in panels with logs: visible characters with closed quotes and brackets.
-    Expression, expected: "an expression of PromQL", example: "rate(http_requests_total[5m]) > 100", refusal: |t| expression_refusal(t)
+    PromqlExpression, expected: "an expression of PromQL", example: "rate(http_requests_total[5m]) > 100", refusal: |t| expression_refusal(t)
 }
 checked! {
     /// The name of an alert.
@@ -95,10 +95,10 @@ mod tests {
     #[test]
     fn brackets_and_quotes_close() {
         for text in ["sum(rate(a{b=\")\"}[5m])) > 1", "a # (", "a{b='\\''}", "a{b=`\\`}"] {
-            assert_eq!(Expression::refusal(text), None, "{text}");
+            assert_eq!(PromqlExpression::refusal(text), None, "{text}");
         }
         for text in ["", " ", "sum(a", "a)", "a{b=\"}", "a[5m)", "a\u{0}"] {
-            assert!(Expression::refusal(text).is_some(), "{text}");
+            assert!(PromqlExpression::refusal(text).is_some(), "{text}");
         }
     }
 }

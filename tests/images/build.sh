@@ -106,6 +106,17 @@ CMD ["postgres"]' ;;
       cp "$tools/backups/bin/rclone" "$work/rclone"
       image "$name" 'COPY rclone /usr/local/bin/rclone
 ENTRYPOINT ["rclone"]' ;;
+    */chrislusf/seaweedfs:*)
+      cp "$tools/backups/bin/weed" "$work/weed"
+      printf '[leveldb2]\nenabled = true\ndir = "/data/filerldb2"\n' >"$work/filer.toml"
+      # Like the published image: a folder of root in the volume, and settings that name it.
+      image "$name" "COPY weed /usr/bin/weed
+COPY filer.toml /etc/seaweedfs/filer.toml
+COPY empty /data/filerldb2
+$(without curl)
+VOLUME /data
+WORKDIR /data
+ENTRYPOINT [\"/bin/false\"]" ;;
     */edoburu/pgbouncer:*)
       image "$name" 'COPY passwd /etc/passwd
 RUN ["ln", "-s", "/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]

@@ -247,7 +247,7 @@ fn health_check_route_and_references_use_the_declared_port() {
     for (name, subdomain, port) in [
         ("functions", "functions", 3000),
         ("meilisearch", "search", 7700),
-        ("minio", "storage", 9000),
+        ("s3", "storage", 8333),
         ("mail", "mail", 8025),
     ] {
         let site = golden_file("local", &format!("nginx/sites/{subdomain}.local.nself.org.conf"));

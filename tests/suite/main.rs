@@ -49,6 +49,7 @@ mod restricted;
 mod secrets;
 mod sentinel;
 mod source;
+mod storage;
 mod store;
 mod support;
 mod templates;

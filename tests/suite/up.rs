@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::order::{self, Watch};
+use crate::storage::signed_request;
 use crate::support::{MEASURED, Ran, golden, name, nself_in, project, remark, root, run, tool};
 
 /// A project of a golden stack and the engine that runs it; dropping the value stops both.
@@ -242,7 +243,7 @@ fn healthy_in_order(stack: &Stack, watch: Watch) {
             (name.clone(), on.collect())
         })
         .collect();
-    for (name, on) in [("hasura", "postgres"), ("auth", "postgres"), ("ping-api", "redis"), ("minio", "volume-owner")] {
+    for (name, on) in [("hasura", "postgres"), ("auth", "postgres"), ("ping-api", "redis"), ("s3", "volume-owner")] {
         assert!(waits[name].iter().any(|other| other == on), "{name} waits for {on}");
     }
     assert_eq!(order::faults(&waits, &lives), Vec::<String>::new(), "{lives:?}");
@@ -254,7 +255,7 @@ fn healthy_in_order(stack: &Stack, watch: Watch) {
     for (name, container) in &containers {
         assert_eq!(listed[name]["waits_for"], serde_json::json!(waits[name]), "{name}");
         let state = &container["State"];
-        if ["postgres-setup", "volume-owner"].contains(&name.as_str()) {
+        if ["postgres-setup", "s3-buckets", "volume-owner"].contains(&name.as_str()) {
             assert_eq!((state["Status"].as_str(), state["ExitCode"].as_i64()), (Some("exited"), Some(0)));
         } else {
             assert_eq!(state["Health"]["Status"], "healthy", "{name}");
@@ -284,7 +285,6 @@ fn routes_lead_to_their_services(stack: &Stack) {
     let table = [
         ("api", "hasura", 8080),
         ("auth", "auth", 4000),
-        ("storage", "minio", 9000),
         ("search", "meilisearch", 7700),
         ("monitor", "monitor", 3000),
         ("ping", "ping-api", 8001),
@@ -327,9 +327,8 @@ fn routes_lead_to_their_services(stack: &Stack) {
     let file = stack.project.path().join("large");
     std::fs::write(&file, vec![b'x'; 20 << 20]).unwrap();
     let upload = format!("@{}", file.display());
-    let ran = stack.curl("storage.local.nself.org", "/bucket/large", &["-X", "PUT", "--data-binary", &upload]);
-    let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
-    assert_eq!(answer["body_bytes"], 20 << 20);
+    assert_eq!(signed_request(stack, "/uploads/large", &["-T", &file.display().to_string()]), "200");
+    assert_eq!(stack.status("storage.local.nself.org", "/uploads/large", &[]), "403", "without a key");
     assert_eq!(stack.status("ping.local.nself.org", "/", &["-X", "POST", "--data-binary", &upload]), "413");
 }
 

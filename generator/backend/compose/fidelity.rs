@@ -96,6 +96,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.stop_grace", Handling::Emitted("services.*.stop_grace_period")),
     ("services.*.stop_signal", Handling::Emitted("services.*.stop_signal")),
     ("services.*.shm_size", Handling::Emitted("services.*.shm_size")),
+    ("services.*.sysctls", Handling::Emitted("services.*.sysctls")),
     ("services.*.one_shot", Handling::Emitted("services.*.restart")),
     ("services.*.on_request", Handling::Emitted("services.*.profiles")),
     ("services.*.programs", Handling::Mapped("services.backup-tools, which copies them into a volume")),

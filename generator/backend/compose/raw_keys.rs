@@ -84,7 +84,6 @@ const KEYS: &[(&str, Kind)] = &[
     ("runtime", Kind::Text),
     ("stdin_open", Kind::Flag),
     ("storage_opt", Kind::Record),
-    ("sysctls", Kind::ListOrRecord),
     ("tty", Kind::Flag),
     ("ulimits", Kind::Record),
 ];

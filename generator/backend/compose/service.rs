@@ -28,7 +28,6 @@ pub fn service(
     mounted_files: &Artifacts,
 ) -> Result<Service, Vec<Diagnostic>> {
     let for_older_compose = plan.compat.is_some();
-    let mut compose_keys = raw_keys::checked(name, planned, for_older_compose)?;
     let networks = networks(plan, name, planned);
     let service = Service {
         image: image(plan, name, planned),
@@ -61,10 +60,9 @@ pub fn service(
         shm_size: planned.shm_size.map(bytes),
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
-        // The edge has this raw key. All other raw keys follow the keys that nself writes.
-        sysctls: compose_keys.remove("sysctls"),
+        sysctls: planned.sysctls.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))).collect(),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
-        raw: compose_keys,
+        raw: raw_keys::checked(name, planned, for_older_compose)?,
         ..resources(planned, for_older_compose)
     };
     Ok(service)

@@ -99,6 +99,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.stop_grace", Handling::Emitted("terminationGracePeriodSeconds, after lifecycle.preStop.sleep")),
     ("services.*.stop_signal", Handling::Refused("pods stop with the image's own signal")),
     ("services.*.shm_size", Handling::Emitted("volumes.emptyDir at /dev/shm")),
+    ("services.*.sysctls", Handling::Refused("the Pod Security level restricted allows only a few kernel settings")),
     ("services.*.one_shot", Handling::Emitted("Job")),
     ("services.*.on_request", Handling::Emitted("CronJob with suspend")),
     ("services.*.programs", Handling::Emitted("initContainers, volumes.emptyDir")),

@@ -11,7 +11,7 @@ use crate::plan::model::{Dashboard, Monitoring, Program};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::wiring::Planned;
 use crate::stack;
-use crate::values::{Checked, Expression, ProjectPath, ServiceName, credential_formats};
+use crate::values::{Checked, ProjectPath, PromqlExpression, ServiceName, credential_formats};
 
 /// Maximum size of a file in bytes, so that it fits into one ConfigMap (see `MAX_BYTES` in `backend/kubernetes/config.rs`).
 const MAX_FILE_SIZE: usize = 768 << 10;
@@ -132,7 +132,7 @@ fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &
         for target in targets {
             let is_prometheus =
                 source_kind(target).or_else(|| source_kind(panel)).is_none_or(|kind| kind == "prometheus");
-            let refusal = target["expr"].as_str().filter(|_| is_prometheus).and_then(Expression::refusal);
+            let refusal = target["expr"].as_str().filter(|_| is_prometheus).and_then(PromqlExpression::refusal);
             findings.extend(refusal.map(|reason| {
                 refused(path, format!("a query of the panel {title:?} of `{file}` is incomplete: {reason}"))
                     .expected("an expression of PromQL")

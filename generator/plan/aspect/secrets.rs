@@ -23,7 +23,7 @@ const RANDOM_LENGTH: u16 = 43;
 const MIN_LENGTH: u16 = 22;
 
 /// Secrets that the library declares, each with the service that declares it.
-const DECLARED_BY: [(&str, &str); 7] = [
+const DECLARED_BY: [(&str, &str); 10] = [
     ("meili_master_key", "meilisearch"),
     ("minio_root_password", "minio"),
     ("minio_root_user", "minio"),
@@ -31,6 +31,9 @@ const DECLARED_BY: [(&str, &str); 7] = [
     ("redis_password", "redis"),
     ("redis_url", "redis"),
     ("replication_password", "postgres-replica"),
+    ("s3_access_key", "s3"),
+    ("s3_config", "s3"),
+    ("s3_secret_key", "s3"),
 ];
 
 /// The URL of a single Redis.

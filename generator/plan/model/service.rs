@@ -11,7 +11,7 @@ use crate::stack::health::HttpTool;
 use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, OnClusters, Protocol, Tmpfs, Zone};
 use crate::values::{
     AnnotationName, Capability, Cidr, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule,
-    SecretName, ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
+    SecretName, ServiceName, Signal, SysctlName, Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
 /// A service and the settings of its container.
@@ -103,6 +103,7 @@ pub struct Service {
     pub stop_grace: Duration,
     pub stop_signal: Option<Signal>,
     pub shm_size: Option<Memory>,
+    pub sysctls: BTreeMap<SysctlName, Text>,
     /// Whether the service runs once and ends, such as the job that sets the owner of a volume.
     pub one_shot: bool,
     /// Whether the service runs only when an operator starts it.

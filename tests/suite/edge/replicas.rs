@@ -41,7 +41,7 @@ fn replica(port: &str) -> Child {
 fn declared_setting(environment: &Path) -> String {
     let text = std::fs::read_to_string(environment.join("compose.yaml")).unwrap();
     let compose: Value = serde_yaml_ng::from_str(&text).unwrap();
-    compose["services"]["nginx"]["sysctls"][SETTING].as_u64().expect("the edge sets it").to_string()
+    compose["services"]["nginx"]["sysctls"][SETTING].as_str().expect("the edge sets it").to_owned()
 }
 
 fn set(value: &str) {
