@@ -16,7 +16,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
-pub(in crate::database) use routine::unsafe_search_path;
+pub use routine::unsafe_search_path;
 
 /// Returns all findings about a definition to which the convention has been applied.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {

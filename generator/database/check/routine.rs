@@ -158,7 +158,7 @@ impl Check<'_> {
 }
 
 /// Returns the reason if a caller can make a function with the rights of its owner use other objects than intended.
-pub(in crate::database) fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
+pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
     if !function.security_definer {
         return None;
     }
