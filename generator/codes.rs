@@ -280,7 +280,7 @@ codes! {
     TooDeep "NS741" "the text is nested too deeply"
         "Programs that read nested text need memory for each level, and the server refuses deep nesting, too. Divide the text into several columns, checks, views or functions."
     OpenDefiner "NS742" "a function could run other code with its owner's rights"
-        "A function with `security_definer` runs with the rights of its owner, not with those of its caller. Names in its body must mean the same for every caller. So it needs a fixed `search_path` with schemas in which no role may create objects, ending in `pg_temp`, which the server otherwise searches first. Only the roles in `grants` may execute it; `grants.public = ['execute]` allows everyone."
+        "A function with `security_definer` runs with the rights of its owner, not with those of its caller. Names in its body must mean the same for every caller. So it needs a fixed `search_path` with schemas in which no role may create objects, ending in `pg_temp`, which the server otherwise searches first. Only the roles in `grants` may execute it; `grants.public = ['execute]` allows everyone. `allow.\"f\".open_definer = \"why\"` accepts a function that was reviewed."
     ForeignTenant "NS743" "a foreign key crosses tenants"
         "The server checks foreign keys without applying policies. A key between rows of tenants without `tenant_id` would reveal to one tenant which rows another tenant has, and its cascading deletes would reach them. The convention adds `tenant_id` to both sides, with the unique constraint that this needs. A key that it cannot complete is refused."
     Immutable "NS708" "a cluster refuses this change"

@@ -47,7 +47,9 @@ fact (kind, name, what) AS (
     FROM typ t WHERE typtype = 'e'
   UNION ALL
   SELECT 'domain', t.nspname || '.' || t.typname,
-         pg_catalog.format_type(typbasetype, typtypmod) || ' ' || typnotnull || ' ' || coalesce(typdefault, '')
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(typbasetype, typtypmod), typnotnull, typdefault,
+           CASE WHEN typcollation <> (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype)
+             THEN typcollation::pg_catalog.regcollation::pg_catalog.text END)
     FROM typ t WHERE typtype = 'd'
   UNION ALL
   SELECT 'comment', 'type ' || t.nspname || '.' || t.typname, pg_catalog.obj_description(t.oid, 'pg_type')
@@ -56,7 +58,10 @@ fact (kind, name, what) AS (
   SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
            WHEN 'c' THEN 'composite' ELSE relkind::pg_catalog.text END,
          nspname || '.' || relname,
-         pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, pg_catalog.array_to_string(reloptions, ','),
+         pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity,
+           -- The order of options does not matter, nor whether a view spells one `on` or `true`.
+           (SELECT pg_catalog.string_agg(CASE WHEN relkind = 'v' THEN pg_catalog.regexp_replace(o, '=(on|yes|1)$', '=true') ELSE o END, ',' ORDER BY o)
+              FROM pg_catalog.unnest(reloptions) o WHERE relkind <> 'v' OR o !~ '^security_(invoker|barrier)=(false|off|no|0)$'),
            CASE WHEN relkind IN ('r', 'p') AND relreplident <> 'd' THEN 'identity ' || relreplident::pg_catalog.text END,
            (SELECT relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
              WHERE i.indrelid = rel.oid AND i.indisreplident AND rel.relreplident = 'i'),
@@ -90,6 +95,10 @@ fact (kind, name, what) AS (
     FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
    WHERE attstattarget >= 0 AND NOT (relkind IN ('i', 'I') AND relispartition)
   UNION ALL
+  SELECT 'column options', nspname || '.' || relname || '.' || attname, o
+    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped, LATERAL pg_catalog.unnest(attoptions) o
+   WHERE relkind IN ('r', 'p') AND o LIKE 'n\_distinct%'
+  UNION ALL
   SELECT 'storage', nspname || '.' || relname || '.' || attname,
          pg_catalog.concat_ws(' ', CASE WHEN attstorage <> typstorage THEN attstorage END, nullif(attcompression, ''))
     FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
@@ -97,12 +106,16 @@ fact (kind, name, what) AS (
    WHERE relkind IN ('r', 'p') AND (attstorage <> typstorage OR attcompression <> '')
   UNION ALL
   SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
-         pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END
+         pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END,
+           pg_catalog.obj_description(c.oid, 'pg_constraint'))
     FROM pg_catalog.pg_constraint c LEFT JOIN rel ON rel.oid = conrelid LEFT JOIN typ t ON t.oid = contypid
    WHERE contype <> 'n' AND (rel.oid IS NOT NULL OR t.oid IS NOT NULL) AND contype <> 't' AND conparentid = 0
   UNION ALL
   SELECT 'index', rel.nspname || '.' || rel.relname,
-         pg_catalog.pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' invalid' END
+         -- The order of storage parameters does not matter.
+         pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(indexrelid), ' WITH \(([a-z_.]+=(''[^'']*''|[^ ,)'']+)(, )?)+\)', '')
+           || coalesce((SELECT ' with ' || pg_catalog.string_agg(p, ',' ORDER BY p) FROM pg_catalog.unnest(rel.reloptions) p), '')
+           || CASE WHEN indisvalid THEN '' ELSE ' invalid' END
     FROM pg_catalog.pg_index JOIN rel ON rel.oid = indexrelid JOIN pg_catalog.pg_class o ON o.oid = indrelid
    WHERE o.relkind <> 't' AND NOT rel.relispartition
   UNION ALL

@@ -40,6 +40,8 @@ hazards! {
     DropsConstraint "drops_constraint" true "rows that were impossible become possible"
     /// Less row-level security than before.
     RlsWeakened "rls_weakened" true "row-level security becomes weaker"
+    /// A function runs with the rights of its owner, and its caller can choose the objects that it uses.
+    OpenDefiner "open_definer" true "a caller can make the function run other code with the rights of its owner"
     /// The column that names the tenant or application of a row changes.
     TenantColumn "tenant_column" true "the column that names the owner of a row changes"
     /// Readers and writers wait for a moment.

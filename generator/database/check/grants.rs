@@ -10,6 +10,10 @@ impl Check<'_> {
         for (name, namespace) in &schema.schemas {
             let path = self.root.key("schemas").key(name.as_str());
             self.check_grant_options(namespace.rights(), &path);
+            if namespace.private && name.as_str() != PUBLIC_SCHEMA {
+                let message = "only the schema public has a right for everyone to take away";
+                self.report(path.key("private"), message, "leave `private` out");
+            }
         }
         for (name, table) in &schema.tables {
             let path = self.object_path("tables", name);

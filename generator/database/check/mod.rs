@@ -16,6 +16,8 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
+pub use routine::unsafe_search_path;
+
 /// Returns all findings about a definition to which the convention has been applied.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let mut check = Check { schema, root, findings: Vec::new() };
@@ -76,6 +78,11 @@ impl Check<'_> {
     }
 
     fn check_type(&mut self, kind: &TypeName, path: &FieldPath) {
+        if kind.is_polymorphic() {
+            let message =
+                format!("only arguments of functions can have the type `{kind}`, which stands for several types");
+            self.report(path.clone(), message, "name one type");
+        }
         let Some(object) = kind.object() else { return };
         if TypeName::refusal(kind.as_str()).is_some() {
             // The decoder has reported the type.

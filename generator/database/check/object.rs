@@ -34,6 +34,9 @@ impl Check<'_> {
                 self.report(path.key("create"), message, "declare it, or remove the object");
             }
         }
+        if identity.class.words == "PUBLICATION" {
+            self.check_published_tables(object, &path.key("create"));
+        }
         self.check_names(&identity, object, &path.key("create"));
         if identity.class.words == "RULE" && selects_all_columns(object.create.as_str()) {
             self.report(
@@ -51,6 +54,21 @@ impl Check<'_> {
                 "the list is empty",
                 "name a dictionary, such as `simple`",
             );
+        }
+    }
+
+    /// Reports tables that a publication cannot contain.
+    fn check_published_tables(&mut self, object: &SqlObject, path: &FieldPath) {
+        let schema = self.schema;
+        for relation in object_statement::relations(object.create.as_str()) {
+            if schema.tables.get(&relation).is_some_and(|table| table.unlogged) {
+                let message = format!("`{relation}` is not in the write-ahead log, so a publication cannot contain it");
+                self.report(
+                    path.clone(),
+                    message,
+                    "remove `unlogged` from the table, or the table from the publication",
+                );
+            }
         }
     }
 

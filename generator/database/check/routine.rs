@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
+use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -17,6 +18,10 @@ impl Check<'_> {
                 "`*` is not allowed: the order of a table's columns can differ between servers",
                 "name the columns",
             );
+        }
+        if view.materialized && (view.security_barrier || view.check_option != CheckOption::default()) {
+            let message = "a materialised view has neither `security_barrier` nor `check_option`";
+            self.report(path.clone(), message, "leave these fields out");
         }
         if !view.materialized && !view.indexes.is_empty() {
             self.report(path.key("indexes"), "only a materialised view can have indexes", "set `materialized = true`");
@@ -57,7 +62,8 @@ impl Check<'_> {
     pub(super) fn check_function(&mut self, name: &ObjectName, function: &Function) {
         let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
-        for (i, argument) in function.arguments.iter().enumerate() {
+        let arguments = function.arguments.iter().enumerate();
+        for (i, argument) in arguments.filter(|(_, argument)| !argument.kind.is_polymorphic()) {
             self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
         let needs_returns = !function.procedure && !function.returns_arguments();
@@ -66,14 +72,18 @@ impl Check<'_> {
             self.report(path.key("returns"), message, "set either `returns` or `procedure = true`");
         }
         self.check_arguments(function, &path);
-        if function.security_definer
-            && let Some(message) = self.unsafe_search_path(function)
-        {
+        let is_allowed =
+            self.schema.allow.get(name.as_str()).is_some_and(|hazards| hazards.contains_key(&Hazard::OpenDefiner));
+        if !is_allowed && let Some(message) = unsafe_search_path(self.schema, function) {
             self.findings.push(
                 Diagnostic::error(Code::OpenDefiner, path.key("security_definer"))
                     .message(format!("{name} runs with the rights of its owner, but {message}"))
                     .expected("a search path of schemas in which no role may create objects, with pg_temp as the last")
-                    .hint("set `settings.search_path = \"public, pg_temp\"`, or leave `security_definer` out"),
+                    .hint(format!(
+                        "set `settings.search_path = \"public, pg_temp\"`, leave `security_definer` out, or accept the hazard with \
+                         `allow.\"{}\".open_definer = \"why\"`",
+                        escaped_for_nickel(name.as_str())
+                    )),
             );
         }
         self.check_body(function, path.key("body"));
@@ -120,33 +130,6 @@ impl Check<'_> {
         }
     }
 
-    /// Returns the reason if a caller can make the function use other objects than intended.
-    fn unsafe_search_path(&self, function: &Function) -> Option<String> {
-        let Some(path) = function.settings.get("search_path") else {
-            return Some("it sets no search path, so its caller chooses the objects that it uses".into());
-        };
-        let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
-        if names.last() != Some(&"pg_temp") {
-            return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
-        }
-        names[..names.len() - 1].iter().enumerate().find_map(|(i, schema)| {
-            let declared = self.schema.schemas.iter().find(|(name, _)| name.as_str() == *schema);
-            let creator = declared.and_then(|(_, definition)| {
-                let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
-                definition.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
-            });
-            match (*schema, creator) {
-                (_, Some(role)) => Some(format!("`{role}` may create objects in `{schema}` of its search path")),
-                ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
-                // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
-                (PUBLIC_SCHEMA, None) => None,
-                (_, None) => declared
-                    .is_none()
-                    .then(|| format!("its search path names `{schema}`, which is not declared in `schemas`")),
-            }
-        })
-    }
-
     /// Checks a function's body. SQL is parsed, as the server does when it creates the function; in other languages
     /// only quotes and comments are checked.
     fn check_body(&mut self, function: &Function, path: FieldPath) {
@@ -177,11 +160,58 @@ impl Check<'_> {
     }
 }
 
+/// Returns the reason if a caller can make a function with the rights of its owner use other objects than intended.
+pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
+    if !function.security_definer {
+        return None;
+    }
+    let Some(path) = function.settings.get("search_path") else {
+        return Some("it sets no search path, so its caller chooses the objects that it uses".into());
+    };
+    let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
+    if names.last() != Some(&"pg_temp") {
+        return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
+    }
+    names[..names.len() - 1].iter().enumerate().find_map(|(i, name)| {
+        let declared = schema.schemas.iter().find(|(declared, _)| declared.as_str() == *name);
+        let creator = declared.and_then(|(_, definition)| {
+            let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
+            definition.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
+        });
+        match (*name, creator) {
+            (_, Some(role)) => Some(format!("`{role}` may create objects in `{name}` of its search path")),
+            ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
+            // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
+            (PUBLIC_SCHEMA, None) => None,
+            (_, None) => declared
+                .is_none()
+                .then(|| format!("its search path names `{name}`, which is not declared in `schemas`")),
+        }
+    })
+}
+
 /// Returns whether a query selects all columns with `*`. The `*` of a multiplication or of `count(*)` does not count.
 pub(super) fn selects_all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
     let selects_all_after = |text: &str| {
         [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())
     };
-    tokens.windows(2).any(|pair| pair[1].text == "*" && selects_all_after(pair[0].text))
+    (1..tokens.len())
+        .any(|at| tokens[at].text == "*" && selects_all_after(tokens[at - 1].text) && !is_whole_row(&tokens, at))
+}
+
+/// Returns whether the `*` at a place is the row as the only argument of a function: `row_to_json(orders.*)`.
+fn is_whole_row(tokens: &[lexer::Token], at: usize) -> bool {
+    let is_name = |token: &lexer::Token| matches!(token.kind, lexer::TokenKind::Word | lexer::TokenKind::Quoted);
+    let keywords =
+        ["row", "values", "in", "select", "exists", "as", "on", "and", "or", "not", "all", "any", "distinct"];
+    let mut before = at;
+    while before >= 2 && tokens[before - 1].text == "." && is_name(&tokens[before - 2]) {
+        before -= 2;
+    }
+    let is_call = before >= 2
+        && tokens[before - 1].text == "("
+        && is_name(&tokens[before - 2])
+        && !keywords.contains(&tokens[before - 2].text.to_ascii_lowercase().as_str());
+    before < at && is_call && tokens.get(at + 1).is_some_and(|token| token.text == ")")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -38,6 +39,7 @@ impl Check<'_> {
         self.check_primary_key(table, &path.key("primary_key"));
         self.check_constraint_names(table, &path);
         self.check_equal_constraints(table, &path);
+        self.check_constraint_comments(name, table, &path.key("constraint_comments"));
         self.check_constraint_columns(table, &path);
         self.check_check_constraints(table, &path);
         if table.partition_by.is_some() && !table.storage.is_empty() {
@@ -61,7 +63,9 @@ impl Check<'_> {
 
     fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {
         self.require_columns(table, table.primary_key.iter().chain(&table.primary_key_include), path);
-        let has_options = !table.primary_key_include.is_empty() || table.primary_key_deferrable != Deferrable::No;
+        let has_options = !table.primary_key_include.is_empty()
+            || table.primary_key_deferrable != Deferrable::No
+            || !table.primary_key_storage.is_empty();
         if table.primary_key.is_empty() && has_options {
             self.report(
                 path.clone(),
@@ -77,6 +81,19 @@ impl Check<'_> {
                     "remove `nullable` from the column",
                 );
             }
+        }
+    }
+
+    fn check_constraint_comments(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        let key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
+        let is_missing = |constraint: &&SqlName| !table.has_constraint(constraint) && key.as_ref() != Some(*constraint);
+        for constraint in table.constraint_comments.keys().filter(is_missing) {
+            let message = format!("{name} has no constraint `{constraint}`");
+            self.report(
+                path.key(constraint.as_str()),
+                message,
+                "name a constraint of the table, or remove the comment",
+            );
         }
     }
 

@@ -9,7 +9,11 @@ impl Check<'_> {
     pub(super) fn check_trigger(&mut self, table: Option<&Table>, trigger: &Trigger, path: &FieldPath) {
         let function = self.schema.functions.get(&trigger.function);
         let returns = function.and_then(|function| function.returns.as_ref());
-        if returns.is_none_or(|returns| returns.as_str() != "trigger") {
+        let is_of_server = is_trigger_function_of_server(&trigger.function);
+        let is_of_extension = extension_of_trigger_function(&trigger.function)
+            .is_some_and(|extension| self.schema.extensions.contains(extension));
+        let is_declared = returns.is_some_and(|returns| returns.as_str() == "trigger");
+        if !is_declared && !is_of_server && !is_of_extension {
             let message = format!("there is no function `{}` that returns trigger", trigger.function);
             self.report(path.key("function"), message, "declare the function with `returns = \"trigger\"`");
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::database::model::*;
+use crate::diagnostic::FieldPath;
 
 impl Check<'_> {
     pub(super) fn check_types(&mut self) {
@@ -23,6 +24,7 @@ impl Check<'_> {
                 UserType::Domain(domain) => {
                     let path = path.key("domain");
                     self.check_type(&domain.base, &path.key("type"));
+                    self.check_collation_of_type(domain.collation.as_ref(), &path.key("collation"));
                 }
                 UserType::Composite(kind) => {
                     let path = path.key("composite").key("attributes");
@@ -35,9 +37,22 @@ impl Check<'_> {
                     }
                     for (i, attribute) in kind.attributes.iter().enumerate() {
                         self.check_type(&attribute.kind, &path.index(i).key("type"));
+                        self.check_collation_of_type(attribute.collation.as_ref(), &path.index(i).key("collation"));
                     }
                 }
             }
+        }
+    }
+
+    /// Reports a collation of `objects`, which a type cannot have: the type would be created before the collation.
+    fn check_collation_of_type(&mut self, collation: Option<&Collation>, path: &FieldPath) {
+        if let Some(name) = collation.and_then(Collation::object) {
+            let message = format!("a type can have a collation of the server only, and `{name}` is none");
+            self.report(
+                path.clone(),
+                message,
+                "use C, POSIX, ucs_basic or one of ICU, or give the collation to the columns",
+            );
         }
     }
 

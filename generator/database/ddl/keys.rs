@@ -2,6 +2,7 @@
 
 use super::{comment, parameters, statistics};
 use crate::database::model::*;
+use crate::values::Text;
 
 /// Returns the name of a table's primary key constraint.
 pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlName {
@@ -17,10 +18,11 @@ pub fn default_key_name(table: &ObjectName) -> SqlName {
 pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
     (!table.primary_key.is_empty()).then(|| {
         format!(
-            "CONSTRAINT {} PRIMARY KEY ({}){}{}",
+            "CONSTRAINT {} PRIMARY KEY ({}){}{}{}",
             quoted(&primary_key_name(name, table)),
             quoted_list(&table.primary_key),
             include(&table.primary_key_include),
+            with_parameters(&table.primary_key_storage),
             deferrable(table.primary_key_deferrable)
         )
     })
@@ -40,10 +42,11 @@ pub fn deferrable(when: Deferrable) -> &'static str {
 pub fn unique(name: &SqlName, unique: &Unique) -> String {
     let nulls = if unique.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
     format!(
-        "CONSTRAINT {} UNIQUE{nulls} ({}){}{}",
+        "CONSTRAINT {} UNIQUE{nulls} ({}){}{}{}",
         quoted(name),
         quoted_list(&unique.columns),
         include(&unique.include),
+        with_parameters(&unique.storage),
         deferrable(unique.deferrable)
     )
 }
@@ -51,6 +54,17 @@ pub fn unique(name: &SqlName, unique: &Unique) -> String {
 /// Returns the clause INCLUDE of a key or index, with a leading blank; an empty text if there are no columns.
 fn include(columns: &[SqlName]) -> String {
     if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", quoted_list(columns)) }
+}
+
+/// Returns the clause WITH of an index or of a constraint with an index, with a leading blank; an empty text if there are
+/// no parameters.
+fn with_parameters(storage: &StorageParameters) -> String {
+    if storage.is_empty() { String::new() } else { format!(" WITH {}", parameters(storage)) }
+}
+
+/// Returns the statement that sets the comment of a constraint.
+pub fn constraint_comment(table: &ObjectName, name: &SqlName, text: Option<&Text>) -> String {
+    comment("CONSTRAINT", &format!("{} ON {}", quoted(name), table.sql()), text)
 }
 
 /// Returns a check constraint.
@@ -69,7 +83,14 @@ pub fn exclude(name: &SqlName, exclude: &Exclude) -> String {
     let elements: Vec<String> =
         exclude.elements.iter().map(|element| format!("({}) WITH {}", element.expression, element.with)).collect();
     let predicate = exclude.predicate.as_ref().map_or(String::new(), |condition| format!(" WHERE ({condition})"));
-    format!("CONSTRAINT {} EXCLUDE USING {} ({}){predicate}", quoted(name), exclude.using.sql(), elements.join(", "))
+    format!(
+        "CONSTRAINT {} EXCLUDE USING {} ({}){}{predicate}{}",
+        quoted(name),
+        exclude.using.sql(),
+        elements.join(", "),
+        with_parameters(&exclude.storage),
+        deferrable(exclude.deferrable)
+    )
 }
 
 /// Returns a foreign key constraint.
@@ -107,7 +128,7 @@ pub fn create_index(table: &ObjectName, name: &SqlName, index: &Index, concurren
         columns.join(", "),
         include(&index.include),
         if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" },
-        if index.storage.is_empty() { String::new() } else { format!(" WITH {}", parameters(&index.storage)) },
+        with_parameters(&index.storage),
         index.predicate.as_ref().map_or(String::new(), |condition| format!(" WHERE ({condition})")),
     )
 }

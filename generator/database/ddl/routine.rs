@@ -7,9 +7,8 @@ use crate::values::Text;
 /// Returns the SQL that creates a view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {
     let kind = view_kind(view);
-    let has_invoker_rights = !view.materialized && view.security_invoker;
-    let options = if has_invoker_rights { " WITH (security_invoker = true)" } else { "" };
-    let mut sql = vec![format!("CREATE {kind} {}{options} AS\n{};", name.sql(), view.query)];
+    let columns = if view.columns.is_empty() { String::new() } else { format!(" ({})", quoted_list(&view.columns)) };
+    let mut sql = vec![format!("CREATE {kind} {}{columns}{} AS\n{};", name.sql(), view_options(view), view.query)];
     for (index, definition) in &view.indexes {
         sql.push(create_index(name, index, definition, false));
         sql.extend(index_settings(name, index, definition));
@@ -22,6 +21,23 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
         sql.push(view_column_comment(name, column, Some(text)));
     }
     sql.join("\n")
+}
+
+/// Returns the options of a view, with a leading blank; an empty text if it has none.
+fn view_options(view: &View) -> String {
+    let mut options = Vec::new();
+    if view.security_invoker {
+        options.push("security_invoker = true");
+    }
+    if view.security_barrier {
+        options.push("security_barrier = true");
+    }
+    match view.check_option {
+        CheckOption::None => {}
+        CheckOption::Local => options.push("check_option = 'local'"),
+        CheckOption::Cascaded => options.push("check_option = 'cascaded'"),
+    }
+    if view.materialized || options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) }
 }
 
 /// Returns the statement that sets the comment of a view's column.

@@ -24,6 +24,18 @@ pub fn alter_storage_parameters(
     reset.into_iter().chain(set).collect()
 }
 
+/// Returns the statements that change the options of a column, such as `n_distinct`. Partitions have separate
+/// options.
+pub fn alter_column_options(
+    table: &ObjectName,
+    column: &SqlName,
+    old: &StorageParameters,
+    new: &StorageParameters,
+) -> Vec<String> {
+    let object = format!("ONLY {} ALTER COLUMN {}", table.sql(), quoted(column));
+    alter_storage_parameters("TABLE", &object, old, new)
+}
+
 /// Returns the statements that change where a column keeps long values and how they are compressed. Partitions keep
 /// their own settings. If `new` sets no storage, the column gets the default of its type; for a type whose default is
 /// unknown, the storage is left as it is.

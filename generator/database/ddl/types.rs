@@ -11,7 +11,8 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
             format!("CREATE TYPE {} AS ENUM ({});", name.sql(), labels.join(", "))
         }
         UserType::Domain(domain) => {
-            let mut sql = format!("CREATE DOMAIN {} AS {}", name.sql(), domain.base.sql());
+            let mut sql =
+                format!("CREATE DOMAIN {} AS {}", name.sql(), collated(&domain.base, domain.collation.as_ref()));
             if let Some(default) = &domain.default {
                 sql += &format!(" DEFAULT ({default})");
             }
@@ -27,7 +28,7 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
             let attributes: Vec<String> = kind
                 .attributes
                 .iter()
-                .map(|attribute| format!("{} {}", quoted(&attribute.name), attribute.kind.sql()))
+                .map(|attribute| format!("{} {}", quoted(&attribute.name), attribute_type(attribute)))
                 .collect();
             format!("CREATE TYPE {} AS ({});", name.sql(), attributes.join(", "))
         }
@@ -36,6 +37,16 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
         sql += &format!("\n{}", comment(type_kind(kind), &name.sql(), kind.comment()));
     }
     sql
+}
+
+/// Returns a type with its collation.
+fn collated(kind: &TypeName, collation: Option<&Collation>) -> String {
+    collation.map_or_else(|| kind.sql(), |collation| format!("{} COLLATE {}", kind.sql(), collation.sql()))
+}
+
+/// Returns the type of an attribute, with its collation.
+pub fn attribute_type(attribute: &Attribute) -> String {
+    collated(&attribute.kind, attribute.collation.as_ref())
 }
 
 /// Returns the keyword of a type in ALTER, DROP and COMMENT.

@@ -15,7 +15,12 @@ const ITEM: &str = "*";
 /// Returns the Nickel source of a definition.
 pub fn write(schema: &Schema) -> String {
     let mut out = String::new();
-    write_value(&json::tree(schema), &mut Vec::new(), &mut out);
+    let mut tree = json::tree(schema);
+    // Snapshots do not have this field, but a definition does.
+    if let (Value::Object(fields), false) = (&mut tree, schema.allow.is_empty()) {
+        fields.insert("allow".into(), json::tree(&schema.allow));
+    }
+    write_value(&tree, &mut Vec::new(), &mut out);
     out.push('\n');
     out
 }
@@ -26,7 +31,7 @@ fn is_tag(path: &[&str]) -> bool {
         path,
         ["tables", _, "row_security" | "replica_identity" | "primary_key_deferrable"]
             | ["tables", _, "columns", _, "identity" | "storage" | "compression"]
-            | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
+            | ["tables", _, "uniques" | "foreign_keys" | "excludes", _, "deferrable" | "on_delete" | "on_update"]
             | ["tables" | "views", _, "indexes" | "excludes", _, "using"]
             | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls"]
             | ["tables" | "views", _, "triggers", _, "timing" | "deferrable" | "enabled"]
@@ -35,6 +40,7 @@ fn is_tag(path: &[&str]) -> bool {
             | ["tables", _, "partition_by", "strategy"]
             | ["tables", _, "partitions", _]
             | ["tables", _, "partition_of", "bound"]
+            | ["views", _, "check_option"]
             | ["sequences", _, "kind"]
             | ["functions", _, "arguments", ITEM, "mode"]
             | ["functions", _, "language" | "volatility" | "parallel"]

@@ -5,6 +5,12 @@ DO $$ DECLARE other record; BEGIN
     UNION ALL SELECT 'pg_proc'::regclass, oid, proowner, pronamespace FROM pg_proc
     UNION ALL SELECT 'pg_operator'::regclass, oid, oprowner, oprnamespace FROM pg_operator
     UNION ALL SELECT 'pg_type'::regclass, oid, typowner, typnamespace FROM pg_type WHERE typtype IN ('e', 'd', 'r')
+    UNION ALL SELECT 'pg_collation'::regclass, oid, collowner, collnamespace FROM pg_collation
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxowner, stxnamespace FROM pg_statistic_ext
+    UNION ALL SELECT 'pg_ts_dict'::regclass, oid, dictowner, dictnamespace FROM pg_ts_dict
+    UNION ALL SELECT 'pg_ts_config'::regclass, oid, cfgowner, cfgnamespace FROM pg_ts_config
+    -- A publication is in no schema.
+    UNION ALL SELECT 'pg_publication'::regclass, oid, pubowner, 'public'::regnamespace::oid FROM pg_publication
   ) AS o (class, id, owner, space)
    WHERE o.owner <> (SELECT oid FROM pg_roles WHERE rolname = session_user)
      AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = o.owner)

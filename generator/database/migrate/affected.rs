@@ -223,5 +223,10 @@ fn signature_differs(old: &Function, new: &Function) -> bool {
 
 /// Returns whether two views differ in a part that cannot be changed in place.
 fn view_differs(old: &View, new: &View) -> bool {
-    old.query != new.query || old.materialized != new.materialized || old.security_invoker != new.security_invoker
+    old.query != new.query
+        || old.columns != new.columns
+        || old.materialized != new.materialized
+        || old.security_invoker != new.security_invoker
+        || old.security_barrier != new.security_barrier
+        || old.check_option != new.check_option
 }

@@ -35,9 +35,12 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     DroppedParts {
         primary_key: change.kind != TableChangeKind::Drop
             && (!old.has_primary_key_of(new)
+                || (new.partition_by.is_some() && old.primary_key_storage != new.primary_key_storage)
                 || overlap(old.primary_key.iter().chain(&old.primary_key_include), regenerated)),
         uniques: keys_where(&old.uniques, |key, unique| {
-            new.uniques.get(key) != Some(unique) || overlap(unique.columns.iter().chain(&unique.include), regenerated)
+            let is_partitioned = new.partition_by.is_some();
+            new.uniques.get(key).is_none_or(|new| !unique.is_same_key(new, is_partitioned))
+                || overlap(unique.columns.iter().chain(&unique.include), regenerated)
         }),
         checks: keys_where(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
@@ -104,10 +107,10 @@ fn referenced_key_changes(diff: &Diff, (target, old): (&ObjectName, &Table), key
     let referenced: BTreeSet<&SqlName> = key.references.columns.iter().collect();
     let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
     let changes_primary_key = is_referenced(&old.primary_key) && !old.has_primary_key_of(new);
-    let changes_unique = old
-        .uniques
-        .iter()
-        .any(|(name, unique)| is_referenced(&unique.columns) && new.uniques.get(name) != Some(unique));
+    let changes_unique = old.uniques.iter().any(|(name, unique)| {
+        let is_same = |new: &Unique| unique.is_same_key(new, old.partition_by.is_some());
+        is_referenced(&unique.columns) && !new.uniques.get(name).is_some_and(is_same)
+    });
     let changes_index = old.indexes.iter().any(|(name, index)| {
         let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
         index.unique && is_referenced(&columns) && new.indexes.get(name) != Some(index)

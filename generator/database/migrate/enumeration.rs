@@ -1,6 +1,7 @@
 //! Plans changes of enumerations. New labels are added to the type; for any other change, the type is recreated.
 
 use super::diff::{Diff, TypeChange};
+use super::graph::{ObjectKind, ObjectNode};
 use super::labels::added_labels;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -37,7 +38,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>
 /// Plans a new type and the conversion of all columns to it, since PostgreSQL can only add labels.
 fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>) {
     let TypeChange { name, new, path, .. } = *change;
-    if let Some(dependent) = dependent_object(diff.old, name) {
+    if let Some(dependent) = dependent_object(diff, name) {
         planner.refuse(
             Code::ChangeRefused,
             path.key("values"),
@@ -64,18 +65,20 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
     );
 }
 
-/// Returns a domain, composite type or function that depends on the enumeration, and would keep the old type.
-fn dependent_object<'a>(old: &'a Schema, name: &ObjectName) -> Option<&'a ObjectName> {
+/// Returns a domain, composite type or function that depends on the enumeration, and would keep the old type. Functions
+/// are created again, except for those that a column, check, index or domain uses.
+fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a ObjectName> {
+    let old = diff.old;
     let is_of_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
     let types = old.types.iter().filter(|(_, kind)| match kind {
         UserType::Domain(domain) => is_of_type(&domain.base),
         UserType::Composite(kind) => kind.attributes.iter().any(|attribute| is_of_type(&attribute.kind)),
         UserType::Enum(_) => false,
     });
-    let functions = old
-        .functions
-        .iter()
-        .filter(|(_, function)| function.arguments.iter().any(|argument| is_of_type(&argument.kind)));
+    let functions = old.functions.iter().filter(|(key, function)| {
+        diff.late_drops.contains_key(&ObjectNode(ObjectKind::Function, key))
+            && function.arguments.iter().any(|argument| is_of_type(&argument.kind))
+    });
     types.map(|(dependent, _)| dependent).chain(functions.map(|(dependent, _)| dependent)).next()
 }
 

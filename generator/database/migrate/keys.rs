@@ -72,10 +72,19 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 
 /// Returns the step that drops a constraint; `add` is the SQL that restores it.
 fn drop_constraint(change: &TableChange, key: &SqlName, add: String, is_gone: bool) -> MigrationStep {
+    let add = with_comment(change, key, add);
     drop_step(change, key, is_gone)
         .up(drop_constraint_sql(change.name, key))
         .down(add)
         .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
+}
+
+/// Returns the statement that adds an old constraint again, and the one that sets its comment, if it has one.
+fn with_comment(change: &TableChange, key: &SqlName, add: String) -> String {
+    match change.old.constraint_comments.get(key) {
+        Some(text) => format!("{add}\n{}", ddl::constraint_comment(change.name, key, Some(text))),
+        None => add,
+    }
 }
 
 fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
@@ -109,6 +118,59 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     add_uniques(planner, change, &dropped);
     foreign_keys::add(planner, diff, change);
     add_indexes(planner, change, &dropped);
+    change_key_storage(planner, change, &dropped);
+    let is_dropped = |key: &SqlName| {
+        dropped.uniques.contains(key)
+            || dropped.checks.contains(key)
+            || dropped.excludes.contains(key)
+            || dropped.foreign_keys.contains(key)
+            || (dropped.primary_key && ddl::primary_key_name(change.name, change.old) == *key)
+    };
+    comment_constraints(planner, change, is_dropped);
+}
+
+/// Plans changes of the comments of constraints. `is_new` tells whether a constraint is new or created again, so that it
+/// has no comment.
+pub fn comment_constraints(planner: &mut Planner, change: &TableChange, is_new: impl Fn(&SqlName) -> bool) {
+    let TableChange { name, old, new, .. } = *change;
+    let exists = |table: &Table, key: &SqlName| {
+        table.has_constraint(key) || (!table.primary_key.is_empty() && ddl::primary_key_name(name, table) == *key)
+    };
+    let removed = old.constraint_comments.keys().filter(|key| !new.constraint_comments.contains_key(*key));
+    for key in new.constraint_comments.keys().chain(removed).filter(|key| exists(new, key)) {
+        let is_new = is_new(key) || !exists(old, key);
+        let old_text = old.constraint_comments.get(key);
+        let new_text = new.constraint_comments.get(key);
+        if if is_new { new_text.is_none() } else { old_text == new_text } {
+            continue;
+        }
+        let set = |text| ddl::constraint_comment(name, key, text);
+        let step = key_step(change, Phase::Keys, ("constraint_comments", key), "comment");
+        // After the foreign keys of the phase.
+        let step = step.order_in_phase(20).up(set(new_text));
+        planner.push(if is_new { step } else { step.down(set(old_text)) });
+    }
+}
+
+/// Plans changes of the storage parameters of keys that remain.
+fn change_key_storage(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    let TableChange { name, old, new, .. } = *change;
+    let mut changed = Vec::new();
+    for (key, unique) in old.uniques.iter().filter(|(key, _)| !dropped.uniques.contains(*key)) {
+        if let Some(new) = new.uniques.get(key) {
+            changed.push(("uniques", key.clone(), &unique.storage, &new.storage));
+        }
+    }
+    if !dropped.primary_key && !new.primary_key.is_empty() {
+        let key = ddl::primary_key_name(name, new);
+        changed.push(("primary_key", key, &old.primary_key_storage, &new.primary_key_storage));
+    }
+    for (field, key, old, new) in changed.into_iter().filter(|(_, _, old, new)| old != new) {
+        let object = name.in_same_schema(&key).sql();
+        let alter = |from, to| ddl::alter_storage_parameters("INDEX", &object, from, to).join("\n");
+        let step = key_step(change, Phase::Attach, (field, &key), "storage parameters");
+        planner.push(step.up(alter(old, new)).down(alter(new, old)));
+    }
 }
 
 fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
@@ -133,7 +195,8 @@ fn validate_remaining(planner: &mut Planner, diff: &Diff, change: &TableChange, 
     let TableChange { name, old, new, .. } = *change;
     // PostgreSQL cannot make a constraint NOT VALID again, so `down` drops the constraint and adds it again.
     let recreate = |key: &SqlName, definition: String| {
-        format!("{}\n{}", drop_constraint_sql(name, key), add_constraint_sql(name, &definition))
+        let add = with_comment(change, key, add_constraint_sql(name, &definition));
+        format!("{}\n{add}", drop_constraint_sql(name, key))
     };
     for (key, check) in old.checks.iter().filter(|(key, _)| !dropped.checks.contains(*key)) {
         if new.checks.get(key).is_some_and(|new| check.differs_only_in_validity(new)) {
@@ -182,7 +245,10 @@ fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &Droppe
     let key = AddedKey {
         field: "primary_key",
         name: &key_name,
-        index: ddl::unique_index(&new.primary_key, &new.primary_key_include, false),
+        index: Index {
+            storage: new.primary_key_storage.clone(),
+            ..ddl::unique_index(&new.primary_key, &new.primary_key_include, false)
+        },
         definition: ddl::primary_key(name, new).unwrap_or_default(),
         using_index: format!(
             "PRIMARY KEY USING INDEX {}{}",
@@ -198,7 +264,10 @@ fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
         let key = AddedKey {
             field: "uniques",
             name: key,
-            index: ddl::unique_index(&unique.columns, &unique.include, unique.nulls_not_distinct),
+            index: Index {
+                storage: unique.storage.clone(),
+                ..ddl::unique_index(&unique.columns, &unique.include, unique.nulls_not_distinct)
+            },
             definition: ddl::unique(key, unique),
             using_index: format!("UNIQUE USING INDEX {}{}", quoted(key), ddl::deferrable(unique.deferrable)),
         };

@@ -53,7 +53,9 @@ fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: 
 /// Plans changes of the comment, the grants and the default privileges of a schema.
 fn plan_schema(planner: &mut Planner, annotated: &AnnotatedObject, old: &Namespace, new: &Namespace) {
     annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
-    annotated.plan_grants(planner, old.rights(), new.rights());
+    let (old_grants, new_grants) = (old.effective_grants(annotated.name), new.effective_grants(annotated.name));
+    let old_rights = Rights::new(&old_grants, &old.grant_options);
+    annotated.plan_grants(planner, old_rights, Rights::new(&new_grants, &new.grant_options));
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
         let change = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {

@@ -58,6 +58,7 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     security::plan(planner, diff, change);
     triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);
+    keys::comment_constraints(planner, change, |_| true);
     change_settings(planner, diff, change);
 }
 
@@ -201,6 +202,13 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
                 format!("ALTER TABLE ONLY {table_sql} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
             };
             planner.push(annotated_column.step("statistics").up(set(new_column.statistics)).down(set(old_statistics)));
+        }
+        let no_options = StorageParameters::new();
+        let old_options = old_column.map_or(&no_options, |column| &column.options);
+        if *old_options != new_column.options {
+            let change = |from, to| ddl::alter_column_options(name, column, from, to).join("\n");
+            let step = annotated_column.step("options").up(change(old_options, &new_column.options));
+            planner.push(step.down(change(&new_column.options, old_options)));
         }
         plan_column_storage(planner, diff, name, (column, old_column, new_column), &annotated_column);
     }

@@ -103,7 +103,9 @@ impl<'a> TriggerOwner<'a> {
         let columns_change =
             !affected.retyped_columns(self.name).is_empty() || !affected.regenerated_columns(self.name).is_empty();
         let mentions_columns = old.condition.is_some() || !old.update_of.is_empty();
-        let loses_function = affected.drops_function(diff.new, &old.function);
+        // The functions of servers and extensions are in no schema.
+        let is_declared = diff.old.functions.contains_key(&old.function);
+        let loses_function = is_declared && affected.drops_function(diff.new, &old.function);
         let depends_on_change = loses_function || (columns_change && mentions_columns);
         let depends_on_change =
             depends_on_change || old.condition.iter().any(|text| mentions_recreated(diff, text.as_str()));

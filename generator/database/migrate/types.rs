@@ -67,11 +67,11 @@ fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
     let step = |phase, key: &str, why: String| {
         MigrationStep::new(phase, name.as_str(), path.key(key), why).order_in_phase(order_in_phase)
     };
-    if old.base != new.base {
+    if old.base != new.base || old.collation != new.collation {
         planner.refuse(
             Code::ChangeRefused,
             path.key("type"),
-            format!("PostgreSQL cannot change the type of the domain {name}"),
+            format!("PostgreSQL cannot change the type or the collation of the domain {name}"),
             "create a domain with a different name, and change the type of the columns to it",
         );
     }
@@ -153,7 +153,12 @@ fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Comp
     };
     let mut columns = diff.old.tables.values().flat_map(|table| table.columns.values());
     let has_columns = columns.any(|column| column.kind.object().as_ref() == Some(name));
-    for (new, old) in new.attributes.iter().zip(&remaining).filter(|(new, old)| new.kind != old.kind) {
+    for (new, old) in new
+        .attributes
+        .iter()
+        .zip(&remaining)
+        .filter(|(new, old)| new.kind != old.kind || new.collation != old.collation)
+    {
         if has_columns {
             planner.refuse(
                 Code::ChangeRefused,
@@ -163,15 +168,17 @@ fn change_composite(planner: &mut Planner, diff: &Diff, change: &TypeChange<Comp
             );
             continue;
         }
-        let set = |kind: &TypeName| format!("{alter} ALTER ATTRIBUTE {} TYPE {};", quoted(&new.name), kind.sql());
-        planner.push(step(new, ": type").up(set(&new.kind)).down(set(&old.kind)));
+        let set = |attribute: &Attribute| {
+            format!("{alter} ALTER ATTRIBUTE {} TYPE {};", quoted(&new.name), ddl::attribute_type(attribute))
+        };
+        planner.push(step(new, ": type").up(set(new)).down(set(old)));
     }
     for attribute in old.attributes.iter().filter(|attribute| !has_attribute(new, attribute)) {
         let drop = format!("{alter} DROP ATTRIBUTE {};", quoted(&attribute.name));
         planner.push(step(attribute, " is gone").up(drop).irreversible(DATA_LOST).hazard(Hazard::DeletesData));
     }
     for attribute in new.attributes.iter().skip(remaining.len()) {
-        let add = format!("{alter} ADD ATTRIBUTE {} {};", quoted(&attribute.name), attribute.kind.sql());
+        let add = format!("{alter} ADD ATTRIBUTE {} {};", quoted(&attribute.name), ddl::attribute_type(attribute));
         planner.push(step(attribute, " is new").up(add).irreversible(DATA_LOST));
     }
 }

@@ -32,6 +32,17 @@ pub struct Unique {
     pub nulls_not_distinct: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub deferrable: Deferrable,
+    /// Storage parameters of the index, such as `fillfactor`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub storage: StorageParameters,
+}
+
+impl Unique {
+    /// Returns whether another constraint differs at most in the storage parameters, which change in place unless the
+    /// table is partitioned.
+    pub fn is_same_key(&self, other: &Unique, is_partitioned: bool) -> bool {
+        self == other || (!is_partitioned && *self == Unique { storage: self.storage.clone(), ..other.clone() })
+    }
 }
 
 /// Columns whose values must exist in another table.
@@ -197,6 +208,11 @@ pub struct Exclude {
     pub elements: Vec<ExcludeElement>,
     #[serde(default, rename = "where", skip_serializing_if = "is_default")]
     pub predicate: Option<Expression>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deferrable: Deferrable,
+    /// Storage parameters of the index, such as `fillfactor`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub storage: StorageParameters,
 }
 
 /// An expression and the operator that compares it.

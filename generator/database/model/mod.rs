@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hazard::Hazard;
-use crate::values::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
+use crate::values::{Checked, EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
 
 pub use constraint::*;
 pub use convention::*;
@@ -151,7 +151,21 @@ pub struct Namespace {
     /// Privileges in `grants` that the role may grant to others.
     #[serde(skip_serializing_if = "is_default")]
     pub grant_options: Grants<SchemaPrivilege>,
+    /// Only for `public`, which everyone may use by default: only roles in `grants` may use it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub private: bool,
     /// Privileges on all tables of the schema, including tables that are created later.
     #[serde(skip_serializing_if = "is_default")]
     pub default_privileges: Grants<TablePrivilege>,
+}
+
+impl Namespace {
+    /// Returns the grants with the privilege on the schema `public` that everyone has by default.
+    pub fn effective_grants(&self, name: &str) -> Grants<SchemaPrivilege> {
+        let mut grants = self.grants.clone();
+        if name == PUBLIC_SCHEMA && !self.private {
+            grants.entry(SqlIdent::wrap(PUBLIC_ROLE.into())).or_default().insert(SchemaPrivilege::Usage);
+        }
+        grants
+    }
 }

@@ -18,6 +18,15 @@ pub struct View {
     /// Runs with the rights of the role that queries the view, so that row-level security applies; true by default.
     #[serde(default = "crate::values::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
+    /// Keeps conditions of the query that selects from the view from seeing rows that the view hides.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub security_barrier: bool,
+    /// Refuses rows that are written through the view and that it would not show.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub check_option: CheckOption,
+    /// Names of the columns; those of the query unless given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub columns: Vec<SqlName>,
     /// Only for a materialised view.
     #[serde(default, skip_serializing_if = "is_default")]
     pub indexes: BTreeMap<SqlName, Index>,
@@ -37,6 +46,18 @@ pub struct View {
     /// Comments of columns, by the names of the columns.
     #[serde(default, skip_serializing_if = "is_default")]
     pub column_comments: BTreeMap<SqlName, Text>,
+}
+
+/// Whether rows that are written through a view must be visible in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckOption {
+    #[default]
+    None,
+    /// In the view, but not in views that it uses.
+    Local,
+    /// In the view and in all views that it uses.
+    Cascaded,
 }
 
 /// A function or procedure.
@@ -75,13 +96,16 @@ pub struct Function {
     /// function.
     #[serde(default, skip_serializing_if = "is_default")]
     pub security_definer: bool,
+    /// Only its owner and roles in `grants` may call the function, also if there are no such roles.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub private: bool,
     /// Settings that apply while the function runs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub settings: BTreeMap<SqlIdent, Text>,
     /// Objects that the function needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
-    /// Roles that may call the function. If empty, everyone may call it, unless it runs with the rights of its owner.
+    /// Roles that may call the function. If empty, everyone may call it, unless it is `private` or runs with the rights of its owner.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
     /// Privileges in `grants` that the role may grant to others.
@@ -144,7 +168,7 @@ impl Function {
 
     /// Returns whether everyone may call it without a grant.
     pub fn is_callable_by_everyone(&self) -> bool {
-        self.grants.is_empty() && !self.security_definer
+        self.grants.is_empty() && !self.security_definer && !self.private
     }
 }
 

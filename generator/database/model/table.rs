@@ -25,6 +25,9 @@ pub struct Table {
     pub primary_key_include: Vec<SqlName>,
     #[serde(skip_serializing_if = "is_default")]
     pub primary_key_deferrable: Deferrable,
+    /// Storage parameters of the index of the primary key, such as `fillfactor`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub primary_key_storage: StorageParameters,
     #[serde(skip_serializing_if = "is_default")]
     pub uniques: BTreeMap<SqlName, Unique>,
     #[serde(skip_serializing_if = "is_default")]
@@ -69,6 +72,9 @@ pub struct Table {
     pub storage: StorageParameters,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
+    /// Comments of constraints, by the names of the constraints.
+    #[serde(skip_serializing_if = "is_default")]
+    pub constraint_comments: BTreeMap<SqlName, Text>,
     /// Whose rows the table holds, such as those of tenants; required if the database has a `convention`.
     #[serde(skip_serializing_if = "is_default")]
     pub scope: Option<Scope>,
@@ -80,7 +86,24 @@ pub struct Table {
 }
 
 impl Table {
-    /// Returns whether another table has the same primary key; its name does not count.
+    /// Returns whether a constraint other than the primary key has this name.
+    pub fn has_constraint(&self, name: &SqlName) -> bool {
+        self.uniques.contains_key(name)
+            || self.foreign_keys.contains_key(name)
+            || self.checks.contains_key(name)
+            || self.excludes.contains_key(name)
+    }
+
+    /// Removes the primary key with its options, and returns its columns.
+    pub fn take_primary_key(&mut self) -> Vec<SqlName> {
+        self.primary_key_name = None;
+        self.primary_key_include.clear();
+        self.primary_key_deferrable = Deferrable::No;
+        self.primary_key_storage.clear();
+        std::mem::take(&mut self.primary_key)
+    }
+
+    /// Returns whether another table has the same primary key; neither its name nor its storage parameters count.
     pub fn has_primary_key_of(&self, other: &Table) -> bool {
         self.primary_key == other.primary_key
             && self.primary_key_include == other.primary_key_include
@@ -125,6 +148,9 @@ pub struct Column {
     /// How precise the statistics of the column are, 0 to 10000; the server's default unless given.
     #[serde(default, skip_serializing_if = "is_default")]
     pub statistics: Option<u16>,
+    /// Estimates that replace those of the statistics, such as `n_distinct`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub options: StorageParameters,
     /// Where the server keeps long values; the default of the type unless given.
     #[serde(default, skip_serializing_if = "is_default")]
     pub storage: Option<ColumnStorage>,
@@ -161,6 +187,7 @@ impl Column {
             generated: None,
             collation: None,
             statistics: None,
+            options: StorageParameters::new(),
             storage: None,
             compression: None,
             grants: Grants::new(),
@@ -181,6 +208,32 @@ impl Column {
     #[must_use]
     pub fn with_default_storage(&self) -> Column {
         Column { storage: None, compression: None, ..self.clone() }
+    }
+
+    /// Returns the column as `LIKE` copies it. `includes` tells which properties are copied, such as `defaults`.
+    #[must_use]
+    pub fn as_copied(&self, includes: impl Fn(&str) -> bool) -> Column {
+        let mut copy =
+            Column { nullable: self.nullable, collation: self.collation.clone(), ..Column::of_type(self.kind.clone()) };
+        if includes("defaults") {
+            copy.default.clone_from(&self.default);
+        }
+        if includes("identity") {
+            (copy.identity, copy.identity_options) = (self.identity, self.identity_options);
+        }
+        if includes("generated") {
+            copy.generated.clone_from(&self.generated);
+        }
+        if includes("storage") {
+            copy.storage = self.storage;
+        }
+        if includes("compression") {
+            copy.compression = self.compression;
+        }
+        if includes("comments") {
+            copy.comment.clone_from(&self.comment);
+        }
+        copy
     }
 
     /// Returns the column as the server creates it in a plain partition: without identity, statistics, storage, grants

@@ -112,3 +112,28 @@ impl Event {
         }
     }
 }
+
+/// Trigger functions that every server has, in the schema `pg_catalog`.
+const TRIGGER_FUNCTIONS_OF_SERVER: [&str; 3] =
+    ["suppress_redundant_updates_trigger", "tsvector_update_trigger", "tsvector_update_trigger_column"];
+
+/// Trigger functions of extensions, each with its extension.
+const TRIGGER_FUNCTIONS_OF_EXTENSIONS: [(&str, &str); 6] = [
+    ("autoinc", "autoinc"),
+    ("check_foreign_key", "refint"),
+    ("check_primary_key", "refint"),
+    ("insert_username", "insert_username"),
+    ("lo_manage", "lo"),
+    ("moddatetime", "moddatetime"),
+];
+
+/// Returns whether a name is that of a trigger function that every server has.
+pub fn is_trigger_function_of_server(name: &ObjectName) -> bool {
+    name.schema() == "pg_catalog" && TRIGGER_FUNCTIONS_OF_SERVER.contains(&name.name())
+}
+
+/// Returns the extension that has a trigger function of this name; `None` if no known extension has one.
+pub fn extension_of_trigger_function(name: &ObjectName) -> Option<&'static str> {
+    let mut functions = TRIGGER_FUNCTIONS_OF_EXTENSIONS.iter().filter(|_| name.schema() == PUBLIC_SCHEMA);
+    functions.find(|(function, _)| *function == name.name()).map(|(_, extension)| *extension)
+}

@@ -24,12 +24,20 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("int4", "integer"),
     ("int8", "bigint"),
     ("decimal", "numeric"),
+    ("dec", "numeric"),
     ("float4", "real"),
     ("float8", "double precision"),
     ("float", "double precision"),
     ("bool", "boolean"),
     ("character varying", "varchar"),
+    ("char varying", "varchar"),
+    ("national character varying", "varchar"),
+    ("national char varying", "varchar"),
+    ("nchar varying", "varchar"),
     ("character", "char"),
+    ("national character", "char"),
+    ("national char", "char"),
+    ("nchar", "char"),
     ("bpchar", "char"),
     ("timestamp without time zone", "timestamp"),
     ("timestamp with time zone", "timestamptz"),
@@ -111,6 +119,22 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "xid",
     "xid8",
     "xml",
+];
+
+/// Types of arguments that stand for several types, sorted.
+const POLYMORPHIC_TYPES: &[&str] = &[
+    "anyarray",
+    "anycompatible",
+    "anycompatiblearray",
+    "anycompatiblemultirange",
+    "anycompatiblenonarray",
+    "anycompatiblerange",
+    "anyelement",
+    "anyenum",
+    "anymultirange",
+    "anynonarray",
+    "anyrange",
+    "record",
 ];
 
 /// Splits a type into its name, its modifiers with brackets, and its number of dimensions.
@@ -202,6 +226,12 @@ fn canonical(text: &str) -> Result<String, String> {
     if ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"].contains(&name.as_str()) {
         return Err("a serial is not a type; use an integer with `identity = 'always`".into());
     }
+    // The number of bits of a float chooses one of two types.
+    let bits = modifiers.trim_matches(['(', ')']).parse::<u8>().ok().filter(|_| name == "float");
+    let (name, modifiers) = match bits {
+        Some(bits) => (if bits <= 24 { "real" } else { "double precision" }.to_owned(), String::new()),
+        None => (name, modifiers),
+    };
     let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, canonical)| *canonical);
     if BUILT_IN_TYPES.binary_search(&name).is_err()
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
@@ -277,9 +307,14 @@ impl TypeName {
         }
     }
 
+    /// Returns whether only arguments of functions can have this type: it stands for several types.
+    pub fn is_polymorphic(&self) -> bool {
+        POLYMORPHIC_TYPES.binary_search(&self.base()).is_ok()
+    }
+
     /// Returns the declared type or table; `None` for a built-in type.
     pub fn object(&self) -> Option<ObjectName> {
-        if self.is_built_in() {
+        if self.is_built_in() || self.is_polymorphic() {
             return None;
         }
         let mut parts = path_parts(self.base())?;
@@ -309,7 +344,7 @@ mod tests {
 
     #[test]
     fn types_have_one_spelling() {
-        assert!(BUILT_IN_TYPES.is_sorted());
+        assert!(BUILT_IN_TYPES.is_sorted() && POLYMORPHIC_TYPES.is_sorted());
         for (text, expected) in [
             ("INT", "integer"),
             ("timestamp (3) with time zone", "timestamptz(3)"),
@@ -318,6 +353,9 @@ mod tests {
             ("double  precision[]", "double precision[]"),
             ("audit.mood[]", "audit.mood[]"),
             ("geometry(Point,4326)", "geometry(Point,4326)"),
+            ("float(24)[]", "real[]"),
+            ("float(25)", "double precision"),
+            ("national character varying(10)", "varchar(10)"),
             ("\"Status\"[]", "\"Status\"[]"),
             ("Audit.\"mood\"", "audit.mood"),
             ("\"a b\".\"x[(\"\".\"(3)[]", "\"a b\".\"x[(\"\".\"(3)[]"),

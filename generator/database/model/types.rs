@@ -37,6 +37,8 @@ pub struct Domain {
     #[serde(rename = "type")]
     pub base: TypeName,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub collation: Option<Collation>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub not_null: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub default: Option<Expression>,
@@ -67,6 +69,8 @@ pub struct Attribute {
     pub name: SqlName,
     #[serde(rename = "type")]
     pub kind: TypeName,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub collation: Option<Collation>,
 }
 
 impl UserType {

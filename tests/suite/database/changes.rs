@@ -417,14 +417,6 @@ fn a_table_with_rows_does_not_become_a_partition() {
     }
 }
 
-#[test]
-fn a_partition_with_a_list_of_columns_is_refused_by_its_name() {
-    let text = "CREATE TABLE t (id integer) PARTITION BY LIST (id);\nCREATE TABLE p PARTITION OF t (id DEFAULT 1) FOR VALUES IN (1);";
-    let findings = sql::read(text).unwrap_err();
-    assert_eq!((findings.len(), findings[0].line), (1, 2), "{findings:#?}");
-    assert!(findings[0].what.contains("the table p"), "{}", findings[0].what);
-}
-
 /// psql would find the end of each of these bodies at another word than the server.
 #[test]
 fn a_standard_body_has_one_end_for_every_reader() {

@@ -5,28 +5,11 @@ use std::fs;
 use crate::support::nself_in;
 
 /// A statement, the place of the finding, and the start of its message.
-const REFUSED: [(&str, (usize, usize), &str); 41] = [
-    ("CREATE TABLE t (id int) TABLESPACE fast;", (1, 25), "the table t: nself cannot represent `TABLESPACE`"),
+const REFUSED: [(&str, (usize, usize), &str); 30] = [
     ("CREATE TABLE t (id int) WITH (fillfactor = 'a b');", (1, 31), "the table t: a storage parameter: "),
-    (
-        "CREATE TABLE t (id int, PRIMARY KEY (id) WITH (fillfactor = 70));",
-        (1, 42),
-        "the table t: nself cannot represent `WITH`",
-    ),
     ("CREATE TABLE t (id int) INHERITS (u);", (1, 25), "the table t: nself cannot represent `INHERITS`"),
     ("CREATE TEMP TABLE t (id int);", (1, 8), "the table t: nself cannot represent `TEMP`"),
-    ("CREATE TABLE t (LIKE u);", (1, 17), "the table t: nself cannot represent `LIKE`"),
-    (
-        "CREATE TABLE t (id int);\nCREATE VIEW v AS SELECT t.* FROM t;",
-        (2, 18),
-        "the view v: nself cannot represent `*`",
-    ),
     ("CREATE TABLE t (id \"char\");", (1, 20), "the table t: nself cannot represent the type \"char\""),
-    (
-        "CREATE DOMAIN d AS text DEFAULT 'x' COLLATE \"C\";",
-        (1, 45),
-        "the domain d: nself cannot represent the collation",
-    ),
     (
         "CREATE TABLE t (id text COLLATE \"de_DE\");",
         (1, 1),
@@ -45,19 +28,9 @@ const REFUSED: [(&str, (usize, usize), &str); 41] = [
         "the table t: nself cannot represent ALL triggers",
     ),
     (
-        "CREATE TABLE t (id int);\nALTER TABLE t ALTER id SET (n_distinct = 5);",
-        (2, 24),
-        "the table t: nself cannot represent `SET` of t.id",
-    ),
-    (
         "CREATE TABLE t (id int);\nCREATE INDEX i ON t (id COLLATE \"de_DE\");",
         (2, 1),
         "the table t: nself cannot represent the collation `de_DE`",
-    ),
-    (
-        "CREATE TABLE t (id int);\nCREATE INDEX i ON t (id) TABLESPACE fast;",
-        (2, 26),
-        "the index i: nself cannot represent `TABLESPACE`",
     ),
     (
         "CREATE TABLE t (id int);\nCREATE INDEX i ON t USING rum (id);",
@@ -65,17 +38,6 @@ const REFUSED: [(&str, (usize, usize), &str); 41] = [
         "the index i: nself cannot represent the index method `rum`",
     ),
     ("CREATE TABLE t (id int);\nCREATE INDEX i ON ONLY t (id);", (2, 19), "the index i: nself cannot represent `ONLY`"),
-    ("CREATE VIEW v (a) AS SELECT 1;", (1, 15), "the view v: nself cannot represent names of columns"),
-    (
-        "CREATE VIEW v WITH (security_barrier) AS SELECT 1 AS a;",
-        (1, 21),
-        "the view v: nself cannot represent the option `security_barrier`",
-    ),
-    (
-        "CREATE VIEW v AS SELECT 1 AS a WITH CHECK OPTION;",
-        (1, 32),
-        "the view v: nself cannot represent `WITH CHECK OPTION`",
-    ),
     (
         "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'f';",
         (1, 1),
@@ -83,8 +45,8 @@ const REFUSED: [(&str, (usize, usize), &str); 41] = [
     ),
     (
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT * FROM t; END;",
-        (1, 46),
-        "the function f: nself cannot represent `*` in a body without quotes",
+        (1, 73),
+        "the function f: nself cannot represent this `*`",
     ),
     (
         "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1';",
@@ -126,16 +88,11 @@ const REFUSED: [(&str, (usize, usize), &str); 41] = [
         (1, 38),
         "default privileges: nself can represent default privileges on tables only",
     ),
-    ("GRANT reader TO writer;", (1, 1), "nself cannot represent membership in roles"),
-    (
-        "CREATE TABLE t (id int);\nCOMMENT ON CONSTRAINT c ON t IS 'x';",
-        (2, 12),
-        "nself cannot represent comments on a constraint",
-    ),
+    ("CREATE TABLE t (id int);\nCOMMENT ON CONSTRAINT c ON t IS 'x';", (2, 23), "there is no constraint `c` of t"),
     (
         "CREATE EXTENSION hstore SCHEMA ext;",
         (1, 32),
-        "the extension hstore: nself supports extensions in the schema public",
+        "the extension hstore: nself creates extensions in the schema public",
     ),
     ("CREATE RULE r AS ON INSERT TO t DO ALSO (DELETE FROM a; DELETE FROM b);", (1, 1), "`;` is not allowed here"),
     ("CREATE PUBLICATION p FOR ALL TABLES;", (1, 1), "a publication of all tables or of a schema needs a superuser"),

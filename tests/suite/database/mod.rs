@@ -17,6 +17,7 @@ mod pairs;
 mod pooler;
 pub mod project;
 mod property;
+mod public_schemas;
 mod routines;
 mod rows;
 mod runner;

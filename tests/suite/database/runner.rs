@@ -277,3 +277,29 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     let ran = nself_in(project.folder.path(), ["gen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS712"), "{}", ran.stderr);
 }
+
+/// The owner of such an object could change it regardless of the migrations.
+#[test]
+fn objects_of_all_kinds_belong_to_the_role_of_the_migrations() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let project = Project::new(FIRST);
+    let mut session = server.session("postgres", "orders");
+    for (kind, create) in [
+        ("COLLATION c", "CREATE COLLATION c FROM \"C\""),
+        ("STATISTICS s", "CREATE TABLE t (a integer, b integer); CREATE STATISTICS s ON a, b FROM t"),
+        ("TEXT SEARCH DICTIONARY d", "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple)"),
+        ("TEXT SEARCH CONFIGURATION k", "CREATE TEXT SEARCH CONFIGURATION k (COPY = simple)"),
+        ("PUBLICATION p", "CREATE PUBLICATION p"),
+    ] {
+        session.must(&format!(
+            "{create}; GRANT CREATE ON DATABASE orders TO writer; GRANT CREATE ON SCHEMA public TO writer;"
+        ));
+        session.must(&format!("ALTER {kind} OWNER TO writer;"));
+        let ran = project.migrate(&server, "orders");
+        assert!(ran.code != 0 && ran.stderr.contains("belongs to writer, not to the owner"), "{kind}: {}", ran.stderr);
+        session.must(&format!("DROP {kind}; DROP TABLE IF EXISTS t;"));
+    }
+    // Control: without these objects, the same migrations run.
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+}

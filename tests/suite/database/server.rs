@@ -305,7 +305,8 @@ impl Session {
 
     /// Drops everything that the role of this session owns.
     pub fn reset(&mut self) {
-        self.must("DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public;");
+        // Everyone may use the schema public of a new database.
+        self.must("DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;");
     }
 
     pub fn catalog(&mut self) -> String {

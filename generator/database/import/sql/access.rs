@@ -111,6 +111,12 @@ impl Reader {
     pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         self.object_in_messages = summary(node);
+        // Every database has the schema public; its owner matters only for what is in it.
+        let is_public = node.kind() == SyntaxKind::ALTER_SCHEMA
+            && node.children().next().is_some_and(|name| tokens(&name).any(|token| token.text() == PUBLIC_SCHEMA));
+        if is_public {
+            parts.take_node(SyntaxKind::OWNER_TO);
+        }
         self.take_owner(&mut parts)?;
         // The name of the object is not needed: all objects must have the same owner.
         parts.take_any()?;
@@ -123,9 +129,14 @@ impl Reader {
         let is_grant = node.kind() == GRANT;
         let mut parts = Parts::of(node);
         let Some(on) = parts.take_node(ON_PRIVILEGE_OBJECTS_CLAUSE) else {
-            return unsupported(node, "nself cannot represent membership in roles");
+            self.note_once(node, "membership in roles is left out: roles are part of the stack".into());
+            return Ok(());
         };
         self.object_in_messages = format!("{} {}", if is_grant { "GRANT" } else { "REVOKE" }, summary(&on));
+        if Parts::of(&on).take_node(PRIVILEGE_DATABASE).is_some() {
+            self.note_once(node, "rights on databases are left out: they follow from the services of the stack".into());
+            return Ok(());
+        }
         let with_grant_option = take_grant_option(&mut parts)?;
         let PrivilegeList { on_objects: privileges, on_columns } = take_privileges(&mut parts)?;
         let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
@@ -167,6 +178,19 @@ impl Reader {
         Ok(())
     }
 
+    /// Returns the keys of the functions or procedures, by the kind of the node, in schemas.
+    fn functions_in_schemas(&self, kind: SyntaxKind, schemas: &[SqlName]) -> impl Iterator<Item = ObjectName> {
+        let includes = move |(key, function): &(&ObjectName, &Function)| {
+            let is_kind = match kind {
+                SyntaxKind::PRIVILEGE_ALL_FUNCTIONS_IN_SCHEMA => !function.procedure,
+                SyntaxKind::PRIVILEGE_ALL_PROCEDURES_IN_SCHEMA => function.procedure,
+                _ => true,
+            };
+            is_kind && schemas.iter().any(|schema| schema.as_str() == key.schema())
+        };
+        self.schema.functions.iter().filter(includes).map(|(key, _)| key.clone())
+    }
+
     /// Reads the objects after ON.
     fn grant_objects(&self, on: &SyntaxNode) -> Parsed<Vec<GrantObject>> {
         use SyntaxKind::*;
@@ -194,6 +218,12 @@ impl Reader {
                     objects.push(GrantObject::Schema(ident(&name)?));
                 }
             }
+            PRIVILEGE_ALL_FUNCTIONS_IN_SCHEMA
+            | PRIVILEGE_ALL_PROCEDURES_IN_SCHEMA
+            | PRIVILEGE_ALL_ROUTINES_IN_SCHEMA => {
+                let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
+                objects.extend(self.functions_in_schemas(target.kind(), &schemas).map(GrantObject::Function));
+            }
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
                 let is_in_schemas = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
@@ -219,7 +249,9 @@ impl Reader {
                 );
             }
         }
-        parts.refuse_rest_except("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
+        parts.refuse_rest_except(
+            "TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES FUNCTIONS PROCEDURES ROUTINES IN ,",
+        )?;
         Ok(objects)
     }
 
@@ -254,10 +286,7 @@ impl Reader {
             }
         }
         self.resolve_default_privileges(owner);
-        if let Some(at) = self.public_revoked_at {
-            let what = "the schema public: nself cannot represent that PUBLIC may not use it".into();
-            self.problems.push(Unsupported { at, what });
-        }
+        self.resolve_public_schema();
         for (name, function) in &mut self.schema.functions {
             let public_may_execute = !self.revoked_functions.contains(name);
             if public_may_execute && !function.is_callable_by_everyone() {
@@ -266,10 +295,23 @@ impl Reader {
                 let public = SqlIdent::wrap(PUBLIC_ROLE.into());
                 function.grants.entry(public).or_default().insert(FunctionPrivilege::Execute);
             } else if !public_may_execute && function.is_callable_by_everyone() {
-                let at = self.declared_at.get(&format!("functions.{name}")).copied().unwrap_or_default();
-                let what = format!("the function {name}: nself cannot represent that only its owner may call it");
-                self.problems.push(Unsupported { at, what });
+                function.private = true;
             }
+        }
+    }
+
+    /// Everyone may use the schema `public`, so only the opposite is part of a definition.
+    fn resolve_public_schema(&mut self) {
+        if self.public_revoked_at.is_some() {
+            self.schema.schemas.entry(SqlName::wrap(PUBLIC_SCHEMA.into())).or_default().private = true;
+        }
+        let Some(namespace) = self.schema.schemas.get_mut(PUBLIC_SCHEMA) else { return };
+        if let Some(privileges) = namespace.grants.get_mut(PUBLIC_ROLE) {
+            privileges.remove(&SchemaPrivilege::Usage);
+            namespace.grants.retain(|_, privileges| !privileges.is_empty());
+        }
+        if *namespace == Namespace::default() {
+            self.schema.schemas.remove(PUBLIC_SCHEMA);
         }
     }
 

@@ -55,6 +55,27 @@ impl Reader {
             ENABLE_TRIGGER | DISABLE_TRIGGER | ENABLE_ALWAYS_TRIGGER | ENABLE_REPLICA_TRIGGER => {
                 self.change_trigger_state(name, node)
             }
+            ATTACH_PARTITION => {
+                let partition = object_name(&parts.require(TABLE_NAME_REF)?)?;
+                let bound = partition::take_bound(&mut parts)?;
+                parts.refuse_rest_except("ATTACH PARTITION")?;
+                self.attached_tables.push(AttachedTable {
+                    at: start_offset(node),
+                    partitioned: name.clone(),
+                    partition,
+                    bound,
+                });
+                Ok(())
+            }
+            _ => self.alter_table_property(name, node),
+        }
+    }
+
+    /// Reads an action of ALTER TABLE that changes a property of the table or validates a constraint.
+    fn alter_table_property(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let mut parts = Parts::of(node);
+        match node.kind() {
             SET_LOGGED | SET_UNLOGGED => {
                 self.table(name, node)?.unlogged = node.kind() == SET_UNLOGGED;
                 Ok(())
@@ -71,6 +92,16 @@ impl Reader {
                 Ok(())
             }
             SET_OPTIONS | RESET_OPTIONS => storage::change_parameters(&mut self.table(name, node)?.storage, node),
+            SET_TABLESPACE => {
+                self.note_tablespace(node);
+                Ok(())
+            }
+            CLUSTER_ON | SET_WITHOUT_CLUSTER => {
+                self.note_once(node, "the index by which a table was sorted with CLUSTER is left out".into());
+                Ok(())
+            }
+            // No version that nself supports has such columns.
+            SET_WITHOUT_OIDS => Ok(()),
             ENABLE_RLS | DISABLE_RLS | FORCE_RLS | NO_FORCE_RLS => {
                 let row_security = &mut self.table(name, node)?.row_security;
                 *row_security = match node.kind() {
@@ -87,18 +118,6 @@ impl Reader {
                     USING_INDEX_NAME => ReplicaIdentity::Index(ident(&Parts::of(&option).require(INDEX_REF)?)?),
                     _ => ReplicaIdentity::Default,
                 };
-                Ok(())
-            }
-            ATTACH_PARTITION => {
-                let partition = object_name(&parts.require(TABLE_NAME_REF)?)?;
-                let bound = partition::take_bound(&mut parts)?;
-                parts.refuse_rest_except("ATTACH PARTITION")?;
-                self.attached_tables.push(AttachedTable {
-                    at: start_offset(node),
-                    partitioned: name.clone(),
-                    partition,
-                    bound,
-                });
                 Ok(())
             }
             _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
@@ -125,6 +144,7 @@ impl Reader {
             SET_STORAGE => column.storage = storage::read_column_storage(&action)?,
             SET_COMPRESSION => column.compression = storage::read_compression(&action)?,
             SET_STATISTICS => column.statistics = storage::read_statistics(&action)?,
+            SET_OPTIONS | RESET_OPTIONS => storage::change_parameters(&mut column.options, &action)?,
             ADD_GENERATED => {
                 let name_option = column::read_identity(column, &mut action_parts)?;
                 column.nullable = false;
@@ -195,6 +215,14 @@ impl Reader {
         let mut parts = Parts::of(node);
         let if_exists = parts.take_node(SyntaxKind::IF_EXISTS).is_some();
         let name = object_name(&parts.require(SyntaxKind::VIEW_REF)?)?;
+        if let Some(action) = parts.take_node(SyntaxKind::SET_OPTIONS) {
+            self.object_in_messages = format!("the view {name}");
+            return match self.schema.views.get_mut(&name) {
+                Some(view) => super::view::read_options(view, &action),
+                None if if_exists => Ok(()),
+                None => unsupported(node, "there is no such view"),
+            };
+        }
         let Some(action) = parts.take_node(SyntaxKind::VIEW_RENAME_TO) else { return self.alter_owner(node) };
         self.object_in_messages = format!("the view {name}");
         if if_exists && !self.is_relation_name_taken(&name) {

@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::tree::{
     AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, string_content, type_name, unsupported,
 };
-use super::{constraint, tree};
+use super::{collation, constraint, tree};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -107,7 +107,9 @@ fn change_attributes(kind: &mut Composite, node: &SyntaxNode) -> Parsed<()> {
         let position = kind.attributes.iter().position(|attribute| attribute.name == name);
         match (action.kind(), position) {
             (ADD_ATTRIBUTE, None) => {
-                kind.attributes.push(Attribute { name, kind: type_name(&parts.take_any()?)? });
+                let attribute_type = type_name(&parts.take_any()?)?;
+                let collation = collation::take_clause(&mut parts)?;
+                kind.attributes.push(Attribute { name, kind: attribute_type, collation });
                 parts.refuse_rest_except("ADD ATTRIBUTE")?;
             }
             (DROP_ATTRIBUTE, Some(position)) => {
@@ -117,6 +119,7 @@ fn change_attributes(kind: &mut Composite, node: &SyntaxNode) -> Parsed<()> {
             (DROP_ATTRIBUTE, None) => options.missing(&action, &format!("attribute `{name}`"))?,
             (ALTER_ATTRIBUTE, Some(position)) => {
                 kind.attributes[position].kind = type_name(&parts.take_any()?)?;
+                kind.attributes[position].collation = collation::take_clause(&mut parts)?;
                 parts.refuse_rest_except("ALTER ATTRIBUTE SET DATA TYPE")?;
             }
             _ => return unsupported(&action, format!("nself cannot represent `{}`", leading_keywords(&action))),

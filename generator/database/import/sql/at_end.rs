@@ -2,7 +2,11 @@
 
 use super::reader::Reader;
 use super::tree::Unsupported;
+use crate::database::check::unsafe_search_path;
+use crate::database::ddl;
+use crate::database::hazard::Hazard;
 use crate::database::model::*;
+use crate::values::{Checked, Text};
 
 impl Reader {
     /// Resolves foreign keys without columns, grants and attached partitions.
@@ -16,9 +20,42 @@ impl Reader {
             let what = format!("the foreign key {name} of {table}: {target} has no primary key");
             self.problems.push(Unsupported { at, what });
         }
+        self.forget_comments_of_dropped_constraints();
         self.require_collations();
         self.resolve_grants();
         self.attach_partitions();
+        self.allow_open_definers();
+    }
+
+    /// Allows functions with the rights of their owner whose callers can choose the objects that they use, with a note:
+    /// the import keeps the SQL as it is, and the definition names what to review.
+    fn allow_open_definers(&mut self) {
+        let open: Vec<(ObjectName, String)> = self
+            .schema
+            .functions
+            .iter()
+            .filter_map(|(name, function)| Some((name.clone(), unsafe_search_path(&self.schema, function)?)))
+            .collect();
+        for (name, reason) in open {
+            let at = self.declared_at.get(&format!("functions.{name}")).copied().unwrap_or_default();
+            let what = format!(
+                "{name} runs with the rights of its owner, but {reason}; `allow` accepts this, so set \
+                 `settings.search_path = \"public, pg_temp\"` and remove it from `allow`"
+            );
+            self.notes.push(Unsupported { at, what });
+            let why = Text::wrap("imported as it was".into());
+            self.schema.allow.entry(name.to_string()).or_default().insert(Hazard::OpenDefiner, why);
+        }
+    }
+
+    /// Removes the comments of constraints that later statements dropped.
+    fn forget_comments_of_dropped_constraints(&mut self) {
+        for (name, table) in &mut self.schema.tables {
+            let key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
+            let mut comments = std::mem::take(&mut table.constraint_comments);
+            comments.retain(|constraint, _| table.has_constraint(constraint) || key.as_ref() == Some(constraint));
+            table.constraint_comments = comments;
+        }
     }
 
     /// Reports columns and indexes whose collation neither every server nor the file has.

@@ -36,6 +36,15 @@ pub fn read_collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
     Collation::new(&name).map(Some).at(node)
 }
 
+/// Takes the clause COLLATE of a type or attribute, if it has one.
+pub fn take_clause(parts: &mut Parts) -> Parsed<Option<Collation>> {
+    let Some(clause) = parts.take_node(SyntaxKind::COLLATE) else { return Ok(None) };
+    let mut clause = Parts::of(&clause);
+    let collation = read_collation(&clause.require(SyntaxKind::COLLATION_REF)?)?;
+    clause.refuse_rest_except("COLLATE")?;
+    Ok(collation)
+}
+
 fn not_everywhere<T>(node: &SyntaxNode, name: &str) -> Parsed<T> {
     unsupported(
         node,

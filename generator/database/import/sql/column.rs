@@ -41,6 +41,9 @@ impl Reader {
         if self.table(table, &node)?.columns.insert(name.clone(), column).is_some() {
             return unsupported(&node, format!("there are two columns `{name}`"));
         }
+        let order = self.column_order.entry(table.clone()).or_default();
+        order.retain(|column| *column != name);
+        order.push(name.clone());
         for kind in [PRIMARY_KEY_CONSTRAINT, UNIQUE_CONSTRAINT, CHECK_CONSTRAINT, REFERENCES_CONSTRAINT] {
             for clause in parts.take_all(kind) {
                 let result = self.add_constraint(table, &clause, Some(&name));

@@ -8,6 +8,7 @@ use super::tree::{
     AtNode, Parsed, Parts, Unsupported, ident, leading_keywords, object_from_path, object_name, path, start_offset,
     string_content, summary, unsupported,
 };
+use crate::database::ddl;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
 
@@ -38,11 +39,18 @@ impl Reader {
             if let Ok(Some(comment)) = self.comment_of(&target, &name, None) {
                 *comment = None;
             }
+            if let Ok(Some((table, constraint))) = self.constraint_of_table(&target, &name) {
+                table.constraint_comments.remove(&constraint);
+            }
             if let Ok(Some((view, column))) = self.column_of_view(&target, &name) {
                 view.column_comments.remove(&column);
             }
             return Ok(());
         };
+        if matches!(target.kind(), SyntaxKind::OBJECT_DATABASE | SyntaxKind::OBJECT_ROLE) {
+            self.note_once(node, format!("{} is left out: it is no part of a definition", self.object_in_messages));
+            return Ok(());
+        }
         if target.kind() == SyntaxKind::OBJECT_EXTENSION {
             let name = path(&name).concat();
             let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
@@ -53,12 +61,35 @@ impl Reader {
             self.object_of_reference(class, &target)?.comment = Some(text);
             return Ok(());
         }
-        if let Some((view, column)) = self.column_of_view(&target, &name)? {
+        if let Some((table, constraint)) = self.constraint_of_table(&target, &name)? {
+            table.constraint_comments.insert(constraint, text);
+        } else if let Some((view, column)) = self.column_of_view(&target, &name)? {
             view.column_comments.insert(column, text);
         } else if let Some(comment) = self.comment_of(&target, &name, Some(&text))? {
             *comment = Some(text);
         }
         Ok(())
+    }
+
+    /// Returns the table and the name of its constraint that a comment is about; `None` for other objects.
+    fn constraint_of_table(&mut self, target: &SyntaxNode, name: &SyntaxNode) -> Parsed<Option<(&mut Table, SqlName)>> {
+        if target.kind() != SyntaxKind::OBJECT_CONSTRAINT {
+            return Ok(None);
+        }
+        let Some(reference) = Parts::of(target).take_node(SyntaxKind::TABLE_NAME_REF) else {
+            return unsupported(
+                target,
+                "nself cannot represent comments on constraints of domains; comment the domain",
+            );
+        };
+        let constraint = ident(name)?;
+        let table_name = object_name(&reference)?;
+        let table = self.table(&table_name, &reference)?;
+        let is_key = !table.primary_key.is_empty() && ddl::primary_key_name(&table_name, table) == constraint;
+        if !is_key && !table.has_constraint(&constraint) {
+            return unsupported(name, format!("there is no constraint `{constraint}` of {table_name}"));
+        }
+        Ok(Some((table, constraint)))
     }
 
     /// Returns the view and the name of its column that a comment is about; `None` for other objects.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
+use super::storage::take_with_parameters;
 use super::tree::{
     AtNode, Parsed, Parts, expression, ident, idents, leading_keywords, object_name, tokens, unsupported,
 };
@@ -57,11 +58,13 @@ pub fn take_deferrable(parts: &mut Parts) -> Deferrable {
     }
 }
 
-/// Takes the columns of a key, its included columns, and whether NULLs are equal. `column` is the column at which the
-/// key is written, if any.
-fn take_key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
+/// Takes the columns of a key, its included columns, its storage parameters, and whether NULLs are equal. `column` is the
+/// column at which the key is written, if any.
+fn take_key(reader: &mut Reader, parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     let mut parameters = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
-    let mut unique = Unique { columns: column.into_iter().cloned().collect(), ..Unique::default() };
+    reader.leave_out_tablespace(&mut parameters);
+    let storage = take_with_parameters(&mut parameters)?;
+    let mut unique = Unique { columns: column.into_iter().cloned().collect(), storage, ..Unique::default() };
     if let Some(list) = parameters.take_node(SyntaxKind::CONSTRAINT_COLUMN_REF_LIST) {
         unique.columns = idents(&list, SyntaxKind::COLUMN_NAME_REF)?;
     }
@@ -111,18 +114,22 @@ impl Reader {
         let ConstraintClause { table, node, name, column } = clause;
         let (name, unique) = match self.take_used_index(table, &mut parts)? {
             Some((index, unique)) => (name.or(Some(index)), unique),
-            None => (name, take_key(&mut parts, column)?),
+            None => (name, take_key(self, &mut parts, column)?),
         };
         let deferrable = take_deferrable(&mut parts);
         parts.refuse_rest_except("PRIMARY KEY")?;
         let name = name.map_or_else(|| self.default_relation_name(table, None, "pkey", node), Ok)?;
-        let target = self.table(table, node)?;
-        for column in &unique.columns {
-            target.columns.entry(column.clone()).and_modify(|column| column.nullable = false);
+        // A partition has only columns that differ from those of its table.
+        let inherited = self.schema.columns_of(table);
+        for column in unique.columns.iter().filter(|column| inherited.get(*column).is_some_and(|found| found.nullable))
+        {
+            self.column_mut(table, column, node)?.nullable = false;
         }
+        let target = self.table(table, node)?;
         target.primary_key = unique.columns;
         target.primary_key_include = unique.include;
         target.primary_key_deferrable = deferrable;
+        target.primary_key_storage = unique.storage;
         target.primary_key_name = Some(name).filter(|name| *name != default_key_name(table));
         Ok(())
     }
@@ -141,7 +148,7 @@ impl Reader {
         let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
         let plain_index =
             Index { comment: None, ..ddl::unique_index(&columns, &index.include, index.nulls_not_distinct) };
-        if (Index { comment: None, ..index.clone() }) != plain_index {
+        if (Index { comment: None, storage: StorageParameters::new(), ..index.clone() }) != plain_index {
             return unsupported(
                 &clause,
                 format!("the index `{name}` cannot become a constraint: it is not a plain unique index over columns"),
@@ -152,6 +159,7 @@ impl Reader {
             include: index.include.clone(),
             nulls_not_distinct: index.nulls_not_distinct,
             deferrable: Deferrable::No,
+            storage: index.storage.clone(),
         };
         indexes.remove(&name);
         self.declared_at.remove(&format!("indexes.{}", table.in_same_schema(&name)));
@@ -162,7 +170,7 @@ impl Reader {
         let ConstraintClause { table, node, name, column } = clause;
         let (name, mut unique) = match self.take_used_index(table, &mut parts)? {
             Some((index, unique)) => (name.or(Some(index)), unique),
-            None => (name, take_key(&mut parts, column)?),
+            None => (name, take_key(self, &mut parts, column)?),
         };
         unique.deferrable = take_deferrable(&mut parts);
         parts.refuse_rest_except("UNIQUE")?;
@@ -209,9 +217,9 @@ impl Reader {
         };
         parts.take_node(MATCH_SIMPLE);
         let match_full = parts.take_node(MATCH_FULL).is_some();
-        let on_delete =
+        let (on_delete, on_delete_columns) =
             parts.take_node(ON_DELETE_ACTION).map(|node| foreign_key_action(&node)).transpose()?.unwrap_or_default();
-        let on_update =
+        let (on_update, _) =
             parts.take_node(ON_UPDATE_ACTION).map(|node| foreign_key_action(&node)).transpose()?.unwrap_or_default();
         let deferrable = take_deferrable(&mut parts);
         let not_valid = parts.take_node(NOT_VALID).is_some();
@@ -224,7 +232,6 @@ impl Reader {
             self.keys_to_primary_key.push((tree::start_offset(node), table.clone(), name.clone()));
         }
         let references = Target { table: referenced_table, columns: referenced_columns };
-        let on_delete_columns = Vec::new();
         let key = ForeignKey {
             columns,
             references,
@@ -268,10 +275,15 @@ impl Reader {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
+        let storage = take_with_parameters(&mut parts)?;
+        self.leave_out_tablespace(&mut parts);
+        let deferrable = take_deferrable(&mut parts);
         parts.refuse_rest_except("EXCLUDE")?;
         let name =
             name.map_or_else(|| self.default_relation_name(table, Some(&name_parts.join("_")), "excl", node), Ok)?;
-        self.table(table, node)?.excludes.insert(name, Exclude { using: method, elements, predicate });
+        self.table(table, node)?
+            .excludes
+            .insert(name, Exclude { using: method, elements, predicate, deferrable, storage });
         Ok(())
     }
 
@@ -304,15 +316,19 @@ impl Reader {
     }
 }
 
-/// Reads the action after ON DELETE or ON UPDATE.
-fn foreign_key_action(node: &SyntaxNode) -> Parsed<Action> {
-    let words: Vec<String> = tokens(node).skip(2).map(|token| token.text().to_ascii_lowercase()).collect();
-    match words.join(" ").as_str() {
-        "no action" => Ok(Action::NoAction),
-        "restrict" => Ok(Action::Restrict),
-        "cascade" => Ok(Action::Cascade),
-        "set null" => Ok(Action::SetNull),
-        "set default" => Ok(Action::SetDefault),
-        _ => unsupported(node, format!("nself cannot represent `{}` with a list of columns", leading_keywords(node))),
-    }
+/// Reads the action after ON DELETE or ON UPDATE, and the columns that it sets.
+fn foreign_key_action(node: &SyntaxNode) -> Parsed<(Action, Vec<SqlName>)> {
+    let words = tokens(node).skip(2).map(|token| token.text().to_ascii_lowercase());
+    let words: Vec<String> = words.take_while(|word| word != "(").collect();
+    let action = match words.join(" ").as_str() {
+        "no action" => Action::NoAction,
+        "restrict" => Action::Restrict,
+        "cascade" => Action::Cascade,
+        "set null" => Action::SetNull,
+        "set default" => Action::SetDefault,
+        _ => return unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
+    };
+    let list = node.descendants().find(|part| part.kind() == SyntaxKind::COLUMN_REF_LIST);
+    let columns = list.map(|list| idents(&list, SyntaxKind::COLUMN_NAME_REF)).transpose()?;
+    Ok((action, columns.unwrap_or_default()))
 }

@@ -1,54 +1,199 @@
-//! `DO` blocks that create an object unless it exists, as Drizzle writes them.
+//! `DO` blocks that create objects, or create them unless they exist, as Drizzle and hand-written migrations do it.
+
+use std::collections::BTreeSet;
 
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::reader::Reader;
-use super::tree::{Parsed, Parts, start_offset, string_content, tokens, unsupported};
-use crate::database::lexer;
+use super::tree::{Parsed, Parts, ident, object_name, start_offset, string_content, tokens, unsupported};
+use crate::database::lexer::{self, Token, TokenKind};
+use crate::database::model::*;
 
-/// The words that begin the block, and those that end it.
-const BEGINNING: [&str; 1] = ["begin"];
-const END: [&str; 8] = ["exception", "when", "duplicate_object", "then", "null", ";", "end", ";"];
+/// Conditions of EXCEPTION that the server raises for an object that exists.
+const CONDITIONS: [&str; 9] = [
+    "duplicate_object",
+    "duplicate_table",
+    "duplicate_column",
+    "duplicate_schema",
+    "duplicate_function",
+    "unique_violation",
+    "undefined_object",
+    "others",
+    "or",
+];
+
+/// The statements of a block, as ranges of its text, and whether they run only if the object does not exist.
+struct Block {
+    /// The text with blanks in place of everything other than the statements.
+    statements: String,
+    is_guarded: bool,
+    /// The strings in the conditions of IF.
+    strings_in_conditions: BTreeSet<String>,
+}
+
+impl Block {
+    /// Reads the text of a block; `None` for a block of any other form.
+    fn read(text: &str) -> Option<Block> {
+        let all = lexer::tokens(text).ok()?;
+        let tokens: Vec<&Token> = all.iter().filter(|token| token.kind != TokenKind::Comment).collect();
+        let is_word = |token: &Token, word: &str| token.text.eq_ignore_ascii_case(word);
+        let words_at = |at: usize, words: &[&str]| {
+            words.iter().enumerate().all(|(i, word)| tokens.get(at + i).is_some_and(|token| is_word(token, word)))
+        };
+        let end = tokens.iter().rposition(|token| is_word(token, "end"))?;
+        let is_at_end = tokens[end + 1..].iter().all(|token| token.text == ";");
+        if !words_at(0, &["begin"]) || !is_at_end {
+            return None;
+        }
+        let mut block =
+            Block { statements: text.to_owned(), is_guarded: false, strings_in_conditions: BTreeSet::new() };
+        let mut body_end = end;
+        if let Some(exception) = tokens.iter().position(|token| is_word(token, "exception")).filter(|at| *at < end) {
+            block.is_guarded = true;
+            is_ignoring_handler(&tokens[exception + 1..end]).then_some(())?;
+            body_end = exception;
+        }
+        let mut removed = vec![(0, tokens[0].at + tokens[0].text.len()), (tokens[body_end].at, text.len())];
+        let mut at = 1;
+        while at < body_end {
+            let begins_statement = at == 1 || tokens[at - 1].text == ";" || is_word(tokens[at - 1], "then");
+            let to = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
+                let then = (at..body_end).find(|at| is_word(tokens[*at], "then"))?;
+                block.is_guarded = true;
+                let strings = tokens[at..then].iter().filter(|token| token.kind == TokenKind::Literal);
+                block.strings_in_conditions.extend(strings.map(|token| token.text.trim_matches('\'').to_lowercase()));
+                then
+            } else if begins_statement && (words_at(at, &["end", "if"]) || words_at(at, &["raise", "notice"])) {
+                (at..body_end).find(|at| tokens[*at].text == ";")?
+            } else {
+                at += 1;
+                continue;
+            };
+            removed.push((tokens[at].at, tokens[to].at + tokens[to].text.len()));
+            at = to + 1;
+        }
+        for (from, to) in removed {
+            block.statements.replace_range(from..to, &" ".repeat(to - from));
+        }
+        Some(block)
+    }
+}
+
+/// Returns whether the handlers of EXCEPTION only ignore the error: `WHEN duplicate_object THEN null;`.
+fn is_ignoring_handler(tokens: &[&Token]) -> bool {
+    let words: Vec<String> = tokens.iter().map(|token| token.text.to_ascii_lowercase()).collect();
+    let mut rest = words.as_slice();
+    while let [first, after @ ..] = rest {
+        let Some(then) = after.iter().position(|word| word == "then").filter(|_| first == "when") else { return false };
+        if !after[..then].iter().all(|word| CONDITIONS.contains(&word.as_str())) {
+            return false;
+        }
+        let handler = &after[then + 1..];
+        let Some(end) = handler.iter().position(|word| word == ";") else { return false };
+        match handler[..end].iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] | ["null"] | ["raise", "notice", ..] => rest = &handler[end + 1..],
+            _ => return false,
+        }
+    }
+    true
+}
 
 impl Reader {
-    /// Reads `DO $$ BEGIN … EXCEPTION WHEN duplicate_object THEN null; END $$`, and returns the statements in it.
-    pub(super) fn statements_of_do_block(node: &SyntaxNode) -> Parsed<Vec<SyntaxNode>> {
+    /// Returns the statements of a block that creates objects, each with whether it runs only if its object does not
+    /// exist.
+    pub(super) fn statements_of_do_block(node: &SyntaxNode) -> Parsed<Vec<(SyntaxNode, bool)>> {
         let mut parts = Parts::of(node);
         let body = parts.require(SyntaxKind::LITERAL)?;
         let text = string_content(&body)?;
-        let refused =
-            || unsupported(node, "nself can represent a `DO` block only if it creates an object unless it exists");
+        let refused = || {
+            unsupported(
+                node,
+                "nself can represent a `DO` block only if it creates objects, also `IF NOT EXISTS`; write its statements without \
+                 the block",
+            )
+        };
         let is_dollar_quoted = tokens(&body).next().is_some_and(|token| token.text().starts_with('$'));
-        let is_language_default = parts.take_rest().is_empty();
-        let all = lexer::tokens(&text).unwrap_or_default();
-        let significant: Vec<_> = all.iter().filter(|token| token.kind != lexer::TokenKind::Comment).collect();
-        let is_word = |token: &&&lexer::Token, word: &&str| token.text.eq_ignore_ascii_case(word);
-        let end_words = if significant.last().is_some_and(|token| token.text == ";") { &END[..] } else { &END[..7] };
-        let Some(length) = significant.len().checked_sub(end_words.len() + 1) else { return refused() };
-        let (beginning, end) = (&significant[..1], &significant[length + 1..]);
-        let matches = beginning
-            .iter()
-            .zip(&BEGINNING)
-            .chain(end.iter().zip(end_words))
-            .all(|(token, word)| is_word(&token, word));
-        if !matches || !is_dollar_quoted || !is_language_default {
-            return refused();
-        }
-        let from = significant[0].at + significant[0].text.len();
-        let to = end[0].at;
+        let has_language = parts.take_rest().iter().any(|part| {
+            !tokens(part).any(|token| token.text().trim_matches(['\'', '"']).eq_ignore_ascii_case("plpgsql"))
+        });
+        let Some(block) = Block::read(&text).filter(|_| is_dollar_quoted && !has_language) else { return refused() };
         // Blanks before the statements keep their places.
         let tag_length = body.text().to_string()[1..].find('$').map_or(0, |end| end + 2);
-        let offset = start_offset(&body) + tag_length + from;
-        let parsed = SourceFile::parse(&format!("{}{}", " ".repeat(offset), &text[from..to]));
+        let offset = start_offset(&body) + tag_length;
+        let parsed = SourceFile::parse(&format!("{}{}", " ".repeat(offset), block.statements));
         if !parsed.errors().is_empty() {
             return refused();
         }
         let statements: Vec<SyntaxNode> = parsed.tree().syntax().children().collect();
-        let creates = |statement: &SyntaxNode| match statement.kind() {
-            SyntaxKind::CREATE_TYPE | SyntaxKind::CREATE_DOMAIN | SyntaxKind::EMPTY_STMT => true,
-            SyntaxKind::ALTER_TABLE => statement.children().any(|part| part.kind() == SyntaxKind::ADD_CONSTRAINT),
-            _ => false,
+        // A condition about a different object could be false on a new server.
+        let is_about = |statement: &SyntaxNode| {
+            let names = tokens(statement).map(|token| token.text().trim_matches(['"', '\'']).to_lowercase());
+            block.strings_in_conditions.is_empty()
+                || statement.kind() == SyntaxKind::EMPTY_STMT
+                || names.into_iter().any(|name| block.strings_in_conditions.contains(&name))
         };
-        if statements.iter().all(creates) { Ok(statements) } else { refused() }
+        match statements.iter().all(|statement| creates(statement) && is_about(statement)) {
+            true => Ok(statements.into_iter().map(|statement| (statement, block.is_guarded)).collect()),
+            false => refused(),
+        }
+    }
+
+    /// Returns whether the object that a statement creates exists.
+    pub(super) fn creates_existing_object(&self, statement: &SyntaxNode) -> bool {
+        use SyntaxKind::*;
+        let part = |kind: SyntaxKind| statement.descendants().find(|part| part.kind() == kind);
+        let object = |kind: SyntaxKind| part(kind).and_then(|part| object_name(&part).ok());
+        let name = |kind: SyntaxKind| part(kind).and_then(|part| ident(&part).ok());
+        let table = |kind: SyntaxKind| object(kind).and_then(|table| self.schema.tables.get(&table));
+        match statement.kind() {
+            CREATE_TYPE => object(TYPE_NAME).is_some_and(|name| self.schema.types.contains_key(&name)),
+            CREATE_DOMAIN => object(DOMAIN).is_some_and(|name| self.schema.types.contains_key(&name)),
+            CREATE_TABLE => object(TABLE_NAME).is_some_and(|name| self.is_relation_name_taken(&name)),
+            CREATE_SEQUENCE => object(SEQUENCE).is_some_and(|name| self.is_relation_name_taken(&name)),
+            CREATE_INDEX => object(TABLE_RELATION_NAME)
+                .zip(name(INDEX))
+                .is_some_and(|(table, index)| self.is_relation_name_taken(&table.in_same_schema(&index))),
+            CREATE_POLICY => table(TABLE_NAME_REF)
+                .zip(name(POLICY))
+                .is_some_and(|(table, policy)| table.policies.contains_key(&policy)),
+            CREATE_TRIGGER => table(RELATION_NAME_REF)
+                .zip(name(TRIGGER))
+                .is_some_and(|(table, trigger)| table.triggers.contains_key(&trigger)),
+            CREATE_PUBLICATION => name(PUBLICATION).is_some_and(|name| {
+                self.schema.objects.contains_key(format!("publication {}", quoted_if_needed(name.as_str())).as_str())
+            }),
+            ALTER_TABLE => {
+                let table = table(TABLE_RELATION_NAME);
+                let has_constraint = |table: &Table, name: &SqlName| {
+                    table.checks.contains_key(name)
+                        || table.foreign_keys.contains_key(name)
+                        || table.uniques.contains_key(name)
+                        || table.excludes.contains_key(name)
+                };
+                let has_column = |table: &Table, name: &SqlName| table.columns.contains_key(name);
+                match part(ADD_CONSTRAINT) {
+                    Some(_) => {
+                        table.zip(name(CONSTRAINT_NAME)).is_some_and(|(table, name)| has_constraint(table, &name))
+                    }
+                    None => table.zip(name(COLUMN_NAME)).is_some_and(|(table, name)| has_column(table, &name)),
+                }
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Returns whether a statement creates something, or changes nothing that exists.
+fn creates(statement: &SyntaxNode) -> bool {
+    use SyntaxKind::*;
+    match statement.kind() {
+        CREATE_TYPE | CREATE_DOMAIN | CREATE_TABLE | CREATE_SEQUENCE | CREATE_INDEX | CREATE_POLICY
+        | CREATE_TRIGGER | CREATE_EXTENSION | CREATE_SCHEMA | CREATE_PUBLICATION | CREATE_ROLE | CREATE_USER
+        | EMPTY_STMT => true,
+        ALTER_TABLE => {
+            let mut actions = statement.children().filter(|part| part.kind() != TABLE_RELATION_NAME);
+            actions.all(|part| matches!(part.kind(), ADD_CONSTRAINT | ADD_COLUMN | IF_EXISTS))
+        }
+        _ => false,
     }
 }

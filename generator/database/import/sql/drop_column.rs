@@ -89,8 +89,7 @@ impl Reader {
         // The columns of a key to which foreign keys can refer.
         let mut key_columns = table.uniques.remove(&constraint).map(|unique| unique.columns);
         if !table.primary_key.is_empty() && key_name == constraint {
-            table.primary_key_name = None;
-            key_columns = Some(std::mem::take(&mut table.primary_key));
+            key_columns = Some(table.take_primary_key());
         }
         if let Some(columns) = key_columns {
             // A key of a partitioned table is part of its partitions.
@@ -115,9 +114,8 @@ fn without_column(table: &mut Table, column: &SqlName) -> Vec<SqlName> {
     let column_set: BTreeSet<SqlName> = [column.clone()].into();
     let uses = |text: &Expression| mentions_column(text.as_str(), &column_set);
     table.columns.remove(column);
-    if table.primary_key.contains(column) {
-        table.primary_key.clear();
-        table.primary_key_name = None;
+    if table.primary_key.contains(column) || table.primary_key_include.contains(column) {
+        table.take_primary_key();
     }
     table.uniques.retain(|_, unique| !unique.columns.iter().chain(&unique.include).any(|name| name == column));
     table.foreign_keys.retain(|_, key| !key.columns.contains(column));

@@ -19,6 +19,7 @@ impl Reader {
         let on = parts.require(TABLE_RELATION_NAME)?;
         let table = object_name(&on)?;
         let name = name.map(|name| self.index_name(&name)).transpose()?;
+        self.leave_out_tablespace(&mut parts);
         let (index, name_parts) = read_index(&mut parts)?;
         parts.refuse_rest_except("CREATE INDEX CONCURRENTLY ON ;")?;
         let is_partitioned = self.schema.tables.get(&table).is_some_and(|table| table.partition_by.is_some());

@@ -13,7 +13,10 @@ mod defaults;
 mod do_block;
 mod drop;
 mod drop_column;
+mod extension;
 mod index;
+mod left_out;
+mod like;
 mod object;
 mod overload;
 mod partition;
@@ -25,6 +28,7 @@ mod routine;
 mod rows;
 mod service_rights;
 mod session;
+mod star;
 mod storage;
 mod stored_text;
 mod table;
@@ -117,28 +121,45 @@ impl Reader {
         self.record_error(result);
     }
 
-    fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
+    /// Reads a statement that creates and changes no object; `None` for all others.
+    fn read_statement_without_object(&mut self, node: &SyntaxNode) -> Option<Parsed<()>> {
         use SyntaxKind::*;
         match node.kind() {
-            SELECT if rows::sets_sequence(node) => {
-                self.note_rows(node);
-                Ok(())
+            SELECT if rows::sets_sequence(node) => self.note_rows(node),
+            SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => {
+                return Some(session::check_statement(node));
             }
-            SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => session::check_statement(node),
-            INSERT | UPDATE | DELETE | TRUNCATE => {
-                self.note_rows(node);
-                Ok(())
-            }
+            INSERT | UPDATE | DELETE | TRUNCATE | COPY => self.note_rows(node),
             // Without an effect on the schema.
-            LOCK => Ok(()),
+            LOCK | ANALYZE | VACUUM | REINDEX | CLUSTER | CHECKPOINT | NOTIFY | LISTEN | UNLISTEN | REFRESH
+            | SAVEPOINT_CREATE | RELEASE_SAVEPOINT | SHOW | DISCARD | SET_CONSTRAINTS => {}
+            SET_ROLE | RESET_ROLE | SET_SESSION_AUTH | RESET_SESSION_AUTH | CREATE_ROLE | CREATE_USER
+            | CREATE_GROUP | ALTER_ROLE | ALTER_USER | ALTER_GROUP | DROP_ROLE | DROP_USER | DROP_GROUP
+            | CREATE_DATABASE | ALTER_DATABASE | DROP_DATABASE | ALTER_SYSTEM | REASSIGN | DROP_OWNED => {
+                self.note_server_statement(node)
+            }
+            _ => return None,
+        }
+        Some(Ok(()))
+    }
+
+    fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        if let Some(result) = self.read_statement_without_object(node) {
+            return result;
+        }
+        match node.kind() {
             DO => {
-                for statement in Reader::statements_of_do_block(node)? {
-                    self.read_statement(&statement);
+                for (statement, is_guarded) in Reader::statements_of_do_block(node)? {
+                    if !is_guarded || !self.creates_existing_object(&statement) {
+                        self.read_statement(&statement);
+                    }
                 }
                 Ok(())
             }
             CREATE_SCHEMA => self.create_schema(node),
             CREATE_EXTENSION => self.create_extension(node),
+            ALTER_EXTENSION => self.alter_extension(node),
             CREATE_TYPE => self.create_type(node),
             CREATE_DOMAIN => self.create_domain(node),
             CREATE_SEQUENCE => self.create_sequence(node),
@@ -156,7 +177,8 @@ impl Reader {
             ALTER_INDEX => self.alter_index(node),
             ALTER_TYPE | ALTER_DOMAIN => self.alter_type(node),
             ALTER_VIEW | ALTER_MATERIALIZED_VIEW => self.alter_view(node),
-            ALTER_FUNCTION | ALTER_PROCEDURE | ALTER_ROUTINE | ALTER_SCHEMA => self.alter_owner(node),
+            ALTER_FUNCTION | ALTER_PROCEDURE | ALTER_ROUTINE => self.alter_function(node),
+            ALTER_SCHEMA => self.alter_owner(node),
             ALTER_TRIGGER | ALTER_POLICY => self.rename_part_of_table(node),
             DROP_TABLE
             | DROP_TYPE
@@ -173,6 +195,15 @@ impl Reader {
             DROP_TRIGGER | DROP_POLICY => self.drop_part_of_table(node),
             kind => match ObjectClass::of_node(kind) {
                 Some(class) => self.change_object(class, node),
+                None if left_out::is_language_of_every_database(node) => Ok(()),
+                None if left_out::needs_superuser(kind) => unsupported(
+                    node,
+                    format!(
+                        "nself cannot represent `{}`, which needs a superuser; remove it from the source, and create it with psql \
+                         as the superuser of the server",
+                        summary(node)
+                    ),
+                ),
                 None => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
             },
         }
@@ -185,35 +216,33 @@ impl Reader {
             let mut schema_parts = Parts::of(&named_schema);
             let name = tree::ident(&schema_parts.require(SyntaxKind::SCHEMA)?)?;
             self.object_in_messages = format!("the schema {name}");
-            schema_parts.refuse_rest_except("")?;
-            if name.as_str() != PUBLIC_SCHEMA {
-                self.schema.schemas.entry(name).or_default();
+            self.record_schema_owner(&mut schema_parts)?;
+            schema_parts.refuse_rest_except("AUTHORIZATION")?;
+            self.add_schema(name);
+        }
+        // The name of the schema is that of its owner.
+        if let Some(clause) = parts.take_node(SyntaxKind::AUTHORIZATION_SCHEMA) {
+            let mut clause = Parts::of(&clause);
+            if let Some(role) = self.record_schema_owner(&mut clause)? {
+                self.add_schema((&role).into());
             }
+            clause.refuse_rest_except("AUTHORIZATION")?;
         }
         parts.refuse_rest_except("CREATE SCHEMA ;")
     }
 
-    fn create_extension(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        use crate::values::Checked;
-        let mut parts = Parts::of(node);
-        parts.take_node(SyntaxKind::IF_NOT_EXISTS);
-        let name = tree::path(&parts.require(SyntaxKind::EXTENSION)?).join(".");
-        self.object_in_messages = format!("the extension {name}");
-        if let Some(schema) = parts.take_node(SyntaxKind::EXTENSION_SCHEMA) {
-            let mut schema = Parts::of(&schema);
-            let schema_ref = schema.require(SyntaxKind::SCHEMA_REF)?;
-            let is_plpgsql = name == "plpgsql" && tree::path(&schema_ref).concat() == "pg_catalog";
-            if tree::path(&schema_ref).concat() != PUBLIC_SCHEMA && !is_plpgsql {
-                return unsupported(&schema_ref, "nself supports extensions in the schema public only");
-            }
-            schema.refuse_rest_except("WITH SCHEMA")?;
+    fn add_schema(&mut self, name: SqlName) {
+        if name.as_str() != PUBLIC_SCHEMA {
+            self.schema.schemas.entry(name).or_default();
         }
-        // Every database has plpgsql without a statement.
-        if name != "plpgsql" {
-            let name = crate::values::ExtensionName::new(&name);
-            let name = name.map_err(|reason| Unsupported { at: start_offset(node), what: reason })?;
-            self.schema.extensions.insert(name);
-        }
-        parts.refuse_rest_except("CREATE EXTENSION WITH ;")
+    }
+
+    /// Takes the role after AUTHORIZATION, which owns a schema, and records it.
+    fn record_schema_owner(&mut self, parts: &mut Parts) -> Parsed<Option<crate::values::SqlIdent>> {
+        let reference = parts.take_node(SyntaxKind::ROLE_REF).or_else(|| parts.take_node(SyntaxKind::ROLE));
+        let Some(reference) = reference else { return Ok(None) };
+        let role = tree::role(&reference)?;
+        self.owners.entry(role.to_string()).or_insert_with(|| start_offset(&reference));
+        Ok(Some(role))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::constraint::default_and_collation;
 use super::reader::{AttachedTable, Reader};
 use super::tree;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, number, unsupported};
@@ -20,6 +21,40 @@ impl Reader {
         let table = Table { partition_of: Some(partition), ..Table::default() };
         self.schema.tables.insert(name.clone(), table);
         Ok(())
+    }
+
+    /// Reads the list after PARTITION OF: constraints of the partition, and columns with other options.
+    pub(super) fn read_partition_parts(&mut self, name: &ObjectName, list: &SyntaxNode) -> Parsed<()> {
+        let mut list = Parts::of(list);
+        for part in list.take_rest() {
+            let result = match part.kind() {
+                SyntaxKind::COLUMN => self.read_partition_column(name, &part),
+                _ => self.add_constraint(name, &part, None),
+            };
+            self.record_error(result);
+        }
+        list.refuse_rest_except("( ) ,")
+    }
+
+    /// Reads a column of a partition, which has no type: its default, NOT NULL and constraints.
+    fn read_partition_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let mut parts = Parts::of(node);
+        let name = tree::ident(&parts.require(COLUMN_NAME)?)?;
+        parts.take_node(WITH_OPTIONS);
+        let column = self.column_mut(table, &name, node)?;
+        if let Some(clause) = parts.take_node(DEFAULT_CONSTRAINT) {
+            column.default = Some(default_and_collation(&clause)?.0);
+        }
+        if parts.take_node(NOT_NULL_CONSTRAINT).is_some() {
+            column.nullable = false;
+        }
+        for kind in [PRIMARY_KEY_CONSTRAINT, UNIQUE_CONSTRAINT, CHECK_CONSTRAINT, REFERENCES_CONSTRAINT] {
+            for clause in parts.take_all(kind) {
+                self.add_constraint(table, &clause, Some(&name))?;
+            }
+        }
+        parts.refuse_rest_except("")
     }
 
     /// Returns a column of a table, to be changed. A partition, which inherits its columns, first gets a copy of the
@@ -96,9 +131,10 @@ impl Reader {
         };
         let parent_key = primary_key_name(partitioned_name, partitioned);
         let child_key = primary_key_name(partition_name, &partition);
-        if partition.primary_key == partitioned.primary_key && take_attached(&parent_key, &child_key) {
-            partition.primary_key.clear();
-            partition.primary_key_name = None;
+        let is_same_key = partition.has_primary_key_of(partitioned)
+            && partition.primary_key_storage == partitioned.primary_key_storage;
+        if is_same_key && take_attached(&parent_key, &child_key) {
+            partition.take_primary_key();
         }
         partition.uniques.retain(|child, unique| {
             let mut parents = partitioned.uniques.iter().filter(|(_, other)| *other == unique);

@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::roles;
 use super::reader::Reader;
-use super::tree::{Parsed, Parts, expression, ident, object_name, tokens};
+use super::tree::{Parsed, Parts, ident, object_name, tokens};
 use crate::database::model::*;
 
 impl Reader {
@@ -38,7 +38,7 @@ impl Reader {
         }
         for (kind, condition) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
             if let Some(clause) = parts.take_node(kind) {
-                *condition = Some(expression(&Parts::of(&clause).take_any()?)?);
+                *condition = Some(self.expression_without_stars(&Parts::of(&clause).take_any()?)?);
             }
         }
         parts.refuse_rest_except("CREATE POLICY ;")?;

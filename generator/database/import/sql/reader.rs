@@ -25,6 +25,8 @@ pub struct Reader {
     pub keys_to_primary_key: Vec<(usize, ObjectName, SqlName)>,
     /// Maps a role to the place of the first object that it owns.
     pub owners: BTreeMap<String, usize>,
+    /// The columns of each table and view in the order in which the server has them. A column that was dropped may remain.
+    pub column_order: BTreeMap<ObjectName, Vec<SqlName>>,
     /// Functions that PUBLIC may not execute.
     pub revoked_functions: BTreeSet<ObjectName>,
     /// Place of the REVOKE that takes the right to use the schema `public` from PUBLIC.

@@ -39,6 +39,9 @@ impl Reader {
             let partitioned = table.partition_of.iter_mut().map(|partition| &mut partition.table);
             keys.chain(partitioned).filter(|name| *name == from).for_each(|name| *name = to.clone());
         }
+        if let Some(order) = self.column_order.remove(from) {
+            self.column_order.insert(to.clone(), order);
+        }
         let owners = self.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
         owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
         replace_type_name(&mut self.schema, from, &to);
@@ -68,6 +71,8 @@ impl Reader {
         self.require_no_query_with_column(table, &from, node)?;
         for name in with_partitions(&self.schema, table) {
             replace_column_names(&mut self.schema, &name, &[(from.clone(), to.clone())].into());
+            let order = self.column_order.entry(name.clone()).or_default();
+            order.iter_mut().filter(|column| **column == from).for_each(|column| column.clone_from(&to));
             for grant in &mut self.grants {
                 if let GrantObject::Column(table, column) = &mut grant.object
                     && *table == name
@@ -97,6 +102,7 @@ impl Reader {
         {
             return unsupported(node, format!("there is no constraint `{from}`"));
         }
+        rename_key(&mut table.constraint_comments, &from, &to);
         rename_replica_identity(table, &from, &to);
         Ok(())
     }

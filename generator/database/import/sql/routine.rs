@@ -1,16 +1,15 @@
 //! Functions and procedures.
 
-use std::collections::BTreeMap;
-
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::take_mode;
 use super::reader::Reader;
 use super::tree::{
-    AtNode, Parsed, Parts, expression, ident, leading_keywords, number, object_name, string_content, tokens, type_name,
-    unsupported, without_comments,
+    AtNode, Parsed, Parts, expression, ident, leading_keywords, number, object_name, string_content, summary, tokens,
+    type_name, unsupported, without_comments,
 };
 use super::{tree, view};
+use crate::database::identifiers::mentioned_names;
 use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
@@ -24,7 +23,7 @@ impl Reader {
         let replaces = parts.take_node(OR_REPLACE).is_some();
         let name = object_name(&parts.require(if is_procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.object_in_messages = format!("the function {name}");
-        let arguments = read_arguments(&parts.require(PARAM_LIST)?, &self.schema.types)?;
+        let arguments = read_arguments(&parts.require(PARAM_LIST)?)?;
         let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = parts.take_node(FUNC_OPTION_LIST).map_or_else(|| Parts::none(node), |list| Parts::of(&list));
         let mut function = Function {
@@ -41,6 +40,7 @@ impl Reader {
             rows: None,
             strict: false,
             security_definer: false,
+            private: false,
             settings: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
@@ -49,7 +49,7 @@ impl Reader {
         };
         take_options(&mut function, &mut options)?;
         function.body = match parts.take_node(RETURN_STMT).or_else(|| parts.take_node(ATOMIC_BODY)) {
-            Some(body) => standard_body(&body)?,
+            Some(body) => self.standard_body(&body, function.returns.as_ref())?,
             None => take_body(&mut options, node)?,
         };
         options.refuse_rest_except("")?;
@@ -79,6 +79,35 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Reads a body that is SQL and not a string: `RETURN …` or `BEGIN ATOMIC … END`.
+    fn standard_body(&self, node: &SyntaxNode, returns: Option<&Returns>) -> Parsed<Body> {
+        let is_row = |returns: &Returns| {
+            let mut names = mentioned_names(returns.as_str());
+            names.any(|name| self.schema.tables.keys().any(|table| table.name() == name))
+        };
+        // The order of the columns of a table is not part of a definition, so a row of it cannot be a list of columns.
+        if view::selects_all(node) && returns.is_some_and(is_row) {
+            let what = "nself cannot represent `*` as the row of a table in a body without quotes; write the body between `$$`";
+            return unsupported(node, what);
+        }
+        let text = self.text_without_stars(node)?;
+        Body::new(text.trim_end_matches(';').trim_end()).map_err(|reason| format!("its body: {reason}")).at(node)
+    }
+
+    /// Reads ALTER FUNCTION, ALTER PROCEDURE or ALTER ROUTINE.
+    pub(super) fn alter_function(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let signature = parts.take_any()?;
+        let Some(list) = parts.take_node(SyntaxKind::FUNC_OPTION_LIST) else { return self.alter_owner(node) };
+        self.object_in_messages = summary(node);
+        let mut options = Parts::of(&list);
+        take_options(self.function_of_signature(&signature)?, &mut options)?;
+        options.refuse_rest_except("")?;
+        parts.refuse_rest_except("ALTER FUNCTION PROCEDURE ROUTINE RESTRICT ;")
+    }
+}
+
 /// Returns whether a result type follows from the arguments that return values: the type of the only one, else `record`.
 fn is_implied(returns: &Returns, arguments: &[Argument]) -> bool {
     let returned: Vec<&Argument> = arguments.iter().filter(|argument| argument.is_returned()).collect();
@@ -89,8 +118,8 @@ fn is_implied(returns: &Returns, arguments: &[Argument]) -> bool {
     }
 }
 
-/// Reads the arguments of a function. `declared_types` are those of the schema.
-fn read_arguments(node: &SyntaxNode, declared_types: &BTreeMap<ObjectName, UserType>) -> Parsed<Vec<Argument>> {
+/// Reads the arguments of a function.
+fn read_arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     use SyntaxKind::*;
     let mut list = Parts::of(node);
     let mut arguments = Vec::new();
@@ -102,12 +131,6 @@ fn read_arguments(node: &SyntaxNode, declared_types: &BTreeMap<ObjectName, UserT
             return unsupported(&param, format!("nself cannot represent `{}`", leading_keywords(&param)));
         };
         let kind = type_name(&kind)?;
-        if kind.base().starts_with("any") && kind.object().is_some_and(|name| !declared_types.contains_key(&name)) {
-            return unsupported(
-                &param,
-                format!("nself cannot represent an argument of the type `{kind}`, which stands for several types"),
-            );
-        }
         let default = match parts.take_node(PARAM_DEFAULT) {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
@@ -119,12 +142,11 @@ fn read_arguments(node: &SyntaxNode, declared_types: &BTreeMap<ObjectName, UserT
     Ok(arguments)
 }
 
-/// Takes an estimate such as COST from the options of a function; `None` for the default.
-fn take_estimate(options: &mut Parts, kind: SyntaxKind, default: u32) -> Parsed<Option<u32>> {
-    let Some(option) = options.take_node(kind) else { return Ok(None) };
-    let value = number(&Parts::of(&option).take_any()?)?;
+/// Reads an estimate such as COST; `None` for the default.
+fn read_estimate(option: &SyntaxNode, default: u32) -> Parsed<Option<u32>> {
+    let value = number(&Parts::of(option).take_any()?)?;
     let value = u32::try_from(value).map_err(|_| "a whole number of at most 32 bits is expected".to_owned());
-    Ok(Some(value.at(&option)?).filter(|value| *value != default))
+    Ok(Some(value.at(option)?).filter(|value| *value != default))
 }
 
 /// Takes LANGUAGE from the options of a function.
@@ -153,13 +175,22 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
             function.volatility = volatility;
         }
     }
-    function.strict = options.take_node(STRICT_FUNC_OPTION).is_some()
-        | options.take_node(RETURNS_NULL_ON_NULL_INPUT_FUNC_OPTION).is_some();
-    function.security_definer = options.take_node(SECURITY_DEFINER_FUNC_OPTION).is_some();
-    // These options state the default, so they are ignored.
-    for default_option in [CALLED_ON_NULL_INPUT_FUNC_OPTION, SECURITY_INVOKER_FUNC_OPTION, NOT_LEAKPROOF_FUNC_OPTION] {
-        options.take_node(default_option);
+    for (kind, strict) in [
+        (STRICT_FUNC_OPTION, true),
+        (RETURNS_NULL_ON_NULL_INPUT_FUNC_OPTION, true),
+        (CALLED_ON_NULL_INPUT_FUNC_OPTION, false),
+    ] {
+        if options.take_node(kind).is_some() {
+            function.strict = strict;
+        }
     }
+    for (kind, security_definer) in [(SECURITY_DEFINER_FUNC_OPTION, true), (SECURITY_INVOKER_FUNC_OPTION, false)] {
+        if options.take_node(kind).is_some() {
+            function.security_definer = security_definer;
+        }
+    }
+    // The option states the default, so it is ignored.
+    options.take_node(NOT_LEAKPROOF_FUNC_OPTION);
     for option in options.take_all(PARALLEL_FUNC_OPTION) {
         let word = tokens(&option).last().map(|token| token.text().to_ascii_uppercase()).unwrap_or_default();
         let values = [Parallel::Unsafe, Parallel::Restricted, Parallel::Safe];
@@ -168,26 +199,26 @@ fn take_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
             None => return unsupported(&option, "nself cannot represent this value of `PARALLEL`"),
         }
     }
-    function.cost = take_estimate(options, COST_FUNC_OPTION, 100)?;
-    function.rows = take_estimate(options, ROWS_FUNC_OPTION, 1000)?;
+    if let Some(option) = options.take_node(COST_FUNC_OPTION) {
+        function.cost = read_estimate(&option, 100)?;
+    }
+    if let Some(option) = options.take_node(ROWS_FUNC_OPTION) {
+        function.rows = read_estimate(&option, 1000)?;
+    }
+    for option in options.take_all(RESET_FUNC_OPTION) {
+        match Parts::of(&option).take_node(CONFIG_PARAMETER_REF) {
+            Some(reference) => {
+                let name = ident(&reference)?.as_str().to_ascii_lowercase();
+                function.settings.retain(|setting, _| setting.as_str() != name);
+            }
+            None => function.settings.clear(),
+        }
+    }
     for option in options.take_all(SET_FUNC_OPTION) {
         let (setting, value) = read_setting(&option)?;
         function.settings.insert(setting, value);
     }
     Ok(())
-}
-
-/// Reads a body that is SQL and not a string: `RETURN …` or `BEGIN ATOMIC … END`.
-fn standard_body(node: &SyntaxNode) -> Parsed<Body> {
-    if view::selects_all(node) {
-        return unsupported(
-            node,
-            "nself cannot represent `*` in a body without quotes, since the server replaces it when the routine is created; \
-             write the names of the columns",
-        );
-    }
-    let text = without_comments(&node.text().to_string());
-    Body::new(text.trim_end_matches(';').trim_end()).map_err(|reason| format!("its body: {reason}")).at(node)
 }
 
 /// Takes the body of a function, a string after AS, from its options.

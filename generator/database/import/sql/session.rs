@@ -1,12 +1,12 @@
 //! Statements and psql commands that concern the session, not the schema.
 
-use squawk_syntax::SyntaxNode;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
 use crate::database::lexer;
 
 /// Settings in dumps that do not change the schema, if their value is harmless.
-const HARMLESS_SETTINGS: [&str; 16] = [
+const HARMLESS_SETTINGS: [&str; 24] = [
     "statement_timeout",
     "lock_timeout",
     "idle_in_transaction_session_timeout",
@@ -23,16 +23,89 @@ const HARMLESS_SETTINGS: [&str; 16] = [
     "default_toast_compression",
     "escape_string_warning",
     "timezone",
+    "jit",
+    "log_min_messages",
+    "log_statement",
+    "maintenance_work_mem",
+    "work_mem",
+    "session_replication_role",
+    "synchronous_commit",
+    "max_parallel_maintenance_workers",
+];
+
+/// Settings whose values do not matter, even if they are none of [`HARMLESS_VALUES`].
+const SETTINGS_WITH_ANY_VALUE: [&str; 8] = [
+    "client_min_messages",
+    "log_min_messages",
+    "log_statement",
+    "maintenance_work_mem",
+    "work_mem",
+    "session_replication_role",
+    "synchronous_commit",
+    "max_parallel_maintenance_workers",
+];
+
+/// Commands of psql that print or change how psql runs; they do not change the schema.
+const HARMLESS_COMMANDS: [&str; 13] = [
+    "restrict",
+    "unrestrict",
+    "set",
+    "unset",
+    "echo",
+    "qecho",
+    "warn",
+    "pset",
+    "timing",
+    "encoding",
+    "x",
+    "conninfo",
+    "prompt",
 ];
 
 /// Values of [`HARMLESS_SETTINGS`] that do not change the meaning of later statements.
 const HARMLESS_VALUES: [&str; 10] = ["on", "off", "true", "false", "''", "heap", "0", "content", "warning", "'utc'"];
 
-/// Replaces the psql commands `\restrict` and `\unrestrict`, with which pg_dump protects a dump, by blanks, and reports
-/// all other commands. Blanks keep the places of later statements.
+/// Parts of a search path with which names without a schema mean objects of `public` or of the server. The schema
+/// `$user` does not exist in a definition, unless a role of its name uses it, which no statement of a dump does.
+const HARMLESS_PATHS: [&str; 11] = [
+    ",",
+    "public",
+    "\"public\"",
+    "'public'",
+    "pg_catalog",
+    "\"pg_catalog\"",
+    "pg_temp",
+    "''",
+    "\"$user\"",
+    "'$user'",
+    "default",
+];
+
+/// Replaces the rows after `COPY … FROM stdin;` by blanks, which keep the places of later statements.
+fn without_copied_rows(text: &str) -> String {
+    let mut sql = String::with_capacity(text.len());
+    let mut is_row = false;
+    for line in text.split_inclusive('\n') {
+        if is_row {
+            is_row = line.trim_end() != "\\.";
+            // Each byte becomes a blank, so that places stay the same.
+            sql.extend(line.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+            continue;
+        }
+        let words = line.trim_end().to_ascii_lowercase();
+        is_row = words.starts_with("copy ") && words.contains(" from stdin") && words.ends_with(';');
+        sql.push_str(line);
+    }
+    sql
+}
+
+/// Replaces the rows of `COPY … FROM stdin` and the commands of psql that do not change the schema by blanks, and
+/// reports all other commands. Blanks keep the places of later statements.
 pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
+    let text = &without_copied_rows(text);
     let mut sql = text.to_owned();
     let mut unsupported_commands = Vec::new();
+    let mut connects = 0;
     // A line that begins with a backslash is a command, unless it is inside quotes.
     let quoted_ranges: Vec<(usize, usize)> = lexer::tokens(text)
         .unwrap_or_default()
@@ -45,7 +118,10 @@ pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
     for line in text.split_inclusive('\n') {
         if line.starts_with('\\') && !is_quoted(at) {
             let command = line[1..].split_whitespace().next().unwrap_or_default();
-            if ["restrict", "unrestrict"].contains(&command) {
+            let is_connect = ["c", "connect"].contains(&command);
+            connects += usize::from(is_connect);
+            // A dump begins with one command that connects to its database.
+            if HARMLESS_COMMANDS.contains(&command) || (is_connect && connects == 1) {
                 let end = at + line.trim_end().len();
                 sql.replace_range(at..end, &" ".repeat(end - at));
             } else {
@@ -62,20 +138,28 @@ pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
 pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
     let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
+    let is_scoped = words.len() > 2 && words[0] == "set" && ["local", "session"].contains(&words[1]);
+    let words = if is_scoped { [&words[..1], &words[2..]].concat() } else { words };
     match words.as_slice() {
         [] | ["begin" | "commit" | "end"] | ["begin" | "commit" | "start", "transaction" | "work"] => Ok(()),
-        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", "''", ",", "false", ")"] => Ok(()),
-        ["set", "search_path", "to" | "=", path @ ..]
-            if path.iter().all(|word| [",", "public", "pg_catalog", "'public'", "''"].contains(word)) =>
+        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", path, ",", "false" | "true", ")"]
+            if ["''", "'public'", "'public, pg_catalog'"].contains(path) =>
         {
             Ok(())
         }
+        // Without a call of a function, a query changes nothing.
+        ["select", ..] if !node.descendants().any(|part| part.kind() == SyntaxKind::CALL_EXPR) => Ok(()),
+        ["set", "search_path", "to" | "=", path @ ..] if path.iter().all(|word| HARMLESS_PATHS.contains(word)) => {
+            Ok(())
+        }
+        // A setting of an extension or of the application.
+        ["set", _, ".", ..] => Ok(()),
         ["set", "search_path", ..] => unsupported(
             node,
             "`SET search_path`: write the schema before each name instead, so that names are unambiguous",
         ),
         ["set", name, "to" | "=", value] if HARMLESS_SETTINGS.contains(name) => {
-            let accepts_any_value = name.ends_with("_timeout") || *name == "client_min_messages";
+            let accepts_any_value = name.ends_with("_timeout") || SETTINGS_WITH_ANY_VALUE.contains(name);
             let enables_escapes = *name == "standard_conforming_strings" && !["on", "true"].contains(value);
             if enables_escapes {
                 unsupported(node, "`SET standard_conforming_strings`: this value changes the meaning of strings")
@@ -91,7 +175,11 @@ pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
         }
         ["reset", ..] => Ok(()),
         ["set", name, ..] => unsupported(node, format!("nself cannot represent `SET {name}`")),
-        ["select", ..] => unsupported(node, "`SELECT`: a query is not part of a schema"),
+        ["select", ..] => unsupported(
+            node,
+            "`SELECT`: a query is not part of a schema; remove it, and if its functions change the schema, run it in a \
+             hand-written migration: `nself db new --by-hand`",
+        ),
         _ => unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
     }
 }

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::partition::{partition_by, take_bound};
 use super::reader::Reader;
 use super::storage::take_with_parameters;
-use super::tree::{Parsed, Parts, object_name, unsupported};
+use super::tree::{Parsed, Parts, object_name};
 use crate::database::model::*;
 
 impl Reader {
@@ -16,39 +16,41 @@ impl Reader {
         let name = object_name(&parts.require(SyntaxKind::TABLE_NAME)?)?;
         self.object_in_messages = format!("the table {name}");
         if if_not_exists && self.schema.tables.contains_key(&name) {
-            return unsupported(
-                node,
-                "it already exists, and IF NOT EXISTS would keep the first definition; remove one of the two definitions",
-            );
+            let what =
+                format!("the second `CREATE TABLE IF NOT EXISTS {name}` is left out: the server keeps the first table");
+            self.note_once(node, what);
+            return Ok(());
         }
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {
-            let mut clause = Parts::of(&clause);
-            let partitioned = object_name(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
-            clause.refuse_rest_except("PARTITION OF")?;
-            let bound = take_bound(&mut parts)?;
-            let partition_by =
-                parts.take_node(SyntaxKind::PARTITION_BY).map(|clause| partition_by(&clause)).transpose()?;
-            parts.refuse_rest_except("CREATE TABLE ;")?;
-            self.add_partition(&name, PartitionOf { table: partitioned, bound, is_listed: false }, node)?;
-            self.table(&name, node)?.partition_by = partition_by;
-            return Ok(());
+            return self.create_partition(&name, &clause, parts, node);
         }
         let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
         table.storage = take_with_parameters(&mut parts)?;
+        Self::take_default_access_method(&mut parts)?;
+        self.leave_out_tablespace(&mut parts);
+        parts.take_node(SyntaxKind::WITHOUT_OIDS);
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&clause)?);
         }
         self.record_declaration("tables", name.as_str(), node)?;
+        self.column_order.remove(&name);
         self.schema.tables.insert(name.clone(), table);
         let mut list = Parts::of(&list);
-        for column in list.take_all(SyntaxKind::COLUMN) {
-            let result = self
-                .add_column(&name, Parts::of(&column))
-                .and_then(|remaining_parts| remaining_parts.refuse_rest_except(""));
+        let (columns, constraints): (Vec<_>, Vec<_>) = list
+            .take_rest()
+            .into_iter()
+            .partition(|part| matches!(part.kind(), SyntaxKind::COLUMN | SyntaxKind::LIKE_CLAUSE));
+        for column in columns {
+            let result = match column.kind() {
+                SyntaxKind::LIKE_CLAUSE => self.add_columns_like(&name, &column),
+                _ => self
+                    .add_column(&name, Parts::of(&column))
+                    .and_then(|remaining_parts| remaining_parts.refuse_rest_except("")),
+            };
             self.record_error(result);
         }
-        for constraint in list.take_rest() {
+        for constraint in constraints {
             let result = self.add_constraint(&name, &constraint, None);
             self.record_error(result);
         }
@@ -60,5 +62,29 @@ impl Reader {
             table.foreign_keys.values_mut().for_each(|key| key.not_valid = false);
         }
         parts.refuse_rest_except("CREATE TABLE ;")
+    }
+
+    /// Reads CREATE TABLE … PARTITION OF.
+    fn create_partition(
+        &mut self,
+        name: &ObjectName,
+        clause: &SyntaxNode,
+        mut parts: Parts,
+        node: &SyntaxNode,
+    ) -> Parsed<()> {
+        let mut clause = Parts::of(clause);
+        let partitioned = object_name(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
+        clause.refuse_rest_except("PARTITION OF")?;
+        let bound = take_bound(&mut parts)?;
+        let partition_by = parts.take_node(SyntaxKind::PARTITION_BY).map(|clause| partition_by(&clause)).transpose()?;
+        let storage = take_with_parameters(&mut parts)?;
+        let list = parts.take_node(SyntaxKind::TABLE_ARG_LIST);
+        Self::take_default_access_method(&mut parts)?;
+        self.leave_out_tablespace(&mut parts);
+        parts.refuse_rest_except("CREATE TABLE ;")?;
+        self.add_partition(name, PartitionOf { table: partitioned, bound, is_listed: false }, node)?;
+        let table = self.table(name, node)?;
+        (table.partition_by, table.storage) = (partition_by, storage);
+        list.map_or(Ok(()), |list| self.read_partition_parts(name, &list))
     }
 }

@@ -58,10 +58,18 @@ impl Reader {
         let mut call = Parts::of(&parts.require(CALL_EXPR)?);
         let mut arguments = Parts::of(&call.require(ARG_LIST)?);
         trigger.arguments = arguments.take_rest().iter().map(argument).collect::<Parsed<_>>()?;
-        trigger.function = object_name(&call.take_any()?)?;
+        trigger.function = self.trigger_function(&call.take_any()?)?;
         parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
         self.triggers_of(&relation, &on)?.insert(name, trigger);
         Ok(())
+    }
+
+    /// Reads the name of a trigger function. Without a schema it may be one that every server has.
+    fn trigger_function(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
+        let name = object_name(node)?;
+        let of_server = ObjectName::new_in("pg_catalog", name.name());
+        let is_of_server = is_trigger_function_of_server(&of_server) && !self.schema.functions.contains_key(&name);
+        Ok(if is_of_server && name.schema() == PUBLIC_SCHEMA { of_server } else { name })
     }
 
     /// Returns the triggers of a table or view that must exist.

@@ -7,7 +7,7 @@ use super::tree::{
     AtNode, Parsed, Parts, expression, number, object_from_path, object_name, path, string_content, type_name,
     unsupported,
 };
-use super::{constraint, tree};
+use super::{collation, constraint, tree};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -38,8 +38,9 @@ impl Reader {
                 let mut field = Parts::of(&field);
                 let name = tree::ident(&field.require(SyntaxKind::COMPOSITE_FIELD)?)?;
                 let kind = type_name(&field.take_any()?)?;
+                let collation = collation::take_clause(&mut field)?;
                 field.refuse_rest_except("")?;
-                attributes.push(Attribute { name, kind });
+                attributes.push(Attribute { name, kind, collation });
             }
             list.refuse_rest_except("( ) ,")?;
             definition.refuse_rest_except("AS")?;
@@ -61,6 +62,7 @@ impl Reader {
         let Some(kind) = parts.take_type() else { return unsupported(node, "the syntax of its type is unknown") };
         let mut domain = Domain {
             base: type_name(&kind)?,
+            collation: collation::take_clause(&mut parts)?,
             not_null: false,
             default: None,
             checks: Default::default(),
@@ -73,7 +75,7 @@ impl Reader {
             let (default, collation) = constraint::default_and_collation(&clause)?;
             domain.default = Some(default);
             if let Some(collation) = collation {
-                return unsupported(&collation, "nself cannot represent the collation of a domain");
+                domain.collation = collation::read_collation(&collation)?;
             }
         }
         for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
@@ -108,10 +110,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads ALTER SEQUENCE, of which nself supports OWNER TO and OWNED BY.
+    /// Reads ALTER SEQUENCE.
     pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        parts.take_node(SyntaxKind::IF_EXISTS);
+        let if_exists = parts.take_node(SyntaxKind::IF_EXISTS).is_some();
         let reference = parts.require(SyntaxKind::SEQUENCE_REF)?;
         let name = object_name(&reference)?;
         self.object_in_messages = format!("the sequence {name}");
@@ -120,16 +122,69 @@ impl Reader {
             self.rename_sequence(&name, &action)?;
             return parts.refuse_rest_except("ALTER SEQUENCE ;");
         }
-        let owned_by_option = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
-        parts.refuse_rest_except("ALTER SEQUENCE ;")?;
+        // The next value of a sequence is no part of a schema.
+        parts.take_node(SyntaxKind::OPTION_RESTART);
+        if !self.schema.sequences.contains_key(&name) {
+            if if_exists && !self.is_sequence_of_identity(&name) {
+                return Ok(());
+            }
+            if self.is_sequence_of_identity(&name) {
+                return parts.refuse_rest_except("ALTER SEQUENCE ;");
+            }
+        }
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
             return unsupported(&reference, format!("there is no sequence `{name}`"));
         };
-        if let Some(owned_by_option) = owned_by_option {
-            sequence.owned_by = read_owned_by(&owned_by_option)?;
-        }
-        Ok(())
+        change_sequence(sequence, &mut parts)?;
+        parts.refuse_rest_except("ALTER SEQUENCE ;")
     }
+
+    /// Returns whether a name is the one that the server gives the sequence of an identity column.
+    pub(super) fn is_sequence_of_identity(&self, name: &ObjectName) -> bool {
+        self.schema.tables.iter().filter(|(table, _)| table.schema() == name.schema()).any(|(table, definition)| {
+            let mut identities = definition.columns.iter().filter(|(_, column)| column.identity.is_some());
+            identities.any(|(column, _)| names::default_name(table.name(), Some(column.as_str()), "seq") == name.name())
+        })
+    }
+}
+
+/// Changes the options of a sequence that ALTER SEQUENCE names; the others stay as they are.
+fn change_sequence(sequence: &mut Sequence, parts: &mut Parts) -> Parsed<()> {
+    let node = parts.syntax_node().clone();
+    let old = sequence.clone();
+    let has = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
+    let new = sequence_options(parts)?;
+    use SyntaxKind::*;
+    if has(OPTION_AS_TYPE) {
+        sequence.kind = new.kind;
+    }
+    if has(OPTION_INCREMENT) {
+        sequence.increment = new.increment;
+    }
+    if has(OPTION_MIN_VALUE) || has(OPTION_NO_MIN_VALUE) {
+        sequence.min = new.min;
+    }
+    if has(OPTION_MAX_VALUE) || has(OPTION_NO_MAX_VALUE) {
+        sequence.max = new.max;
+    }
+    if has(OPTION_CACHE) {
+        sequence.cache = new.cache;
+    }
+    if has(OPTION_CYCLE) || has(OPTION_NO_CYCLE) {
+        sequence.cycle = new.cycle;
+    }
+    if has(OPTION_OWNED_BY) {
+        sequence.owned_by.clone_from(&new.owned_by);
+    }
+    let is_descending = |sequence: &Sequence| sequence.increment.unwrap_or(1) < 0;
+    if is_descending(&old) != is_descending(sequence) {
+        return unsupported(&node, "nself cannot follow a sequence that changes its direction; drop and create it");
+    }
+    // The server keeps the first value of the sequence, also if it was a default that changes now.
+    let first = if has(OPTION_START) { &new } else { &old };
+    let start = first.start.unwrap_or(first.default_start());
+    sequence.start = Some(start).filter(|start| *start != sequence.default_start());
+    Ok(())
 }
 
 /// Reads the column after OWNED BY; `None` for NONE.

@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, object_name, tokens, unsupported, without_comments};
+use super::tree::{AtNode, Parsed, Parts, idents, object_name, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -17,42 +17,31 @@ impl Reader {
         parts.take_node(IF_NOT_EXISTS);
         let name = object_name(&parts.require(VIEW)?)?;
         self.object_in_messages = format!("the view {name}");
-        let mut view = View {
-            // A placeholder until the query has been read.
-            query: Query::wrap("SELECT".into()),
-            materialized,
-            // Without `security_invoker`, a plain view uses the rights of its owner: `false`. A materialised view cannot
-            // have the option and gets the model's default: `true`.
-            security_invoker: materialized,
-            indexes: Default::default(),
-            triggers: Default::default(),
-            depends_on: Default::default(),
-            grants: Default::default(),
-            grant_options: Default::default(),
-            comment: None,
-            column_comments: Default::default(),
-        };
+        let mut view = new_view(materialized);
         if let Some(options) = parts.take_node(WITH_PARAMS) {
-            view.security_invoker = read_security_invoker(&options)?;
+            read_options(&mut view, &options)?;
         }
         // `View` does not record whether a materialised view is filled.
         parts.take_node(WITH_NO_DATA);
         parts.take_node(WITH_DATA);
+        Self::take_default_access_method(&mut parts)?;
+        self.leave_out_tablespace(&mut parts);
         if let Some(columns) = parts.take_node(COLUMN_LIST) {
-            return unsupported(
-                &columns,
-                "nself cannot represent names of columns before the query; write `AS name` in the query",
-            );
+            view.columns = idents(&columns, COLUMN_NAME)?;
+        }
+        if let Some(clause) = parts.take_node(WITH_CHECK_OPTION) {
+            let is_local = clause.children().any(|part| part.kind() == LOCAL_CHECK_OPTION);
+            view.check_option = if is_local { CheckOption::Local } else { CheckOption::Cascaded };
         }
         let query = parts.take_any()?;
-        if selects_all(&query) {
-            let reason = "nself cannot represent `*` in the columns of a view, since the server replaces it when the view \
-                          is created; write the names of the columns";
-            return unsupported(&query, reason);
-        }
-        let text = without_comments(&query.text().to_string());
+        let text = self.text_without_stars(&query)?;
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.refuse_rest_except("CREATE VIEW MATERIALIZED AS ;")?;
+        let mut column_order = self.output_columns(&query).unwrap_or_default();
+        for (column, name) in column_order.iter_mut().zip(&view.columns) {
+            column.clone_from(name);
+        }
+        self.column_order.insert(name.clone(), column_order);
         if let Some(earlier) = self.schema.views.get(&name)
             && replaces
         {
@@ -69,29 +58,54 @@ impl Reader {
     }
 }
 
-/// Returns whether a query selects all columns of a table with `*`, except in EXISTS, where the columns do not matter.
+/// Returns a view without a query and options.
+fn new_view(materialized: bool) -> View {
+    View {
+        // A placeholder until the query has been read.
+        query: Query::wrap("SELECT".into()),
+        materialized,
+        // Without `security_invoker`, a plain view uses the rights of its owner: `false`. A materialised view cannot
+        // have the option and gets the model's default: `true`.
+        security_invoker: materialized,
+        security_barrier: false,
+        check_option: CheckOption::default(),
+        columns: Vec::new(),
+        indexes: Default::default(),
+        triggers: Default::default(),
+        depends_on: Default::default(),
+        grants: Default::default(),
+        grant_options: Default::default(),
+        comment: None,
+        column_comments: Default::default(),
+    }
+}
+
+/// Returns whether a query selects all columns of a table with `*`.
 pub fn selects_all(query: &SyntaxNode) -> bool {
-    use SyntaxKind::{EXISTS_FN, TARGET};
-    let inside_exists = |node: &SyntaxNode| node.ancestors().any(|outer| outer.kind() == EXISTS_FN);
     query.descendants().any(|node| {
-        node.kind() == TARGET
-            && tokens(&node).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
-            && !inside_exists(&node)
+        node.kind() == SyntaxKind::TARGET && tokens(&node).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
     })
 }
 
-/// Reads the options of a view, of which only `security_invoker` is supported.
-fn read_security_invoker(node: &SyntaxNode) -> Parsed<bool> {
+/// Reads the options of a view in brackets.
+pub fn read_options(view: &mut View, node: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(node);
     let mut list = Parts::of(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?);
-    let mut security_invoker = false;
     for option in list.take_all(SyntaxKind::ATTRIBUTE_OPTION) {
         let words: Vec<String> = tokens(&option).map(|token| token.text().trim_matches('\'').to_lowercase()).collect();
-        security_invoker = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["security_invoker"] | ["security_invoker", "=", "true" | "on" | "1"] => true,
-            ["security_invoker", "=", "false" | "off" | "0"] => false,
-            _ => return unsupported(&option, format!("nself cannot represent the option `{}`", words[0])),
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let is_on = match words.as_slice() {
+            [_] | [_, "=", "true" | "on" | "1" | "yes"] => Some(true),
+            [_, "=", "false" | "off" | "0" | "no"] => Some(false),
+            _ => None,
         };
+        match (words[0], is_on, words.get(2).copied()) {
+            ("security_invoker", Some(is_on), _) => view.security_invoker = is_on,
+            ("security_barrier", Some(is_on), _) if !view.materialized => view.security_barrier = is_on,
+            ("check_option", _, Some("local")) => view.check_option = CheckOption::Local,
+            ("check_option", _, Some("cascaded")) => view.check_option = CheckOption::Cascaded,
+            _ => return unsupported(&option, format!("nself cannot represent the option `{}`", words[0])),
+        }
     }
-    Ok(security_invoker)
+    Ok(())
 }

@@ -84,7 +84,7 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
     Some(finding)
 }
 
-/// Returns the statements that restore a dropped column with its comment and grants.
+/// Returns the statements that restore a dropped column with its comment, grants and options.
 fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
     let table = change.table.name.sql();
     let mut sql = format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, column));
@@ -92,8 +92,10 @@ fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
         let object = format!("{table}.{}", quoted(change.column));
         sql += &format!("\n{}", ddl::comment("COLUMN", &object, column.comment.as_ref()));
     }
-    for grant in ddl::column_grants(&table, change.column, column) {
-        sql += &format!("\n{grant}");
+    let options =
+        ddl::alter_column_options(change.table.name, change.column, &StorageParameters::new(), &column.options);
+    for statement in ddl::column_grants(&table, change.column, column).into_iter().chain(options) {
+        sql += &format!("\n{statement}");
     }
     sql
 }

@@ -71,9 +71,26 @@ impl Draft {
         }
     }
 
+    /// Removes comments of constraints that no longer exist or have a different name.
+    fn forget_comments_of_dropped_constraints(&mut self) {
+        for (name, table) in self.root.get_mut("tables").and_then(Value::as_object_mut).into_iter().flatten() {
+            let named = |group: &str| table.get(group).and_then(Value::as_object).into_iter().flatten();
+            let groups = ["uniques", "checks", "foreign_keys", "excludes"];
+            let mut names: Vec<String> =
+                groups.iter().flat_map(|group| named(group)).map(|(key, _)| key.clone()).collect();
+            if table.get("primary_key").is_some() {
+                names.push(format!("{}_pkey", name.rsplit('.').next().unwrap()));
+            }
+            if let Some(comments) = table.get_mut("constraint_comments").and_then(Value::as_object_mut) {
+                comments.retain(|key, _| names.contains(key));
+            }
+        }
+    }
+
     /// Keeps sequences attached to renamed columns, and detaches them from removed ones.
     pub fn follow(&mut self) {
         self.name_objects();
+        self.forget_comments_of_dropped_constraints();
         let named = |at: &Value, name: &str| -> Option<String> {
             let fields = at.as_object()?;
             let renamed = fields.iter().find(|(_, it)| it["renamed_from"] == name).map(|(now, _)| now.clone());

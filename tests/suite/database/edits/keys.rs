@@ -129,6 +129,38 @@ edits! {
         d.map(&["tables", &table, "excludes"]).insert(name, json!({ "using": "gist", "elements": [{ "expression": "int8range(id, id + 1)", "with": "&&" }] }));
         Some(())
     };
+    "change options of an exclusion" |d, dice| {
+        let (table, key, _) = take(d, dice, "excludes")?;
+        let exclude = d.map(&["tables", &table, "excludes", &key]);
+        exclude.insert("deferrable".into(), json!(["immediate", "deferred"][dice.below(2)]));
+        exclude.insert("storage".into(), [json!({ "fillfactor": "60" }), json!({})][dice.below(2)].clone());
+        Some(())
+    };
+    "storage parameters of a unique constraint" |d, dice| {
+        let (table, key, _) = take(d, dice, "uniques")?;
+        let storage = [json!({ "fillfactor": "70" }), json!({ "fillfactor": "71", "deduplicate_items": "off" }), json!({})];
+        d.map(&["tables", &table, "uniques", &key]).insert("storage".into(), storage[dice.below(3)].clone());
+        Some(())
+    };
+    "storage parameters of a primary key" |d, dice| {
+        let table = d.table(dice, |table| whole(table) && table.get("primary_key").is_some())?;
+        let storage = [json!({ "fillfactor": "70" }), json!({ "fillfactor": "90" }), json!({})];
+        d.map(&["tables", &table]).insert("primary_key_storage".into(), storage[dice.below(3)].clone());
+        Some(())
+    };
+    "comment constraint" |d, dice| {
+        let group = ["uniques", "checks", "foreign_keys", "excludes"][dice.below(4)];
+        let (table, key, _) = take(d, dice, group)?;
+        let text = d.name("it's ");
+        d.map(&["tables", &table, "constraint_comments"]).insert(key, json!(text));
+        Some(())
+    };
+    "comment primary key" |d, dice| {
+        let table = d.table(dice, |table| table.get("primary_key").is_some() && table.get("primary_key_name").is_none())?;
+        let (key, text) = (format!("{}_pkey", table.rsplit('.').next()?), d.name("key "));
+        d.map(&["tables", &table, "constraint_comments"]).insert(key, json!(text));
+        Some(())
+    };
     "drop exclusion" |d, dice| {
         let (table, key, _) = take(d, dice, "excludes")?;
         d.map(&["tables", &table, "excludes"]).remove(&key);

@@ -44,6 +44,31 @@ edits! {
         d.map(&["views", &name]).insert("query".into(), json!(text));
         Some(())
     };
+    "options of a view" |d, dice| {
+        let is_simple = |view: &serde_json::Value| view.get("materialized").is_none() && !view["query"].as_str().unwrap().contains("GROUP");
+        let name = dice.pick(&d.keys(&["views"], |_, view| is_simple(view)))?.clone();
+        let view = d.map(&["views", &name]);
+        view.insert("security_barrier".into(), json!(dice.below(2) == 0));
+        view.insert("check_option".into(), json!(["none", "local", "cascaded"][dice.below(3)]));
+        Some(())
+    };
+    "name the columns of a view" |d, dice| {
+        let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        d.map(&["views", &name]).insert("columns".into(), json!(["id"]));
+        Some(())
+    };
+    "function that only its owner may call" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, _| true))?.clone();
+        let private = dice.below(3) > 0;
+        d.map(&["functions", &name]).insert("private".into(), json!(private));
+        Some(())
+    };
+    "add polymorphic function" |d, dice| {
+        let name = d.name("f");
+        let kind = ["anyelement", "anyarray", "anycompatible"][dice.below(3)];
+        d.map(&["functions"]).insert(name, json!({ "arguments": [{ "name": "a", "type": kind }], "returns": kind, "language": "sql", "body": "SELECT a" }));
+        Some(())
+    };
     "comment view" |d, dice| {
         let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
         let text = d.name("note ");

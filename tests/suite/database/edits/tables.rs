@@ -18,6 +18,12 @@ edits! {
         set(d, &at, "statistics", value);
         Some(())
     };
+    "options of a column" |d, dice| {
+        let (table, column) = d.column(dice, |_| true)?;
+        let options = [json!({ "n_distinct": "5" }), json!({ "n_distinct": "-0.5", "n_distinct_inherited": "9" }), json!({})];
+        d.map(&["tables", &table, "columns", &column]).insert("options".into(), options[dice.below(3)].clone());
+        Some(())
+    };
     "change storage and compression" |d, dice| {
         let variable = |column: &Value| ["text", "jsonb", "text[]", "numeric(8,2)"].iter().any(|kind| column["type"] == *kind);
         let at = d.column(dice, variable)?;

@@ -87,15 +87,20 @@ pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
     Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
 }
 
-/// Reads a string constant.
+/// Reads a string constant. Strings on several lines are parts of one constant.
 pub fn string_content(node: &SyntaxNode) -> Parsed<String> {
-    let mut tokens = tokens(node);
-    let (Some(token), None) = (tokens.next(), tokens.next()) else {
-        return unsupported(node, "nself cannot represent a string that is written in several parts");
-    };
+    let parts: Vec<SyntaxToken> = tokens(node).collect();
+    let [token, further @ ..] = parts.as_slice() else { return unsupported(node, "a string is expected") };
+    let plain_content = |text: &str| text[1..text.len() - 1].replace("''", "'");
+    if !further.is_empty() {
+        if parts.iter().any(|part| part.kind() != SyntaxKind::STRING) {
+            return unsupported(node, "nself cannot represent a string with escapes that is written in several parts");
+        }
+        return Ok(parts.iter().map(|part| plain_content(part.text())).collect());
+    }
     let text = token.text();
     match token.kind() {
-        SyntaxKind::STRING => Ok(text[1..text.len() - 1].replace("''", "'")),
+        SyntaxKind::STRING => Ok(plain_content(text)),
         SyntaxKind::ESC_STRING => {
             let mut out = squawk_syntax::decoded_text::DecodedText::new(token.text_range().start());
             squawk_syntax::unescape::decode_esc_string(&text[2..text.len() - 1], token.text_range().start(), &mut out);

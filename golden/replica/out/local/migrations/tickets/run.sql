@@ -98,6 +98,12 @@ DO $$ DECLARE other record; BEGIN
     UNION ALL SELECT 'pg_proc'::regclass, oid, proowner, pronamespace FROM pg_proc
     UNION ALL SELECT 'pg_operator'::regclass, oid, oprowner, oprnamespace FROM pg_operator
     UNION ALL SELECT 'pg_type'::regclass, oid, typowner, typnamespace FROM pg_type WHERE typtype IN ('e', 'd', 'r')
+    UNION ALL SELECT 'pg_collation'::regclass, oid, collowner, collnamespace FROM pg_collation
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxowner, stxnamespace FROM pg_statistic_ext
+    UNION ALL SELECT 'pg_ts_dict'::regclass, oid, dictowner, dictnamespace FROM pg_ts_dict
+    UNION ALL SELECT 'pg_ts_config'::regclass, oid, cfgowner, cfgnamespace FROM pg_ts_config
+    -- A publication is in no schema.
+    UNION ALL SELECT 'pg_publication'::regclass, oid, pubowner, 'public'::regnamespace::oid FROM pg_publication
   ) AS o (class, id, owner, space)
    WHERE o.owner <> (SELECT oid FROM pg_roles WHERE rolname = session_user)
      AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = o.owner)
@@ -204,7 +210,9 @@ fact (kind, name, what) AS (
     FROM typ t WHERE typtype = 'e'
   UNION ALL
   SELECT 'domain', t.nspname || '.' || t.typname,
-         pg_catalog.format_type(typbasetype, typtypmod) || ' ' || typnotnull || ' ' || coalesce(typdefault, '')
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(typbasetype, typtypmod), typnotnull, typdefault,
+           CASE WHEN typcollation <> (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype)
+             THEN typcollation::pg_catalog.regcollation::pg_catalog.text END)
     FROM typ t WHERE typtype = 'd'
   UNION ALL
   SELECT 'comment', 'type ' || t.nspname || '.' || t.typname, pg_catalog.obj_description(t.oid, 'pg_type')
@@ -213,7 +221,10 @@ fact (kind, name, what) AS (
   SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
            WHEN 'c' THEN 'composite' ELSE relkind::pg_catalog.text END,
          nspname || '.' || relname,
-         pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, pg_catalog.array_to_string(reloptions, ','),
+         pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity,
+           -- The order of options does not matter, nor whether a view spells one `on` or `true`.
+           (SELECT pg_catalog.string_agg(CASE WHEN relkind = 'v' THEN pg_catalog.regexp_replace(o, '=(on|yes|1)$', '=true') ELSE o END, ',' ORDER BY o)
+              FROM pg_catalog.unnest(reloptions) o WHERE relkind <> 'v' OR o !~ '^security_(invoker|barrier)=(false|off|no|0)$'),
            CASE WHEN relkind IN ('r', 'p') AND relreplident <> 'd' THEN 'identity ' || relreplident::pg_catalog.text END,
            (SELECT relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
              WHERE i.indrelid = rel.oid AND i.indisreplident AND rel.relreplident = 'i'),
@@ -247,6 +258,10 @@ fact (kind, name, what) AS (
     FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
    WHERE attstattarget >= 0 AND NOT (relkind IN ('i', 'I') AND relispartition)
   UNION ALL
+  SELECT 'column options', nspname || '.' || relname || '.' || attname, o
+    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped, LATERAL pg_catalog.unnest(attoptions) o
+   WHERE relkind IN ('r', 'p') AND o LIKE 'n\_distinct%'
+  UNION ALL
   SELECT 'storage', nspname || '.' || relname || '.' || attname,
          pg_catalog.concat_ws(' ', CASE WHEN attstorage <> typstorage THEN attstorage END, nullif(attcompression, ''))
     FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
@@ -254,12 +269,16 @@ fact (kind, name, what) AS (
    WHERE relkind IN ('r', 'p') AND (attstorage <> typstorage OR attcompression <> '')
   UNION ALL
   SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
-         pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END
+         pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END,
+           pg_catalog.obj_description(c.oid, 'pg_constraint'))
     FROM pg_catalog.pg_constraint c LEFT JOIN rel ON rel.oid = conrelid LEFT JOIN typ t ON t.oid = contypid
    WHERE contype <> 'n' AND (rel.oid IS NOT NULL OR t.oid IS NOT NULL) AND contype <> 't' AND conparentid = 0
   UNION ALL
   SELECT 'index', rel.nspname || '.' || rel.relname,
-         pg_catalog.pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' invalid' END
+         -- The order of storage parameters does not matter.
+         pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(indexrelid), ' WITH \(([a-z_.]+=(''[^'']*''|[^ ,)'']+)(, )?)+\)', '')
+           || coalesce((SELECT ' with ' || pg_catalog.string_agg(p, ',' ORDER BY p) FROM pg_catalog.unnest(rel.reloptions) p), '')
+           || CASE WHEN indisvalid THEN '' ELSE ' invalid' END
     FROM pg_catalog.pg_index JOIN rel ON rel.oid = indexrelid JOIN pg_catalog.pg_class o ON o.oid = indrelid
    WHERE o.relkind <> 't' AND NOT rel.relispartition
   UNION ALL

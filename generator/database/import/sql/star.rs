@@ -1,0 +1,311 @@
+//! Replaces `*` in queries that the server stores by the names of the columns, in the order of the tables. The server
+//! does the same when it creates the object; a definition has no order of columns.
+
+use std::ops::Range;
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::reader::Reader;
+use super::tree::{
+    AtNode, Parsed, Parts, expression, folded_name, idents, object_from_path, path, tokens, unsupported,
+    without_comments,
+};
+use super::view::selects_all;
+use crate::database::model::*;
+use crate::values::Checked;
+
+/// A column of a FROM clause.
+#[derive(Clone)]
+struct FromColumn {
+    /// The name before the dot; `None` for a column that USING or NATURAL merged.
+    relation: Option<SqlName>,
+    name: SqlName,
+}
+
+impl FromColumn {
+    fn sql(&self) -> String {
+        let name = quoted_if_needed(self.name.as_str());
+        self.relation
+            .as_ref()
+            .map_or(name.clone(), |relation| format!("{}.{name}", quoted_if_needed(relation.as_str())))
+    }
+}
+
+/// The columns of one item of a FROM clause: those that `*` selects, and those that a name before `.*` selects.
+#[derive(Default)]
+struct FromItems {
+    all: Vec<FromColumn>,
+    by_relation: Vec<FromColumn>,
+}
+
+/// Returns an error about a `*` whose columns are unknown.
+fn unknown<T>(node: &SyntaxNode) -> Parsed<T> {
+    unsupported(
+        node,
+        "nself cannot represent this `*`, which the server replaces by the columns of that time; write the names of the columns",
+    )
+}
+
+impl Reader {
+    /// Returns the text of a query or expression without comments and with the names of columns in place of `*`.
+    pub(super) fn text_without_stars(&self, node: &SyntaxNode) -> Parsed<String> {
+        self.require_no_names_by_position(node)?;
+        if !selects_all(node) {
+            return Ok(without_comments(&node.text().to_string()));
+        }
+        let start = usize::from(node.text_range().start());
+        let mut replacements: Vec<(Range<usize>, String)> = Vec::new();
+        for target in node.descendants().filter(|part| part.kind() == SyntaxKind::TARGET && is_star(part)) {
+            let range = target.text_range();
+            let columns = self.columns_of_star(&target)?;
+            let names: Vec<String> = columns.iter().map(FromColumn::sql).collect();
+            replacements.push((usize::from(range.start()) - start..usize::from(range.end()) - start, names.join(", ")));
+        }
+        let mut text = node.text().to_string();
+        for (range, names) in replacements.into_iter().rev() {
+            text.replace_range(range, &names);
+        }
+        Ok(without_comments(&text))
+    }
+
+    /// Reads an expression, with the names of columns in place of `*` in its queries.
+    pub(super) fn expression_without_stars(&self, node: &SyntaxNode) -> Parsed<Expression> {
+        self.require_no_names_by_position(node)?;
+        if !selects_all(node) {
+            return expression(node);
+        }
+        let text = self.text_without_stars(node)?;
+        Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
+    }
+
+    /// Refuses `FROM t AS u (a, b)` of a table: the names depend on the order of the columns, which a definition does not
+    /// have. Views and WITH queries keep the order of their columns.
+    fn require_no_names_by_position(&self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        for item in node.descendants().filter(|part| part.kind() == RELATION_FROM_ITEM) {
+            let alias = item.children().find(|part| part.kind() == FROM_ALIAS);
+            let list = alias.and_then(|alias| alias.children().find(|part| part.kind() == COLUMN_LIST));
+            let names = path(&Parts::of(&item).require(RELATION_NAME_REF)?);
+            let is_table = || {
+                let is_query = matches!(names.as_slice(), [name] if with_query(&item, name).is_some());
+                let is_view = object_from_path(&names, &item).is_ok_and(|name| self.schema.views.contains_key(&name));
+                !is_query && !is_view
+            };
+            if let Some(list) = list.filter(|_| is_table()) {
+                let what = "nself cannot represent new names for the columns of a table in FROM, which depend on the order of \
+                            the columns; write `AS name` where a column is selected";
+                return unsupported(&list, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the columns that `*` or `t.*` in the list of a query means.
+    fn columns_of_star(&self, target: &SyntaxNode) -> Parsed<Vec<FromColumn>> {
+        let Some(select) = target.ancestors().find(|outer| outer.kind() == SyntaxKind::SELECT) else {
+            return unknown(target);
+        };
+        let Some(from) = select.children().find(|part| part.kind() == SyntaxKind::FROM_CLAUSE) else {
+            return unknown(target);
+        };
+        let mut items = FromItems::default();
+        for item in from.children() {
+            let next = self.from_item(&item)?;
+            items.all.extend(next.all);
+            items.by_relation.extend(next.by_relation);
+        }
+        let names = path(target);
+        let Some(relation) = names.last() else { return Ok(items.all) };
+        let of_relation = |column: &FromColumn| column.relation.as_ref().is_some_and(|name| name.as_str() == relation);
+        let columns: Vec<FromColumn> = items.by_relation.into_iter().filter(of_relation).collect();
+        if columns.is_empty() { unknown(target) } else { Ok(columns) }
+    }
+
+    /// Returns the columns of an item of a FROM clause.
+    fn from_item(&self, item: &SyntaxNode) -> Parsed<FromItems> {
+        use SyntaxKind::*;
+        match item.kind() {
+            RELATION_FROM_ITEM => {
+                let reference = Parts::of(item).require(RELATION_NAME_REF)?;
+                let names = path(&reference);
+                let columns = self.columns_of_relation(&names, &reference)?;
+                aliased(item, names.last().map_or("", String::as_str), columns)
+            }
+            PAREN_FROM_ITEM => match query_inside(item) {
+                Some(inner) if is_query(inner.kind()) => aliased(item, "", self.output_columns(&inner)?),
+                Some(inner) if !item.children().any(|part| part.kind() == FROM_ALIAS) => self.from_item(&inner),
+                _ => unknown(item),
+            },
+            JOIN_EXPR => self.join(item),
+            _ => unknown(item),
+        }
+    }
+
+    /// Returns the columns of a join: merged columns first, then those of the left side, then those of the right side.
+    fn join(&self, node: &SyntaxNode) -> Parsed<FromItems> {
+        use SyntaxKind::*;
+        let mut parts = Parts::of(node);
+        let left = self.from_item(&parts.take_any()?)?;
+        let join = parts.require(JOIN)?;
+        let is_item = |part: &SyntaxNode| {
+            matches!(
+                part.kind(),
+                RELATION_FROM_ITEM | PAREN_FROM_ITEM | JOIN_EXPR | FUNCTION_FROM_ITEM | EXPR_FROM_ITEM | ROWS_FROM_ITEM
+            )
+        };
+        let Some(right_item) = join.children().find(is_item) else { return unknown(node) };
+        let right = self.from_item(&right_item)?;
+        let is_natural = tokens(&join).next().is_some_and(|token| token.text().eq_ignore_ascii_case("natural"));
+        let using = join.children().find(|part| part.kind() == JOIN_USING_CLAUSE);
+        let merged: Vec<SqlName> = match using {
+            Some(clause) => idents(&Parts::of(&clause).require(COLUMN_REF_LIST)?, COLUMN_NAME_REF)?,
+            None if is_natural => {
+                let is_in_right = |column: &&FromColumn| right.all.iter().any(|other| other.name == column.name);
+                left.all.iter().filter(is_in_right).map(|column| column.name.clone()).collect()
+            }
+            None => Vec::new(),
+        };
+        let is_rest = |column: &FromColumn| !merged.contains(&column.name);
+        let merged_columns = merged.iter().map(|name| FromColumn { relation: None, name: name.clone() });
+        let rest = left.all.into_iter().chain(right.all).filter(is_rest);
+        let by_relation = left.by_relation.into_iter().chain(right.by_relation).collect();
+        Ok(FromItems { all: merged_columns.chain(rest).collect(), by_relation })
+    }
+
+    /// Returns the columns of a table, view or WITH query in their order.
+    pub(super) fn columns_of_relation(&self, names: &[String], node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
+        if let [name] = names
+            && let Some(query) = with_query(node, name)
+        {
+            return self.columns_of_with_query(&query);
+        }
+        let name = object_from_path(names, node)?;
+        let ordered = self.column_order.get(&name).cloned().unwrap_or_default();
+        if self.schema.views.contains_key(&name) {
+            return if ordered.is_empty() { unknown(node) } else { Ok(ordered) };
+        }
+        let columns = self.schema.columns_of(&name);
+        let partitioned = self.schema.tables.get(&name).and_then(|table| table.partition_of.as_ref());
+        if let Some(partitioned) = partitioned.filter(|_| ordered.is_empty()) {
+            let schema = partitioned.table.schema().to_owned();
+            return self.columns_of_relation(&[schema, partitioned.table.name().to_owned()], node);
+        }
+        let ordered: Vec<SqlName> = ordered.into_iter().filter(|column| columns.contains_key(column)).collect();
+        if ordered.is_empty() || ordered.len() != columns.len() { unknown(node) } else { Ok(ordered) }
+    }
+
+    fn columns_of_with_query(&self, query: &SyntaxNode) -> Parsed<Vec<SqlName>> {
+        if let Some(list) = query.children().find(|part| part.kind() == SyntaxKind::COLUMN_LIST) {
+            return idents(&list, SyntaxKind::COLUMN_NAME);
+        }
+        match query.children().find(|part| is_query(part.kind())) {
+            Some(inner) => self.output_columns(&inner),
+            None => unknown(query),
+        }
+    }
+
+    /// Returns the names of the columns that a query returns.
+    pub(super) fn output_columns(&self, query: &SyntaxNode) -> Parsed<Vec<SqlName>> {
+        use SyntaxKind::*;
+        match query.kind() {
+            COMPOUND_SELECT | PAREN_SELECT | PAREN_EXPR => {
+                // The first part of a UNION names the columns.
+                let first = query.children().find(|part| is_query(part.kind()) || part.kind() == PAREN_EXPR);
+                first.map_or_else(|| unknown(query), |first| self.output_columns(&first))
+            }
+            SELECT => {
+                let clause = query.children().find(|part| part.kind() == SELECT_CLAUSE);
+                let list = clause.and_then(|clause| clause.children().find(|part| part.kind() == TARGET_LIST));
+                let Some(list) = list else { return unknown(query) };
+                let mut columns = Vec::new();
+                for target in list.children().filter(|part| part.kind() == TARGET) {
+                    if is_star(&target) {
+                        columns.extend(self.columns_of_star(&target)?.into_iter().map(|column| column.name));
+                    } else {
+                        columns.push(output_name(&target)?);
+                    }
+                }
+                Ok(columns)
+            }
+            _ => unknown(query),
+        }
+    }
+}
+
+/// Returns whether a part of a query's list is `*` or `t.*`.
+fn is_star(target: &SyntaxNode) -> bool {
+    tokens(target).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
+}
+
+fn is_query(kind: SyntaxKind) -> bool {
+    use SyntaxKind::*;
+    matches!(kind, SELECT | COMPOUND_SELECT | PAREN_SELECT | VALUES)
+}
+
+/// Returns the query or join inside of brackets.
+fn query_inside(node: &SyntaxNode) -> Option<SyntaxNode> {
+    use SyntaxKind::*;
+    let inner = node.children().find(|part| part.kind() != FROM_ALIAS)?;
+    if matches!(inner.kind(), PAREN_EXPR | PAREN_SELECT) { query_inside(&inner).or(Some(inner)) } else { Some(inner) }
+}
+
+/// Returns the WITH query that a name means at a place.
+fn with_query(node: &SyntaxNode, name: &str) -> Option<SyntaxNode> {
+    use SyntaxKind::{WITH_CLAUSE, WITH_TABLE};
+    let is_named = |query: &SyntaxNode| tokens(query).next().is_some_and(|token| folded_name(&token) == name);
+    node.ancestors().find_map(|outer| {
+        let clause = outer.children().find(|part| part.kind() == WITH_CLAUSE)?;
+        clause.children().find(|query| query.kind() == WITH_TABLE && is_named(query))
+    })
+}
+
+/// Returns the columns of an item under its alias, or under the name of its table.
+fn aliased(item: &SyntaxNode, name: &str, mut columns: Vec<SqlName>) -> Parsed<FromItems> {
+    use SyntaxKind::*;
+    let alias = item.children().find(|part| part.kind() == FROM_ALIAS);
+    let table_alias = alias.as_ref().and_then(|alias| alias.children().find(|part| part.kind() == TABLE_ALIAS));
+    let relation = match table_alias.as_ref().and_then(|alias| tokens(alias).next()) {
+        Some(token) => folded_name(&token),
+        None => name.to_owned(),
+    };
+    if let Some(list) = alias.and_then(|alias| alias.children().find(|part| part.kind() == COLUMN_LIST)) {
+        for (column, new_name) in columns.iter_mut().zip(idents(&list, COLUMN_NAME)?) {
+            *column = new_name;
+        }
+    }
+    let relation = SqlName::new(&relation).ok();
+    let all: Vec<FromColumn> =
+        columns.into_iter().map(|name| FromColumn { relation: relation.clone(), name }).collect();
+    Ok(FromItems { by_relation: all.clone(), all })
+}
+
+/// Returns the name of a column that a query returns: its alias, else the name of the column or function.
+fn output_name(target: &SyntaxNode) -> Parsed<SqlName> {
+    use SyntaxKind::*;
+    let alias = target.children().find(|part| part.kind() == AS_NAME);
+    let named = match alias {
+        Some(alias) => tokens(&alias).last().map(|token| folded_name(&token)),
+        None => target.children().next().and_then(|expression| default_output_name(&expression)),
+    };
+    match named.and_then(|name| SqlName::new(&name).ok()) {
+        Some(name) => Ok(name),
+        None => unknown(target),
+    }
+}
+
+/// Returns the name that the server gives a column without an alias; `None` if it follows from more than a name.
+fn default_output_name(expression: &SyntaxNode) -> Option<String> {
+    use SyntaxKind::*;
+    match expression.kind() {
+        NAME_REF | FIELD_EXPR => path(expression).pop(),
+        CALL_EXPR => {
+            let called = expression.children().next()?;
+            matches!(called.kind(), NAME_REF | FIELD_EXPR).then(|| path(&called).pop()).flatten()
+        }
+        CAST_EXPR => expression.children().next().and_then(|inner| match inner.kind() {
+            NAME_REF | FIELD_EXPR | CALL_EXPR => default_output_name(&inner),
+            _ => None,
+        }),
+        _ => None,
+    }
+}

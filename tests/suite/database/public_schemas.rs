@@ -1,0 +1,295 @@
+//! SQL of the kinds that dumps and migrations of public applications contain: it is imported, created, changed
+//! and read back, and the catalog equals the one that the SQL itself creates.
+
+use nself::database::import::sql;
+use nself::database::model::Schema;
+
+use super::pairs::{Change, check_all, read_back_all};
+use super::server::Version;
+
+fn no_hint(_: &mut Schema) {}
+
+const CHANGES: [Change; 23] = [
+    Change {
+        name: "settings of a dump",
+        before: "SET statement_timeout = 0; SET LOCAL work_mem = '64MB'; SELECT pg_catalog.set_config('search_path', 'public', false);
+            CREATE TABLE a (id bigint NOT NULL) TABLESPACE pg_default; SET search_path TO \"$user\", public; ANALYZE a; NOTIFY changes, 'reload';",
+        after: "SET default_table_access_method = heap; CREATE TABLE a (id bigint NOT NULL, PRIMARY KEY (id)) USING heap; ALTER TABLE a CLUSTER ON a_pkey;
+            CREATE MATERIALIZED VIEW m AS SELECT id FROM a; REFRESH MATERIALIZED VIEW m; ALTER TABLE a SET WITHOUT CLUSTER; SET search_path TO \"$user\", public;",
+        hint: no_hint,
+    },
+    Change {
+        name: "stars in views",
+        before: "CREATE TABLE zoo (zebra integer, ant text, \"Mole\" date); CREATE TABLE pen (size integer, zebra integer, bar text);
+            CREATE VIEW v1 AS SELECT * FROM zoo; CREATE VIEW v2 AS SELECT z.*, p.size FROM zoo z JOIN pen p ON p.zebra = z.zebra;
+            CREATE VIEW v3 AS SELECT * FROM zoo NATURAL JOIN pen; CREATE VIEW v4 AS SELECT * FROM v1;
+            CREATE VIEW v5 AS WITH w AS (SELECT ant, zebra AS z FROM zoo) SELECT * FROM w;",
+        after: "CREATE TABLE zoo (zebra integer, ant text, \"Mole\" date, cat integer); CREATE TABLE pen (size integer, zebra integer, bar text); ALTER TABLE pen ADD COLUMN a_last text;
+            CREATE VIEW v1 AS SELECT * FROM zoo WHERE EXISTS (SELECT * FROM pen WHERE pen.zebra = zoo.zebra);
+            CREATE VIEW v2 AS SELECT *, 1 AS one FROM pen p LEFT JOIN zoo USING (zebra);
+            CREATE VIEW v3 AS SELECT s.* FROM (SELECT * FROM zoo) s UNION ALL SELECT * FROM zoo;
+            CREATE VIEW v4 AS SELECT * FROM v1; CREATE VIEW v5 AS WITH w (c, d) AS (SELECT ant, zebra FROM zoo) SELECT w.* FROM w;
+            CREATE VIEW v6 AS SELECT row_to_json(zoo.*) AS whole FROM zoo; CREATE VIEW v8 AS SELECT count(zoo.*) AS n FROM zoo; CREATE VIEW v7 AS SELECT DISTINCT ON (t.zebra) t.* FROM pen t; CREATE VIEW v9 AS SELECT * FROM v8 t (many);
+            CREATE FUNCTION f() RETURNS TABLE (a text, d date, i integer) LANGUAGE sql BEGIN ATOMIC SELECT z.* FROM (SELECT ant, \"Mole\", cat FROM zoo) z; END;
+            ALTER TABLE zoo ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON zoo USING (EXISTS (SELECT * FROM pen WHERE pen.zebra = zoo.zebra));",
+        hint: no_hint,
+    },
+    Change {
+        name: "options and names of columns of views",
+        before: "CREATE TABLE t (id integer, v text); CREATE VIEW plain AS SELECT id FROM t; CREATE VIEW named (x, \"Y\") AS SELECT id, v FROM t;
+            CREATE VIEW safe WITH (security_barrier) AS SELECT id FROM t WHERE id > 1; CREATE VIEW checked AS SELECT id FROM t WHERE id > 1 WITH CHECK OPTION;",
+        after: "CREATE TABLE t (id integer, v text); CREATE VIEW plain WITH (security_invoker = on, security_barrier = 1) AS SELECT id FROM t; CREATE VIEW named (y) AS SELECT id, v FROM t;
+            CREATE VIEW safe WITH (security_barrier = off) AS SELECT id FROM t WHERE id > 1; CREATE VIEW checked AS SELECT id FROM t WHERE id > 1 WITH LOCAL CHECK OPTION;
+            CREATE VIEW later AS SELECT id FROM t; ALTER VIEW later SET (security_invoker = true, check_option = cascaded);
+            CREATE MATERIALIZED VIEW kept (k) AS SELECT id FROM t; CREATE UNIQUE INDEX kept_k ON kept (k);",
+        hint: no_hint,
+    },
+    Change {
+        name: "columns that a foreign key sets",
+        before: "CREATE TABLE p (a integer, b integer, PRIMARY KEY (a, b)); CREATE TABLE c (a integer NOT NULL, b integer, CONSTRAINT f FOREIGN KEY (a, b) REFERENCES p ON DELETE SET NULL (b));",
+        after: "CREATE TABLE p (a integer, b integer, PRIMARY KEY (a, b)); CREATE TABLE c (a integer NOT NULL, b integer DEFAULT 5, CONSTRAINT f FOREIGN KEY (a, b) REFERENCES p ON DELETE SET DEFAULT (b) ON UPDATE CASCADE);",
+        hint: no_hint,
+    },
+    Change {
+        name: "sequences after ALTER SEQUENCE",
+        before: "CREATE SEQUENCE s; CREATE SEQUENCE i AS integer; CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY);
+            ALTER SEQUENCE s INCREMENT BY 5 CACHE 10 RESTART WITH 100; ALTER SEQUENCE i AS bigint; ALTER SEQUENCE t_id_seq RESTART WITH 5; ALTER SEQUENCE IF EXISTS gone CYCLE;",
+        after: "CREATE SEQUENCE s MAXVALUE 90 CYCLE; CREATE SEQUENCE i AS integer START 20; CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY);
+            ALTER SEQUENCE s NO MAXVALUE NO CYCLE MINVALUE -5 START 7; ALTER SEQUENCE i MINVALUE -4 OWNED BY t.id;",
+        hint: no_hint,
+    },
+    Change {
+        name: "functions after ALTER FUNCTION",
+        before: "CREATE FUNCTION f(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f(integer) SET search_path = public; ALTER FUNCTION f IMMUTABLE STRICT COST 5;",
+        after: "CREATE FUNCTION f(a integer) RETURNS integer LANGUAGE sql STRICT IMMUTABLE SET work_mem = '1MB' SET jit = off AS 'SELECT 1';
+            ALTER FUNCTION f(integer) RESET work_mem CALLED ON NULL INPUT PARALLEL SAFE; ALTER ROUTINE f(integer) STABLE;",
+        hint: no_hint,
+    },
+    Change {
+        name: "DO blocks",
+        before: "DO $$ BEGIN CREATE TYPE mood AS ENUM ('a'); EXCEPTION WHEN duplicate_object OR others THEN RAISE NOTICE 'it exists'; END $$;
+            DO $do$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'mood') THEN CREATE TYPE mood AS ENUM ('b'); END IF; END $do$;
+            CREATE TABLE t (id integer, m mood); ALTER TABLE t ENABLE ROW LEVEL SECURITY;",
+        after: "CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (id integer, m mood); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+            DO LANGUAGE plpgsql $$ BEGIN
+              -- Several objects in one block.
+              IF NOT EXISTS (SELECT 1 FROM pg_policies WHERE policyname = 'own' AND tablename = 't') THEN CREATE POLICY \"own\" ON t USING (id = 1); END IF;
+              IF NOT EXISTS (SELECT FROM information_schema.columns WHERE table_name = 't' AND column_name = 'n') THEN ALTER TABLE t ADD COLUMN n integer DEFAULT 1; END IF;
+              RAISE NOTICE 'done: %', now();
+            END; $$;
+            DO $$ BEGIN ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0); EXCEPTION WHEN duplicate_object THEN null; END $$;
+            DO $$ BEGIN ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0); EXCEPTION WHEN duplicate_object THEN null; END $$;",
+        hint: no_hint,
+    },
+    Change {
+        name: "trigger functions of the server",
+        before: "CREATE TABLE t (id integer, v text, s tsvector); CREATE TRIGGER search BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger('s', 'pg_catalog.english', 'v');",
+        after: "CREATE TABLE t (id integer, v text, s tsvector); CREATE TRIGGER search BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE PROCEDURE pg_catalog.tsvector_update_trigger('s', 'pg_catalog.simple', 'v');
+            CREATE TRIGGER same BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
+        hint: no_hint,
+    },
+    Change {
+        name: "rights on all functions of a schema",
+        before: "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO reader;",
+        after: "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1'; GRANT ALL ON ALL ROUTINES IN SCHEMA public TO writer;
+            CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION g() FROM PUBLIC; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO reader;",
+        hint: no_hint,
+    },
+    Change {
+        name: "comments on constraints",
+        before: "CREATE TABLE p (id integer, n integer, v text, CONSTRAINT p_pkey PRIMARY KEY (id), CONSTRAINT u UNIQUE (n), CONSTRAINT c CHECK (n > 0), CONSTRAINT e EXCLUDE USING btree (v WITH =), CONSTRAINT old_name UNIQUE (v, n));
+            CREATE TABLE q (id integer CONSTRAINT f REFERENCES p (id));
+            COMMENT ON CONSTRAINT p_pkey ON p IS 'key'; COMMENT ON CONSTRAINT u ON p IS 'it''s unique'; COMMENT ON CONSTRAINT c ON p IS 'positive'; COMMENT ON CONSTRAINT e ON p IS 'x'; COMMENT ON CONSTRAINT f ON q IS E'@name f\\n@omit';
+            COMMENT ON CONSTRAINT old_name ON p IS 'stays';",
+        after: "CREATE TABLE p (id integer, n bigint, v text, CONSTRAINT p_pkey PRIMARY KEY (id) INCLUDE (v), CONSTRAINT u UNIQUE (n), CONSTRAINT c CHECK (n > 1), CONSTRAINT e EXCLUDE USING btree (v WITH =), CONSTRAINT new_name UNIQUE (v, n));
+            CREATE TABLE q (id integer CONSTRAINT f REFERENCES p (id) ON DELETE CASCADE); CREATE TABLE r (id integer PRIMARY KEY); COMMENT ON CONSTRAINT r_pkey ON r IS 'new';
+            COMMENT ON CONSTRAINT p_pkey ON p IS 'key'; COMMENT ON CONSTRAINT u ON p IS 'changed'; COMMENT ON CONSTRAINT c ON p IS 'positive'; COMMENT ON CONSTRAINT f ON q IS 'kept';
+            COMMENT ON CONSTRAINT new_name ON p IS 'stays'; COMMENT ON CONSTRAINT e ON p IS NULL; ALTER TABLE q ADD CONSTRAINT g CHECK (id > 0); COMMENT ON CONSTRAINT g ON q IS 'later';",
+        hint: no_hint,
+    },
+    Change {
+        name: "storage parameters of keys",
+        before: "CREATE TABLE t (a integer, b integer, c integer, PRIMARY KEY (a) WITH (fillfactor = 90), CONSTRAINT u UNIQUE (b) WITH (fillfactor = 70, deduplicate_items = off), CONSTRAINT w UNIQUE (c));
+            CREATE TABLE s (a integer); CREATE TABLE p (a integer, CONSTRAINT k UNIQUE (a) WITH (fillfactor = 70)) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);",
+        after: "CREATE TABLE t (a integer, b integer, c integer, PRIMARY KEY (a) WITH (fillfactor = 80), CONSTRAINT u UNIQUE (b), CONSTRAINT w UNIQUE (c) WITH (fillfactor = 60));
+            CREATE TABLE s (a integer PRIMARY KEY WITH (fillfactor = 50)); CREATE TABLE p (a integer, CONSTRAINT k UNIQUE (a) WITH (fillfactor = 60)) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);",
+        hint: no_hint,
+    },
+    Change {
+        name: "options of exclusion constraints",
+        before: "CREATE TABLE t (r int4range, v text, CONSTRAINT e EXCLUDE USING gist (r WITH &&) DEFERRABLE, CONSTRAINT b EXCLUDE (v WITH =));",
+        after: "CREATE TABLE t (r int4range, v text, CONSTRAINT e EXCLUDE USING gist (r WITH &&) WHERE (v > 'a') DEFERRABLE INITIALLY DEFERRED, CONSTRAINT b EXCLUDE (v WITH =) WITH (fillfactor = 60));",
+        hint: no_hint,
+    },
+    Change {
+        name: "arguments that stand for several types",
+        before: "CREATE FUNCTION first_of(anyelement, anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1'; CREATE AGGREGATE first(anyelement) (SFUNC = first_of, STYPE = anyelement);
+            CREATE FUNCTION size(a anyarray) RETURNS integer LANGUAGE sql AS 'SELECT cardinality(a)';",
+        after: "CREATE FUNCTION first_of(anyelement, anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT $1'; CREATE AGGREGATE first(anyelement) (SFUNC = first_of, STYPE = anyelement, PARALLEL = SAFE);
+            CREATE FUNCTION size(a anycompatiblearray, b anycompatible DEFAULT NULL::integer) RETURNS integer LANGUAGE sql AS 'SELECT cardinality(a)'; CREATE TABLE t (id integer, v text);
+            CREATE VIEW v AS SELECT v, first(id) AS id FROM t GROUP BY v; COMMENT ON FUNCTION first_of(anyelement, anyelement) IS 'x';",
+        hint: no_hint,
+    },
+    Change {
+        name: "functions that only their owner may call",
+        before: "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION g() FROM PUBLIC;",
+        after: "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1'; REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC;
+            CREATE FUNCTION h() RETURNS integer LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION h FROM PUBLIC; GRANT EXECUTE ON FUNCTION h TO reader;",
+        hint: no_hint,
+    },
+    Change {
+        name: "columns of another table",
+        before: "CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY, v text DEFAULT 'x' NOT NULL, w integer, CONSTRAINT a_w CHECK (w > 0), PRIMARY KEY (id), CONSTRAINT a_v UNIQUE (v)); CREATE INDEX a_i ON a (w DESC) WHERE w > 5;
+            CREATE TABLE b (LIKE a, extra text);",
+        after: "CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY, v text DEFAULT 'x' NOT NULL, w integer, CONSTRAINT a_w CHECK (w > 0), PRIMARY KEY (id), CONSTRAINT a_v UNIQUE (v)); CREATE INDEX a_i ON a (w DESC) WHERE w > 5; COMMENT ON COLUMN a.v IS 'text';
+            CREATE TABLE b (LIKE a INCLUDING DEFAULTS, extra text); CREATE TABLE c (LIKE a INCLUDING ALL); CREATE TABLE d (first integer, LIKE a INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY); CREATE VIEW v AS SELECT * FROM d;",
+        hint: no_hint,
+    },
+    Change {
+        name: "functions with the rights of their owner",
+        before: "CREATE FUNCTION f() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';",
+        after: "CREATE FUNCTION f() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1'; CREATE FUNCTION g() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT 1';",
+        hint: no_hint,
+    },
+    Change {
+        name: "labels that functions use are removed",
+        before: "CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad'); CREATE TABLE t (id integer, m mood DEFAULT 'ok'); CREATE FUNCTION f(m mood, n integer) RETURNS text LANGUAGE sql AS 'SELECT m::text'; CREATE TABLE IF NOT EXISTS t (other integer);
+            CREATE FUNCTION g(a mood[] DEFAULT '{}') RETURNS mood LANGUAGE plpgsql AS 'BEGIN RETURN a[1]; END'; CREATE FUNCTION gone(mood) RETURNS integer LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION f(mood, integer) TO reader; COMMENT ON FUNCTION g IS 'first';",
+        after: "CREATE TYPE mood AS ENUM ('glad', 'ok'); CREATE TABLE t (id integer, m mood DEFAULT 'ok'); CREATE FUNCTION f(m mood, n integer) RETURNS text LANGUAGE sql AS 'SELECT m::text';
+            CREATE FUNCTION g(a mood[] DEFAULT '{}') RETURNS mood LANGUAGE plpgsql AS 'BEGIN RETURN a[1]; END'; GRANT EXECUTE ON FUNCTION f(mood, integer) TO reader; COMMENT ON FUNCTION g IS 'first';",
+        hint: no_hint,
+    },
+    Change {
+        name: "the schema public without its default right",
+        before: "REVOKE ALL ON SCHEMA public FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM owner; GRANT ALL ON SCHEMA public TO owner; GRANT ALL ON SCHEMA public TO PUBLIC; CREATE TABLE t (id integer);",
+        after: "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO reader; CREATE TABLE t (id integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "the schema public with its default right again",
+        before: "REVOKE USAGE ON SCHEMA public FROM PUBLIC; CREATE TABLE t (id integer);",
+        after: "CREATE TABLE t (id integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "partitions with a list of columns",
+        before: "CREATE TABLE t (id integer, n integer, v text) PARTITION BY LIST (id); CREATE TABLE p PARTITION OF t (n DEFAULT 1, CONSTRAINT c CHECK (n > 0)) FOR VALUES IN (1);",
+        after: "CREATE TABLE t (id integer, n integer, v text) PARTITION BY LIST (id);
+            CREATE TABLE p PARTITION OF t (n WITH OPTIONS DEFAULT 2 NOT NULL, v CHECK (v <> ''), PRIMARY KEY (id), UNIQUE (v)) FOR VALUES IN (1); CREATE TABLE q PARTITION OF t (v DEFAULT 'x') DEFAULT WITH (fillfactor = 70);",
+        hint: no_hint,
+    },
+    Change {
+        name: "options of columns",
+        before: "CREATE TABLE t (id integer, v text, w text); ALTER TABLE t ALTER COLUMN v SET (n_distinct = -0.5, n_distinct_inherited = 100); ALTER TABLE t ALTER w SET (n_distinct = 7);",
+        after: "CREATE TABLE t (id bigint, v text, w text, x text); ALTER TABLE t ALTER COLUMN v SET (n_distinct = 5); ALTER TABLE t ALTER w SET (n_distinct = 7); ALTER TABLE t ALTER w RESET (n_distinct); ALTER TABLE t ALTER x SET (n_distinct = 3);",
+        hint: no_hint,
+    },
+    Change {
+        name: "collations of domains and attributes",
+        before: "CREATE DOMAIN d AS text COLLATE \"C\" CHECK (VALUE <> ''); CREATE TYPE c AS (a text COLLATE \"C\", b integer); CREATE TABLE t (v d);",
+        after: "CREATE DOMAIN d AS text COLLATE \"C\" CHECK (VALUE <> ''); CREATE TYPE c AS (a text, b integer, e text COLLATE \"de-x-icu\"); CREATE DOMAIN n AS varchar(5) DEFAULT 'x' COLLATE \"POSIX\"; CREATE TABLE t (v d, w n);",
+        hint: no_hint,
+    },
+    Change {
+        name: "strings on several lines and the order of parameters",
+        before: "CREATE TABLE t (id integer) WITH (fillfactor = 70, autovacuum_enabled = false); COMMENT ON TABLE t IS 'one '\n'two ''three''';",
+        after: "CREATE TABLE t (id integer) WITH (fillfactor = 70, autovacuum_enabled = false); CREATE INDEX i ON t (id) WITH (fillfactor = 80, deduplicate_items = off) WHERE id > 5; COMMENT ON TABLE t IS 'one'\n' four';",
+        hint: no_hint,
+    },
+];
+
+#[test]
+fn what_public_schemas_contain_runs_on_15() {
+    check_all(Version::V15, &CHANGES);
+}
+
+#[test]
+fn what_public_schemas_contain_runs_on_17() {
+    check_all(Version::V17, &CHANGES);
+}
+
+#[test]
+fn what_public_schemas_contain_runs_on_18() {
+    check_all(Version::V18, &CHANGES);
+}
+
+#[test]
+fn what_public_schemas_contain_is_imported_from_a_dump() {
+    read_back_all(Version::V15, &CHANGES);
+}
+
+/// Statements that concern the server, which are left out with a note that names them.
+const LEFT_OUT: [(&str, &str); 14] = [
+    ("CREATE ROLE web NOLOGIN;", "`CREATE ROLE` is left out"),
+    ("ALTER USER web WITH PASSWORD 's3cret';", "`ALTER USER` is left out"),
+    (
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'web') THEN CREATE ROLE web; END IF; END $$;",
+        "`CREATE ROLE` is left out",
+    ),
+    ("GRANT web TO app;", "membership in roles is left out"),
+    ("SET ROLE web;", "`SET ROLE` is left out"),
+    ("CREATE DATABASE shop;\n\\connect shop", "`CREATE DATABASE` is left out"),
+    ("ALTER DATABASE shop SET timezone TO 'UTC';", "`ALTER DATABASE` is left out"),
+    ("GRANT CONNECT ON DATABASE shop TO web;", "rights on databases are left out"),
+    ("COMMENT ON DATABASE shop IS 'x';", "the comment on database is left out"),
+    ("CREATE EXTENSION citext VERSION '1.6';", "the version of the extension `citext` is left out"),
+    ("CREATE EXTENSION btree_gist WITH SCHEMA pg_catalog;", "`btree_gist` is created in the schema public"),
+    ("CREATE TABLE t (id int, PRIMARY KEY (id) USING INDEX TABLESPACE fast);", "the tablespace `fast` is left out"),
+    ("CREATE SCHEMA app AUTHORIZATION web;", "the owner `web` is left out"),
+    (
+        "CREATE TABLE t (id int, v text);\nCOPY t (id, v) FROM stdin;\n1\tit's $$\n\\.\nCREATE TABLE u (id int);",
+        "`COPY t` is left out",
+    ),
+];
+
+#[test]
+fn statements_about_the_server_are_left_out_with_a_note() {
+    for (text, words) in LEFT_OUT {
+        let imported = sql::read(text).unwrap_or_else(|lost| panic!("{text}: {lost:#?}"));
+        assert!(imported.notes.iter().any(|note| note.what.contains(words)), "{text}: {:#?}", imported.notes);
+        assert!(!imported.notes.iter().any(|note| note.what.contains("s3cret")), "{:#?}", imported.notes);
+    }
+    let copied = sql::read(LEFT_OUT[LEFT_OUT.len() - 1].0).unwrap().schema;
+    assert_eq!(copied.tables.len(), 2);
+    let needed = sql::read("CREATE EXTENSION earthdistance CASCADE;").unwrap().schema;
+    assert_eq!(needed.extensions.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cube", "earthdistance"]);
+    // Commands of psql that do not change the schema.
+    assert!(sql::read("\\set ON_ERROR_STOP on\n\\echo 'x'\nCREATE TABLE t (id int);").is_ok());
+}
+
+/// What could be misread stays refused, with the way out.
+const REFUSED: [(&str, &str); 12] = [
+    ("CREATE VIEW v AS SELECT * FROM generate_series(1, 3) g;", "write the names of the columns"),
+    (
+        "CREATE TABLE t (b int, a int); CREATE FUNCTION f() RETURNS SETOF t LANGUAGE sql BEGIN ATOMIC SELECT * FROM t; END;",
+        "write the body between `$$`",
+    ),
+    (
+        "CREATE TABLE t (b int, a int); CREATE VIEW v AS SELECT u.x FROM t AS u (x, y);",
+        "write `AS name` where a column is selected",
+    ),
+    ("CREATE VIEW v AS SELECT * FROM missing;", "write the names of the columns"),
+    ("SELECT create_hypertable('a', 't');", "run it in a hand-written migration"),
+    ("CREATE EXTENSION hstore SCHEMA ext;", "nself creates extensions in the schema public"),
+    ("CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();", "create it with psql as the superuser"),
+    ("CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;", "create it with psql as the superuser"),
+    ("\\connect a\n\\connect b", "`\\connect` is a command of psql"),
+    // The condition is about a different object, and may be false on a new server.
+    (
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'admin') THEN CREATE TABLE t (id int); END IF; END $$;",
+        "write its statements without the block",
+    ),
+    (
+        "DO $$ BEGIN IF EXISTS (SELECT 1) THEN CREATE TABLE t (id int); END IF; END $$;",
+        "write its statements without the block",
+    ),
+    ("CREATE SEQUENCE s; ALTER SEQUENCE s INCREMENT BY -1;", "changes its direction"),
+];
+
+#[test]
+fn what_could_be_misread_is_refused_with_the_way_out() {
+    for (text, words) in REFUSED {
+        let lost = sql::read(text).map(|_| ()).unwrap_err();
+        assert!(lost.iter().any(|finding| finding.what.contains(words)), "{text}: {lost:#?}");
+    }
+}
