@@ -27,6 +27,7 @@ const SAME_FIELDS: &[&str] = &[
     "read_only",
     "shm_size",
     "stop_signal",
+    "sysctls",
     "tmpfs",
     "user",
     "working_dir",
