@@ -116,8 +116,9 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         assert_eq!(millis(&limits[ours]["cpus"]), millis(&amounts["cpu"]), "{at}");
     }
     let security = &pod["securityContext"];
-    // On clusters, the collector of logs reads them from the API and needs no root.
-    if let Some(user) = service["user"].as_str().filter(|_| name != "alloy") {
+    // On clusters, the collector of logs reads them from the API, and the jobs of snapshots run as the owner of the volumes.
+    let is_root_on_hosts = name == "alloy" || name.starts_with("backup-files");
+    if let Some(user) = service["user"].as_str().filter(|_| !is_root_on_hosts) {
         assert_eq!(user, format!("{}:{}", security["runAsUser"], security["runAsGroup"]), "{at}");
     }
     assert_eq!(service["read_only"], container["securityContext"]["readOnlyRootFilesystem"], "{at}");
@@ -360,7 +361,13 @@ fn policies_allow_exactly_the_connections_of_the_plan() {
         let missing: Vec<_> = needed.difference(&pairs).collect();
         assert!(missing.is_empty(), "{}: {missing:?}", folder.display());
         // Additional connections must be declared by `connects_to`.
-        let declared = ["prices catalogue", "backup postgres", "backup-restore postgres", "backup-wal postgres"];
+        let declared = [
+            "prices catalogue",
+            "backup postgres",
+            "backup-restore postgres",
+            "backup-wal postgres",
+            "backup-files-restore files",
+        ];
         let more: Vec<_> = pairs.difference(&needed).map(|(from, to)| format!("{from} {to}")).collect();
         let is_declared = |pair: &String| declared.contains(&pair.as_str()) || is_redis_connection(pair);
         assert!(more.iter().all(is_declared), "{}: {more:?}", folder.display());
