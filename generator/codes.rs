@@ -320,7 +320,7 @@ codes! {
     BackupOnHost "NS842" "backups on the machine of the database"
         "A volume of the stack is lost together with the machine. Store backups in a bucket, or in a folder of the host that is the mount of a different machine."
     BackupSource "NS843" "an unknown volume or bucket in backups"
-        "`backups.volumes` names volumes that services of the stack declare in `volumes`, and `backups.buckets` names buckets of the service `minio`. Correct the name, or declare the volume or the service."
+        "`backups.volumes` names volumes that services of the stack declare in `volumes`, and `backups.buckets` names buckets of the service `s3`, or of `minio` in a stack without `s3`. Correct the name, or declare the volume or the service."
     LiveDatabaseFiles "NS844" "live files of a database in backups"
         "A database changes several files together, so copies that are read one after the other do not fit together. PostgreSQL has its own backups, `backups.enabled`, and buckets are named in `backups.buckets`. Let other databases write dumps to a volume, and back up that one."
     BackupOwnStore "NS845" "backups in the store of the stack"

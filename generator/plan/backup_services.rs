@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::object_store::ObjectStore;
 use super::roster::Roster;
 use super::service_names::{
     BACKUP, BACKUP_LIST, BACKUP_RESTORE, BACKUP_TOOLS, BACKUP_VERIFY, DATABASE, FILES_BACKUP, FILES_RESTORE,
-    FILES_VERIFY, OBJECT_STORE, REPLICA, WAL_RECEIVER, service_name,
+    FILES_VERIFY, REPLICA, WAL_RECEIVER, service_name,
 };
 use crate::stack::{self, BackupTarget, HostMount, Stack, Volume};
 use crate::values::{BucketName, Checked, ContainerPath, ServiceName, Text, VolumeName};
@@ -45,8 +46,8 @@ pub fn volumes<'a>(stack: &'a Stack, roster: &'a Roster) -> BTreeMap<&'a VolumeN
 
 /// Returns the buckets of which snapshots are taken; none if the environment excludes the object store.
 pub fn buckets<'a>(stack: &'a Stack, roster: &Roster) -> BTreeSet<&'a BucketName> {
-    let has_store = roster.contains_key(&service_name(OBJECT_STORE));
-    stack.backups.buckets.iter().filter(|_| has_store).collect()
+    let store = ObjectStore::in_environment(stack, roster);
+    stack.backups.buckets.iter().filter(|_| store.is_some()).collect()
 }
 
 /// Returns the services that write to a volume: its owner and the volume's `writers`.
@@ -93,8 +94,8 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
 fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Service) {
     let volumes: Vec<(VolumeName, ServiceName)> =
         volumes(stack, roster).into_iter().map(|(volume, owner)| (volume.clone(), owner.clone())).collect();
-    let has_buckets = !buckets(stack, roster).is_empty();
-    if volumes.is_empty() && !has_buckets {
+    let store = ObjectStore::in_environment(stack, roster).filter(|_| !stack.backups.buckets.is_empty());
+    if volumes.is_empty() && store.is_none() {
         roster.retain(|name, _| !FILE_JOBS.contains(&name.as_str()));
         return;
     }
@@ -114,8 +115,8 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
             // The job checks that they do not answer.
             job.connects_to.extend(reachable_writers.iter().cloned());
         }
-        if has_buckets && name.as_str() != FILES_VERIFY {
-            job.connects_to.push(service_name(OBJECT_STORE));
+        if name.as_str() != FILES_VERIFY {
+            job.connects_to.extend(store.map(|store| service_name(store.service)));
         }
     }
     let jobs: Vec<ServiceName> =

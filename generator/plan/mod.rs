@@ -16,6 +16,7 @@ mod health_command;
 pub(crate) mod inputs;
 mod model;
 pub mod network;
+mod object_store;
 mod resolve;
 pub mod roster;
 mod rules;

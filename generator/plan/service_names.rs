@@ -34,7 +34,6 @@ pub const FILES_VERIFY: &str = "backup-files-verify";
 /// Restores snapshots in place of the files of volumes and the objects of buckets.
 pub const FILES_RESTORE: &str = "backup-files-restore";
 /// The object store of the stack.
-pub const OBJECT_STORE: &str = "minio";
 /// The job that copies the backup tool into a volume, from which the database server runs it.
 pub const BACKUP_TOOLS: &str = "backup-tools";
 

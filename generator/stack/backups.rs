@@ -19,7 +19,7 @@ pub struct Backups {
     pub schedule: Option<Schedule>,
     /// Volumes of services of which snapshots are taken. Live files of a database are no backup of it.
     pub volumes: Vec<VolumeName>,
-    /// Buckets of the stack's object store, the service `minio`, of which snapshots are taken.
+    /// Buckets of the service `s3`, or of `minio` in a stack without `s3`, of which snapshots are taken.
     pub buckets: Vec<BucketName>,
     /// Times of the snapshots of volumes and buckets, in UTC; 01:45 each night by default.
     pub files_schedule: Option<Schedule>,

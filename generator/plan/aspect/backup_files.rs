@@ -9,10 +9,9 @@ use crate::plan::addresses::Addresses;
 use crate::plan::backup_services::{CLIENTS, FILE_JOBS, buckets, volumes, writers};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Value, VolumeMount};
+use crate::plan::object_store::{OBJECT_STORES, ObjectStore};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::{
-    BACKUP_TOOLS, FILES_BACKUP, FILES_RESTORE, FILES_VERIFY, OBJECT_STORE, WAL_RECEIVER, service_name,
-};
+use crate::plan::service_names::{BACKUP_TOOLS, FILES_BACKUP, FILES_RESTORE, FILES_VERIFY, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::Stack;
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, VariableName, VolumeName};
@@ -20,9 +19,6 @@ use crate::words;
 
 /// The folder of the volumes in the jobs.
 const VOLUMES: &str = "/volumes";
-/// The secrets of the object store's administrator, with the variables of the jobs.
-const STORE_SECRETS: [(&str, &str); 2] =
-    [("NSELF_STORE_USER_FILE", "minio_root_user"), ("NSELF_STORE_PASSWORD_FILE", "minio_root_password")];
 /// Words in the names of images of database engines, whose files cannot be copied while they run.
 const ENGINES: [&str; 22] = [
     "cassandra",
@@ -81,10 +77,10 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &D
     if !writers.is_empty() {
         planned.wirings.push(variable_wiring(FILES_RESTORE, "NSELF_BACKUP_WRITERS", &writers.join(" ")));
     }
-    if !buckets.is_empty() {
-        let store = wire_store(roster, declared);
-        planned.wirings.extend(store.wirings);
-        planned.findings.extend(store.findings);
+    if let Some(store) = ObjectStore::in_environment(stack, roster).filter(|_| !buckets.is_empty()) {
+        let wired = wire_store(store, roster, declared);
+        planned.wirings.extend(wired.wirings);
+        planned.findings.extend(wired.findings);
     }
     // A wiring of a job that the stack disables would be one of no service.
     planned.wirings.retain(|wiring| roster.contains_key(&wiring.service));
@@ -123,19 +119,20 @@ fn wire_volume(volume: &VolumeName, owner: &ServiceName, member: &PlannedService
 }
 
 /// Returns the wirings that let the jobs use the object store.
-fn wire_store(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
+fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
-    let ports = roster[&service_name(OBJECT_STORE)].service.all_ports();
-    let port = ports.iter().find(|(name, _)| name.as_str() == "http").map_or(9000, |(_, port)| *port);
+    let ports = roster[&service_name(store.service)].service.all_ports();
+    let port = ports.iter().find(|(name, _)| name.as_str() == "http").map_or(store.port, |(_, port)| *port);
     let field = path!("backups", "buckets");
     for job in [FILES_BACKUP, FILES_RESTORE] {
         let variables = [
             ("RCLONE_CONFIG_STACK_TYPE", "s3".to_owned()),
-            ("RCLONE_CONFIG_STACK_PROVIDER", "Minio".to_owned()),
-            ("RCLONE_CONFIG_STACK_ENDPOINT", format!("http://{OBJECT_STORE}:{port}")),
+            ("RCLONE_CONFIG_STACK_PROVIDER", store.provider.to_owned()),
+            ("RCLONE_CONFIG_STACK_ENDPOINT", format!("http://{}:{port}", store.service)),
         ];
         planned.wirings.extend(variables.map(|(variable, value)| variable_wiring(job, variable, &value)));
-        for (variable, secret) in STORE_SECRETS {
+        let key = [("NSELF_STORE_USER_FILE", store.access_key), ("NSELF_STORE_PASSWORD_FILE", store.secret_key)];
+        for (variable, secret) in key {
             let secret = SecretName::wrap(secret.to_owned());
             match declared.require(&secret, &field) {
                 Ok(()) => {
@@ -195,7 +192,7 @@ fn live_database_files(
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of PostgreSQL: copies of files that change are no backup"))
             .hint("remove it: `backups.enabled = true` takes base backups and the log of the database server")
-    } else if image.contains("minio") {
+    } else if OBJECT_STORES.iter().any(|store| image.contains(store.image_word)) {
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of the object store, which only the store can read"))
             .hint("name its buckets instead: `backups.buckets = [\"…\"]`")
@@ -213,25 +210,25 @@ fn live_database_files(
 
 /// Refuses buckets without the object store. Its buckets are not part of a stack, so their names are not checked.
 fn check_buckets(stack: &Stack) -> Option<Diagnostic> {
-    let has_store = stack.services.contains_key(&service_name(OBJECT_STORE));
-    (!stack.backups.buckets.is_empty() && !has_store).then(|| {
+    (!stack.backups.buckets.is_empty() && ObjectStore::of_stack(stack).is_none()).then(|| {
         Diagnostic::error(Code::BackupSource, path!("backups", "buckets"))
-            .message(format!("the stack has no service `{OBJECT_STORE}`, whose buckets these are"))
-            .hint("add it, `services.minio = nself.services.minio`, or remove `buckets`")
+            .message("the stack has no object store, neither `s3` nor `minio`")
+            .hint("add one, `services.s3 = nself.services.s3`, or remove `buckets`")
     })
 }
 
 /// Warns of a target that is the object store of the stack.
 fn stored_in_own_store(stack: &Stack, roster: &Roster, addresses: &Addresses) -> Option<Diagnostic> {
-    let store = service_name(OBJECT_STORE);
-    let member = roster.get(&store)?;
     let endpoint = stack.backups.target.s3.as_ref()?.endpoint.as_ref()?;
     let authority = endpoint.as_str().split("://").nth(1).unwrap_or_default();
     let host = authority.split(['/', ':', '?']).next().unwrap_or_default();
-    let is_own = host == store.as_str()
-        || member.service.aliases.iter().any(|alias| alias.as_str() == host)
-        || addresses.public_host(&store) == Some(host);
-    is_own.then(|| {
+    let is_host_of = |store: &ServiceName, member: &PlannedService| {
+        host == store.as_str()
+            || member.service.aliases.iter().any(|alias| alias.as_str() == host)
+            || addresses.public_host(store) == Some(host)
+    };
+    let mut stores = OBJECT_STORES.iter().map(|store| service_name(store.service));
+    stores.any(|store| roster.get(&store).is_some_and(|member| is_host_of(&store, member))).then(|| {
         Diagnostic::warning(Code::BackupOwnStore, path!("backups", "target", "s3", "endpoint"))
             .message("the backups are in the object store of the stack, and are lost together with it")
             .expected("a store outside of this stack")

@@ -22,7 +22,7 @@ fn with_buckets(files: &mut Files, store: &Store) {
         ("NSELF_BACKUP_SECRET_KEY_FILE", file("secret")),
         ("NSELF_BACKUP_AUTHORITY_FILE", certificate),
         ("RCLONE_CONFIG_STACK_TYPE", "s3".to_owned()),
-        ("RCLONE_CONFIG_STACK_PROVIDER", "Other".to_owned()),
+        ("RCLONE_CONFIG_STACK_PROVIDER", "SeaweedFS".to_owned()),
         ("RCLONE_CONFIG_STACK_ENDPOINT", store.endpoint.clone()),
         ("NSELF_STORE_USER_FILE", file("access")),
         ("NSELF_STORE_PASSWORD_FILE", file("secret")),
