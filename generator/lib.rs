@@ -43,6 +43,7 @@ pub mod commands;
 pub mod database;
 pub mod diagnostic;
 pub mod files;
+pub mod formatter;
 pub mod image;
 pub mod lock;
 pub mod merge_conflict;

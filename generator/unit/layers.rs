@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("project", &["database", "files", "lock", "plan", "plugins", "source", "stack", "store", "values"]),
     ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),
     ("backend", &["artifact", "database", "plan", "stack", "values"]),
+    ("formatter", &["files", "source"]),
     ("store", &["artifact", "backend", "files"]),
     ("server", &["database", "files", "values"]),
     ("image", &["artifact", "files", "lock", "plan", "stack", "values"]),
