@@ -42,6 +42,9 @@ fn on_a_node(test: &str, body: fn()) {
     }
 }
 
+/// Runs one stack on the node, from the folder of its project and that of its manifests.
+type StackTest = fn(&Node, &Path, &Path);
+
 fn run_stacks() {
     let [first, shop, desk, watched] =
         [stack::project(), shop::project(), migrations::project(), monitoring::project()];
@@ -52,7 +55,7 @@ fn run_stacks() {
     node.import_images(&folders.each_ref().map(|folder| folder.as_path()));
     let took = |what: &str, from: Instant| measured(&format!("{what}: {:.0} s", from.elapsed().as_secs_f64()));
     took("the node and its images", from);
-    let stacks: [(&str, fn(&Node, &Path, &Path)); 4] = [
+    let stacks: [(&str, StackTest); 4] = [
         ("the two-line stack", stack::starts),
         ("the golden stack", shop::runs),
         ("typed tables", migrations::run_before_services),

@@ -179,7 +179,7 @@ impl Check<'_> {
             let message = format!(
                 "`api` of a partition has no effect: the API serves its rows through the partitioned table `{parent_name}`"
             );
-            self.report(path.key("api"), message, &format!("move `api` to `{parent_name}`"));
+            self.report(path.key("api"), message, format!("move `api` to `{parent_name}`"));
         }
         if !partitioning.fits(&partition.bound) {
             let message = format!("the bound does not fit `partition_by` of `{parent_name}`");

@@ -110,7 +110,7 @@ impl Reader {
         };
         let mut items = FromItems::default();
         for item in from.children() {
-            let next = self.from_item(&item)?;
+            let next = self.items_of(&item)?;
             items.all.extend(next.all);
             items.by_relation.extend(next.by_relation);
         }
@@ -122,7 +122,7 @@ impl Reader {
     }
 
     /// Returns the columns of an item of a FROM clause.
-    fn from_item(&self, item: &SyntaxNode) -> Parsed<FromItems> {
+    fn items_of(&self, item: &SyntaxNode) -> Parsed<FromItems> {
         use SyntaxKind::*;
         match item.kind() {
             RELATION_FROM_ITEM => {
@@ -133,7 +133,7 @@ impl Reader {
             }
             PAREN_FROM_ITEM => match query_inside(item) {
                 Some(inner) if is_query(inner.kind()) => aliased(item, "", self.output_columns(&inner)?),
-                Some(inner) if !item.children().any(|part| part.kind() == FROM_ALIAS) => self.from_item(&inner),
+                Some(inner) if !item.children().any(|part| part.kind() == FROM_ALIAS) => self.items_of(&inner),
                 _ => unknown(item),
             },
             JOIN_EXPR => self.join(item),
@@ -145,7 +145,7 @@ impl Reader {
     fn join(&self, node: &SyntaxNode) -> Parsed<FromItems> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let left = self.from_item(&parts.take_any()?)?;
+        let left = self.items_of(&parts.take_any()?)?;
         let join = parts.require(JOIN)?;
         let is_item = |part: &SyntaxNode| {
             matches!(
@@ -154,7 +154,7 @@ impl Reader {
             )
         };
         let Some(right_item) = join.children().find(is_item) else { return unknown(node) };
-        let right = self.from_item(&right_item)?;
+        let right = self.items_of(&right_item)?;
         let is_natural = tokens(&join).next().is_some_and(|token| token.text().eq_ignore_ascii_case("natural"));
         let using = join.children().find(|part| part.kind() == JOIN_USING_CLAUSE);
         let merged: Vec<SqlName> = match using {
