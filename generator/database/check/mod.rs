@@ -16,7 +16,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
-pub use routine::unsafe_search_path;
+pub use routine::{mend_of_search_path, unsafe_search_path};
 
 /// Returns all findings about a definition to which the convention has been applied.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {

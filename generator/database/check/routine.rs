@@ -80,8 +80,8 @@ impl Check<'_> {
                     .message(format!("{name} runs with the rights of its owner, but {message}"))
                     .expected("a search path of schemas in which no role may create objects, with pg_temp as the last")
                     .hint(format!(
-                        "set `settings.search_path = \"public, pg_temp\"`, leave `security_definer` out, or accept the hazard with \
-                         `allow.\"{}\".open_definer = \"why\"`",
+                        "{}, leave `security_definer` out, or accept the hazard with `allow.\"{}\".open_definer = \"why\"`",
+                        mend_of_search_path(function),
                         escaped_for_nickel(name.as_str())
                     )),
             );
@@ -188,6 +188,20 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
                 .then(|| format!("its search path names `{name}`, which is not declared in `schemas`")),
         }
     })
+}
+
+/// Returns what makes the search path of a function safe: its own schemas with pg_temp as the last, or fewer rights on them.
+pub fn mend_of_search_path(function: &Function) -> String {
+    let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
+    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(|name| *name != "pg_temp").collect();
+    names.sort_by_key(|name| *name != "pg_catalog");
+    names.push("pg_temp");
+    let safe_path = names.join(", ");
+    if safe_path == path {
+        "let only the owner create objects in these schemas".to_owned()
+    } else {
+        format!("set `settings.search_path = \"{safe_path}\"`")
+    }
 }
 
 /// Returns whether a query selects all columns with `*`. The `*` of a multiplication or of `count(*)` does not count.

@@ -186,7 +186,10 @@ fn live_database_files(
     path: FieldPath,
 ) -> Option<Diagnostic> {
     let image = member.service.image.as_ref().map(|image| ImageName::new(image).repository).unwrap_or_default();
-    let is_one_of = |words: &[&str]| words.iter().any(|word| image.contains(word));
+    // The last part of the name: `acme-postgres/files` is no PostgreSQL, and neither are its exporters.
+    let image = image.rsplit('/').next().unwrap_or_default();
+    let is_companion = ["postgrest", "exporter", "backup"].iter().any(|word| image.contains(word));
+    let is_one_of = |words: &[&str]| !is_companion && words.iter().any(|word| image.contains(word));
     let related = member.path.key("volumes").key(volume.as_str());
     let finding = if is_one_of(&POSTGRES) {
         Diagnostic::error(Code::LiveDatabaseFiles, path)

@@ -346,7 +346,7 @@ fn what_needs_a_superuser_is_refused_with_this_reason() {
         "CREATE CAST (integer AS text) WITH INOUT;",
     ] {
         let findings = sql::read(statement).unwrap_err();
-        assert!(findings.len() == 1 && findings[0].what.contains("needs a superuser"), "{findings:#?}");
+        assert!(findings.len() == 1 && findings[0].what.contains("only by a superuser"), "{findings:#?}");
     }
 }
 

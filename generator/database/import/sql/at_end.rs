@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::tree::Unsupported;
-use crate::database::check::unsafe_search_path;
+use crate::database::check::{mend_of_search_path, unsafe_search_path};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -30,17 +30,18 @@ impl Reader {
     /// Allows functions with the rights of their owner whose callers can choose the objects that they use, with a note:
     /// the import keeps the SQL as it is, and the definition names what to review.
     fn allow_open_definers(&mut self) {
-        let open: Vec<(ObjectName, String)> = self
+        let open: Vec<(ObjectName, String, String)> = self
             .schema
             .functions
             .iter()
-            .filter_map(|(name, function)| Some((name.clone(), unsafe_search_path(&self.schema, function)?)))
+            .filter_map(|(name, function)| {
+                Some((name.clone(), unsafe_search_path(&self.schema, function)?, mend_of_search_path(function)))
+            })
             .collect();
-        for (name, reason) in open {
+        for (name, reason, mend) in open {
             let at = self.declared_at.get(&format!("functions.{name}")).copied().unwrap_or_default();
             let what = format!(
-                "{name} runs with the rights of its owner, but {reason}; `allow` accepts this, so set \
-                 `settings.search_path = \"public, pg_temp\"` and remove it from `allow`"
+                "{name} runs with the rights of its owner, but {reason}; `allow` accepts this: {mend}, and remove it from `allow`"
             );
             self.notes.push(Unsupported { at, what });
             let why = Text::wrap("imported as it was".into());

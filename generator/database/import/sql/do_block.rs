@@ -22,16 +22,23 @@ const CONDITIONS: [&str; 9] = [
     "or",
 ];
 
-/// The statements of a block, as ranges of its text, and whether they run only if the object does not exist.
+/// The statements of a block, as ranges of its text, and the conditions with which they run.
 struct Block {
     /// The text with blanks in place of everything other than the statements.
     statements: String,
-    is_guarded: bool,
+    /// Whether EXCEPTION ignores an error, with which the server undoes all statements of the block.
+    has_handler: bool,
+    has_condition: bool,
     /// The strings in the conditions of IF.
     strings_in_conditions: BTreeSet<String>,
 }
 
 impl Block {
+    /// Returns whether the statements run only if their objects do not exist.
+    fn is_guarded(&self) -> bool {
+        self.has_handler || self.has_condition
+    }
+
     /// Reads the text of a block; `None` for a block of any other form.
     fn read(text: &str) -> Option<Block> {
         let all = lexer::tokens(text).ok()?;
@@ -45,11 +52,15 @@ impl Block {
         if !words_at(0, &["begin"]) || !is_at_end {
             return None;
         }
-        let mut block =
-            Block { statements: text.to_owned(), is_guarded: false, strings_in_conditions: BTreeSet::new() };
+        let mut block = Block {
+            statements: text.to_owned(),
+            has_handler: false,
+            has_condition: false,
+            strings_in_conditions: BTreeSet::new(),
+        };
         let mut body_end = end;
         if let Some(exception) = tokens.iter().position(|token| is_word(token, "exception")).filter(|at| *at < end) {
-            block.is_guarded = true;
+            block.has_handler = true;
             is_ignoring_handler(&tokens[exception + 1..end]).then_some(())?;
             body_end = exception;
         }
@@ -59,7 +70,9 @@ impl Block {
             let begins_statement = at == 1 || tokens[at - 1].text == ";" || is_word(tokens[at - 1], "then");
             let to = if begins_statement && words_at(at, &["if", "not", "exists", "("]) {
                 let then = (at..body_end).find(|at| is_word(tokens[*at], "then"))?;
-                block.is_guarded = true;
+                // A further condition after the bracket may be false on a new server.
+                is_one_bracket(&tokens[at + 3..then]).then_some(())?;
+                block.has_condition = true;
                 let strings = tokens[at..then].iter().filter(|token| token.kind == TokenKind::Literal);
                 block.strings_in_conditions.extend(strings.map(|token| token.text.trim_matches('\'').to_lowercase()));
                 then
@@ -77,6 +90,16 @@ impl Block {
         }
         Some(block)
     }
+}
+
+/// Returns whether the tokens are one pair of brackets with its content.
+fn is_one_bracket(tokens: &[&Token]) -> bool {
+    let mut depth = 0;
+    let end = tokens.iter().position(|token| {
+        depth += i32::from(token.text == "(") - i32::from(token.text == ")");
+        depth == 0
+    });
+    end.is_some_and(|end| end + 1 == tokens.len())
 }
 
 /// Returns whether the handlers of EXCEPTION only ignore the error: `WHEN duplicate_object THEN null;`.
@@ -127,13 +150,17 @@ impl Reader {
         let statements: Vec<SyntaxNode> = parsed.tree().syntax().children().collect();
         // A condition about a different object could be false on a new server.
         let is_about = |statement: &SyntaxNode| {
-            let names = tokens(statement).map(|token| token.text().trim_matches(['"', '\'']).to_lowercase());
-            block.strings_in_conditions.is_empty()
-                || statement.kind() == SyntaxKind::EMPTY_STMT
-                || names.into_iter().any(|name| block.strings_in_conditions.contains(&name))
+            !block.has_condition
+                || created_name(statement).is_some_and(|name| block.strings_in_conditions.contains(&name))
         };
-        match statements.iter().all(|statement| creates(statement) && is_about(statement)) {
-            true => Ok(statements.into_iter().map(|statement| (statement, block.is_guarded)).collect()),
+        let real: Vec<&SyntaxNode> =
+            statements.iter().filter(|statement| statement.kind() != SyntaxKind::EMPTY_STMT).collect();
+        // A guarded statement with several actions exists in part, and a handler undoes other statements of the block.
+        let is_whole = |statement: &SyntaxNode| !block.is_guarded() || actions(statement).count() < 2;
+        let is_alone = !block.has_handler || real.len() < 2;
+        match is_alone && real.iter().all(|statement| creates(statement) && is_about(statement) && is_whole(statement))
+        {
+            true => Ok(statements.into_iter().map(|statement| (statement, block.is_guarded())).collect()),
             false => refused(),
         }
     }
@@ -156,9 +183,11 @@ impl Reader {
             CREATE_POLICY => table(TABLE_NAME_REF)
                 .zip(name(POLICY))
                 .is_some_and(|(table, policy)| table.policies.contains_key(&policy)),
-            CREATE_TRIGGER => table(RELATION_NAME_REF)
-                .zip(name(TRIGGER))
-                .is_some_and(|(table, trigger)| table.triggers.contains_key(&trigger)),
+            CREATE_TRIGGER => object(RELATION_NAME_REF).zip(name(TRIGGER)).is_some_and(|(relation, trigger)| {
+                let of_table = self.schema.tables.get(&relation).map(|table| &table.triggers);
+                let of_view = self.schema.views.get(&relation).map(|view| &view.triggers);
+                of_table.or(of_view).is_some_and(|triggers| triggers.contains_key(&trigger))
+            }),
             CREATE_PUBLICATION => name(PUBLICATION).is_some_and(|name| {
                 self.schema.objects.contains_key(format!("publication {}", quoted_if_needed(name.as_str())).as_str())
             }),
@@ -170,8 +199,10 @@ impl Reader {
                         || table.uniques.contains_key(name)
                         || table.excludes.contains_key(name)
                 };
+                let adds_key = part(PRIMARY_KEY_CONSTRAINT).is_some();
                 let has_column = |table: &Table, name: &SqlName| table.columns.contains_key(name);
                 match part(ADD_CONSTRAINT) {
+                    Some(_) if adds_key => table.is_some_and(|table| !table.primary_key.is_empty()),
                     Some(_) => {
                         table.zip(name(CONSTRAINT_NAME)).is_some_and(|(table, name)| has_constraint(table, &name))
                     }
@@ -190,10 +221,39 @@ fn creates(statement: &SyntaxNode) -> bool {
         CREATE_TYPE | CREATE_DOMAIN | CREATE_TABLE | CREATE_SEQUENCE | CREATE_INDEX | CREATE_POLICY
         | CREATE_TRIGGER | CREATE_EXTENSION | CREATE_SCHEMA | CREATE_PUBLICATION | CREATE_ROLE | CREATE_USER
         | EMPTY_STMT => true,
-        ALTER_TABLE => {
-            let mut actions = statement.children().filter(|part| part.kind() != TABLE_RELATION_NAME);
-            actions.all(|part| matches!(part.kind(), ADD_CONSTRAINT | ADD_COLUMN | IF_EXISTS))
-        }
+        ALTER_TABLE => actions(statement).all(|part| matches!(part.kind(), ADD_CONSTRAINT | ADD_COLUMN)),
         _ => false,
     }
+}
+
+/// Returns the actions of ALTER TABLE; none for another statement.
+fn actions(statement: &SyntaxNode) -> impl Iterator<Item = SyntaxNode> {
+    use SyntaxKind::*;
+    let is_alter = statement.kind() == ALTER_TABLE;
+    statement.children().filter(move |part| is_alter && !matches!(part.kind(), TABLE_RELATION_NAME | IF_EXISTS))
+}
+
+/// Returns the name of the created object in lower case and without its schema; for a primary key without a name, that of
+/// its table.
+fn created_name(statement: &SyntaxNode) -> Option<String> {
+    use SyntaxKind::*;
+    let kind = match statement.kind() {
+        CREATE_TYPE => TYPE_NAME,
+        CREATE_DOMAIN => DOMAIN,
+        CREATE_TABLE => TABLE_NAME,
+        CREATE_SEQUENCE => SEQUENCE,
+        CREATE_INDEX => INDEX,
+        CREATE_POLICY => POLICY,
+        CREATE_TRIGGER => TRIGGER,
+        CREATE_PUBLICATION => PUBLICATION,
+        CREATE_SCHEMA => SCHEMA,
+        CREATE_EXTENSION => EXTENSION,
+        CREATE_ROLE | CREATE_USER => ROLE,
+        ALTER_TABLE if actions(statement).any(|part| part.kind() == ADD_COLUMN) => COLUMN_NAME,
+        ALTER_TABLE => CONSTRAINT_NAME,
+        _ => return None,
+    };
+    let part = |kind: SyntaxKind| statement.descendants().find(|part| part.kind() == kind);
+    let named = part(kind).or_else(|| part(TABLE_RELATION_NAME))?;
+    tokens(&named).last().map(|token| token.text().trim_matches('"').to_lowercase())
 }

@@ -86,6 +86,7 @@ impl Reader {
         self.resolve_keys_to_primary_key();
         let table = self.table(name, node)?;
         let key_name = primary_key_name(name, table);
+        table.constraint_comments.remove(&constraint);
         // The columns of a key to which foreign keys can refer.
         let mut key_columns = table.uniques.remove(&constraint).map(|unique| unique.columns);
         if !table.primary_key.is_empty() && key_name == constraint {

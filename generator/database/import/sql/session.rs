@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
-use crate::database::lexer;
+use crate::database::lexer::{self, TokenKind};
 
 /// Settings in dumps that do not change the schema, if their value is harmless.
 const HARMLESS_SETTINGS: [&str; 24] = [
@@ -84,19 +84,42 @@ const HARMLESS_PATHS: [&str; 11] = [
 /// Replaces the rows after `COPY … FROM stdin;` by blanks, which keep the places of later statements.
 fn without_copied_rows(text: &str) -> String {
     let mut sql = String::with_capacity(text.len());
-    let mut is_row = false;
-    for line in text.split_inclusive('\n') {
-        if is_row {
-            is_row = line.trim_end() != "\\.";
-            // Each byte becomes a blank, so that places stay the same.
-            sql.extend(line.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+    // The end of the last rows, where a statement begins.
+    let (mut start, mut at) = (0, 0);
+    while let Some(line) = text[at..].split_inclusive('\n').next() {
+        let (line_start, line_end) = (at, at + line.len());
+        at = line_end;
+        // Inside a string, the text before the line has an unclosed quote.
+        let begins_statement = || {
+            lexer::tokens(&text[start..line_start]).is_ok_and(|tokens| {
+                tokens.iter().rfind(|token| token.kind != TokenKind::Comment).is_none_or(|token| token.text == ";")
+            })
+        };
+        if !copies_rows(line) || !begins_statement() {
             continue;
         }
-        let words = line.trim_end().to_ascii_lowercase();
-        is_row = words.starts_with("copy ") && words.contains(" from stdin") && words.ends_with(';');
-        sql.push_str(line);
+        // Without an end, the text is not what psql reads: it stays, and the parser reports it.
+        let mut length = 0;
+        let rows = text[line_end..].split_inclusive('\n').find_map(|row| {
+            length += row.len();
+            (row.trim_end() == "\\.").then_some(length)
+        });
+        if let Some(length) = rows {
+            sql.push_str(&text[start..line_end]);
+            // Each byte becomes a blank, so that places stay the same.
+            let rows = text[line_end..line_end + length].bytes();
+            sql.extend(rows.map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+            (start, at) = (line_end + length, line_end + length);
+        }
     }
+    sql.push_str(&text[start..]);
     sql
+}
+
+/// Returns whether a line is `COPY … FROM stdin;`, after which psql reads rows.
+fn copies_rows(line: &str) -> bool {
+    let words = line.trim_end().to_ascii_lowercase();
+    words.starts_with("copy ") && words.contains(" from stdin") && words.ends_with(';')
 }
 
 /// Replaces the rows of `COPY … FROM stdin` and the commands of psql that do not change the schema by blanks, and
@@ -110,7 +133,7 @@ pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
     let quoted_ranges: Vec<(usize, usize)> = lexer::tokens(text)
         .unwrap_or_default()
         .iter()
-        .filter(|token| token.kind == lexer::TokenKind::Literal || token.kind == lexer::TokenKind::Comment)
+        .filter(|token| token.kind == TokenKind::Literal || token.kind == TokenKind::Comment)
         .map(|token| (token.at, token.at + token.text.len()))
         .collect();
     let is_quoted = |at: usize| quoted_ranges.iter().any(|(start, end)| *start < at && at < *end);

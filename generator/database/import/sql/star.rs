@@ -57,9 +57,13 @@ impl Reader {
         let mut replacements: Vec<(Range<usize>, String)> = Vec::new();
         for target in node.descendants().filter(|part| part.kind() == SyntaxKind::TARGET && is_star(part)) {
             let range = target.text_range();
-            let columns = self.columns_of_star(&target)?;
-            let names: Vec<String> = columns.iter().map(FromColumn::sql).collect();
-            replacements.push((usize::from(range.start()) - start..usize::from(range.end()) - start, names.join(", ")));
+            let names = match self.columns_of_star(&target) {
+                Ok(columns) => columns.iter().map(FromColumn::sql).collect::<Vec<_>>().join(", "),
+                // EXISTS does not read the columns.
+                Err(_) if is_below_exists(&target) => "1".to_owned(),
+                Err(error) => return Err(error),
+            };
+            replacements.push((usize::from(range.start()) - start..usize::from(range.end()) - start, names));
         }
         let mut text = node.text().to_string();
         for (range, names) in replacements.into_iter().rev() {
@@ -82,6 +86,7 @@ impl Reader {
     /// have. Views and WITH queries keep the order of their columns.
     fn require_no_names_by_position(&self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
+        require_lists_of_columns(node)?;
         for item in node.descendants().filter(|part| part.kind() == RELATION_FROM_ITEM) {
             let alias = item.children().find(|part| part.kind() == FROM_ALIAS);
             let list = alias.and_then(|alias| alias.children().find(|part| part.kind() == COLUMN_LIST));
@@ -102,7 +107,9 @@ impl Reader {
 
     /// Returns the columns that `*` or `t.*` in the list of a query means.
     fn columns_of_star(&self, target: &SyntaxNode) -> Parsed<Vec<FromColumn>> {
-        let Some(select) = target.ancestors().find(|outer| outer.kind() == SyntaxKind::SELECT) else {
+        // The list of RETURNING is in a statement inside of WITH.
+        let is_list = |outer: &SyntaxNode| matches!(outer.kind(), SyntaxKind::SELECT | SyntaxKind::RETURNING_CLAUSE);
+        let Some(select) = target.ancestors().find(is_list).filter(|outer| outer.kind() == SyntaxKind::SELECT) else {
             return unknown(target);
         };
         let Some(from) = select.children().find(|part| part.kind() == SyntaxKind::FROM_CLAUSE) else {
@@ -115,7 +122,12 @@ impl Reader {
             items.by_relation.extend(next.by_relation);
         }
         let names = path(target);
-        let Some(relation) = names.last() else { return Ok(items.all) };
+        let Some(relation) = names.last() else {
+            // A merged column has no table before its name, so no other column may have the name.
+            let has_twin = |column: &FromColumn| items.all.iter().filter(|other| other.name == column.name).count() > 1;
+            let is_ambiguous = items.all.iter().any(|column| column.relation.is_none() && has_twin(column));
+            return if is_ambiguous { unknown(target) } else { Ok(items.all) };
+        };
         let of_relation = |column: &FromColumn| column.relation.as_ref().is_some_and(|name| name.as_str() == relation);
         let columns: Vec<FromColumn> = items.by_relation.into_iter().filter(of_relation).collect();
         if columns.is_empty() { unknown(target) } else { Ok(columns) }
@@ -177,7 +189,7 @@ impl Reader {
         if let [name] = names
             && let Some(query) = with_query(node, name)
         {
-            return self.columns_of_with_query(&query);
+            return self.columns_of_with_query(&query, node);
         }
         let name = object_from_path(names, node)?;
         let ordered = self.column_order.get(&name).cloned().unwrap_or_default();
@@ -194,7 +206,11 @@ impl Reader {
         if ordered.is_empty() || ordered.len() != columns.len() { unknown(node) } else { Ok(ordered) }
     }
 
-    fn columns_of_with_query(&self, query: &SyntaxNode) -> Parsed<Vec<SqlName>> {
+    /// Returns the columns of a WITH query that `node` mentions.
+    fn columns_of_with_query(&self, query: &SyntaxNode, node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
+        if !has_known_columns(query, node) {
+            return unknown(node);
+        }
         if let Some(list) = query.children().find(|part| part.kind() == SyntaxKind::COLUMN_LIST) {
             return idents(&list, SyntaxKind::COLUMN_NAME);
         }
@@ -232,6 +248,25 @@ impl Reader {
     }
 }
 
+/// Refuses `TABLE t`, and INSERT without a list of columns: both depend on the order of the columns.
+fn require_lists_of_columns(node: &SyntaxNode) -> Parsed<()> {
+    use SyntaxKind::*;
+    if tokens(node).any(|token| token.kind() == TABLE_KW) {
+        let what =
+            "nself cannot represent `TABLE t`, whose columns depend on their order; write SELECT with their names";
+        return unsupported(node, what);
+    }
+    let is_open =
+        |insert: &SyntaxNode| !insert.children().any(|part| matches!(part.kind(), COLUMN_TARGET_LIST | DEFAULT_VALUES));
+    match node.descendants().find(|part| part.kind() == INSERT && is_open(part)) {
+        Some(insert) => unsupported(
+            &insert,
+            "nself cannot represent INSERT without a list of columns; write their names after the table",
+        ),
+        None => Ok(()),
+    }
+}
+
 /// Returns whether a part of a query's list is `*` or `t.*`.
 fn is_star(target: &SyntaxNode) -> bool {
     tokens(target).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
@@ -249,14 +284,40 @@ fn query_inside(node: &SyntaxNode) -> Option<SyntaxNode> {
     if matches!(inner.kind(), PAREN_EXPR | PAREN_SELECT) { query_inside(&inner).or(Some(inner)) } else { Some(inner) }
 }
 
-/// Returns the WITH query that a name means at a place.
+/// Returns the WITH query that a name means at a place. Without RECURSIVE, a WITH query sees only those before it.
 fn with_query(node: &SyntaxNode, name: &str) -> Option<SyntaxNode> {
     use SyntaxKind::{WITH_CLAUSE, WITH_TABLE};
     let is_named = |query: &SyntaxNode| tokens(query).next().is_some_and(|token| folded_name(&token) == name);
+    let is_before = |query: &SyntaxNode| query.text_range().end() <= node.text_range().start();
     node.ancestors().find_map(|outer| {
         let clause = outer.children().find(|part| part.kind() == WITH_CLAUSE)?;
-        clause.children().find(|query| query.kind() == WITH_TABLE && is_named(query))
+        let is_recursive = tokens(&clause).nth(1).is_some_and(|token| token.text().eq_ignore_ascii_case("recursive"));
+        let mut queries = clause.children().filter(|query| query.kind() == WITH_TABLE && is_named(query));
+        queries.find(|query| is_recursive || is_before(query))
     })
+}
+
+/// Returns whether the columns of a WITH query are known where `node` mentions it: after the query, or in a later part of
+/// its UNION, whose first part names the columns.
+fn has_known_columns(query: &SyntaxNode, node: &SyntaxNode) -> bool {
+    let place = node.text_range();
+    if query.text_range().end() <= place.start() {
+        return true;
+    }
+    let union = query.children().find(|part| part.kind() == SyntaxKind::COMPOUND_SELECT);
+    let first = union.and_then(|union| union.children().find(|part| part.kind() != SyntaxKind::WITH_CLAUSE));
+    query.text_range().contains_range(place) && first.is_some_and(|first| first.text_range().end() <= place.start())
+}
+
+/// Returns whether a part of a query's list belongs to the query of EXISTS.
+fn is_below_exists(target: &SyntaxNode) -> bool {
+    let select = target.ancestors().find(|outer| outer.kind() == SyntaxKind::SELECT);
+    let outer = select.and_then(|select| select.ancestors().skip(1).find(|outer| !is_brackets(outer.kind())));
+    outer.is_some_and(|outer| outer.kind() == SyntaxKind::EXISTS_FN)
+}
+
+fn is_brackets(kind: SyntaxKind) -> bool {
+    matches!(kind, SyntaxKind::PAREN_SELECT | SyntaxKind::PAREN_EXPR)
 }
 
 /// Returns the columns of an item under its alias, or under the name of its table.

@@ -45,6 +45,7 @@ fn host_access(member: &PlannedService) -> Vec<Right> {
     let fields = [
         ("host_mounts", !service.host_mounts.is_empty(), "cannot mount files of the host"),
         ("external_networks", !service.external_networks.is_empty(), "cannot join networks outside of the stack"),
+        ("sysctls", !service.sysctls.is_empty(), "cannot set kernel parameters"),
         ("compose", !service.compose.is_empty(), "cannot set `compose`, whose keys could give it access to the host"),
         (
             "kubernetes",
