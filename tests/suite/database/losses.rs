@@ -95,7 +95,11 @@ const REFUSED: [(&str, (usize, usize), &str); 30] = [
         "the extension hstore: nself creates extensions in the schema public",
     ),
     ("CREATE RULE r AS ON INSERT TO t DO ALSO (DELETE FROM a; DELETE FROM b);", (1, 1), "`;` is not allowed here"),
-    ("CREATE PUBLICATION p FOR ALL TABLES;", (1, 1), "a publication of all tables or of a schema can be created only by a superuser"),
+    (
+        "CREATE PUBLICATION p FOR ALL TABLES;",
+        (1, 1),
+        "a publication of all tables or of a schema can be created only by a superuser",
+    ),
     ("DO $$ BEGIN PERFORM 's3cret'; END $$;", (1, 1), "nself can represent a `DO` block only"),
     ("SET search_path = audit;", (1, 1), "`SET search_path`"),
     ("\\i other.sql", (1, 1), "`\\i` is a command of psql"),

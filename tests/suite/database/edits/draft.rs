@@ -79,7 +79,8 @@ impl Draft {
             let mut names: Vec<String> =
                 groups.iter().flat_map(|group| named(group)).map(|(key, _)| key.clone()).collect();
             if table.get("primary_key").is_some() {
-                names.push(format!("{}_pkey", name.rsplit('.').next().unwrap()));
+                let own_name = table.get("primary_key_name").and_then(Value::as_str).map(str::to_owned);
+                names.push(own_name.unwrap_or_else(|| format!("{}_pkey", name.rsplit('.').next().unwrap())));
             }
             if let Some(comments) = table.get_mut("constraint_comments").and_then(Value::as_object_mut) {
                 comments.retain(|key, _| names.contains(key));

@@ -70,7 +70,6 @@ exchange() {
 
 restore_volume() {
   folder=$(folder_of "$source")
-  require_stopped
   rm -rf "$folder/.nself-restore-new"
   mkdir "$folder/.nself-restore-new"
   unpack "$folder/.nself-restore-new"
@@ -100,6 +99,11 @@ restore_bucket() {
 }
 
 sources=$(selected_sources)
+# Nothing changes unless each source has the snapshot, and the services of all volumes are stopped.
+for wanted in $sources; do
+  choose_snapshot "$wanted"
+  case $source in volume-*) require_stopped ;; esac
+done
 for wanted in $sources; do
   choose_snapshot "$wanted"
   case $source in

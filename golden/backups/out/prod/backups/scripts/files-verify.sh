@@ -8,6 +8,8 @@
 # shellcheck source-path=SCRIPTDIR source=files.sh
 . "$(dirname "$0")/files.sh"
 scratch=${NSELF_BACKUP_SCRATCH:-/var/lib/backup-scratch}/files-$$
+# Files of a run that was killed.
+rm -rf "${scratch%/*}"/files-*
 work=$(mktemp -d /tmp/verify.XXXXXX)
 trap 'rm -rf "$scratch" "$work"' EXIT
 trap 'exit 1' TERM INT

@@ -211,6 +211,8 @@ remove_unlisted() {
 # check_objects: compares the stored objects of a bucket with the snapshot's list.
 check_objects() {
   fetch_list
+  # An empty bucket has no folder of objects in some targets.
+  [ -s "$work/list" ] || return 0
   remote hashsum sha256 --download "$(at "files/$source/$name/objects")" >"$work/stored" ||
     fail "the objects of $name are damaged or cannot be fetched"
   sort "$work/stored" >"$work/found"
