@@ -1,6 +1,6 @@
 //! The golden stack for Kubernetes on the node: its pods become ready, its jobs complete, its services answer.
 //!
-//! PostgreSQL, nginx, redis and busybox are real programs; the others are stand-ins (tests/images), which check their
+//! PostgreSQL, nginx, redis, SeaweedFS and busybox are real programs; the others are stand-ins (tests/images), which check their
 //! settings. Of its environments, `local` runs here. The others need programs that are not on the node: `staging` an Ingress
 //! controller, `prod` a gateway and External Secrets, and both cert-manager.
 
@@ -32,18 +32,22 @@ pub fn runs(node: &Node, project: &Path, folder: &Path) {
 }
 
 fn services_answer(node: &Node, project: &Path) {
-    for (host, service) in [("api", "hasura"), ("auth", "auth"), ("catalogue", "catalogue"), ("storage", "minio")] {
+    for (host, service) in [("api", "hasura"), ("auth", "auth"), ("catalogue", "catalogue")] {
         let expected = format!("\"service\": \"{service}\"");
         let host = format!("{host}.shop.localhost");
         until(&format!("{host} answers"), 30, || node.answer(project, &host, "/a").contains(&expected));
     }
+    // The object storage is the real one, and wants a key.
+    until("storage.shop.localhost answers", 30, || {
+        node.answer(project, "storage.shop.localhost", "/a").contains("<Code>AccessDenied</Code>")
+    });
     // The connection that `prices` declares, and one that it does not.
     let curl = |url: &str| node.exec(NAMESPACE, "deployment/prices", &["curl", "-sS", "--max-time", "2", url]);
     until("prices reaches catalogue", 30, || {
         curl("http://catalogue:8001/").stdout.contains("\"service\": \"catalogue\"")
     });
-    let refused = curl("http://minio:9000/");
-    assert!(refused.stderr.contains("Failed to connect to minio port 9000"), "{refused:?}");
+    let refused = curl("http://s3:8333/");
+    assert!(refused.stderr.contains("Failed to connect to s3 port 8333"), "{refused:?}");
 }
 
 fn pods_have_their_settings(node: &Node) {
