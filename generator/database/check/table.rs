@@ -85,8 +85,7 @@ impl Check<'_> {
     }
 
     fn check_constraint_comments(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
-        let key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
-        let is_missing = |constraint: &&SqlName| !table.has_constraint(constraint) && key.as_ref() != Some(*constraint);
+        let is_missing = |constraint: &&SqlName| !ddl::has_constraint(name, table, constraint);
         for constraint in table.constraint_comments.keys().filter(is_missing) {
             let message = format!("{name} has no constraint `{constraint}`");
             self.report(

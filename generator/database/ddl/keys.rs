@@ -9,6 +9,11 @@ pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlName {
     table.primary_key_name.clone().unwrap_or_else(|| default_key_name(name))
 }
 
+/// Returns whether a table has a constraint of this name, which may be its primary key.
+pub fn has_constraint(name: &ObjectName, table: &Table, constraint: &SqlName) -> bool {
+    table.has_constraint(constraint) || (!table.primary_key.is_empty() && primary_key_name(name, table) == *constraint)
+}
+
 /// Returns the default name of a primary key. A name has at most 63 bytes, 5 of which are the suffix.
 pub fn default_key_name(table: &ObjectName) -> SqlName {
     SqlName::truncated(&format!("{}_pkey", prefix(table.name(), 58)))

@@ -133,9 +133,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 /// has no comment.
 pub fn comment_constraints(planner: &mut Planner, change: &TableChange, is_new: impl Fn(&SqlName) -> bool) {
     let TableChange { name, old, new, .. } = *change;
-    let exists = |table: &Table, key: &SqlName| {
-        table.has_constraint(key) || (!table.primary_key.is_empty() && ddl::primary_key_name(name, table) == *key)
-    };
+    let exists = |table: &Table, key: &SqlName| ddl::has_constraint(name, table, key);
     let removed = old.constraint_comments.keys().filter(|key| !new.constraint_comments.contains_key(*key));
     for key in new.constraint_comments.keys().chain(removed).filter(|key| exists(new, key)) {
         let is_new = is_new(key) || !exists(old, key);

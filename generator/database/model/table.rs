@@ -94,6 +94,13 @@ impl Table {
             || self.excludes.contains_key(name)
     }
 
+    /// Gives the comment of a renamed constraint its new name.
+    pub fn rename_constraint_comment(&mut self, from: &SqlName, to: &SqlName) {
+        if let Some(comment) = self.constraint_comments.remove(from) {
+            self.constraint_comments.insert(to.clone(), comment);
+        }
+    }
+
     /// Removes the primary key with its options, and returns its columns.
     pub fn take_primary_key(&mut self) -> Vec<SqlName> {
         self.primary_key_name = None;

@@ -52,9 +52,8 @@ impl Reader {
     /// Removes the comments of constraints that later statements dropped.
     fn forget_comments_of_dropped_constraints(&mut self) {
         for (name, table) in &mut self.schema.tables {
-            let key = (!table.primary_key.is_empty()).then(|| ddl::primary_key_name(name, table));
             let mut comments = std::mem::take(&mut table.constraint_comments);
-            comments.retain(|constraint, _| table.has_constraint(constraint) || key.as_ref() == Some(constraint));
+            comments.retain(|constraint, _| ddl::has_constraint(name, table, constraint));
             table.constraint_comments = comments;
         }
     }

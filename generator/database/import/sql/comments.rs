@@ -85,8 +85,7 @@ impl Reader {
         let constraint = ident(name)?;
         let table_name = object_name(&reference)?;
         let table = self.table(&table_name, &reference)?;
-        let is_key = !table.primary_key.is_empty() && ddl::primary_key_name(&table_name, table) == constraint;
-        if !is_key && !table.has_constraint(&constraint) {
+        if !ddl::has_constraint(&table_name, table, &constraint) {
             return unsupported(name, format!("there is no constraint `{constraint}` of {table_name}"));
         }
         Ok(Some((table, constraint)))

@@ -193,20 +193,13 @@ impl Reader {
             }),
             ALTER_TABLE => {
                 let table = table(TABLE_RELATION_NAME);
-                let has_constraint = |table: &Table, name: &SqlName| {
-                    table.checks.contains_key(name)
-                        || table.foreign_keys.contains_key(name)
-                        || table.uniques.contains_key(name)
-                        || table.excludes.contains_key(name)
-                };
                 let adds_key = part(PRIMARY_KEY_CONSTRAINT).is_some();
-                let has_column = |table: &Table, name: &SqlName| table.columns.contains_key(name);
                 match part(ADD_CONSTRAINT) {
                     Some(_) if adds_key => table.is_some_and(|table| !table.primary_key.is_empty()),
                     Some(_) => {
-                        table.zip(name(CONSTRAINT_NAME)).is_some_and(|(table, name)| has_constraint(table, &name))
+                        table.zip(name(CONSTRAINT_NAME)).is_some_and(|(table, name)| table.has_constraint(&name))
                     }
-                    None => table.zip(name(COLUMN_NAME)).is_some_and(|(table, name)| has_column(table, &name)),
+                    None => table.zip(name(COLUMN_NAME)).is_some_and(|(table, name)| table.columns.contains_key(&name)),
                 }
             }
             _ => false,

@@ -102,7 +102,7 @@ impl Reader {
         {
             return unsupported(node, format!("there is no constraint `{from}`"));
         }
-        rename_key(&mut table.constraint_comments, &from, &to);
+        table.rename_constraint_comment(&from, &to);
         rename_replica_identity(table, &from, &to);
         Ok(())
     }

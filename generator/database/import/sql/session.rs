@@ -6,7 +6,7 @@ use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
 use crate::database::lexer::{self, TokenKind};
 
 /// Settings in dumps that do not change the schema, if their value is harmless.
-const HARMLESS_SETTINGS: [&str; 24] = [
+const HARMLESS_SETTINGS: [&str; 16] = [
     "statement_timeout",
     "lock_timeout",
     "idle_in_transaction_session_timeout",
@@ -15,7 +15,6 @@ const HARMLESS_SETTINGS: [&str; 24] = [
     "standard_conforming_strings",
     "check_function_bodies",
     "xmloption",
-    "client_min_messages",
     "row_security",
     "default_table_access_method",
     "default_tablespace",
@@ -24,16 +23,9 @@ const HARMLESS_SETTINGS: [&str; 24] = [
     "escape_string_warning",
     "timezone",
     "jit",
-    "log_min_messages",
-    "log_statement",
-    "maintenance_work_mem",
-    "work_mem",
-    "session_replication_role",
-    "synchronous_commit",
-    "max_parallel_maintenance_workers",
 ];
 
-/// Settings whose values do not matter, even if they are none of [`HARMLESS_VALUES`].
+/// Further such settings, whose values do not matter.
 const SETTINGS_WITH_ANY_VALUE: [&str; 8] = [
     "client_min_messages",
     "log_min_messages",
@@ -181,8 +173,9 @@ pub fn check_statement(node: &SyntaxNode) -> Parsed<()> {
             node,
             "`SET search_path`: write the schema before each name instead, so that names are unambiguous",
         ),
+        ["set", name, "to" | "=", _] if SETTINGS_WITH_ANY_VALUE.contains(name) => Ok(()),
         ["set", name, "to" | "=", value] if HARMLESS_SETTINGS.contains(name) => {
-            let accepts_any_value = name.ends_with("_timeout") || SETTINGS_WITH_ANY_VALUE.contains(name);
+            let accepts_any_value = name.ends_with("_timeout");
             let enables_escapes = *name == "standard_conforming_strings" && !["on", "true"].contains(value);
             if enables_escapes {
                 unsupported(node, "`SET standard_conforming_strings`: this value changes the meaning of strings")

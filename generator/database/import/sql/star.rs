@@ -74,8 +74,8 @@ impl Reader {
 
     /// Reads an expression, with the names of columns in place of `*` in its queries.
     pub(super) fn expression_without_stars(&self, node: &SyntaxNode) -> Parsed<Expression> {
-        self.require_no_names_by_position(node)?;
         if !selects_all(node) {
+            self.require_no_names_by_position(node)?;
             return expression(node);
         }
         let text = self.text_without_stars(node)?;

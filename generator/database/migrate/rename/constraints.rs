@@ -32,9 +32,7 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
         let indexes = rename_pairs(&mut old.indexes, &table.indexes);
         renames.extend(indexes.into_iter().map(|(from, to)| ("INDEX", from, to)));
         for (kind, from, to) in renames {
-            if let Some(comment) = old.constraint_comments.remove(&from) {
-                old.constraint_comments.insert(to.clone(), comment);
-            }
+            old.rename_constraint_comment(&from, &to);
             if old.replica_identity == ReplicaIdentity::Index(from.clone()) {
                 old.replica_identity = ReplicaIdentity::Index(to.clone());
             }

@@ -186,9 +186,7 @@ fn rename_tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
             step = step
                 .up(format!("{up}\n{}", rename(&old_key, &new_key)))
                 .down(format!("{}\n{down}", rename(&new_key, &old_key)));
-            if let Some(comment) = old.constraint_comments.remove(&old_key) {
-                old.constraint_comments.insert(new_key, comment);
-            }
+            old.rename_constraint_comment(&old_key, &new_key);
         }
         old.primary_key_name.clone_from(&table.primary_key_name);
         planner.push(step);
