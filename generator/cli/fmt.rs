@@ -55,7 +55,8 @@ pub fn run(arguments: &Arguments) -> u8 {
                 }
             },
             Err(Failure::NoProgram(finding)) => {
-                output::findings(&[finding]);
+                findings.push(finding);
+                output::findings(&findings);
                 return ERROR;
             }
             Err(Failure::File(reasons)) => {

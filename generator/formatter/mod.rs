@@ -82,7 +82,8 @@ fn syntax_errors(file: &SourceFile, evaluator: &Evaluator, project: &Path) -> Ve
         evaluator: evaluator.clone(),
     };
     let mut findings = source::parse(&request).map_or_else(|findings| findings, |program| program.syntax_errors);
-    for span in findings.iter_mut().filter_map(|finding| finding.span.as_mut()) {
+    let spans = findings.iter_mut().filter_map(|finding| finding.span.as_mut());
+    for span in spans.filter(|span| file.path.file_name().is_some_and(|name| name == span.file.as_str())) {
         span.file.clone_from(&file.name);
     }
     findings

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
 use super::text::{absolute_path_refusal, alphabet_refusal, dot_part_refusal, is_lower_or_digit};
-use super::web::host_refusal;
+use super::web::labels_refusal;
 use crate::codes::Code;
 
 checked! {
@@ -81,7 +81,7 @@ checked! {
     refusal: |t| {
         let (prefix, name) = t.rsplit_once('/').map_or((None, t), |(prefix, name)| (Some(prefix), name));
         let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        prefix.and_then(host_refusal)
+        prefix.and_then(labels_refusal)
             .or_else(|| alphabet_refusal(name, 63, "letters and digits, and between them `-_.`", |c| c.is_ascii_alphanumeric(), inner))
             .or_else(|| (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "it does not end with a letter or digit".to_owned()))
             .or_else(|| name.ends_with("-snippet").then(|| "snippets are not allowed: the ingress controller would run them with access to all secrets".to_owned()))

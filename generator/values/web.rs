@@ -9,8 +9,17 @@ use super::checked::{Checked, checked};
 use super::text::{absolute_path_refusal, alphabet_refusal, is_lower_or_digit};
 use crate::codes::Code;
 
-/// Returns why a host name is refused.
+/// Returns why a host name is refused. Clients read a host that ends with a number as an IPv4 address, and `012` as 10.
 pub(super) fn host_refusal(text: &str) -> Option<String> {
+    let ends_with_number = || text.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    labels_refusal(text).or_else(|| {
+        (ends_with_number() && text.parse::<std::net::Ipv4Addr>().is_err())
+            .then(|| "it ends with a number, so it is read as an IPv4 address, but it is not one".to_owned())
+    })
+}
+
+/// Returns why labels of DNS are refused.
+pub(super) fn labels_refusal(text: &str) -> Option<String> {
     if text.len() > 253 {
         return Some(format!("it has {} characters, but a DNS name has at most 253", text.len()));
     }
@@ -64,7 +73,7 @@ checked! {
     Subdomain, expected: "DNS labels, `@` or `*`", example: "api",
     refusal: |t| match t {
         "@" | "*" => None,
-        _ => (t.len() > 100).then(|| "it is longer than 100 characters".to_owned()).or_else(|| host_refusal(t)),
+        _ => (t.len() > 100).then(|| "it is longer than 100 characters".to_owned()).or_else(|| labels_refusal(t)),
     }
 }
 checked! {
@@ -206,6 +215,17 @@ checked! {
 mod tests {
     use super::super::Checked;
     use super::*;
+
+    #[test]
+    fn a_host_that_ends_with_a_number_is_an_address() {
+        for text in ["10.0.0.5", "012a", "2024.example.com", "example.com2", "1-2"] {
+            assert!(Host::new(text).is_ok(), "{text}");
+        }
+        for text in ["012", "10", "10.0.0", "10.0.0.256", "10.0.0.05", "example.123"] {
+            assert!(Host::new(text).is_err() && Origin::new(&format!("https://{text}")).is_err(), "{text}");
+        }
+        assert!(Subdomain::new("2024").is_ok(), "the domain follows");
+    }
 
     #[test]
     fn a_subnet_is_a_network_in_which_services_can_have_addresses() {

@@ -126,6 +126,10 @@ fn without_the_formatter_the_message_says_how_to_install_it() {
     for (path, bytes) in before {
         assert_eq!(fs::read(project.path().join(&path)).unwrap(), bytes, "{path}");
     }
+    // What was found before is not lost.
+    fs::write(project.path().join("columns.ncl"), "{ id = \n").unwrap();
+    let ran = run(nself(project.path()).args(["fmt", "columns.ncl", "unused.ncl"]).env("PATH", "/nowhere"));
+    assert!(ran.stderr.contains("error[NS002]") && ran.stderr.contains("error[NS616]"), "{}", ran.stderr);
 }
 
 #[test]

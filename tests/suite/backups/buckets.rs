@@ -44,10 +44,13 @@ fn a_bucket_is_restored_to_each_of_two_times() {
     fill(&files.volume());
     let put = |name: &str, text: &str| {
         fs::write(files.path("object"), text).unwrap();
+        // With the same time for all, a change to as many bytes is visible in the content only.
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        fs::File::options().append(true).open(files.path("object")).unwrap().set_modified(time).unwrap();
         let object = files.path("object").display().to_string();
         let to = format!(":s3:invoices/{name}");
         let kind = ["--metadata-set", "content-type=text/x-invoice", "--metadata-set", "customer=7"];
-        let mut arguments = vec!["copyto", "--metadata", &object, &to];
+        let mut arguments = vec!["copyto", "--metadata", "--ignore-times", &object, &to];
         arguments.extend(kind);
         let ran = store.rclone(&arguments);
         assert_works(&ran);
@@ -98,4 +101,25 @@ fn a_bucket_is_restored_to_each_of_two_times() {
     assert_eq!(contents("invoices"), first, "a restore that fails changes nothing");
     files.set("NSELF_BACKUP_FILES", "bucket-absent");
     assert_ne!(files.script("files-backup.sh", &[]).code, 0, "a bucket that does not exist");
+}
+
+#[test]
+fn an_empty_bucket_is_restored_from_a_folder() {
+    let Some(mut files) = Files::new() else { return };
+    let Some(store) = Store::start(files.folder.path()) else { return };
+    store.bucket("invoices");
+    with_buckets(&mut files, &store);
+    files.set("RCLONE_CONFIG_STORE_TYPE", "local");
+    files.set("NSELF_BACKUP_PLACE", &format!("store:{}", files.path("target").display()));
+    files.set("NSELF_BACKUP_FILES", "bucket-invoices");
+    files.backup(&[]);
+    assert_works(&files.script("files-verify.sh", &[]));
+    fs::write(files.path("object"), "later").unwrap();
+    let object = files.path("object").display().to_string();
+    assert_works(&store.rclone(&["copyto", &object, ":s3:invoices/later"]));
+    assert_works(&files.restore(&[]));
+    assert_eq!(store.rclone(&["lsf", ":s3:invoices"]).stdout, "");
+    let buckets = store.rclone(&["lsf", ":s3:"]).stdout;
+    let old = buckets.lines().find(|name| name.starts_with("invoices-before-")).unwrap();
+    assert_eq!(store.rclone(&["cat", &format!(":s3:{old}later")]).stdout, "later");
 }

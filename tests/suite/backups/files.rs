@@ -223,13 +223,7 @@ fn retention_removes_the_oldest_snapshots_only() {
     files.backup(&["LABEL=b", "NSELF_BACKUP_KEEP_COUNT=1", "NSELF_BACKUP_KEEP_SECONDS=3600"]);
     assert_eq!(files.snapshots().len(), 3, "young snapshots stay, whatever their number");
     // The clock goes back by an hour: the newest snapshot stays, although others have later times.
-    let real = run(Command::new("sh").args(["-c", "command -v date"])).stdout;
-    fs::create_dir(files.path("clock")).unwrap();
-    let date = files.path("clock/date");
-    fs::write(&date, format!("#!/bin/sh\nexec {} -d '1 hour ago' \"$@\"\n", real.trim())).unwrap();
-    fs::set_permissions(&date, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = files.path.clone();
-    files.path = format!("{}:{path}", files.path("clock").display());
+    let path = files.replace_program("date", "exec /bin/date -d '1 hour ago' \"$@\"");
     fs::write(files.volume().join("two"), "two").unwrap();
     files.backup(&["LABEL=back", "NSELF_BACKUP_KEEP_COUNT=1", "VOLUME=uploads"]);
     let last = files.snapshots().pop().unwrap();
@@ -248,6 +242,66 @@ fn retention_removes_the_oldest_snapshots_only() {
     let labels: Vec<&str> = kept.iter().map(|name| name.split('-').nth(1).unwrap()).collect();
     assert_eq!(labels, ["b", "back", "end"], "the first one is of the other volume");
     assert_fails(&files.script("files-backup.sh", &["LABEL=a b"]), "LABEL may have");
+}
+
+#[test]
+fn two_restores_in_one_second_keep_the_files_of_both() {
+    let Some(mut files) = Files::new() else { return };
+    fs::write(files.volume().join("one"), "one").unwrap();
+    files.backup(&[]);
+    files.replace_program("date", "exec /bin/date -d 2026-05-31T12:00:00Z \"$@\"");
+    for text in ["first", "second"] {
+        fs::write(files.volume().join("one"), text).unwrap();
+        assert_works(&files.restore(&[]));
+        assert_eq!(fs::read_to_string(files.volume().join("one")).unwrap(), "one");
+    }
+    let old = walkdir::WalkDir::new(files.volume()).min_depth(2).sort_by_file_name().into_iter();
+    let mut old: Vec<String> = old.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    old.sort();
+    assert_eq!(old, ["first", "second"]);
+}
+
+#[test]
+fn a_target_that_lists_too_little_loses_no_snapshot() {
+    let Some(mut files) = Files::new() else { return };
+    fs::write(files.volume().join("one"), "one").unwrap();
+    files.backup(&[]);
+    let snapshot = fs::read_dir(files.path("target/files/volume-uploads")).unwrap().next().unwrap().unwrap().path();
+    let old = snapshot.with_file_name("20260101T000000Z-scheduled-000000");
+    fs::rename(snapshot, &old).unwrap();
+    // One listing has nothing, then all but the old snapshot; no snapshot is removed.
+    let rclone = files.path("tools/rclone");
+    fs::rename(&rclone, files.path("tools/real")).unwrap();
+    for (answer, works) in [("exit 3", false), ("\"$real\" \"$@\" --exclude '*000000/**'; exit", true)] {
+        let listing = format!("case \"$*\" in *--include*snapshot.txt) {answer} ;; esac");
+        let script = format!("#!/bin/sh\nreal=${{0%/*}}/real\n{listing}\nexec \"$real\" \"$@\"\n");
+        fs::write(&rclone, script).unwrap();
+        fs::set_permissions(&rclone, fs::Permissions::from_mode(0o755)).unwrap();
+        let ran = files.script("files-backup.sh", &[]);
+        assert_eq!(ran.code == 0, works, "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("nothing old is removed"), !works, "{}", ran.stderr);
+        assert!(old.join("snapshot.txt").exists(), "{}", ran.stderr);
+    }
+    // Known-bad control: without its description, the folder is an interrupted run.
+    fs::remove_file(old.join("snapshot.txt")).unwrap();
+    files.backup(&[]);
+    assert!(!old.exists());
+}
+
+#[test]
+fn one_damaged_snapshot_does_not_keep_the_others_from_being_verified() {
+    let Some(mut files) = Files::new() else { return };
+    fs::create_dir(files.path("volumes/other")).unwrap();
+    files.set("NSELF_BACKUP_FILES", "volume-uploads volume-other");
+    for volume in ["uploads", "other"] {
+        fs::write(files.path("volumes").join(volume).join("one"), "one").unwrap();
+    }
+    files.backup(&[]);
+    fs::remove_file(files.target_files("volume-uploads").into_iter().find(|file| file.ends_with("list.zst")).unwrap())
+        .unwrap();
+    let ran = files.script("files-verify.sh", &[]);
+    assert_fails(&ran, "these could not be verified: volume-uploads");
+    assert!(ran.stderr.contains("verified:") && ran.stderr.contains("of volume-other"), "{}", ran.stderr);
 }
 
 #[test]

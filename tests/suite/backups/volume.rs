@@ -61,6 +61,17 @@ impl Files {
         Some(self)
     }
 
+    /// Puts a program in front of all others, and returns the folders of programs from before.
+    pub fn replace_program(&mut self, name: &str, script: &str) -> String {
+        let file = self.path("programs").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let before = self.path.clone();
+        self.path = format!("{}:{before}", file.parent().unwrap().display());
+        before
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -12,7 +12,7 @@ open_server
 identify || fail "the database server does not answer"
 bytes=$(segment_bytes)
 # Two backups in the same second have different names.
-suffix=$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
+suffix=$(random_suffix)
 name=$(date -u +%Y%m%dT%H%M%SZ)-$label-$suffix
 folder=$system/base/$name
 file=base.tar.$extension

@@ -4,7 +4,7 @@
 #   base/NAME/base.tar.zst  a base backup; beside it `sha256sums` and, written last, `backup.txt`
 #   wal/SEGMENT.zst         finished segments of the log; the one in progress is `SEGMENT.partial.zst`
 #   position                the time up to which every commit is in the target
-# shellcheck shell=sh disable=SC2034 # variables of this file are read by the scripts
+# shellcheck shell=sh disable=SC2034,SC2154 # the scripts read variables of this file, and set `work`
 set -eu
 umask 077
 export LC_ALL=C
@@ -77,6 +77,33 @@ remove_remote() {
     0 | 3 | 4) ;;
     *) return 1 ;;
   esac
+}
+
+# remove_incomplete FOLDER DESCRIPTION COMPLETE: removes what was interrupted: folders of the target without a description
+# that are older than two days. The file COMPLETE lists those that have one.
+remove_incomplete() {
+  limit=$(date -u -d "@$(($(date +%s) - 172800))" +%Y%m%d%H%M%S)
+  read_remote lsf --dirs-only "$(at "$1")" >"$work/folders"
+  while read -r incomplete; do
+    incomplete=${incomplete%/}
+    if [ "$(utc_digits "${incomplete%%Z-*}")" -ge "$limit" ] || grep -q " $incomplete " "$3"; then continue; fi
+    # The list may lack a complete one, so the folder itself counts. Another run may have removed it.
+    remote lsf "$(at "$1/$incomplete")" >"$work/entries" || continue
+    if grep -qx "$2" "$work/entries"; then continue; fi
+    note "removing the incomplete folder $1/$incomplete"
+    remove_remote purge "$(at "$1/$incomplete")" || return 1
+  done <"$work/folders"
+}
+
+# require_listed NAME COMPLETE: fails unless the list has what was just stored. A list without it may lack others as well,
+# so it does not decide about removals.
+require_listed() {
+  grep -q " $1 " "$2" || fail "the target does not list $1, which was just stored, so nothing old is removed"
+}
+
+# Prints six random digits, which tell names of the same second apart.
+random_suffix() {
+  od -An -N3 -tx1 /dev/urandom | tr -d ' \n'
 }
 
 # Lets the programs of PostgreSQL log in as the role of backups.

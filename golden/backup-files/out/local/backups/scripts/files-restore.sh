@@ -50,9 +50,9 @@ entries_here() {
 # Exchanges the entries of the volume with the restored ones.
 exchange() {
   new=.nself-restore-new
-  old=.nself-restore-old-$(date -u +%Y%m%dT%H%M%SZ)
   cd "$folder"
-  mkdir -m 700 "$old"
+  # Two restores may begin in the same second.
+  old=$(mktemp -d ".nself-restore-old-$(date -u +%Y%m%dT%H%M%SZ)-XXXXXX")
   entries_here -exec mv {} "$old/" \;
   if [ -n "$(entries_here)" ]; then fail "the old files could not be moved to $old"; fi
   find "$new" -mindepth 1 -maxdepth 1 -exec mv {} . \;
@@ -77,20 +77,35 @@ restore_volume() {
   folder=
 }
 
+# Writes the checksums of the objects in the bucket to `$work/found`.
+read_objects() {
+  remote hashsum sha256 --download "stack:$bucket" >"$work/stored" || fail "the restored objects cannot be read"
+  sort "$work/stored" >"$work/found"
+}
+
+# Restores objects that changed without a new size or time: rclone takes those for the same.
+restore_overlooked() {
+  read_objects
+  awk 'FILENAME == ARGV[1] { found[$0]; next } !($0 in found) { print substr($0, 67) }' "$work/found" "$work/list" >"$work/overlooked"
+  if [ ! -s "$work/overlooked" ]; then return 0; fi
+  remote copy --metadata --ignore-times --files-from-raw "$work/overlooked" "$(at "files/$source/$name/objects")" \
+    "stack:$bucket" --backup-dir "stack:$old" || fail "the objects could not be restored; run the restore again"
+}
+
 restore_bucket() {
   check_objects
   bucket=${source#bucket-}
-  # Names of buckets have at most 63 characters.
-  old=$(printf %.40s "$bucket")-before-$(date -u +%Y%m%d%H%M%S)
+  # Names of buckets have at most 63 characters, and no part that begins or ends with a hyphen.
+  old=$(printf %.34s "$bucket" | sed 's/[.-]*$//')-before-$(date -u +%Y%m%d%H%M%S)-$(random_suffix)
   remote mkdir "stack:$bucket" || fail "the bucket $bucket cannot be created"
   if [ -s "$work/list" ]; then
     remote sync --metadata "$(at "files/$source/$name/objects")" "stack:$bucket" --backup-dir "stack:$old" ||
       fail "the objects could not be restored; run the restore again"
+    restore_overlooked
   else
     remote move "stack:$bucket" "stack:$old" || fail "the objects could not be moved to $old"
   fi
-  remote hashsum sha256 --download "stack:$bucket" >"$work/stored" || fail "the restored objects cannot be read"
-  sort "$work/stored" >"$work/found"
+  read_objects
   require "$work/found" "$work/list"
   # rclone creates the bucket with the first old object.
   if [ -n "$(read_remote lsf "stack:$old" | head -n 1)" ]; then

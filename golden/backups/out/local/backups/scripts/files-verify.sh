@@ -7,6 +7,21 @@
 . "$(dirname "$0")/common.sh"
 # shellcheck source-path=SCRIPTDIR source=files.sh
 . "$(dirname "$0")/files.sh"
+sources=$(selected_sources)
+case $sources in
+  *" "*)
+    # A damaged snapshot does not keep the others from being read.
+    failed=
+    for wanted in $sources; do
+      case $wanted in
+        volume-*) VOLUME=${wanted#volume-} sh "$0" ;;
+        bucket-*) BUCKET=${wanted#bucket-} sh "$0" ;;
+      esac || failed="$failed $wanted"
+    done
+    if [ -n "$failed" ]; then fail "these could not be verified:$failed"; fi
+    exit 0
+    ;;
+esac
 scratch=${NSELF_BACKUP_SCRATCH:-/var/lib/backup-scratch}/files-$$
 # Files of a run that was killed.
 rm -rf "${scratch%/*}"/files-*
@@ -15,16 +30,12 @@ trap 'rm -rf "$scratch" "$work"' EXIT
 trap 'exit 1' TERM INT
 open_target
 read_target_time
-sources=$(selected_sources)
-for wanted in $sources; do
-  choose_snapshot "$wanted"
-  case $source in
-    volume-*)
-      mkdir -p "$scratch"
-      unpack "$scratch"
-      rm -rf "$scratch"
-      ;;
-    bucket-*) check_objects ;;
-  esac
-  note "verified: $name of $source, $(grep -c . "$work/list" || :) entries"
-done
+choose_snapshot "$sources"
+case $source in
+  volume-*)
+    mkdir -p "$scratch"
+    unpack "$scratch"
+    ;;
+  bucket-*) check_objects ;;
+esac
+note "verified: $name of $source, $(grep -c . "$work/list" || :) entries"

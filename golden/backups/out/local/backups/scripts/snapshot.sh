@@ -9,8 +9,7 @@
 source=$1
 open_target
 open_buckets
-suffix=$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
-name=$(date -u +%Y%m%dT%H%M%SZ)-$LABEL-$suffix
+name=$(date -u +%Y%m%dT%H%M%SZ)-$LABEL-$(random_suffix)
 path=files/$source/$name
 work=$(mktemp -d /tmp/snapshot.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -169,6 +168,7 @@ take_bucket() {
 # snapshots does not depend on the clock.
 retain_snapshots() {
   list_snapshots "$source" >"$work/snapshots"
+  require_listed "$name" "$work/snapshots"
   rank=$(grep -c . "$work/snapshots" || :)
   while read -r _ _ _ old _ _ old_epoch _; do
     if [ "$rank" -gt "${NSELF_BACKUP_KEEP_COUNT:-7}" ] &&
@@ -180,15 +180,7 @@ retain_snapshots() {
     fi
     rank=$((rank - 1))
   done <"$work/snapshots"
-  limit=$(date -u -d "@$(($(date +%s) - 172800))" +%Y%m%d%H%M%S)
-  read_remote lsf --dirs-only "$(at "files/$source")" >"$work/folders"
-  while read -r folder; do
-    folder=${folder%/}
-    if [ "$(utc_digits "${folder%%Z-*}")" -lt "$limit" ] && ! grep -q " $folder " "$work/snapshots"; then
-      note "removing the incomplete snapshot $folder"
-      remove_remote purge "$(at "files/$source/$folder")" || fail "an incomplete snapshot could not be removed"
-    fi
-  done <"$work/folders"
+  remove_incomplete "files/$source" snapshot.txt "$work/snapshots" || fail "an incomplete snapshot could not be removed"
 }
 
 started=$(date -u +%Y-%m-%dT%H:%M:%SZ)

@@ -7,19 +7,6 @@ remove_backup() {
   remove_remote purge "$(at "$system/base/$1")"
 }
 
-# Removes folders without a description that are older than two days: backups that were interrupted.
-remove_incomplete() {
-  limit=$(date -u -d "@$(($(date +%s) - 172800))" +%Y%m%d%H%M%S)
-  read_remote lsf --dirs-only "$(at "$system/base")" >"$work/folders"
-  while read -r incomplete; do
-    incomplete=${incomplete%/}
-    if [ "$(utc_digits "${incomplete%%Z-*}")" -lt "$limit" ] && ! grep -q " $incomplete " "$work/backups"; then
-      note "removing the incomplete backup $incomplete"
-      remove_remote purge "$(at "$system/base/$incomplete")" || return 1
-    fi
-  done <"$work/folders"
-}
-
 # Keeps the newest backups by number, and further ones by age. Removes the others, and segments older than the first
 # segment of the oldest backup that stays.
 retain() {
@@ -27,6 +14,7 @@ retain() {
   age=${NSELF_BACKUP_KEEP_SECONDS:-0}
   now=$(date +%s)
   list_backups "$system" >"$work/backups"
+  require_listed "$name" "$work/backups"
   total=$(grep -c . "$work/backups" || :)
   rank=$total
   oldest=
@@ -39,7 +27,7 @@ retain() {
     fi
     rank=$((rank - 1))
   done <"$work/backups"
-  remove_incomplete || fail "an incomplete backup could not be removed"
+  remove_incomplete "$system/base" backup.txt "$work/backups" || fail "an incomplete backup could not be removed"
   if [ -z "$oldest" ]; then return 0; fi
   # The timeline, the first eight digits, does not count: a later one continues the numbers.
   read_remote lsf --files-only "$(at "$system/wal")" >"$work/segments"
