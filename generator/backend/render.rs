@@ -99,9 +99,20 @@ pub fn nginx_header_variable(name: &HeaderName) -> Value {
 /// Returns a regular expression, for use in quotes, that matches whole segments of a path, each with optional
 /// parameters after `;`.
 pub fn nginx_path_pattern(path: &UrlPath) -> Value {
+    token(Language::Nginx, path_pattern(path))
+}
+
+fn path_pattern(path: &UrlPath) -> String {
     let segments = path.as_str().split('/').filter(|segment| !segment.is_empty());
-    let segment = |segment: &str| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"));
-    token(Language::Nginx, segments.map(segment).collect())
+    segments.map(|segment| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"))).collect()
+}
+
+/// Returns the argument of a `location` for a path and the paths below it: `/api` is not a prefix of `/api-docs`. nginx
+/// tries regular expressions in the order of the file, so those of longer paths come first.
+pub fn nginx_location(path: &UrlPath) -> Value {
+    let end = if path.as_str().ends_with('/') { "/" } else { "(?:/|$)" };
+    let text = if path.as_str() == "/" { "/".to_owned() } else { format!("~ \"^{}{end}\"", path_pattern(path)) };
+    token(Language::Nginx, text)
 }
 
 /// Returns a header value in double quotes. A [`HeaderValue`] contains no quotes, backslashes or `$`, so nothing needs
@@ -255,6 +266,12 @@ mod tests {
         assert_eq!(pattern("/v1.0/c++"), "/v1\\.0(?:;[^/]*)?/c\\+\\+(?:;[^/]*)?");
         assert_eq!(pattern("/admin/"), pattern("/admin"));
         assert_eq!(pattern("/"), "");
+        let location = |path: &str| {
+            render(Language::Nginx, "{{ x }}", context! { x => nginx_location(&UrlPath::wrap(path.into())) }).unwrap()
+        };
+        assert_eq!(location("/"), "/");
+        assert_eq!(location("/v1.0"), "~ \"^/v1\\.0(?:;[^/]*)?(?:/|$)\"");
+        assert_eq!(location("/files/"), "~ \"^/files(?:;[^/]*)?/\"");
     }
 
     #[test]

@@ -108,8 +108,9 @@ impl Renderer<'_> {
             let old = self.out.read(format!("{}/{file}", plan.environment), FileKind::Output).ok()??;
             (old != new).then_some((old, new))
         };
-        let mut warnings =
-            changed_file(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::upgrade_warnings(plan, &old));
+        let compose = changed_file(compose::FILE).into_iter();
+        let mut warnings: Vec<Diagnostic> =
+            compose.flat_map(|(old, new)| compose::upgrade_warnings(plan, &old, new)).collect();
         let setup = changed_file(postgres::SETUP).into_iter();
         warnings.extend(setup.flat_map(|(old, new)| postgres::upgrade_warnings(plan, &old, new)));
         warnings.extend(

@@ -12,7 +12,7 @@ use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
 use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, Stack, TlsMode};
-use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, is_private_host};
+use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, host_as_label, is_private_host};
 use crate::words;
 
 /// Domains whose subdomains lead to this machine: one resolves to the loopback address in public DNS, the other is
@@ -105,7 +105,7 @@ impl Addresses {
             // In the profile `local`, a full host name does not lead to this machine, so it becomes one label below the
             // domain.
             (None, Some(host)) if !self.aliases.is_empty() => {
-                let label = host.as_str().replace('.', "-");
+                let label = host_as_label(host.as_str());
                 domains.map(|domain| format!("{label}.{domain}")).collect()
             }
             (None, Some(host)) => vec![host.to_string()],

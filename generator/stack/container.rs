@@ -95,8 +95,10 @@ pub struct Limits {
     pub memory: Option<Memory>,
     pub cpus: Option<Cpus>,
     /// Largest number of processes and threads.
+    #[serde(deserialize_with = "ranged::positive")]
     pub pids: Option<u32>,
     /// Number of processes that the service may start with its settings. `pids` must not be lower.
+    #[serde(deserialize_with = "ranged::positive")]
     pub min_pids: Option<u32>,
 }
 

@@ -31,7 +31,9 @@ pub struct Edge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
+    #[serde(deserialize_with = "ranged::positive")]
     pub per_second: u32,
+    #[serde(deserialize_with = "ranged::positive")]
     pub burst: u32,
 }
 

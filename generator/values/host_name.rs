@@ -31,6 +31,20 @@ pub fn is_private_host(host: &str) -> bool {
         || PRIVATE_SUFFIXES.iter().any(|suffix| labels_below(host, suffix).is_some())
 }
 
+/// The maximum length of a label of DNS.
+const MAX_LABEL: usize = 63;
+
+/// Returns a host name as one label, such as `api-example-com`. A label that would be too long ends with eight digits of its
+/// digest instead.
+pub fn host_as_label(host: &str) -> String {
+    let label = host.replace('.', "-");
+    if label.len() <= MAX_LABEL {
+        return label;
+    }
+    let digest = blake3::hash(host.as_bytes()).to_hex();
+    format!("{}-{}", label[..MAX_LABEL - 9].trim_end_matches('-'), &digest[..8])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +70,12 @@ mod tests {
         for host in ["shop.example.com", "contest.example.com", "nself.org", "arpa.example.com"] {
             assert!(!is_private_host(host), "{host}");
         }
+    }
+
+    #[test]
+    fn a_long_host_name_is_a_label_with_a_digest() {
+        assert_eq!(host_as_label("api.example.com"), "api-example-com");
+        let long = |end: &str| host_as_label(&format!("{}.{end}.example.com", "a".repeat(60)));
+        assert!(long("b").len() == 63 && long("b").starts_with("aaa") && long("b") != long("c"));
     }
 }

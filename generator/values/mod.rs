@@ -19,7 +19,7 @@ mod web;
 pub use address_range::AddressRange;
 pub use checked::Checked;
 pub use container::*;
-pub use host_name::{is_private_host, labels_below};
+pub use host_name::{host_as_label, is_private_host, labels_below};
 pub use names::*;
 pub use object_store::*;
 pub use promql::{AlertName, PanelUnit, PromqlExpression, Series, SeriesValues};

@@ -2,7 +2,7 @@
 //! not see the values of an environment's layer after the merge, so the bounds are checked here as well.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use serde::de::{DeserializeOwned, Error, Unexpected};
 use serde::{Deserialize, Deserializer};
@@ -17,6 +17,13 @@ pub trait Positive: Sized {
 impl Positive for u16 {
     type NonZero = NonZeroU16;
     fn from_non_zero(value: NonZeroU16) -> Self {
+        value.get()
+    }
+}
+
+impl Positive for u32 {
+    type NonZero = NonZeroU32;
+    fn from_non_zero(value: NonZeroU32) -> Self {
         value.get()
     }
 }

@@ -3,13 +3,13 @@
 
 mod fidelity;
 mod health;
+mod lost_volumes;
 mod model;
 mod networks;
 mod postgres_upgrade;
 mod raw_keys;
 mod service;
 
-pub use postgres_upgrade::upgrade_warnings;
 pub use raw_keys::TARGET as RAW_KEYS;
 
 use std::collections::BTreeMap;
@@ -33,6 +33,15 @@ pub const DESCRIPTION: Description = Description {
 
 /// The path of the Compose file, relative to an environment's folder.
 pub const FILE: &str = "compose.yaml";
+
+/// Returns warnings about changes from the last generation that leave data unused or a server without its data. `old` and
+/// `new` are the `compose.yaml` of the last generation and of this one.
+pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    let mut warnings = postgres_upgrade::warnings(plan, &old);
+    warnings.extend(lost_volumes::warnings(plan, &old, &new));
+    warnings
+}
 
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.
 ///

@@ -1,5 +1,6 @@
-//! Warnings about a new image of PostgreSQL that cannot use the data of the old image. nself does not know whether a
-//! volume contains data, so it prints each warning once, with the steps to take before the upgrade.
+//! Warnings about a new image or a new data folder of PostgreSQL, with which the server cannot use the data of the last
+//! generation. nself does not know whether a volume contains data, so it prints each warning once, with the steps to take
+//! before the upgrade.
 
 use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
@@ -7,31 +8,47 @@ use crate::plan::server_image::ServerImage;
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::{Service, Value};
 
-/// Returns the image of a service in a generated `compose.yaml`.
-fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
+/// Returns the value after this start of a line in the entry of a service in a generated `compose.yaml`.
+fn value<'a>(file: &'a str, service: &str, start: &str) -> Option<&'a str> {
     let (_, after_name) = file.split_once(&format!("\n  {service}:\n"))?;
     let mut lines = after_name.lines().take_while(|line| line.starts_with("    "));
-    lines.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
+    lines.find_map(|line| line.strip_prefix(start)).map(|value| value.trim_matches('"'))
 }
 
-/// Returns NS709 for a major version that cannot start with the old data, and for a C library that sorts text in a
-/// different order. `old` is the `compose.yaml` of the last generation.
-pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
+fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
+    value(file, service, "    image: ")
+}
+
+/// Returns NS709 if the server would look for its data in a different folder than the last generation.
+fn moved_data(service: &Service, old: &str) -> Option<Diagnostic> {
+    let before = value(old, DATABASE, "      PGDATA: ")?;
+    let Some(Value::Text(after)) = service.env.get("PGDATA") else { return None };
+    (before != after).then(|| {
+        Diagnostic::warning(Code::PostgresVolume, service.origin.key("env").key("PGDATA"))
+            .message(format!("the server's data is now in `{after}`; the last generation used `{before}`"))
+            .expected("the folder of the last generation, or a volume without data")
+            .hint("a server that finds no data creates an empty one; to keep the data, undo the change, or stop the server and move the folder first")
+    })
+}
+
+/// Returns NS709 for a major version that cannot start with the old data, for a C library that sorts text in a different
+/// order, and for a different data folder. `old` is the `compose.yaml` of the last generation.
+pub fn warnings(plan: &Plan, old: &str) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
         return Vec::new();
     };
-    let before = std::str::from_utf8(old).ok().and_then(|old| image(old, DATABASE)).and_then(ServerImage::of);
+    let before = image(old, DATABASE).and_then(ServerImage::of);
     let after = service.image.as_ref().and_then(|image| ServerImage::of(image.as_str()));
-    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+    let (Some(before), Some(after)) = (before, after) else { return moved_data(service, old).into_iter().collect() };
     let warning = || Diagnostic::warning(Code::PostgresVolume, service.origin.key("image"));
-    let user = superuser(service);
+    let (user, environment) = (superuser(service), &plan.environment);
     match (before.major, after.major) {
         (Some(old), Some(new)) if old != new => vec![
             warning()
                 .message(format!("PostgreSQL {new} cannot use the data of PostgreSQL {old}, which the last generation ran"))
                 .expected(format!("a data folder of PostgreSQL {new}, or an empty one"))
                 .hint(format!(
-                    "if the volume has data, first dump it with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
+                    "if the volume has data, first dump it with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >deploy/{environment}/secrets/all.sql`; \
                      docs/databases.md lists the steps before and after the dump"
                 )),
         ],
@@ -43,7 +60,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
                     "if the volume has data, rebuild its indexes before any service uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
                 )),
         ],
-        _ => Vec::new(),
+        _ => moved_data(service, old).into_iter().collect(),
     }
 }
 

@@ -142,9 +142,6 @@ pub struct Claim {
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     pub backoff_limit: u16,
-    pub active_deadline_seconds: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ttl_seconds_after_finished: Option<u32>,
     pub template: Template,
 }
 

@@ -62,26 +62,47 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     findings
 }
 
-/// Returns a warning for each claim of the old record that no service declares any more. Its data stays in the cluster,
-/// and a volume with a new name is empty.
+/// Returns the name of a claim.
+fn claim_name(record: &Value, service: &str, volume: &str) -> String {
+    let is_shared = record["claims"][service][volume]["shared"] == true;
+    if is_shared { volume.to_owned() } else { format!("{volume}-{service}-0") }
+}
+
+/// Returns a warning for each claim of the old record that no pod mounts any more. Its data stays in the cluster: a volume
+/// with a new name, or of a service with a new name, is empty.
 fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
-    let services_by_volume = |record: &Value| -> BTreeMap<String, String> {
+    let volumes = |record: &Value| -> Vec<(String, String)> {
         let services = record["claims"].as_object().cloned().unwrap_or_default();
         let volumes = services.into_iter().flat_map(|(service, volumes)| {
-            let names =
-                volumes.as_object().map(|volumes| volumes.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-            names.into_iter().map(move |name| (name, service.clone()))
+            let names: Vec<String> =
+                volumes.as_object().map(|volumes| volumes.keys().cloned().collect()).unwrap_or_default();
+            names.into_iter().map(move |volume| (service.clone(), volume))
         });
         volumes.collect()
     };
-    let declared = services_by_volume(new);
-    let lost_volumes = services_by_volume(old).into_iter().filter(|(volume, _)| !declared.contains_key(volume));
-    let findings = lost_volumes.map(|(volume, service)| {
-        let pvc = if old["claims"][&service][&volume]["shared"] == true { volume.clone() } else { format!("{volume}-{service}-0") };
+    let declared = volumes(new);
+    let claims: Vec<String> = declared.iter().map(|(service, volume)| claim_name(new, service, volume)).collect();
+    // A volume that becomes shared, or no longer is, has a warning of its own.
+    let lost_volumes = volumes(old).into_iter().filter(|(service, volume)| {
+        !declared.contains(&(service.clone(), volume.clone())) && !claims.contains(&claim_name(old, service, volume))
+    });
+    let findings = lost_volumes.map(|(service, volume)| {
+        let pvc = claim_name(old, &service, &volume);
+        let owner = declared.iter().find(|(_, other)| *other == volume).map(|(owner, _)| owner);
+        let change = match owner {
+            Some(owner) => format!("now belongs to `{owner}`, which has an empty claim"),
+            None => "is no longer declared".to_owned(),
+        };
+        let keep = match owner {
+            Some(owner) => format!("copy it with a pod that mounts `{pvc}` and `{}`", claim_name(new, owner, &volume)),
+            None => "declare the volume again with this name".to_owned(),
+        };
         Diagnostic::warning(Code::LostVolume, path!("services", service))
-            .message(format!("the volume `{volume}` of `{service}` is no longer declared; its data stays in the cluster, unused"))
+            .message(format!(
+                "the volume `{volume}` of `{service}` {change}; its data stays in the cluster in `{pvc}`, unused"
+            ))
             .hint(format!(
-                "to delete the data, run `kubectl delete pvc {pvc} --namespace {namespace}`; to keep it in use, declare the volume again with this name"
+                "to delete the data, run `kubectl delete pvc {pvc} --namespace {namespace}`; to keep it in use, {keep}"
             ))
     });
     findings.collect()

@@ -18,8 +18,6 @@ use crate::values::ServiceName;
 
 /// The number of old revisions that `kubectl rollout undo` can restore.
 const REVISION_HISTORY: u16 = 5;
-/// The maximum duration of a job in seconds.
-const JOB_DEADLINE: u32 = 3600;
 /// The CPU utilization in percent above which an autoscaler adds pods.
 const CPU_TARGET: u8 = 80;
 /// The time of low load in seconds after which an autoscaler removes pods.
@@ -138,8 +136,8 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
-    let job =
-        Job { backoff_limit: 3, active_deadline_seconds: JOB_DEADLINE, ttl_seconds_after_finished: None, template };
+    // Without a deadline: a migration, a backup or a restore takes as long as its data needs.
+    let job = Job { backoff_limit: 3, template };
     let schedule = service.schedule.as_ref().map(ToString::to_string);
     let Some(schedule) = schedule.or(service.on_request.then(|| NEVER.to_owned())) else {
         let metadata = Metadata { name: format!("{name}-{}", &digest.as_str()[..10]), ..metadata };

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::provenance::GeneratedLine;
 use super::render::{
-    Language, nginx, nginx_header_spellings, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render,
+    Language, nginx, nginx_header_spellings, nginx_header_variable, nginx_host, nginx_location, nginx_path_pattern,
+    nginx_word, render,
 };
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
@@ -310,7 +311,7 @@ fn location_view(
     location: &Location,
 ) -> Result<LocationView, Diagnostic> {
     Ok(LocationView {
-        path: nginx(&location.path),
+        path: nginx_location(&location.path),
         internal: location.internal,
         internal_paths: location.internal_paths.iter().map(nginx_path_pattern).collect(),
         internal_headers: location.internal_headers.iter().map(nginx_header_variable).collect(),

@@ -1,6 +1,6 @@
 //! Warnings about databases and roles that the last run of `nself gen` created and this run does not use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DATABASES_PREFIX, ROLES_PREFIX};
 use crate::diagnostic::{Code, Diagnostic};
@@ -23,10 +23,31 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
         warning(plan)
             .message(format!("the stack no longer uses the role `{name}`; it can still log in to the server"))
             .hint(format!(
-                "to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing"
+                "{}to lock it: `{psql} -c 'ALTER ROLE \"{name}\" NOLOGIN'`; `DROP ROLE` works once the role owns nothing",
+                hand_over(&psql, name, &owners(&old), &owners(&new))
             ))
     });
     databases.chain(roles).collect()
+}
+
+/// Returns the commands that give the objects of a role to the new owners of its databases, as the start of a hint.
+fn hand_over(psql: &str, role: &str, old: &BTreeMap<&str, &str>, new: &BTreeMap<&str, &str>) -> String {
+    let databases =
+        old.iter().filter(|(_, owner)| **owner == role).filter_map(|(database, _)| new.get_key_value(database));
+    let commands = databases
+        .map(|(database, owner)| format!("`{psql} -d {database} -c 'REASSIGN OWNED BY \"{role}\" TO \"{owner}\"'`"));
+    let commands = commands.collect::<Vec<_>>().join(", then ");
+    if commands.is_empty() {
+        commands
+    } else {
+        format!("after the setup has run, give its tables to the new owner: {commands}; ")
+    }
+}
+
+/// Returns the owner of each database in the statements of the setup job.
+fn owners(text: &str) -> BTreeMap<&str, &str> {
+    let names = text.lines().filter_map(|line| line.strip_prefix("ALTER DATABASE \"")?.strip_suffix("\";"));
+    names.filter_map(|names| names.split_once("\" OWNER TO \"")).collect()
 }
 
 fn warning(plan: &Plan) -> Diagnostic {
@@ -71,5 +92,15 @@ mod tests {
         assert_eq!(names("-- Roles: a b\n\n-- Databases: c\n", ROLES_PREFIX), BTreeSet::from(["a", "b"]));
         assert_eq!(names("-- Roles:\n", ROLES_PREFIX), BTreeSet::new());
         assert_eq!(names("", DATABASES_PREFIX), BTreeSet::new());
+    }
+
+    #[test]
+    fn objects_are_handed_over_to_the_new_owner_of_a_database() {
+        let (old, new) =
+            ("ALTER DATABASE \"shop\" OWNER TO \"orders\";\n", "ALTER DATABASE \"shop\" OWNER TO \"sales\";\n");
+        let hint = hand_over("psql", "orders", &owners(old), &owners(new));
+        assert!(hint.contains("`psql -d shop -c 'REASSIGN OWNED BY \"orders\" TO \"sales\"'`"), "{hint}");
+        assert_eq!(hand_over("psql", "other", &owners(old), &owners(new)), "");
+        assert_eq!(hand_over("psql", "orders", &owners(old), &owners("")), "");
     }
 }

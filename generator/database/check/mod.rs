@@ -1,5 +1,6 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod columns_in_text;
 mod grants;
 mod keys;
 pub mod migration_sql;

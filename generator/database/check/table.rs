@@ -59,6 +59,7 @@ impl Check<'_> {
         }
         self.check_replica_identity(name, table, &path.key("replica_identity"));
         self.check_partitioning(name, table, &path);
+        self.check_columns_in_expressions(name, table, &path);
     }
 
     fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {

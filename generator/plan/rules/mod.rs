@@ -2,6 +2,7 @@
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
 mod cluster;
+mod data_folder;
 mod database;
 mod dockerfiles;
 pub mod domains;
@@ -44,6 +45,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let mut findings = nginx_snippets::check(&plan.ingress.sites, &inputs.files.conf_d);
     findings.extend(mounts::check(roster, &plan.services));
+    findings.extend(data_folder::check(roster, plan));
     findings.extend(cluster::check_plan(inputs, roster, plan));
     findings
 }

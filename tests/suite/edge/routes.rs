@@ -15,7 +15,9 @@ const ROUTES: &str = r#"
     guard.internal_paths = ["/admin"],
     routes = {
       plain = { subdomain = "plain", response_headers = { X-Robots-Tag = "noindex, nofollow", X-Frame-Options = "DENY" } },
-      api = { subdomain = "plain", path = "/api/v1.0", strip_prefix = true, request_headers.X-Team = "shop; a=b" },
+      whole = { subdomain = "plain", path = "/api", response_headers.X-Route = "whole" },
+      files = { subdomain = "plain", path = "/api/files/", response_headers.X-Route = "files" },
+      api = { subdomain = "plain", path = "/api/v1.0", response_headers.X-Route = "api", strip_prefix = true, request_headers.X-Team = "shop; a=b" },
       cors = {
         subdomain = "cors",
         cors = { origins = ["https://app.example.org", "https://*.partner.example.org"], methods = ["PUT"], credentials = true },
@@ -92,6 +94,25 @@ fn prefixes(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> R
     // What nginx takes for the prefix, and the client wrote in a different way, cannot be removed without a guess.
     assert_eq!(ask(get("plain", "/%61pi/v1.0/x", "")).status, 400);
     assert_eq!(ask(get("plain", "/api/v1x0/y", "")).received["path"], "/api/v1x0/y");
+    // A path takes the paths below it, and the longest one wins.
+    for (path, route) in [
+        ("/api", "whole"),
+        ("/api/", "whole"),
+        ("/api/x", "whole"),
+        ("/api;a=b/x", "whole"),
+        ("/%61pi?x", "whole"),
+        ("/api/files", "whole"),
+        ("/api/v1.0beta", "whole"),
+        ("/api/files/", "files"),
+        ("/api/files/v1.0", "files"),
+        ("/api/v1.0/files/", "api"),
+        ("/api-docs", ""),
+        ("/apis/x", ""),
+        ("/x/api", ""),
+    ] {
+        let answer = ask(get("plain", path, ""));
+        assert_eq!((answer.status, header(&answer, "x-route").concat().as_str()), (200, route), "{path}");
+    }
     // A path that the service guards stays closed behind the prefix.
     for path in ["/admin/x", "/api/v1.0/admin", "/api/v1.0/ADMIN/x", "/api/v1.0/%61dmin", "/api/v1.0/a/../admin"] {
         assert!([403, 400].contains(&ask(get("plain", path, "")).status), "{path}");

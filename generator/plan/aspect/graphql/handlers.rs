@@ -15,6 +15,7 @@ use crate::plan::service_names::service_name;
 use crate::stack::env::ServiceAddress;
 use crate::stack::{ActionKind, Call, EventOperation, Handlers, ValueOrSecret, handlers};
 use crate::values::{Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPath, VariableName};
+use crate::words;
 
 /// Returns the calls of each Hasura service, with findings about calls that cannot work.
 pub fn read(
@@ -231,7 +232,7 @@ impl Reader<'_> {
     /// NS770 if the Hasura service does not serve it, or serves several databases and none is declared.
     fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
         let names: Vec<&SqlIdent> = self.served.keys().copied().collect();
-        let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
         match (&event.database, names.as_slice()) {
             (_, []) => Err(finding(path.clone())
@@ -239,12 +240,12 @@ impl Reader<'_> {
                 .expected("`databases.<name>` with `served_by`, which defines the table")),
             (None, [only]) => Ok(only),
             (None, _) => Err(finding(path.clone())
-                .message(format!("`{}` serves several databases: {list}", self.server))
+                .message(format!("`{}` serves several databases: {}", self.server, quoted.join(", ")))
                 .expected("one of them as `database` of the event")),
             (Some(name), _) => names.into_iter().find(|served| *served == name).ok_or_else(|| {
                 finding(path.key("database"))
                     .message(format!("`{}` does not serve the database `{name}`", self.server))
-                    .expected(format!("one of {list}"))
+                    .expected(words::one_of(&quoted))
             }),
         }
     }

@@ -61,7 +61,7 @@ pub fn unknown_name<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Diagnostic {
     let hint = words::suggestion(name, known.clone());
-    let known = known.collect::<Vec<_>>().join(", ");
+    let known: Vec<&str> = known.collect();
     let finding = Diagnostic::error(Code::ApiMismatch, path).message(message.to_owned()).hint(hint);
-    if known.is_empty() { finding } else { finding.expected(format!("one of {known}")) }
+    if known.is_empty() { finding } else { finding.expected(words::one_of(&known)) }
 }

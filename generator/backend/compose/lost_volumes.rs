@@ -1,0 +1,66 @@
+//! Warnings about volumes of the last generation that no service declares any more. Compose creates a volume with a new
+//! name empty and leaves the old one on the host.
+
+use std::collections::BTreeSet;
+
+use super::Plan;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+
+/// Returns NS744 for each volume that the `compose.yaml` of the last generation has and that of this one lacks. On a
+/// cluster, the claims of the environment are compared instead.
+pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
+    if plan.kubernetes.is_some() {
+        return Vec::new();
+    }
+    let kept = volumes(new);
+    let lost_volumes = volumes(old).into_iter().filter(|volume| !kept.contains(volume));
+    let findings = lost_volumes.map(|volume| {
+        let name = format!("{}_{volume}", plan.compose_project());
+        let path = owner(old, volume).map_or(path!("services"), |service| path!("services", service));
+        Diagnostic::warning(Code::LostVolume, path)
+            .message(format!("the volume `{volume}` is no longer declared; its data stays on the host as `{name}`, unused"))
+            .hint(format!(
+                "to keep the data in use, declare the volume again with this name; to delete it, run `docker volume rm {name}`"
+            ))
+    });
+    findings.collect()
+}
+
+/// Returns the names below the last top-level key `volumes` of a generated `compose.yaml`.
+fn volumes(file: &str) -> BTreeSet<&str> {
+    let section = file.split_once("\nvolumes:\n").map_or("", |(_, section)| section);
+    let lines = section.lines().take_while(|line| line.starts_with(' '));
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.trim().split_once(':'));
+    names.map(|(name, _)| name.trim_matches('"')).collect()
+}
+
+/// Returns the first service of a generated `compose.yaml` that mounts a volume.
+fn owner<'a>(file: &'a str, volume: &str) -> Option<&'a str> {
+    let mut service = None;
+    for line in file.lines() {
+        let name =
+            line.strip_prefix("  ").filter(|name| !name.starts_with(' ')).and_then(|name| name.strip_suffix(':'));
+        service = name.or(service);
+        if line.trim().strip_prefix("source: ").is_some_and(|source| source.trim_matches('"') == volume) {
+            return service;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_and_their_owners_are_found() {
+        let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
+        assert_eq!(volumes(file), BTreeSet::from(["data", "uploads"]));
+        assert_eq!(
+            (owner(file, "uploads"), owner(file, "data"), owner(file, "edge")),
+            (Some("orders"), Some("postgres"), None)
+        );
+        assert!(volumes("services:\n  a:\n    volumes:\n      - type: volume\n").is_empty());
+    }
+}

@@ -1,0 +1,139 @@
+//! Finds columns in the expressions of a table that the table does not have. The server drops a constraint or an index
+//! together with a column that it mentions, and a new server refuses it.
+
+use std::collections::BTreeSet;
+
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
+
+use super::Check;
+use crate::database::lexer::unquoted_name;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+
+/// Words that look like columns: functions without parentheses, and the columns that every table has.
+const NOT_DECLARED: [&str; 18] = [
+    "cmax",
+    "cmin",
+    "ctid",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "localtime",
+    "localtimestamp",
+    "session_user",
+    "system_user",
+    "tableoid",
+    "user",
+    "xmax",
+    "xmin",
+];
+
+/// Returns the columns without a table's name that an expression mentions. What a subquery mentions may belong to its own
+/// tables, and is left out.
+fn mentioned_columns(expression: &str) -> BTreeSet<String> {
+    let parsed = SourceFile::parse(&format!("SELECT {expression};"));
+    let mut columns = BTreeSet::new();
+    if parsed.errors().is_empty() {
+        let query = parsed.syntax_node().children().find(|node| node.kind() == SyntaxKind::SELECT);
+        query.iter().flat_map(SyntaxNode::children).for_each(|clause| collect_columns(&clause, &mut columns));
+    }
+    columns
+}
+
+fn collect_columns(node: &SyntaxNode, columns: &mut BTreeSet<String>) {
+    for (i, child) in node.children().enumerate() {
+        match child.kind() {
+            // `f(…)` names a function; `a.b` is a column of a table, or a part of a value.
+            SyntaxKind::NAME_REF if i == 0 && node.kind() == SyntaxKind::CALL_EXPR => {}
+            SyntaxKind::NAME_REF if node.kind() == SyntaxKind::FIELD_EXPR => {}
+            SyntaxKind::NAME_REF => columns.extend(column_name(&child)),
+            SyntaxKind::SELECT => {}
+            _ => collect_columns(&child, columns),
+        }
+    }
+}
+
+fn column_name(reference: &SyntaxNode) -> Option<String> {
+    let text = reference.text().to_string();
+    if text.starts_with('"') {
+        return Some(unquoted_name(&text).into_owned());
+    }
+    let name = text.to_ascii_lowercase();
+    (!NOT_DECLARED.contains(&name.as_str())).then_some(name)
+}
+
+impl Check<'_> {
+    /// Reports each expression of a table that mentions a column which the table does not have.
+    pub(super) fn check_columns_in_expressions(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        for (key, check) in &table.checks {
+            self.require_mentioned_columns(name, table, check.as_str(), &path.key("checks").key(key.as_str()));
+        }
+        for (key, index) in &table.indexes {
+            let path = path.key("indexes").key(key.as_str());
+            let expressions = index.columns.iter().filter_map(|column| column.expression.as_ref());
+            for expression in expressions.chain(&index.predicate) {
+                self.require_mentioned_columns(name, table, expression.as_str(), &path);
+            }
+        }
+        for (key, exclude) in &table.excludes {
+            let path = path.key("excludes").key(key.as_str());
+            let expressions = exclude.elements.iter().map(|element| &element.expression);
+            for expression in expressions.chain(&exclude.predicate) {
+                self.require_mentioned_columns(name, table, expression.as_str(), &path);
+            }
+        }
+        for (key, policy) in &table.policies {
+            let path = path.key("policies").key(key.as_str());
+            for (field, condition) in [("using", &policy.using), ("check", &policy.check)] {
+                if let Some(condition) = condition {
+                    self.require_mentioned_columns(name, table, condition.as_str(), &path.key(field));
+                }
+            }
+        }
+        for (key, column) in &table.columns {
+            if let Some(expression) = &column.generated {
+                let path = path.key("columns").key(key.as_str()).key("generated");
+                self.require_mentioned_columns(name, table, expression.as_str(), &path);
+            }
+        }
+    }
+
+    fn require_mentioned_columns(&mut self, name: &ObjectName, table: &Table, expression: &str, path: &FieldPath) {
+        for column in mentioned_columns(expression) {
+            // The name of the table is its whole row.
+            if !table.columns.contains_key(column.as_str()) && name.name() != column {
+                let hint = crate::words::suggestion(&column, table.columns.keys().map(SqlName::as_str));
+                let message = format!("the expression mentions `{column}`, but the table has no such column");
+                self.report(path.clone(), message, &hint);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_told_apart_from_other_words() {
+        for (expression, columns) in [
+            ("a >= 0 AND lower(b) = 'x' AND t.c::text <> D", "a b d"),
+            ("extract(year FROM e) > 5 AND \"F g\" COLLATE \"C\" LIKE 'x'", "F g e"),
+            ("CASE WHEN f IS NULL THEN current_date ELSE g END", "f g"),
+            ("(h).i = ANY (ARRAY[j, k]) AND l[1] BETWEEN m AND n", "h j k l m n"),
+            ("EXISTS (SELECT 1 FROM o WHERE p = q)", ""),
+            ("CAST(r AS numeric(10,2)) > make_interval(days => s)", "r s"),
+            ("u AT TIME ZONE 'utc' IS DISTINCT FROM v", "u v"),
+        ] {
+            assert_eq!(
+                mentioned_columns(expression).into_iter().collect::<Vec<_>>().join(" "),
+                columns,
+                "{expression}"
+            );
+        }
+    }
+}
