@@ -80,14 +80,14 @@ const SHARED: [&str; 6] = [
     "generator/words.rs",
 ];
 
-/// Writes a digest for each backend: of its folder, the files beside it and the shared sources.
+/// Writes a digest for each backend: of its folder, the files in the folder above it and the shared sources.
 fn generators() -> String {
     println!("cargo:rerun-if-changed=generator/backend");
     let entries = WalkDir::new("generator/backend").min_depth(1).max_depth(1).sort_by_file_name();
     let entries: Vec<_> = entries.into_iter().filter_map(Result::ok).collect();
     let path = |entry: &walkdir::DirEntry| entry.path().to_string_lossy().replace('\\', "/");
-    let beside = entries.iter().filter(|entry| entry.file_type().is_file()).map(path);
-    let shared: Vec<String> = SHARED.map(str::to_owned).into_iter().chain(beside).collect();
+    let files_above = entries.iter().filter(|entry| entry.file_type().is_file()).map(path);
+    let shared: Vec<String> = SHARED.map(str::to_owned).into_iter().chain(files_above).collect();
     let mut shared_hasher = blake3::Hasher::new();
     shared.iter().for_each(|path| digest(path, &mut shared_hasher));
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");

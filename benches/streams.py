@@ -4,7 +4,7 @@ usage: streams.py serve CHAT EVENTS                     echoes messages of webso
                                                         EVENTS with N events
        streams.py websockets PORT HOST CLIENTS MESSAGES each client sends MESSAGES of 64 bytes, each after the echo of the last
        streams.py events PORT HOST CLIENTS EVENTS       each client reads one stream
-Clients connect to 127.0.0.1 by TLS and print the seconds from the first to the last message.
+Clients connect to 127.0.0.1 over TLS and print the seconds from the first to the last message.
 """
 import asyncio, ssl, sys, time
 

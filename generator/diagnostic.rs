@@ -127,7 +127,7 @@ pub struct Related {
     pub message: String,
 }
 
-/// One finding. [`Diagnostic::error`] and [`Diagnostic::warning`] create it, and further methods set its fields.
+/// One finding. [`Diagnostic::error`] and [`Diagnostic::warning`] create it, and the other methods set its fields.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,

@@ -102,9 +102,9 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// Returns whether the character at this index is the second `#` of `##name[`.
-fn opens_command(line: &str, at: usize) -> bool {
-    let name = line[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    line[..at].ends_with('#') && name.starts_with('[')
+fn opens_command(line: &str, offset: usize) -> bool {
+    let name = line[offset + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    line[..offset].ends_with('#') && name.starts_with('[')
 }
 
 /// Returns an equal JSON document that is safe for logs: it has escapes such as `\u001b` for more characters.

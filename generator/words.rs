@@ -13,7 +13,7 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Returns the values of which one is expected: `one of a, b`, or the only value.
+/// Returns the expected values as text: `one of a, b`, or the only value.
 pub fn one_of<S: AsRef<str>>(values: &[S]) -> String {
     let names: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
     format!("{}{}", if names.len() == 1 { "" } else { "one of " }, names.join(", "))

@@ -292,7 +292,7 @@ http3() {
   "$tools/http3/bin/pip" -q install 'aioquic==1.3.0'
 }
 
-# A client that loads servers by HTTP/2, for benches/edge.py.
+# A client that loads servers over HTTP/2, for benches/edge.py.
 calls() {
   apt-get -qy install --no-install-recommends nghttp2-client
 }

@@ -42,7 +42,7 @@ pub struct Description {
     pub emit: Emit,
     /// Returns the fields of the stack from which the file with this path is generated, the likeliest first.
     pub file_fields: fn(&Plan, &str) -> Vec<FieldPath>,
-    /// Returns further fields from which one line of a file is generated, the likeliest first.
+    /// Returns additional fields from which one line of a file is generated, the likeliest first.
     pub line_fields: fn(&Plan, &GeneratedLine) -> Vec<FieldPath>,
 }
 

@@ -81,7 +81,7 @@ impl<'a> GeneratedLine<'a> {
         self.enclosing.first().copied()
     }
 
-    /// Returns the keys of YAML or JSON that lead to the line, outermost first.
+    /// Returns the keys of YAML or JSON that enclose the line, outermost first.
     pub fn keys(&self) -> Vec<&'a str> {
         let key = |line: &&'a str| {
             let line = line.trim_start_matches([' ', '-']);

@@ -72,8 +72,8 @@ pub fn run(arguments: &Arguments) -> u8 {
             output::lines(&store::text_diff(
                 (from, &old),
                 (to, &new),
-                store::OldSide::Shown,
-                &mut store::Budget::default(),
+                store::OldSide::Printed,
+                &mut store::DiffBudget::default(),
             ));
             if old == new { SUCCESS } else { DIFFERENCES }
         }),
@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
-    let loaded = source::load(&stack.request(&[], None).evaluation())?;
+    let loaded = source::load(&stack.evaluation_request())?;
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 

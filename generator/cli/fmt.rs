@@ -8,7 +8,7 @@ use super::{DIFFERENCES, ERROR, SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
 use crate::formatter::{Failure, SourceFile, files_of_project, named_file};
 use crate::source::EvaluationRequest;
-use crate::store::{Budget, OldSide, text_diff};
+use crate::store::{DiffBudget, OldSide, text_diff};
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
-    let stack = StackArguments::unnamed();
-    let request = stack.request(&[], None).evaluation();
+    let stack = StackArguments::default_stack();
+    let request = stack.evaluation_request();
     let files = match files_to_format(arguments, &request, &stack) {
         Ok(files) => files,
         Err(findings) => {
@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             return ERROR;
         }
     };
-    let (mut findings, mut budget) = (Vec::new(), Budget::default());
+    let (mut findings, mut budget) = (Vec::new(), DiffBudget::default());
     let (mut changed, mut failed) = (0, 0);
     for file in &files {
         match file.format(&request.evaluator, &stack.project()) {
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> u8 {
                 output::lines(&text_diff(
                     (&file.name, &text.old),
                     (&file.name, &text.new),
-                    OldSide::Shown,
+                    OldSide::Printed,
                     &mut budget,
                 ));
             }

@@ -17,7 +17,7 @@ pub struct Arguments {
     /// The environment.
     #[arg(long, default_value = "local", value_name = "NAME")]
     env: String,
-    /// What the graph shows.
+    /// The kind of graph.
     #[arg(long, value_enum, default_value = "services")]
     of: Subject,
     /// The format of the output.

@@ -69,7 +69,7 @@ fn step_for_stack(folder: &Path, template: &str) -> String {
     let context = folder.strip_prefix(working_folder).unwrap_or(folder).display().to_string();
     if let Some(reason) = ProjectPath::refusal(&context) {
         return format!(
-            "move the folder to a path that a stack can use, such as `services/orders` beside stack.ncl: {reason}"
+            "move the folder to a path that a stack can use, such as `services/orders` next to stack.ncl: {reason}"
         );
     }
     let name = folder.file_name().and_then(|name| name.to_str());

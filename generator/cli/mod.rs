@@ -34,7 +34,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::files;
 use crate::pipeline::Request;
-use crate::source::{Evaluator, Limits};
+use crate::source::{EvaluationRequest, Evaluator, Limits};
 use crate::terminal;
 
 /// Generate the deployment files of a stack of services from one typed Nickel file.
@@ -119,8 +119,8 @@ struct StackArguments {
 const TIME_LIMIT: u64 = 30;
 
 impl StackArguments {
-    /// Returns the arguments of a command line that names nothing.
-    fn unnamed() -> Self {
+    /// Returns the arguments of a command line without options: the stack file `stack.ncl`.
+    fn default_stack() -> Self {
         StackArguments { stack: STACK_FILE.into(), allow_import: Vec::new(), time_limit: TIME_LIMIT }
     }
 
@@ -151,6 +151,11 @@ impl StackArguments {
         let path = self.path();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
+    }
+
+    /// Returns the request to evaluate the stack.
+    fn evaluation_request(&self) -> EvaluationRequest {
+        self.request(&[], None).evaluation()
     }
 
     /// Returns a request for these environments, or for all if the list is empty. A child process evaluates the stack.

@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
-    let outcome = secrets::init(&arguments.folder(environment)?)?;
+    let outcome = secrets::create_missing(&arguments.folder(environment)?)?;
     output::findings(&arguments.commands().complete_hints(outcome.findings));
     outcome.created.iter().for_each(|name| output::line(&format!("created {name}")));
     output::remark(&format!("{} created, {} existing", outcome.created.len(), outcome.existing.len()));

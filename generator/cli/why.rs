@@ -32,7 +32,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     if arguments.rebuilt {
-        return rebuilt(arguments);
+        return explain_last_run(arguments);
     }
     explain(arguments).unwrap_or_else(|findings| {
         output::failure(arguments.format, &findings);
@@ -73,19 +73,20 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     Ok(SUCCESS)
 }
 
-/// Compares the two latest generations.
-fn rebuilt(arguments: &Arguments) -> u8 {
+/// Prints the files that the last recorded run changed, and the inputs that caused it.
+fn explain_last_run(arguments: &Arguments) -> u8 {
     let generations = Cache::new(&arguments.stack.project()).generations().all();
     let Some((number, new)) = generations.last() else {
         output::remark("no run is recorded in this folder; `nself gen` records its changes below .nself");
+        // The exit code tells scripts that there is nothing to explain.
         return DIFFERENCES;
     };
     let empty = Generation::default();
     let old = generations.len().checked_sub(2).map_or(&empty, |index| &generations[index].1);
-    let GenerationChanges { files, same_bytes, inputs, generators, parts } = new.changes_from(old);
+    let GenerationChanges { files, unchanged_files, inputs, generators, parts } = new.changes_from(old);
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "generation": number, "first": generations.len() == 1, "files": files, "same_bytes": same_bytes,
+            "version": 1, "generation": number, "first": generations.len() == 1, "files": files, "same_bytes": unchanged_files,
             "inputs": inputs,
             "generators": generators, "parts": parts,
         })),
@@ -101,8 +102,8 @@ fn rebuilt(arguments: &Arguments) -> u8 {
                         lines.push(&format!("  {title} {change}: {name}"));
                     }
                 }
-                if same_bytes > 0 {
-                    lines.push(&format!("  {same_bytes} files were generated again with the same content"));
+                if unchanged_files > 0 {
+                    lines.push(&format!("  {unchanged_files} files were generated again with the same content"));
                 }
             }
             output::lines(&lines);

@@ -12,22 +12,22 @@ use super::descent::FOLDER;
 use super::folder::{READ, read_up_to_limit};
 use super::{FileError, FileKind, Folder, Root, Scope, Stat};
 
-/// Reads a file that the operator named.
+/// Reads a file by its whole path, which the operator set.
 ///
 /// # Errors
 /// It is missing, not a regular file, or larger than the limit of its kind.
-pub fn read_named(path: &Path, kind: FileKind) -> Result<Vec<u8>, FileError> {
+pub fn read_operator_file(path: &Path, kind: FileKind) -> Result<Vec<u8>, FileError> {
     let system = |error| FileError::system(path, Scope::Operator, error);
     let file = File::from(rustix::fs::open(path, READ, Mode::empty()).map_err(|error| system(error.into()))?);
     let stat = Stat::from(rustix::fs::fstat(&file).map_err(|error| system(io::Error::from(error)))?);
     read_up_to_limit(file, &stat, kind).map_err(|reason| FileError::new(path, Scope::Operator, reason))
 }
 
-/// Creates a file that the operator named, with exactly this mode.
+/// Creates a file by its whole path, with exactly this mode.
 ///
 /// # Errors
 /// The path exists already.
-pub fn create_named(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+pub fn create_operator_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let missing = || FileError::system(folder, Scope::Operator, io::ErrorKind::NotFound);
     let folder = Root::named(folder).open()?.ok_or_else(missing)?;
@@ -35,7 +35,7 @@ pub fn create_named(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
 }
 
 /// Returns the sorted names in a folder; `None` if it cannot be read.
-pub fn list_named(path: &Path) -> Option<Vec<OsString>> {
+pub fn list_operator_folder(path: &Path) -> Option<Vec<OsString>> {
     let handle = rustix::fs::open(path, FOLDER, Mode::empty()).ok()?;
     let entries = Folder::new(handle, path.to_owned(), Scope::Operator).list().ok()?;
     Some(entries.into_iter().map(|entry| entry.name).collect())

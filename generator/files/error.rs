@@ -79,8 +79,8 @@ impl Reason {
     pub fn hint(&self) -> &'static str {
         match self {
             Reason::TooLarge(_) | Reason::TooLargeTogether(_) => "remove the file, or divide it into smaller ones",
-            Reason::NotAFile(EntryKind::Link) => "replace the link with the file that it leads to",
-            Reason::NotAFolder(EntryKind::Link) => "replace the link with the folder that it leads to",
+            Reason::NotAFile(EntryKind::Link) => "replace the link with the file to which it points",
+            Reason::NotAFolder(EntryKind::Link) => "replace the link with the folder to which it points",
             Reason::NotAFolder(_) => "put a folder in its place",
             Reason::NotAFile(_) | Reason::Outside | Reason::System(_) => "put a regular file in its place",
         }

@@ -133,10 +133,10 @@ impl Folder {
     /// # Errors
     /// The operating system refuses.
     pub fn list(&self) -> Result<Vec<Entry>, FileError> {
-        let refused = |error: Errno| FileError::system(&self.path, self.scope, error);
+        let refusal = |error: Errno| FileError::system(&self.path, self.scope, error);
         let mut entries = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.handle).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
+        for entry in rustix::fs::Dir::read_from(&self.handle).map_err(refusal)? {
+            let entry = entry.map_err(refusal)?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..") {
                 continue;

@@ -53,7 +53,7 @@ impl FileKind {
         }
     }
 
-    /// Returns the maximum size in bytes of all files of the kind together. Only kinds of which a run keeps all files
+    /// Returns the maximum size in bytes of all files of the kind together. Only kinds whose files a run keeps all
     /// in memory have such a limit.
     pub fn limit_of_all(self) -> u64 {
         match self {

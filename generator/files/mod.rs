@@ -17,7 +17,7 @@ mod size_budget;
 mod stat;
 mod write;
 
-pub use by_path::{create_named, list_named, read_named, real_path};
+pub use by_path::{create_operator_file, list_operator_folder, read_operator_file, real_path};
 pub use error::{FileError, Reason};
 pub use folder::{Entry, Folder};
 pub use kind::FileKind;

@@ -23,9 +23,9 @@ pub struct Root {
     scope: Scope,
 }
 
-/// The name of the output folder beside the stack.
+/// The name of the output folder next to the stack.
 pub const OUTPUT: &str = "deploy";
-/// The name of the cache beside the stack.
+/// The name of the cache next to the stack.
 const CACHE: &str = ".nself";
 
 impl Root {
@@ -125,12 +125,12 @@ impl Root {
     /// # Errors
     /// The errors of [`Root::open`], or the folder cannot be created.
     pub fn open_or_create(&self, mode: u32) -> Result<Folder, FileError> {
-        let refused = |error| FileError::system(&self.base, self.scope, error);
+        let refusal = |error| FileError::system(&self.base, self.scope, error);
         let base = match self.open_base()? {
             Some(base) => base,
             None => {
-                std::fs::create_dir_all(&self.base).map_err(refused)?;
-                self.open_base()?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))?
+                std::fs::create_dir_all(&self.base).map_err(refusal)?;
+                self.open_base()?.ok_or_else(|| refusal(std::io::ErrorKind::NotFound.into()))?
             }
         };
         if self.path_below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.path_below, mode) }

@@ -51,7 +51,9 @@ impl fmt::Display for EntryKind {
 pub struct Stat {
     pub kind: EntryKind,
     pub size: u64,
+    /// The time of the last change of the content (mtime).
     pub modified: i64,
+    /// The time of the last change of the content or the metadata (ctime).
     pub changed: i64,
     pub inode: u64,
     /// The permission bits.
@@ -92,7 +94,7 @@ pub fn stat_path(path: &Path) -> io::Result<Stat> {
     Ok(rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?.into())
 }
 
-/// Returns the metadata of the file or folder to which a path leads through symbolic links.
+/// Returns the metadata of a path; symbolic links are followed.
 ///
 /// # Errors
 /// The path does not exist, or the operating system refuses.

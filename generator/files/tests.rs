@@ -82,13 +82,13 @@ fn a_file_is_read_up_to_its_limit() {
     sparse.set_len(FileKind::Snippet.limit() + 1).unwrap();
     for error in [
         folder.read("large", FileKind::Snippet).unwrap_err(),
-        read_named(&project_folder.path().join("large"), FileKind::Snippet).unwrap_err(),
+        read_operator_file(&project_folder.path().join("large"), FileKind::Snippet).unwrap_err(),
     ] {
         assert!(error.to_string().ends_with("it is larger than 1 MiB, the limit of nself for such a file"), "{error}");
         assert_eq!(Diagnostic::from(error).code, Code::FileTooLarge);
     }
     assert!(matches!(
-        read_named(Path::new("/dev/zero"), FileKind::Secret).unwrap_err().reason,
+        read_operator_file(Path::new("/dev/zero"), FileKind::Secret).unwrap_err().reason,
         Reason::NotAFile(EntryKind::Device)
     ));
 }

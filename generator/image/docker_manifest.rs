@@ -1,4 +1,4 @@
-//! Writes `manifest.json` beside the `index.json` of a layout: a list of the layout's images and their blobs. With it,
+//! Writes `manifest.json` next to the `index.json` of a layout: a list of the layout's images and their blobs. With it,
 //! an archive of the layout is also an archive in Docker's own format, the only one that `docker load` before Docker 25
 //! accepts.
 

@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn the_same_files_result_in_the_same_bytes() {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for (folder, names) in [(&one, ["a", "b/c", "d"]), (&two, ["d", "b/c", "a"])] {
+        let (first, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (folder, names) in [(&first, ["a", "b/c", "d"]), (&two, ["d", "b/c", "a"])] {
             fs::create_dir(folder.path().join("b")).unwrap();
             for name in names {
                 fs::write(folder.path().join(name), name).unwrap();
@@ -169,11 +169,11 @@ mod tests {
         }
         fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o600)).unwrap();
         let layer = |folder: &tempfile::TempDir| pack_app(folder.path()).unwrap();
-        assert_eq!(layer(&one).packed, layer(&two).packed);
-        assert_eq!(layer(&one).files.len(), 3);
+        assert_eq!(layer(&first).packed, layer(&two).packed);
+        assert_eq!(layer(&first).files.len(), 3);
         // Control: a different executable bit results in different bytes.
         fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o700)).unwrap();
-        assert_ne!(layer(&one).packed, layer(&two).packed);
+        assert_ne!(layer(&first).packed, layer(&two).packed);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An OCI image layout: a folder with the blobs of an image, and further files such as `index.json`.
+//! An OCI image layout: a folder with the blobs of an image, and additional files such as `index.json`.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const RUNTIME_FOLDER: &str = "runtime";
 pub struct ImageLayout {
     /// The image, or the index over the images of all platforms.
     pub image: Descriptor,
-    /// Files beside the blobs, by path.
+    /// Files next to the blobs, by path.
     pub files: BTreeMap<String, Vec<u8>>,
     pub blobs: Blobs,
 }

@@ -113,7 +113,7 @@ impl<'a> ImageService<'a> {
         self.field("base")
     }
 
-    /// Builds the layout: an image for each platform, and the files beside the blobs.
+    /// Builds the layout: an image for each platform, and the files next to the blobs.
     ///
     /// # Errors
     /// NS811 if a base is not an image of the OCI specification.

@@ -12,7 +12,7 @@ use crate::files::{FileError, FileKind, Root};
 use crate::merge_conflict;
 use crate::values::{Checked, ImageRef};
 
-/// Name of the file, beside the stack file. It is committed.
+/// Name of the file, next to the stack file. It is committed.
 pub const FILE: &str = "nself.lock";
 
 /// The content of an image tag at the time when it was locked.

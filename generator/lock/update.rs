@@ -168,10 +168,10 @@ mod tests {
         let images = images(&["redis:7", "redis:8", &digest]);
         assert_eq!(images.count(), 2, "an image with a digest needs no pin");
         let findings = images.differences(&lock(&[(REDIS_7, "7"), (ORDERS, "o")]));
-        let found: Vec<(String, &str)> =
+        let paths_and_messages: Vec<(String, &str)> =
             findings.iter().map(|finding| (finding.path.to_string(), finding.message.as_str())).collect();
         assert_eq!(
-            found,
+            paths_and_messages,
             [
                 ("services.redis:8".to_owned(), "`docker.io/library/redis:8` is not in nself.lock"),
                 (String::new(), "nself.lock has `ghcr.io/acme/orders:1`, which no service uses"),

@@ -147,7 +147,7 @@ fn adoption_error(definition: &Definition, message: String) -> Diagnostic {
     Diagnostic::error(Code::NoAdoption, definition.root()).message(message)
 }
 
-/// Returns the findings, of which refusals by a pooler or by the ledger's statements get codes and hints. Such refusals
+/// Returns the findings. Refusals by a pooler or by the ledger's statements get codes and hints. Such refusals
 /// arrive as messages of psql.
 fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let convert = |finding: Diagnostic| {

@@ -117,10 +117,9 @@ impl Selection {
     /// # Errors
     /// The errors of [`Selection::definitions`]; NS305 with `message` for no database or several.
     pub(super) fn single(&self, message: &str) -> Result<Definition, Vec<Diagnostic>> {
-        let mut definitions = self.definitions()?;
-        match (definitions.pop(), definitions.is_empty()) {
-            (Some(definition), true) => Ok(definition),
-            _ => Err(vec![
+        match <[Definition; 1]>::try_from(self.definitions()?) {
+            Ok([definition]) => Ok(definition),
+            Err(_) => Err(vec![
                 Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
                     .message(message)
                     .hint("select one with --database NAME"),

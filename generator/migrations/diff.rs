@@ -125,9 +125,9 @@ struct DiffSchema {
     server: Option<ServerSpelling>,
 }
 
-/// The settings and rights of a server by which its schema can differ from a written one without a change.
+/// The settings and rights of a server because of which its schema can differ from a written one without a change.
 struct ServerSpelling {
-    /// Settings by which the server reads text such as dates.
+    /// Settings that decide how the server reads text such as dates.
     settings: InputSettings,
     /// Rights that follow from the access of services, which do not count as differences.
     default_rights: ServiceRights,

@@ -203,8 +203,8 @@ mod tests {
             (Runner::Atlas, "atlas.sum", "h1:"),
         ] {
             let files = convert(runner, &migrations()).unwrap();
-            let found = files.iter().find(|(name, _)| name == path).unwrap_or_else(|| panic!("{path} in {files:?}"));
-            assert!(found.1.starts_with(text), "{path}: {}", found.1);
+            let file = files.iter().find(|(name, _)| name == path).unwrap_or_else(|| panic!("{path} in {files:?}"));
+            assert!(file.1.starts_with(text), "{path}: {}", file.1);
         }
         let flyway = convert(Runner::Flyway, &migrations()).unwrap();
         assert!(flyway.iter().all(|(path, _)| path != "V0001__init.sql.conf"));
@@ -213,8 +213,8 @@ mod tests {
     #[test]
     fn runners_that_always_open_a_transaction_refuse_an_index() {
         for runner in Runner::ALL {
-            let refused = convert(runner, &migrations()).is_err();
-            assert_eq!(refused, [Runner::Hasura, Runner::Refinery].contains(&runner), "{runner}");
+            let is_refused = convert(runner, &migrations()).is_err();
+            assert_eq!(is_refused, [Runner::Hasura, Runner::Refinery].contains(&runner), "{runner}");
             assert_eq!(runner.name().parse(), Ok(runner));
         }
         assert!(convert(Runner::Hasura, &migrations()[..1]).is_ok());

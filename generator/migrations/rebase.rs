@@ -1,4 +1,5 @@
-//! Puts the migrations of this branch after those of the base, which is the branch into which this one will be merged.
+//! Puts the migrations of this branch after the migrations of the base, which is the branch into which this one will be
+//! merged.
 //! Migrations of the base stay unchanged. Migrations of this branch are generated again if nself generated them;
 //! hand-written ones keep their SQL.
 

@@ -26,8 +26,8 @@ impl Revision<'_> {
     /// NS804 with the message of git, NS732 for a malformed sum file.
     pub fn sum(&self, database: &SqlIdent) -> Result<Vec<SumLine>, Vec<Diagnostic>> {
         let path = format!("{}/{SUM_FILE}", database_folder(database));
-        let listed = self.git(&["ls-tree", "--name-only", "--end-of-options", self.name, "--", &path])?;
-        if listed.is_empty() {
+        let listing = self.git(&["ls-tree", "--name-only", "--end-of-options", self.name, "--", &path])?;
+        if listing.is_empty() {
             return Ok(Vec::new());
         }
         SumLine::parse(&self.text(&path)?).ok_or_else(|| {
@@ -45,9 +45,10 @@ impl Revision<'_> {
     /// NS804 with the message of git.
     pub fn files(&self, database: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
         let folder = format!("{}/", database_folder(database));
-        let listed = self.git(&["ls-tree", "-r", "-z", "--name-only", "--end-of-options", self.name, "--", &folder])?;
+        let listing =
+            self.git(&["ls-tree", "-r", "-z", "--name-only", "--end-of-options", self.name, "--", &folder])?;
         let mut files = HistoryFiles::new();
-        for path in listed.split('\0').filter(|path| !path.is_empty()) {
+        for path in listing.split('\0').filter(|path| !path.is_empty()) {
             let path_in_folder = path.strip_prefix(&folder).unwrap_or(path);
             if path_in_folder == SUM_FILE
                 || path_in_folder.starts_with("migrations/")

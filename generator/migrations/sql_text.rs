@@ -5,7 +5,9 @@ use std::path::Path;
 use crate::database::import::migration_folder::{self, FolderContent, FolderFault};
 use crate::database::lexer;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Root, SizeBudget, list_named, read_named};
+use crate::files::{
+    EntryKind, FileError, FileKind, Folder, Root, SizeBudget, list_operator_folder, read_operator_file,
+};
 
 /// Text of one or several files.
 pub struct SqlText {
@@ -21,7 +23,7 @@ impl SqlText {
     /// NS780 for a folder whose migrations or their order are not clear, NS714 for a file with an open quote, NS804 if a
     /// file cannot be read, NS813 if one is too large.
     pub fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        if list_named(path).is_none() {
+        if list_operator_folder(path).is_none() {
             return Ok(SqlText { text: read_text(path)?, files: vec![(0, path.display().to_string())] });
         }
         let files = migration_folder::read(&read_folder(path)?).map_err(|fault| vec![folder_finding(path, fault)])?;
@@ -95,7 +97,7 @@ fn folder_finding(folder: &Path, fault: FolderFault) -> Diagnostic {
 
 /// Reads a text of UTF-8.
 pub fn read_text(file: &Path) -> Result<String, Vec<Diagnostic>> {
-    let bytes = read_named(file, FileKind::Schema).map_err(|error| vec![error.into()])?;
+    let bytes = read_operator_file(file, FileKind::Schema).map_err(|error| vec![error.into()])?;
     String::from_utf8(bytes).map_err(|_| {
         let message = format!("{} is not UTF-8 text", file.display());
         vec![Diagnostic::error(Code::Io, FieldPath::root()).message(message)]

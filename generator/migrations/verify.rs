@@ -1,5 +1,5 @@
 //! Checks that migrations are unchanged since nself wrote them, that the history starts with all migrations of a base
-//! revision, and that it leads to the definitions.
+//! revision, and that it produces the definitions.
 
 use super::definition::{Definition, Selection};
 use super::revision::Revision;

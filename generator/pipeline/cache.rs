@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Report;
 use crate::artifact::{ArtifactPath, Digest};
-use crate::files::{FileKind, read_named, stat_path};
+use crate::files::{FileKind, read_operator_file, stat_path};
 use crate::store::{Cache, Generation, Manifest, Outputs, StampWriter};
 
 /// Stores the changed outputs and the digests of their inputs. A cache that cannot be written is not an error.
@@ -25,7 +25,7 @@ pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     }
     let inputs = output.inputs().filter_map(|path| {
         let name = path.strip_prefix(project).unwrap_or(path).to_string_lossy().into_owned();
-        Some((name, Digest::of(&read_named(path, FileKind::Input).ok()?)))
+        Some((name, Digest::of(&read_operator_file(path, FileKind::Input).ok()?)))
     });
     let parts = output.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
     let _ = cache.generations().add(&Generation::new(changes.digest, derivations_digest, inputs.collect(), parts));

@@ -42,7 +42,7 @@ pub struct Request {
     pub evaluator: Evaluator,
     /// Names of the environments to generate; all if empty.
     pub environments: Vec<String>,
-    /// The output folder; `deploy` beside the stack file by default.
+    /// The output folder; `deploy` next to the stack file by default.
     pub out: Option<PathBuf>,
     /// Whether to refuse images that are not pinned by a digest, and plugins whose files differ from their pins.
     pub frozen: bool,
@@ -87,7 +87,7 @@ impl Request {
         Root::output(&self.project(), self.out.as_deref())
     }
 
-    /// Returns the part of the request that concerns the evaluation of the stack. The cache is beside the stack file.
+    /// Returns the part of the request that concerns the evaluation of the stack. The cache is next to the stack file.
     pub fn evaluation(&self) -> EvaluationRequest {
         EvaluationRequest {
             stack: self.stack.clone(),

@@ -15,7 +15,7 @@ use crate::stack::{self, Frontend, Profile, Protocol, Publish, Route, Stack, Tls
 use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, host_as_label, is_private_host};
 use crate::words;
 
-/// Domains whose subdomains lead to this machine: one resolves to the loopback address in public DNS, the other is
+/// Domains whose subdomains resolve to this machine: one resolves to the loopback address in public DNS, the other is
 /// resolved by browsers (RFC 6761).
 const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
 
@@ -34,10 +34,10 @@ pub struct Addresses {
     domain: Host,
     /// The port of HTTPS in URLs, if it is not 443.
     https_port: Option<u16>,
-    /// Further domains, which lead to this machine; only in the profile `local`.
+    /// Additional domains, which resolve to this machine; only in the profile `local`.
     aliases: Vec<&'static str>,
     routes: Vec<Address>,
-    /// Host names and path of each frontend's route, also if a different server serves the frontend.
+    /// Host names and path of each frontend's route, even if a different server serves the frontend.
     frontends: Vec<(Vec<String>, String)>,
 }
 
@@ -45,10 +45,10 @@ impl Addresses {
     /// Returns the addresses of all services and frontends that have a route.
     pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Self> {
         let Inputs { stack, profile, .. } = inputs;
-        // A public domain leads to a server, not to this machine.
-        let is_local = profile == Profile::Local && !is_private_host(stack.domain.as_str());
-        let domain = if is_local { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
-        let aliases = if is_local { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
+        // In the profile `local`, a public domain is replaced, because it resolves to a server and not to this machine.
+        let uses_local_domain = profile == Profile::Local && !is_private_host(stack.domain.as_str());
+        let domain = if uses_local_domain { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
+        let aliases = if uses_local_domain { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
         let https_port = https_port(inputs, roster);
         let mut addresses = Addresses { domain, https_port, aliases, routes: Vec::new(), frontends: Vec::new() };
         let mut findings = Vec::new();
@@ -77,12 +77,13 @@ impl Addresses {
                 Some((addresses.hosts(&frontend.route)?, path.to_owned()))
             })
             .collect();
-        Planned::part(addresses, findings)
+        Planned::without_wirings(addresses, findings)
     }
 
-    /// Adds a route with its host names. Returns a finding if they are unclear or too long.
+    /// Adds a route with its host names. Returns a finding if the route does not have exactly one of `subdomain` and
+    /// `host`, or if a name is too long.
     fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
-        let Some(hosts) = self.hosts(route) else { return Some(unclear_host(owner, path, route)) };
+        let Some(hosts) = self.hosts(route) else { return Some(ambiguous_host(owner, path, route)) };
         // Each part of the name is a checked type, but together they may be too long.
         let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
             Diagnostic::error(Code::BadValue, path.clone())
@@ -102,8 +103,8 @@ impl Addresses {
                 "@" => domains.map(str::to_owned).collect(),
                 label => domains.map(|domain| format!("{label}.{domain}")).collect(),
             },
-            // In the profile `local`, a full host name does not lead to this machine, so it becomes one label below the
-            // domain.
+            // In the profile `local`, a full host name does not resolve to this machine, so it becomes one label below
+            // the domain.
             (None, Some(host)) if !self.aliases.is_empty() => {
                 let label = host_as_label(host.as_str());
                 domains.map(|domain| format!("{label}.{domain}")).collect()
@@ -114,7 +115,7 @@ impl Addresses {
         Some(hosts)
     }
 
-    /// Returns the domain of the environment and its further names.
+    /// Returns the domain of the environment and its additional domains.
     pub(super) fn domains(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied())
     }
@@ -139,13 +140,13 @@ impl Addresses {
         &self.routes
     }
 
-    /// Returns the host name under which browsers reach the service, without a leading `*.`.
+    /// Returns the public host name of the service, without a leading `*.`.
     pub fn public_host(&self, service: &ServiceName) -> Option<&str> {
         let mut routes = self.routes.iter().filter(|address| &address.owner == service);
         routes.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }
 
-    /// Returns the address by which other services reach a service.
+    /// Returns the URL with which other services reach a service.
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
@@ -157,10 +158,8 @@ impl Addresses {
     ) -> Result<String, Diagnostic> {
         let name = &address.service;
         let target = roster.get(name).ok_or_else(|| missing_service(name, stack, roster, &path.key("service")))?;
-        let port = port(&target.service, &address.port, &path.key("port")).map_err(|finding| {
-            let message = finding.message.replacen("the service", &format!("`{name}`"), 1);
-            finding.message(message)
-        })?;
+        let subject = format!("`{name}`");
+        let port = port_of(&target.service, &address.port, &path.key("port"), &subject)?;
         let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
         Ok(format!("{scheme}{}:{port}{path}", address.service))
@@ -202,7 +201,7 @@ pub fn published_protocols(
 }
 
 /// Returns the finding for a route that has both or neither of `subdomain` and `host`.
-fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnostic {
+fn ambiguous_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnostic {
     let is_frontend = path.starts_with(&path!("frontends"));
     let finding = Diagnostic::error(Code::BadValue, path)
         .expected("`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`");
@@ -224,6 +223,16 @@ fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnost
 /// # Errors
 /// NS306 at `path`.
 pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
+    port_of(service, name, path, "the service")
+}
+
+/// Returns the port like [`port`]. `subject` names the service in the finding.
+fn port_of(
+    service: &stack::Service,
+    name: &Option<PortName>,
+    path: &FieldPath,
+    subject: &str,
+) -> Result<u16, Diagnostic> {
     let ports: BTreeMap<PortName, u16> = service.all_ports();
     let only_port = ports.values().next().filter(|_| ports.len() == 1);
     let number = match name {
@@ -242,9 +251,9 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
         };
         Diagnostic::error(Code::UnknownPort, path.clone())
             .message(match name {
-                Some(name) => format!("the service has no port `{name}`"),
-                None if names.is_empty() => "the service declares no port".to_owned(),
-                None => "the service has several ports, but none has the name `http`".to_owned(),
+                Some(name) => format!("{subject} has no port `{name}`"),
+                None if names.is_empty() => format!("{subject} declares no port"),
+                None => format!("{subject} has several ports, but none has the name `http`"),
             })
             .expected(if names.is_empty() { "a port in `ports` of the service".into() } else { words::one_of(&names) })
             .hint(hint)
@@ -278,8 +287,8 @@ pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &Fie
         .related(path.clone(), format!("`{path}` refers to it"))
 }
 
-/// Returns the host address of a published port: as declared, else every address for the edge outside of the profile
-/// `local`, and the loopback address in all other cases.
+/// Returns the host address of a published port: the declared one. The default is every address for the edge in staging
+/// and production, and the loopback address for everything else.
 pub fn published_address(is_proxy: bool, profile: Profile, publish: &Publish) -> IpAddr {
     let default = if is_proxy && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
     publish.address.unwrap_or(default.into())

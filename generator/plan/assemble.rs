@@ -61,7 +61,7 @@ impl Service {
             plugin: None,
             image: declared.image.clone(),
             build: declared.build.clone(),
-            // A further process of a service runs the image that the service builds.
+            // An additional process of a service runs the image that the service builds.
             image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),

@@ -13,7 +13,7 @@ use crate::stack::{self, BackupTarget, HostMount, Stack, Volume};
 use crate::values::{BucketName, Checked, ContainerPath, ServiceName, Text, VolumeName};
 
 /// The services that run the server's image and access the target. The first one owns the target's volume.
-pub const CLIENTS: [&str; 8] =
+pub const TARGET_CLIENTS: [&str; 8] =
     [WAL_RECEIVER, BACKUP, BACKUP_LIST, BACKUP_VERIFY, BACKUP_RESTORE, FILES_BACKUP, FILES_VERIFY, FILES_RESTORE];
 /// The jobs for snapshots of volumes and buckets, among the clients.
 pub const FILE_JOBS: [&str; 3] = [FILES_BACKUP, FILES_VERIFY, FILES_RESTORE];
@@ -35,7 +35,7 @@ pub fn replication_clients(roster: &Roster) -> Vec<ServiceName> {
     replica.chain(backups).collect()
 }
 
-/// Returns the volumes of which snapshots are taken, each with the service that owns it. Volumes of services that the
+/// Returns the volumes for snapshots, each with the service that owns it. Volumes of services that the
 /// environment excludes are left out.
 pub fn volumes<'a>(stack: &'a Stack, roster: &'a Roster) -> BTreeMap<&'a VolumeName, &'a ServiceName> {
     let owner_of = |volume: &VolumeName| {
@@ -44,7 +44,7 @@ pub fn volumes<'a>(stack: &'a Stack, roster: &'a Roster) -> BTreeMap<&'a VolumeN
     stack.backups.volumes.iter().filter_map(|volume| Some((volume, owner_of(volume)?))).collect()
 }
 
-/// Returns the buckets of which snapshots are taken; none if the environment excludes the object store.
+/// Returns the buckets for snapshots; none if the environment excludes the object store.
 pub fn buckets<'a>(stack: &'a Stack, roster: &Roster) -> BTreeSet<&'a BucketName> {
     let store = ObjectStore::in_environment(stack, roster);
     stack.backups.buckets.iter().filter(|_| store.is_some()).collect()
@@ -65,7 +65,7 @@ pub fn complete(stack: &Stack, roster: &mut Roster) {
     }
     complete_file_jobs(stack, roster, &server);
     let target = &stack.backups.target;
-    for name in CLIENTS {
+    for name in TARGET_CLIENTS {
         let Some(service) = roster.get_mut(&service_name(name)).map(|planned| &mut planned.service) else { continue };
         if service.image.is_none() && service.build.is_none() {
             (service.image, service.build, service.layout) =
@@ -106,13 +106,14 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
     let reachable_writers: Vec<ServiceName> = writers.iter().filter(has_port).cloned().collect();
     for name in FILE_JOBS.map(service_name) {
         let Some(job) = roster.get_mut(&name).map(|planned| &mut planned.service) else { continue };
+        // The check of snapshots mounts no volume of the services, so it keeps the user of the server.
         let user = owner.clone().filter(|_| name.as_str() != FILES_VERIFY);
         job.on_clusters.user = job.on_clusters.user.take().or(user).or_else(|| server.user.clone());
         if name.as_str() == FILES_BACKUP && stack.backups.files_schedule.is_some() {
             job.schedule.clone_from(&stack.backups.files_schedule);
         }
         if name.as_str() == FILES_RESTORE {
-            // The job checks that they do not answer.
+            // The job connects to each of them, and refuses to work while one is running.
             job.connects_to.extend(reachable_writers.iter().cloned());
         }
         if name.as_str() != FILES_VERIFY {
@@ -121,8 +122,8 @@ fn complete_file_jobs(stack: &Stack, roster: &mut Roster, server: &stack::Servic
     }
     let jobs: Vec<ServiceName> =
         FILE_JOBS.map(service_name).into_iter().filter(|name| roster.contains_key(name)).collect();
-    let tools = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|planned| &mut planned.service.volumes);
-    for volume in tools.into_iter().flat_map(|volumes| volumes.values_mut()) {
+    let tool_volumes = roster.get_mut(&service_name(BACKUP_TOOLS)).map(|planned| &mut planned.service.volumes);
+    for volume in tool_volumes.into_iter().flat_map(|volumes| volumes.values_mut()) {
         let path = volume.path.clone();
         volume.readers.extend(jobs.iter().map(|name| (name.clone(), path.clone())));
     }
@@ -142,7 +143,7 @@ fn host_folder(target: &BackupTarget) -> Option<HostMount> {
 fn volume(target: &BackupTarget, roster: &Roster) -> Option<Volume> {
     let folder = target.folder.as_ref().filter(|folder| folder.host.is_none())?;
     let path = ContainerPath::wrap(FOLDER.to_owned());
-    let clients = CLIENTS.iter().skip(1).map(|name| service_name(name)).filter(|name| roster.contains_key(name));
+    let clients = TARGET_CLIENTS.iter().skip(1).map(|name| service_name(name)).filter(|name| roster.contains_key(name));
     let writers: BTreeMap<ServiceName, ContainerPath> = clients.map(|name| (name, path.clone())).collect();
     Some(Volume { path, set_owner: true, size: folder.size, readers: BTreeMap::new(), writers })
 }

@@ -70,7 +70,7 @@ fn short_name(name: &str) -> String {
 /// The variable with the tag of all images that an environment builds, for Compose and for builders.
 pub const IMAGE_TAG: &str = "IMAGE_TAG";
 
-/// Returns the name, without a tag, of the image that an environment builds for a service. A further process of a service
+/// Returns the name, without a tag, of the image that an environment builds for a service. An additional process of a service
 /// uses the image of that service.
 pub fn image_name(plan: &Plan, name: &ServiceName) -> String {
     let name = plan.services.get(name).and_then(|service| service.image_of.as_ref()).unwrap_or(name);

@@ -57,13 +57,13 @@ mod tests {
     fn an_added_service_does_not_change_the_numbers_of_other_services() {
         let members = || (1..=3).flat_map(|i| [format!("redis-{i}"), format!("redis-sentinel-{i}")]);
         let before = numbers_by_name(members());
-        let mut moved = 0;
+        let mut moved_names = 0;
         for added in ["api", "cache", "redis-4", "redis-sentinel-0", "zookeeper"] {
             let after = numbers_by_name(members().chain([added.to_owned()]));
             assert_eq!(after.len(), before.len() + 1);
-            moved += before.iter().filter(|(name, number)| after[*name] != **number).count();
+            moved_names += before.iter().filter(|(name, number)| after[*name] != **number).count();
         }
-        assert_eq!(moved, 0);
+        assert_eq!(moved_names, 0);
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
         let names: Vec<String> = (0..200).map(|i| format!("member-{i:03}")).collect();
         let alone = |name: &String| numbers_by_name([name.clone()])[name];
         let mut pairs =
-            names.iter().enumerate().flat_map(|(i, one)| names[i + 1..].iter().map(move |other| (one, other)));
+            names.iter().enumerate().flat_map(|(i, first)| names[i + 1..].iter().map(move |other| (first, other)));
         let (one, other) = pairs.find(|(one, other)| alone(one) == alone(other) && alone(one) < END - 1).unwrap();
         let both = numbers_by_name([one.clone(), other.clone()]);
         assert_eq!((both[one], both[other]), (alone(one), alone(one) + 1));

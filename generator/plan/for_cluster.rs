@@ -38,7 +38,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     let volumes = &plan.volumes;
     // Unchanged services are shared between the plans, so their digests are computed once.
     for service in plan.services.values_mut() {
-        let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
+        let is_mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
         let uses_tools =
             |(_, volume): &&(Programs, VolumeName)| service.volumes.iter().any(|mount| mount.volume == *volume);
         if let Some((programs, _)) = tools.as_ref().filter(uses_tools) {
@@ -48,13 +48,13 @@ pub fn cluster(plan: &Plan) -> Plan {
             let user = user.clone();
             let service = Arc::make_mut(service);
             service.user = Some(user);
-            // They are those of the user on hosts.
+            // On hosts, these rights belong to the user.
             service.capabilities.clear();
         }
-        if service.reaches_host || !service.depends_on.keys().all(stays) || !service.volumes.iter().all(mounted) {
+        if service.reaches_host || !service.depends_on.keys().all(stays) || !service.volumes.iter().all(is_mounted) {
             let service = Arc::make_mut(service);
             service.depends_on.retain(|name, _| stays(name));
-            service.volumes.retain(mounted);
+            service.volumes.retain(is_mounted);
             service.reaches_host = false;
         }
     }
@@ -116,16 +116,15 @@ fn monitoring_on_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster
     monitoring.alerts.retain(|name, _| stays(name));
     monitoring.dashboards.retain(|name, _| stays(name) || replacement(name) == Some(Replacement::Operator));
     monitoring.programs.retain(|_, endpoint| replacement(&endpoint.service).is_none());
-    monitoring.platform =
-        Platform::Cluster {
-            namespace: cluster.namespace.clone(),
-            services: name_server(cluster).service_domain,
-            only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
-            scrapes_kubelets,
-            operator: cluster.settings.prometheus_operator.as_ref().map(|operator| Operator {
-                services: format!("{}.svc.{}", operator.namespace(), cluster_domain(cluster)),
-            }),
-        };
+    monitoring.platform = Platform::Cluster {
+        namespace: cluster.namespace.clone(),
+        service_domain: name_server(cluster).service_domain,
+        only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
+        scrapes_kubelets,
+        operator: cluster.settings.prometheus_operator.as_ref().map(|operator| Operator {
+            service_domain: format!("{}.svc.{}", operator.namespace(), cluster_domain(cluster)),
+        }),
+    };
     monitoring
 }
 

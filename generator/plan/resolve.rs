@@ -82,7 +82,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
-    outcome.findings.extend(rules::check_plan(inputs, &roster, &plan));
+    outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
     (plan, join_excluded_services(report_at_services(outcome.findings, &roster)))
 }
 

@@ -31,14 +31,14 @@ pub enum Category {
     Frontend,
     /// A copy of this service.
     Copy(ServiceName),
-    /// A further process of this service.
+    /// An additional process of this service.
     Process(ServiceName),
     /// A service or job of this plugin.
     Plugin(ServiceName),
 }
 
 impl PlannedService {
-    /// Returns the service of a further process; `None` for any other service.
+    /// Returns the service of an additional process; `None` for any other service.
     pub fn process_of(&self) -> Option<&ServiceName> {
         match &self.category {
             Category::Process(service) => Some(service),
@@ -46,8 +46,8 @@ impl PlannedService {
         }
     }
 
-    /// Returns the service whose role and files this one uses: the service of a further process, otherwise itself.
-    pub fn role_of<'a>(&'a self, name: &'a ServiceName) -> &'a ServiceName {
+    /// Returns the service whose role and files this one uses: the service of a process, otherwise itself.
+    pub fn main_service<'a>(&'a self, name: &'a ServiceName) -> &'a ServiceName {
         self.process_of().unwrap_or(name)
     }
 }
@@ -58,7 +58,7 @@ pub type Roster = BTreeMap<ServiceName, PlannedService>;
 /// Returns the plugin to which a service or one of its processes belongs; `None` for services of the stack.
 pub fn plugin_of<'a>(roster: &'a Roster, name: &'a ServiceName) -> Option<&'a ServiceName> {
     let member = roster.get(name)?;
-    match &roster.get(member.role_of(name))?.category {
+    match &roster.get(member.main_service(name))?.category {
         Category::Plugin(plugin) => Some(plugin),
         _ => None,
     }
@@ -120,7 +120,10 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
                 Some((copy, planned)) => insert(&mut roster, &copy, planned),
                 None => Some(
                     Diagnostic::error(Code::UnknownDependency, path!("graphql_endpoints", name, "copy_of"))
-                        .message("`copy_of` names a service that the stack does not have")
+                        .message(format!(
+                            "the stack has no service `{}` to copy",
+                            endpoint.copy_of.as_ref().map_or("hasura", ServiceName::as_str)
+                        ))
                         .hint("name a service with a GraphQL port, usually `hasura`"),
                 ),
             });
@@ -133,7 +136,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     }
     leave_out_without_companions(&mut roster);
     findings.extend(add_processes(&mut roster, profile));
-    Planned::part(roster, findings)
+    Planned::without_wirings(roster, findings)
 }
 
 /// Leaves out the database server, and the dependencies on it: an external server replaces it.
@@ -152,7 +155,7 @@ fn leave_out_without_companions(roster: &mut Roster) {
     roster.retain(|_, planned| planned.service.only_with.iter().all(|name| names.contains(name)));
 }
 
-/// Adds the further processes of all services. From here on, a process is a service.
+/// Adds the additional processes of all services. From here on, a process is a service.
 fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut processes = Vec::new();
@@ -202,8 +205,8 @@ pub fn report_at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Dia
             let field = &finding.path.0[path.0.len()..];
             if !field.is_empty() && !replaces(declared, field) {
                 finding.path = FieldPath(service_path.0.iter().chain(field).cloned().collect());
-                let is_same = |one: &Diagnostic| {
-                    (one.code, &one.path) == (finding.code, &finding.path) && one.message == finding.message
+                let is_same = |known: &Diagnostic| {
+                    (known.code, &known.path) == (finding.code, &finding.path) && known.message == finding.message
                 };
                 if relocated.iter().any(is_same) {
                     continue;

@@ -33,7 +33,7 @@ pub struct SecretEntry {
     pub used_by: BTreeSet<ServiceName>,
 }
 
-/// The rule by which the value of a secret is created.
+/// The rule for the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Recipe {
@@ -62,7 +62,7 @@ pub type Recipes = BTreeMap<SecretName, Recipe>;
 
 /// The secret with the password for the mail catcher, which accepts any password.
 pub const CATCHER_PASSWORD: &str = "mail_password";
-/// The key under which a cluster's Secret holds its value.
+/// The key of the value in a cluster's Secret.
 pub const SECRET_KEY: &str = "value";
 
 /// Returns a secret's name in a cluster.

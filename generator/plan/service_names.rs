@@ -29,7 +29,7 @@ pub const BACKUP_VERIFY: &str = "backup-verify";
 pub const BACKUP_RESTORE: &str = "backup-restore";
 /// Takes snapshots of volumes and buckets at the times of their schedule.
 pub const FILES_BACKUP: &str = "backup-files";
-/// Restores snapshots of volumes into an empty folder and checks them, and those of buckets.
+/// Restores snapshots of volumes and buckets into an empty folder, and checks them.
 pub const FILES_VERIFY: &str = "backup-files-verify";
 /// Restores snapshots in place of the files of volumes and the objects of buckets.
 pub const FILES_RESTORE: &str = "backup-files-restore";

@@ -50,7 +50,7 @@ pub fn plan(
         }
     }
     let findings = if waiting.is_empty() { Vec::new() } else { vec![cycle(roster, wirings, &waiting)] };
-    Planned::part(waves, findings)
+    Planned::without_wirings(waves, findings)
 }
 
 /// Maximum number of services of a cycle that a message names.

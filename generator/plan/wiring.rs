@@ -72,18 +72,18 @@ impl Wiring {
     }
 }
 
-/// An aspect's result: its part of the plan, its wirings and its findings.
+/// The result of planning an aspect: its part of the plan, its wirings and its findings.
 #[derive(Debug, Default)]
 pub struct Planned<T> {
-    pub part: T,
+    pub value: T,
     pub wirings: Vec<Wiring>,
     pub findings: Vec<Diagnostic>,
 }
 
 impl<T> Planned<T> {
-    /// Returns a part that changes no service.
-    pub fn part(part: T, findings: Vec<Diagnostic>) -> Self {
-        Planned { part, wirings: Vec::new(), findings }
+    /// Returns a part of the plan that changes no service.
+    pub fn without_wirings(value: T, findings: Vec<Diagnostic>) -> Self {
+        Planned { value, wirings: Vec::new(), findings }
     }
 }
 
@@ -99,7 +99,7 @@ impl Outcome {
     pub fn collect<T>(&mut self, planned: Planned<T>) -> T {
         self.findings.extend(planned.findings);
         self.wirings.extend(planned.wirings);
-        planned.part
+        planned.value
     }
 }
 

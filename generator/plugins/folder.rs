@@ -30,16 +30,16 @@ pub fn read(folder: &Root) -> Result<Option<PluginFiles>, Vec<Diagnostic>> {
     let mut total = SizeBudget::new(FileKind::ImageContent);
     for (path, kind) in opened.list_all(&mut is_omitted).map_err(file_error)? {
         let name = path.to_string_lossy().into_owned();
-        let refused = |reason: &str| {
+        let refusal = |reason: &str| {
             let message = format!("{}: {reason}", folder.path().join(&path).display());
             vec![error(Code::PluginFolder, message)]
         };
         match kind {
             EntryKind::Folder => continue,
             EntryKind::File => {}
-            _ => return Err(refused("links, pipes and devices are not allowed in the folder of a plugin")),
+            _ => return Err(refusal("links, pipes and devices are not allowed in the folder of a plugin")),
         }
-        ArtifactPath::new(name.as_str()).map_err(|reason| refused(&reason.to_string()))?;
+        ArtifactPath::new(name.as_str()).map_err(|reason| refusal(&reason.to_string()))?;
         if let Some(bytes) = opened.read(&path, FileKind::ImageContent).map_err(file_error)? {
             total.add(&opened, &path, &bytes).map_err(file_error)?;
             files.insert(name, bytes);
@@ -128,7 +128,7 @@ fn delete<'a>(folder: &Folder, paths: impl Iterator<Item = &'a String>) -> Resul
     for path in paths {
         folder.remove_file(path).map_err(file_error)?;
         let parents = Path::new(path).ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
-        // A folder with further files stays.
+        // A folder with additional files stays.
         parents.for_each(|parent| drop(folder.remove_folder(parent)));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Reads the files of the project beside the stack file: hand-written nginx files, nself.lock, Dockerfiles and
+//! Reads the files of the project next to the stack file: hand-written nginx files, nself.lock, Dockerfiles and
 //! migrations. Every path that was read is recorded, so that the next run can detect changes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +35,7 @@ impl ProjectReader<'_> {
     /// Reads all files that the environments use.
     ///
     /// # Errors
-    /// The errors of [`migrations::read`], and those of a plugin that cannot be read. All other findings are collected
+    /// The errors of [`migrations::read`], and errors about a plugin that cannot be read. All other findings are collected
     /// in `findings`.
     pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
         let mut files = ProjectFiles {

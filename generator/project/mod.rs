@@ -1,4 +1,4 @@
-//! Files of the project beside the stack file.
+//! Files of the project next to the stack file.
 
 mod inputs;
 pub mod migrations;

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::files::{FileKind, read_named, stat_target};
+use crate::files::{FileKind, read_operator_file, stat_target};
 use crate::lock::DEFAULT_HOST;
 
 /// Credentials for a registry.
@@ -44,14 +44,14 @@ impl Credentials {
     ///
     /// # Errors
     /// The file or a credential helper cannot be used. The text names the file or helper and never repeats its content.
-    pub fn of(host: &str) -> Result<Option<Self>, String> {
+    pub fn read(host: &str) -> Result<Option<Self>, String> {
         let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
         let Some(path) = folder.or_else(home).map(|folder| folder.join("config.json")) else { return Ok(None) };
         if stat_target(&path).is_err() {
             return Ok(None);
         }
-        let text = read_named(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
+        let text = read_operator_file(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
         let config: Value = serde_json::from_slice(&text)
             .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
         let keys = docker_config_keys(host);
@@ -117,6 +117,7 @@ fn credentials_from_helper(helper: &str, key: &str) -> Result<Option<Credentials
         return Ok(None);
     }
     let answer: Value = serde_json::from_slice(&output.stdout).map_err(|_| format!("{program}: not JSON"))?;
+    // The user `<token>` marks an identity token.
     Ok(match (answer["Username"].as_str(), answer["Secret"].as_str()) {
         (Some("<token>"), Some(secret)) => Some(Credentials::Refresh(secret.to_owned())),
         (Some(user), Some(secret)) => Some(Credentials::Password { user: user.into(), password: secret.into() }),
@@ -184,10 +185,10 @@ mod tests {
     #[test]
     fn credentials_are_read_and_never_shown() {
         let value = serde_json::json!({"auth": STANDARD.encode("robot:pass:word")});
-        let found = credentials_of_entry(&value).unwrap().unwrap();
-        assert_eq!(found, Credentials::Password { user: "robot".into(), password: "pass:word".into() });
-        assert_eq!(format!("{found:?}"), "Credentials(..)");
-        let refused = credentials_of_entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
-        assert!(!refused.contains("c2VjcmV0") && !refused.contains("secret"));
+        let credentials = credentials_of_entry(&value).unwrap().unwrap();
+        assert_eq!(credentials, Credentials::Password { user: "robot".into(), password: "pass:word".into() });
+        assert_eq!(format!("{credentials:?}"), "Credentials(..)");
+        let reason = credentials_of_entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
+        assert!(!reason.contains("c2VjcmV0") && !reason.contains("secret"));
     }
 }

@@ -202,7 +202,7 @@ fn entries(index: &[u8]) -> Vec<Value> {
     index["manifests"].as_array().cloned().unwrap_or_default()
 }
 
-/// Returns the tag under which clients list referrers if a registry does not track them: `sha256-<digits>` (OCI
+/// Returns the tag with the list of referrers, for registries that do not track them: `sha256-<digits>` (OCI
 /// distribution specification, "Referrers Tag Schema").
 fn fallback_tag(subject: &Sha256) -> String {
     subject.as_str().replace(':', "-")

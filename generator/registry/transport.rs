@@ -186,7 +186,7 @@ impl Registry {
         request: &RegistryRequest,
     ) -> Result<String, Failure> {
         let host = &repository.host;
-        let credentials = Credentials::of(host).map_err(refused_request)?;
+        let credentials = Credentials::read(host).map_err(refused_request)?;
         let Challenge::Bearer { realm, service, scope } = challenge else {
             let no_password =
                 || refused_request(format!("{host} requires a password for {}, but none is stored", request.subject));

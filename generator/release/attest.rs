@@ -1,5 +1,5 @@
 //! Signs a release: compares its files with the files that a stack generates, and stores a signed statement about them
-//! beside the release.
+//! next to the release.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::record::Release;
 use super::{ReleaseFiles, address, environments, file_digests, release_error};
 use crate::artifact::{Artifacts, Sha256};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileKind, read_named};
+use crate::files::{FileKind, read_operator_file};
 use crate::lock::ImageName;
 use crate::registry::{Registry, Subject};
 use crate::store::{MANIFEST, Manifest};
@@ -42,7 +42,7 @@ impl GeneratedFiles {
         files.insert(MANIFEST.to_owned(), manifest.to_bytes());
         let inputs = inputs.iter().filter_map(|path| {
             let path_in_project = path.strip_prefix(folder).ok()?.to_string_lossy().into_owned();
-            Some((path_in_project, Sha256::of(&read_named(path, FileKind::Input).ok()?)))
+            Some((path_in_project, Sha256::of(&read_operator_file(path, FileKind::Input).ok()?)))
         });
         GeneratedFiles { files, inputs: inputs.collect(), project }
     }
@@ -51,7 +51,7 @@ impl GeneratedFiles {
 /// A release, with the digests of the signed statement about it.
 #[derive(Debug)]
 pub struct Attestation {
-    /// Digest of the manifest under which the registry stores the signed statement.
+    /// Digest of the manifest of the signed statement in the registry.
     pub manifest_digest: Sha256,
     /// Digest of the statement itself.
     pub statement_digest: Sha256,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::record::Release;
 use crate::artifact::{Sha256, json as writer};
 use crate::backend::Backend;
-use crate::files::{FileKind, create_named, read_named};
+use crate::files::{FileKind, create_operator_file, read_operator_file};
 
 /// Media type of the envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
@@ -70,7 +70,7 @@ fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
 pub struct SigningKey(Ed25519KeyPair);
 
 impl SigningKey {
-    /// Creates a key pair: the private key in a file that only its owner can read, and the public key beside it, with
+    /// Creates a key pair: the private key in a file that only its owner can read, and the public key next to it, with
     /// `.pub` appended to the name.
     ///
     /// # Errors
@@ -83,8 +83,8 @@ impl SigningKey {
         let public_der = [SPKI.as_slice(), pair.public_key().as_ref()].concat();
         let mut public_path = path.as_os_str().to_owned();
         public_path.push(".pub");
-        create_named(path, encode_pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
-        Ok(create_named(Path::new(&public_path), encode_pem("PUBLIC KEY", &public_der).as_bytes(), 0o644)?)
+        create_operator_file(path, encode_pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
+        Ok(create_operator_file(Path::new(&public_path), encode_pem("PUBLIC KEY", &public_der).as_bytes(), 0o644)?)
     }
 
     /// Reads a key in PEM.
@@ -163,7 +163,7 @@ fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) 
 }
 
 fn read_key_text(path: &Path) -> io::Result<String> {
-    String::from_utf8(read_named(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is not text"))
+    String::from_utf8(read_operator_file(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is not text"))
 }
 
 fn encode_pem(label: &str, der: &[u8]) -> String {
@@ -207,8 +207,8 @@ mod tests {
         assert_eq!(text, statement(&release_with_tag("x"), &digest, &files, &BTreeMap::new()));
         let envelope = SigningKey::read(&path("one")).unwrap().seal(&text);
         let (one, two) = (PublicKey::read(&path("one.pub")).unwrap(), PublicKey::read(&path("two.pub")).unwrap());
-        let opened = one.open(&envelope).unwrap();
-        assert_eq!(release(&opened, &digest, &files), Some(release_with_tag("x")));
+        let opened_statement = one.open(&envelope).unwrap();
+        assert_eq!(release(&opened_statement, &digest, &files), Some(release_with_tag("x")));
         assert!(two.open(&envelope).is_none(), "a different key");
         let text = String::from_utf8(envelope.clone()).unwrap();
         let opened_after_change = |from: &str, to: &str| one.open(text.replace(from, to).as_bytes());
@@ -217,12 +217,12 @@ mod tests {
         let other_statement = statement(&release_with_tag("y"), &digest, &files, &BTreeMap::new());
         parsed["payload"] = STANDARD.encode(other_statement).into();
         assert!(one.open(parsed.to_string().as_bytes()).is_none(), "a changed statement");
-        assert_eq!(release(&opened, &Sha256::of(b"other"), &files), None);
-        assert_eq!(release(&opened, &digest, &BTreeMap::new()), None, "one file is missing");
+        assert_eq!(release(&opened_statement, &Sha256::of(b"other"), &files), None);
+        assert_eq!(release(&opened_statement, &digest, &BTreeMap::new()), None, "one file is missing");
         let more = BTreeMap::from([("a".to_owned(), Sha256::of(b"a")), ("b".to_owned(), Sha256::of(b"b"))]);
-        assert_eq!(release(&opened, &digest, &more), None, "one additional file");
+        assert_eq!(release(&opened_statement, &digest, &more), None, "one additional file");
         for (field, value) in [("predicateType", "https://example.com/other"), ("_type", "other")] {
-            let mut other = opened.clone();
+            let mut other = opened_statement.clone();
             other[field] = value.into();
             assert_eq!(release(&other, &digest, &files), None, "a different type of statement");
         }

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::files::{FileError, FileKind, Folder, Root};
 use crate::store::{MANIFEST, Manifest};
 
-/// The record of a pull, beside the manifest.
+/// The record of a pull, next to the manifest.
 const RECORD: &str = "nself.pull.json";
 /// Version of the record's format.
 const RECORD_VERSION: u32 = 1;

@@ -1,5 +1,5 @@
 //! The identity of a release: where it was published, which environments it has, and which of two releases is newer. A
-//! signed statement contains it, and `pull` stores it beside the files.
+//! signed statement contains it, and `pull` stores it next to the files.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -108,7 +108,7 @@ impl PullRecord {
     /// # Errors
     /// NS825 for a different project or environments, NS826 if it is not newer or the order is unknown.
     pub fn check_replaces(&self, installed: Option<&PullRecord>) -> Result<(), Diagnostic> {
-        let refused = |code, message: String| {
+        let refusal = |code, message: String| {
             Err(release_error(code, message).hint(
                 "to accept it anyway, use --allow-downgrade; `nself attest --serial NUMBER` gives releases an order",
             ))
@@ -118,16 +118,16 @@ impl PullRecord {
             (Some(new), Some(old)) => (new, old),
             (None, Some(_)) => {
                 let message = "a release without a signature would replace an attested one";
-                return refused(Code::ReleaseOrder, message.to_owned());
+                return refusal(Code::ReleaseOrder, message.to_owned());
             }
             (Some(_), None) => {
                 let message = "the installed release was not attested, so its order is unknown";
-                return refused(Code::ReleaseOrder, message.to_owned());
+                return refusal(Code::ReleaseOrder, message.to_owned());
             }
             (None, None) => return Ok(()),
         };
         if let Some(reason) = new.discontinuity(old) {
-            return refused(Code::ReleaseMismatch, format!("the release cannot replace the installed one: {reason}"));
+            return refusal(Code::ReleaseMismatch, format!("the release cannot replace the installed one: {reason}"));
         }
         if installed.is_some_and(|record| record.digest == self.digest) {
             return Ok(());
@@ -141,7 +141,7 @@ impl PullRecord {
             }
             None => format!("it is unknown whether {new_name} is newer than {old_name}, which is installed"),
         };
-        refused(Code::ReleaseOrder, message)
+        refusal(Code::ReleaseOrder, message)
     }
 }
 
@@ -230,12 +230,12 @@ mod tests {
             (installed.clone(), Some(&record(None, "old")), Code::ReleaseOrder, "was not attested"),
             (installed.clone(), None, Code::ReleaseOrder, "was not attested"),
         ] {
-            let refused = refusal(&new, old);
+            let finding = refusal(&new, old);
             let is_expected = |(found_code, message): &(Code, String)| *found_code == code && message.contains(words);
-            assert!(refused.as_ref().is_some_and(is_expected), "{refused:?}");
+            assert!(finding.as_ref().is_some_and(is_expected), "{finding:?}");
         }
         let other = Release { project: "other".into(), ..release("9.0.0", None) };
-        let refused = refusal(&record(Some(other), "new"), Some(&installed));
-        assert_eq!(refused.map(|(code, _)| code), Some(Code::ReleaseMismatch));
+        let finding = refusal(&record(Some(other), "new"), Some(&installed));
+        assert_eq!(finding.map(|(code, _)| code), Some(Code::ReleaseMismatch));
     }
 }

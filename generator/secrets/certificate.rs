@@ -18,7 +18,7 @@ use crate::values::{Checked, SecretName, labels_below};
 
 /// Validity in days. Browsers accept at most 825 days from an authority that the user added.
 const VALID_DAYS: i64 = 800;
-/// Number of days by which the validity begins in the past, for clocks that are behind.
+/// The validity begins this number of days in the past, for clocks that are behind.
 const CLOCK_MARGIN_DAYS: i64 = 1;
 /// A certificate is renewed this many days before its end.
 const RENEWAL_DAYS: i64 = 30;
@@ -103,7 +103,7 @@ impl CertificateFiles {
         [Some(self.certificate.clone()), Some(self.key.clone()), authority].into_iter().flatten().collect()
     }
 
-    /// Returns the name of a further file of the authority, such as `authority_key` for the suffix `key`.
+    /// Returns the name of an additional file of the authority, such as `authority_key` for the suffix `key`.
     fn authority_file(&self, suffix: &str) -> SecretName {
         SecretName::wrap(format!("{}_{suffix}", self.authority))
     }

@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::Recipe;
 use crate::stack::secret::Encoding;
 use crate::stack::{Profile, TemplatePart};
-use crate::values::SecretName;
+use crate::values::{SecretName, Text};
 
 /// Length of the value that replaces an external secret in the local profile: 43 random characters have 256 bits of
 /// entropy.
@@ -22,37 +22,47 @@ const LOCAL_LENGTH: u16 = 43;
 /// # Errors
 /// NS509 for values that git tracks, NS106 for values that an environment file cannot hold, NS804 if a file operation
 /// fails.
-pub fn init(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagnostic>> {
-    let mut created = CreatedSecrets { version_control_problem: folder.refuse_tracked()?, ..CreatedSecrets::default() };
-    let values = create_values(folder, &mut created).map_err(|finding| vec![finding])?;
+pub fn create_missing(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagnostic>> {
+    let mut report = CreatedSecrets { version_control_problem: folder.refuse_tracked()?, ..CreatedSecrets::default() };
+    let values = create_values(folder, &mut report).map_err(|finding| vec![finding])?;
     environment_file::write(folder, &values)?;
-    Ok(created)
+    Ok(report)
+}
+
+/// The origin of a value that is not composed.
+enum Origin<'a> {
+    /// nself creates this number of random characters.
+    Random(u16),
+    /// The operator provides the value, which has this description.
+    Operator(&'a Text),
 }
 
 /// Creates missing values, and returns the values of all secrets except certificates, by name.
 fn create_values(
     folder: &SecretFolder,
-    created: &mut CreatedSecrets,
+    report: &mut CreatedSecrets,
 ) -> Result<BTreeMap<SecretName, String>, Diagnostic> {
-    created.findings.extend(modes::repair(folder)?);
+    report.findings.extend(modes::repair(folder)?);
     let mut values = BTreeMap::new();
     for (name, entry) in &folder.list.secrets {
-        let (length, description) = match &entry.recipe {
-            Recipe::Random { length } => (*length, None),
-            Recipe::External { .. } if folder.list.profile == Profile::Local => (LOCAL_LENGTH, None),
-            Recipe::External { what } => (0, Some(what)),
+        let origin = match &entry.recipe {
+            Recipe::Random { length } => Origin::Random(*length),
+            Recipe::External { .. } if folder.list.profile == Profile::Local => Origin::Random(LOCAL_LENGTH),
+            Recipe::External { what } => Origin::Operator(what),
             _ => continue,
         };
-        if let Some(existing) = folder.read(name)? {
-            values.insert(name.clone(), existing);
-            created.existing.push(name.clone());
-        } else if let Some(description) = description {
-            created.required.push((name.clone(), description.to_string()));
-        } else {
-            let value = random_text(length)?;
-            folder.write(name, &value)?;
-            values.insert(name.clone(), value);
-            created.created.push(name.clone());
+        match (folder.read(name)?, origin) {
+            (Some(existing), _) => {
+                values.insert(name.clone(), existing);
+                report.existing.push(name.clone());
+            }
+            (None, Origin::Operator(description)) => report.required.push((name.clone(), description.to_string())),
+            (None, Origin::Random(length)) => {
+                let value = random_text(length)?;
+                folder.write(name, &value)?;
+                values.insert(name.clone(), value);
+                report.created.push(name.clone());
+            }
         }
     }
     for (name, entry) in &folder.list.secrets {
@@ -60,14 +70,14 @@ fn create_values(
         let Some(value) = compose(parts, &values) else { continue };
         // `read` removes one line break at the end.
         if folder.read(name)?.as_deref() == Some(value.strip_suffix('\n').unwrap_or(&value)) {
-            created.existing.push(name.clone());
+            report.existing.push(name.clone());
         } else {
             folder.write(name, &value)?;
-            created.created.push(name.clone());
+            report.created.push(name.clone());
         }
         values.insert(name.clone(), value);
     }
-    certificate::renew(folder, created)?;
+    certificate::renew(folder, report)?;
     Ok(values)
 }
 

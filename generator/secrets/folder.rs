@@ -52,14 +52,14 @@ impl SecretFolder {
     pub fn open(output: &Root, output_in_messages: &Path, name: &str) -> Result<Self, Diagnostic> {
         let path_in_messages = output_in_messages.join(name);
         let list_path = path_in_messages.join(SECRET_LIST);
-        let missing = || {
+        let missing_list = || {
             Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("{} does not exist", list_path.display()))
                 .hint("run `nself gen` first, or set the output folder with --out")
         };
         let environment = output.open()?.map(|output| output.folder(name)).transpose()?.flatten();
-        let environment = environment.ok_or_else(missing)?;
-        let bytes = environment.read(SECRET_LIST, FileKind::Output)?.ok_or_else(missing)?;
+        let environment = environment.ok_or_else(missing_list)?;
+        let bytes = environment.read(SECRET_LIST, FileKind::Output)?.ok_or_else(missing_list)?;
         let list = parse_list(&bytes, name).map_err(|reason| {
             Diagnostic::error(Code::Manifest, FieldPath::root())
                 .message(format!("{} is damaged: {reason}", list_path.display()))

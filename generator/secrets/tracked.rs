@@ -47,7 +47,7 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
         stat if stat.is_folder() => git,
         // In a worktree or submodule, `.git` is a file that names the folder.
         _ => {
-            let text = files::read_named(&git, FileKind::Secret).ok()?;
+            let text = files::read_operator_file(&git, FileKind::Secret).ok()?;
             let text = String::from_utf8(text).ok()?;
             root.join(text.strip_prefix("gitdir:")?.trim())
         }
@@ -56,7 +56,7 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     Some(match files::stat_target(&index) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.to_string()),
-        Ok(_) => files::read_named(&index, FileKind::Input).map_err(|error| error.why()),
+        Ok(_) => files::read_operator_file(&index, FileKind::Input).map_err(|error| error.why()),
     })
 }
 
@@ -93,10 +93,10 @@ struct IndexReader<'a> {
 }
 
 impl IndexReader<'_> {
-    /// Returns the paths of all entries, and whether the index is whole: a split index has further entries in a shared
+    /// Returns the paths of all entries, and whether the index is whole: a split index has additional entries in a shared
     /// file. `None` for an unknown format.
     fn entries(&self) -> Option<(Vec<Vec<u8>>, bool)> {
-        let number = |at: usize| Some(u32::from_be_bytes(*self.index.get(at..)?.first_chunk()?));
+        let number = |offset: usize| Some(u32::from_be_bytes(*self.index.get(offset..)?.first_chunk()?));
         let (version, count) = (number(4)?, usize::try_from(number(8)?).ok()?);
         if self.index.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
             return None;
@@ -104,14 +104,14 @@ impl IndexReader<'_> {
         // The count may be wrong. The length of the index limits the allocation, since each entry is longer than its
         // digest.
         let mut paths: Vec<Vec<u8>> = Vec::with_capacity(count.min(self.index.len() / self.digest_length));
-        let mut at = 12;
+        let mut offset = 12;
         for _ in 0..count {
             let previous_path = paths.last().map(Vec::as_slice).unwrap_or_default();
-            let (path, next) = self.entry(at, version, previous_path)?;
+            let (path, next) = self.entry(offset, version, previous_path)?;
             paths.push(path);
-            at = next;
+            offset = next;
         }
-        let is_whole = self.is_whole(at)?;
+        let is_whole = self.is_whole(offset)?;
         // An entry without a path is only valid in a split index, where it replaces an entry of the shared index.
         let is_complete = !is_whole || paths.iter().all(|path| !path.is_empty());
         is_complete.then_some((paths, is_whole))
@@ -123,22 +123,22 @@ impl IndexReader<'_> {
         let flags_at = start + 40 + self.digest_length;
         let flags = u16::from_be_bytes(*self.index.get(flags_at..)?.first_chunk()?);
         // The bit 0x4000 announces two more bytes of flags.
-        let mut at = flags_at + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
+        let mut offset = flags_at + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
         let mut path = Vec::new();
         if version == 4 {
             // The number of bytes to remove from the end of the previous path.
-            let (removed_count, length) = variable_length(self.index.get(at..)?)?;
+            let (removed_count, length) = variable_length(self.index.get(offset..)?)?;
             path.extend_from_slice(previous_path.get(..previous_path.len().checked_sub(removed_count)?)?);
-            at += length;
+            offset += length;
         }
-        let rest = self.index.get(at..)?;
+        let rest = self.index.get(offset..)?;
         let length = rest.iter().position(|byte| *byte == 0)?;
         path.extend_from_slice(&rest[..length]);
         // The flags contain the length of the path, or 0xfff for a longer path.
         let recorded_length = usize::from(flags & 0xfff);
         let has_recorded_length =
             if recorded_length == 0xfff { path.len() >= recorded_length } else { path.len() == recorded_length };
-        let end = at + length;
+        let end = offset + length;
         // Before version 4, each entry is padded with zeros to a multiple of 8 bytes.
         let next = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };
         has_recorded_length.then_some((path, next))
@@ -146,15 +146,15 @@ impl IndexReader<'_> {
 
     /// Reads the extensions after the entries, and returns whether none of them links to a shared index; `None` if they
     /// do not end with the file.
-    fn is_whole(&self, mut at: usize) -> Option<bool> {
+    fn is_whole(&self, mut offset: usize) -> Option<bool> {
         let end = self.index.len().checked_sub(self.digest_length)?;
         let mut is_whole = true;
-        while at < end {
-            is_whole &= self.index.get(at..at + 4)? != b"link";
-            let length = u32::from_be_bytes(*self.index.get(at + 4..)?.first_chunk()?);
-            at = at.checked_add(8)?.checked_add(usize::try_from(length).ok()?)?;
+        while offset < end {
+            is_whole &= self.index.get(offset..offset + 4)? != b"link";
+            let length = u32::from_be_bytes(*self.index.get(offset + 4..)?.first_chunk()?);
+            offset = offset.checked_add(8)?.checked_add(usize::try_from(length).ok()?)?;
         }
-        (at == end).then_some(is_whole)
+        (offset == end).then_some(is_whole)
     }
 }
 

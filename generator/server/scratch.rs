@@ -20,7 +20,7 @@ pub struct Scratch {
 }
 
 impl Server {
-    /// Creates a temporary database, calls `work` with it, and drops it afterwards, also after an error.
+    /// Creates a temporary database, calls `work` with it, and drops it afterwards, even after an error.
     ///
     /// # Errors
     /// The errors of [`Server::query`] and of `work`.

@@ -95,7 +95,7 @@ impl Server {
         self.run_program("psql", &arguments, &format!("{settings}{statements}"), "")
     }
 
-    /// Returns the settings by which sessions of the server read text such as dates.
+    /// Returns the settings that decide how sessions of the server read text such as dates.
     ///
     /// # Errors
     /// The errors of [`Server::query`].
@@ -158,7 +158,7 @@ impl Server {
         }
         let mut child = command.spawn()?;
         let pipe = child.stdin.take();
-        // Input and output flow at the same time: a program that waits until its output is read reads no further input.
+        // Input and output flow at the same time: a program that waits until its output is read reads no more input.
         std::thread::scope(|scope| {
             // Writing fails if the program exited early. The message of the program then names the reason.
             scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(input.as_bytes())));

@@ -22,7 +22,7 @@ const FILE: &str = "file";
 const PROFILES: &str = "profiles";
 /// The field of a bundle with its layer.
 const LAYER: &str = "layer";
-/// The field of a bundle with further layers by size.
+/// The field of a bundle with additional layers by size.
 const SIZES: &str = "sizes";
 /// Fields that say where a service's image is from. Every service that runs has one of them.
 const SOURCES: [&str; 3] = ["image", "build", "layout"];

@@ -361,12 +361,12 @@ mod tests {
 
     #[test]
     fn all_mismatches_of_a_run_are_reported_at_their_paths() {
-        let found = codes(
+        let mismatches = codes(
             r#"{"prot": 1, "port": 70000, "image": "nginx", "limits": {"memory": "12MB", "pids": -1},
                 "env": {"A B": "x", "C": {"secret": "UPPER"}, "D": 5}, "volumes": {"data": {"path": "rel"}},
                 "depends_on": ["ok", "Not Ok"], "user": true, "replicas": 1.5}"#,
         );
-        let at = |path: &str, code| assert!(found.contains(&(path.to_owned(), code)), "{path} in {found:?}");
+        let at = |path: &str, code| assert!(mismatches.contains(&(path.to_owned(), code)), "{path} in {mismatches:?}");
         at("prot", Code::UnknownField);
         at("port", Code::OutOfRange);
         at("image", Code::BadValue);
@@ -379,7 +379,7 @@ mod tests {
         at("depends_on[1]", Code::BadName);
         at("user", Code::WrongType);
         at("replicas", Code::WrongType);
-        assert_eq!(found.len(), 12, "{found:?}");
+        assert_eq!(mismatches.len(), 12, "{mismatches:?}");
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     let mut files = files.clone();
     let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
-        // Nickel reports the call stack as further diagnostics, which belong to the first diagnostic.
+        // Nickel reports the call stack as additional diagnostics, which belong to the first diagnostic.
         if !findings.is_empty() && code != Code::Syntax {
             break;
         }
@@ -174,8 +174,8 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         if code == Code::Syntax {
             let label = diagnostic.labels.first();
             let source = label.map(|label| files.source(label.file_id)).unwrap_or_default();
-            let at = label.map(|label| label.range.start).unwrap_or_default();
-            let (message, hint) = explain::syntax_advice(source, at, &finding.message);
+            let offset = label.map(|label| label.range.start).unwrap_or_default();
+            let (message, hint) = explain::syntax_advice(source, offset, &finding.message);
             finding = Finding { message: message.map_or(finding.message, str::to_owned), hint: hint.into(), ..finding };
         }
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {

@@ -20,7 +20,7 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
         Error::ImportError(error) => match &**error {
             ImportErrorKind::IOError(path, ..) => Some(Advice {
                 message: format!(
-                    "the import `{path}` does not exist beside this file or in the library, or is not text"
+                    "the import `{path}` does not exist next to this file or in the library, or is not text"
                 ),
                 hint: if path.contains("nself") {
                     "import the library as `nself/main.ncl`".into()
@@ -44,10 +44,18 @@ pub fn advice_for(error: &Error) -> Option<Advice> {
             }),
             EvalErrorKind::FieldMissing { id, field_names, .. } => {
                 let names: Vec<&str> = field_names.iter().map(|name| name.label()).collect();
+                if names.is_empty() {
+                    return Some(Advice {
+                        message: format!("this record has no field `{id}`, since it is empty"),
+                        ..Advice::default()
+                    });
+                }
+                let near = words::nearest(id.label(), names.iter().copied());
                 Some(Advice {
-                    message: format!("there is no field `{id}` here"),
+                    message: format!("this record has no field `{id}`"),
                     expected: words::one_of(&sorted(&names)),
-                    hint: words::suggestion(id.label(), names),
+                    hint: near
+                        .map_or_else(|| "use one of these fields".to_owned(), |near| format!("did you mean `{near}`?")),
                 })
             }
             EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => {
@@ -136,13 +144,13 @@ pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
     }
 }
 
-/// Returns the message for a syntax error, if there is a better one than Nickel's, and the hint. `at` is the byte
+/// Returns the message for a syntax error, if there is a better one than Nickel's, and the hint. `offset` is the byte
 /// offset of the error in the source.
-pub fn syntax_advice(source: &str, at: usize, message: &str) -> (Option<&'static str>, &'static str) {
+pub fn syntax_advice(source: &str, offset: usize, message: &str) -> (Option<&'static str>, &'static str) {
     if source.starts_with('\u{FEFF}') {
         return (Some("the file begins with a byte order mark"), "save it as UTF-8 without one");
     }
-    let start = source.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let start = source.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     let line = source.get(start..).unwrap_or_default();
     if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark)) {
         return (

@@ -1,4 +1,4 @@
-//! The files that a program read or looked for, and whether it was allowed to read them. A file whose real path is
+//! The files that a Nickel program read or looked for, and whether it was allowed to read them. A file whose real path is
 //! unknown counts as outside the project.
 
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use super::node::Input;
 use super::program::NickelProgram;
 use crate::files::real_path;
 
-/// The files that a program read.
+/// The files that a Nickel program read.
 pub struct Imports {
-    /// Files that were read, and paths without a file, sorted.
+    /// Files that were read, and paths at which a new file would change the result, sorted.
     pub inputs: Vec<Input>,
     /// The first import that is not allowed.
     pub outside: Option<OutsideImport>,
@@ -30,6 +30,7 @@ pub struct OutsideImport {
 
 impl Imports {
     pub fn of_program(program: &NickelProgram, cache: &CacheHub) -> Self {
+        // Of the library, only the embedded files are allowed, which `library_path` checks.
         let allowed: Vec<PathBuf> =
             allowed_folders(program).into_iter().filter(|folder| *folder != program.library).collect();
         let is_inside =

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::words;
 
-/// The field that the library's contract adds, by which a stack is recognized.
+/// The field that the library's contract adds. It marks a stack.
 const MARKER: &str = "nself_stack";
 
 /// Maximum memory for the trees of all environments together, in bytes. A stack of 5,000 services with three
@@ -160,7 +160,7 @@ fn merge(base: &mut Node, overlay: Node) {
                 }
             }
         }
-        // A value whose evaluation failed changes nothing, so that it causes no further finding. An empty layer is
+        // A value whose evaluation failed changes nothing, so that it causes no other finding. An empty layer is
         // `null`.
         (_, Value::Null | Value::Broken) => {}
         (value, new_value) => {
@@ -342,14 +342,14 @@ mod tests {
     #[test]
     fn the_memory_of_all_environments_together_is_limited() {
         let text = |bytes: usize| node(serde_json::json!({ "text": "x".repeat(bytes) }));
-        let refused = |number: usize, common: usize, layer: usize| {
+        let refusal = |number: usize, common: usize, layer: usize| {
             let layers = (0..number).map(|i| (format!("e{i}"), text(layer))).collect();
             oversize_finding(&text(common), &layers, 1 << 20)
         };
-        assert_eq!(refused(100, 10_000, 0), None);
-        assert_eq!(refused(100, 0, 10_000), None);
+        assert_eq!(refusal(100, 10_000, 0), None);
+        assert_eq!(refusal(100, 0, 10_000), None);
         for (number, common, layer) in [(110, 10_000, 0), (110, 0, 10_000), (5_000, 0, 0), (1, 0, 1 << 20)] {
-            let finding = refused(number, common, layer).unwrap();
+            let finding = refusal(number, common, layer).unwrap();
             assert_eq!((finding.code, finding.path), (Code::EvaluationLimit, path!("environments")));
         }
     }

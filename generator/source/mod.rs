@@ -207,7 +207,7 @@ fn plain_credentials(document_origins: &Origins) -> impl Iterator<Item = Diagnos
 fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagnostic>> {
     let root = std::mem::take(&mut document.root);
     let inputs = std::mem::take(&mut document.inputs);
-    let broken: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
+    let broken_paths: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
     let is_stack = root.get("nself_stack").is_some();
     let (trees, layer_findings) = if is_stack { layers::environments(&root) } else { Default::default() };
     let document = Arc::new(document);
@@ -227,11 +227,11 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
     let mut environments = Vec::new();
     for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
-        let mut refused: Vec<FieldPath> =
+        let mut refused_paths: Vec<FieldPath> =
             failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let refused_names: BTreeSet<String> =
             mismatches.iter().filter_map(|mismatch| refused_name(&mismatch.finding)).map(str::to_owned).collect();
-        let broken_here: PathSet = broken.iter().filter_map(|path| path_in_environment(path, &name)).collect();
+        let broken_here: PathSet = broken_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         for KeyedFinding { mut finding, key_mark } in mismatches {
             let is_consequence = finding.code == Code::MissingField && broken_here.contains_child_of(&finding.path);
             if is_consequence || broken_here.covers(&finding.path) {
@@ -245,12 +245,14 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             finding.span = origins.user_span(key_mark);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
-            refused.push(finding.path.clone());
+            refused_paths.push(finding.path.clone());
             findings.push(finding);
         }
-        let broken = broken_here.into_vec();
+        let broken_paths = broken_here.into_vec();
         match (EnvironmentName::new(&name), stack) {
-            (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken, refused }),
+            (Ok(name), Some(stack)) => {
+                environments.push(Environment { name, stack, origins, broken: broken_paths, refused: refused_paths })
+            }
             (Err(reason), _) => {
                 let is_key = true;
                 let mut finding = Diagnostic::error(Code::BadName, path!("environments", name))

@@ -33,7 +33,7 @@ pub fn first_refused_file(program: &NickelProgram, cache: &mut CacheHub, stack: 
         }
         let Some(folder) = path_of(cache, id).and_then(Path::parent).map(Path::to_owned) else { continue };
         for (path, format, byte) in imports(cache, id) {
-            // The evaluator searches in the same order: beside the importing file, then in the library.
+            // The evaluator searches in the same order: next to the importing file, then in the library.
             for candidate in [folder.join(&path), program.library.join(&path)] {
                 let Ok(stat) = stat_target(&candidate) else { continue };
                 if stat.is_folder() {

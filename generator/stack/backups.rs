@@ -17,9 +17,9 @@ pub struct Backups {
     pub enabled: Option<bool>,
     /// Times of base backups, in UTC; 01:15 each night by default.
     pub schedule: Option<Schedule>,
-    /// Volumes of services of which snapshots are taken. Live files of a database are no backup of it.
+    /// Volumes of services for snapshots. Live files of a database are no backup of it.
     pub volumes: Vec<VolumeName>,
-    /// Buckets of the service `s3`, or of `minio` in a stack without `s3`, of which snapshots are taken.
+    /// Buckets for snapshots, of the service `s3`, or of `minio` in a stack without `s3`.
     pub buckets: Vec<BucketName>,
     /// Times of the snapshots of volumes and buckets, in UTC; 01:45 each night by default.
     pub files_schedule: Option<Schedule>,
@@ -30,7 +30,7 @@ pub struct Backups {
     pub key: Option<SecretReference>,
 }
 
-/// How long base backups are kept: the newest by number, and further ones by age. The log is kept from the start of the
+/// How long base backups are kept: the newest by number, and others by age. The log is kept from the start of the
 /// oldest of them. Snapshots of each volume and bucket are kept by the same numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -76,7 +76,7 @@ pub enum StackValue {
     Domain,
     Environment,
     Profile,
-    /// Address under which browsers reach the frontend of the domain itself, or else the first frontend by name.
+    /// Public URL of the frontend of the domain itself, or else of the first frontend by name.
     ClientUrl,
     /// Addresses of all frontends, separated by commas.
     ClientUrls,

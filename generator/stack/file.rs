@@ -64,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_records_of_the_form_of_a_reference_are_references() {
+    fn only_a_record_with_one_known_key_is_a_reference() {
         for value in [json!({"stack": "domain"}), json!({"url": {"service": "redis"}}), json!({"secret": "key"})] {
             assert!(reference(&value).is_some(), "{value}");
         }

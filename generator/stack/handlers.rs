@@ -157,11 +157,11 @@ pub struct Call {
     pub timeout: Option<Duration>,
 }
 
-/// Further attempts after a request that failed.
+/// Additional attempts after a request that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
-    /// Number of further attempts; 3 by default.
+    /// Number of additional attempts; 3 by default.
     pub count: Option<u16>,
     /// Time between two attempts; 10s by default.
     pub interval: Option<Duration>,

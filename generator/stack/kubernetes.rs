@@ -17,7 +17,7 @@ use crate::values::ranged;
 pub struct Kubernetes {
     /// Whether manifests are generated for this environment.
     pub enabled: bool,
-    /// The entry of the cluster through which requests reach the edge; `gateway` by default.
+    /// The way in which requests enter the cluster and reach the edge; `gateway` by default.
     pub edge: ClusterEdge,
     /// Class of the Gateway; required by the edge `gateway`.
     pub gateway_class: Option<Host>,
@@ -69,7 +69,8 @@ pub struct Kubernetes {
     pub sealed: BTreeMap<SecretName, Sealed>,
     /// Objects for a tool that applies the manifests from a repository.
     pub gitops: Option<Gitops>,
-    /// The Prometheus operator of the cluster. Its Prometheus and Alertmanager replace those of the monitoring services.
+    /// The Prometheus operator of the cluster. Its Prometheus and Alertmanager replace the monitoring services `prometheus`
+    /// and `alertmanager`.
     pub prometheus_operator: Option<PrometheusOperator>,
 }
 
@@ -79,8 +80,8 @@ pub struct Kubernetes {
 pub struct PrometheusOperator {
     /// Namespace of the pods of Prometheus and Alertmanager; `monitoring` by default.
     pub namespace: Option<ServiceName>,
-    /// Value of the label `release` by which Prometheus selects its objects, such as `kube-prometheus-stack`; without the label
-    /// by default.
+    /// Value of the label `release` with which Prometheus selects its objects, such as `kube-prometheus-stack`; without the
+    /// label by default.
     pub release: Option<ServiceName>,
 }
 
@@ -98,7 +99,7 @@ impl Kubernetes {
     }
 }
 
-/// The entry of the cluster through which requests reach the edge.
+/// The way in which requests enter the cluster and reach the edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterEdge {

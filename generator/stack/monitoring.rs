@@ -193,7 +193,7 @@ pub struct Webhook {
     pub url: SecretReference,
 }
 
-/// A mailbox, and the server through which mail reaches it.
+/// A mailbox, and the mail server that delivers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailReceiver {

@@ -1,4 +1,4 @@
-//! Further processes of a service, such as a worker beside a web server: the same image with a different command.
+//! Additional processes of a service, such as a worker next to a web server: the same image with a different command.
 
 use crate::values::{Duration, PortName, Schedule, ServiceName, Text, VariableName};
 use std::collections::BTreeMap;
@@ -10,18 +10,18 @@ use super::service::service_dependencies;
 use super::*;
 use crate::values::ranged;
 
-/// A further process of a service. It runs in a separate container, whose name consists of both names. It inherits image, variables, secrets,
-/// role, files, dependencies and zone of the service, and reads the volumes that the service reads. By default it has
-/// no ports.
+/// An additional process of a service. It runs in a separate container, whose name consists of both names. It inherits
+/// image, variables, secrets, role, files, dependencies and zone of the service, and reads the volumes that the service
+/// reads. By default it has no ports.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Process {
     /// Whether the process is part of the environment; true by default.
     pub enabled: Option<bool>,
-    /// Profiles in which the process runs; those of the service by default.
+    /// Profiles in which the process runs; by default, the profiles of the service.
     pub only: Option<Vec<Profile>>,
     pub entrypoint: Option<Vec<Text>>,
-    /// The command of the process; by default that of the image.
+    /// The command of the process; by default, the command of the image.
     pub command: Option<Vec<Text>>,
     /// Additional variables, or variables of the service with a different value.
     pub env: BTreeMap<VariableName, EnvValue>,
@@ -39,7 +39,7 @@ pub struct Process {
     #[serde(deserialize_with = "service_dependencies")]
     #[schemars(with = "BTreeMap<ServiceName, Condition>")]
     pub depends_on: BTreeMap<ServiceName, Condition>,
-    /// Limits; those of the service by default.
+    /// Limits; by default, the limits of the service.
     pub limits: Option<Limits>,
     pub reservations: Option<Reservations>,
     #[serde(deserialize_with = "ranged::positive")]
@@ -63,8 +63,8 @@ impl Process {
         profile.includes(self.enabled, self.only.as_deref())
     }
 
-    /// Returns the process as a service: with the settings of `service`, of which it replaces some. `siblings` are the names of
-    /// all processes of the service. A process that is a job does not wait for them.
+    /// Returns the process as a service: it has the settings of `service` except for those that it replaces. `siblings` are
+    /// the names of all processes of the service. A process that is a job does not wait for them.
     pub fn as_service(&self, service: &Service, name: &ServiceName, siblings: &[ServiceName]) -> Service {
         let is_job = self.run != Run::Always;
         let mut depends_on = service.depends_on.clone();

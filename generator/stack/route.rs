@@ -36,7 +36,7 @@ pub struct Route {
     pub max_body: Option<Memory>,
     /// Time after which a connection without data from the service is closed; 15m by default, 1h for websockets and gRPC.
     pub timeout: Option<Duration>,
-    /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
+    /// Paths that only internal addresses may use on this route, in addition to the paths of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
     /// Whether the service receives the path without `path`: `/api/x` as `/x`.
     pub strip_prefix: bool,
@@ -45,9 +45,9 @@ pub struct Route {
     /// Secret with the users and passwords for HTTP basic authentication, in the form of an htpasswd file. The service does
     /// not receive the password.
     pub basic_auth: Option<SecretName>,
-    /// Headers of requests to the service, in place of those of the client.
+    /// Headers of requests to the service. They replace headers of the client.
     pub request_headers: BTreeMap<HeaderName, HeaderValue>,
-    /// Headers of all responses, in place of those of the service.
+    /// Headers of all responses. They replace headers of the service.
     pub response_headers: BTreeMap<HeaderName, HeaderValue>,
     /// Web pages of other origins that may read responses. By default, the edge does not change the headers of the
     /// service.
@@ -199,6 +199,6 @@ pub struct Served {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServedTable {
-    /// Columns that roles read and write; those of the table's `api` by default.
+    /// Columns that roles read and write; by default, the columns of the table's `api`.
     pub columns: Vec<SqlIdent>,
 }

@@ -75,7 +75,7 @@ pub struct Service {
     #[serde(deserialize_with = "service_dependencies")]
     #[schemars(with = "BTreeMap<ServiceName, Condition>")]
     pub depends_on: BTreeMap<ServiceName, Condition>,
-    /// Additional names by which other services reach this one.
+    /// Additional names with which other services reach this one.
     pub aliases: Vec<ServiceName>,
     /// Names with fixed addresses, which the container resolves without a name server.
     pub extra_hosts: BTreeMap<Host, std::net::IpAddr>,
@@ -139,7 +139,7 @@ pub struct Service {
     pub only_with: Vec<ServiceName>,
     /// Differences on clusters.
     pub on_clusters: OnClusters,
-    /// Further processes of the same image, each with a different command.
+    /// Additional processes of the same image, each with a different command.
     pub processes: BTreeMap<ServiceName, Process>,
     /// Settings that Compose or Kubernetes may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,

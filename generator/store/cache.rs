@@ -1,4 +1,4 @@
-//! The cache `.nself` beside the stack: the writers' lock, objects, records of runs and stamps. It may come with a
+//! The cache `.nself` next to the stack: the writers' lock, objects, records of runs and stamps. It may come with a
 //! repository, so no symbolic link in it is followed, and its content is checked before use.
 
 use std::fs::File;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use itertools::{EitherOrBoth, Itertools};
 
 use super::change::{Change, State, counts};
-use super::folder_scan::{FolderScan, Folders};
+use super::folder_scan::{FolderFlags, FolderScan};
 use super::manifest::Manifest;
 use super::output_file::has_mode;
 use super::previous_outputs::PreviousOutputs;
@@ -22,7 +22,7 @@ pub struct Changes {
     pub out: Root,
     /// The files that were compared.
     pub changes: Vec<Change>,
-    /// The number of further files that are unchanged; they were neither rendered nor read.
+    /// The number of other files that are unchanged; they were neither rendered nor read.
     pub reused: usize,
     /// The manifest after the changes are applied.
     pub manifest: Manifest,
@@ -37,7 +37,7 @@ pub struct Changes {
     /// Whether the manifest on disk equals `manifest_bytes`.
     pub manifest_is_current: bool,
     /// Folders of the environments, and whether nself wrote everything in them.
-    pub folders: Folders,
+    pub folders: FolderFlags,
     /// Temporary files of runs that were killed, relative to the output folder.
     pub(super) stale_temp_files: Vec<PathBuf>,
 }

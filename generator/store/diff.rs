@@ -25,19 +25,19 @@ const MAX_DIVISIONS: u8 = 3;
 const CONTEXT_LINES: usize = 3;
 
 /// The number of lines that may still be shown in all diffs of a run.
-pub struct Budget(usize);
+pub struct DiffBudget(usize);
 
-impl Default for Budget {
+impl Default for DiffBudget {
     fn default() -> Self {
-        Budget(MAX_LINES_PER_RUN)
+        DiffBudget(MAX_LINES_PER_RUN)
     }
 }
 
-/// The display of lines that only the old text has.
+/// Whether a diff prints the lines that only the old text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OldSide {
-    Shown,
-    /// The lines may contain a value that must not reach a log.
+    Printed,
+    /// Only their number is printed, because they may contain a value that must not reach a log.
     Counted,
 }
 
@@ -47,7 +47,7 @@ pub fn hidden_lines(lines: usize) -> String {
 }
 
 /// Returns a unified diff of two texts, each with its name; empty if they are equal.
-pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget: &mut Budget) -> Lines {
+pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget: &mut DiffBudget) -> Lines {
     let mut lines = Lines::default();
     if old.1 == new.1 {
         return lines;
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     fn diff(old: &str, new: &str) -> String {
-        text_diff(("a", old), ("b", new), OldSide::Shown, &mut Budget::default()).as_str().to_owned()
+        text_diff(("a", old), ("b", new), OldSide::Printed, &mut DiffBudget::default()).as_str().to_owned()
     }
 
     /// Applies a diff to the old side and returns the new side; the diff's old lines must match.
@@ -321,10 +321,11 @@ mod tests {
 
     #[test]
     fn private_lines_of_the_old_side_are_only_counted() {
-        let shown = text_diff(("a", "a\nprivate\nb\nc"), ("b", "a\nb\nd\n"), OldSide::Counted, &mut Budget::default());
+        let diff =
+            text_diff(("a", "a\nprivate\nb\nc"), ("b", "a\nb\nd\n"), OldSide::Counted, &mut DiffBudget::default());
         let expected = "--- a\n+++ b\n@@ -1,4 +1,3 @@\n a\n-[1 line of the file on disk, not shown]\n b\n\
                         -[1 line of the file on disk, not shown]\n+d\n";
-        assert_eq!(shown.as_str(), expected);
+        assert_eq!(diff.as_str(), expected);
     }
 
     #[test]
@@ -350,9 +351,9 @@ mod tests {
         let shown = diff(&old, &new);
         assert!(shown.lines().count() <= MAX_LINES_PER_TEXT + 5, "{}", shown.lines().count());
         assert!(shown.ends_with(" more lines of this difference not shown\n"), "{}", shown.len());
-        let mut budget = Budget::default();
+        let mut budget = DiffBudget::default();
         let total: usize = (0..20)
-            .map(|_| text_diff(("a", &old), ("b", &new), OldSide::Shown, &mut budget).as_str().lines().count())
+            .map(|_| text_diff(("a", &old), ("b", &new), OldSide::Printed, &mut budget).as_str().lines().count())
             .sum();
         assert!(total <= MAX_LINES_PER_RUN + 20 * 5, "{total}");
         let wide = diff("", &"x".repeat(1_000_000));

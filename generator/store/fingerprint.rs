@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
-use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, read_named, stat_path, stat_target};
+use crate::files::{
+    EntryKind, FileKind, Folder, Stat, list_operator_folder, read_operator_file, stat_path, stat_target,
+};
 
 /// A path that a result depends on, and the property that matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,9 +132,9 @@ fn content_digest(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {
         Watch::Absent(_) | Watch::Plain(_) | Watch::Program(_) => return Some("-".to_owned()),
-        Watch::File(_) => Digest::of(&read_named(path, FileKind::Input).ok()?),
+        Watch::File(_) => Digest::of(&read_operator_file(path, FileKind::Input).ok()?),
         Watch::Folder(_) | Watch::OutputsOnly(_) => {
-            let names = list_named(path)?;
+            let names = list_operator_folder(path)?;
             let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
             Digest::of(names.join("\0").as_bytes())
         }

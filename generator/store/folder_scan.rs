@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{EntryKind, Folder, is_temporary};
 
-/// Maps the path of a folder to a property, such as whether nself wrote everything in it. The keys are strings, since
+/// Maps the path of a folder to a flag, such as whether nself wrote everything in it. The keys are strings, since
 /// comparing paths is much slower.
-pub type Folders = BTreeMap<OsString, bool>;
+pub type FolderFlags = BTreeMap<OsString, bool>;
 
 /// The result of a scan.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct FolderScan {
     /// Files in the folders of environments that are neither outputs nor private files of the operator.
     pub foreign_files: Vec<String>,
     /// Folders of the environments, and whether nself wrote everything in them.
-    pub folders: Folders,
+    pub folders: FolderFlags,
     /// Temporary files of runs that were killed, relative to the output folder.
     pub stale_temp_files: Vec<PathBuf>,
 }
@@ -27,7 +27,7 @@ impl FolderScan {
     pub fn of_folder(
         out: &Folder,
         environments: &BTreeSet<&str>,
-        recorded: &Folders,
+        recorded: &FolderFlags,
         is_output: impl Fn(&str) -> bool,
     ) -> Self {
         let mut scan = FolderScan::default();
@@ -36,7 +36,8 @@ impl FolderScan {
         scan.stale_temp_files.extend(stale_temp_files.map(|entry| PathBuf::from(entry.name)));
         for environment in environments {
             let environment_folder = out.path().join(environment);
-            // In the order of strings, `prod-2` is between `prod` and `prod/nginx`.
+            // In the order of strings, `prod-2` is between `prod` and `prod/nginx`, so the range also contains folders of
+            // other environments, which `is_inside` removes.
             let has_prefix = |folder: &OsString| {
                 folder.as_encoded_bytes().starts_with(environment_folder.as_os_str().as_encoded_bytes())
             };
@@ -58,7 +59,7 @@ impl FolderScan {
                     Ok(Some(folder)) => scan.scan_folder(
                         &folder,
                         relative_path,
-                        &Scope { environment, recorded, is_output: &is_output },
+                        &ScanScope { environment, recorded, is_output: &is_output },
                     ),
                     Ok(None) => {}
                     // A symbolic link or a file in place of a folder.
@@ -71,7 +72,7 @@ impl FolderScan {
     }
 
     /// Scans a folder and the folders in it. `relative_path` is its path below the output folder.
-    fn scan_folder(&mut self, folder: &Folder, relative_path: &Path, scope: &Scope) {
+    fn scan_folder(&mut self, folder: &Folder, relative_path: &Path, scope: &ScanScope) {
         let mut has_only_outputs = true;
         for entry in folder.list().unwrap_or_default() {
             if relative_path == Path::new(scope.environment) && is_private(&entry.name) {
@@ -102,11 +103,11 @@ impl FolderScan {
 }
 
 /// The scope of a scan of one environment.
-struct Scope<'a> {
+struct ScanScope<'a> {
     environment: &'a str,
-    /// Folders in the stamp. [`FolderScan::of_folder`] itself scans or skips them, so the scan of their parent does
-    /// not.
-    recorded: &'a Folders,
+    /// Folders in the stamp. The scan of a parent folder leaves them out, because [`FolderScan::of_folder`] handles each of
+    /// them.
+    recorded: &'a FolderFlags,
     is_output: &'a dyn Fn(&str) -> bool,
 }
 

@@ -61,7 +61,7 @@ impl Generation {
         // A file whose derivation changed is generated, but only a file with different bytes is written.
         let derivations = changed_names(&old.derivations, &self.derivations);
         GenerationChanges {
-            same_bytes: derivations.keys().filter(|path| !files.contains_key(*path)).count(),
+            unchanged_files: derivations.keys().filter(|path| !files.contains_key(*path)).count(),
             files,
             inputs: changed_names(&old.inputs, &self.inputs),
             generators: changed_names(&old.generators, &self.generators),
@@ -80,7 +80,7 @@ impl Generation {
 pub struct GenerationChanges<'a> {
     pub files: ChangedNames<'a>,
     /// The number of files that were derived again, with the same bytes.
-    pub same_bytes: usize,
+    pub unchanged_files: usize,
     pub inputs: ChangedNames<'a>,
     pub generators: ChangedNames<'a>,
     pub parts: ChangedNames<'a>,
@@ -211,7 +211,7 @@ mod tests {
         };
         let changes = new.changes_from(&old);
         assert_eq!(changes.files, BTreeMap::from([("a/changed", "changed"), ("a/gone", "gone"), ("a/new", "new")]));
-        assert_eq!(changes.same_bytes, 1, "only the derivation of a/same changed");
+        assert_eq!(changes.unchanged_files, 1, "only the derivation of a/same changed");
         assert!(changes.inputs.is_empty() && changes.parts.is_empty() && changes.generators.is_empty());
     }
 }

@@ -21,7 +21,7 @@ const WRITING: &str = "# nself is writing";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     pub files: BTreeMap<ArtifactPath, Digest>,
-    /// Further digests of a path: after a merge, and while a run writes.
+    /// Additional digests of a path: after a merge, and while a run writes.
     pub alternatives: BTreeMap<ArtifactPath, Vec<Digest>>,
     /// Set if the run that wrote the manifest did not finish.
     pub is_unfinished: bool,

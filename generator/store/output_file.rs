@@ -4,7 +4,7 @@ use crate::artifact::mode;
 use crate::diagnostic::Diagnostic;
 use crate::files::{FileKind, Folder, Root};
 
-/// The name of the manifest, the list of the files that nself owns. It is beside the folders of the environments.
+/// The name of the manifest, the list of the files that nself owns. It is next to the folders of the environments.
 pub const MANIFEST: &str = "nself.manifest";
 
 /// The name of the file with git's settings for merging the manifest.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::folder_scan::Folders;
+use super::folder_scan::FolderFlags;
 use super::manifest::{Manifest, canonical};
 use super::output_file::{MANIFEST, read};
 use super::stamp::Stamp;
@@ -21,7 +21,7 @@ pub struct PreviousOutputs {
     /// Set if the run that wrote the manifest did not finish.
     pub(super) is_unfinished: bool,
     /// Folders of outputs, and whether they are unchanged and contain only outputs.
-    pub(super) folders: Folders,
+    pub(super) folders: FolderFlags,
     /// The stamp that proves which files are unchanged.
     pub stamp: Option<Stamp>,
 }

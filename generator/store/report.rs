@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::change::{Change, State};
-use super::diff::{Budget, OldSide, hidden_lines, text_diff};
+use super::diff::{DiffBudget, OldSide, hidden_lines, text_diff};
 use crate::terminal::Lines;
 use crate::words;
 
@@ -13,7 +13,7 @@ use crate::words;
 /// comes with the checkout, says that nself wrote the file.
 pub fn diff(changes: &[Change]) -> Lines {
     let mut lines = Lines::default();
-    let mut budget = Budget::default();
+    let mut budget = DiffBudget::default();
     for change in changes.iter().filter(|change| change.state.differs()) {
         lines.push(&format!("# {}: {}", change.state.name(), change.path));
         let text = |bytes: &Option<Vec<u8>>| {
@@ -26,7 +26,7 @@ pub fn diff(changes: &[Change]) -> Lines {
         }
         let old_name = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
         let is_old_generated = matches!(change.state, State::New | State::Missing | State::Changed);
-        let old_side = if is_old_generated { OldSide::Shown } else { OldSide::Counted };
+        let old_side = if is_old_generated { OldSide::Printed } else { OldSide::Counted };
         let new_name = format!("b/{}", change.path);
         lines.append(&text_diff((&old_name, &old), (&new_name, &new), old_side, &mut budget));
     }

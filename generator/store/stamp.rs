@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use super::fingerprint::{FileStat, Fingerprint, Watch};
-use super::folder_scan::Folders;
+use super::folder_scan::FolderFlags;
 use super::output_file::{MANIFEST, has_mode};
 use super::stamp_format::{self, StampContent, StampOutput};
 use crate::artifact::{ArtifactPath, Digest, RecordedFile, UnchangedFile};
@@ -80,7 +80,11 @@ impl Stamp {
     /// unchanged and has no other files. Compares only metadata. A file that is a symbolic link, or below one, counts
     /// as changed. Returns `None` if the manifest differs. Removes the records of changed files and folders from the
     /// stamp.
-    pub(super) fn retain_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
+    pub(super) fn retain_unchanged(
+        &mut self,
+        folder: &Folder,
+        manifest: &Digest,
+    ) -> Option<(RecordedFiles, FolderFlags)> {
         let out = folder.path();
         let content = &mut self.content;
         let manifest_path = Watch::File(out.join(MANIFEST));
@@ -91,7 +95,7 @@ impl Stamp {
         }
         let written_at = self.written_at;
         let mut plain_folders = PlainFolders { out: folder, stats: BTreeMap::new() };
-        let mut folders = Folders::new();
+        let mut folders = FolderFlags::new();
         content.fingerprints.retain(|fingerprint| {
             if !is_output_folder(fingerprint, out) {
                 return true;
@@ -205,7 +209,7 @@ mod tests {
             manifest: &manifest,
             digest,
             derivation: &|_| None,
-            folders: Folders::new(),
+            folders: FolderFlags::new(),
             changed: BTreeSet::new(),
         };
         writer.save(inputs, outputs, None, "two\nlines");
@@ -273,7 +277,7 @@ mod tests {
             let manifest = Manifest { files, ..Manifest::default() };
             fs::write(folder.path().join(MANIFEST), manifest.to_bytes()).unwrap();
             let text = if manifest_is_right { manifest.to_bytes() } else { Vec::new() };
-            let (digest, folders, changed) = (Digest::of(&text), Folders::new(), BTreeSet::new());
+            let (digest, folders, changed) = (Digest::of(&text), FolderFlags::new(), BTreeSet::new());
             let derivation = |_: &ArtifactPath| Some(Digest::default());
             let outputs = Outputs { out: &out, manifest: &manifest, digest, derivation: &derivation, folders, changed };
             StampWriter::begin(&stamp.file).unwrap().save([], outputs, None, "");

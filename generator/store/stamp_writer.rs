@@ -1,4 +1,4 @@
-//! Writes the stamp of a run: the record of its inputs, outputs and printed text, by which the next run recognizes that
+//! Writes the stamp of a run: the record of its inputs, outputs and printed text, with which the next run recognizes that
 //! nothing changed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::io::Write;
 
 use super::Manifest;
 use super::fingerprint::{FileStat, Fingerprint, Watch};
-use super::folder_scan::Folders;
+use super::folder_scan::FolderFlags;
 use super::output_file::MANIFEST;
 use super::stamp::{self, Stamp, StampFile, identity, modified};
 use super::stamp_format::{self, StampContent, StampOutput, WrittenOutput};
@@ -37,10 +37,10 @@ pub struct Outputs<'a> {
     /// Digest of the manifest's bytes.
     pub digest: Digest,
     /// Returns the digest of everything from which a file of this run was generated; `None` for files of other
-    /// environments, of which the stamp records only path and digest.
+    /// environments. The stamp records only their paths and digests.
     pub derivation: &'a dyn Fn(&ArtifactPath) -> Option<Digest>,
     /// Folders of outputs, and whether nself wrote everything in them.
-    pub folders: Folders,
+    pub folders: FolderFlags,
     /// Folders in which the run wrote or deleted a file.
     pub changed: BTreeSet<OsString>,
 }
@@ -106,7 +106,7 @@ impl StampWriter {
 
 /// Returns a fingerprint of each folder of outputs: the one in the previous stamp if the folder did not change.
 fn folder_fingerprints(
-    folders: Folders,
+    folders: FolderFlags,
     changed: &BTreeSet<OsString>,
     previous: Option<&Stamp>,
 ) -> impl Iterator<Item = Option<Fingerprint>> {

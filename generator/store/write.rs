@@ -23,9 +23,9 @@ const GIT_ATTRIBUTES: &str = "/nself.manifest -text merge=union\n";
 /// - NS804: a file operation failed.
 pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     if !force {
-        let refused: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal).collect();
-        if !refused.is_empty() {
-            return Err(refused);
+        let findings: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal).collect();
+        if !findings.is_empty() {
+            return Err(findings);
         }
     }
     let as_list = |error: FileError| vec![error.into()];

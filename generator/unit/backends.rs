@@ -72,7 +72,7 @@ fn a_secret_is_a_reference_in_every_file() {
 }
 
 #[test]
-fn compose_refuses_what_it_cannot_express_unless_the_stack_waives_it() {
+fn compose_refuses_settings_that_it_cannot_express_unless_the_stack_waives_them() {
     let findings = |waive: &Value| {
         let scaled = json!({ "autoscale": { "min": 1, "max": 3 }, "waive": waive });
         let (plan, _) = plan(&stack_with_orders(&scaled));

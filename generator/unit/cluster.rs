@@ -347,16 +347,16 @@ fn warnings_name_lost_volumes_and_objects_that_the_kustomization_no_longer_lists
     let (plan, _) = plan(&on_cluster(&json!({})));
     let new = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
     let old = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } }, "redis": { "redis-data": { "shared": false } } } }"#;
-    let found = upgrade_warnings(&plan, old, new);
+    let warnings = upgrade_warnings(&plan, old, new);
     assert_eq!(
-        found.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
+        warnings.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
         [(Code::LostVolume, "services.redis".to_owned())]
     );
     assert!(upgrade_warnings(&plan, new, new).is_empty());
     let version_1 = br#"{ "version": 1, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
-    let found = upgrade_warnings(&plan, version_1, new);
+    let warnings = upgrade_warnings(&plan, version_1, new);
     assert_eq!(
-        found.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
+        warnings.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
         [(Code::LostVolume, "kubernetes".to_owned())]
     );
 }

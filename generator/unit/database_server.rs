@@ -144,10 +144,16 @@ fn a_database_that_is_no_longer_used_is_a_warning() {
         warnings.into_iter().map(|warning| (warning.is_error(), warning.message)).collect::<Vec<_>>()
     };
     assert_eq!(warnings(&one, &both), []);
-    let lost = warnings(&both, &one);
-    assert!(matches!(lost.as_slice(), [(false, message)] if message.contains("`archive`")), "{lost:?}");
-    let lost = warnings(&one, &neither);
-    assert!(matches!(lost.as_slice(), [(false, message)] if message.contains("role `orders`")), "{lost:?}");
+    let removal_warnings = warnings(&both, &one);
+    assert!(
+        matches!(removal_warnings.as_slice(), [(false, message)] if message.contains("`archive`")),
+        "{removal_warnings:?}"
+    );
+    let removal_warnings = warnings(&one, &neither);
+    assert!(
+        matches!(removal_warnings.as_slice(), [(false, message)] if message.contains("role `orders`")),
+        "{removal_warnings:?}"
+    );
 }
 
 #[test]

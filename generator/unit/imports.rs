@@ -59,15 +59,15 @@ impl Sources {
 impl File {
     fn read(module: &Module, text: &str, modules: &BTreeMap<Module, String>) -> Self {
         let mut file = File::default();
-        let mut scanner = Scanner { words: words(text), at: 0 };
-        while scanner.at < scanner.words.len() {
-            let statement_start = scanner.at;
+        let mut scanner = Scanner { words: words(text), position: 0 };
+        while scanner.position < scanner.words.len() {
+            let statement_start = scanner.position;
             let is_use = scanner.take("use");
             let first = scanner.word();
             let is_child = || modules.contains_key(&[module.as_slice(), &[first.to_owned()]].concat());
             let is_path = scanner.peek(1) == "::" && !matches!(scanner.before(), "::" | "$");
             if !(is_path && (matches!(first, "crate" | "super" | "self") || is_child())) {
-                scanner.at = statement_start + 1;
+                scanner.position = statement_start + 1;
                 continue;
             }
             // `pub use`, or the end of `pub(super) use`.
@@ -109,12 +109,12 @@ fn absolute(module: &Module, path: &[String]) -> Module {
 struct Scanner<'a> {
     words: Vec<&'a str>,
     /// The index of the next word.
-    at: usize,
+    position: usize,
 }
 
 impl<'a> Scanner<'a> {
     fn peek(&self, ahead: usize) -> &'a str {
-        self.words.get(self.at + ahead).copied().unwrap_or_default()
+        self.words.get(self.position + ahead).copied().unwrap_or_default()
     }
 
     fn word(&self) -> &'a str {
@@ -122,13 +122,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn before(&self) -> &'a str {
-        self.at.checked_sub(1).map_or("", |before| self.words[before])
+        self.position.checked_sub(1).map_or("", |before| self.words[before])
     }
 
     /// Skips the next word if it is this one, and returns whether it is.
     fn take(&mut self, word: &str) -> bool {
         let is_next = self.word() == word;
-        self.at += usize::from(is_next);
+        self.position += usize::from(is_next);
         is_next
     }
 
@@ -137,7 +137,7 @@ impl<'a> Scanner<'a> {
         loop {
             if self.take("{") {
                 let mut paths = Vec::new();
-                while !self.take("}") && self.at < self.words.len() {
+                while !self.take("}") && self.position < self.words.len() {
                     paths.extend(self.tree(prefix.clone()));
                     self.take(",");
                 }
@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
             if self.word() != "self" || prefix.is_empty() {
                 prefix.push(self.word().to_owned());
             }
-            self.at += 1;
+            self.position += 1;
             if !self.take("::") {
                 break;
             }
@@ -154,7 +154,7 @@ impl<'a> Scanner<'a> {
         let mut name = prefix.last().cloned().unwrap_or_default();
         if self.take("as") {
             name = self.word().to_owned();
-            self.at += 1;
+            self.position += 1;
         }
         vec![(prefix, name)]
     }
@@ -258,7 +258,7 @@ mod tests {
             |from: &str| all.iter().filter(|(file, _)| file == from).map(|(_, to)| to.as_str()).collect::<Vec<_>>();
         assert_eq!(imported_by("a"), ["a::c", "a::b", "a::c"]);
         assert_eq!(imported_by("a::b"), ["e", "e", "a::c", "e"]);
-        assert_eq!(imported_by("a::c"), ["a::b"], "a re-export leads to its definition");
+        assert_eq!(imported_by("a::c"), ["a::b"], "a re-export counts as its definition");
         assert_eq!(imported_by("e"), ["a::b"], "code for tests is exempt");
     }
 }

@@ -169,10 +169,11 @@ fn forbidden_imports_and_circles_are_found() {
         ("store/b.rs", "use super::a::f;"),
         ("unknown.rs", "use crate::words::count;"),
     ]);
-    let found = forbidden_imports(&sources);
-    let found: Vec<(&str, &str)> = found.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-    assert_eq!(found, [("store/a", "source"), ("unknown", "words"), ("words", "cli")]);
-    let found = circles(&sources);
+    let forbidden_pairs = forbidden_imports(&sources);
+    let forbidden_pairs: Vec<(&str, &str)> =
+        forbidden_pairs.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    assert_eq!(forbidden_pairs, [("store/a", "source"), ("unknown", "words"), ("words", "cli")]);
+    let file_circles = circles(&sources);
     let store = ("store".to_owned(), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
-    assert!(found.contains(&store), "{found:?}");
+    assert!(file_circles.contains(&store), "{file_circles:?}");
 }

@@ -117,9 +117,9 @@ fn only_nginx_publishes_ports_without_a_reason() {
         port.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         errors(&stack_with_orders(&json!({ "publish": { "http": port } })))
     };
-    let refused = [(Code::PublicPort, "services.orders.publish.http".to_owned())];
-    assert_eq!(publish(&json!({})), refused);
-    assert_eq!(publish(&json!({ "address": "0.0.0.0" })), refused);
+    let expected_findings = [(Code::PublicPort, "services.orders.publish.http".to_owned())];
+    assert_eq!(publish(&json!({})), expected_findings);
+    assert_eq!(publish(&json!({ "address": "0.0.0.0" })), expected_findings);
     assert_eq!(publish(&json!({ "address": "0.0.0.0", "reason": "a protocol that the edge does not forward" })), []);
 }
 

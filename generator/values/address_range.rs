@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// All addresses whose leading `bits` are equal to those of `first`.
+/// All addresses that have the same leading `bits` as `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRange {
     first: IpAddr,
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn ranges_overlap_if_the_shorter_prefix_is_equal() {
         let range = |text: &str| AddressRange::read(text).unwrap();
-        for (one, other, overlap) in [
+        for (first, other, overlap) in [
             ("10.0.0.0/8", "10.42.0.7", true),
             ("10.42.0.0/16", "10.0.0.0/8", true),
             ("10.42.0.0/16", "10.43.0.0/16", false),
@@ -71,8 +71,8 @@ mod tests {
             ("fc00::/7", "fd12::/64", true),
             ("2001:db8::1", "2001:db8::2", false),
         ] {
-            assert_eq!(range(one).overlaps(&range(other)), overlap, "{one} {other}");
-            assert_eq!(range(other).overlaps(&range(one)), overlap, "{other} {one}");
+            assert_eq!(range(first).overlaps(&range(other)), overlap, "{first} {other}");
+            assert_eq!(range(other).overlaps(&range(first)), overlap, "{other} {first}");
         }
         for text in ["10.0.0.0/33", "10.0.0.0/200", "2001:db8::/129"] {
             assert_eq!(AddressRange::read(text), None, "{text}");

@@ -21,7 +21,7 @@ pub trait Checked: Sized {
     fn code(_text: &str) -> Code {
         Self::CODE
     }
-    /// Returns a placeholder for a refused value, so that decoding continues and reports further errors.
+    /// Returns a placeholder for a refused value, so that decoding continues and reports more errors.
     fn placeholder(text: &str) -> Self {
         Self::wrap(text.to_owned())
     }
@@ -103,7 +103,7 @@ macro_rules! impl_decoding {
 
 pub(crate) use impl_decoding;
 
-/// Declares a checked text type with its description, an example and the check. Optional further arguments are the code
+/// Declares a checked text type with its description, an example and the check. Optional arguments are the code
 /// of a refusal, a function that returns the normal form of a text, and a function that selects the code by the text.
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr) => {

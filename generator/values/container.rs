@@ -193,7 +193,7 @@ fn image_refusal(text: &str) -> Option<String> {
         return Some(format!("the name of an image has no scheme such as `{scheme}://`"));
     }
     if repository.split('/').any(str::is_empty) {
-        return Some("a part of the image's name, beside a `/`, is empty".into());
+        return Some("a part of the image's name, next to a `/`, is empty".into());
     }
     if let Some(letter) = repository.chars().find(char::is_ascii_uppercase) {
         return Some(format!("the name of the image has the upper-case letter `{letter}`"));

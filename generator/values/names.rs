@@ -51,7 +51,7 @@ checked! {
 }
 checked! {
     /// A PostgreSQL identifier that means the same with and without quotes. The prefix `pg_` is reserved by the server.
-    SqlIdent, expected: "an SQL name of lower-case letters, digits and underscores", example: "shop",
+    SqlIdent, expected: "an SQL name of lower-case letters, digits and underscores that does not begin with `pg_`", example: "shop",
     refusal: |t| alphabet_refusal(t, 63, "a-z, 0-9 and `_`, and begin with a letter or `_`", |c| is_lower(c) || c == '_', |c| is_lower_or_digit(c) || c == '_')
         .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` are reserved for PostgreSQL".into())), BadName
 }

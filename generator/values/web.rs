@@ -174,7 +174,7 @@ impl Subnet {
         format!("{start}{last}").parse().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED)
     }
 
-    /// Returns the network beside this one: that with the next third number.
+    /// Returns the adjacent network, which has the next third number.
     pub fn adjacent(&self) -> Subnet {
         let [a, b, c, _] = self.address(0).octets();
         Subnet(format!("{a}.{b}.{}.0/24", c.wrapping_add(1)))

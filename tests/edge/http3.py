@@ -1,4 +1,4 @@
-"""Sends one GET by HTTP/3 and prints the answer: {status, headers, body}, or {error} if no connection was made.
+"""Sends one GET over HTTP/3 and prints the response: {status, headers, body}, or {error} if no connection was made.
 
 usage: http3.py ADDRESS PORT HOST PATH
 """

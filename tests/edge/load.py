@@ -4,7 +4,7 @@ usage: load.py serve PORT               answers /zeros?N with N bytes, /body wit
        load.py downloads N BYTES RATE   N clients at once read BYTES, each at RATE bytes a second
        load.py uploads N BYTES          N clients at once send BYTES
        load.py steady N SECONDS         N clients request one after the other on new connections, and N on connections that they keep,
-                                        through a network with a latency; beside an open websocket. Prints whether the answers
+                                        through a network with a latency; next to an open websocket. Prints whether the answers
                                         came before or after the edge added the header X-Changed. Ends earlier if the file $END exists
        load.py websockets N             N clients open a websocket and are silent; each sends a message when all are open
 Clients connect to $EDGE (172.30.0.5:8443) for the host in $HOST, each from one of 100 addresses ($SOURCES), and print how often each

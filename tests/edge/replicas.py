@@ -1,4 +1,4 @@
-"""Two replicas behind the edge, one of which swallows packets: iptables drops what it sends and receives.
+"""Two replicas behind the edge, one of which silently drops packets: iptables drops everything that it sends and receives.
 
 usage: replicas.py serve PORT                answers every request with its port, on connections that stay open
        replicas.py ask SECONDS CLIENTS       CLIENTS ask for SECONDS, each every 0.2 s on one connection after the other; the
@@ -43,7 +43,7 @@ async def client(start, seconds, result):
         await asyncio.sleep(max(0, 0.2 - took))
 
 
-async def swallow():
+async def drop_packets():
     await asyncio.sleep(2)
     for side in ["--dport", "--sport"]:
         subprocess.run(["iptables", "-A", "INPUT", "-p", "tcp", side, SWALLOWING, "-j", "DROP"], check=True)
@@ -52,7 +52,7 @@ async def swallow():
 async def ask(seconds, clients):
     result = {"requests": 0, "failed": 0, "stalls": []}
     start = time.monotonic()
-    await asyncio.gather(swallow(), *(client(start, seconds, result) for _ in range(clients)))
+    await asyncio.gather(drop_packets(), *(client(start, seconds, result) for _ in range(clients)))
     subprocess.run(["iptables", "-F", "INPUT"], check=True)
     print(json.dumps(result))
 

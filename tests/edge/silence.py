@@ -55,7 +55,7 @@ async def websocket(seconds, host):
 
 
 async def grpc(seconds, host):
-    """A call by HTTP/2 whose request and response are silent, one after the other; curl sends what it reads from a pipe."""
+    """A call over HTTP/2 whose request and response are silent, one after the other; curl sends what it reads from a pipe."""
     command = f"(printf a; sleep {seconds}; printf b) | curl -sSkN --http2 -T - -X POST -H 'Content-Type: application/grpc' -H 'TE: trailers' " \
               f"--resolve {host}:8443:172.30.0.5 -H 'Expect:' -w ' %{{http_code}}' https://{host}:8443/silent?{seconds}"
     curl = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)

@@ -31,7 +31,7 @@ pub fn folders() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("tests/stacks")).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
     folders.sort();
-    assert!(folders.len() >= 20, "stacks are gone");
+    assert!(folders.len() >= 20, "stacks are missing");
     folders
 }
 
@@ -52,15 +52,15 @@ pub fn is_accepted_whole(folder: &Path) {
     for environment in ["local", "staging", "prod"] {
         compose_reads(&copy.path().join("deploy").join(environment));
     }
-    let refused = comment.iter().find_map(|line| line.strip_prefix(REFUSED));
+    let expected_refusal = comment.iter().find_map(|line| line.strip_prefix(REFUSED));
     let ran = nself_in(copy.path(), ["gen", CLUSTER, "--env", "prod", "--out", "cluster", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
     let findings = answer["diagnostics"].as_array().into_iter().flatten();
     let errors = findings.filter(|finding| finding["severity"] == "error");
     let codes: BTreeSet<&str> = errors.map(|finding| finding["code"].as_str().unwrap()).collect();
-    let expected: BTreeSet<&str> = refused.into_iter().flat_map(|codes| codes.split(", ")).collect();
+    let expected: BTreeSet<&str> = expected_refusal.into_iter().flat_map(|codes| codes.split(", ")).collect();
     assert_eq!(codes, expected, "{:#}", answer["diagnostics"]);
-    if refused.is_none() {
+    if expected_refusal.is_none() {
         cluster_accepts(&copy.path().join("cluster/prod/kubernetes"));
     }
     let name = name(folder);

@@ -139,7 +139,7 @@ CMD ["redis-server"]' ;;
       tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
         -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
     examples.test/*)
-      # The root file system that the test has created beside the stack.
+      # The root file system that the test has created next to the stack.
       part=${name#*/}
       tar -C "$(dirname "$1")/../../images/${part%:*}" -c . |
         docker import -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;

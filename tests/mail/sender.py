@@ -2,7 +2,7 @@
 
 usage: sender.py ENVIRONMENT_FOLDER PORTS CERTIFICATE [NAME=VALUE...]
 
-The rules are those of the real program: a server without encryption is accepted only under the names `localhost` and
+The rules are the same as in the real program: a server without encryption is accepted only under the names `localhost` and
 `mailhog`; AUTH_SMTP_SECURE=true is TLS from the first byte, any other value is STARTTLS where the server offers it.
 Variables come from compose.yaml and .env of the folder. PORTS is a JSON object: the port of this machine for each
 `host:port`. Only addresses that the networks of Compose would resolve, or that it names, are reachable.
@@ -30,7 +30,7 @@ auth.update(change.split("=", 1) for change in changes)
 
 
 def service_of(host):
-    """The service that a name leads to in a network of auth."""
+    """Returns the service to which a name resolves in a network of auth."""
     for name, service in services.items():
         networks = service.get("networks", [])
         for network in set(networks) & set(services["auth"]["networks"]):

@@ -89,7 +89,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Creates the certificate by which kubelets recognise the API server; it is its own authority.
+    /// Creates the certificate with which kubelets recognise the API server; it is its own authority.
     fn create_kubelet_client(&self) {
         let ran = run(Command::new("openssl")
             .args([

@@ -262,11 +262,11 @@ fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
     let other = gen_with(&of("docker.io/pgvector/pgvector:pg17"), &["gen"]);
     assert!(other.1 == 1 && other.2.contains("reindexdb --all -U postgres"), "{}", other.2);
     // The warning names the only environment that it concerns.
-    let one = gen_with(
+    let only_prod = gen_with(
         "services.postgres.image = \"docker.io/pgvector/pgvector:pg17\", environments.prod.services.postgres.image = \"docker.io/pgvector/pgvector:pg18\",",
         &["gen"],
     );
-    assert!(one.1 == 1 && one.2.contains("= in: prod\n"), "{}", one.2);
+    assert!(only_prod.1 == 1 && only_prod.2.contains("= in: prod\n"), "{}", only_prod.2);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn init_prints_a_line_that_a_stack_accepts() {
         let folder = case.path().join("inner");
         fs::create_dir_all(&folder).unwrap();
         let ran = nself_in(&folder, ["init", outside, "--template", "express"]);
-        assert!(ran.code == 0 && ran.stderr.contains("beside stack.ncl: "), "{}", ran.stderr);
+        assert!(ran.code == 0 && ran.stderr.contains("next to stack.ncl: "), "{}", ran.stderr);
     }
     let before = tree(case.path());
     fails(
@@ -403,11 +403,11 @@ fn help_and_the_language_are_complete() {
     let all = nself_in(anywhere, ["schema"]).stdout;
     assert!(all.contains("'local | 'staging | 'prod"), "{all}");
     for name in ["Route", "route", "relay"] {
-        let one = nself_in(anywhere, ["schema", name]);
+        let output = nself_in(anywhere, ["schema", name]);
         assert!(
-            one.code == 0 && one.stdout.lines().count() > 3 && one.stdout.len() < all.len() / 4,
+            output.code == 0 && output.stdout.lines().count() > 3 && output.stdout.len() < all.len() / 4,
             "{name}: {}",
-            one.stdout
+            output.stdout
         );
     }
     let unknown = nself_in(anywhere, ["schema", "Rote"]);

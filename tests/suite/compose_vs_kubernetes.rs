@@ -101,7 +101,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         // The cluster pulls images that Compose builds.
         let image = text(&container["image"]);
         let built = image.rsplit('/').next().and_then(|name| name.split(':').next()).unwrap();
-        // A further process has the image of its service.
+        // An additional process has the image of its service.
         assert!(name == built || name.starts_with(&format!("{built}-")), "{at}: {image}");
     } else {
         assert_eq!(service["image"], container["image"], "{at}");
@@ -158,14 +158,14 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     assert_eq!(ours, theirs, "{at}");
     // Services wait for the same services on both platforms.
     let before = list(&pod["initContainers"]);
-    let (peers, jobs): (Vec<&Value>, Vec<&Value>) = before.iter().partition(|one| one["name"] == "wait");
+    let (peers, jobs): (Vec<&Value>, Vec<&Value>) = before.iter().partition(|container| container["name"] == "wait");
     let waits: BTreeSet<String> = peers
         .iter()
-        .flat_map(|one| list(&one["args"]))
+        .flat_map(|peer| list(&peer["args"]))
         .map(|peer| text(&peer).split(':').next().unwrap().to_owned())
         .collect();
     let depends = service["depends_on"].as_object().cloned().unwrap_or_default();
-    // No pod waits for a Job of the stack, except those of databases, whose result the pods query.
+    // No pod waits for a Job of the stack, except for the Jobs of databases, whose result the pods query.
     let jobs_of_stack = objects(folder, "Job").into_values();
     let jobs_of_stack: BTreeSet<String> = jobs_of_stack
         .map(|job| text(&job["metadata"]["labels"]["app.kubernetes.io/instance"]))
@@ -174,7 +174,9 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     let on = |how: &str| -> BTreeSet<String> {
         let names = depends
             .iter()
-            .filter(|(name, one)| one["condition"] == how && *name != "volume-owner" && !jobs_of_stack.contains(*name))
+            .filter(|(name, dependency)| {
+                dependency["condition"] == how && *name != "volume-owner" && !jobs_of_stack.contains(*name)
+            })
             // These have no connection URL that a pod could wait with. They start, and connect once their roles exist.
             .filter(|(peer, _)| {
                 *peer != "postgres-setup" || !["backup-wal", "pgbouncer", "postgres-replica"].contains(&name)
@@ -183,7 +185,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     };
     assert_eq!(waits, on("service_healthy"), "{at}");
     assert_eq!(
-        jobs.iter().map(|one| text(&one["name"])).collect::<BTreeSet<_>>(),
+        jobs.iter().map(|job| text(&job["name"])).collect::<BTreeSet<_>>(),
         on("service_completed_successfully"),
         "{at}"
     );
@@ -295,7 +297,7 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
     let mut pairs = BTreeSet::new();
     let pods = pods(folder);
     for (name, pod) in &pods {
-        // Arguments are `host:port`; those of the container that waits for databases are `variable:extensions`.
+        // Arguments are `host:port`; the container that waits for databases has arguments `variable:extensions`.
         let arguments = list(&pod["initContainers"]).into_iter().flat_map(|container| list(&container["args"]));
         for argument in arguments.map(|argument| text(&argument)) {
             if let Some((host, port)) = argument.split_once(':')
@@ -315,9 +317,9 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
     }
     let maps = objects(folder, "ConfigMap");
     for (name, pod) in pods.iter().filter(|(name, _)| *name != "nginx") {
-        let mut mounted = BTreeSet::new();
-        mounted_maps(pod, &mut mounted);
-        let files = mounted.iter().filter_map(|map| maps[map]["data"].as_object()).flat_map(|data| data.values());
+        let mut mounted_paths = BTreeSet::new();
+        mounted_maps(pod, &mut mounted_paths);
+        let files = mounted_paths.iter().filter_map(|map| maps[map]["data"].as_object()).flat_map(|data| data.values());
         for file in files.map(text) {
             // Prometheus connects to the exporter, which connects to its targets.
             let lines = file.lines().filter(|line| name != "prometheus" || !line.contains("redis://"));
@@ -382,11 +384,11 @@ fn policies_allow_exactly_the_connections_of_the_plan() {
         assert_eq!(deny["podSelector"], serde_json::json!({}));
         assert_eq!(deny["policyTypes"], serde_json::json!(["Ingress", "Egress"]));
         assert!(deny["ingress"].is_null() && deny["egress"].is_null());
-        // Every allowed connection leads to a Service with that port.
+        // Every allowed connection goes to a Service with that port.
         let services = objects(&folder, "Service");
         for (_, to, port) in &ingress {
             let ports = list(&services[to]["spec"]["ports"]);
-            assert!(ports.iter().any(|one| one["port"].as_u64() == Some(*port)), "{to}:{port}");
+            assert!(ports.iter().any(|entry| entry["port"].as_u64() == Some(*port)), "{to}:{port}");
         }
     }
 }
@@ -439,8 +441,11 @@ fn pods_wait_until_their_dependencies_accept_connections() {
     let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let late = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = std::process::Command::new(busybox);
-    let mut waiting =
-        command.args(&words).args([listening.local_addr().unwrap(), late].map(|one| one.to_string())).spawn().unwrap();
+    let mut waiting = command
+        .args(&words)
+        .args([listening.local_addr().unwrap(), late].map(|address| address.to_string()))
+        .spawn()
+        .unwrap();
     std::thread::sleep(std::time::Duration::from_secs(2));
     let early = waiting.try_wait().unwrap();
     let _late = std::net::TcpListener::bind(late).unwrap();
@@ -497,8 +502,8 @@ fn a_changed_claim_is_a_warning_with_the_steps() {
     let gen_prod = || nself_in(project.path(), ["gen", "--env", "prod"]);
     let first = gen_prod();
     assert!(first.code == 0 && !first.stderr.contains("NS708"), "{}", first.stderr);
-    let changed = stack(&body("30GiB"));
-    fs::copy(changed.path().join("stack.ncl"), project.path().join("stack.ncl")).unwrap();
+    let enlarged_stack = stack(&body("30GiB"));
+    fs::copy(enlarged_stack.path().join("stack.ncl"), project.path().join("stack.ncl")).unwrap();
     let second = gen_prod();
     assert_eq!(second.code, 0, "{}", second.stderr);
     assert!(second.stderr.contains("warning[NS708]"), "{}", second.stderr);

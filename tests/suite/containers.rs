@@ -326,7 +326,7 @@ fn podman_and_crun_run_images_that_nself_packs() {
     };
     let loaded = assert_success(podman(&["load", "-q", "-i", "image.tar"])).stdout;
     let name = loaded.trim().rsplit(' ').next().unwrap();
-    // podman's default limits exceed those of this machine.
+    // podman's default limits exceed the limits of this machine.
     let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
     let mut arguments = vec!["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "all"];
     arguments.extend(limits);

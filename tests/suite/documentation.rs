@@ -67,8 +67,8 @@ fn fault(page: &Path, text: &str, target: &str) -> Option<String> {
         return Some(format!("{}: {target} does not exist", page.display()));
     }
     let text = if file.is_empty() { text.to_owned() } else { fs::read_to_string(&path).unwrap_or_default() };
-    let found = heading.is_empty() || anchors(&text).contains(heading);
-    (!found).then(|| format!("{}: {target} has no such heading", page.display()))
+    let target_exists = heading.is_empty() || anchors(&text).contains(heading);
+    (!target_exists).then(|| format!("{}: {target} has no such heading", page.display()))
 }
 
 #[test]
@@ -115,22 +115,22 @@ fn recipes_and_scripts_in_the_documentation_exist() {
         .collect();
     assert!(["quick", "ci", "bless", "bench"].iter().all(|recipe| recipes.contains(recipe)), "{recipes:?}");
     let scripts = justfile.lines().filter(|line| line.starts_with("    ") && line.contains('/'));
-    let mut named: BTreeSet<String> = scripts.map(|line| line.trim().to_owned()).collect();
+    let mut scripts_and_commands: BTreeSet<String> = scripts.map(|line| line.trim().to_owned()).collect();
     for (page, text) in pages() {
         for rest in text.split("`just ").skip(1) {
             let recipe = rest.split(|char: char| !char.is_ascii_lowercase()).next().unwrap_or_default();
             assert!(recipe.is_empty() || recipes.contains(recipe), "{}: just {recipe}", page.display());
         }
         for start in ["`tests/", "`benches/", "`packaging/"] {
-            let found = text.split(start).skip(1).filter_map(|rest| rest.split('`').next());
-            named.extend(found.map(|rest| format!("{}{rest}", &start[1..])));
+            let names = text.split(start).skip(1).filter_map(|rest| rest.split('`').next());
+            scripts_and_commands.extend(names.map(|rest| format!("{}{rest}", &start[1..])));
         }
     }
-    for name in &named {
+    for name in &scripts_and_commands {
         let path = name.split([' ', ':']).next().unwrap_or_default();
         assert!(path.contains(['<', '*', '{']) || root().join(path).exists(), "{name}");
     }
-    assert!(named.len() > 5, "{named:?}");
+    assert!(scripts_and_commands.len() > 5, "{scripts_and_commands:?}");
 }
 
 /// Each Nickel block that is a complete stack generates without errors.

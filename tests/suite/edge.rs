@@ -14,8 +14,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::attacks::edge::running::{Answer, LAN, Request, RunningEdge, SERVER, STRANGER, generated};
-use crate::attacks::edge::tools;
+use crate::attacks::edge::running::{LAN, Request, Response, RunningEdge, SERVER, STRANGER, generated};
+use crate::attacks::edge::tools_are_installed;
 use crate::support::run;
 use crate::up::apart;
 
@@ -44,7 +44,7 @@ fn directly(request: &Request) -> Request {
 
 #[test]
 fn the_edge_forwards_requests_and_responses_unchanged() {
-    if tools() {
+    if tools_are_installed() {
         apart("edge::the_edge_forwards_requests_and_responses_unchanged", compare_with_direct);
     }
 }
@@ -72,8 +72,8 @@ fn compare_with_direct() {
         request("GET", "/cookies", "", ""),
         request("GET", "/teapot", "", ""),
     ];
-    let through = edge.ask(&requests);
-    let direct = edge.ask(&requests.iter().map(directly).collect::<Vec<_>>());
+    let through = edge.send(&requests);
+    let direct = edge.send(&requests.iter().map(directly).collect::<Vec<_>>());
     for ((request, through), direct) in requests.iter().zip(&through).zip(&direct) {
         assert!(direct.status != 0, "{}: {direct:?}", request.raw);
         assert_eq!(comparable(through), comparable(direct), "{}", request.raw);
@@ -83,12 +83,12 @@ fn compare_with_direct() {
     let edge = RunningEdge::start_with(&environment, |text| {
         text.replace("server_tokens off;", "server_tokens off; charset utf-8;")
     });
-    assert_ne!(comparable(&edge.ask(&requests[8..9])[0]), comparable(&direct[8]));
+    assert_ne!(comparable(&edge.send(&requests[8..9])[0]), comparable(&direct[8]));
 }
 
 /// Returns the parts of a response, and of the request that the service received, that must be equal with and without
 /// the edge: everything except headers about the connection and headers that the edge adds for browsers.
-fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) {
+fn comparable(response: &Response) -> (u64, Vec<String>, serde_json::Value, String) {
     const OF_THE_WAY: [&str; 6] =
         ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-request-id", "connection"];
     const OF_THE_EDGE: [&str; 9] = [
@@ -102,14 +102,14 @@ fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) 
         "x-content-type-options",
         "x-frame-options",
     ];
-    let mut received = answer.received.clone();
+    let mut received = response.received.clone();
     if let Some(all) = received.as_object_mut() {
         all.remove("port");
         if let Some(headers) = all.get_mut("headers").and_then(serde_json::Value::as_object_mut) {
             headers.retain(|name, _| !OF_THE_WAY.contains(&name.as_str()));
         }
     }
-    let lines = answer.headers.iter().map(|line| {
+    let lines = response.headers.iter().map(|line| {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         format!("{}: {}", name.to_ascii_lowercase(), value.trim())
     });
@@ -119,23 +119,24 @@ fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) 
     let mut headers: Vec<String> =
         lines.filter(is_of_service).filter(|line| !echoes || !line.starts_with("content-length")).collect();
     headers.sort();
-    (answer.status, headers, received, if echoes { String::new() } else { answer.body.clone() })
+    (response.status, headers, received, if echoes { String::new() } else { response.body.clone() })
 }
 
 #[test]
 fn every_kind_of_route_streams_data() {
-    if tools() {
-        apart("edge::every_kind_of_route_streams_data", stream);
+    if tools_are_installed() {
+        apart("edge::every_kind_of_route_streams_data", check_streams);
     }
 }
 
-fn stream() {
+fn check_streams() {
     let (_project, environment) = environment();
     {
         let edge = RunningEdge::start(&environment);
         for host in HOSTS {
-            let got = edge.stream(host);
-            assert_eq!((got["streamed"].as_bool(), got["ended"].as_bool()), (Some(true), Some(true)), "{host}: {got}");
+            let result = edge.stream(host);
+            let states = (result["streamed"].as_bool(), result["ended"].as_bool());
+            assert_eq!(states, (Some(true), Some(true)), "{host}: {result}");
         }
     }
     // Known-bad control.
@@ -146,42 +147,42 @@ fn stream() {
 
 #[test]
 fn connections_to_services_stay_open() {
-    if tools() {
-        apart("edge::connections_to_services_stay_open", keep_connections);
+    if tools_are_installed() {
+        apart("edge::connections_to_services_stay_open", count_connections);
     }
 }
 
-fn keep_connections() {
+fn count_connections() {
     let (_project, environment) = environment();
-    let used = |edge: &RunningEdge| {
-        let answers = edge.ask(&vec![Request::get(STRANGER, PLAIN, "/", ""); 20]);
-        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
-        answers.iter().map(|answer| answer.received["port"].as_u64().unwrap()).collect::<BTreeSet<_>>().len()
+    let used_connections = |edge: &RunningEdge| {
+        let responses = edge.send(&vec![Request::get(STRANGER, PLAIN, "/", ""); 20]);
+        assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
+        responses.iter().map(|response| response.received["port"].as_u64().unwrap()).collect::<BTreeSet<_>>().len()
     };
     {
         let edge = RunningEdge::start(&environment);
-        let connections = used(&edge);
+        let connections = used_connections(&edge);
         assert!(connections <= 2, "20 requests used {connections} connections");
     }
     // Known-bad control.
-    let closing = |text: &str| text.replace("Connection $connection_upgrade;", "Connection close;");
-    assert_eq!(used(&RunningEdge::start_with(&environment, closing)), 20);
+    let close_connections = |text: &str| text.replace("Connection $connection_upgrade;", "Connection close;");
+    assert_eq!(used_connections(&RunningEdge::start_with(&environment, close_connections)), 20);
 }
 
 #[test]
 fn text_is_compressed_for_clients_that_accept_it() {
-    if tools() {
-        apart("edge::text_is_compressed_for_clients_that_accept_it", compress);
+    if tools_are_installed() {
+        apart("edge::text_is_compressed_for_clients_that_accept_it", check_compression);
     }
 }
 
-fn compress() {
+fn check_compression() {
     let (_project, environment) = environment();
     let edge = RunningEdge::start(&environment);
     let encoding = |path: &str, accepted: &str| {
-        let answer = edge.ask(&[Request::get(STRANGER, PLAIN, path, accepted)]).remove(0);
-        assert_eq!(answer.status, 200);
-        answer.headers.into_iter().find(|line| line.to_ascii_lowercase().starts_with("content-encoding"))
+        let response = edge.send(&[Request::get(STRANGER, PLAIN, path, accepted)]).remove(0);
+        assert_eq!(response.status, 200);
+        response.headers.into_iter().find(|line| line.to_ascii_lowercase().starts_with("content-encoding"))
     };
     assert_eq!(encoding("/html", "Accept-Encoding: gzip\r\n").as_deref(), Some("Content-Encoding: gzip"));
     assert_eq!(encoding("/html", ""), None);
@@ -191,16 +192,16 @@ fn compress() {
 
 #[test]
 fn headers_of_the_service_are_kept() {
-    if tools() {
-        apart("edge::headers_of_the_service_are_kept", strict_transport);
+    if tools_are_installed() {
+        apart("edge::headers_of_the_service_are_kept", check_strict_transport);
     }
 }
 
-fn strict_transport() {
+fn check_strict_transport() {
     let (_project, environment) = environment();
     let edge = RunningEdge::start(&environment);
     let values = |path: &str| -> Vec<String> {
-        let headers = edge.ask(&[Request::get(STRANGER, PLAIN, path, "")]).remove(0).headers;
+        let headers = edge.send(&[Request::get(STRANGER, PLAIN, path, "")]).remove(0).headers;
         let value =
             |line: &String| line.to_ascii_lowercase().strip_prefix("strict-transport-security: ").map(str::to_owned);
         headers.iter().filter_map(value).collect()
@@ -211,7 +212,7 @@ fn strict_transport() {
 
 #[test]
 fn grpc_works_behind_a_proxy_that_terminates_tls() {
-    if tools() {
+    if tools_are_installed() {
         apart("edge::grpc_works_behind_a_proxy_that_terminates_tls", call_without_tls);
     }
 }

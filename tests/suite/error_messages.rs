@@ -180,7 +180,7 @@ fn common_mistakes_are_reported_with_their_fix() {
         (
             "services.redis = nself.services.rediss,",
             "NS003 stack.ncl:3:18 services.redis",
-            "there is no field `rediss` here",
+            "this record has no field `rediss`",
             "did you mean `redis`?",
         ),
         (
@@ -240,12 +240,15 @@ fn common_mistakes_are_reported_with_their_fix() {
             "",
         ),
     ] {
-        let found = findings(fields);
-        let one = found.iter().find(|one| one.message.contains(message));
-        let one = one.unwrap_or_else(|| panic!("{fields}: {found:?}"));
-        assert_eq!(places(std::slice::from_ref(one)), [place], "{fields}");
-        assert!(one.hint.contains(hint), "{fields}: {one:?}");
-        assert!(found.iter().all(|finding| finding.is_error() && finding.related.len() <= 1), "{fields}: {found:?}");
+        let reported = findings(fields);
+        let finding = reported.iter().find(|finding| finding.message.contains(message));
+        let finding = finding.unwrap_or_else(|| panic!("{fields}: {reported:?}"));
+        assert_eq!(places(std::slice::from_ref(finding)), [place], "{fields}");
+        assert!(finding.hint.contains(hint), "{fields}: {finding:?}");
+        assert!(
+            reported.iter().all(|finding| finding.is_error() && finding.related.len() <= 1),
+            "{fields}: {reported:?}"
+        );
     }
 }
 
@@ -358,7 +361,7 @@ fn nesting_is_allowed_up_to_the_limit() {
 
 #[test]
 fn a_field_that_failed_causes_only_one_finding() {
-    // The layer fails, so the common value stays and causes no further finding.
+    // The layer fails, so the common value stays and causes no other finding.
     let found = findings(
         "services = { orders = { image = \"a/b:1\" }, web = { image = \"a/b:1\", depends_on = [\"orders\"] } },\n\
          environments.prod.services.orders = std.fail_with \"broken layer\",",

@@ -92,7 +92,7 @@ impl Client {
         psql(&self.url(&format!("{}_MAIN_URL", service.to_uppercase())), sql)
     }
 
-    /// Runs a query through the pooler, whose name leads to this machine.
+    /// Runs a query through the pooler, whose name resolves to this machine.
     fn query_pooler(&self, service: &str, sql: &str) -> Ran {
         let url = self.url(&format!("{}_MAIN_URL_POOLED", service.to_uppercase()));
         assert!(url.contains("@pgbouncer:6432/") && url.contains("sslmode=verify-full"), "{url}");
@@ -149,12 +149,12 @@ fn prepared_apart() {
     for version in [Version::V15, Version::V17, Version::V18] {
         let (server, authority) = managed(version);
         let client = Client::new(STACK, &authority);
-        let must = |ran: Ran| {
+        let successful_stdout = |ran: Ran| {
             assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{version:?} {}", ran.stdout);
             ran.stdout
         };
-        must(client.job("postgres-setup"));
-        must(client.job("migrate-orders"));
+        successful_stdout(client.job("postgres-setup"));
+        successful_stdout(client.job("migrate-orders"));
         let can = |service: &str, sql: &str| client.query(service, sql).code == 0;
         assert!(can("orders", "INSERT INTO items (name) VALUES ('a')"), "{version:?}");
         for (service, sql, expected) in [
@@ -168,7 +168,10 @@ fn prepared_apart() {
         ] {
             assert_eq!(can(service, sql), expected, "{version:?} {service}: {sql}");
         }
-        assert_eq!(must(client.query("files", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).trim(), "t");
+        assert_eq!(
+            successful_stdout(client.query("files", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).trim(),
+            "t"
+        );
         let mut session = server.session("postgres", "postgres");
         assert_eq!(session.must("SELECT rolsuper FROM pg_roles WHERE rolname = 'boss';").trim(), "f");
         let owners = "SELECT string_agg(datname || ' ' || datdba::regrole, ',' ORDER BY datname) FROM pg_database WHERE datname IN ('orders', 'files');";
@@ -181,7 +184,7 @@ fn prepared_apart() {
 
         // A second run changes nothing, and a changed password works.
         let before = session.must("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
-        must(client.job("postgres-setup"));
+        successful_stdout(client.job("postgres-setup"));
         // The runner warns of the table in the schema of `search`.
         assert_eq!(client.job("migrate-orders").code, 0);
         let after = session.must("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
@@ -189,7 +192,7 @@ fn prepared_apart() {
         std::fs::remove_file(client.secrets().join("files_db_password")).unwrap();
         assert_eq!(nself_in(client.project.path(), ["secrets", "init", "--env", "local"]).code, 0);
         assert!(!can("files", "SELECT 1"), "the server has the old password");
-        must(client.job("postgres-setup"));
+        successful_stdout(client.job("postgres-setup"));
         assert!(can("files", "SELECT 1"));
 
         a_server_of_another_authority_is_refused(&client, &authority);
@@ -206,8 +209,8 @@ fn a_server_of_another_authority_is_refused(client: &Client, authority: &Path) {
         std::fs::copy(by, &file).unwrap();
     };
     replace(&other);
-    let refused = [client.job("postgres-setup"), client.job("migrate-orders"), client.query("orders", "SELECT 1")];
-    for ran in refused {
+    let outputs = [client.job("postgres-setup"), client.job("migrate-orders"), client.query("orders", "SELECT 1")];
+    for ran in outputs {
         assert!(ran.code != 0 && ran.stderr.contains("certificate verify failed"), "{}", ran.stderr);
     }
     replace(authority);

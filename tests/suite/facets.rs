@@ -43,10 +43,10 @@ fn files_have_their_mode() {
     let masked = nself_in(folder.path(), ["verify"]);
     assert_eq!((masked.code, nself("check").code), (0, 0), "{}", masked.stderr);
     set(&program, 0o644);
-    let lost = nself_in(folder.path(), ["verify"]);
+    let verification = nself_in(folder.path(), ["verify"]);
     let message =
         "error[NS801]: local/files/probe/mode-0755/usr/local/bin/run is not executable, although its mode is 0755";
-    assert!(lost.code == 1 && lost.stderr.contains(message), "{}", lost.stderr);
+    assert!(verification.code == 1 && verification.stderr.contains(message), "{}", verification.stderr);
     assert_eq!(mode(&program), 0o644, "without --repair nothing changes");
     let repaired = nself_in(folder.path(), ["verify", "--repair"]);
     assert!(repaired.code == 0 && repaired.stdout.contains("restored local/files/probe/mode-0755"), "{repaired:?}");
@@ -107,7 +107,7 @@ fn a_changed_file_replaces_the_containers_that_mount_it() {
         let labels = compose.lines().filter(|line| line.contains("org.nself.config:"));
         labels.map(str::to_owned).collect::<Vec<_>>()
     };
-    let (one, same, other) = (label("1"), label("1"), label("2"));
-    assert_eq!(one, same);
-    assert_eq!(one.iter().filter(|label| !other.contains(label)).count(), 1, "{one:?} {other:?}");
+    let (first, same, other) = (label("1"), label("1"), label("2"));
+    assert_eq!(first, same);
+    assert_eq!(first.iter().filter(|label| !other.contains(label)).count(), 1, "{first:?} {other:?}");
 }

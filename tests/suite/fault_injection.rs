@@ -74,18 +74,18 @@ fn verify_reports_every_difference_and_repairs_files() {
     let first = tree(&folder.join("deploy"));
     assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
 
-    let edited = folder.join("deploy/local/compose.yaml");
-    fs::write(&edited, "edited").unwrap();
+    let compose_file = folder.join("deploy/local/compose.yaml");
+    fs::write(&compose_file, "edited").unwrap();
     fs::remove_file(folder.join("deploy/prod/health.json")).unwrap();
     let damaged = objects(folder).into_iter().next_back().unwrap();
     fs::remove_file(&damaged).unwrap();
     fs::write(&damaged, "damaged").unwrap();
-    let found = nself_in(folder, ["verify"]);
-    assert_eq!(found.code, 1);
+    let verification = nself_in(folder, ["verify"]);
+    assert_eq!(verification.code, 1);
     for text in ["local/compose.yaml differs", "prod/health.json is missing", "NS808"] {
-        assert!(found.stderr.contains(text), "{}", found.stderr);
+        assert!(verification.stderr.contains(text), "{}", verification.stderr);
     }
-    assert_eq!(fs::read(&edited).unwrap(), b"edited", "without --repair nothing is touched");
+    assert_eq!(fs::read(&compose_file).unwrap(), b"edited", "without --repair nothing is touched");
     let repaired = nself_in(folder, ["verify", "--rebuild", "--repair"]);
     assert_eq!(repaired.code, 0, "{}", repaired.stderr);
     assert!(repaired.stdout.contains("restored local/compose.yaml") && repaired.stdout.contains("moved to quarantine"));
@@ -93,11 +93,11 @@ fn verify_reports_every_difference_and_repairs_files() {
     assert_eq!(nself_in(folder, ["verify"]).code, 0);
 
     // Without the stack, objects are enough for a repair; without both, it fails.
-    fs::write(&edited, "edited").unwrap();
+    fs::write(&compose_file, "edited").unwrap();
     fs::rename(folder.join("stack.ncl"), folder.join("away.ncl")).unwrap();
     assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0);
     assert_eq!(tree(&folder.join("deploy")), first);
-    fs::write(&edited, "edited").unwrap();
+    fs::write(&compose_file, "edited").unwrap();
     fs::remove_dir_all(folder.join(".nself")).unwrap();
     let without_copies = nself_in(folder, ["verify", "--repair"]);
     assert!(
@@ -105,7 +105,7 @@ fn verify_reports_every_difference_and_repairs_files() {
         "{}",
         without_copies.stderr
     );
-    assert_eq!(fs::read(&edited).unwrap(), b"edited");
+    assert_eq!(fs::read(&compose_file).unwrap(), b"edited");
 
     // A stack that generates different files is a finding and is not used for a repair.
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
@@ -183,11 +183,11 @@ struct Small(tempfile::TempDir);
 impl Small {
     fn mount(size: &str) -> Option<Small> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = run(Command::new("mount")
+        let mount = run(Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size},mode=755"), "none"])
             .arg(folder.path()));
-        if mounted.code != 0 {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{}", mounted.stderr);
+        if mount.code != 0 {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{}", mount.stderr);
             skip("no right to mount a small file system");
             return None;
         }
@@ -291,7 +291,7 @@ fn the_cache_contains_no_secret_values() {
     let values = tree(&folder.join("deploy/local/secrets"));
     let long: Vec<&Vec<u8>> = values.values().filter(|value| value.len() > 15).collect();
     assert!(long.len() > 3, "{:?}", values.keys());
-    let found = |value: &[u8]| cache_bytes.windows(value.len()).any(|part| part == value);
-    assert!(found(b"shop.example.com"), "known-bad control: what is no secret is found");
-    assert!(!long.iter().any(|value| found(value)));
+    let is_in_cache = |value: &[u8]| cache_bytes.windows(value.len()).any(|part| part == value);
+    assert!(is_in_cache(b"shop.example.com"), "known-bad control: what is no secret is found");
+    assert!(!long.iter().any(|value| is_in_cache(value)));
 }

@@ -97,7 +97,7 @@ fn metadata_matches_the_published_types() {
 /// Returns the differences between the metadata and the server's tables, columns and keys.
 fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut must = |session: &mut Session, sql: String, what: String| {
+    let mut check = |session: &mut Session, sql: String, what: String| {
         if session.must(&sql).trim() != "t" {
             faults.push(what);
         }
@@ -105,26 +105,30 @@ fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
     let full = |name: &Value| format!("{}.{}", name["schema"].as_str().unwrap(), name["name"].as_str().unwrap());
     for table in tables(metadata) {
         let own = full(&table["table"]);
-        must(session, format!("SELECT to_regclass('{own}') IS NOT NULL;"), own.clone());
+        check(session, format!("SELECT to_regclass('{own}') IS NOT NULL;"), own.clone());
         for kind in ["insert", "select", "update", "delete"] {
-            for one in table[format!("{kind}_permissions")].as_array().into_iter().flatten() {
-                let rule = &one["permission"];
-                let listed = rule["columns"].as_array().into_iter().flatten().map(|it| it.as_str().unwrap());
+            for permission in table[format!("{kind}_permissions")].as_array().into_iter().flatten() {
+                let rule = &permission["permission"];
+                let permitted_columns = rule["columns"].as_array().into_iter().flatten().map(|it| it.as_str().unwrap());
                 let keys =
                     ["filter", "check", "set"].into_iter().flat_map(|key| rule[key].as_object().into_iter().flatten());
-                for column in listed.chain(keys.map(|(key, _)| key.as_str())) {
+                for column in permitted_columns.chain(keys.map(|(key, _)| key.as_str())) {
                     let sql = format!(
                         "SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = to_regclass('{own}') AND attname = '{column}' \
                          AND NOT attisdropped AND ('{kind}' NOT IN ('insert', 'update') OR (attgenerated = '' AND attidentity <> 'a'));"
                     );
-                    must(session, sql, format!("{own}.{column} of {kind}"));
+                    check(session, sql, format!("{own}.{column} of {kind}"));
                 }
             }
         }
-        for (kind, one) in ["object", "array"].into_iter().flat_map(|kind| {
-            table[format!("{kind}_relationships")].as_array().into_iter().flatten().map(move |one| (kind, one))
+        for (kind, relationship) in ["object", "array"].into_iter().flat_map(|kind| {
+            table[format!("{kind}_relationships")]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(move |relationship| (kind, relationship))
         }) {
-            let on = &one["using"]["foreign_key_constraint_on"];
+            let on = &relationship["using"]["foreign_key_constraint_on"];
             let columns = |value: &Value| -> Vec<String> {
                 let all = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
                 all.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
@@ -141,7 +145,7 @@ fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
                   JOIN pg_attribute ON attrelid = conrelid AND attnum = number) = '{{{}}}';",
                 keys.join(",")
             );
-            must(session, sql, format!("{own}: the {kind} relationship {}", one["name"]));
+            check(session, sql, format!("{own}: the {kind} relationship {}", relationship["name"]));
         }
     }
     faults
@@ -200,14 +204,14 @@ fn only_hasura_is_exempt_from_the_tenants_policy() {
 #[test]
 fn every_permission_has_the_filter_of_its_convention() {
     let metadata = golden_metadata();
-    let mut seen = BTreeSet::new();
+    let mut checked_tables = BTreeSet::new();
     for table in tables(&metadata) {
         let own = table["table"]["name"].as_str().unwrap();
         let tenant = ["people", "tickets"].contains(&own);
         for kind in ["insert", "select", "update", "delete"] {
-            for one in table[format!("{kind}_permissions")].as_array().into_iter().flatten() {
-                seen.insert((own.to_owned(), kind));
-                let rule = &one["permission"];
+            for permission in table[format!("{kind}_permissions")].as_array().into_iter().flatten() {
+                checked_tables.insert((own.to_owned(), kind));
+                let rule = &permission["permission"];
                 for place in if kind == "insert" { &["check"] as &[&str] } else { &["filter"] } {
                     let filter = &rule[place]["tenant_id"]["_eq"];
                     assert_eq!(filter == "X-Hasura-Tenant-Id", tenant, "{own} {kind}: {rule}");
@@ -218,7 +222,7 @@ fn every_permission_has_the_filter_of_its_convention() {
             }
         }
     }
-    assert_eq!(seen.len(), 6, "{seen:?}");
+    assert_eq!(checked_tables.len(), 6, "{checked_tables:?}");
 }
 
 fn shop(tables: &str, more: &str) -> tempfile::TempDir {

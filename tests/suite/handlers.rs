@@ -25,9 +25,13 @@ fn with_calls(folder: &Path) -> Option<Value> {
     let Value::Object(read_signatures) = signatures(folder)? else { panic!("not an object") };
     let mut value = metadata(folder);
     let mut actions = read(&folder.join("actions.yaml"))["actions"].clone();
-    let listed = actions.as_array_mut().unwrap();
-    assert_eq!(listed.len(), read_signatures["signatures"].as_object().unwrap().len(), "each action has a signature");
-    for action in listed {
+    let action_list = actions.as_array_mut().unwrap();
+    assert_eq!(
+        action_list.len(),
+        read_signatures["signatures"].as_object().unwrap().len(),
+        "each action has a signature"
+    );
+    for action in action_list {
         let signature = &read_signatures["signatures"][action["name"].as_str().unwrap()];
         for (key, part) in signature.as_object().expect("a signature") {
             action["definition"][key] = part.clone();

@@ -1,5 +1,5 @@
-//! Files with an unchanged derivation are neither rendered nor read nor written, and the result is always the same as
-//! that of a run without a cache.
+//! Files with an unchanged derivation are neither rendered nor read nor written, and the result is always the same as in a
+//! run without a cache.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,9 +94,9 @@ fn a_changed_service_renders_only_its_files() {
         |path: &str| path.starts_with("prod/kubernetes/apps/") && !path.starts_with("prod/kubernetes/apps/svc-7/");
     let content =
         |path: &str| ["nginx", "acme", "postgres"].iter().any(|ring| path.starts_with(&format!("prod/{ring}/")));
-    let kept = before.keys().filter(|path| own(path) || content(path)).count();
-    assert_eq!(report["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept, "{report}");
-    assert!(kept > before.len() * 8 / 10);
+    let kept_files = before.keys().filter(|path| own(path) || content(path)).count();
+    assert_eq!(report["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept_files, "{report}");
+    assert!(kept_files > before.len() * 8 / 10);
     assert_eq!(report["counts"]["changed"], 2, "{report}");
     assert_eq!(inode("kubernetes/apps/svc-8/deployment-svc-8.yaml"), other);
     let after = deploy(folder);
@@ -113,7 +113,7 @@ fn a_changed_service_renders_only_its_files() {
     assert!(ran.stderr.contains(" generated again"), "{}", ran.stderr);
 }
 
-/// After any change, the result is the same as that of a run without a cache.
+/// After any change, the result is the same as in a run without a cache.
 #[test]
 fn incremental_runs_equal_runs_without_a_cache() {
     let project = stable_project(6);
@@ -174,8 +174,8 @@ fn edited_files_are_never_reused() {
     ));
     assert_eq!(fs::read(&file).unwrap().len(), whole.len());
     next("one");
-    let edited = nself_in(folder, ["gen", "--env", "prod"]);
-    assert!(edited.code == 2 && edited.stderr.contains("NS801"), "{}", edited.stderr);
+    let output_after_edit = nself_in(folder, ["gen", "--env", "prod"]);
+    assert!(output_after_edit.code == 2 && output_after_edit.stderr.contains("NS801"), "{}", output_after_edit.stderr);
     assert_success(nself_in(folder, ["gen", "--env", "prod", "--force"]));
     assert_eq!(fs::read(&file).unwrap(), whole);
     settle();
@@ -230,7 +230,7 @@ fn planted_and_damaged_records_are_not_trusted() {
         let text = fs::read_to_string(&manifest).unwrap();
         let digest = |text: &str| nself::artifact::Digest::of(text.as_bytes()).to_string();
         fs::write(manifest, text.replace(&digest(&good), &digest(&bad))).unwrap();
-        // Also the digests in the stamp.
+        // The same with the digests in the stamp.
         for entry in fs::read_dir(folder.join(".nself/stamps")).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();

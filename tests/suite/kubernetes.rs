@@ -23,8 +23,8 @@ fn a_cluster_accepts_every_golden_case() {
         wait_until_ready(&cluster, &namespace(&folder));
     }
     finds_its_secrets(&cluster);
-    rolls_out_what_changed(&cluster);
-    prunes_what_the_stack_dropped(&cluster);
+    rolls_out_changes(&cluster);
+    prunes_removed_objects(&cluster);
     keeps_data_when_all_is_deleted(&cluster);
     refuses(&cluster);
 }
@@ -81,8 +81,8 @@ fn wait_until_ready(cluster: &Cluster, namespace: &str) {
     cluster.wait_until("workloads are ready", |cluster| {
         volumes(cluster, namespace);
         get(cluster, namespace, "deployment,statefulset").iter().all(|item| {
-            let wanted = item["spec"]["replicas"].as_i64().unwrap();
-            wanted > 0 && item["status"]["readyReplicas"].as_i64() == Some(wanted)
+            let expected_replicas = item["spec"]["replicas"].as_i64().unwrap();
+            expected_replicas > 0 && item["status"]["readyReplicas"].as_i64() == Some(expected_replicas)
         })
     });
     for cron in get(cluster, namespace, "cronjob") {
@@ -98,7 +98,7 @@ fn wait_until_ready(cluster: &Cluster, namespace: &str) {
         let scalers = get(cluster, namespace, "hpa");
         let able = |scaler: &Value| {
             let conditions = scaler["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.iter().any(|one| one["type"] == "AbleToScale" && one["status"] == "True")
+            conditions.iter().any(|condition| condition["type"] == "AbleToScale" && condition["status"] == "True")
         };
         budgets.iter().all(|budget| budget["status"]["currentHealthy"].as_i64() >= Some(1)) && scalers.iter().all(able)
     });
@@ -129,8 +129,8 @@ fn finds_its_secrets(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let copy = project(&case);
     assert_eq!(nself_in(copy.path(), ["gen"]).code, 0);
-    let missing = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
-    assert!(missing.code == 2 && missing.stdout.is_empty(), "{}", missing.stdout);
+    let without_values = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
+    assert!(without_values.code == 2 && without_values.stdout.is_empty(), "{}", without_values.stdout);
     assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
     let secrets = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
     assert_eq!(secrets.code, 0, "{}", secrets.stderr);
@@ -147,27 +147,29 @@ fn finds_its_secrets(cluster: &Cluster) {
                 .map(move |(key, _)| format!("{name}/{key}"))
         })
         .collect();
-    let mut named = 0;
+    let mut checked_references = 0;
     for workload in get(cluster, "shop-local", WORKLOADS) {
         let template =
             if workload["kind"] == "CronJob" { &workload["spec"]["jobTemplate"]["spec"] } else { &workload["spec"] };
         let pod = &template["template"]["spec"];
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let variables =
-            list(&pod["containers"][0]["env"]).into_iter().map(|one| one["valueFrom"]["secretKeyRef"].clone());
+        let variables = list(&pod["containers"][0]["env"])
+            .into_iter()
+            .map(|variable| variable["valueFrom"]["secretKeyRef"].clone());
         let sources = list(&pod["volumes"]).into_iter().flat_map(|volume| list(&volume["projected"]["sources"]));
         let files = sources.map(|source| serde_json::json!({ "name": source["secret"]["name"], "key": source["secret"]["items"][0]["key"] }));
-        for one in variables.chain(files).filter(|one| one["name"].is_string()) {
-            let wanted = format!("{}/{}", one["name"].as_str().unwrap(), one["key"].as_str().unwrap());
-            assert!(known.contains(&wanted), "{wanted} is not among {known:?}");
-            named += 1;
+        for reference in variables.chain(files).filter(|reference| reference["name"].is_string()) {
+            let name_and_key =
+                format!("{}/{}", reference["name"].as_str().unwrap(), reference["key"].as_str().unwrap());
+            assert!(known.contains(&name_and_key), "{name_and_key} is not among {known:?}");
+            checked_references += 1;
         }
     }
-    assert!(named > 10, "{named}");
+    assert!(checked_references > 10, "{checked_references}");
 }
 
 /// A changed file of nginx restarts only nginx.
-fn rolls_out_what_changed(cluster: &Cluster) {
+fn rolls_out_changes(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let changed = project(&case);
     let file = changed.path().join("stack.ncl");
@@ -198,7 +200,7 @@ fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
     let before = names(cluster, "pvc");
     assert!(before.len() > 2 && before.contains(&"exports".to_owned()), "{before:?}");
     cluster.must(&["delete", "-k", &path(&folder), "--wait=false"]);
-    cluster.wait_until("the workloads are gone", |cluster| names(cluster, "deployment,statefulset").is_empty());
+    cluster.wait_until("no workload exists", |cluster| names(cluster, "deployment,statefulset").is_empty());
     assert_eq!(names(cluster, "pvc"), before);
     let phase = cluster.must(&["get", "namespace", "shop-staging", "-o", "jsonpath={.status.phase}"]);
     assert_eq!(phase, "Active");
@@ -208,7 +210,7 @@ const EVERYTHING: &str =
     "deployment,statefulset,service,serviceaccount,configmap,networkpolicy,pdb,httproutes,gateways,certificates";
 
 /// Pruning deletes only objects that the stack no longer has.
-fn prunes_what_the_stack_dropped(cluster: &Cluster) {
+fn prunes_removed_objects(cluster: &Cluster) {
     let with = |services: &str| {
         format!(
             "{{ project = \"prune\", domain = \"prune.example.com\", monitoring.waive = \"not the subject\", {services} \
@@ -263,7 +265,7 @@ fn refuses(cluster: &Cluster) {
         (&service, "name: http", "name: HTTP"),
         (&route, "request: \"0s\"", "request: \"5x\""),
     ] {
-        assert!(text.contains(from), "{from:?} is gone from\n{text}");
+        assert!(text.contains(from), "{from:?} is missing in\n{text}");
         let file = path(&cluster.file(&text.replace(from, to)));
         cluster.refused(&["apply", "--server-side", "--dry-run=server", "-f", &file]);
     }
@@ -381,12 +383,13 @@ fn checkov_finds_nothing() {
         let report = check(&folder);
         let failed = report["results"]["failed_checks"].as_array().unwrap();
         // Prometheus and the collector of logs need their tokens to read the API of the cluster.
-        let reads_api = |one: &&Value| {
-            let name = one["resource"].as_str().unwrap().rsplit('.').next().unwrap();
-            one["check_id"] == "CKV_K8S_38" && ["alloy", "prometheus"].contains(&name)
+        let reads_api = |failure: &&Value| {
+            let name = failure["resource"].as_str().unwrap().rsplit('.').next().unwrap();
+            failure["check_id"] == "CKV_K8S_38" && ["alloy", "prometheus"].contains(&name)
         };
-        let failed = failed.iter().filter(|one| !reads_api(one));
-        let failed: Vec<String> = failed.map(|one| format!("{} {}", one["check_id"], one["resource"])).collect();
+        let failed = failed.iter().filter(|failure| !reads_api(failure));
+        let failed: Vec<String> =
+            failed.map(|failure| format!("{} {}", failure["check_id"], failure["resource"])).collect();
         assert!(failed.is_empty(), "{}: {failed:#?}", folder.display());
         assert!(report["summary"]["passed"].as_i64().unwrap() > 200, "{}", report["summary"]);
     }
@@ -427,7 +430,11 @@ fn kustomize_and_kubectl_see_the_same_objects() {
         assert_eq!(built.stdout, other.stdout);
         let apart = files(&folder.join("namespace")).len();
         assert!(apart > 0);
-        let listed = built.stdout.matches("\n---\n").count() + 1;
-        assert_eq!(listed, files(&folder).len() - apart, "every file is listed once, but those that outlive the set");
+        let object_count = built.stdout.matches("\n---\n").count() + 1;
+        assert_eq!(
+            object_count,
+            files(&folder).len() - apart,
+            "every file is listed once, but those that outlive the set"
+        );
     }
 }

@@ -7,7 +7,7 @@ use crate::support::{assert_services_refused, golden, name, nself_in, project, r
 /// Every code has an explanation, and a golden case prints it unless it needs a server or a broken disk.
 #[test]
 fn every_code_has_an_explanation_and_a_case() {
-    let shown: String =
+    let golden_errors: String =
         golden(true).iter().map(|case| std::fs::read_to_string(case.join("error.txt")).unwrap()).collect();
     let elsewhere = [
         "NS001", "NS101", "NS110", "NS313", "NS506", "NS508", "NS509", "NS515", "NS516", "NS705", "NS706", "NS707",
@@ -18,7 +18,7 @@ fn every_code_has_an_explanation_and_a_case() {
     ];
     for code in nself::codes::Code::ALL {
         assert!(code.explanation().len() > 40, "{code}");
-        assert!(shown.contains(&format!("[{code}]")) || elsewhere.contains(&code.id()), "no case shows {code}");
+        assert!(golden_errors.contains(&format!("[{code}]")) || elsewhere.contains(&code.id()), "no case shows {code}");
         let ran = nself_in(Path::new("/"), ["explain", code.id()]);
         assert!(ran.code == 0 && ran.stdout.contains(code.title()), "{code}");
     }
@@ -49,8 +49,8 @@ fn environments_are_listed_shown_and_compared() {
     assert!(diff.code == 1 && diff.stdout.contains("+  \"profile\": \"prod\""), "{}", diff.stdout);
     assert_eq!(nself_in(case.path(), ["env", "diff", "prod", "prod"]).code, 0);
     assert_eq!(nself_in(case.path(), ["env", "show", "nowhere"]).code, 2);
-    let one = nself_in(case.path(), ["gen", "--env", "prod"]);
-    assert_eq!(one.code, 0);
+    let output = nself_in(case.path(), ["gen", "--env", "prod"]);
+    assert_eq!(output.code, 0);
     assert!(case.path().join("deploy/prod").exists() && !case.path().join("deploy/local").exists());
     assert_eq!(nself_in(case.path(), ["gen", "--env", "nowhere"]).code, 2);
 }

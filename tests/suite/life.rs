@@ -112,7 +112,7 @@ fn added_apart() {
 
     a_changed_password_reaches_the_role(&stack);
 
-    // What the stack no longer uses stays, and is a finding.
+    // Objects that the stack no longer uses stay, and each is a finding.
     let ran = next_generation(&stack, &services(&service("tickets", 8001, "")));
     for lost in ["the database `reports`", "the role `reports`"] {
         assert!(ran.stderr.contains(&format!("NS320]: the stack no longer uses {lost}")), "{}", ran.stderr);
@@ -120,7 +120,7 @@ fn added_apart() {
     assert_eq!(query(&stack, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'reports'"), "1");
 }
 
-/// Replaces the password of a role, as its owner would: the old one stops to work.
+/// Replaces the password of a role, as its owner would: the old password stops working.
 fn a_changed_password_reaches_the_role(stack: &Stack) {
     let secrets = stack.project.path().join("deploy/local/secrets");
     let file = secrets.join("reports_db_password");
@@ -228,7 +228,7 @@ fn two_apart() {
         let ran = assert_success(crate::support::run(curl.arg(format!("https://{host}:{port}/x"))));
         assert!(ran.stdout.contains("/x"), "{environment}: {}", ran.stdout);
     }
-    // Each has separate databases.
+    // Each environment has separate databases.
     query(&stack, "tickets", "CREATE TABLE only_local (id int)");
     let sql = "SELECT count(*) FROM pg_class WHERE relname = 'only_local'";
     let ran =
@@ -255,7 +255,7 @@ fn interrupted_apart() {
         let list = ["run", "--rm", "--no-deps", "-T", "--entrypoint", "ls", "postgres", "/var/lib/postgresql/data"];
         incomplete += usize::from(assert_success(stack.compose(&list)).stdout.contains("pgdata.first-start"));
         if pause % 2 == 0 {
-            // From the beginning, or with what the last attempt left.
+            // Every second start has no containers of the last attempt.
             assert_success(stack.compose(&["down", "--timeout", "1"]));
         }
     }
@@ -272,7 +272,7 @@ fn interrupted_apart() {
         query(&stack, "tickets", "SELECT datdba::regrole FROM pg_database WHERE datname = 'tickets'"),
         "tickets"
     );
-    // The result is that of a start without interruption.
+    // The result is the same as after a start without interruption.
     let interrupted = catalog(&stack);
     assert_success(stack.compose(&["down", "-v", "--timeout", "5"]));
     must_start(&stack);

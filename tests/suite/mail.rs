@@ -124,10 +124,10 @@ fn local_and_staging_send_to_the_catcher() {
         let ran = sent(&[]);
         assert_eq!(ran.code, 0, "{environment}: {}", ran.stderr);
         assert_eq!(server.messages(), 1);
-        // Known-bad controls: a name under which the program refuses a server without encryption, and a name that does
+        // Known-bad controls: a name with which the program refuses a server without encryption, and a name that does
         // not resolve.
-        let refused = sent(&["AUTH_SMTP_HOST=mail"]);
-        assert!(refused.code == 1 && refused.stderr.contains("unencrypted connection"), "{}", refused.stderr);
+        let refusal = sent(&["AUTH_SMTP_HOST=mail"]);
+        assert!(refusal.code == 1 && refusal.stderr.contains("unencrypted connection"), "{}", refusal.stderr);
         let unknown = sent(&["AUTH_SMTP_HOST=mailhog2"]);
         assert!(unknown.code == 1 && unknown.stderr.contains("no such host"), "{}", unknown.stderr);
         assert_eq!(server.messages(), 1);

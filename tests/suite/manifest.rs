@@ -169,7 +169,7 @@ fn converted_line_endings_have_no_effect() {
     assert_eq!(nself_in(&copy, ["check"]).code, 0);
 }
 
-/// After a run is killed at any time, no file counts as edited by hand, also if the stack has changed since.
+/// After a run is killed at any time, no file counts as edited by hand, even if the stack has changed since.
 #[test]
 fn files_of_a_killed_run_do_not_count_as_hand_edited() {
     let mut unfinished = 0;

@@ -71,9 +71,9 @@ fn prometheus_accepts_its_configuration() {
         let rules = files(&folder.join("rules")).len();
         assert!(rules > 0 && shown.contains(&format!("{rules} rule files found")), "{shown}");
     }
-    let broken = copy(&folders[0]);
-    replace(&broken.path().join("prometheus.yml"), "sample_limit", "sample_limits");
-    assert!(!promtool(&["check", "config", "prometheus.yml"], broken.path()).unwrap().0);
+    let broken_copy = copy(&folders[0]);
+    replace(&broken_copy.path().join("prometheus.yml"), "sample_limit", "sample_limits");
+    assert!(!promtool(&["check", "config", "prometheus.yml"], broken_copy.path()).unwrap().0);
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn every_alert_fires_and_does_not_fire() {
     }
     // A rule that no longer fires, and one that always does.
     for condition in ["pg_up == 7", "pg_up >= 0"] {
-        let broken = copy(&bundle().join("prometheus"));
-        replace(&broken.path().join("rules/postgres-exporter.yml"), "pg_up == 0", condition);
-        let (passes, shown) = promtool(&["test", "rules", "tests/postgres-exporter.yml"], broken.path()).unwrap();
+        let broken_copy = copy(&bundle().join("prometheus"));
+        replace(&broken_copy.path().join("rules/postgres-exporter.yml"), "pg_up == 0", condition);
+        let (passes, shown) = promtool(&["test", "rules", "tests/postgres-exporter.yml"], broken_copy.path()).unwrap();
         assert!(!passes && shown.contains("PostgresDown"), "{condition}: {shown}");
     }
 }
@@ -118,8 +118,8 @@ fn alertmanager_accepts_its_configuration_and_each_severity_has_a_receiver() {
         routes.args(["config", "routes", "test"]).arg(format!("--config.file={}", file.display()));
         assert_eq!(run(routes.args(&labels)).stdout.trim(), receivers, "{labels:?}");
     }
-    let broken = copy(&bundle().join("alertmanager"));
-    let broken_file = broken.path().join("alertmanager.yml");
+    let broken_copy = copy(&bundle().join("alertmanager"));
+    let broken_file = broken_copy.path().join("alertmanager.yml");
     replace(&broken_file, "receiver: on-call", "receiver: off-call");
     assert_ne!(check(&broken_file).code, 0);
 }

@@ -58,9 +58,9 @@ fn nginx_accepts_every_configuration_without_a_warning() {
         let copy = project(&crate::support::root().join("golden/minimal/out/local"));
         let file = copy.path().join("nginx/nginx.conf");
         let text = std::fs::read_to_string(&file).unwrap();
-        let broken = text.replacen(&from.replace("\n    ", "\n        "), to, 1);
-        assert_ne!(text, broken, "{from}");
-        std::fs::write(&file, broken).unwrap();
+        let broken_text = text.replacen(&from.replace("\n    ", "\n        "), to, 1);
+        assert_ne!(text, broken_text, "{from}");
+        std::fs::write(&file, broken_text).unwrap();
         assert!(!accepts(&test(&root, copy.path())), "the check can fail: {to}");
     }
 }
@@ -194,7 +194,7 @@ fn every_kind_of_route_is_accepted() {
                inside = { image = "a/inside:1", port = 8004, route = { subdomain = "inside", access = 'internal } },
                part = { image = "a/part:1", port = 8005, route = { subdomain = "up", path = "/part", internal_paths = ["/part/admin"], max_body = "1KiB" } },
              } }"#;
-    for (mode, by_tls) in [("files", true), ("proxy", false)] {
+    for (mode, uses_tls) in [("files", true), ("proxy", false)] {
         let case = stack(&body.replace("MODE", mode));
         let ran = nself_in(case.path(), ["gen"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -206,10 +206,10 @@ fn every_kind_of_route_is_accepted() {
             let site = std::fs::read_to_string(folder.join("nginx/sites/up.shop.example.com.conf"))
                 .or_else(|_| std::fs::read_to_string(folder.join("nginx/sites/up.local.nself.org.conf")))
                 .unwrap();
-            assert_eq!(site.contains("ssl"), by_tls, "{site}");
+            assert_eq!(site.contains("ssl"), uses_tls, "{site}");
             let compose = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
-            assert_eq!(compose.contains("published: \"443\""), by_tls);
-            assert_eq!(compose.contains("tls_certificate"), by_tls);
+            assert_eq!(compose.contains("published: \"443\""), uses_tls);
+            assert_eq!(compose.contains("tls_certificate"), uses_tls);
         }
     }
 }

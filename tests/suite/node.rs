@@ -24,15 +24,16 @@ static ONE_NODE: Mutex<()> = Mutex::new(());
 /// Stacks with images run one after the other on one node, because each start of a node and each import takes time.
 #[test]
 fn stacks_with_images_run() {
-    on_a_node("node::stacks_with_images_run", run_stacks);
+    with_node_tools("node::stacks_with_images_run", run_stacks);
 }
 
 #[test]
 fn network_policies_are_enforced() {
-    on_a_node("node::network_policies_are_enforced", policies::are_enforced);
+    with_node_tools("node::network_policies_are_enforced", policies::are_enforced);
 }
 
-fn on_a_node(test: &str, body: fn()) {
+/// Runs a test in its own namespaces if all tools for a node are installed.
+fn with_node_tools(test: &str, body: fn()) {
     // Each missing tool prints a line.
     let tools = ["kubernetes/kube-apiserver", "node/kubelet", "node/kube-proxy", "node/kube-router", "node/coredns"];
     let missing = tools.iter().filter(|name| tool(name).is_none()).count();
@@ -50,20 +51,20 @@ fn run_stacks() {
         [stack::project(), shop::project(), migrations::project(), monitoring::project()];
     let projects = [first.path(), shop.path(), desk.path(), watched.path()];
     let folders = projects.map(generate);
-    let from = Instant::now();
+    let start = Instant::now();
     let node = Node::start();
     node.import_images(&folders.each_ref().map(|folder| folder.as_path()));
-    let took = |what: &str, from: Instant| measured(&format!("{what}: {:.0} s", from.elapsed().as_secs_f64()));
-    took("the node and its images", from);
+    let report_time = |what: &str, start: Instant| measured(&format!("{what}: {:.0} s", start.elapsed().as_secs_f64()));
+    report_time("the node and its images", start);
     let stacks: [(&str, StackTest); 4] = [
         ("the two-line stack", stack::starts),
         ("the golden stack", shop::runs),
         ("typed tables", migrations::run_before_services),
-        ("monitoring", monitoring::watches),
+        ("monitoring", monitoring::monitoring_works),
     ];
     for (index, (what, run)) in stacks.into_iter().enumerate() {
-        let from = Instant::now();
+        let start = Instant::now();
         run(&node, projects[index], &folders[index]);
-        took(what, from);
+        report_time(what, start);
     }
 }

@@ -28,8 +28,8 @@ fn states(case: &Path) -> serde_json::Value {
 
 fn state_of(case: &Path, path: &str) -> String {
     let answer = states(case);
-    let found = answer["files"].as_array().unwrap().iter().find(|file| file["path"] == path);
-    found.map_or("same", |file| file["state"].as_str().unwrap()).to_owned()
+    let file = answer["files"].as_array().unwrap().iter().find(|file| file["path"] == path);
+    file.map_or("same", |file| file["state"].as_str().unwrap()).to_owned()
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn check_distinguishes_the_states_of_files() {
 fn a_hand_edit_is_never_lost() {
     let case = generated();
     let file = case.path().join("deploy/prod/compose.yaml");
-    let edited = fs::read_to_string(&file).unwrap() + "# mine\n";
-    fs::write(&file, &edited).unwrap();
+    let edited_text = fs::read_to_string(&file).unwrap() + "# mine\n";
+    fs::write(&file, &edited_text).unwrap();
     rewrite(case.path(), SMALLER);
     let before = tree(&case.path().join("deploy"));
     let ran = nself_in(case.path(), ["gen"]);
@@ -73,7 +73,7 @@ fn a_hand_edit_is_never_lost() {
     );
     assert_eq!(tree(&case.path().join("deploy")), before, "nothing was written, not even the other files");
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
-    assert_ne!(fs::read_to_string(&file).unwrap(), edited);
+    assert_ne!(fs::read_to_string(&file).unwrap(), edited_text);
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
 }
 

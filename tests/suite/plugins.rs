@@ -72,7 +72,7 @@ fn a_plugin_from_a_folder_is_added_listed_and_removed() {
     succeeds(nself_in(folder, ["gen"]));
 }
 
-/// Also if no file that nself generates depends on the changed file, and after a run with the same arguments.
+/// This holds even if no file that nself generates depends on the changed file, and after a run with the same arguments.
 #[test]
 fn frozen_refuses_a_plugin_whose_files_differ_from_the_lock() {
     let Some(registry) = Debian::start() else { return };

@@ -60,7 +60,7 @@ fn a_release_is_published_attested_pulled_and_verified() {
     let bill = content(&registry, index["manifests"][0]["digest"].as_str().unwrap());
     assert_eq!(bill["packages"][0]["checksums"][0]["checksumValue"], digest["sha256:".len()..]);
     let names: Vec<&str> =
-        bill["packages"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+        bill["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"docker.io/library/nginx"), "{names:?}");
     // tar can unpack the layer.
     let layer =
@@ -142,11 +142,11 @@ fn changed_files_are_not_published_attested_or_pulled() {
     let compose = folder.join("deploy/prod/compose.yaml");
     let text = fs::read_to_string(&compose).unwrap();
     fs::write(&compose, "edited").unwrap();
-    let edited = nself_with_registry(&registry, folder, &["publish", &to]);
+    let output = nself_with_registry(&registry, folder, &["publish", &to]);
     assert!(
-        edited.code == 2 && edited.stderr.contains("prod/compose.yaml differs from the manifest"),
+        output.code == 2 && output.stderr.contains("prod/compose.yaml differs from the manifest"),
         "{}",
-        edited.stderr
+        output.stderr
     );
     assert_success(nself_with_registry(&registry, folder, &["publish", &to, "--env", "local"]));
     fs::write(&compose, text).unwrap();
@@ -172,8 +172,8 @@ fn changed_files_are_not_published_attested_or_pulled() {
     fs::write(folder.join("stack.ncl"), stack.replace("shop.example.com", "other.example.com")).unwrap();
     let changed = nself_with_registry(&registry, folder, &["attest", &to, "--key", "one"]);
     assert!(changed.code == 2 && changed.stderr.contains("the stack generates different files"), "{}", changed.stderr);
-    let found = nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]);
-    assert!(found.code == 1 && found.stderr.contains("NS809"), "{}", found.stderr);
+    let verification = nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]);
+    assert!(verification.code == 1 && verification.stderr.contains("NS809"), "{}", verification.stderr);
 
     // A foreign file is kept; an image is not a release; a missing tag.
     fs::create_dir_all(folder.join("full/local")).unwrap();
@@ -238,7 +238,7 @@ fn a_pull_updates_an_earlier_pull() {
     assert!(tree(&folder.join("pulled")).keys().all(|path| path.starts_with("prod/") || own.contains(&path.as_str())));
     assert_success(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
     fs::write(folder.join("pulled/prod/compose.yaml"), "edited").unwrap();
-    let edited = nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled"]);
-    assert!(edited.code == 2 && edited.stderr.contains("NS802"), "{}", edited.stderr);
+    let output = nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled"]);
+    assert!(output.code == 2 && output.stderr.contains("NS802"), "{}", output.stderr);
     assert_eq!(fs::read(folder.join("pulled/prod/compose.yaml")).unwrap(), b"edited");
 }

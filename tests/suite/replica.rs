@@ -8,14 +8,14 @@ fn a_pooler_and_a_replica_serve_the_stack() {
     apart("replica::a_pooler_and_a_replica_serve_the_stack", pooler_and_replica_work);
 }
 
-/// Returns the URL of a service.
+/// Returns the connection URL in a variable of `.env`.
 fn url(stack: &Stack, variable: &str) -> String {
     let env = std::fs::read_to_string(stack.project.path().join("deploy/local/.env")).unwrap();
     let line = env.lines().find_map(|line| line.strip_prefix(&format!("{variable}="))).unwrap();
     line.trim_matches(['\'', '"']).to_owned()
 }
 
-/// Runs psql with such a URL, in a container that can connect to both.
+/// Runs psql with such a URL, in a container that can connect to the pooler and to the servers.
 fn psql(stack: &Stack, variable: &str, sql: &str) -> Ran {
     let url = url(stack, variable);
     stack.compose(&["exec", "-T", "postgres-replica", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", &url, "-c", sql])

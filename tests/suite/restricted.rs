@@ -35,37 +35,41 @@ fn violations(pod: &Value) -> Vec<&'static str> {
     let spec = &pod["spec"];
     let all = ["initContainers", "containers", "ephemeralContainers"];
     let containers: Vec<&Value> = all.iter().flat_map(|kind| each(&spec[*kind])).collect();
-    let contexts: Vec<&Value> =
-        std::iter::once(&spec["securityContext"]).chain(containers.iter().map(|one| &one["securityContext"])).collect();
+    let contexts: Vec<&Value> = std::iter::once(&spec["securityContext"])
+        .chain(containers.iter().map(|container| &container["securityContext"]))
+        .collect();
     let on_windows = spec["os"]["name"] == "windows";
-    let mut found = Vec::new();
-    let mut broken = |rule: &'static str, is: bool| {
+    let mut violated_rules = Vec::new();
+    let mut check_rule = |rule: &'static str, is: bool| {
         if is {
-            found.push(rule);
+            violated_rules.push(rule);
         }
     };
-    broken("host namespaces", ["hostNetwork", "hostPID", "hostIPC"].iter().any(|name| spec[*name] == true));
-    broken("host process", contexts.iter().any(|one| one["windowsOptions"]["hostProcess"] == true));
-    broken("privileged", contexts.iter().any(|one| one["privileged"] == true));
-    let ports = containers.iter().flat_map(|one| each(&one["ports"]));
-    broken("host ports", ports.into_iter().any(|port| port["hostPort"].as_i64().unwrap_or_default() != 0));
-    broken("probes of other hosts", containers.iter().any(|one| asks_elsewhere(one)));
-    broken(
+    check_rule("host namespaces", ["hostNetwork", "hostPID", "hostIPC"].iter().any(|name| spec[*name] == true));
+    check_rule("host process", contexts.iter().any(|context| context["windowsOptions"]["hostProcess"] == true));
+    check_rule("privileged", contexts.iter().any(|context| context["privileged"] == true));
+    let ports = containers.iter().flat_map(|container| each(&container["ports"]));
+    check_rule("host ports", ports.into_iter().any(|port| port["hostPort"].as_i64().unwrap_or_default() != 0));
+    check_rule("probes of other hosts", containers.iter().any(|container| asks_elsewhere(container)));
+    check_rule(
         "volumes",
         each(&spec["volumes"]).any(|volume| {
             let kinds = volume.as_object().unwrap().keys().filter(|key| *key != "name");
             kinds.into_iter().any(|kind| kind != "secret" && !VOLUMES.contains(&kind.as_str()))
         }),
     );
-    broken("proc mount", contexts.iter().any(|one| one["procMount"].as_str().is_some_and(|mount| mount != "Default")));
-    broken(
-        "sysctls",
-        each(&spec["securityContext"]["sysctls"]).any(|one| !SYSCTLS.contains(&one["name"].as_str().unwrap())),
+    check_rule(
+        "proc mount",
+        contexts.iter().any(|context| context["procMount"].as_str().is_some_and(|mount| mount != "Default")),
     );
-    broken(
+    check_rule(
+        "sysctls",
+        each(&spec["securityContext"]["sysctls"]).any(|sysctl| !SYSCTLS.contains(&sysctl["name"].as_str().unwrap())),
+    );
+    check_rule(
         "SELinux",
-        contexts.iter().any(|one| {
-            let options = &one["seLinuxOptions"];
+        contexts.iter().any(|context| {
+            let options = &context["seLinuxOptions"];
             let text = |key: &str| options[key].as_str().unwrap_or_default();
             !SELINUX.contains(&text("type")) || !text("user").is_empty() || !text("role").is_empty()
         }),
@@ -76,37 +80,40 @@ fn violations(pod: &Value) -> Vec<&'static str> {
         key.starts_with("container.apparmor.security.beta.kubernetes.io/")
             && !(value.is_empty() || value == "runtime/default" || value.starts_with("localhost/"))
     });
-    broken("AppArmor", annotated || contexts.iter().any(|one| armor(&one["appArmorProfile"])));
+    check_rule("AppArmor", annotated || contexts.iter().any(|context| armor(&context["appArmorProfile"])));
     let own = &spec["securityContext"];
-    let confined = |one: &Value| matches!(one["seccompProfile"]["type"].as_str(), Some("RuntimeDefault" | "Localhost"));
-    let open = contexts.iter().any(|one| one["seccompProfile"]["type"] == "Unconfined");
-    let bare = !confined(own) && !containers.iter().all(|one| confined(&one["securityContext"]));
-    broken("seccomp", open || (bare && !on_windows));
-    let non_root = |one: &Value| one["runAsNonRoot"] == true;
-    let forced = containers.iter().all(|one| {
-        let context = &one["securityContext"];
+    let confined =
+        |context: &Value| matches!(context["seccompProfile"]["type"].as_str(), Some("RuntimeDefault" | "Localhost"));
+    let open = contexts.iter().any(|context| context["seccompProfile"]["type"] == "Unconfined");
+    let bare = !confined(own) && !containers.iter().all(|container| confined(&container["securityContext"]));
+    check_rule("seccomp", open || (bare && !on_windows));
+    let non_root = |context: &Value| context["runAsNonRoot"] == true;
+    let forced = containers.iter().all(|container| {
+        let context = &container["securityContext"];
         non_root(context) || (non_root(own) && context["runAsNonRoot"] != false)
     });
-    broken(
+    check_rule(
         "runs as root",
-        !forced || (own["runAsNonRoot"] == false && !containers.iter().all(|one| non_root(&one["securityContext"]))),
+        !forced
+            || (own["runAsNonRoot"] == false
+                && !containers.iter().all(|container| non_root(&container["securityContext"]))),
     );
-    broken("root's id", contexts.iter().any(|one| one["runAsUser"] == 0));
+    check_rule("root's id", contexts.iter().any(|context| context["runAsUser"] == 0));
     if !on_windows {
-        broken(
+        check_rule(
             "privilege escalation",
-            containers.iter().any(|one| one["securityContext"]["allowPrivilegeEscalation"] != false),
+            containers.iter().any(|container| container["securityContext"]["allowPrivilegeEscalation"] != false),
         );
-        broken(
+        check_rule(
             "capabilities",
-            containers.iter().any(|one| {
-                let capabilities = &one["securityContext"]["capabilities"];
+            containers.iter().any(|container| {
+                let capabilities = &container["securityContext"]["capabilities"];
                 !each(&capabilities["drop"]).any(|name| name == "ALL")
                     || each(&capabilities["add"]).any(|name| name != "NET_BIND_SERVICE")
             }),
         );
     }
-    found
+    violated_rules
 }
 
 /// Returns whether a probe or a hook names a host.
@@ -115,7 +122,7 @@ fn asks_elsewhere(container: &Value) -> bool {
     let hooks = ["postStart", "preStop"].map(|kind| &container["lifecycle"][kind]);
     let asks = probes.into_iter().chain(hooks);
     let mut hosts =
-        asks.flat_map(|one| ["httpGet", "tcpSocket"].map(|way| one[way]["host"].as_str().unwrap_or_default()));
+        asks.flat_map(|check| ["httpGet", "tcpSocket"].map(|way| check[way]["host"].as_str().unwrap_or_default()));
     hosts.any(|host| !host.is_empty())
 }
 
@@ -128,9 +135,9 @@ fn the_rules_match_the_published_fixtures() {
         assert!(files.len() > 20, "{files:?}");
         for file in files {
             let pod: Value = serde_yaml_ng::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-            let found = violations(&pod);
-            if found.is_empty() != admitted {
-                wrong.push(format!("{}: {found:?}", file.display()));
+            let violations_of_pod = violations(&pod);
+            if violations_of_pod.is_empty() != admitted {
+                wrong.push(format!("{}: {violations_of_pod:?}", file.display()));
             }
         }
     }

@@ -240,7 +240,7 @@ fn the_certificate_authority_is_kept_when_routes_change() {
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder.join("authority_key")).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600, "no container reads the key of the authority");
-    // The second run creates nothing, also for composed values that end in a line break.
+    // The second run creates nothing. This also holds for composed values that end in a line break.
     assert!(nself(&["secrets", "init"]).stdout.is_empty());
 }
 

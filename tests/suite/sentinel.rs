@@ -1,5 +1,5 @@
 //! Redis with Sentinel on a real container engine, with real programs: the primary is killed under writes, and a client
-//! that asks the Sentinels goes on with the next one.
+//! that asks the Sentinels continues with the new primary.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,8 +13,8 @@ const SENTINELS: [&str; 3] = ["redis-sentinel-1", "redis-sentinel-2", "redis-sen
 const LONGEST_PAUSE: f64 = 15.0;
 
 #[test]
-fn writes_go_on_after_the_death_of_the_primary() {
-    apart("sentinel::writes_go_on_after_the_death_of_the_primary", failover_apart);
+fn writes_continue_after_the_primary_fails() {
+    apart("sentinel::writes_continue_after_the_primary_fails", failover_apart);
 }
 
 /// Returns a stack with a client, whose image has Python, and with the exporter, although monitoring is off.
@@ -89,7 +89,7 @@ impl Written {
         Written { stored, primary: primary.unwrap_or_default() }
     }
 
-    /// Returns the longest time between two numbers from a time on.
+    /// Returns the longest time between two numbers after a given time.
     fn longest_pause(&self, from: f64, until: f64) -> f64 {
         let times = self.stored.iter().map(|(_, time)| *time).filter(|time| *time >= from && *time <= until);
         let times: Vec<f64> = std::iter::once(from).chain(times).chain([until]).collect();
@@ -146,8 +146,8 @@ fn failover_apart() {
     assert!(pause < LONGEST_PAUSE, "no number was stored for {pause} s");
     assert!(["redis-2", "redis-3"].contains(&written.primary.as_str()), "{}", written.primary);
     let stored = numbers(&stack, &written.primary);
-    let lost: Vec<_> = written.stored.iter().filter(|(number, _)| !stored.contains(number)).collect();
-    assert!(lost.iter().all(|(_, time)| *time > killed - 1.0), "lost: {lost:?}");
+    let lost_writes: Vec<_> = written.stored.iter().filter(|(number, _)| !stored.contains(number)).collect();
+    assert!(lost_writes.iter().all(|(_, time)| *time > killed - 1.0), "lost: {lost_writes:?}");
 
     the_old_primary_returns_as_a_replica(&stack, &written.primary);
     every_member_has_metrics(&stack, &written.primary);
@@ -209,7 +209,7 @@ fn the_old_primary_returns_as_a_replica(stack: &Stack, primary: &str) {
     eventually("both replicas are known", 30, || info(stack, primary).contains("connected_slaves:2"));
 }
 
-/// Control: with one Sentinel of three, a dead primary is not replaced, and writes stop until a second one is back.
+/// Control: with one Sentinel of three, a dead primary is not replaced, and writes stop until a second Sentinel is back.
 fn without_a_majority_nothing_changes(stack: &Stack, primary: &str) {
     must(stack.compose(&["stop", "--timeout", "5", SENTINELS[1], SENTINELS[2]]));
     let (written, killed) = write_during(stack, (1_000_000, 30), || kill(stack, primary));

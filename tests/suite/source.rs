@@ -17,11 +17,15 @@ fn gen_with(text: &str) -> Ran {
 fn ends_with(text: &str, codes: &[&str]) {
     let started = Instant::now();
     let ran = gen_with(text);
-    let shown: String = text.chars().take(60).collect();
-    assert_eq!(ran.code, 2, "{shown}: {}", ran.stderr);
-    assert!(codes.iter().any(|code| ran.stderr.contains(&format!("error[{code}]"))), "{shown}: {}", ran.stderr);
-    assert!(ran.stderr.contains("stack.ncl:"), "{shown}: {}", ran.stderr);
-    assert!(started.elapsed() < Duration::from_secs(60), "{shown}");
+    let first_characters: String = text.chars().take(60).collect();
+    assert_eq!(ran.code, 2, "{first_characters}: {}", ran.stderr);
+    assert!(
+        codes.iter().any(|code| ran.stderr.contains(&format!("error[{code}]"))),
+        "{first_characters}: {}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("stack.ncl:"), "{first_characters}: {}", ran.stderr);
+    assert!(started.elapsed() < Duration::from_secs(60), "{first_characters}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn keys(stack: &Stack) -> [String; 2] {
     ["accessKey", "secretKey"].map(|name| credentials[name].as_str().unwrap().to_owned())
 }
 
-/// Sends a signed request through nginx, and returns the status of the answer.
+/// Sends a signed request through nginx, and returns the status of the response.
 pub fn signed_request(stack: &Stack, path: &str, more: &[&str]) -> String {
     let user = keys(stack).join(":");
     let mut arguments = vec!["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &user];
@@ -73,7 +73,7 @@ pub fn signed_request(stack: &Stack, path: &str, more: &[&str]) -> String {
 fn storage_works() {
     let start = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), STACK).unwrap());
     let Some(stack) = start else { panic!("the tools were there") };
-    // Of the other services, Compose would miss those that end without a service that waits for them.
+    // Compose would report other services as failed if they end and no service waits for them.
     let up = |stack: &Stack| {
         let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "nginx", "photos", "s3"]);
         assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "40"]).stdout);
@@ -212,9 +212,9 @@ fn the_container_is_confined(stack: &Stack) {
     let mounts: Vec<&str> =
         inspected["Mounts"].as_array().unwrap().iter().filter_map(|mount| mount["Destination"].as_str()).collect();
     assert_eq!(mounts.iter().filter(|path| **path == "/data").count(), 1, "{mounts:?}");
-    let shown = format!("{inspected}{}", must(stack.compose(&["top", "s3"])));
-    assert!(shown.contains("-s3.config="), "{shown}");
+    let container_details = format!("{inspected}{}", must(stack.compose(&["top", "s3"])));
+    assert!(container_details.contains("-s3.config="), "{container_details}");
     for key in keys(stack) {
-        assert!(key.len() > 20 && !shown.contains(&key), "a key is shown");
+        assert!(key.len() > 20 && !container_details.contains(&key), "a key is shown");
     }
 }

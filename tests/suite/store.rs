@@ -179,8 +179,8 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
             compare(&Root::at(out.path(), Scope::Output), &files("two\n"), None, &PreviousOutputs::default()).unwrap();
         let edit = format!("mine, force {force}\n");
         fs::write(out.path().join("local/nginx/b"), &edit).unwrap();
-        let refused = apply(&changes, force).unwrap_err();
-        assert_eq!(refused[0].code, Code::HandEdited, "{refused:?}");
+        let findings = apply(&changes, force).unwrap_err();
+        assert_eq!(findings[0].code, Code::HandEdited, "{findings:?}");
         assert_eq!(fs::read_to_string(out.path().join("local/nginx/b")).unwrap(), edit);
     }
     // Stale files as well.
@@ -388,18 +388,21 @@ fn a_derivation_changes_with_the_parts_that_its_generator_reads() {
             r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.extra = {{ image = "a/extra:1", port = 8001, env.LEVEL = "{level}" }} }}"#
         )
     };
-    let (one, two) = (of_stack(&service("info")), of_stack(&service("debug")));
-    assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
-    for (path, derivation) in &one {
+    let (with_info, with_debug) = (of_stack(&service("info")), of_stack(&service("debug")));
+    assert_eq!(with_info.keys().collect::<Vec<_>>(), with_debug.keys().collect::<Vec<_>>());
+    for (path, derivation) in &with_info {
         // The slices of the edge and the databases are different.
         let follows = !["/nginx/", "/acme/", "/postgres/"].iter().any(|folder| path.contains(folder));
-        assert_eq!(*derivation != two[path], follows, "{path}");
+        assert_eq!(*derivation != with_debug[path], follows, "{path}");
     }
-    assert!(one.keys().any(|path| path.contains("/nginx/")) && one.keys().any(|path| path.contains("/postgres/")));
-    assert_eq!(one, of_stack(&service("info")));
+    assert!(
+        with_info.keys().any(|path| path.contains("/nginx/"))
+            && with_info.keys().any(|path| path.contains("/postgres/"))
+    );
+    assert_eq!(with_info, of_stack(&service("info")));
     // Outputs of one step share a derivation; different steps have different derivations.
     let mut steps: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (path, derivation) in &one {
+    for (path, derivation) in &with_info {
         let folder = path.split('/').nth(1).filter(|_| path.matches('/').count() > 1).unwrap_or("");
         steps.entry(derivation).or_default().insert(folder);
     }

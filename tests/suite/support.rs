@@ -56,7 +56,7 @@ pub fn golden(errors: bool) -> Vec<PathBuf> {
         std::fs::read_dir(root().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.retain(|path| path.is_dir() && name(path).starts_with("error-") == errors);
     cases.sort();
-    assert!(cases.len() >= 4, "golden cases are gone");
+    assert!(cases.len() >= 4, "golden cases are missing");
     cases
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::{Ran, nself_in, run, skip, stack};
 
-/// Returns the answer of `systemd-analyze`; `None` where it is not installed.
+/// Returns the output of `systemd-analyze`; `None` if it is not installed.
 fn analyze(arguments: &[&str]) -> Option<Ran> {
     if !Path::new("/usr/bin/systemd-analyze").exists() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "systemd-analyze is missing; tests/tools.sh installs it");

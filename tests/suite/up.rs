@@ -111,7 +111,9 @@ impl Stack {
         arguments.extend(ids.split_whitespace());
         let all: Vec<Value> = serde_json::from_str(&self.docker(&arguments).stdout).unwrap();
         all.into_iter()
-            .map(|one| (one["Config"]["Labels"]["com.docker.compose.service"].as_str().unwrap().to_owned(), one))
+            .map(|container| {
+                (container["Config"]["Labels"]["com.docker.compose.service"].as_str().unwrap().to_owned(), container)
+            })
             .collect()
     }
 }
@@ -203,7 +205,7 @@ fn the_full_stack_runs_apart() {
         healthy_in_order(&stack, watch);
         if round == 1 {
             only_the_edge_is_published(&stack);
-            routes_lead_to_their_services(&stack);
+            routes_reach_their_services(&stack);
             websockets_pass(&stack);
             strangers_are_refused();
             roles_have_least_rights(&stack);
@@ -229,7 +231,8 @@ fn the_full_stack_runs_apart() {
 /// Checks that each service started once, after its dependencies were healthy or complete.
 fn healthy_in_order(stack: &Stack, watch: Watch) {
     let containers = stack.inspect();
-    let ids: BTreeSet<String> = containers.values().map(|one| one["Id"].as_str().unwrap().to_owned()).collect();
+    let ids: BTreeSet<String> =
+        containers.values().map(|container| container["Id"].as_str().unwrap().to_owned()).collect();
     let lives = watch.stop(&ids);
 
     // Read the configuration from Compose, not from the generator.
@@ -250,10 +253,10 @@ fn healthy_in_order(stack: &Stack, watch: Watch) {
 
     let health: Value =
         serde_json::from_slice(&std::fs::read(stack.project.path().join("deploy/local/health.json")).unwrap()).unwrap();
-    let listed = health["services"].as_object().unwrap();
-    assert_eq!(listed.keys().collect::<Vec<_>>(), containers.keys().collect::<Vec<_>>(), "one view of all services");
+    let services = health["services"].as_object().unwrap();
+    assert_eq!(services.keys().collect::<Vec<_>>(), containers.keys().collect::<Vec<_>>(), "one view of all services");
     for (name, container) in &containers {
-        assert_eq!(listed[name]["waits_for"], serde_json::json!(waits[name]), "{name}");
+        assert_eq!(services[name]["waits_for"], serde_json::json!(waits[name]), "{name}");
         let state = &container["State"];
         if ["postgres-setup", "s3-buckets", "volume-owner"].contains(&name.as_str()) {
             assert_eq!((state["Status"].as_str(), state["ExitCode"].as_i64()), (Some("exited"), Some(0)));
@@ -281,7 +284,7 @@ fn only_the_edge_is_published(stack: &Stack) {
 }
 
 /// Requests routes in both local domains, with reads, writes and large bodies.
-fn routes_lead_to_their_services(stack: &Stack) {
+fn routes_reach_their_services(stack: &Stack) {
     let table = [
         ("api", "hasura", 8080),
         ("auth", "auth", 4000),
@@ -321,7 +324,7 @@ fn routes_lead_to_their_services(stack: &Stack) {
     });
     server.kill().unwrap();
     server.wait().unwrap();
-    assert!(reached, "the wildcard leads to the host's port 3000");
+    assert!(reached, "nginx forwards the wildcard to the host's port 3000");
 
     // 20 MiB: more than other routes accept, streamed to storage.
     let file = stack.project.path().join("large");
@@ -454,11 +457,11 @@ print(tls.recv(4096).split(b' ')[1].decode())
         let ran = stack.compose(&command);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
-    let refused = (0..50).any(|_| {
+    let is_refused = (0..50).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         stack.status("monitor.local.nself.org", "/", &[]) == "403"
     });
-    assert!(refused);
+    assert!(is_refused);
     // The start script may reload nginx once more. A worker that ends closes a connection that it accepted just
     // before and that has not sent a request yet.
     std::thread::sleep(std::time::Duration::from_secs(4));

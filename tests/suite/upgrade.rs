@@ -15,7 +15,7 @@ fn data_moves_to_a_new_major_version_as_documented() {
 /// Returns the commands below this heading of docs/databases.md, with their comments.
 fn commands(heading: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("docs/databases.md")).unwrap();
-    let (_, below) = text.split_once(heading).unwrap_or_else(|| panic!("{heading} is gone"));
+    let (_, below) = text.split_once(heading).unwrap_or_else(|| panic!("{heading} is missing"));
     let block = below.split("```").nth(1).unwrap();
     let commands: Vec<String> = block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
     assert!(commands.len() > 4, "{block}");
@@ -42,7 +42,8 @@ fn psql(stack: &Stack, sql: &str) -> String {
     assert_success(stack.compose(&[words.as_slice(), &["-c", sql]].concat()))
 }
 
-/// Returns what must be equal before and after: rows, sequences, the ledger, rights (except those of owners, which
+/// Returns everything that must be equal before and after: rows, sequences, the ledger, rights (except rights of owners,
+/// which
 /// differ in 17) and roles. Each start stores the passwords with new salts.
 fn state(stack: &Stack) -> String {
     psql(
@@ -130,10 +131,10 @@ fn run_documented_upgrade() {
 /// Known-bad control: the new server does not start with the old data.
 fn does_not_start(stack: &Stack) {
     assert_success(stack.compose(&["up", "-d", "postgres"]));
-    let refused = (0..600).any(|_| {
+    let is_refused = (0..600).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         stack.compose(&["logs", "postgres"]).stdout.contains("files are incompatible with server")
     });
-    assert!(refused, "{}", stack.compose(&["logs", "postgres"]).stdout);
+    assert!(is_refused, "{}", stack.compose(&["logs", "postgres"]).stdout);
     assert_success(stack.compose(&["down", "--timeout", "5"]));
 }

@@ -68,6 +68,6 @@ fn watch_generates_again_at_each_change() {
 
     drop(running);
     assert_eq!(nself_in(folder, ["check"]).code, 0);
-    let refused = nself_in(folder, ["gen", "--watch", "--check"]);
-    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let output = nself_in(folder, ["gen", "--watch", "--check"]);
+    assert_eq!(output.code, 2, "{}", output.stderr);
 }

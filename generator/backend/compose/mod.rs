@@ -10,7 +10,7 @@ mod postgres_upgrade;
 mod raw_keys;
 mod service;
 
-pub use raw_keys::TARGET as RAW_KEYS;
+pub use raw_keys::RAW_KEYS;
 
 use std::collections::BTreeMap;
 
@@ -49,9 +49,9 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
 /// Settings that Compose cannot express and that no waiver accepts (NS701), unusable raw keys (NS702).
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = input.plan;
-    let (report, refused) = super::fidelity::report("compose", fidelity::TABLE, plan, input.digests);
+    let (report, refusals) = super::fidelity::report("compose", fidelity::TABLE, plan, input.digests);
     let mut findings = Findings::default();
-    findings.extend(refused);
+    findings.extend(refusals);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
         let service = findings.value(service::service(plan, name, planned, input.mounted_files));
@@ -68,6 +68,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
 
 fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     File {
+        // Compose 1.29 does not read a name from the file.
         name: (plan.compat != Some(Compat::V1)).then(|| plan.compose_project()),
         services,
         networks: networks::networks(plan),
@@ -84,10 +85,11 @@ fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
 /// Returns the fields of the stack from which a line of the file comes.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
-        // The stack has the same keys: `deploy.resources.limits.memory` comes from `limits.memory`.
+        // Below `resources`, Compose and the stack use the same keys: `deploy.resources.limits.memory` comes from the
+        // field `limits.memory`.
         ["services", service, "deploy", "resources", kind, resource @ ..] => {
-            let service = field_of_service(plan, service).into_iter();
-            let fields = service.flat_map(|origin| {
+            let origins = field_of_service(plan, service).into_iter();
+            let fields = origins.flat_map(|origin| {
                 let amounts = origin.key(*kind);
                 resource.first().map(|resource| amounts.key(*resource)).into_iter().chain([amounts, origin])
             });

@@ -47,7 +47,7 @@ pub fn publishes_ports(service: &plan::Service) -> bool {
     !service.publish.is_empty()
 }
 
-/// Returns the name of the network through which a service without access to the internet publishes ports.
+/// Returns the name of the network in which a service without access to the internet publishes ports.
 pub fn published_network(service: &ServiceName) -> String {
     format!("published-{service}")
 }
@@ -68,7 +68,7 @@ fn internal_network(plan: &Plan, network: plan::Network) -> Network {
     Network { name, driver: Some("bridge"), internal: true, ipam, ..Network::default() }
 }
 
-/// Returns the name of the network through which a service reaches the internet. No other service joins it, because
+/// Returns the name of the network that connects a service to the internet. No other service joins it, because
 /// services in a shared network could reach each other. A shared network that drops their traffic is no alternative:
 /// their names would still resolve, to addresses that do not answer.
 pub fn egress_network(service: &ServiceName) -> String {

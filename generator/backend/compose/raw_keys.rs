@@ -11,7 +11,7 @@ use crate::values::ServiceName;
 
 /// Keys of a service in the Compose specification (schema of June 2026), without the keys that nself sets and the keys
 /// that give the container control of the host.
-pub const TARGET: Target = Target { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
+pub const RAW_KEYS: Target = Target { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
 
 /// Keys that nself writes from fields of a service with the same names.
 const SAME_FIELDS: &[&str] = &[
@@ -111,7 +111,7 @@ pub fn checked(
                     .hint("remove it, or remove `compose.compat` of the stack")
             })
         };
-        TARGET.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_older_compose)
+        RAW_KEYS.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_older_compose)
     });
     let refusals: Vec<Diagnostic> = refusals.collect();
     let values = || planned.compose.iter().map(|(key, value)| (key.clone(), Raw::from(value))).collect();

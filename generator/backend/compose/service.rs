@@ -68,7 +68,7 @@ pub fn service(
     Ok(service)
 }
 
-/// The labels of Compose by which Alloy finds the lines of this environment, and the service of each.
+/// The labels of Compose with which Alloy finds the lines of this environment, and the service of each line.
 const LABELS_OF_LINES: &str = "com.docker.compose.project,com.docker.compose.service";
 
 /// Returns the logging settings of the container. If Alloy collects the logs, each line has labels with the names of the

@@ -18,7 +18,7 @@ pub struct Cluster<'a> {
     pub wait_image: &'a ImageRef,
     /// The ConfigMaps of each mounted folder, by the folder's path.
     pub configs: BTreeMap<String, Vec<ConfigMap>>,
-    /// Volumes that are also mounted by services other than the owner.
+    /// Volumes with a separate claim: volumes that other services than the owner mount, and volumes of jobs.
     pub shared_volumes: BTreeSet<&'a VolumeName>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Cluster<'a> {
     }
 }
 
-/// Returns the labels by which a service's pods are selected. A selector of a running service cannot change.
+/// Returns the labels that select a service's pods. A selector of a running service cannot change.
 pub fn selector(name: &ServiceName) -> Labels {
     Labels::from([("app.kubernetes.io/instance", name.to_string()), ("app.kubernetes.io/name", name.to_string())])
 }
@@ -116,7 +116,7 @@ pub fn selector(name: &ServiceName) -> Labels {
 /// The label of the pods of a group.
 const GROUP: &str = "nself/group";
 
-/// Returns the label by which the pods of a group are selected.
+/// Returns the label that selects the pods of a group.
 pub fn group_selector(group: &ServiceName) -> Labels {
     Labels::from([(GROUP, group.to_string())])
 }

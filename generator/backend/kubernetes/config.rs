@@ -91,7 +91,7 @@ const FILE_KEY: &str = "file";
 /// characters.
 const MAX_FILE_NAME: usize = 100;
 
-/// Returns the ConfigMap of one file. The name starts with the service, because its further processes mount the same
+/// Returns the ConfigMap of one file. The name starts with the service, because its additional processes mount the same
 /// file. File names may contain characters that are not allowed in names of objects.
 fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMap {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };

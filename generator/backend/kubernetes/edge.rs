@@ -14,7 +14,7 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
 const CERT_MANAGER_API: &str = "cert-manager.io/v1";
 /// The name of the Gateway, of the Ingress and of the issuer.
 const EDGE: &str = "edge";
-/// The name of the first certificate and of its secret; further ones have a number appended, as in `edge-tls-2`.
+/// The name of the first certificate and of its secret; others have a number appended, as in `edge-tls-2`.
 const CERTIFICATE_NAME: &str = "edge-tls";
 /// The maximum number of hosts of an HTTPRoute (Gateway API v1).
 const MAX_HOSTS_OF_ROUTE: usize = 16;

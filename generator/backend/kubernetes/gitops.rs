@@ -6,7 +6,7 @@ use super::cluster::Cluster;
 use super::model::{Metadata, Object, Spec};
 use crate::stack::{Gitops, GitopsTool};
 
-/// Returns the objects by which a GitOps tool finds the manifests. They belong to the namespace of the tool, so the
+/// Returns the objects that tell a GitOps tool where the manifests are. They belong to the namespace of the tool, so the
 /// kustomization does not list them.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let Some(gitops) = &cluster.settings.gitops else { return Vec::new() };

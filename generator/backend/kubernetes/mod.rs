@@ -23,7 +23,7 @@ mod wait;
 mod workload;
 mod writer;
 
-pub use raw_keys::TARGET as RAW_KEYS;
+pub use raw_keys::RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,8 +86,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let digests = &input.digests.of_derived_plan(input.plan, plan);
     debug_assert_eq!(digests.digest(), PlanDigests::of(plan).digest(), "a shared service differs between the plans");
     let mut findings = Findings::default();
-    let (report, refused) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
-    findings.extend(refused);
+    let (report, refusals) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
+    findings.extend(refusals);
     let mounts =
         plan.services.iter().flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, mount)));
     // Jobs have no claim templates. A job that reads or changes the data of another service uses the owner's claim.
@@ -188,8 +188,8 @@ fn refused_by_pod_security(service: &plan::Service) -> Vec<Diagnostic> {
             .expected("a user other than 0, such as `user = \"10001:10001\"`")
     });
     let declared = service.capabilities.iter().enumerate();
-    let refused = declared.filter(|(_, capability)| capability.as_str() != "NET_BIND_SERVICE");
-    let capabilities = refused.map(|(i, capability)| {
+    let refused_capabilities = declared.filter(|(_, capability)| capability.as_str() != "NET_BIND_SERVICE");
+    let capabilities = refused_capabilities.map(|(i, capability)| {
         Diagnostic::error(Code::Unsupported, service.origin.key("capabilities").index(i))
             .message(format!("the cluster refuses containers with the capability {capability}"))
             .expected("no capability except NET_BIND_SERVICE")

@@ -26,7 +26,8 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let namespace = Object { api_version: "v1", kind: "Namespace", metadata, body: Body::Bare {} };
     let access_mode = |volume: &VolumeName| {
         let mounts = cluster.plan.services.values().flat_map(|service| &service.volumes);
-        // A job needs a claim of this kind also for a volume that only this job mounts.
+        // The volume of a job is among the shared volumes even if nothing else mounts it. One mount needs no
+        // ReadWriteMany.
         let has_one_mount = mounts.filter(|mount| mount.volume == *volume).count() == 1;
         match cluster.settings.shared_volumes {
             SharedVolumes::Many if !has_one_mount => "ReadWriteMany",

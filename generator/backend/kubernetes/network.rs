@@ -11,12 +11,12 @@ use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::{PortName, ServiceName};
 
-/// Returns the name of the headless Service by which a StatefulSet's pods find each other.
+/// Returns the name of the headless Service with which a StatefulSet's pods find each other.
 pub fn peers_service_name(name: &ServiceName) -> String {
     format!("{name}-peers")
 }
 
-/// Returns the headless Service by which Prometheus finds all pods of a service, ready or not.
+/// Returns the headless Service with which Prometheus finds all pods of a service, ready or not.
 fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
     let port = service.metrics_port?;
     let (ip_family_policy, ip_families) = ip_families(cluster);
@@ -41,7 +41,7 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
     Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
 }
 
-/// The name of the port for gRPC in nginx's Service. Like the port `http`, it leads to nginx's port for HTTP, but a
+/// The name of the port for gRPC in nginx's Service. Like the port `http`, it forwards to nginx's port for HTTP, but a
 /// gateway speaks HTTP/2 without TLS (h2c) on it. Websockets need HTTP/1.1, so they use `http`.
 const H2C_PORT_NAME: &str = "h2c";
 /// The number of the port `h2c`.

@@ -50,7 +50,7 @@ fn metadata(cluster: &Cluster, operator: &PrometheusOperator, name: &str) -> Met
 }
 
 /// Returns the PodMonitor of a service. The series have the name of the service as `job`, as on container engines. Every
-/// port with metrics has a name, by which the operator finds it.
+/// port with metrics has a name, which the operator uses to find it.
 fn pod_monitor(
     cluster: &Cluster,
     operator: &PrometheusOperator,
@@ -91,7 +91,7 @@ struct Group {
     rules: Vec<Rule>,
 }
 
-/// Returns a PrometheusRule. Alerts have the namespace as a label, by which Alertmanager selects the receivers.
+/// Returns a PrometheusRule. Alerts have the namespace as a label, with which Alertmanager selects the receivers.
 fn rules(cluster: &Cluster, operator: &PrometheusOperator, name: &str, mut rules: Vec<Rule>) -> Object {
     for rule in &mut rules {
         rule.labels.insert("namespace", cluster.namespace.to_owned());

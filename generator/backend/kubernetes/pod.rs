@@ -40,7 +40,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         label_selector: Selector { match_labels },
     };
     let spread_pods = replicated.then(|| selector(name)).or(service.on_clusters.group.as_ref().map(group_selector));
-    let affinity = beside_owners(cluster, service).filter(|_| !raw.contains_key("affinity"));
+    let affinity = affinity_to_owners(cluster, service).filter(|_| !raw.contains_key("affinity"));
     let pod = Pod {
         service_account_name: name.to_string(),
         automount_service_account_token: !service.on_clusters.reads.is_empty(),
@@ -62,7 +62,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
 
 /// Returns the rule that keeps a job on the node of the services whose claims it reads: a claim that several pods do not share
 /// can be mounted on one node only.
-fn beside_owners(cluster: &Cluster, service: &Service) -> Option<serde_json::Value> {
+fn affinity_to_owners(cluster: &Cluster, service: &Service) -> Option<serde_json::Value> {
     let mounts = service.volumes.iter().filter(|mount| !cluster.is_shared(&mount.volume));
     let owners: BTreeSet<&ServiceName> = mounts.filter_map(|mount| mount.running_owner.as_ref()).collect();
     let terms = owners.iter().map(

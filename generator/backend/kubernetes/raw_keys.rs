@@ -12,7 +12,7 @@ use crate::stack::Kubernetes;
 use crate::values::ServiceName;
 
 /// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
-pub const TARGET: Target = Target { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
+pub const RAW_KEYS: Target = Target { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
 
 /// Kubernetes keys that nself writes from fields of a service with other names, with these fields.
 pub const KEY_FIELDS: &[KeyFields] = &[
@@ -56,7 +56,7 @@ pub fn checked(
 ) -> Result<BTreeMap<String, Value>, Vec<Diagnostic>> {
     let refusals = service.kubernetes.iter().filter_map(|(key, value)| {
         let path = service.origin.key("kubernetes").key(key);
-        TARGET.refusal(key, value, path, name.as_str())
+        RAW_KEYS.refusal(key, value, path, name.as_str())
     });
     let refusals: Vec<Diagnostic> = refusals.collect();
     if !refusals.is_empty() {

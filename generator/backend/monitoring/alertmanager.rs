@@ -42,7 +42,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
     let mut routes = vec![heartbeat_route()];
     for severity in Severity::ALL {
         let receivers = monitoring.receivers_of(severity).map(|(name, _)| {
-            // With `continue`, further receivers of the same severity also get the alert.
+            // With `continue`, additional receivers of the same severity also get the alert.
             json!({
                 "receiver": name,
                 "matchers": [format!("severity=\"{}\"", severity.name())],

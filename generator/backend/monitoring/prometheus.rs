@@ -1,4 +1,4 @@
-//! The configuration of Prometheus: a scrape job for each service with metrics, which finds all replicas by DNS.
+//! The configuration of Prometheus: a scrape job for each service with metrics, which finds all replicas with DNS.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
             let target = format!("{}:{}", alertmanager.service, alertmanager.port);
             json!({ "alertmanagers": [{ "static_configs": [{ "targets": [target] }] }] })
         }),
-        scrape_configs: jobs.chain(kubelets(monitoring)).collect(),
+        scrape_configs: jobs.chain(kubelet_job(monitoring)).collect(),
     };
     files.yaml(Program::Prometheus, "prometheus.yml", &config)
 }
@@ -88,13 +88,13 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
 fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> Job {
     let (host, only_ipv6) = match &monitoring.platform {
         Platform::Engine => (name.to_string(), false),
-        Platform::Cluster { services, only_ipv6, .. } => (format!("{name}-metrics.{services}"), *only_ipv6),
+        Platform::Cluster { service_domain, only_ipv6, .. } => (format!("{name}-metrics.{service_domain}"), *only_ipv6),
     };
     // If one exporter serves several programs, the job scrapes its address once for each program, with the program as a
     // parameter.
     let (static_configs, relabel_configs) = match scrape_job.targets.as_slice() {
         [] => (Vec::new(), Vec::new()),
-        targets => (vec![json!({ "targets": targets })], probe_labels(&format!("{host}:{}", scrape_job.port))),
+        targets => (vec![json!({ "targets": targets })], probe_relabelling(&format!("{host}:{}", scrape_job.port))),
     };
     let discovery = DnsDiscovery {
         names: [host],
@@ -118,9 +118,9 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scrape_job: &ScrapeJob) -> J
     }
 }
 
-/// Returns the steps by which a target becomes the parameter of a scrape and the label `instance`, and the exporter
-/// becomes the address.
-fn probe_labels(exporter: &str) -> Vec<Value> {
+/// Returns the relabelling rules of a job that scrapes through an exporter: the target becomes the parameter `target` and
+/// the label `instance`, and the exporter becomes the scraped address.
+fn probe_relabelling(exporter: &str) -> Vec<Value> {
     vec![
         json!({ "source_labels": ["__address__"], "target_label": "__param_target" }),
         json!({ "source_labels": ["__param_target"], "target_label": "instance" }),
@@ -129,7 +129,7 @@ fn probe_labels(exporter: &str) -> Vec<Value> {
 }
 
 /// Returns the job that reads metrics of containers from the kubelet of each node.
-fn kubelets(monitoring: &Monitoring) -> Option<Job> {
+fn kubelet_job(monitoring: &Monitoring) -> Option<Job> {
     let Platform::Cluster { scrapes_kubelets: true, .. } = &monitoring.platform else { return None };
     let account = "/var/run/secrets/kubernetes.io/serviceaccount";
     Some(Job {

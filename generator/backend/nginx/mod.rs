@@ -216,7 +216,7 @@ fn nginx_conf(plan: &Plan) -> Result<String, Diagnostic> {
     render(Language::Nginx, MAIN, view)
 }
 
-/// Returns the first host of each site, by which nginx names its server, if the sites are served by HTTP/3.
+/// Returns the first host of each site, which is the name of its server, if the sites are served over HTTP/3.
 fn http3_hosts(edge: &IngressPlan) -> Result<Vec<Value>, Diagnostic> {
     let sites = edge.sites.values().filter(|_| edge.http3_port.is_some());
     sites.filter_map(|site| site.hosts.first()).map(|host| nginx_host(host)).collect()

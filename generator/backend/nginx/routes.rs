@@ -24,7 +24,7 @@ const ANSWER_HEADERS: [(&str, &str); 4] = [
 const HTTP3_HEADER: (&str, &str) = ("Alt-Svc", "$alt_svc");
 /// Methods that browsers allow pages of all origins to use, without asking the service first.
 const SIMPLE_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
-/// Answer headers by which the edge allows or refuses other origins.
+/// Response headers with which the edge allows or refuses other origins.
 const CORS_HEADERS: [&str; 6] = [
     "Access-Control-Allow-Origin",
     "Access-Control-Allow-Credentials",

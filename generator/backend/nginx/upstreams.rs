@@ -54,7 +54,7 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
     render(Language::Nginx, TEMPLATE, context! { upstreams => upstreams? })
 }
 
-/// Returns the host name by which nginx reaches a service. nginx ignores the search list of `resolv.conf`, so a cluster
+/// Returns the host name with which nginx reaches a service. nginx ignores the search list of `resolv.conf`, so a cluster
 /// needs the fully qualified name.
 fn service_host(ingress: &IngressPlan, service: &ServiceName) -> Result<Value, Diagnostic> {
     match &ingress.resolver {

@@ -11,8 +11,9 @@ use crate::plan::{Plan, Value};
 /// the setup job in the last run and in this run. The statements remove nothing from the server.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-    let lost = |prefix| names(&old, prefix).difference(&names(&new, prefix)).map(ToString::to_string).collect();
-    let (databases, roles): (Vec<String>, Vec<String>) = (lost(DATABASES_PREFIX), lost(ROLES_PREFIX));
+    let removed_names =
+        |prefix| names(&old, prefix).difference(&names(&new, prefix)).map(ToString::to_string).collect();
+    let (databases, roles): (Vec<String>, Vec<String>) = (removed_names(DATABASES_PREFIX), removed_names(ROLES_PREFIX));
     let psql = psql_command(plan);
     let databases = databases.iter().map(|name| {
         warning(plan)

@@ -32,7 +32,7 @@ enum Action {
     Sum(new::SumArguments),
     /// Parse all migrations and list their hazards.
     Lint(lint::Arguments),
-    /// Check that written migrations are unchanged and lead to the definitions.
+    /// Check that written migrations are unchanged and produce the definitions.
     Verify(verify::Arguments),
     /// Show the written and missing migrations of each database.
     Status(status::Arguments),
@@ -85,6 +85,6 @@ struct SelectionArguments {
 
 impl SelectionArguments {
     fn selection(&self) -> migrations::Selection {
-        migrations::Selection { request: self.stack.request(&[], None).evaluation(), databases: self.databases.clone() }
+        migrations::Selection { request: self.stack.evaluation_request(), databases: self.databases.clone() }
     }
 }

@@ -1,4 +1,4 @@
-//! `nself plugin add`.
+//! `nself plugin add`: adds a plugin from a folder or a registry to the project.
 
 use std::path::Path;
 
@@ -71,8 +71,8 @@ fn read_folder(folder: &Path) -> Result<(PluginFiles, String, String), Vec<Diagn
 #[cfg(feature = "registry")]
 fn fetch(arguments: &Arguments) -> Result<(PluginFiles, String, String), Vec<Diagnostic>> {
     use crate::release::{address, pull};
-    let refused = |message: String| vec![error(Code::PluginFolder, format!("{}: {message}", arguments.from))];
-    let address = address::parse(&arguments.from).map_err(refused)?;
+    let refusal = |message: String| vec![error(Code::PluginFolder, format!("{}: {message}", arguments.from))];
+    let address = address::parse(&arguments.from).map_err(refusal)?;
     if address.digest.is_none() {
         let finding = error(Code::PluginFolder, format!("{} has no digest", arguments.from));
         let hint = "use the address with the digest, which `nself plugin publish` prints: a tag can name different files tomorrow";

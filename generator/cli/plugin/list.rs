@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 /// Returns the plugins that the stack declares, by name.
 fn declared_plugins(stack: &StackArguments) -> Result<BTreeMap<String, DeclaredPlugin>, Vec<Diagnostic>> {
     let mut plugins = BTreeMap::<String, DeclaredPlugin>::new();
-    for environment in source::load(&stack.request(&[], None).evaluation())?.environments {
+    for environment in source::load(&stack.evaluation_request())?.environments {
         for (name, plugin) in environment.stack.plugins {
             let (declared, environments) = plugins.entry(name.to_string()).or_default();
             if plugin.enabled.unwrap_or(true) {

@@ -24,7 +24,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let name = arguments.name.as_str();
     let project = arguments.stack.project();
-    let environments = source::load(&arguments.stack.request(&[], None).evaluation())?.environments;
+    let environments = source::load(&arguments.stack.evaluation_request())?.environments;
     let path = path!("plugins", name);
     if let Some(environment) = environments.iter().find(|environment| environment.origins.holds(&path)) {
         let finding = Diagnostic::error(Code::PluginInUse, path.clone())

@@ -24,7 +24,7 @@ const LONGEST_LABEL: usize = 63;
 /// Plans the server's access rules, and wires them into the server and its replica. An environment without a server has
 /// none.
 pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Planned<Option<ServerAccess>> {
-    let mut planned = Planned { part: None, wirings: wire(roster), findings: Vec::new() };
+    let mut planned = Planned { value: None, wirings: wire(roster), findings: Vec::new() };
     let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
     // The jobs connect as the superuser.
     let copying_services = replication_clients(roster);
@@ -44,7 +44,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, jobs: &BTreeSet<ServiceName>) -> Pl
     let (superuser, finding) = superuser(server);
     planned.findings.extend(finding);
     let tls = encryption::is_on(inputs.stack);
-    planned.part = Some(ServerAccess { superuser, superuser_from, replication_from, tls });
+    planned.value = Some(ServerAccess { superuser, superuser_from, replication_from, tls });
     planned
 }
 

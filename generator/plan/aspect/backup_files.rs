@@ -1,12 +1,12 @@
 //! Plans snapshots of volumes and buckets: checks what the stack names, and wires the jobs with the volumes of services and
 //! the credentials of the object store.
 
-use super::secrets::DeclaredSecrets;
+use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
 use crate::path;
 use crate::plan::addresses::Addresses;
-use crate::plan::backup_services::{CLIENTS, FILE_JOBS, buckets, volumes, writers};
+use crate::plan::backup_services::{FILE_JOBS, TARGET_CLIENTS, buckets, volumes, writers};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Value, VolumeMount};
 use crate::plan::object_store::{OBJECT_STORES, ObjectStore};
@@ -94,7 +94,7 @@ fn variable_wiring(service: &str, variable: &str, value: &str) -> Wiring {
     Wiring::new(&service_name(service), addition, &path!("backups"))
 }
 
-/// Returns the name of a service with its first port, by which a job can tell whether it runs.
+/// Returns the name of a service with its first port. A job connects to it to find out whether the service runs.
 fn address(roster: &Roster, service: &ServiceName) -> String {
     match roster[service].service.all_ports().values().next() {
         Some(port) => format!("{service}:{port}"),
@@ -134,7 +134,7 @@ fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) 
         let key = [("NSELF_STORE_USER_FILE", store.access_key), ("NSELF_STORE_PASSWORD_FILE", store.secret_key)];
         for (variable, secret) in key {
             let secret = SecretName::wrap(secret.to_owned());
-            match declared.require(&secret, &field) {
+            match declared.require(&secret, NeededValue::Any, &field) {
                 Ok(()) => {
                     planned.wirings.push(variable_wiring(job, variable, &format!("/run/secrets/{secret}")));
                     planned.wirings.push(Wiring::new(&service_name(job), Addition::SecretFile(secret), &field));
@@ -149,28 +149,40 @@ fn wire_store(store: &ObjectStore, roster: &Roster, declared: &DeclaredSecrets) 
 
 /// Checks that each volume belongs to a service of the stack, and contains files that can be copied while it runs.
 fn check_volumes(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
-    let is_own = |name: &ServiceName| CLIENTS.contains(&name.as_str()) || name.as_str() == BACKUP_TOOLS;
-    let members: Vec<(&ServiceName, &PlannedService)> = roster.iter().filter(|(name, _)| !is_own(name)).collect();
+    let is_backup_service =
+        |name: &ServiceName| TARGET_CLIENTS.contains(&name.as_str()) || name.as_str() == BACKUP_TOOLS;
+    let (backup_services, members): (Vec<_>, Vec<_>) = roster.iter().partition(|(name, _)| is_backup_service(name));
+    let has_volume = |member: &PlannedService, volume| member.service.volumes.contains_key(volume);
     let mut findings = Vec::new();
     for (i, volume) in stack.backups.volumes.iter().enumerate() {
         let path = path!("backups", "volumes").index(i);
-        match members.iter().find(|(_, member)| member.service.volumes.contains_key(volume)) {
-            Some((name, member)) => findings.extend(live_database_files(volume, name, member, path)),
-            // A service that the environment excludes has no files there.
-            None if stack.services.values().any(|service| service.volumes.contains_key(volume))
-                && !roster.values().any(|member| member.service.volumes.contains_key(volume)) => {}
-            None => findings.push(unknown_volume(volume, &members, path)),
+        if let Some((name, member)) = members.iter().find(|(_, member)| has_volume(member, volume)) {
+            findings.extend(live_database_files(volume, name, member, path));
+        } else if let Some((name, member)) = backup_services.iter().find(|(_, member)| has_volume(member, volume)) {
+            findings.push(
+                Diagnostic::error(Code::BackupSource, path)
+                    .message(format!(
+                        "`{volume}` is the volume of `{name}`, a backup service, so it cannot be backed up"
+                    ))
+                    .expected("a volume with files of the stack")
+                    .hint("remove it")
+                    .related(member.path.key("volumes").key(volume.as_str()), "the volume"),
+            );
+        } else if !stack.services.values().any(|service| service.volumes.contains_key(volume)) {
+            // A volume of a service that the environment excludes has no files in this environment.
+            findings.push(unknown_volume(volume, &members, path));
         }
     }
     findings
 }
 
+/// Returns the finding for a volume that no service of the stack declares.
 fn unknown_volume(volume: &VolumeName, members: &[(&ServiceName, &PlannedService)], path: FieldPath) -> Diagnostic {
     let names: Vec<&str> =
         members.iter().flat_map(|(_, member)| member.service.volumes.keys()).map(VolumeName::as_str).collect();
     let near = words::nearest(volume.as_str(), names.iter().copied());
     Diagnostic::error(Code::BackupSource, path)
-        .message(format!("no service has a volume `{volume}` that can be backed up"))
+        .message(format!("no service has a volume `{volume}`"))
         .expected(words::one_of(&names))
         .hint(near.map_or_else(
             || format!("declare it, for example `services.files.volumes.{volume} = {{ path = \"/data\" }}`"),
@@ -178,7 +190,7 @@ fn unknown_volume(volume: &VolumeName, members: &[(&ServiceName, &PlannedService
         ))
 }
 
-/// Refuses a volume with the live files of a database that has a better backup, and warns of those of other databases.
+/// Refuses a volume with the live files of a database that has a better backup, and warns of live files of other databases.
 fn live_database_files(
     volume: &VolumeName,
     owner: &ServiceName,

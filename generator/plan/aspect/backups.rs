@@ -1,11 +1,11 @@
 //! Plans backups. The backup services of the library get the target with its secrets and the role with which they copy the
 //! server. A restore gets the server's data folder, which it replaces.
 
-use super::secrets::DeclaredSecrets;
+use super::secrets::{DeclaredSecrets, NeededValue};
 use super::{server_files, setup};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::backup_services::{CLIENTS, FOLDER, backups_are_on};
+use crate::plan::backup_services::{FOLDER, TARGET_CLIENTS, backups_are_on};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Backups, ConfigMount, Value, VolumeMount};
 use crate::plan::roster::{PlannedService, Roster};
@@ -49,12 +49,12 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     let scripts =
         ConfigMount { source: "backups/scripts".to_owned(), target: server_files::folder(SCRIPTS), reloads: false };
     let variables = target_variables(inputs);
-    for name in CLIENTS.map(service_name).iter().filter(|name| roster.contains_key(*name)) {
+    for name in TARGET_CLIENTS.map(service_name).iter().filter(|name| roster.contains_key(*name)) {
         planned.wirings.push(Wiring::new(name, Addition::Config(scripts.clone()), &cause));
         planned
             .wirings
             .extend(variables.iter().map(|(variable, value)| variable_wiring(name.as_str(), variable, value)));
-        for (variable, secret, path) in &secrets.part {
+        for (variable, secret, path) in &secrets.value {
             planned.wirings.push(Wiring::new(name, Addition::SecretFile(secret.clone()), path));
             planned.wirings.push(variable_wiring(name.as_str(), variable, &format!("/run/secrets/{secret}")));
         }
@@ -71,7 +71,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     let recovery = wire_recovery(&roster[&service_name(DATABASE)]);
     planned.wirings.extend(recovery.wirings);
     planned.findings.extend(recovery.findings);
-    planned.part = Some(Backups { role: SqlIdent::wrap(ROLE.to_owned()), password });
+    planned.value = Some(Backups { role: SqlIdent::wrap(ROLE.to_owned()), password });
     planned
 }
 
@@ -138,12 +138,13 @@ fn secret_files(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'st
             "secret_key" => "NSELF_BACKUP_SECRET_KEY_FILE",
             _ => "NSELF_BACKUP_AUTHORITY_FILE",
         };
-        (variable, reference.secret.clone(), path!("backups", "target", "s3", field))
+        (variable, NeededValue::Issued, reference.secret.clone(), path!("backups", "target", "s3", field))
     });
     let key = settings.key.as_ref().map_or_else(|| SecretName::wrap(KEY.to_owned()), |key| key.secret.clone());
-    for (variable, secret, path) in target.chain([("NSELF_BACKUP_KEY_FILE", key, path!("backups", "key"))]) {
-        match declared.require(&secret, &path) {
-            Ok(()) => planned.part.push((variable, secret, path)),
+    let key = ("NSELF_BACKUP_KEY_FILE", NeededValue::Any, key, path!("backups", "key"));
+    for (variable, needed, secret, path) in target.chain([key]) {
+        match declared.require(&secret, needed, &path) {
+            Ok(()) => planned.value.push((variable, secret, path)),
             Err(finding) => planned.findings.push(finding),
         }
     }
@@ -165,7 +166,7 @@ pub fn start_guard(roster: &Roster) -> Planned<()> {
 }
 
 /// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The data must
-/// be in a subfolder of the volume, so that the restore can create a second folder beside it and then swap the two.
+/// be in a subfolder of the volume, so that the restore can create a second folder next to it and then swap the two.
 fn wire_recovery(server: &PlannedService) -> Planned<()> {
     let variable = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
         Some(EnvValue::Text(text)) => Some(text.to_string()),
@@ -180,11 +181,11 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
     let Some((name, volume)) = volume else {
         let finding = Diagnostic::error(Code::BackupServer, server.path.key("env").key("PGDATA"))
             .message(
-                "a restore creates a folder beside the server's data, so the data must be in a subfolder of a volume",
+                "a restore creates a folder next to the server's data, so the data must be in a subfolder of a volume",
             )
             .expected("`PGDATA` as a path below the path of the server's volume")
             .hint("remove `PGDATA`: the library sets it to such a path");
-        return Planned::part((), vec![finding]);
+        return Planned::without_wirings((), vec![finding]);
     };
     let mount = VolumeMount {
         volume: name.clone(),
@@ -201,5 +202,5 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
         variable_wiring(BACKUP_RESTORE, "NSELF_BACKUP_SUPERUSER", &superuser),
         variable_wiring(BACKUP_VERIFY, "NSELF_BACKUP_SUPERUSER", &superuser),
     ];
-    Planned { part: (), wirings, findings: Vec::new() }
+    Planned { value: (), wirings, findings: Vec::new() }
 }

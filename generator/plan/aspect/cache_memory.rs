@@ -24,7 +24,7 @@ pub fn plan(roster: &Roster) -> Planned<()> {
         let addition = Addition::Arguments { program: Some(text("redis-server")), arguments };
         Wiring::new(name, addition, &planned.path.key("limits").key("memory"))
     });
-    Planned { part: (), wirings: wirings.collect(), findings: Vec::new() }
+    Planned { value: (), wirings: wirings.collect(), findings: Vec::new() }
 }
 
 /// Returns whether the command or a configuration in a secret sets `maxmemory`.

@@ -102,8 +102,9 @@ fn check_address_ranges(stack: &Stack) -> Vec<Diagnostic> {
                 })
         }));
     }
-    let overlap =
-        |one: &Cidr, other: &Cidr| range(one).zip(range(other)).is_some_and(|(one, other)| one.overlaps(&other));
+    let overlap = |first: &Cidr, other: &Cidr| {
+        range(first).zip(range(other)).is_some_and(|(first, other)| first.overlaps(&other))
+    };
     let gateway_pods_are_proxies =
         stack.kubernetes.enabled && stack.kubernetes.edge != ClusterEdge::NodePort && proxies.is_empty();
     let pods: Vec<Cidr> = PRIVATE.into_iter().chain([PRIVATE_V6]).map(|pods| Cidr::wrap(pods.to_owned())).collect();

@@ -94,5 +94,5 @@ pub fn networks(
     let wirings = networks
         .into_iter()
         .map(|(name, networks)| Wiring::new(name, Addition::Networks(networks), &roster[name].path));
-    Planned { part: (), wirings: wirings.collect(), findings: Vec::new() }
+    Planned { value: (), wirings: wirings.collect(), findings: Vec::new() }
 }

@@ -24,7 +24,7 @@ pub fn plan(inputs: Inputs, member: &PlannedService) -> Planned<BTreeMap<Service
     for (name, declared) in &member.service.dashboards {
         let path = member.path.key("dashboards").key(name.as_str());
         match dashboard(inputs, declared, &path) {
-            Ok(dashboard) => drop(planned.part.insert(name.clone(), dashboard)),
+            Ok(dashboard) => drop(planned.value.insert(name.clone(), dashboard)),
             Err(findings) => planned.findings.extend(findings),
         }
     }
@@ -115,17 +115,22 @@ fn read(text: &str, file: &ProjectPath, path: &FieldPath) -> Result<Value, Vec<D
     if findings.is_empty() { Ok(value) } else { Err(findings) }
 }
 
-/// Checks the data sources and queries of panels, also of panels in collapsed rows.
+/// Checks the data sources and queries of panels, including panels in collapsed rows.
 fn check_panels(value: &Value, file: &ProjectPath, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     for panel in list(value, "panels") {
         let title = panel["title"].as_str().unwrap_or("without a title");
         let targets = list(panel, "targets");
         for source in std::iter::once(panel).chain(targets.clone()).filter_map(|part| part.get("datasource")) {
-            if !is_known_source(source) {
+            if let Some(uid) = source_uid(source).filter(|uid| !is_known_source(uid)) {
                 findings.push(
-                    refused(path, format!("the panel {title:?} of `{file}` uses a data source that does not exist"))
-                        .expected("`prometheus`, `loki`, `tempo` or `alertmanager` as the uid of a data source")
-                        .hint("correct `datasource.uid`, or choose the data source in Grafana and export the dashboard again"),
+                    refused(
+                        path,
+                        format!("the panel {title:?} of `{file}` uses the data source `{uid}`, which does not exist"),
+                    )
+                    .expected("`prometheus`, `loki`, `tempo` or `alertmanager` as the uid of a data source")
+                    .hint(
+                        "correct `datasource.uid`, or choose the data source in Grafana and export the dashboard again",
+                    ),
                 );
             }
         }
@@ -151,24 +156,25 @@ fn source_kind(part: &Value) -> Option<&str> {
     part["datasource"]["type"].as_str()
 }
 
+/// Returns the uid of a data source that a panel or query names.
+fn source_uid(source: &Value) -> Option<&str> {
+    match source {
+        Value::String(name) => Some(name),
+        source => source["uid"].as_str(),
+    }
+}
+
 /// Returns whether a data source exists: a generated one, the default one, one that is built into Grafana, or one that a
 /// variable names.
-fn is_known_source(source: &Value) -> bool {
-    let uid = match source {
-        Value::Null => return true,
-        Value::String(name) => Some(name.as_str()),
-        source => source["uid"].as_str(),
-    };
-    uid.is_none_or(|uid| {
-        let is_generated = SOURCES.iter().any(|program| program.name() == uid);
-        is_generated || uid == "grafana" || uid.starts_with("-- ") || uid.starts_with('$')
-    })
+fn is_known_source(uid: &str) -> bool {
+    let is_generated = SOURCES.iter().any(|program| program.name() == uid);
+    is_generated || uid == "grafana" || uid.starts_with("-- ") || uid.starts_with('$')
 }
 
 /// Programs that are data sources.
 const SOURCES: [Program; 4] = [Program::Alertmanager, Program::Loki, Program::Prometheus, Program::Tempo];
 
-/// Refuses dashboards with the same uid, of which Grafana would show only one.
+/// Refuses dashboards with the same uid, because Grafana would show only one of them.
 pub fn check_uids(monitoring: &Monitoring, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();

@@ -28,7 +28,7 @@ struct Demand {
     sum: String,
 }
 
-/// Returns the size of a pool, of which a container of the pooler has one for each pair of role and database. All of them
+/// Returns the size of a pool. A container of the pooler has one pool for each pair of role and database. All of them
 /// together take half of the server's connections.
 pub fn pool_size(stack: &Stack, roster: &Roster, role_database_pairs: u64) -> u16 {
     let containers = roster.get(&service_name(POOLER)).map_or(1, containers);

@@ -68,7 +68,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
         DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |server| (server.host, server.port));
     let server = (Host::wrap(server_host), server_port);
     let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users: users_secret };
-    Planned { part: PoolerPlan { pooler: Some(pooler), recipes }, wirings, findings }
+    Planned { value: PoolerPlan { pooler: Some(pooler), recipes }, wirings, findings }
 }
 
 /// Plans the role with which the replica connects to the server.
@@ -82,11 +82,11 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     for name in [&service_name(setup::JOB), &replica] {
         wirings.push(Wiring::new(name, Addition::SecretFile(password.clone()), &path!("services", REPLICA)));
     }
-    let part = Some(Replication { role: SqlIdent::wrap(endpoint::REPLICATION.into()), password });
-    Planned { part, wirings, findings: Vec::new() }
+    let value = Some(Replication { role: SqlIdent::wrap(endpoint::REPLICATION.into()), password });
+    Planned { value, wirings, findings: Vec::new() }
 }
 
-/// Selects the secret with the URL by which each service that waits for migrations checks them. The URL is of an endpoint
+/// Selects the secret with the URL that each service that waits for migrations uses to check them. The URL is of an endpoint
 /// that the service uses anyway.
 pub fn select_waiter_urls(
     mut migrations: BTreeMap<SqlIdent, Migrations>,

@@ -76,7 +76,7 @@ pub struct Server {
 pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     let mut planned = Planned::<Server>::default();
     let mut uses = Uses::default();
-    planned.part.databases.insert(main_database(stack), Database::default());
+    planned.value.databases.insert(main_database(stack), Database::default());
     let profile = profile(stack);
     let addresses = addresses(stack, roster);
     planned.findings.extend(missing_server(stack, roster));
@@ -91,7 +91,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
                 (endpoint.url_secret(name, key), url)
             }));
         }
-        planned.part.roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
+        planned.value.roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
         let cause = service.path.key("databases");
         for endpoint in endpoints(service, profile).iter().filter(|endpoint| roster.contains_key(&endpoint.server())) {
             let wait = Addition::Dependency(endpoint.server(), Condition::Healthy);
@@ -99,7 +99,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
         }
     }
     planned.wirings.extend(dependencies_of_processes(roster, profile));
-    let Server { databases, roles } = &mut planned.part;
+    let Server { databases, roles } = &mut planned.value;
     for name in stack.databases.keys() {
         if let Some(database) = databases.get_mut(name) {
             let role = migrations_role(name);
@@ -153,7 +153,7 @@ fn missing_server(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     uses.chain(definitions).map(|path| excluded_service(&server, declared, &path)).collect()
 }
 
-/// Returns the dependencies of further processes on the endpoints of the databases that their services use.
+/// Returns the dependencies of additional processes on the endpoints of the databases that their services use.
 fn dependencies_of_processes(roster: &Roster, profile: Profile) -> Vec<Wiring> {
     let processes =
         roster.iter().filter_map(|(name, process)| Some((name, process, roster.get(process.process_of()?)?)));
@@ -193,7 +193,7 @@ impl Uses {
                     .hint("choose a different name"),
             );
         }
-        let entry = planned.part.databases.entry(database.clone()).or_default();
+        let entry = planned.value.databases.entry(database.clone()).or_default();
         entry.extensions.extend(uses.extensions.iter().cloned());
         let mut grant = |access: Access, schema: SqlIdent| {
             self.grants.insert((database.clone(), Grant { role: role.clone(), access, schema }));
@@ -232,17 +232,17 @@ impl Uses {
 
 /// Returns the finding for a name that the migrations' role cannot have.
 fn refused_migrations_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
-    let refused = |reason: String| {
+    let refusal = |reason: String| {
         Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
     };
     if let Some(reason) = SqlIdent::refusal(role.as_str()) {
-        return Some(refused(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"));
+        return Some(refusal(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"));
     }
     let (service, _) = roles.iter().find(|(_, other)| other.name == *role)?;
     let path = roster.get(service).map_or_else(FieldPath::root, |member| member.path.clone());
     Some(
-        refused(format!("which is the role of the service `{service}`"))
+        refusal(format!("which is the role of the service `{service}`"))
             .hint("rename the service")
             .related(path, "the service"),
     )

@@ -18,14 +18,14 @@ pub type SharedDefinition = (Schema, BTreeSet<SqlIdent>);
 
 /// Returns the definitions of a stack, for commands that need no other part of the plan.
 pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, SharedDefinition>, Vec<Diagnostic>) {
-    let roster = roster(stack, profile(stack)).part;
-    let server = databases::plan(stack, &roster).part;
+    let roster = roster(stack, profile(stack)).value;
+    let server = databases::plan(stack, &roster).value;
     let planned = plan(stack, &server);
     let service_roles = |name: &SqlIdent| {
         let grants = server.databases.get(name).into_iter().flat_map(|database| &database.grants);
         grants.filter(|grant| grant.access == Access::Owner).map(|grant| grant.role.clone()).collect()
     };
-    let definitions = planned.part.into_iter().map(|(name, schema)| {
+    let definitions = planned.value.into_iter().map(|(name, schema)| {
         let service_roles = service_roles(&name);
         (name, (schema, service_roles))
     });
@@ -69,7 +69,7 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
         }
         definitions.insert(name.clone(), schema);
     }
-    Planned::part(definitions, findings)
+    Planned::without_wirings(definitions, findings)
 }
 
 /// Returns every role that a definition names, each with the field that contains the name.

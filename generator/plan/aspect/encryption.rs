@@ -65,7 +65,7 @@ pub fn plan(
         return Planned::default();
     }
     let cause = path!("database_server");
-    let mut planned = Planned { part: recipes(stack, roster, access), ..Planned::default() };
+    let mut planned = Planned { value: recipes(stack, roster, access), ..Planned::default() };
     let mut wire = |service: &ServiceName, addition| planned.wirings.push(Wiring::new(service, addition, &cause));
     for server in certificate_holders(roster) {
         for secret in [CERTIFICATE, KEY] {

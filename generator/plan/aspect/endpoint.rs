@@ -1,4 +1,4 @@
-//! The servers through which a service reaches a database, and the secrets that hold their URLs.
+//! The servers that give a service access to a database, and the secrets that contain their URLs.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::stack::{EnvReference, EnvValue, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent, VariableName};
 
-/// The role by which the replica connects to the server.
+/// The role with which the replica connects to the server.
 pub const REPLICATION: &str = "replication";
 
 /// A server that a service connects to in order to reach a database.
@@ -101,7 +101,7 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
     }
 }
 
-/// Variables whose URL must lead to the server itself, because the image needs sessions or writes, whatever access the
+/// Variables whose URL must be the URL of the server itself, because the image needs sessions or writes, whatever access the
 /// service has: the name in the catalogue, the variable and the reason.
 const DIRECT_ONLY: [(&str, &str, &str); 3] = [
     (
@@ -124,7 +124,7 @@ pub fn check(
     (stack, roster): (&Stack, &Roster),
     path: &FieldPath,
 ) -> Result<(), Diagnostic> {
-    let refused =
+    let refusal =
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
     let is_external = endpoint == DatabaseEndpoint::Server && stack.database_server.external.is_some();
@@ -135,7 +135,7 @@ pub fn check(
         return Err(excluded_service(&server, service, path));
     }
     if !roster.contains_key(&server) {
-        return Err(refused(format!("this environment has no service `{server}`"))
+        return Err(refusal(format!("this environment has no service `{server}`"))
             .expected(format!("`services.{server} = nself.services.{server}`"))
             .hint("declare the service, or use `nself.database_url`, which connects to the server itself"));
     }
@@ -145,7 +145,7 @@ pub fn check(
         DIRECT_ONLY.iter().find(|(image, variable, _)| catalogue_name == Some(image) && name == Some(variable));
     match direct_only {
         Some((_, variable, why)) if endpoint != DatabaseEndpoint::Server => {
-            Err(refused(format!("`{variable}` needs a direct connection, not the {}: {why}", endpoint.name()))
+            Err(refusal(format!("`{variable}` needs a direct connection, not the {}: {why}", endpoint.name()))
                 .expected("`nself.database_url`"))
         }
         _ => Ok(()),

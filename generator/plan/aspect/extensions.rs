@@ -24,7 +24,7 @@ const CONTRIB: &str = "adminpack amcheck autoinc bloom bool_plperl bool_plperlu 
     pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto pgrowlocks pgstattuple plperl \
     plperlu plpgsql plpython3u pltcl pltclu postgres_fdw refint seg sslinfo tablefunc tcn unaccent uuid-ossp \
     xml2";
-/// Prefix of further contrib modules.
+/// Prefix of additional contrib modules.
 const CONTRIB_PREFIX: &str = "tsm_system_";
 
 /// Images whose extensions nself knows. Each has the contrib modules and the extensions listed here.
@@ -93,7 +93,7 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
         }
         libraries.settings.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
-    Planned::part(libraries, findings)
+    Planned::without_wirings(libraries, findings)
 }
 
 /// Returns the extensions that services and definitions of databases declare.

@@ -19,5 +19,5 @@ pub fn plan(stack: &Stack, clients: &Clients) -> Planned<()> {
     let direct_clients = clients.iter().filter(|(_, endpoints)| endpoints.contains(&DatabaseEndpoint::Server));
     let wirings =
         direct_clients.map(|(client, _)| Wiring::new(client, Addition::Outside(outside_server.clone()), &cause));
-    Planned { part: (), wirings: wirings.collect(), findings: Vec::new() }
+    Planned { value: (), wirings: wirings.collect(), findings: Vec::new() }
 }

@@ -19,7 +19,7 @@ use crate::stack::{EnvReference, EnvValue, ServiceFile};
 use crate::values::{ContainerPath, FileMode, ProjectPath, ServiceName, credential_formats};
 
 /// Maximum size of a file in bytes. A ConfigMap has at most 1 MiB, including the file's name.
-const LARGEST: usize = (1 << 20) - 1024;
+const MAX_FILE_SIZE: usize = (1 << 20) - 1024;
 
 /// Plans the files by their paths in the environment's folder, and mounts each into its service. Processes mount the
 /// files of their service.
@@ -32,7 +32,7 @@ pub fn plan(
     let mut planned = Planned::<BTreeMap<String, File>>::default();
     let mut targets: BTreeMap<String, (&ContainerPath, FieldPath)> = BTreeMap::new();
     for (name, member) in roster {
-        let owner = member.role_of(name);
+        let owner = member.main_service(name);
         for (target, declared) in &member.service.files {
             let path = roster[owner].path.key("files").key(target.as_str());
             let source = source(owner, target, declared.mode.as_ref());
@@ -41,8 +41,11 @@ pub fn plan(
             if owner != name {
                 continue;
             }
-            let content = Content { scope: Scope { inputs, service: name, variable: None, roster, addresses, mail } };
-            match content.resolve(declared, &path).and_then(|file| check_content(target, file, &path)) {
+            let scope = Scope { inputs, service: name, variable: None, roster, addresses, mail };
+            match (ContentResolver { scope })
+                .resolve(declared, &path)
+                .and_then(|file| check_content(target, file, &path))
+            {
                 Ok(file) => {
                     if let Some((other, other_path)) = targets.insert(source.clone(), (target, path.clone())) {
                         let message = format!("`{target}` and `{other}` would both be written to `{source}`");
@@ -52,7 +55,7 @@ pub fn plan(
                                 .related(other_path, "the other file"),
                         );
                     }
-                    planned.part.insert(source, file);
+                    planned.value.insert(source, file);
                 }
                 Err(findings) => planned.findings.extend(findings),
             }
@@ -62,7 +65,7 @@ pub fn plan(
 }
 
 /// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there, and files
-/// with a mode are in a folder that names the mode (`artifact::mode`). A first folder that could be mistaken for one gets
+/// with a mode are in a folder that names the mode (`artifact::mode`). A first folder with a name like a mode folder gets
 /// the prefix `dir-`.
 fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>) -> String {
     let parts =
@@ -93,21 +96,21 @@ fn check_content(target: &ContainerPath, file: File, path: &FieldPath) -> Result
         FileContent::Text(text) => text.len(),
         FileContent::Yaml(data) | FileContent::Json(data) => data.to_string().len(),
     };
-    if size <= LARGEST {
+    if size <= MAX_FILE_SIZE {
         return Ok(file);
     }
     let finding = refused_file(&file.origin, format!("the file has {size} bytes"))
-        .expected(format!("at most {LARGEST} bytes, which a ConfigMap can hold"))
+        .expected(format!("at most {MAX_FILE_SIZE} bytes, which a ConfigMap can hold"))
         .hint("build the file into the image, or let the service read it from a volume");
     Err(vec![finding])
 }
 
 /// Resolves the content of the files of one service.
-struct Content<'a> {
+struct ContentResolver<'a> {
     scope: Scope<'a>,
 }
 
-impl Content<'_> {
+impl ContentResolver<'_> {
     /// Returns the file with its content.
     ///
     /// # Errors
@@ -161,6 +164,7 @@ impl Content<'_> {
     /// Returns the data with all references replaced by their texts.
     fn data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
         let data = self.resolve_references(data, path).map_err(|finding| vec![finding])?;
+        // The data as a whole has no key.
         let findings = rules::plain_credentials("", &data, path);
         if findings.is_empty() {
             return Ok(data);

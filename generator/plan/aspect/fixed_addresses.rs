@@ -19,8 +19,11 @@ pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Option<FixedNetwork>> {
     }
     planned.findings.extend(members().nth(CAPACITY).map(|(_, member)| {
         Diagnostic::error(Code::FixedAddress, member.path.key("fixed_address"))
-            .message("the network of fixed addresses is full")
+            .message(format!(
+                "more than {CAPACITY} services have a fixed address, but the network has no more addresses"
+            ))
             .expected(format!("at most {CAPACITY} services with `fixed_address`"))
+            .hint("remove `fixed_address` from services that clients can reach by name")
     }));
     planned.findings.extend(members().find(|(name, _)| name.as_str() == PROXY_SERVICE).map(|(name, member)| {
         Diagnostic::error(Code::FixedAddress, member.path.key("fixed_address"))
@@ -33,6 +36,6 @@ pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Option<FixedNetwork>> {
     let subnet = fixed_network::subnet(inputs.stack, inputs.environment);
     let numbers = fixed_network::numbers(members().take(CAPACITY).map(|(name, _)| name));
     let addresses = numbers.into_iter().map(|(number, name)| (name.clone(), subnet.address(number))).collect();
-    planned.part = Some(FixedNetwork { subnet, addresses });
+    planned.value = Some(FixedNetwork { subnet, addresses });
     planned
 }

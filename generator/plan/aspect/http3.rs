@@ -37,12 +37,12 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
     let cluster = &inputs.stack.kubernetes;
     let (message, hint) = if tls_mode(inputs.stack, inputs.profile) == TlsMode::Proxy {
         (
-            "a proxy in front of nginx terminates TLS, and HTTP/3 ends where TLS ends",
+            "nginx cannot serve HTTP/3, because a proxy in front of it terminates TLS",
             "let the proxy serve HTTP/3, and set `edge.http3 = false` in this environment",
         )
     } else if cluster.enabled && cluster.edge != ClusterEdge::NodePort {
         (
-            "the gateway or Ingress of the cluster terminates TLS, and HTTP/3 ends where TLS ends",
+            "nginx cannot serve HTTP/3, because the gateway or Ingress of the cluster terminates TLS",
             "set `edge.http3 = false` in this environment, or let clients reach nginx: `kubernetes.edge = 'nodeport`",
         )
     } else if published_https(&proxy.service).is_none() {

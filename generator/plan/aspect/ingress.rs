@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::callers::{self, InternalRoute};
 use super::http3;
 use super::route_settings;
-use super::secrets::DeclaredSecrets;
+use super::secrets::{DeclaredSecrets, NeededValue};
 use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -73,7 +73,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     let users = wire_route_users(roster, addresses, secrets);
     findings.extend(users.findings);
     wirings.extend(users.wirings);
-    Planned { part: Ingress { ingress, certificates }, wirings, findings }
+    Planned { value: Ingress { ingress, certificates }, wirings, findings }
 }
 
 /// Refuses an HTTP port to which Let's Encrypt does not send its challenge.
@@ -111,7 +111,7 @@ fn sites(
     for address in addresses.routes() {
         let planned = location(inputs.stack, roster, address, shared);
         findings.extend(planned.findings);
-        let Some(location) = planned.part else { continue };
+        let Some(location) = planned.value else { continue };
         if location.internal {
             let access = if address.route.access.is_some() { address.path.key("access") } else { address.path.clone() };
             internal_routes.push(InternalRoute { path: access, host: address.hosts[0].clone() });
@@ -124,7 +124,7 @@ fn sites(
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!(
-                            "`{}{}` already leads to the service `{}`",
+                            "`{}{}` is already a route of the service `{}`",
                             declared_host(address),
                             location.path,
                             first.owner
@@ -210,7 +210,7 @@ fn wire_route_users(roster: &Roster, addresses: &Addresses, secrets: &DeclaredSe
     for address in addresses.routes() {
         let Some(secret) = &address.route.basic_auth else { continue };
         let cause = address.path.key("basic_auth");
-        match secrets.require(secret, &cause) {
+        match secrets.require(secret, NeededValue::Htpasswd, &cause) {
             Ok(()) => planned.wirings.push(Wiring::new(&proxy, Addition::SecretFile(secret.clone()), &cause)),
             Err(finding) => planned.findings.push(finding),
         }
@@ -236,16 +236,16 @@ fn sorted_unique<T: Ord + Clone>(list: &[T]) -> Vec<T> {
     list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
 }
 
-/// Adds the path of an internal route to the internal paths of other routes that lead to the same port, since an upstream
+/// Adds the path of an internal route to the internal paths of other routes to the same port, since an upstream
 /// may treat `/ADMIN` like `/admin`.
 fn close_internal_paths_on_other_routes(site: &mut Site) {
     let internal: Vec<Location> = site.locations.iter().filter(|location| location.internal).cloned().collect();
     for location in site.locations.iter_mut().filter(|location| !location.internal) {
         let ports: BTreeSet<_> = location.service_ports().collect();
-        let leads_to_same_port = |other: &&Location| {
+        let has_same_port = |other: &&Location| {
             other.upstream == location.upstream || other.service_ports().any(|port| ports.contains(&port))
         };
-        let paths: Vec<UrlPath> = internal.iter().filter(leads_to_same_port).map(|other| other.path.clone()).collect();
+        let paths: Vec<UrlPath> = internal.iter().filter(has_same_port).map(|other| other.path.clone()).collect();
         location.internal_paths.extend(paths);
         location.internal_paths = sorted_unique(&location.internal_paths);
     }
@@ -301,10 +301,10 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         (Some(member), _) => match port(&member.service, &route.port, &address.path.key("port")) {
             Ok(port) => Upstream::Service { service: address.owner.clone(), port },
             Err(finding) => {
-                return Planned::part(None, vec![finding]);
+                return Planned::without_wirings(None, vec![finding]);
             }
         },
-        (None, None) => return Planned::part(None, findings),
+        (None, None) => return Planned::without_wirings(None, findings),
     };
     let balanced = upstreams::servers(stack, roster, address);
     findings.extend(balanced.findings);
@@ -333,7 +333,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
         upstream,
-        balanced: balanced.part,
+        balanced: balanced.value,
         kind: route.kind,
         internal,
         internal_paths: sorted_unique(&internal_paths),
@@ -349,7 +349,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         timeout: route.timeout.unwrap_or(Duration(if is_long_lived { 3_600_000 } else { 900_000 })),
     };
     findings.extend(route_settings::check(address));
-    Planned::part(Some(location), findings)
+    Planned::without_wirings(Some(location), findings)
 }
 
 /// Returns the host of a route as the stack declares it, which is the same in all environments.
@@ -366,21 +366,21 @@ fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
     if address.route.subdomain.as_ref().is_some_and(|subdomain| subdomain.as_str() == "*") {
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, address.path.key("subdomain"))
-                .message("Let's Encrypt issues no wildcard certificates by the HTTP challenge")
+                .message("Let's Encrypt issues no wildcard certificates with the HTTP challenge")
                 .expected("a named subdomain in this environment")
-                .hint("set a named subdomain in this environment, exclude the frontend with `include = false`, or provide a certificate with `tls.mode = 'files`"),
+                .hint("set a named subdomain in this environment, or provide a certificate with `tls.mode = 'files`"),
         );
     }
     if is_private_host(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
-        let path = if address.route.host.is_some() { address.path.key("host") } else { path!("domain") };
+        let (path, name, change) = match &address.route.host {
+            Some(host) => (address.path.key("host"), host.as_str(), "choose a public host name"),
+            None => (path!("domain"), stack.domain.as_str(), "set `environments.<name>.domain`"),
+        };
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, path)
-                .message(format!(
-                    "no certificate can be issued for `{}`",
-                    if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }
-                ))
+                .message(format!("no certificate can be issued for `{name}`"))
                 .expected("a public domain such as example.com")
-                .hint("set `environments.<name>.domain`, or provide a certificate with `tls.mode = 'files`"),
+                .hint(format!("{change}, or provide a certificate with `tls.mode = 'files`")),
         );
     }
     findings

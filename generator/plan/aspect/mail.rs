@@ -1,7 +1,7 @@
 //! Plans the mail server that services use: the mail catcher `services.mail` if it runs, otherwise the relay of the stack.
 //! In the profile `local`, services never use the relay, so that test mail does not reach people.
 
-use super::secrets::DeclaredSecrets;
+use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::port;
@@ -71,24 +71,24 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     if let Some(member) = roster.get(&catcher) {
         let (name, number) = CATCHER_PORT;
         let smtp = port(&member.service, &Some(PortName::wrap(name.into())), &member.path.key("ports"));
-        // hasura-auth accepts a server without encryption only under certain names, so a further name comes first.
+        // hasura-auth accepts a server without encryption only under certain names, so an additional name comes first.
         let host = member.service.aliases.first().unwrap_or(&catcher).to_string();
         let (number, findings) = match smtp {
             Ok(number) => (number, Vec::new()),
             Err(finding) => (number, first_mail_variable(roster).map(|_| finding).into_iter().collect()),
         };
-        return Planned::part(MailServer::local(host, number, Some(catcher)), findings);
+        return Planned::without_wirings(MailServer::local(host, number, Some(catcher)), findings);
     }
     let no_server = MailServer::local(NO_SERVER.into(), CATCHER_PORT.1, None);
     let Some(first_mail_variable) = first_mail_variable(roster).filter(|_| inputs.profile != Profile::Local) else {
-        return Planned::part(no_server, Vec::new());
+        return Planned::without_wirings(no_server, Vec::new());
     };
     let Some(relay) = &inputs.stack.mail.relay else {
         let finding = Diagnostic::error(Code::MailRelay, first_mail_variable)
             .message("the variable needs a mail server, but this environment has neither `mail.relay` nor the service `mail`")
             .expected("`mail.relay = { host = \"smtp.example.com\" }`")
             .hint("declare `mail.relay` for this environment, or set the variable to a fixed value instead of `nself.mail`");
-        return Planned::part(no_server, vec![finding]);
+        return Planned::without_wirings(no_server, vec![finding]);
     };
     let (host, host_finding) = match &relay.host {
         ValueOrSecret::Value(name) => (Value::Text(name.to_string()), None),
@@ -99,7 +99,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     let findings = [host_finding, user_finding, password_finding, check_port(relay)].into_iter().flatten();
     let tls = relay.security == RelaySecurity::Tls;
     let server = MailServer { host, port: relay.port(), tls, user, password, catcher: None };
-    Planned::part(server, findings.collect())
+    Planned::without_wirings(server, findings.collect())
 }
 
 /// Returns the first variable that refers to the mail server.
@@ -115,7 +115,7 @@ fn first_mail_variable(roster: &Roster) -> Option<FieldPath> {
 
 /// Returns the value of a secret of the relay, and the finding if no such secret is declared.
 fn require(secrets: &DeclaredSecrets, reference: &SecretReference, field: &str) -> (Value, Option<Diagnostic>) {
-    match secrets.require(&reference.secret, &path!("mail", "relay", field)) {
+    match secrets.require(&reference.secret, NeededValue::Issued, &path!("mail", "relay", field)) {
         Ok(()) => (Value::Secret(reference.secret.clone()), None),
         Err(finding) => (Value::Text(String::new()), Some(finding)),
     }

@@ -88,8 +88,8 @@ pub fn plan(
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
         let plugin = plugin_names::plugin_of_database(name).filter(|plugin| inputs.stack.plugins.contains_key(plugin));
         let category = plugin.map_or(Category::Catalogue, Category::Plugin);
-        planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
-        planned.part.migrations.insert(name.clone(), migrations);
+        planned.value.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
+        planned.value.migrations.insert(name.clone(), migrations);
     }
     planned
 }
@@ -104,7 +104,7 @@ fn waiting_services(
     let mut urls = BTreeMap::new();
     let mut wirings = Vec::new();
     for (name, planned) in roster {
-        let service = planned.role_of(name);
+        let service = planned.main_service(name);
         let owner = roster.get(service).unwrap_or(planned);
         let mut entries = owner.service.databases.iter();
         let used = entries.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);

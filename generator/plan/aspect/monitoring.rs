@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::dashboards;
-use super::secrets::DeclaredSecrets;
+use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::port;
@@ -31,8 +31,8 @@ const PROGRAM_CONNECTIONS: [(Program, Program); 6] = [
 
 /// Plans the monitoring of the services in the roster.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Monitoring> {
-    let mut planned = Planned { part: find_programs(roster), wirings: Vec::new(), findings: check_metrics(roster) };
-    if planned.part.programs.is_empty() {
+    let mut planned = Planned { value: find_programs(roster), wirings: Vec::new(), findings: check_metrics(roster) };
+    if planned.value.programs.is_empty() {
         planned.findings.extend(check_unused_receivers(inputs, roster));
         return planned;
     }
@@ -42,24 +42,24 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
         if let Some(job) = job(member)
             && runs_permanently(member)
         {
-            planned.part.jobs.insert(name.clone(), job);
+            planned.value.jobs.insert(name.clone(), job);
         }
         if !member.service.alerts.is_empty() {
-            planned.part.alerts.insert(name.clone(), member.service.alerts.clone());
+            planned.value.alerts.insert(name.clone(), member.service.alerts.clone());
         }
         let dashboards = dashboards::plan(inputs, member);
         planned.findings.extend(dashboards.findings);
-        if !dashboards.part.is_empty() {
-            planned.part.dashboards.insert(name.clone(), dashboards.part);
+        if !dashboards.value.is_empty() {
+            planned.value.dashboards.insert(name.clone(), dashboards.value);
         }
     }
-    planned.findings.extend(dashboards::check_uids(&planned.part, roster));
-    planned.part.receivers.clone_from(&inputs.stack.monitoring.receivers);
-    planned.part.heartbeat = inputs.stack.monitoring.heartbeat.as_ref().map(|heartbeat| heartbeat.secret.clone());
-    planned.wirings.extend(program_wirings(&planned.part, roster));
-    planned.wirings.extend(scrape_wirings(&planned.part, roster));
-    planned.wirings.extend(trace_wirings(&planned.part, roster));
-    let receivers = receivers(inputs, &planned.part, roster, declared);
+    planned.findings.extend(dashboards::check_uids(&planned.value, roster));
+    planned.value.receivers.clone_from(&inputs.stack.monitoring.receivers);
+    planned.value.heartbeat = inputs.stack.monitoring.heartbeat.as_ref().map(|heartbeat| heartbeat.secret.clone());
+    planned.wirings.extend(program_wirings(&planned.value, roster));
+    planned.wirings.extend(scrape_wirings(&planned.value, roster));
+    planned.wirings.extend(trace_wirings(&planned.value, roster));
+    let receivers = receivers(inputs, &planned.value, roster, declared);
     planned.wirings.extend(receivers.wirings);
     planned.findings.extend(receivers.findings);
     planned
@@ -219,7 +219,7 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
         secrets.entry(&heartbeat.secret).or_insert_with(|| path!("monitoring", "heartbeat"));
     }
     for (secret, cause) in secrets {
-        match declared.require(secret, &cause) {
+        match declared.require(secret, NeededValue::Issued, &cause) {
             Ok(()) => {
                 let file = Addition::SecretFile(secret.clone());
                 planned.wirings.push(Wiring::new(&alertmanager.service, file, &cause));

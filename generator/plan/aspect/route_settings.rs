@@ -27,20 +27,20 @@ const CORS_PREFIX: &str = "access-control-";
 /// Returns findings about the settings of a route.
 pub fn check(address: &Address) -> Vec<Diagnostic> {
     let route = &address.route;
-    let refused = |field: &str, message: &str, expected: &str| {
+    let refusal = |field: &str, message: &str, expected: &str| {
         Diagnostic::error(Code::RouteSettings, address.path.key(field)).message(message).expected(expected)
     };
     let mut findings = Vec::new();
     let is_whole_host = route.path.as_ref().is_none_or(|path| path.as_str() == "/");
     if route.strip_prefix && is_whole_host {
-        findings.push(refused(
+        findings.push(refusal(
             "strip_prefix",
             "`strip_prefix` removes the `path` of the route, but the route has none",
             "`path`, such as `path = \"/api\"`",
         ));
     }
     if route.strip_prefix && route.kind == RouteKind::Grpc {
-        findings.push(refused(
+        findings.push(refusal(
             "strip_prefix",
             "`strip_prefix` cannot be used with gRPC, where the path is the name of a method",
             "a route without `strip_prefix`, or of a different kind",
@@ -55,11 +55,11 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
         let ignored_settings = request_settings.into_iter().filter(|(_, is_set)| *is_set);
         findings.extend(ignored_settings.map(|(field, _)| {
             let message = format!("`{field}` has no effect, since nginx redirects every request of this route");
-            refused(field, &message, &format!("either `redirect` or `{field}`"))
+            refusal(field, &message, &format!("either `redirect` or `{field}`"))
         }));
     }
     if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
-        findings.push(refused(
+        findings.push(refusal(
             "cors",
             "`cors` has no origin, so no page may read the responses",
             "at least one origin",

@@ -91,7 +91,7 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
     }
     declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: RANDOM_LENGTH }, 0);
     findings.extend(declared.check_templates(&declared_at));
-    Planned::part(declared, findings)
+    Planned::without_wirings(declared, findings)
 }
 
 /// Returns the recipe of a connection URL, which contains the role's password.
@@ -110,7 +110,7 @@ pub fn files(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     for (service, member) in roster {
         for (i, name) in member.service.secret_files.iter().enumerate() {
             let cause = member.path.key("secret_files").index(i);
-            match declared.require(name, &cause) {
+            match declared.require(name, NeededValue::Any, &cause) {
                 Ok(()) => planned.wirings.push(Wiring::new(service, Addition::SecretFile(name.clone()), &cause)),
                 Err(finding) => planned.findings.push(finding),
             }
@@ -150,6 +150,17 @@ pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUser
     secrets
 }
 
+/// The kind of value that a field needs. The hint for a missing secret depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeededValue {
+    /// A value that another party issues, or a random value.
+    Any,
+    /// A value that another party issues, such as a password of a mail provider.
+    Issued,
+    /// Users with their passwords, as in an htpasswd file.
+    Htpasswd,
+}
+
 impl DeclaredSecrets {
     /// Adds a secret, unless a secret with this name exists. `min_length` is 0 if no service requires a length.
     fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
@@ -157,12 +168,12 @@ impl DeclaredSecrets {
         self.secrets.entry(name).or_insert(secret);
     }
 
-    /// Checks that a secret exists.
+    /// Checks that a secret with a value of this kind exists.
     ///
     /// # Errors
     /// NS304 at `path`.
-    pub fn require(&self, name: &SecretName, path: &FieldPath) -> Result<(), Diagnostic> {
-        if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown_secret(name, path.clone())) }
+    pub fn require(&self, name: &SecretName, needed: NeededValue, path: &FieldPath) -> Result<(), Diagnostic> {
+        if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown_secret(name, needed, path.clone())) }
     }
 
     /// Checks that templates refer to existing secrets that are not templates.
@@ -189,7 +200,7 @@ impl DeclaredSecrets {
                             .expected("a random or external secret"),
                     ),
                     Some(_) => {}
-                    None => findings.push(self.unknown_secret(used, path)),
+                    None => findings.push(self.unknown_secret(used, NeededValue::Any, path)),
                 }
             }
         }
@@ -197,7 +208,7 @@ impl DeclaredSecrets {
     }
 
     /// Returns the finding for a secret that is not declared in this environment.
-    fn unknown_secret(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
+    fn unknown_secret(&self, name: &SecretName, needed: NeededValue, path: FieldPath) -> Diagnostic {
         if let Some((service, declared)) = self.absent.get(name) {
             return excluded_service(service, declared, &path);
         }
@@ -205,21 +216,29 @@ impl DeclaredSecrets {
         Diagnostic::error(Code::UnknownSecret, path)
             .message(format!("no secret `{name}` is declared"))
             .expected(if names.is_empty() { "a declared secret".into() } else { words::one_of(&names) })
-            .hint(self.hint_to_add(name))
+            .hint(self.hint_to_add(name, needed))
     }
 
     /// Returns the hint for adding the secret to the stack.
-    fn hint_to_add(&self, name: &SecretName) -> String {
+    fn hint_to_add(&self, name: &SecretName, needed: NeededValue) -> String {
         if name.as_str() == REDIS_URL && self.secrets.keys().any(|secret| secret.as_str() == SENTINEL_CONF) {
             return "a URL names one Redis, but Sentinel selects the master: add `sentinel.client` of `let sentinel = nself.redis_sentinel {} in` to the service, and use REDIS_SENTINELS, REDIS_MASTER_NAME and REDIS_PASSWORD".to_owned();
         }
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("add the service that declares it: `services.{service} = nself.services.{service}`");
         }
-        match words::nearest(name.as_str(), self.secrets.keys().map(SecretName::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!(
+        if let Some(near) = words::nearest(name.as_str(), self.secrets.keys().map(SecretName::as_str)) {
+            return format!("did you mean `{near}`?");
+        }
+        match needed {
+            NeededValue::Any => format!(
                 "declare it: `secrets.{name} = nself.external \"what it is\"` for a value that you have, or `nself.random 43` for a new random value"
+            ),
+            NeededValue::Issued => {
+                format!("declare it: `secrets.{name} = nself.external \"what it is\"` for the value that you have")
+            }
+            NeededValue::Htpasswd => format!(
+                "declare it: `secrets.{name} = nself.external \"an htpasswd file\"`, or for one user `nself.template [{{ text = \"reader:{{PLAIN}}\" }}, {{ secret = \"reader_password\" }}]` with `secrets.reader_password = nself.random 43`"
             ),
         }
     }

@@ -101,7 +101,7 @@ fn wirings(
 }
 
 /// Returns the settings that follow from the memory limit. A quarter is for the server's cache, and three quarters are the
-/// estimate of this cache and the file cache together. The memory beside the server's cache is divided among sorts: two
+/// estimate of this cache and the file cache together. The rest of the memory is divided among sorts: two
 /// for each possible connection.
 fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
     let buffers = (limit.0 / 4).clamp(16 * MIB, 16 * GIB);

@@ -58,14 +58,14 @@ pub fn plan(
     }
     let service =
         PlannedService { service: job_service(&host), path: FieldPath::root(), category: Category::Catalogue };
-    Planned { part: Roster::from([(job, service)]), wirings, findings: Vec::new() }
+    Planned { value: Roster::from([(job, service)]), wirings, findings: Vec::new() }
 }
 
-/// Returns the services that log in at the server, and their further processes. The path is the service's field
+/// Returns the services that log in at the server, and their additional processes. The path is the service's field
 /// `databases`, because of which it waits.
 fn waiting_services<'a>(roster: &'a Roster, roles: &'a Roles) -> impl Iterator<Item = (ServiceName, FieldPath)> + 'a {
     roster.iter().filter_map(|(name, member)| {
-        let owner = member.role_of(name);
+        let owner = member.main_service(name);
         let cause = roster.get(owner)?.path.key("databases");
         roles.contains_key(owner).then(|| (name.clone(), cause))
     })

@@ -52,7 +52,7 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
         );
     }
     // `number` replaces the number when all locations are known.
-    Planned::part(Some(Balanced { number: 1, servers }), findings)
+    Planned::without_wirings(Some(Balanced { number: 1, servers }), findings)
 }
 
 fn refused(path: &FieldPath, message: &str) -> Diagnostic {

@@ -2,7 +2,7 @@
 
 use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
-use super::secrets::DeclaredSecrets;
+use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, excluded_service};
 use crate::plan::inputs::{Inputs, SourceFile};
@@ -27,7 +27,7 @@ pub fn plan(
     for (service, member) in roster {
         let from_files = env_files(inputs, member);
         planned.findings.extend(from_files.findings);
-        for (variable, value, path) in from_files.part {
+        for (variable, value, path) in from_files.value {
             let declared = EnvValue::Text(value.clone());
             let value = Value::Text(value.to_string());
             planned.findings.extend(rules::check_variable(
@@ -60,7 +60,7 @@ pub fn plan(
                     &path,
                 ));
                 if let Value::Secret(secret) = &value
-                    && let Err(finding) = secrets.require(secret, &path)
+                    && let Err(finding) = secrets.require(secret, NeededValue::Any, &path)
                 {
                     planned.findings.push(finding);
                     continue;
@@ -78,15 +78,15 @@ fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableNa
     let mut planned = Planned::<Vec<_>>::default();
     for (i, file) in member.service.env_files.iter().enumerate() {
         let path = member.path.key("env_files").index(i);
-        let refused = |message: String| Diagnostic::error(Code::EnvFile, path.clone()).message(message);
+        let refusal = |message: String| Diagnostic::error(Code::EnvFile, path.clone()).message(message);
         let text = match inputs.files.service_files.get(file.as_str()) {
             Some(SourceFile::Text(text)) => text,
             Some(SourceFile::Unusable(why)) => {
-                planned.findings.push(refused(format!("`{file}` cannot be used: {why}")));
+                planned.findings.push(refusal(format!("`{file}` cannot be used: {why}")));
                 continue;
             }
             Some(SourceFile::Missing) | None => {
-                let finding = refused(format!("`{file}` does not exist in the folder of the stack"));
+                let finding = refusal(format!("`{file}` does not exist in the folder of the stack"));
                 planned.findings.push(finding.hint("create the file, or remove it from `env_files`"));
                 continue;
             }
@@ -94,10 +94,10 @@ fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableNa
         for (number, line) in text.lines().enumerate() {
             match env_line(line) {
                 Ok(variable) => {
-                    planned.part.extend(variable.map(|(name, value)| (name, value, path.clone())));
+                    planned.value.extend(variable.map(|(name, value)| (name, value, path.clone())));
                 }
                 Err(why) => planned.findings.push(
-                    refused(format!("line {} of `{file}`: {why}", number + 1)).expected("`NAME=value`, or a comment"),
+                    refusal(format!("line {} of `{file}`: {why}", number + 1)).expected("`NAME=value`, or a comment"),
                 ),
             }
         }
@@ -183,7 +183,7 @@ impl Scope<'_> {
         Ok(Value::Text(text))
     }
 
-    /// Returns the URL under which browsers reach a service.
+    /// Returns the public URL of a service.
     fn public_url(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
         let host = self.addresses.public_host(&address.service).ok_or_else(|| {
             let service = self.inputs.stack.services.get(&address.service);

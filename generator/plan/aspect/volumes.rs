@@ -1,4 +1,4 @@
-//! Plans data volumes. A volume belongs to one service and may have readers and further writers. A job gives the folder of
+//! Plans data volumes. A volume belongs to one service and may have readers and additional writers. A job gives the folder of
 //! each volume to the user of the service that owns the volume.
 
 use std::collections::BTreeMap;
@@ -65,18 +65,18 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                 }
             }
             let volume = Volume { owner: name.clone(), path: volume.path.clone(), set_owner, size: volume.size };
-            planned.part.volumes.insert(volume_name.clone(), volume);
+            planned.value.volumes.insert(volume_name.clone(), volume);
         }
     }
-    if let Some((service, wirings)) = owner_job(&planned.part.volumes) {
+    if let Some((service, wirings)) = owner_job(&planned.value.volumes) {
         let job = PlannedService { service, path: FieldPath::root(), category: Category::Catalogue };
-        planned.part.job.insert(service_name(VOLUME_OWNER), job);
+        planned.value.job.insert(service_name(VOLUME_OWNER), job);
         planned.wirings.extend(wirings);
     }
     planned
 }
 
-/// Returns a service and the services that run further commands of its image (`processes`), which get the same mounts.
+/// Returns a service and the services that run additional commands of its image (`processes`), which get the same mounts.
 fn with_processes<'a>(roster: &'a Roster, service: &'a ServiceName) -> impl Iterator<Item = &'a ServiceName> {
     let processes = roster.iter().filter(move |(_, member)| member.process_of() == Some(service));
     std::iter::once(service).chain(processes.map(|(name, _)| name))

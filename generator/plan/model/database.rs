@@ -95,7 +95,7 @@ pub struct ServerAccess {
 }
 
 impl ServerAccess {
-    /// Returns the host name by which the replica and the services of backups connect. It is a name in the network that only
+    /// Returns the host name to which the replica and the services of backups connect. It is a name in the network that only
     /// they and the server join, so that the server sees an address of that network.
     pub fn primary(&self) -> String {
         match &self.replication_from {

@@ -122,7 +122,7 @@ pub enum Platform {
     Cluster {
         namespace: String,
         /// The DNS suffix of Services in the namespace, such as `shop.svc.cluster.local`.
-        services: String,
+        service_domain: String,
         /// Whether Services have IPv6 addresses only.
         only_ipv6: bool,
         /// Whether the kubelets are scraped.
@@ -136,7 +136,7 @@ pub enum Platform {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Operator {
     /// The domain of Services in the namespace of its Prometheus and Alertmanager.
-    pub services: String,
+    pub service_domain: String,
 }
 
 impl Operator {
@@ -159,7 +159,7 @@ impl Monitoring {
         }
         let Platform::Cluster { operator: Some(operator), .. } = &self.platform else { return None };
         let (service, port) = Operator::service_and_port(program)?;
-        Some(format!("http://{service}.{}:{port}", operator.services))
+        Some(format!("http://{service}.{}:{port}", operator.service_domain))
     }
 
     /// Returns the receivers of a severity, by name.

@@ -26,7 +26,7 @@ pub struct Service {
     /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
-    /// The service that builds the image, for a further process of that service.
+    /// The service that builds the image, for an additional process of that service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_of: Option<ServiceName>,
     /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
@@ -38,7 +38,7 @@ pub struct Service {
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
-    /// Additional names by which other services reach it.
+    /// Additional names with which other services reach it.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<ServiceName>,
     pub ports: BTreeMap<PortName, u16>,
@@ -127,12 +127,12 @@ fn has_no_differences(on_clusters: &OnClusters) -> bool {
 }
 
 impl Service {
-    /// Returns the field `waive` of the service; for a further process, the field `waive` of its service.
+    /// Returns the field `waive` of the service; for an additional process, the field `waive` of its service.
     pub fn waive_path(&self) -> FieldPath {
         self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
     }
 
-    /// Returns the field of the service whose settings this further process inherits.
+    /// Returns the field of the service whose settings this process inherits.
     pub fn inherits_from(&self) -> Option<FieldPath> {
         let [service @ .., Segment::Key(processes), Segment::Key(_)] = self.origin.0.as_slice() else { return None };
         (processes == "processes").then(|| FieldPath(service.to_vec()))

@@ -72,7 +72,7 @@ fn separate_domain(domain: &str, names: &[&EnvironmentName]) -> String {
     }
 }
 
-/// Warns of staging and production environments with the same domain, which can lead to one server only.
+/// Warns of staging and production environments with the same domain, for which only one server can answer.
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_domain: BTreeMap<&str, Vec<&EnvironmentName>> = BTreeMap::new();
     for (name, stack) in
@@ -88,7 +88,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
             let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
                 .message(format!(
-                    "{} have the same domain `{domain}`, but a domain can lead to only one server",
+                    "{} have the same domain `{domain}`, but only one server can answer for a domain",
                     quoted.join(", ")
                 ))
                 .hint(format!(

@@ -29,7 +29,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     let mut findings = Vec::new();
     for (name, stack) in environments {
         let Some(machine) = &stack.compose.machine else { continue };
-        let roster = roster(stack, profile(stack)).part;
+        let roster = roster(stack, profile(stack)).value;
         if roster.values().any(|member| member.service.fixed_address) {
             let subnet = fixed_network::subnet(stack, name);
             let first = *by_subnet.entry((machine, subnet.clone())).or_insert(name);

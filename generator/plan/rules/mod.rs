@@ -18,6 +18,7 @@ mod variables;
 
 pub use variables::{check_variable, plain_credentials};
 
+use super::addresses::Addresses;
 use super::inputs::Inputs;
 use super::model::Plan;
 use super::roster::Roster;
@@ -42,8 +43,8 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 }
 
 /// Checks the finished plan.
-pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
-    let mut findings = nginx_snippets::check(&plan.ingress.sites, &inputs.files.conf_d);
+pub fn check_plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, plan: &Plan) -> Vec<Diagnostic> {
+    let mut findings = nginx_snippets::check(addresses.routes(), &inputs.files.conf_d);
     findings.extend(mounts::check(roster, &plan.services));
     findings.extend(data_folder::check(roster, plan));
     findings.extend(cluster::check_plan(inputs, roster, plan));

@@ -37,15 +37,16 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
     }
     for (name, member) in roster {
         let Some(service) = services.get(name) else { continue };
-        let mut all_mounts = added_mounts(member, service);
-        let added_count = all_mounts.len();
-        all_mounts.extend(declared_mounts(member));
-        all_mounts.extend(shared_mounts.remove(name).unwrap_or_default());
+        let added = added_mounts(member, service);
+        let shared = shared_mounts.remove(name).unwrap_or_default();
+        let declared: Vec<MountPath> = declared_mounts(member).chain(shared).collect();
         let mut mounts_by_path: BTreeMap<&str, &MountPath> = BTreeMap::new();
-        for (i, mounted) in all_mounts.iter().enumerate() {
-            if mounted.target.is_empty() {
+        for (mount, is_declared) in
+            added.iter().map(|mount| (mount, false)).chain(declared.iter().map(|mount| (mount, true)))
+        {
+            if mount.target.is_empty() {
                 findings.push(
-                    Diagnostic::error(Code::MountTaken, mounted.path.clone())
+                    Diagnostic::error(Code::MountTaken, mount.path.clone())
                         .message("a mount at `/` would hide the whole image")
                         .expected("a path below `/`, such as `/data`"),
                 );
@@ -53,17 +54,17 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
             }
             // The read-only folder of generated files that contains the mount, if any.
             let outer_folder = || {
-                let added_mounts = all_mounts[..added_count].iter();
-                added_mounts.filter(|mount| mount.reason_if_added == Some(GENERATED_FILES)).find(|mount| {
-                    mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
+                let folders = added.iter().filter(|folder| folder.reason_if_added == Some(GENERATED_FILES));
+                folders.clone().find(|folder| {
+                    mount.target.strip_prefix(&folder.target).is_some_and(|below| below.starts_with('/'))
                 })
             };
-            if let Some(first) = mounts_by_path.get(mounted.target.as_str()) {
-                findings.push(taken_path(mounted, first));
-            } else if let Some(first) = (i >= added_count).then(outer_folder).flatten() {
-                findings.push(inside_generated_files(mounted, first));
+            if let Some(first) = mounts_by_path.get(mount.target.as_str()) {
+                findings.push(taken_path(mount, first));
+            } else if let Some(folder) = is_declared.then(outer_folder).flatten() {
+                findings.push(inside_generated_files(mount, folder));
             } else {
-                mounts_by_path.insert(&mounted.target, mounted);
+                mounts_by_path.insert(&mount.target, mount);
             }
         }
     }
@@ -74,18 +75,18 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
 const GENERATED_FILES: &str = "generated files are mounted there";
 
 /// Returns the finding for a mount inside a folder of generated files.
-fn inside_generated_files(mounted: &MountPath, folder: &MountPath) -> Diagnostic {
-    Diagnostic::error(Code::MountTaken, mounted.path.clone())
-        .message(format!("`{}` is in a read-only folder of generated files", mounted.target))
+fn inside_generated_files(mount: &MountPath, folder: &MountPath) -> Diagnostic {
+    Diagnostic::error(Code::MountTaken, mount.path.clone())
+        .message(format!("`{}` is in a read-only folder of generated files", mount.target))
         .hint(format!("mount it at a path outside of `{}`", folder.target))
         .related(folder.path.clone(), GENERATED_FILES)
 }
 
 /// Returns the finding for a mount at the path of an earlier mount.
-fn taken_path(mounted: &MountPath, first: &MountPath) -> Diagnostic {
+fn taken_path(mount: &MountPath, first: &MountPath) -> Diagnostic {
     let related = first.reason_if_added.unwrap_or("the other mount");
-    Diagnostic::error(Code::MountTaken, mounted.path.clone())
-        .message(format!("`{}` is mounted twice", mounted.target))
+    Diagnostic::error(Code::MountTaken, mount.path.clone())
+        .message(format!("`{}` is mounted twice", mount.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
         .hint("remove one of the two, or change its path")
         .related(first.path.clone(), related)

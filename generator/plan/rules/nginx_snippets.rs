@@ -2,11 +2,12 @@
 //! nginx itself checks the rest.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::iter::Peekable;
 use std::str::Chars;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
-use crate::plan::model::Site;
+use crate::plan::addresses::Address;
 use crate::values::credential_formats;
 
 /// The folder of the user's files, relative to the project.
@@ -21,14 +22,21 @@ struct Word {
     quoted: bool,
 }
 
-/// Checks the hand-written files, and reports at their lines: a server name that a generated site or another file already
+/// The place that uses a server name.
+enum NameOwner<'a> {
+    Route(&'a FieldPath),
+    Directive(Span),
+}
+
+/// Checks the hand-written files, and reports at their lines: a server name that a route or another `server_name` already
 /// uses (NS206), text that does not parse (NS603), and secrets as plain text (NS504).
-pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -> Vec<Diagnostic> {
+pub fn check(routes: &[Address], files: &BTreeMap<String, String>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    // The place of each server name; `None` for a generated site.
-    let mut used_names: BTreeMap<String, Option<Span>> = BTreeMap::new();
-    for host in sites.values().flat_map(|site| &site.hosts) {
-        used_names.insert(host.clone(), None);
+    let mut used_names: BTreeMap<String, NameOwner> = BTreeMap::new();
+    for route in routes {
+        for host in &route.hosts {
+            used_names.entry(host.clone()).or_insert(NameOwner::Route(&route.path));
+        }
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
@@ -43,25 +51,37 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
         };
         for name in server_names(&words) {
             let span = Span { file: file.clone(), line: name.line, column: name.column };
-            let Some(other) = used_names.get(&name.text.to_ascii_lowercase()) else {
-                used_names.insert(name.text.to_ascii_lowercase(), Some(span));
-                continue;
-            };
-            let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
-                .message(format!("the server name `{}` is already in use", name.text))
-                .hint("choose a different name, or change the route in stack.ncl")
-                .at(Some(span));
-            if other.is_some() {
-                finding.related.push(Related {
-                    path: FieldPath::root(),
-                    span: other.clone(),
-                    message: "the other server".into(),
-                });
+            match used_names.entry(name.text.to_ascii_lowercase()) {
+                Entry::Vacant(entry) => {
+                    entry.insert(NameOwner::Directive(span));
+                }
+                Entry::Occupied(entry) => findings.push(name_taken(&name.text, entry.get()).at(Some(span))),
             }
-            findings.push(finding);
         }
     }
     findings
+}
+
+/// Returns the finding for a server name that a route or another `server_name` already uses.
+fn name_taken(name: &str, owner: &NameOwner) -> Diagnostic {
+    let finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root());
+    match owner {
+        NameOwner::Route(path) => finding
+            .message(format!("`{name}` is already the host name of a route"))
+            .hint("choose a different name, or change the host name of the route in stack.ncl")
+            .related((*path).clone(), "the route"),
+        NameOwner::Directive(other) => {
+            let mut finding = finding
+                .message(format!("`{name}` is already a server name in `{}`", other.file))
+                .hint("remove the name from one of the two servers");
+            finding.related.push(Related {
+                path: FieldPath::root(),
+                span: Some(other.clone()),
+                message: "the other server".into(),
+            });
+            finding
+        }
+    }
 }
 
 /// Returns findings about credentials in a known format, in comments as well, because the file is copied unchanged.

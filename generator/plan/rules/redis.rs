@@ -25,7 +25,7 @@ pub fn check(roster: &Roster) -> Vec<Diagnostic> {
         roster.iter().filter(|(_, member)| is_node(member)).map(|(name, _)| name).collect();
     // Processes inherit the variables of their service.
     let may_address_nodes = |name: &ServiceName, member: &PlannedService| {
-        let owner = roster.get(member.role_of(name)).unwrap_or(member);
+        let owner = roster.get(member.main_service(name)).unwrap_or(member);
         is_node(owner) || has_catalogue(owner, SENTINEL) || has_catalogue(owner, EXPORTER)
     };
     let clients = roster.iter().filter(|(name, member)| !may_address_nodes(name, member));
@@ -51,14 +51,14 @@ fn has_catalogue(member: &PlannedService, name: &str) -> bool {
 
 /// Returns the node whose address a value contains.
 fn node_in<'a>(value: &EnvValue, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'a ServiceName> {
-    let mut found = None;
+    let mut node = None;
     let mut visit = |reference: &EnvReference| {
         if let EnvReference::Url(address) = reference {
-            found = found.or_else(|| nodes.get(&address.service).copied());
+            node = node.or_else(|| nodes.get(&address.service).copied());
         }
     };
     value.for_each_reference(&mut visit);
-    let EnvValue::Text(text) = value else { return found };
+    let EnvValue::Text(text) = value else { return node };
     nodes.iter().copied().find(|node| names_host(text.as_str(), node.as_str()))
 }
 

@@ -197,7 +197,7 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
         Diagnostic::error(Code::EndlessJob, path)
             .message(format!("`{name}` {reason}, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
-            .hint(format!("set `services.{name}.run = 'once`"))
+            .hint(format!("set `{}.run = 'once`", target.path))
             .related(target.path.clone(), reason),
     )
 }
@@ -224,7 +224,13 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
                     .message(format!("`{name}` has no health check to wait for"))
                     .expected("a health check, or a dependency of kind 'started")
                     .hint(format!(
-                        "set `services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"
+                        "set `{}.health.{}`, or `depends_on.{name} = 'started`",
+                        target.path,
+                        if target.service.all_ports().is_empty() {
+                            "exec = [\"/app/service\", \"health\"]"
+                        } else {
+                            "http.path = \"/healthz\""
+                        }
                     ))
                     .related(target.path.clone(), "this service has no health check"),
             );

@@ -181,7 +181,7 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
     }
     let is_option = name.starts_with("--");
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    // Shell variables, redirections, further options and file paths are not credentials.
+    // Shell variables, redirections, additional options and file paths are not credentials.
     let may_be_secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
     let value = value.or(if is_option { next } else { None });
     is_name(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(may_be_secret)

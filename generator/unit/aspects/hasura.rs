@@ -19,7 +19,7 @@ fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceNam
         let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
         let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
-        let mail = mail::plan(inputs, roster, &declared).part;
+        let mail = mail::plan(inputs, roster, &declared).value;
         outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
         let scope = graphql::Scope { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared };
         test(graphql::plan(&scope, &definitions, &outcome.wirings))
@@ -41,7 +41,7 @@ fn hasura(reference: &str) -> Value {
 fn a_definition_is_served_by_a_hasura_service_with_its_url() {
     let served = |reference: &str| {
         with_metadata(&hasura(reference), |planned| {
-            (planned.part.len(), planned.findings.len(), additions(&planned, "hasura").len())
+            (planned.value.len(), planned.findings.len(), additions(&planned, "hasura").len())
         })
     };
     assert_eq!(served("database_url"), (1, 0, 3));
@@ -62,13 +62,13 @@ fn a_hasura_connects_to_the_service_that_answers_its_calls() {
         assert!(additions.contains(&Addition::Connection { to: name("jobs"), port: 8001 }));
         let variable = VariableName::wrap("NSELF_HEADER_WEBHOOK_KEY".into());
         assert!(additions.contains(&Addition::Variable(variable, PlannedValue::Secret(secret_name("webhook_key")))));
-        let crons = &planned.part[&name("hasura")].crons;
+        let crons = &planned.value[&name("hasura")].crons;
         assert_eq!(crons[0].webhook, "http://jobs:8001/crons/nightly");
     });
     stack["secrets"] = json!({});
     with_metadata(&stack, |planned| {
         assert_eq!(planned.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::UnknownSecret]);
-        assert!(planned.part[&name("hasura")].crons.is_empty());
+        assert!(planned.value[&name("hasura")].crons.is_empty());
     });
 }
 
@@ -78,12 +78,12 @@ fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
         let mut stack = stack_with_orders(fields);
         stack["databases"] = json!({ "shop_orders": {} });
         with_roster(&stack, |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).part;
+            let server = databases::plan(inputs.stack, roster).value;
             let definitions = definitions::plan(inputs.stack, &server);
             let migrated =
-                migrations::plan(inputs, roster, &server.databases, &definitions.part, &definitions.findings);
+                migrations::plan(inputs, roster, &server.databases, &definitions.value, &definitions.findings);
             let waits = waits_for(&additions(&migrated, "orders"), "migrate-shop-orders");
-            (definitions.findings.len(), migrated.part.jobs.len(), waits)
+            (definitions.findings.len(), migrated.value.jobs.len(), waits)
         })
     };
     assert_eq!(planned(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));

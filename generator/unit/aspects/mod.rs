@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
     let stack: Stack = decode_json(stack).unwrap();
     let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
-    let mut roster = roster(&stack, Profile::Prod).part;
+    let mut roster = roster(&stack, Profile::Prod).value;
     backup_services::complete(&stack, &mut roster);
     test(Inputs::new(&environment, &stack, &files), &roster)
 }
@@ -93,7 +93,7 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
         with_roster(&stack_with_orders(&json!({ "user": "1000:1000", "volumes": volumes })), |inputs, roster| {
             let planned = volumes::plan(inputs.stack, roster);
             let waits = waits_for(&additions(&planned, "orders"), "volume-owner");
-            (planned.part.volumes.len(), planned.part.job.len(), waits)
+            (planned.value.volumes.len(), planned.value.job.len(), waits)
         })
     };
     // The other volume belongs to the database server.
@@ -105,11 +105,11 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
 fn a_variable_with_an_unknown_secret_is_not_set() {
     let variables = |secret: &str| {
         with_roster(&stack_with_orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).part;
-            let declared = secrets::plan(inputs.stack, roster, &server).part;
-            let addresses = Addresses::plan(inputs, roster).part;
+            let server = databases::plan(inputs.stack, roster).value;
+            let declared = secrets::plan(inputs.stack, roster, &server).value;
+            let addresses = Addresses::plan(inputs, roster).value;
             let planned =
-                variables::plan(inputs, roster, &addresses, &mail::plan(inputs, roster, &declared).part, &declared);
+                variables::plan(inputs, roster, &addresses, &mail::plan(inputs, roster, &declared).value, &declared);
             (additions(&planned, "orders").len(), planned.findings.len())
         })
     };
@@ -141,11 +141,11 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
         stack["tls"] = json!({ "mode": mode });
         stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
         with_roster(&stack, |inputs, roster| {
-            let addresses = Addresses::plan(inputs, roster).part;
+            let addresses = Addresses::plan(inputs, roster).value;
             let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
             let unpublished =
                 additions(&planned, "nginx").iter().any(|addition| matches!(addition, Addition::Unpublish(_)));
-            (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
+            (planned.value.ingress.sites.len(), planned.value.certificates.len(), unpublished)
         })
     };
     assert_eq!(proxy("files"), (1, 2, false));
@@ -156,11 +156,11 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
 fn networks_follow_from_connections() {
     let connections_and_networks = |fields: &Value| {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
-            let addresses = Addresses::plan(inputs, roster).part;
-            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
-            let server = databases::plan(inputs.stack, roster).part;
-            let declared = secrets::plan(inputs.stack, roster, &server).part;
-            let mail = mail::plan(inputs, roster, &declared).part;
+            let addresses = Addresses::plan(inputs, roster).value;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
+            let server = databases::plan(inputs.stack, roster).value;
+            let declared = secrets::plan(inputs.stack, roster, &server).value;
+            let mail = mail::plan(inputs, roster, &declared).value;
             let connections = connections::plan(roster, &Wirings::default(), &ingress, &mail);
             let planned = connections::networks(roster, &connections, &BTreeSet::new());
             (connections.len(), additions(&planned, "orders"))
@@ -181,7 +181,7 @@ fn fixed_addresses_follow_from_the_names_of_services() {
         stack["services"]["carts"] = stack["services"]["orders"].clone();
         stack["services"]["carts"]["port"] = json!(8002);
         stack["compose"] = json!({ "fixed_subnet": subnet });
-        with_roster(&stack, |inputs, roster| fixed_addresses::plan(inputs, roster).part)
+        with_roster(&stack, |inputs, roster| fixed_addresses::plan(inputs, roster).value)
     };
     let network = planned(&json!({ "fixed_address": true }), Some("10.9.8.0/24")).unwrap();
     let addresses = network.addresses.iter().map(|(name, address)| format!("{name} {address}"));
@@ -243,14 +243,14 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             stack["services"]["mail"] = catcher;
         }
         with_roster(&stack, |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).part;
-            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let server = databases::plan(inputs.stack, roster).value;
+            let declared = secrets::plan(inputs.stack, roster, &server).value;
             let planned = mail::plan(inputs, roster, &declared);
-            let addresses = Addresses::plan(inputs, roster).part;
-            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
+            let addresses = Addresses::plan(inputs, roster).value;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).value.ingress;
             let values =
-                [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|setting| planned.part.value(setting));
-            let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.part);
+                [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|setting| planned.value.value(setting));
+            let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.value);
             let reaches_catcher =
                 connections.iter().any(|connection| connection.to.as_str() == "mail" && connection.port == 1025);
             (values, reaches_catcher, planned.findings.len())

@@ -29,8 +29,8 @@ fn stack_with_monitoring(fields: &Value, has_prometheus: bool) -> Value {
 
 fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
     with_roster(stack, |inputs, roster| {
-        let server = databases::plan(inputs.stack, roster).part;
-        let declared = secrets::plan(inputs.stack, roster, &server).part;
+        let server = databases::plan(inputs.stack, roster).value;
+        let declared = secrets::plan(inputs.stack, roster, &server).value;
         monitoring::plan(inputs, roster, &declared)
     })
 }
@@ -40,9 +40,9 @@ fn prometheus_scrapes_the_services_with_metrics() {
     let alert = json!({ "A": { "expr": "up == 0", "summary": "down" } });
     let fields = json!({ "metrics": { "interval": "15s" }, "alerts": alert });
     let planned = monitoring_of(&stack_with_monitoring(&fields, true));
-    let job = &planned.part.jobs[&name("orders")];
+    let job = &planned.value.jobs[&name("orders")];
     assert_eq!((job.port, job.path.as_str(), job.interval.0), (8001, "/metrics", 15_000));
-    assert_eq!(planned.part.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
+    assert_eq!(planned.value.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
     let connection = Addition::Connection { to: name("orders"), port: 8001 };
     assert!(additions(&planned, "prometheus").contains(&connection));
     assert!(additions(&planned, "orders").contains(&Addition::MetricsPort(8001)));
@@ -52,12 +52,12 @@ fn prometheus_scrapes_the_services_with_metrics() {
     });
     assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=8053MB"]);
     // A service without `metrics`, and a stack without Prometheus.
-    assert!(monitoring_of(&stack_with_monitoring(&json!({}), true)).part.jobs.is_empty());
+    assert!(monitoring_of(&stack_with_monitoring(&json!({}), true)).value.jobs.is_empty());
     let without_prometheus = monitoring_of(&stack_with_monitoring(&fields, false));
-    assert!(without_prometheus.part.programs.is_empty() && without_prometheus.wirings.is_empty());
+    assert!(without_prometheus.value.programs.is_empty() && without_prometheus.wirings.is_empty());
     // A job ends, so it has no target.
     let job = monitoring_of(&stack_with_monitoring(&json!({ "metrics": {}, "run": "once" }), true));
-    assert!(job.part.jobs.is_empty() && planned.part.programs.contains_key(&Program::Prometheus));
+    assert!(job.value.jobs.is_empty() && planned.value.programs.contains_key(&Program::Prometheus));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
             let planned = databases::plan(inputs.stack, roster);
             let waits = waits_for(&additions(&planned, "orders"), "postgres");
-            (planned.part.roles.contains_key(&name("orders")), waits)
+            (planned.value.roles.contains_key(&name("orders")), waits)
         })
     };
     assert_eq!(server(&json!({ "databases": { "main": { "access": "read" } } })), (true, true));
@@ -42,13 +42,13 @@ fn connections(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>)
         let server = outcome.collect(databases::plan(inputs.stack, roster));
         let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
-        let mail = mail::plan(inputs, roster, &declared).part;
+        let mail = mail::plan(inputs, roster, &declared).value;
         outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
         let users = outcome.wirings.secret_users();
         let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
         let findings = planned.findings.into_iter().filter(|finding| finding.code == Code::Connections);
         let findings = findings.map(|finding| format!("{}: {}", finding.path, finding.message)).collect();
-        (planned.part.pooler.map(|pooler| pooler.pool_size), findings)
+        (planned.value.pooler.map(|pooler| pooler.pool_size), findings)
     })
 }
 
@@ -100,12 +100,12 @@ fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
                 inputs,
                 roster,
                 &addresses,
-                &mail::plan(inputs, roster, &declared).part,
+                &mail::plan(inputs, roster, &declared).value,
                 &declared,
             ));
             let users = outcome.wirings.secret_users();
             let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
-            (planned.part.pooler.unwrap().databases.len(), planned.findings.len(), planned.wirings.len())
+            (planned.value.pooler.unwrap().databases.len(), planned.findings.len(), planned.wirings.len())
         })
     };
     assert_eq!(pooled("pooled_url"), (1, 0, 2));
@@ -121,7 +121,7 @@ fn the_replica_has_a_role_on_the_server() {
         }
         with_roster(&stack, |_, roster| {
             let planned = database_endpoints::replication(roster);
-            (planned.part.is_some(), additions(&planned, "postgres-setup").len())
+            (planned.value.is_some(), additions(&planned, "postgres-setup").len())
         })
     };
     assert_eq!(replication(true), (true, 1));
@@ -137,8 +137,8 @@ fn access_rules_and_tls_are_wired_into_the_server() {
             let none = BTreeSet::new();
             let access = access::plan(inputs, roster, &none);
             let rules = additions(&access, "postgres").len();
-            let encrypted = encryption::plan(inputs.stack, roster, access.part.as_ref(), (&none, &BTreeMap::new()));
-            (rules, encrypted.part.len(), additions(&encrypted, "postgres").len())
+            let encrypted = encryption::plan(inputs.stack, roster, access.value.as_ref(), (&none, &BTreeMap::new()));
+            (rules, encrypted.value.len(), additions(&encrypted, "postgres").len())
         })
     };
     // Certificate and key, three settings, and the entrypoint that copies the key.
@@ -150,12 +150,12 @@ fn access_rules_and_tls_are_wired_into_the_server() {
 fn a_job_with_all_passwords_prepares_the_server() {
     let job = |database: &Value| {
         with_roster(&stack_with_orders(&json!({ "databases": database })), |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).part;
+            let server = databases::plan(inputs.stack, roster).value;
             let planned = setup::plan(inputs.stack, roster, &server, &BTreeMap::new());
             let passwords = additions(&planned, "postgres-setup");
             let passwords = passwords.iter().filter(|addition| matches!(addition, Addition::SecretFile(_))).count();
             let waits = waits_for(&additions(&planned, "orders"), "postgres-setup");
-            (planned.part.len(), passwords, waits)
+            (planned.value.len(), passwords, waits)
         })
     };
     assert_eq!(job(&json!({ "main": {} })), (1, 1, true));
@@ -163,7 +163,7 @@ fn a_job_with_all_passwords_prepares_the_server() {
     let mut without_server = stack_with_orders(&json!({}));
     without_server["services"]["postgres"]["enabled"] = json!(false);
     let jobs = with_roster(&without_server, |inputs, roster| {
-        setup::plan(inputs.stack, roster, &databases::Server::default(), &BTreeMap::new()).part.len()
+        setup::plan(inputs.stack, roster, &databases::Server::default(), &BTreeMap::new()).value.len()
     });
     assert_eq!(jobs, 0, "no server");
 }
@@ -203,8 +203,8 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
         stack["services"]["postgres"]["env"] = json!({ "PGDATA": data });
         stack["backups"] = json!({ "enabled": true, "target": target });
         with_roster(&stack, |inputs, roster| {
-            let server = databases::plan(inputs.stack, roster).part;
-            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let server = databases::plan(inputs.stack, roster).value;
+            let declared = secrets::plan(inputs.stack, roster, &server).value;
             let planned = backups::plan(inputs, roster, &declared);
             let restore_additions = additions(&planned, "backup-restore");
             let mounts = restore_additions
@@ -233,7 +233,7 @@ fn backups_wire_their_target_and_the_folder_of_the_server() {
     assert_eq!(planned(json!({}), inside).3, [Code::BackupTarget]);
 }
 
-/// What the aspect of snapshots plans for a stack.
+/// Returns the snapshots that are planned for a stack.
 struct Snapshots {
     /// Path, whether it is read-only, and whether the owner must be stopped.
     copied: Vec<(String, bool, bool)>,
@@ -258,9 +258,9 @@ fn plan_snapshots(settings: Value) -> Snapshots {
     }));
     stack["backups"] = settings;
     with_roster(&stack, |inputs, roster| {
-        let server = databases::plan(inputs.stack, roster).part;
-        let declared = secrets::plan(inputs.stack, roster, &server).part;
-        let addresses = Addresses::plan(inputs, roster).part;
+        let server = databases::plan(inputs.stack, roster).value;
+        let declared = secrets::plan(inputs.stack, roster, &server).value;
+        let addresses = Addresses::plan(inputs, roster).value;
         let planned = backup_files::plan(inputs, roster, &addresses, &declared);
         let mounts = |job: &str| {
             let mounts = additions(&planned, job).into_iter().filter_map(|addition| match addition {
@@ -398,7 +398,7 @@ fn extensions_are_checked_against_the_image_and_loaded() {
         with_roster(&stack, |inputs, roster| {
             let planned = extensions::plan(inputs.stack, roster, &BTreeMap::new());
             let paths: Vec<String> = planned.findings.iter().map(|finding| finding.path.to_string()).collect();
-            (paths, planned.part.names.into_iter().collect::<Vec<_>>())
+            (paths, planned.value.names.into_iter().collect::<Vec<_>>())
         })
     };
     let official = "docker.io/library/postgres:16-alpine";

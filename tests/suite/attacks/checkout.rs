@@ -103,7 +103,7 @@ fn gc_deletes_nothing_through_a_link() {
         assert_success(case.path(), &["gen"]);
         fs::write(outside.path().join("00000001.json"), "{}").unwrap();
         link(case.path(), place, outside.path());
-        // Control: the link leads to the files.
+        // Control: the link points to the files.
         assert!(case.path().join(place).join("precious.conf").exists());
         let ran = bounded(case.path(), &["gc", "--grace", "0", "--keep", "1"]);
         assert!(outside.path().join("00000001.json").exists(), "{place}: {ran:?}");
@@ -115,7 +115,7 @@ fn gc_deletes_nothing_through_a_link() {
     }
 }
 
-/// Attack: a folder or file of the migrations is a link, also under the name of a temporary file.
+/// Attack: a folder or file of the migrations is a link, or a link has the name of a temporary file.
 /// Expectation: `db new`, `db sum` and `gen` do not write, delete or read through it.
 #[test]
 fn migrations_are_not_written_through_a_link() {
@@ -185,7 +185,7 @@ fn hand_written_nginx_files_are_not_read_through_a_link() {
             _ => outside.path().join("conf.d/a.conf"),
         };
         link(case.path(), place, &target);
-        // Control: the path leads to the file.
+        // Control: the path opens the file.
         assert!(fs::read_to_string(case.path().join("nginx/conf.d/a.conf")).unwrap().contains(CANARY));
         for command in [&["check"][..], &["gen"], &["check", "--format", "json"], &["why", "deploy/local/compose.yaml"]]
         {
@@ -215,7 +215,7 @@ fn outputs_are_not_written_through_a_link() {
 }
 
 /// Attack: the source of a mount, or a folder in its path, is a link to the engine's socket or to `/`.
-/// Expectation: NS313, also if the link is created after a warm run.
+/// Expectation: NS313, even if the link is created after a warm run.
 #[test]
 fn the_source_of_a_mount_is_not_a_link() {
     let mount = r#"services.cache = { image = "docker.io/library/redis:7", port = 8002, health.none = "no",

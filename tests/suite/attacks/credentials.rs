@@ -129,8 +129,8 @@ fn values_that_git_tracks_are_refused() {
         git(folder, after);
         for command in [&["secrets", "init"][..], &["secrets", "check"], &["secrets", "kubernetes", "--env", "local"]] {
             let ran = nself_in(folder, command);
-            let found = ran.stderr.matches("error[NS509]").count();
-            assert!(ran.code != 0 && found == 2, "{form} {command:?}: {} {}", ran.code, ran.stderr);
+            let reported_files = ran.stderr.matches("error[NS509]").count();
+            assert!(ran.code != 0 && reported_files == 2, "{form} {command:?}: {} {}", ran.code, ran.stderr);
             assert!(
                 ran.stderr.contains("deploy/local/secrets/jwt_key") && !ran.stdout.contains(KNOWN),
                 "{}",

@@ -15,7 +15,7 @@ use running::generated;
 
 /// Fields of a stack with every kind of route, a second endpoint and access rules; the address of the office is
 /// internal.
-const EVERYTHING: &str = r#"
+const ALL_ROUTES: &str = r#"
   edge.internal_addresses = ["198.51.100.0/24"],
   tls.mode = 'files,
   include_frontends = true,
@@ -37,8 +37,8 @@ const EVERYTHING: &str = r#"
   },
 "#;
 
-fn everything() -> tempfile::TempDir {
-    generated(EVERYTHING)
+fn project_with_all_routes() -> tempfile::TempDir {
+    generated(ALL_ROUTES)
 }
 
 fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {
@@ -46,7 +46,7 @@ fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {
 }
 
 /// Returns whether the tools for a running edge are installed; prints the missing ones.
-pub fn tools() -> bool {
+pub fn tools_are_installed() -> bool {
     tool("forky").is_some() && tool("hypercorn/bin/hypercorn").is_some()
 }
 

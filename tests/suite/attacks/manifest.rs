@@ -105,8 +105,9 @@ fn content_of_foreign_files_is_never_shown() {
 fn hand_written_lines_are_never_shown() {
     let case = generated();
     let file = case.path().join("deploy/local/compose.yaml");
-    let edited = fs::read_to_string(&file).unwrap().replacen("services:", &format!("# {CANARY}\n# more\nother:"), 1);
-    fs::write(&file, edited).unwrap();
+    let edited_text =
+        fs::read_to_string(&file).unwrap().replacen("services:", &format!("# {CANARY}\n# more\nother:"), 1);
+    fs::write(&file, edited_text).unwrap();
     for without_manifest in [false, true] {
         if without_manifest {
             fs::remove_file(case.path().join(MANIFEST)).unwrap();

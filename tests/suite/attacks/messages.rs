@@ -13,23 +13,24 @@ const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}
 
 /// Returns the parts of a text that a terminal or a CI service would not treat as text.
 fn commands(text: &str) -> Vec<String> {
-    let hidden = |c: char| {
+    let is_invisible = |c: char| {
         c.is_control() && c != '\n' && c != '\t'
             || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
     };
-    let mut found: Vec<String> = text.chars().filter(|c| hidden(*c)).map(|c| format!("{c:?}")).collect();
+    let mut invisible_characters: Vec<String> =
+        text.chars().filter(|c| is_invisible(*c)).map(|c| format!("{c:?}")).collect();
     for line in text.lines() {
         if line.trim_start().starts_with("::") {
-            found.push(line.to_owned());
+            invisible_characters.push(line.to_owned());
         }
         for (at, _) in line.match_indices("##") {
             let name = line[at + 2..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
             if name.starts_with('[') {
-                found.push(line.to_owned());
+                invisible_characters.push(line.to_owned());
             }
         }
     }
-    found
+    invisible_characters
 }
 
 /// Checks that the run repeated the hostile name as text.
@@ -92,8 +93,8 @@ fn names_of_omitted_files_cannot_control_the_terminal() {
     assert_eq!(document["left_out"][0], name.as_str());
 }
 
-/// Attack: a generated file is replaced by a file with commands, and files with hostile names are beside it.
-/// Expectation: `check` shows diff and names as text, also after the signs of a diff.
+/// Attack: a generated file is replaced by a file with commands, and files with hostile names are next to it.
+/// Expectation: `check` shows diff and names as text, including text after the signs of a diff.
 #[test]
 fn a_diff_cannot_control_the_terminal() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
@@ -101,8 +102,8 @@ fn a_diff_cannot_control_the_terminal() {
     assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
     let compose = folder.join("deploy/local/compose.yaml");
     let text = fs::read_to_string(&compose).unwrap();
-    let edited = format!("::error::first\n  ::add-mask::second\n{HOSTILE}\n{}", &text[..text.len() / 2]);
-    commit(folder, "local/compose.yaml", edited.as_bytes());
+    let edited_text = format!("::error::first\n  ::add-mask::second\n{HOSTILE}\n{}", &text[..text.len() / 2]);
+    commit(folder, "local/compose.yaml", edited_text.as_bytes());
     fs::write(folder.join("deploy/local").join(HOSTILE), "x").unwrap();
     let ran = nself_in(folder, ["check", "--env", "local"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
@@ -171,7 +172,7 @@ fn documents_for_other_programs_are_exact() {
             document["stringData"]["value"].as_str().unwrap().to_owned()
         })
         .collect();
-    assert!(values.iter().any(|one| one == value), "{}", ran.stdout);
+    assert!(values.iter().any(|text| text == value), "{}", ran.stdout);
     assert!(ran.stdout.contains("##[error]é"), "no sign of the value is written differently");
 }
 

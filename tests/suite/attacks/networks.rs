@@ -91,8 +91,8 @@ fn reaches(stack: &Stack, from: &str, host: &str, port: u16) -> bool {
 fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
     let container = &stack.inspect()[service];
     let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
-    let found = networks.iter().find(|(name, _)| name.ends_with(network));
-    found.map(|(_, one)| one["IPAddress"].as_str().unwrap().to_owned())
+    let matching_network = networks.iter().find(|(name, _)| name.ends_with(network));
+    matching_network.map(|(_, container)| container["IPAddress"].as_str().unwrap().to_owned())
 }
 
 /// Attack: a service with egress connects to a service of a different zone with egress.
@@ -115,8 +115,8 @@ fn egress_apart() {
     let other = address(&stack, "other", "_egress-other").unwrap();
     assert!(!reaches(&stack, "one", &other, 8025), "by address");
     assert!(!reaches(&stack, "one", "other", 8025), "by name");
-    let one = address(&stack, "one", "_egress-one").unwrap();
-    assert!(!reaches(&stack, "other", &one, 8025), "and back");
+    let address_of_one = address(&stack, "one", "_egress-one").unwrap();
+    assert!(!reaches(&stack, "other", &address_of_one, 8025), "and back");
     for name in ["one", "other"] {
         assert!(reaches(&stack, name, OUTSIDE, OUTSIDE_PORT), "{name} reaches the outside");
     }
@@ -157,8 +157,8 @@ fn share_no_network(compat: &str) {
     for (name, network) in networks.iter().filter(|(_, network)| network["internal"] != true) {
         assert_eq!(network["driver_opts"]["isolate"] == "true", compat.contains("podman"), "{name}");
         let members = file["services"].as_object().unwrap().values();
-        let members =
-            members.filter(|one| one["networks"].as_array().is_some_and(|all| all.contains(&name.as_str().into())));
+        let members = members
+            .filter(|member| member["networks"].as_array().is_some_and(|all| all.contains(&name.as_str().into())));
         assert_eq!(members.count(), 1, "{name}");
         outside += 1;
     }
@@ -193,8 +193,8 @@ fn let_out(policies: &[Value], labels: &Value, address: &str) -> bool {
     let address: std::net::IpAddr = address.parse().unwrap();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let selects = |policy: &&Value| {
-        let wanted = policy["spec"]["podSelector"]["matchLabels"].as_object().cloned().unwrap_or_default();
-        wanted.iter().all(|(key, value)| labels[key] == *value)
+        let selected_labels = policy["spec"]["podSelector"]["matchLabels"].as_object().cloned().unwrap_or_default();
+        selected_labels.iter().all(|(key, value)| labels[key] == *value)
     };
     let rules = policies.iter().filter(selects).flat_map(|policy| list(&policy["spec"]["egress"]));
     rules.into_iter().any(|rule| {
@@ -278,9 +278,12 @@ fn pods_cannot_reach_metadata_services() {
                 }
             }
         }
-        let opened = |address: &&str| pods.iter().any(|(_, labels)| let_out(&policies, labels, address));
-        let opened: Vec<&str> = inside().filter(|address| opened(address)).collect();
-        assert!(opened.is_empty() || opened == ["100.100.100.200", "168.63.129.16", "100.64.0.1"], "{opened:?}");
+        let is_open = |address: &&str| pods.iter().any(|(_, labels)| let_out(&policies, labels, address));
+        let open_addresses: Vec<&str> = inside().filter(is_open).collect();
+        assert!(
+            open_addresses.is_empty() || open_addresses == ["100.100.100.200", "168.63.129.16", "100.64.0.1"],
+            "{open_addresses:?}"
+        );
     }
     assert!(with_egress > 3 && with_api > 0, "{with_egress} {with_api}");
 }
@@ -288,7 +291,7 @@ fn pods_cannot_reach_metadata_services() {
 /// Attack: the same from a container of Compose, whose networks cannot distinguish private addresses.
 /// Expectation: the fidelity report says so.
 #[test]
-fn the_fidelity_report_names_what_compose_cannot_block() {
+fn the_fidelity_report_names_connections_that_compose_cannot_block() {
     let mut found = 0;
     for environment in environments() {
         let account: Value =

@@ -123,7 +123,7 @@ fn a_signed_release_is_accepted_only_under_its_name() {
 }
 
 /// Attack: a registry returns an older release with the same key, under a version or under a moving tag.
-/// Expectation: NS826 unless `--allow-downgrade` is set, also if the order is unknown.
+/// Expectation: NS826 unless `--allow-downgrade` is set, even if the order is unknown.
 #[test]
 fn a_signed_release_is_not_replaced_by_an_older_one() {
     let Some(registry) = Debian::start() else { return };

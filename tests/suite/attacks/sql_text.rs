@@ -95,7 +95,7 @@ fn slots(text: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Attack: each text in each slot of a definition, also from a snapshot.
+/// Attack: each text in each slot of a definition and of a snapshot.
 /// Expectation: it is refused. Control: the same definition with a plain text is accepted.
 #[test]
 fn no_slot_accepts_text_that_escapes_it() {

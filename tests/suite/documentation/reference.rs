@@ -101,7 +101,7 @@ fn about(schema: &Value) -> String {
 /// Returns a type's name, with a link if the page has a section about it.
 fn kind(schema: &Value, definitions: &Map<String, Value>) -> String {
     let below = |schema: &Value| kind(schema, definitions);
-    let listed = |names: &[Value]| {
+    let quoted_list = |names: &[Value]| {
         let names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");
         names.collect::<Vec<_>>().join(" or ")
     };
@@ -121,7 +121,7 @@ fn kind(schema: &Value, definitions: &Map<String, Value>) -> String {
     }
     match &schema["type"] {
         Value::String(name) => name.clone(),
-        Value::Array(names) => listed(names),
+        Value::Array(names) => quoted_list(names),
         _ => "anything".to_owned(),
     }
 }

@@ -1,11 +1,11 @@
-//! HTTP/3 at a running edge: real requests by QUIC, and the header by which clients find it.
+//! HTTP/3 at a running edge: real requests over QUIC, and the header that tells clients to use it.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::attacks::edge::running::{Answer, Request, RunningEdge, SERVER, STRANGER, generated};
-use crate::attacks::edge::tools;
+use crate::attacks::edge::running::{Request, Response, RunningEdge, SERVER, STRANGER, generated};
+use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run, tool};
 use crate::up::apart;
 
@@ -26,51 +26,51 @@ const HOST: &str = "plain.shop.example.com";
 const OFFER: &str = "h3=\":443\"; ma=86400";
 
 #[test]
-fn clients_reach_services_by_http3() {
-    if tools() && tool("http3/bin/python").is_some() {
-        apart("edge::http3::clients_reach_services_by_http3", ask_by_http3);
+fn clients_reach_services_over_http3() {
+    if tools_are_installed() && tool("http3/bin/python").is_some() {
+        apart("edge::http3::clients_reach_services_over_http3", check_http3);
     }
 }
 
-/// Sends a request by HTTP/3 from the loopback address.
-fn by_http3(host: &str, path: &str) -> Value {
-    let mut client = Command::new(tool("http3/bin/python").expect("the tools were there"));
+/// Sends a request over HTTP/3 from the loopback address.
+fn send_over_http3(host: &str, path: &str) -> Value {
+    let mut client = Command::new(tool("http3/bin/python").expect("the tools are installed"));
     let ran = run(client.arg(root().join("tests/edge/http3.py")).args([SERVER, "8443", host, path]));
     serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
 }
 
-fn offers(answer: &Answer) -> Vec<String> {
-    let headers = answer.headers.iter().filter_map(|line| line.split_once(": "));
+fn offers(response: &Response) -> Vec<String> {
+    let headers = response.headers.iter().filter_map(|line| line.split_once(": "));
     headers.filter(|(name, _)| name.eq_ignore_ascii_case("alt-svc")).map(|(_, value)| value.to_owned()).collect()
 }
 
-fn ask_by_http3() {
+fn check_http3() {
     let project = generated(STACK);
     let environment = project.path().join("deploy/prod");
     {
         let edge = RunningEdge::start(&environment);
-        let answer = by_http3(HOST, "/a%20b?x=1");
-        let received: Value =
-            serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_else(|_| panic!("{answer}"));
-        assert_eq!((&answer["status"], &received["path"]), (&200.into(), &"/a%20b".into()));
+        let response = send_over_http3(HOST, "/a%20b?x=1");
+        let received: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default())
+            .unwrap_or_else(|_| panic!("{response}"));
+        assert_eq!((&response["status"], &received["path"]), (&200.into(), &"/a%20b".into()));
         let headers = &received["headers"];
         assert_eq!((&headers["x-own"], &headers["x-forwarded-proto"]), (&"1".into(), &"https".into()));
         assert_eq!((&headers["host"], &headers["x-forwarded-for"]), (&HOST.into(), &SERVER.into()));
         // The rules of the edge hold: closed paths, ambiguous paths, hosts without a site.
-        assert_eq!(by_http3(HOST, "/admin/x")["status"], 403);
-        assert_eq!(by_http3(HOST, "/a/..%2fadmin")["status"], 400);
-        assert!(by_http3("shop.example.org", "/")["error"].is_string(), "no site, no handshake");
-        // Every site offers it over TLS, exactly once; the redirect from HTTP does not.
+        assert_eq!(send_over_http3(HOST, "/admin/x")["status"], 403);
+        assert_eq!(send_over_http3(HOST, "/a/..%2fadmin")["status"], 400);
+        assert!(send_over_http3("shop.example.org", "/")["error"].is_string(), "no site, no handshake");
+        // Every site offers HTTP/3 over TLS, exactly once; the redirect from HTTP does not.
         for host in [HOST, "own.shop.example.com", "x.shop.example.com"] {
-            let answer = edge.ask(&[Request::get(STRANGER, host, "/", "")]).remove(0);
-            assert_eq!((answer.status, offers(&answer)), (200, vec![OFFER.to_owned()]), "{host}");
+            let response = edge.send(&[Request::get(STRANGER, host, "/", "")]).remove(0);
+            assert_eq!((response.status, offers(&response)), (200, vec![OFFER.to_owned()]), "{host}");
         }
-        let redirect = edge.ask(&[Request { port: 8080, ..Request::get(STRANGER, HOST, "/", "") }]).remove(0);
+        let redirect = edge.send(&[Request { port: 8080, ..Request::get(STRANGER, HOST, "/", "") }]).remove(0);
         assert_eq!((redirect.status, offers(&redirect)), (308, vec![]));
     }
     // Known-bad control: without the option, no client connects, and no header offers it.
     let project = generated(&STACK.replace("edge.http3 = true,", ""));
     let edge = RunningEdge::start(&project.path().join("deploy/prod"));
-    assert!(by_http3(HOST, "/")["error"].is_string());
-    assert_eq!(offers(&edge.ask(&[Request::get(STRANGER, HOST, "/", "")]).remove(0)), [""; 0]);
+    assert!(send_over_http3(HOST, "/")["error"].is_string());
+    assert_eq!(offers(&edge.send(&[Request::get(STRANGER, HOST, "/", "")]).remove(0)), [""; 0]);
 }

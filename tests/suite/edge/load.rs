@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{PLAIN, environment};
 use crate::attacks::edge::running::{RunningEdge, SERVICE};
-use crate::attacks::edge::tools;
+use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run};
 use crate::up::apart;
 
@@ -75,12 +75,12 @@ fn load(arguments: &[&str]) -> Value {
 
 #[test]
 fn slow_downloads_and_large_uploads_fit_into_its_memory() {
-    if tools() {
-        apart("edge::load::slow_downloads_and_large_uploads_fit_into_its_memory", transfer);
+    if tools_are_installed() {
+        apart("edge::load::slow_downloads_and_large_uploads_fit_into_its_memory", transfer_data);
     }
 }
 
-fn transfer() {
+fn transfer_data() {
     let (_project, environment) = environment();
     let cgroup = Cgroup::of_the_edge(&environment);
     {
@@ -101,7 +101,7 @@ fn transfer() {
 
 #[test]
 fn websockets_beyond_its_memory_get_status_503() {
-    if tools() {
+    if tools_are_installed() {
         apart("edge::load::websockets_beyond_its_memory_get_status_503", open_websockets);
     }
 }
@@ -111,20 +111,20 @@ fn open_websockets() {
     let cgroup = Cgroup::of_the_edge(&environment);
     let _edge = start(&environment, &cgroup, str::to_owned);
     let results = load(&["websockets", "10000"]);
-    let of = |result: &str| results[result].as_u64().unwrap_or(0);
-    assert_eq!(of("101 ping") + of("503"), 10_000, "{results}");
-    assert!(of("101 ping") >= 2_000, "{results}");
+    let count = |result: &str| results[result].as_u64().unwrap_or(0);
+    assert_eq!(count("101 ping") + count("503"), 10_000, "{results}");
+    assert!(count("101 ping") >= 2_000, "{results}");
     assert_eq!(cgroup.kills(), 0);
 }
 
 #[test]
 fn changed_files_are_loaded_without_a_refused_request() {
-    if tools() {
-        apart("edge::load::changed_files_are_loaded_without_a_refused_request", reload);
+    if tools_are_installed() {
+        apart("edge::load::changed_files_are_loaded_without_a_refused_request", reload_files);
     }
 }
 
-/// Adds a header to all answers in the files that the edge uses.
+/// Adds a header to all responses in the files that the edge uses.
 fn add_header(main: &Path) {
     let text = std::fs::read_to_string(main).unwrap();
     let with_header = text.replace("server_tokens off;", "server_tokens off;\n    add_header X-Changed yes always;");
@@ -132,7 +132,7 @@ fn add_header(main: &Path) {
     std::fs::write(main, with_header).unwrap();
 }
 
-fn reload() {
+fn reload_files() {
     let (_project, environment) = environment();
     let cgroup = Cgroup::of_the_edge(&environment);
     let main = |edge: &RunningEdge| edge.files.path().join("nginx/nginx.conf");

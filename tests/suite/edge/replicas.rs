@@ -1,5 +1,5 @@
-//! Two replicas at a running edge, of which one swallows packets: it neither answers nor refuses connections, as after the
-//! loss of a machine or a broken network.
+//! Two replicas at a running edge, of which one silently drops packets: it neither answers nor refuses connections, as after
+//! the loss of a machine or a broken network.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,31 +9,31 @@ use serde_json::Value;
 
 use super::{PLAIN, environment};
 use crate::attacks::edge::running::RunningEdge;
-use crate::attacks::edge::tools;
+use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run};
 use crate::up::apart;
 
-/// The kernel's setting for how often it sends unanswered data again.
+/// The kernel's setting for how often it retransmits unacknowledged data.
 const SETTING: &str = "net.ipv4.tcp_retries2";
 /// The time that a failed replica gets no requests (`fail_timeout` of nginx).
 const PAUSE: f64 = 10.0;
 
 #[test]
-fn a_replica_that_swallows_packets_costs_one_stall_in_ten_seconds() {
-    if tools() {
-        apart("edge::replicas::a_replica_that_swallows_packets_costs_one_stall_in_ten_seconds", swallow_packets);
+fn a_replica_that_drops_packets_costs_one_stall_in_ten_seconds() {
+    if tools_are_installed() {
+        apart("edge::replicas::a_replica_that_drops_packets_costs_one_stall_in_ten_seconds", measure_stalls);
     }
 }
 
-fn replica(port: &str) -> Child {
+fn start_replica(port: &str) -> Child {
     let mut command = Command::new("python3");
     command.arg(root().join("tests/edge/replicas.py")).args(["serve", port]).stderr(Stdio::null());
     let child = command.spawn().unwrap();
-    let answers = (0..100).any(|_| {
+    let accepts_connections = (0..100).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
         std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok()
     });
-    assert!(answers, "{port}");
+    assert!(accepts_connections, "{port}");
     child
 }
 
@@ -44,13 +44,13 @@ fn declared_setting(environment: &Path) -> String {
     compose["services"]["nginx"]["sysctls"][SETTING].as_str().expect("the edge sets it").to_owned()
 }
 
-fn set(value: &str) {
+fn set_retries(value: &str) {
     let ran = run(Command::new("sysctl").args(["-w", &format!("{SETTING}={value}")]));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
-/// Asks for the seconds, and returns how many requests failed, and the stalls: the time of each and its length.
-fn ask(seconds: &str, clients: &str) -> (u64, Vec<(f64, f64)>) {
+/// Sends requests for some seconds. Returns how many failed, and start and length of each stall.
+fn send_requests(seconds: &str, clients: &str) -> (u64, Vec<(f64, f64)>) {
     let mut client = Command::new("python3");
     client.arg(root().join("tests/edge/replicas.py")).args(["ask", seconds, clients]).env("HOST", PLAIN);
     let ran = run(&mut client);
@@ -59,31 +59,29 @@ fn ask(seconds: &str, clients: &str) -> (u64, Vec<(f64, f64)>) {
     (result["failed"].as_u64().unwrap(), serde_json::from_value(result["stalls"].clone()).unwrap())
 }
 
-fn swallow_packets() {
+fn measure_stalls() {
     let (_project, environment) = environment();
-    let mut replicas = [replica("9001"), replica("9002")];
-    let both = |text: &str| {
-        let from = "server plain:8001 resolve;";
-        text.replace(from, "server 127.0.0.1:9001;\n    server 127.0.0.1:9002;")
-    };
+    let mut replicas = [start_replica("9001"), start_replica("9002")];
+    let use_both_replicas =
+        |text: &str| text.replace("server plain:8001 resolve;", "server 127.0.0.1:9001;\n    server 127.0.0.1:9002;");
     {
-        let _edge = RunningEdge::start_with(&environment, both);
-        set(&declared_setting(&environment));
-        let (failed, stalls) = ask("45", "1");
+        let _edge = RunningEdge::start_with(&environment, use_both_replicas);
+        set_retries(&declared_setting(&environment));
+        let (failed, stalls) = send_requests("45", "1");
         assert_eq!(failed, 0, "the other replica answers: {stalls:?}");
-        assert!(!stalls.is_empty() && stalls.iter().all(|(_, took)| *took < 15.0), "{stalls:?}");
+        assert!(!stalls.is_empty() && stalls.iter().all(|(_, length)| *length < 15.0), "{stalls:?}");
         let pauses = stalls.windows(2).map(|pair| pair[1].0 - (pair[0].0 + pair[0].1));
         assert!(pauses.clone().all(|pause| pause > PAUSE - 1.0), "{stalls:?}");
         // With many clients, the requests that are on their way to the replica stall, and later ones do not.
-        let (failed, stalls) = ask("25", "10");
+        let (failed, stalls) = send_requests("25", "10");
         assert_eq!(failed, 0, "{stalls:?}");
-        assert!(stalls.iter().all(|(_, took)| *took < 20.0), "{stalls:?}");
+        assert!(stalls.iter().all(|(_, length)| *length < 20.0), "{stalls:?}");
     }
     // Known-bad control: with the kernel's default, a request on an open connection waits for minutes.
-    let _edge = RunningEdge::start_with(&environment, both);
-    set("15");
-    let (failed, stalls) = ask("5", "4");
-    assert!(failed > 0 || stalls.iter().any(|(_, took)| *took > 20.0), "{stalls:?}");
+    let _edge = RunningEdge::start_with(&environment, use_both_replicas);
+    set_retries("15");
+    let (failed, stalls) = send_requests("5", "4");
+    assert!(failed > 0 || stalls.iter().any(|(_, length)| *length > 20.0), "{stalls:?}");
     for replica in &mut replicas {
         replica.kill().unwrap();
         replica.wait().unwrap();

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::attacks::edge::running::{Answer, Request, RunningEdge, STRANGER, generated};
-use crate::attacks::edge::tools;
+use crate::attacks::edge::running::{Request, Response, RunningEdge, STRANGER, generated};
+use crate::attacks::edge::tools_are_installed;
 use crate::up::apart;
 
 const ROUTES: &str = r#"
@@ -30,24 +30,24 @@ const ROUTES: &str = r#"
 
 #[test]
 fn routes_have_their_settings() {
-    if tools() {
-        apart("edge::routes::routes_have_their_settings", ask_each_route);
+    if tools_are_installed() {
+        apart("edge::routes::routes_have_their_settings", check_each_route);
     }
 }
 
 fn start(environment: &Path, change: impl Fn(&str) -> String) -> RunningEdge {
-    // The test's nginx has no mounted secrets: its users are in a file beside its configuration.
+    // The test's nginx has no mounted secrets: its users are in a file next to its configuration.
     std::fs::write(environment.join("nginx/users"), "reader:{PLAIN}tulip\n").unwrap();
     RunningEdge::start_with(environment, move |text| change(&text.replace("/run/secrets/users", "/etc/nself/users")))
 }
 
-fn header(answer: &Answer, name: &str) -> Vec<String> {
-    let lines = answer.headers.iter().filter_map(|line| line.split_once(':'));
-    let values = lines.filter(|(own, _)| own.eq_ignore_ascii_case(name));
+fn header(response: &Response, name: &str) -> Vec<String> {
+    let lines = response.headers.iter().filter_map(|line| line.split_once(':'));
+    let values = lines.filter(|(line_name, _)| line_name.eq_ignore_ascii_case(name));
     values.map(|(_, value)| value.trim().to_owned()).collect()
 }
 
-fn ask_each_route() {
+fn check_each_route() {
     let project = generated(ROUTES);
     let environment = project.path().join("deploy/prod");
     let get = |label: &str, path: &str, headers: &str| {
@@ -55,27 +55,28 @@ fn ask_each_route() {
     };
     {
         let edge = start(&environment, str::to_owned);
-        let ask = |request: Request| edge.ask(&[request]).remove(0);
-        prefixes(&ask, &get);
-        headers(&ask, &get);
-        origins(&ask, &get);
-        let moved = ask(get("old", "/a%20b?x=1", ""));
+        let send = |request: Request| edge.send(&[request]).remove(0);
+        check_prefixes(&send, &get);
+        check_headers(&send, &get);
+        check_origins(&send, &get);
+        let redirect = send(get("old", "/a%20b?x=1", ""));
         assert_eq!(
-            (moved.status, header(&moved, "location")),
+            (redirect.status, header(&redirect, "location")),
             (307, vec!["https://new.example.com/shop/a%20b?x=1".into()])
         );
-        let wiki = |headers: &str| ask(get("wiki", "/", headers));
-        assert_eq!(wiki("").status, 401);
-        assert_eq!(wiki("Authorization: Basic cmVhZGVyOnJvc2U=\r\n").status, 401, "reader:rose");
-        let inside = wiki("Authorization: Basic cmVhZGVyOnR1bGlw\r\n");
-        assert_eq!((inside.status, &inside.received["headers"]["authorization"]), (200, &serde_json::Value::Null));
+        let open_wiki = |headers: &str| send(get("wiki", "/", headers));
+        assert_eq!(open_wiki("").status, 401);
+        assert_eq!(open_wiki("Authorization: Basic cmVhZGVyOnJvc2U=\r\n").status, 401, "reader:rose");
+        // reader:tulip
+        let page = open_wiki("Authorization: Basic cmVhZGVyOnR1bGlw\r\n");
+        assert_eq!((page.status, &page.received["headers"]["authorization"]), (200, &serde_json::Value::Null));
     }
     // Known-bad control: without the setting, a stranger enters.
     let edge = start(&environment, |text| text.replace("auth_basic \"restricted\";", ""));
-    assert_eq!(edge.ask(&[get("wiki", "/", "")])[0].status, 200);
+    assert_eq!(edge.send(&[get("wiki", "/", "")])[0].status, 200);
 }
 
-fn prefixes(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> Request) {
+fn check_prefixes(send: &dyn Fn(Request) -> Response, get: &dyn Fn(&str, &str, &str) -> Request) {
     for (path, received, query) in [
         ("/api/v1.0", "/", ""),
         ("/api/v1.0/", "/", ""),
@@ -83,17 +84,17 @@ fn prefixes(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> R
         ("/api/v1.0?q", "/", "q"),
         ("/other/api/v1.0/x", "/other/api/v1.0/x", ""),
     ] {
-        let answer = ask(get("plain", path, ""));
-        assert_eq!(answer.received["path"], received, "{path}: {answer:?}");
-        assert_eq!(answer.received["query"], query, "{path}");
+        let response = send(get("plain", path, ""));
+        assert_eq!(response.received["path"], received, "{path}: {response:?}");
+        assert_eq!(response.received["query"], query, "{path}");
     }
-    let received = ask(get("plain", "/api/v1.0/x", "X-Forwarded-Prefix: /evil\r\nX-Real-IP: 192.0.2.1\r\n")).received;
+    let received = send(get("plain", "/api/v1.0/x", "X-Forwarded-Prefix: /evil\r\nX-Real-IP: 192.0.2.1\r\n")).received;
     let headers = &received["headers"];
     assert_eq!(headers["x-forwarded-prefix"], "/api/v1.0");
     assert_eq!((&headers["x-real-ip"], &headers["x-team"]), (&STRANGER.into(), &"shop; a=b".into()));
-    // What nginx takes for the prefix, and the client wrote in a different way, cannot be removed without a guess.
-    assert_eq!(ask(get("plain", "/%61pi/v1.0/x", "")).status, 400);
-    assert_eq!(ask(get("plain", "/api/v1x0/y", "")).received["path"], "/api/v1x0/y");
+    // nginx decodes `/%61pi` to the prefix, but the raw path does not begin with it, so nginx cannot remove it.
+    assert_eq!(send(get("plain", "/%61pi/v1.0/x", "")).status, 400);
+    assert_eq!(send(get("plain", "/api/v1x0/y", "")).received["path"], "/api/v1x0/y");
     // A path takes the paths below it, and the longest one wins.
     for (path, route) in [
         ("/api", "whole"),
@@ -110,29 +111,29 @@ fn prefixes(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> R
         ("/apis/x", ""),
         ("/x/api", ""),
     ] {
-        let answer = ask(get("plain", path, ""));
+        let answer = send(get("plain", path, ""));
         assert_eq!((answer.status, header(&answer, "x-route").concat().as_str()), (200, route), "{path}");
     }
-    // A path that the service guards stays closed behind the prefix.
+    // A path that the service guards is also closed below the prefix.
     for path in ["/admin/x", "/api/v1.0/admin", "/api/v1.0/ADMIN/x", "/api/v1.0/%61dmin", "/api/v1.0/a/../admin"] {
-        assert!([403, 400].contains(&ask(get("plain", path, "")).status), "{path}");
+        assert!([403, 400].contains(&send(get("plain", path, "")).status), "{path}");
     }
 }
 
-fn headers(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> Request) {
-    let answer = ask(get("plain", "/teapot", ""));
-    assert_eq!(answer.status, 418);
-    assert_eq!(header(&answer, "x-robots-tag"), ["noindex, nofollow"]);
-    assert_eq!(header(&answer, "x-frame-options"), ["DENY"]);
-    assert_eq!(header(&answer, "x-content-type-options"), ["nosniff"], "those of every answer stay");
-    assert_eq!(header(&answer, "x-odd"), ["1"], "those of the service stay");
+fn check_headers(send: &dyn Fn(Request) -> Response, get: &dyn Fn(&str, &str, &str) -> Request) {
+    let response = send(get("plain", "/teapot", ""));
+    assert_eq!(response.status, 418);
+    assert_eq!(header(&response, "x-robots-tag"), ["noindex, nofollow"]);
+    assert_eq!(header(&response, "x-frame-options"), ["DENY"]);
+    assert_eq!(header(&response, "x-content-type-options"), ["nosniff"], "the edge still sends its own headers");
+    assert_eq!(header(&response, "x-odd"), ["1"], "the edge still sends the headers of the service");
 }
 
-fn origins(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> Request) {
+fn check_origins(send: &dyn Fn(Request) -> Response, get: &dyn Fn(&str, &str, &str) -> Request) {
     let allowed = |origin: &str| {
-        let answer = ask(get("cors", "/", &format!("Origin: {origin}\r\n")));
-        assert_eq!(answer.status, 200);
-        header(&answer, "access-control-allow-origin")
+        let response = send(get("cors", "/", &format!("Origin: {origin}\r\n")));
+        assert_eq!(response.status, 200);
+        header(&response, "access-control-allow-origin")
     };
     for origin in ["https://app.example.org", "https://a.partner.example.org", "https://a.b.partner.example.org"] {
         assert_eq!(allowed(origin), [origin]);
@@ -153,17 +154,17 @@ fn origins(ask: &dyn Fn(Request) -> Answer, get: &dyn Fn(&str, &str, &str) -> Re
             "OPTIONS / HTTP/1.1\r\nHost: cors.shop.example.com\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: PUT\r\n\
              Connection: close\r\n\r\n"
         );
-        ask(request)
+        send(request)
     };
-    let answer = preflight("https://app.example.org");
-    assert_eq!(answer.status, 204);
-    assert_eq!(header(&answer, "access-control-allow-methods"), ["GET, HEAD, POST, PUT"]);
-    assert_eq!(header(&answer, "access-control-allow-credentials"), ["true"]);
-    assert!(header(&answer, "vary").contains(&"Origin".to_owned()));
+    let response = preflight("https://app.example.org");
+    assert_eq!(response.status, 204);
+    assert_eq!(header(&response, "access-control-allow-methods"), ["GET, HEAD, POST, PUT"]);
+    assert_eq!(header(&response, "access-control-allow-credentials"), ["true"]);
+    assert!(header(&response, "vary").contains(&"Origin".to_owned()));
     let stranger = preflight("https://evil.example");
     assert_eq!(
         (stranger.status, header(&stranger, "access-control-allow-origin")),
         (200, vec![]),
-        "the service answers"
+        "the edge forwards the preflight request of an unknown origin to the service"
     );
 }

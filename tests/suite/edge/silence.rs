@@ -1,11 +1,11 @@
-//! Streams that are silent for ten minutes stay open on every kind of route. The test divides all times by 60: those of
-//! the generated files, and the defaults of nginx for all others. `NSELF_SILENCE=600` waits ten minutes in place of that.
+//! Streams that are silent for ten minutes stay open on every kind of route. The test divides all times by 60: the times
+//! in the generated files, and the defaults of nginx for all others. `NSELF_SILENCE=600` waits ten minutes in place of that.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use crate::attacks::edge::running::{RunningEdge, SERVICE, generated};
-use crate::attacks::edge::tools;
+use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run, tool};
 use crate::up::apart;
 
@@ -23,7 +23,7 @@ const HOSTS: [&str; 4] =
 /// The server of gRPC, which speaks HTTP/2 without TLS.
 const RPC: &str = "127.0.0.1:9003";
 const TEN_MINUTES: u64 = 600;
-/// By how much the test is faster.
+/// The number by which the test divides all times.
 const FACTOR: u64 = 60;
 /// Times of nginx in seconds that apply where no file sets them (nginx.org, 1.30).
 const DEFAULTS: [(&str, u64); 13] = [
@@ -44,13 +44,13 @@ const DEFAULTS: [(&str, u64); 13] = [
 
 #[test]
 fn silent_streams_stay_open_on_every_kind_of_route() {
-    if tools() {
-        apart("edge::silence::silent_streams_stay_open_on_every_kind_of_route", be_silent);
+    if tools_are_installed() {
+        apart("edge::silence::silent_streams_stay_open_on_every_kind_of_route", check_silent_streams);
     }
 }
 
 /// Returns the line with its time divided by the factor, in milliseconds; other lines are unchanged.
-fn faster(line: &str) -> String {
+fn shorten_time(line: &str) -> String {
     let Some((name, value)) = line.trim().strip_suffix(';').and_then(|text| text.split_once(' ')) else {
         return line.to_owned();
     };
@@ -72,31 +72,32 @@ fn faster(line: &str) -> String {
 }
 
 /// Returns a file with all times divided by the factor.
-fn all_faster(text: &str) -> String {
-    let mut lines: Vec<String> = text.lines().map(faster).collect();
+fn shorten_times(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(shorten_time).collect();
     if let Some(http) = lines.iter().position(|line| line == "http {") {
         let end = lines.iter().position(|line| line.trim() == "server {").unwrap();
         let is_set = |name: &str| lines[http..end].iter().any(|line| line.trim().starts_with(&format!("{name} ")));
         let missing = DEFAULTS.into_iter().filter(|(name, _)| !is_set(name));
-        let missing: Vec<String> = missing.map(|(name, seconds)| faster(&format!("{name} {seconds}s;"))).collect();
+        let missing: Vec<String> =
+            missing.map(|(name, seconds)| shorten_time(&format!("{name} {seconds}s;"))).collect();
         lines.splice(http + 1..http + 1, missing);
     }
     lines.join("\n") + "\n"
 }
 
-/// Keeps a stream of each kind silent, and returns what became of each.
-fn ask(seconds: u64) -> BTreeMap<String, String> {
+/// Keeps a stream of each kind silent for some seconds, and returns the final state of each.
+fn states_after_silence(seconds: u64) -> BTreeMap<String, String> {
     let mut client = Command::new("python3");
     let ran = run(client.arg(root().join("tests/edge/silence.py")).args(["ask", &seconds.to_string()]).args(HOSTS));
     serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
 }
 
-fn be_silent() {
+fn check_silent_streams() {
     let project = generated(STACK);
     let environment = project.path().join("deploy/prod");
     let whole = std::env::var("NSELF_SILENCE").is_ok();
     let silence = if whole { TEN_MINUTES } else { TEN_MINUTES / FACTOR };
-    let mut rpc = Command::new(tool("hypercorn/bin/hypercorn").expect("the tools were there"));
+    let mut rpc = Command::new(tool("hypercorn/bin/hypercorn").expect("the tools are installed"));
     rpc.args(["--bind", RPC, "--read-timeout", "1200", "--keep-alive", "1200", "service:app"]);
     rpc.current_dir(root().join("tests/edge")).env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null());
     let mut rpc = rpc.spawn().unwrap();
@@ -106,12 +107,12 @@ fn be_silent() {
         service
     };
     let start = |change: &dyn Fn(&str) -> String| {
-        let of_rpc = |text: &str| change(&text.replace("server rpc:8004 resolve;", &format!("server {RPC};")));
-        RunningEdge::start_before(service(), None, &environment, of_rpc)
+        let use_local_rpc = |text: &str| change(&text.replace("server rpc:8004 resolve;", &format!("server {RPC};")));
+        RunningEdge::start_before(service(), None, &environment, use_local_rpc)
     };
     {
-        let _edge = start(&|text| if whole { text.to_owned() } else { all_faster(text) });
-        let streams = ask(silence);
+        let _edge = start(&|text| if whole { text.to_owned() } else { shorten_times(text) });
+        let streams = states_after_silence(silence);
         assert!(streams.len() == 8 && streams.values().all(|state| state == "complete"), "{streams:#?}");
     }
     if !whole {
@@ -119,10 +120,10 @@ fn be_silent() {
         let without = |text: &str| {
             let is_of_route = |line: &str| line.starts_with("        ") && line.contains("_timeout ");
             let lines = text.lines().filter(|line| !is_of_route(line));
-            all_faster(&lines.collect::<Vec<_>>().join("\n"))
+            shorten_times(&lines.collect::<Vec<_>>().join("\n"))
         };
         let _edge = start(&without);
-        let streams = ask(silence);
+        let streams = states_after_silence(silence);
         assert!(streams.values().all(|state| state != "complete"), "{streams:#?}");
     }
     run(Command::new("kill").args(["-TERM", &rpc.id().to_string()]));

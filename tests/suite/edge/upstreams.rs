@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::attacks::edge::running::{Request, RunningEdge, STRANGER, generated};
-use crate::attacks::edge::tools;
+use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run, tool};
 use crate::up::apart;
 
@@ -36,7 +36,7 @@ const SERVERS: [(&str, &str); 3] = [
 
 #[test]
 fn servers_share_requests_by_weight_and_a_backup_takes_over() {
-    if tools() {
+    if tools_are_installed() {
         apart("edge::upstreams::servers_share_requests_by_weight_and_a_backup_takes_over", share_requests);
     }
 }
@@ -54,15 +54,15 @@ impl Drop for Service {
 
 impl Service {
     fn start(port: u64) -> Self {
-        let program = tool("hypercorn/bin/hypercorn").expect("the tools were there");
+        let program = tool("hypercorn/bin/hypercorn").expect("the tools are installed");
         let mut command = Command::new(program);
         command.args(["--bind", &format!("127.0.0.1:{port}"), "service:app"]).current_dir(root().join("tests/edge"));
         let child = command.env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null()).spawn().unwrap();
-        let answers = (0..150).any(|_| {
+        let accepts_connections = (0..150).any(|_| {
             std::thread::sleep(Duration::from_millis(100));
             std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok()
         });
-        assert!(answers, "{port}");
+        assert!(accepts_connections, "{port}");
         Service(child)
     }
 }
@@ -71,9 +71,9 @@ impl Service {
 fn shares(edge: &RunningEdge) -> BTreeMap<u64, usize> {
     let requests = vec![Request::get(STRANGER, "orders.shop.example.com", "/", ""); 40];
     let mut shares = BTreeMap::new();
-    for answer in edge.ask(&requests) {
-        assert_eq!(answer.status, 200, "{answer:?}");
-        *shares.entry(answer.received["server"].as_u64().unwrap()).or_default() += 1;
+    for response in edge.send(&requests) {
+        assert_eq!(response.status, 200, "{response:?}");
+        *shares.entry(response.received["server"].as_u64().unwrap()).or_default() += 1;
     }
     shares
 }

@@ -61,7 +61,7 @@ fn pooled_apart() {
     let (server, authority) = managed(Version::V15);
     let client = Client::new(POOLED, &authority);
     assert_eq!(client.job("postgres-setup").code, 0);
-    let must = |ran: Ran| {
+    let successful_stdout = |ran: Ran| {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         ran.stdout.trim().to_owned()
     };
@@ -72,13 +72,13 @@ fn pooled_apart() {
     });
     let log = || std::fs::read_to_string(pooler.folder.path().join("log")).unwrap();
     assert!(answers, "{}\n{}", client.query_pooler("orders", "SELECT 1").stderr, log());
-    must(client.query("orders", "CREATE TABLE items (name text)"));
-    must(client.query_pooler("orders", "INSERT INTO items VALUES ('a')"));
-    assert_eq!(must(client.query_pooler("reports", "SELECT name FROM items")), "a");
+    successful_stdout(client.query("orders", "CREATE TABLE items (name text)"));
+    successful_stdout(client.query_pooler("orders", "INSERT INTO items VALUES ('a')"));
+    assert_eq!(successful_stdout(client.query_pooler("reports", "SELECT name FROM items")), "a");
     assert!(client.query_pooler("reports", "INSERT INTO items VALUES ('b')").stderr.contains("permission denied"));
     // Both connections are encrypted, and the one to the server has its own session.
     let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    assert_eq!(must(client.query_pooler("orders", encrypted)), "t");
+    assert_eq!(successful_stdout(client.query_pooler("orders", encrypted)), "t");
     let plain = client.url("ORDERS_MAIN_URL_POOLED").replace("verify-full", "disable");
     let plain = psql(&format!("{plain}&hostaddr=127.0.0.1"), "SELECT 1");
     assert!(plain.code != 0 && plain.stderr.contains("SSL required"), "{}", plain.stderr);

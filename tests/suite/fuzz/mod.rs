@@ -44,7 +44,8 @@ pub fn seed() -> u64 {
     variable("NSELF_SEED").unwrap_or(1)
 }
 
-/// Returns the texts of `tests/corpus/<target>`, in the order of their names; for manifests, those of the golden cases.
+/// Returns the texts of `tests/corpus/<target>`, in the order of their names. The target `manifest` has the manifest of a
+/// golden case.
 /// A file has one text, or several separated by lines of four hyphens.
 pub fn corpus(target: &str) -> Vec<String> {
     if target == "manifest" {

@@ -82,8 +82,11 @@ fn wait_for(calls: &Receiver<String>, alert: &str, service: &str, state: &str) {
         let Ok(call) = calls.recv_timeout(Duration::from_secs(1)) else { continue };
         let body = call.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-        for one in body["alerts"].as_array().into_iter().flatten() {
-            if one["labels"]["alertname"] == alert && one["labels"]["service"] == service && one["status"] == state {
+        for entry in body["alerts"].as_array().into_iter().flatten() {
+            if entry["labels"]["alertname"] == alert
+                && entry["labels"]["service"] == service
+                && entry["status"] == state
+            {
                 return;
             }
         }

@@ -1,7 +1,8 @@
 //! Logs and traces on the engine: a line of a service is found by its labels, and a trace that a client started continues through
 //! nginx to the service and its database.
 //!
-//! Loki, Tempo and Alloy cannot be had here. VictoriaLogs takes Loki's protocol, Jaeger takes OTLP at the same port, and
+//! Loki, Tempo and Alloy are not available in this environment. VictoriaLogs takes Loki's protocol, Jaeger takes OTLP at
+//! the same port, and
 //! tests/monitoring/collector.py follows the generated configuration of Alloy. nginx makes no spans; it forwards the headers of
 //! the trace. The service uses the SDK of OpenTelemetry, which only the generated variables configure.
 
@@ -37,7 +38,7 @@ const STACK: &str = r#"let nself = import "nself/main.ncl" in
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
 
-/// What the service writes about the request.
+/// The log line of the service about the request.
 const LINE: &str = "orders: request for /sold-42";
 
 #[test]

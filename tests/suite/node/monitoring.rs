@@ -2,7 +2,7 @@
 //! reaches a receiver outside of the cluster.
 //!
 //! Prometheus, Alertmanager, the exporters of PostgreSQL and Redis, and the kubelet's cAdvisor are the real programs.
-//! Grafana, Loki, Tempo and Alloy cannot be had here; on clusters, the bundle has no node-exporter.
+//! Grafana, Loki, Tempo and Alloy are not available in this environment. On clusters, the bundle has no node-exporter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -40,8 +40,8 @@ const STACK: &str = r#"{
   },
 }"#;
 
-/// What `stranger` cannot reach: the exporters, and the programs that read them.
-const CLOSED: [&str; 5] = [
+/// URLs that `stranger` must not reach: the exporters, and the programs that read them.
+const CLOSED_URLS: [&str; 5] = [
     "postgres-exporter:9187/metrics",
     "redis-exporter:9121/metrics",
     "orders:8001/internal/metrics",
@@ -53,7 +53,7 @@ pub fn project() -> tempfile::TempDir {
     stack(STACK)
 }
 
-pub fn watches(node: &Node, project: &Path, folder: &Path) {
+pub fn monitoring_works(node: &Node, project: &Path, folder: &Path) {
     let receiver = Receiver::start();
     shorten_times(folder);
     let secrets = project.join("deploy/local/secrets");
@@ -106,7 +106,7 @@ fn shorten_times(folder: &Path) {
     assert_eq!(changed.len(), times.len(), "{changed:?}");
 }
 
-/// A running Prometheus, which the node may reach like the kubelet.
+/// A running Prometheus. Network policies let the node reach its pod, as they do for the kubelet's probes.
 struct Prometheus {
     address: String,
 }
@@ -123,12 +123,13 @@ impl Prometheus {
         serde_json::from_str(&ran.stdout).unwrap_or_default()
     }
 
-    /// Returns the health of each target by its job, and the last error.
+    /// Returns job, health and last error of each target.
     fn targets(&self) -> Vec<(String, String, String)> {
         let targets = self.get("targets?state=active")["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let target = |one: &Value| (text(&one["labels"]["job"]), text(&one["health"]), text(&one["lastError"]));
-        targets.iter().map(target).collect()
+        let summary =
+            |target: &Value| (text(&target["labels"]["job"]), text(&target["health"]), text(&target["lastError"]));
+        targets.iter().map(summary).collect()
     }
 
     fn has_series(&self, selector: &str) -> bool {
@@ -177,7 +178,7 @@ fn reaches(node: &Node, url: &str) -> bool {
 }
 
 fn other_pods_reach_no_target(node: &Node) {
-    for url in CLOSED {
+    for url in CLOSED_URLS {
         assert!(!reaches(node, url), "stranger reached {url}");
     }
 }
@@ -185,16 +186,16 @@ fn other_pods_reach_no_target(node: &Node) {
 /// The control: without policies the same connections work.
 fn other_pods_reach_targets_without_policies(node: &Node) {
     node.cluster.must(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
-    for url in CLOSED {
+    for url in CLOSED_URLS {
         until(&format!("stranger reaches {url} without policies"), 30, || reaches(node, url));
     }
 }
 
-/// The control of the kubelet's target: the kubelet answers because of the generated role.
+/// Control: without the generated role, the kubelet refuses Prometheus.
 fn without_its_role_prometheus_reads_no_kubelet(node: &Node, prometheus: &Prometheus) {
     node.cluster.must(&["delete", "clusterrolebinding", &format!("{NAMESPACE}-prometheus")]);
-    let refused = |(job, _, error): &(String, String, String)| job == "kubelet" && error.contains("403");
-    until("the kubelet refuses Prometheus", 60, || prometheus.targets().iter().any(refused));
+    let is_refused = |(job, _, error): &(String, String, String)| job == "kubelet" && error.contains("403");
+    until("the kubelet refuses Prometheus", 60, || prometheus.targets().iter().any(is_refused));
 }
 
 /// The service has no pod, and then one again.
@@ -202,15 +203,15 @@ fn an_alert_reaches_the_receiver(node: &Node, receiver: &Receiver) {
     let scale = |replicas: &str| {
         node.cluster.must(&["scale", "deployment/orders", "-n", NAMESPACE, &format!("--replicas={replicas}")]);
     };
-    let from = receiver.calls().len();
+    let earlier_calls = receiver.calls().len();
     scale("0");
-    until("the receiver is called about orders", 60, || receiver.has_call(from, "firing"));
-    let from = receiver.calls().len();
+    until("the receiver is called about orders", 60, || receiver.has_call(earlier_calls, "firing"));
+    let earlier_calls = receiver.calls().len();
     scale("1");
-    until("the receiver is called again", 60, || receiver.has_call(from, "resolved"));
+    until("the receiver is called again", 60, || receiver.has_call(earlier_calls, "resolved"));
 }
 
-/// A program in the internet that records calls, one on each line.
+/// An HTTP server outside of the cluster that writes each request it receives to a file, one per line.
 struct Receiver {
     program: Child,
     folder: tempfile::TempDir,
@@ -234,9 +235,12 @@ impl Receiver {
     }
 
     /// Returns whether a call after this number of calls was about `orders` in this state.
-    fn has_call(&self, from: usize, state: &str) -> bool {
-        let alerts =
-            self.calls().into_iter().skip(from).flat_map(|call| call["alerts"].as_array().cloned().unwrap_or_default());
+    fn has_call(&self, earlier_calls: usize, state: &str) -> bool {
+        let alerts = self
+            .calls()
+            .into_iter()
+            .skip(earlier_calls)
+            .flat_map(|call| call["alerts"].as_array().cloned().unwrap_or_default());
         alerts.into_iter().any(|alert| {
             alert["labels"]["alertname"] == "TargetDown"
                 && alert["labels"]["service"] == "orders"

@@ -1,4 +1,4 @@
-//! Connections between pods, of which the network refuses those that the stack does not declare; then a rollout and a
+//! Connections between pods: the network refuses the ones that the stack does not declare. Then a rollout and a
 //! scheduled job on the same node.
 
 use std::process::{Child, Command, Stdio};
@@ -88,7 +88,7 @@ fn a_rollout_fails_no_request(node: &Node) {
         let client = scope.spawn(|| exec(node, "stranger", &["sh", "-c", requests]));
         node.cluster.must(&["rollout", "restart", "-n", NAMESPACE, "deployment/server"]);
         node.cluster.must(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=60s"]);
-        until("the old pods are gone", 60, || !servers(node).iter().any(|name| before.contains(name)));
+        until("the old pods have ended", 60, || !servers(node).iter().any(|name| before.contains(name)));
         assert_eq!(exec(node, "stranger", &["killall", "sh"]).code, 0, "the client was sending requests until now");
         client.join().unwrap()
     });

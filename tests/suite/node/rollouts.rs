@@ -65,7 +65,7 @@ fn wait_for_rollout(node: &Node, service: &str) {
 }
 
 fn wait_for_end(node: &Node, pods: &BTreeSet<String>, service: &str) {
-    until("the old pods are gone", 60, || names(node, service).is_disjoint(pods));
+    until("the old pods have ended", 60, || names(node, service).is_disjoint(pods));
 }
 
 /// The sum of the answers, without other results than these.

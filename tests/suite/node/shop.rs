@@ -56,16 +56,22 @@ fn pods_have_their_settings(node: &Node) {
     until("two pods of catalogue are ready", 60, || {
         node.pods(NAMESPACE, "catalogue").iter().filter(|pod| ready(pod)).count() == 2
     });
-    let succeeds = |workload: &str, script: &str| {
+    let assert_script_succeeds = |workload: &str, script: &str| {
         let ran = node.exec(NAMESPACE, workload, &["sh", "-c", script]);
         assert_eq!(ran.code, 0, "{workload}: {script}: {}{}", ran.stdout, ran.stderr);
     };
-    succeeds("deployment/catalogue", "[ \"$PRICE_FORMAT\" = '$(CURRENCY) $5' ]");
+    assert_script_succeeds("deployment/catalogue", "[ \"$PRICE_FORMAT\" = '$(CURRENCY) $5' ]");
     // The readers of a volume read it and cannot write.
-    succeeds("deployment/exports", "echo sold >/var/lib/exports/report");
-    succeeds("deployment/catalogue", "[ \"$(cat /srv/exports/report)\" = sold ] && ! touch /srv/exports/report");
+    assert_script_succeeds("deployment/exports", "echo sold >/var/lib/exports/report");
+    assert_script_succeeds(
+        "deployment/catalogue",
+        "[ \"$(cat /srv/exports/report)\" = sold ] && ! touch /srv/exports/report",
+    );
     // `init`: the first process reaps others, and is not the service.
-    succeeds("deployment/exports", "! grep -q stand_in /proc/1/cmdline && grep -q stand_in /proc/[0-9]*/cmdline");
+    assert_script_succeeds(
+        "deployment/exports",
+        "! grep -q stand_in /proc/1/cmdline && grep -q stand_in /proc/[0-9]*/cmdline",
+    );
 }
 
 fn a_job_of_the_schedule_completes(node: &Node) {

@@ -9,6 +9,7 @@ use super::types;
 use crate::database::graphql::handlers::*;
 use crate::database::model::{ObjectName, Schema, SqlName};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::aspect::secrets::NeededValue;
 use crate::plan::model::PlannedAction;
 use crate::plan::roster::{Category, PlannedService};
 use crate::plan::service_names::service_name;
@@ -138,7 +139,7 @@ impl Reader<'_> {
                 ValueOrSecret::Value(text) => HeaderValue::Text(text.clone()),
                 ValueOrSecret::Secret(reference) => {
                     let place = path.key("headers").key(name.as_str());
-                    findings.extend(self.scope.secrets.require(&reference.secret, &place).err());
+                    findings.extend(self.scope.secrets.require(&reference.secret, NeededValue::Any, &place).err());
                     let variable =
                         VariableName::wrap(format!("NSELF_HEADER_{}", reference.secret.as_str().to_ascii_uppercase()));
                     secrets.push((variable.clone(), reference.secret.clone()));
@@ -321,7 +322,7 @@ impl Reader<'_> {
     }
 }
 
-/// Default number of further attempts after a failure.
+/// Default number of additional attempts after a failure.
 const RETRIES: u16 = 3;
 /// Default time between two attempts, in seconds.
 const RETRY_SECONDS: u64 = 10;

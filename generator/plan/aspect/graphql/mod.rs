@@ -61,19 +61,19 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
             };
             let (name_of_source, database) = (source.to_owned(), Some(database.clone()));
             let source = HasuraSource { name: name_of_source, database, variable, tables, functions };
-            planned.part.entry(name.clone()).or_default().sources.push(source);
+            planned.value.entry(name.clone()).or_default().sources.push(source);
         }
     }
     for (original, calls) in &calls {
         for (name, serves) in with_copies(scope, original) {
-            planned.wirings.extend(add_calls(planned.part.entry(name.clone()).or_default(), name, calls, serves));
+            planned.wirings.extend(add_calls(planned.value.entry(name.clone()).or_default(), name, calls, serves));
         }
-        planned.wirings.extend(add_events(&mut planned.part, original, calls));
+        planned.wirings.extend(add_events(&mut planned.value, original, calls));
     }
     for (name, endpoint) in &stack.graphql_endpoints {
         planned.findings.extend(check_served(scope, definitions, &calls, (name, endpoint)));
     }
-    for (name, metadata) in &mut planned.part {
+    for (name, metadata) in &mut planned.value {
         // Applying metadata removes each source that is not listed. hasura-auth needs the default source for its tables,
         // so the metadata lists it without tables.
         let variable = VariableName::wrap(DEFAULT_SOURCE.0.into());
@@ -181,7 +181,7 @@ fn url_variable(
 /// Returns the finding for a database whose URL no variable of its Hasura service contains.
 fn missing_url(name: &ServiceName, database: &SqlIdent) -> Diagnostic {
     Diagnostic::error(Code::UnknownDatabase, path!("databases", database, "served_by"))
-        .message(format!("`{name}` has no URL of the database `{database}`"))
+        .message(format!("no variable of `{name}` has the URL of the database `{database}`, which it serves"))
         .hint(format!(
             "add it: `services.{name} = {{ databases.{database} = {{ name = \"{database}\", access = 'write }}, \
              extra_env.{}_URL = nself.database_url \"{database}\" }}`",

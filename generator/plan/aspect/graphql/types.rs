@@ -62,18 +62,19 @@ pub fn check<'a>(
 /// Returns the finding for a type without fields or values.
 fn empty_type(path: FieldPath, part: &str) -> Diagnostic {
     Diagnostic::error(Code::ApiMismatch, path)
-        .message("the type has no members")
+        .message(format!("the type has no {part}s"))
         .expected(format!("at least one {part}"))
+        .hint("add one, or remove the type")
 }
 
 /// Returns the finding for a type that cannot be used in its position.
 fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldPath) -> Option<Diagnostic> {
     let base = kind.base();
-    let refused = |message: String| Diagnostic::error(Code::ApiMismatch, path.clone()).message(message);
+    let refusal = |message: String| Diagnostic::error(Code::ApiMismatch, path.clone()).message(message);
     let is_scalar = SCALARS.contains(&base) || BUILT_IN_TYPES.binary_search(&base).is_ok();
     match (types.get(base), position) {
         (None, Position::Result) if is_scalar => Some(
-            refused(format!("an action returns an object or a list of objects, but `{base}` is a scalar"))
+            refusal(format!("an action returns an object or a list of objects, but `{base}` is a scalar"))
                 .hint(format!(
                     "declare a type, `hasura.types.Result.object = {{ value = \"{base}\" }}`, and set `returns = \"Result\"`"
                 )),
@@ -85,15 +86,15 @@ fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldP
             Some(unknown_name(path, &message, base, known))
         }
         (Some(ActionType::Object(_)), Position::Input) => Some(
-            refused(format!("an argument cannot contain `{base}`, which is an `object` type"))
+            refusal(format!("an argument cannot contain `{base}`, which is an `object` type"))
                 .expected("a scalar, an enumeration or an `input` type"),
         ),
         (Some(ActionType::Input(_)), Position::Output | Position::Result) => Some(
-            refused(format!("a result cannot contain `{base}`, which is an `input` type"))
+            refusal(format!("a result cannot contain `{base}`, which is an `input` type"))
                 .expected("an `object` type, or for a field of a result also a scalar or an enumeration"),
         ),
         (Some(ActionType::Enum(_) | ActionType::Scalar(_)), Position::Result) => Some(
-            refused(format!("an action returns an object or a list of objects, but `{base}` is neither"))
+            refusal(format!("an action returns an object or a list of objects, but `{base}` is neither"))
                 .expected("an `object` type"),
         ),
         (Some(_), _) => None,

@@ -9,14 +9,14 @@ use crate::values::{ProjectPath, SecretName, ServiceName, plugin_names};
 
 /// Checks the rights and the limits of a service of a plugin.
 pub fn check(plugin: &ServiceName, name: &ServiceName, member: &PlannedService) -> Vec<Diagnostic> {
-    let refused = [
+    let refused_rights = [
         host_access(member),
         foreign_files(plugin, member),
         foreign_secrets(plugin, member),
         foreign_databases(plugin, member),
     ];
-    let refused = refused.into_iter().flatten().chain(foreign_volume_users(plugin, member));
-    let findings = refused.map(|Right { path, predicate, hint }| {
+    let refused_rights = refused_rights.into_iter().flatten().chain(foreign_volume_users(plugin, member));
+    let findings = refused_rights.map(|Right { path, predicate, hint }| {
         Diagnostic::error(Code::PluginRights, path)
             .message(format!("the service `{name}` of the plugin `{plugin}` {predicate}"))
             .hint(hint)

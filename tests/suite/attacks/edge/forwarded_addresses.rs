@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::running::{GATEWAY, LAN, NEIGHBOUR, Request, RunningEdge, STRANGER, generated};
-use super::{environment, host, tools};
+use super::{environment, host, tools_are_installed};
 use crate::support::{golden, name, nself_in, stack};
 use crate::up::apart;
 
@@ -15,7 +15,7 @@ use crate::up::apart;
 /// internal, and only proxies set the scheme.
 #[test]
 fn a_forged_forwarded_address_is_not_trusted() {
-    if tools() {
+    if tools_are_installed() {
         apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_trusted", forged_addresses);
     }
 }
@@ -29,7 +29,7 @@ fn forged_addresses() {
         } else {
             format!("X-Forwarded-For: {forwarded}\r\nX-Forwarded-Proto: https\r\n")
         };
-        edge.ask(&[Request { port: 8080, ..Request::get(from, &host(subdomain), "/", &headers) }]).remove(0)
+        edge.send(&[Request { port: 8080, ..Request::get(from, &host(subdomain), "/", &headers) }]).remove(0)
     };
     let project = generated(&format!(
         "{inner} {office} tls.mode = 'proxy, edge.trusted_proxies = [\"172.30.0.9\"], services.plain = {{ image = \"a/b:1\", port = 8002, route.subdomain = \"plain\" }},"
@@ -90,7 +90,7 @@ fn findings_of(body: &str) -> (i32, String) {
 /// Expectation: the stack is refused (NS605, NS606) at the wrong field, and accepted after following the hint.
 #[test]
 fn internal_routes_without_client_addresses_are_refused() {
-    let listed = "edge.internal_addresses = [\"198.51.100.0/24\"],";
+    let office_is_internal = "edge.internal_addresses = [\"198.51.100.0/24\"],";
     let gateway = "kubernetes = nself.clusters.gateway \"envoy\" & { enabled = true, MORE },";
     let k3s = "kubernetes = nself.clusters.k3s & { enabled = true, MORE },";
     let keeps = "preserves_client_address = true";
@@ -113,9 +113,9 @@ fn internal_routes_without_client_addresses_are_refused() {
         ("NS606", "edge.trusted_proxies = [\"198.51.0.0/16\"],".into(), "edge.trusted_proxies = [\"198.51.101.1\"],".into()),
         ("NS606", "edge.trusted_proxies = [\"0.0.0.0/0\"],".into(), String::new()),
     ] {
-        let (exit, stderr) = findings_of(&format!("{listed} {wrong}"));
+        let (exit, stderr) = findings_of(&format!("{office_is_internal} {wrong}"));
         assert!(exit == 2 && stderr.contains(&format!("error[{code}]")), "{wrong}: {stderr}");
-        let (exit, stderr) = findings_of(&format!("{listed} {fixed}"));
+        let (exit, stderr) = findings_of(&format!("{office_is_internal} {fixed}"));
         assert!(exit == 0 && !stderr.contains("NS605") && !stderr.contains("NS606"), "{fixed}: {stderr}");
     }
     for everything in ["0.0.0.0/0", "::/0"] {

@@ -1,7 +1,7 @@
 //! Spellings of paths that nginx and a service could read differently.
 
 use super::running::{Request, RunningEdge, STRANGER};
-use super::{environment, everything, host, tools};
+use super::{environment, host, project_with_all_routes, tools_are_installed};
 use crate::up::apart;
 
 /// Returns the path as the most tolerant server would read it: decoded repeatedly, in lower case, with slashes for
@@ -110,13 +110,13 @@ fn spellings(path: &str) -> Vec<String> {
 /// Expectation: no forwarded path is the internal path even for the most tolerant reader; other spellings are refused.
 #[test]
 fn no_spelling_bypasses_an_internal_path() {
-    if tools() {
+    if tools_are_installed() {
         apart("attacks::edge::paths::no_spelling_bypasses_an_internal_path", closed_paths);
     }
 }
 
 fn closed_paths() {
-    let project = everything();
+    let project = project_with_all_routes();
     let table = [
         ("api", ["/v1/metadata", "/v2/query", "/console"]),
         ("app1", ["/v1/metadata", "/v2/query", "/console"]),
@@ -147,10 +147,10 @@ fn closed_paths() {
                 .iter()
                 .map(|path| Request::get(STRANGER, &host(subdomain), &path.replace("HOST", &host(subdomain)), ""))
                 .collect();
-            for (path, answer) in cases.iter().zip(edge.ask(&requests)) {
-                assert!([200, 400, 403].contains(&answer.status), "{subdomain}{path}: {answer:?}");
-                let received = answer.received["path"].as_str().unwrap_or_default();
-                if answer.status == 200 && closed(subdomain, &most_tolerant_reading(received)) {
+            for (path, response) in cases.iter().zip(edge.send(&requests)) {
+                assert!([200, 400, 403].contains(&response.status), "{subdomain}{path}: {response:?}");
+                let received = response.received["path"].as_str().unwrap_or_default();
+                if response.status == 200 && closed(subdomain, &most_tolerant_reading(received)) {
                     arrived.push(format!("{profile} {subdomain} {path}: {received}"));
                 }
             }
@@ -167,19 +167,19 @@ fn closed_paths() {
 /// Expectation: public paths are forwarded unchanged; if no rule depends on the path, all paths are.
 #[test]
 fn public_paths_are_forwarded_unchanged() {
-    if tools() {
+    if tools_are_installed() {
         apart("attacks::edge::paths::public_paths_are_forwarded_unchanged", public_paths);
     }
 }
 
 fn public_paths() {
-    let project = everything();
+    let project = project_with_all_routes();
     let edge = RunningEdge::start(&environment(&project, "prod"));
     let arrive = |subdomain: &str, paths: &[&str]| {
         let requests: Vec<Request> =
             paths.iter().map(|path| Request::get(STRANGER, &host(subdomain), path, "")).collect();
-        for (path, answer) in paths.iter().zip(edge.ask(&requests)) {
-            assert_eq!(answer.received["path"].as_str(), path.split('?').next(), "{subdomain}{path}: {answer:?}");
+        for (path, response) in paths.iter().zip(edge.send(&requests)) {
+            assert_eq!(response.received["path"].as_str(), path.split('?').next(), "{subdomain}{path}: {response:?}");
         }
     };
     arrive(

@@ -63,12 +63,12 @@ fn without_limits(text: &str) -> String {
     text.split_inclusive('\n').filter(|line| !is_limit(line.trim_start())).collect()
 }
 
-/// The status and, if the service answered, the request that it received.
+/// A response of the edge, and the request that the service received, if it received one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Response {
     pub status: u64,
     pub received: Value,
-    /// The lines of the answer's header, and its body.
+    /// The lines of the header.
     pub headers: Vec<String>,
     pub body: String,
 }
@@ -80,7 +80,7 @@ impl RunningEdge {
 
     /// Starts nginx with changed files, for controls.
     pub fn start_with(environment: &Path, change: impl Fn(&str) -> String) -> Self {
-        let service = tool("hypercorn/bin/hypercorn").expect("the tools were there");
+        let service = tool("hypercorn/bin/hypercorn").expect("the tools are installed");
         let mut service = Command::new(service);
         service.args(["--bind", SERVICE, "service:app"]).current_dir(root().join("tests/edge"));
         Self::start_before(service, None, environment, change)
@@ -98,9 +98,9 @@ impl RunningEdge {
             run(Command::new("ip").args(["address", "add", &format!("{address}/32"), "dev", "lo"]));
         }
         let change = |text: &str| without_limits(&change(text));
-        let (files, pair) = (at_one_place(environment, &change), key_pair());
+        let (files, pair) = (copy_with_local_upstreams(environment, &change), key_pair());
         let service = service.env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null()).spawn().unwrap();
-        let nginx = nginx(&tool("forky").expect("the tools were there"), files.path(), pair.path(), cgroup);
+        let nginx = nginx(&tool("forky").expect("the tools are installed"), files.path(), pair.path(), cgroup);
         let edge = RunningEdge { children: vec![service, nginx], files, _pair: pair };
         let port = if std::fs::read_to_string(environment.join("nginx/nginx.conf")).unwrap().contains("listen 8443") {
             8443
@@ -108,46 +108,51 @@ impl RunningEdge {
             8080
         };
         for address in [SERVICE.to_owned(), format!("{SERVER}:{port}")] {
-            let answers = (0..150).any(|_| {
+            let accepts_connections = (0..150).any(|_| {
                 std::thread::sleep(Duration::from_millis(100));
                 std::net::TcpStream::connect(&address).is_ok()
             });
-            assert!(answers, "{address}");
+            assert!(accepts_connections, "{address}");
         }
         edge
     }
 
-    pub fn ask(&self, requests: &[Request]) -> Vec<Answer> {
+    /// Sends requests, and returns their responses.
+    pub fn send(&self, requests: &[Request]) -> Vec<Response> {
         let cases: Vec<Value> = requests
             .iter()
-            .map(|one| json!({ "from": one.from, "to": if one.port == 9000 { "127.0.0.1" } else { SERVER }, "port": one.port, "host": one.host, "raw": one.raw }))
+            .map(|request| {
+                let to = if request.port == 9000 { "127.0.0.1" } else { SERVER };
+                json!({ "from": request.from, "to": to, "port": request.port, "host": request.host, "raw": request.raw })
+            })
             .collect();
         let mut client = Command::new("python3");
         let file = self.files.path().join("cases.json");
         std::fs::write(&file, json!(cases).to_string()).unwrap();
         let ran = client.arg(root().join("tests/edge/client.py")).arg("ask").arg(&file).output().unwrap();
-        let answers: Vec<Value> = serde_json::from_slice(&ran.stdout)
+        let responses: Vec<Value> = serde_json::from_slice(&ran.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&ran.stderr)));
-        assert_eq!(answers.len(), requests.len());
-        let answer = |answer: Value| Answer {
-            status: answer["status"].as_u64().unwrap(),
-            received: serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default(),
-            headers: serde_json::from_value(answer["headers"].clone()).unwrap_or_default(),
-            body: answer["body"].as_str().unwrap().to_owned(),
+        assert_eq!(responses.len(), requests.len());
+        let response = |record: Value| Response {
+            status: record["status"].as_u64().unwrap(),
+            received: serde_json::from_str(record["body"].as_str().unwrap()).unwrap_or_default(),
+            headers: serde_json::from_value(record["headers"].clone()).unwrap_or_default(),
+            body: record["body"].as_str().unwrap().to_owned(),
         };
-        answers.into_iter().map(answer).collect()
+        responses.into_iter().map(response).collect()
     }
 
     /// Requests each path of a host from each address; returns the statuses by address and then by path.
     pub fn statuses(&self, callers: &[&'static str], paths: &[(String, &str)]) -> Vec<Vec<u64>> {
-        let ask = |from: &'static str| paths.iter().map(move |(host, path)| Request::get(from, host, path, ""));
-        let requests: Vec<Request> = callers.iter().flat_map(|from| ask(from)).collect();
-        let statuses: Vec<u64> = self.ask(&requests).into_iter().map(|answer| answer.status).collect();
+        let requests_from =
+            |from: &'static str| paths.iter().map(move |(host, path)| Request::get(from, host, path, ""));
+        let requests: Vec<Request> = callers.iter().flat_map(|from| requests_from(from)).collect();
+        let statuses: Vec<u64> = self.send(&requests).into_iter().map(|response| response.status).collect();
         statuses.chunks(paths.len()).map(<[u64]>::to_vec).collect()
     }
 
     pub fn status(&self, from: &'static str, host: &str, path: &str) -> u64 {
-        self.ask(&[Request::get(from, host, path, "")])[0].status
+        self.send(&[Request::get(from, host, path, "")])[0].status
     }
 
     /// Requests `open` with an upgrade to h2c and then `path` in that connection.
@@ -167,7 +172,7 @@ impl RunningEdge {
     }
 
     /// Sends a request over HTTP/2, as gRPC clients do.
-    pub fn by_http2(&self, from: &str, host: &str, path: &str, headers: &[String]) -> Answer {
+    pub fn send_over_http2(&self, from: &str, host: &str, path: &str, headers: &[String]) -> Response {
         let mut curl = Command::new("curl");
         curl.args(["-sSk", "--http2", "--max-time", "15", "--interface", from, "-w", "\n%{http_code}"]);
         curl.args([
@@ -183,7 +188,7 @@ impl RunningEdge {
         }
         let ran = run(curl.arg(format!("https://{host}:8443{path}")));
         let (body, status) = ran.stdout.rsplit_once('\n').unwrap_or_else(|| panic!("{}", ran.stderr));
-        Answer {
+        Response {
             status: status.parse().unwrap(),
             received: serde_json::from_str(body).unwrap_or_default(),
             headers: Vec::new(),
@@ -210,7 +215,7 @@ impl Drop for RunningEdge {
 }
 
 /// Copies the files with the service as every upstream, except for servers that already have a local address.
-fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfile::TempDir {
+fn copy_with_local_upstreams(environment: &Path, change: &impl Fn(&str) -> String) -> tempfile::TempDir {
     let copy = project(environment);
     for entry in walkdir::WalkDir::new(copy.path().join("nginx")).into_iter().map(Result::unwrap) {
         if !entry.file_type().is_file() {

@@ -3,20 +3,20 @@
 use serde_json::Value;
 
 use super::running::{Request, RunningEdge, STRANGER};
-use super::{environment, everything, host, tools};
+use super::{environment, host, project_with_all_routes, tools_are_installed};
 use crate::up::apart;
 
 /// Attack: a request upgrades to h2c, and requests inside the connection bypass the rules of the edge.
 /// Expectation: only upgrades to websockets are forwarded. Control: if all upgrades are forwarded, the attack succeeds.
 #[test]
 fn an_upgrade_to_http2_cannot_smuggle_requests() {
-    if tools() {
+    if tools_are_installed() {
         apart("attacks::edge::upgrades::an_upgrade_to_http2_cannot_smuggle_requests", upgrades);
     }
 }
 
 fn upgrades() {
-    let project = everything();
+    let project = project_with_all_routes();
     let staging = environment(&project, "staging");
     let (api, inside) = ("api.shop.example.com", "/v1/metadata");
     // Control: a configuration that forwards `Upgrade` unchanged.
@@ -46,7 +46,7 @@ fn upgrades() {
         let more =
             "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
         let raw = format!("GET /v1/graphql HTTP/1.1\r\nHost: {api}\r\nUpgrade: {value}\r\n{more}\r\n");
-        edge.ask(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0)
+        edge.send(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0)
     };
     assert_eq!(upgrade("websocket").status, 101, "websockets pass");
     assert_eq!(upgrade("WebSocket").status, 101, "in any case");
@@ -56,9 +56,12 @@ fn upgrades() {
         let raw = format!(
             "GET / HTTP/1.1\r\nHost: {api}\r\nUpgrade: {value}\r\nHTTP2-Settings: AAMAAABk\r\nConnection: close\r\n\r\n"
         );
-        let answer = edge.ask(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0);
-        let headers = &answer.received["headers"];
-        assert!(answer.status == 400 || answer.status == 200 && headers["upgrade"].is_null(), "{value}: {answer:?}");
-        assert!(headers["http2-settings"].is_null() && headers["connection"] != "upgrade", "{value}: {answer:?}");
+        let response = edge.send(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0);
+        let headers = &response.received["headers"];
+        assert!(
+            response.status == 400 || response.status == 200 && headers["upgrade"].is_null(),
+            "{value}: {response:?}"
+        );
+        assert!(headers["http2-settings"].is_null() && headers["connection"] != "upgrade", "{value}: {response:?}");
     }
 }

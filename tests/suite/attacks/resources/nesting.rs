@@ -71,7 +71,7 @@ fn definitions() {
     }
 }
 
-/// Attack: a hand-written migration with 8,000 brackets, also in the body of a function.
+/// Attack: a hand-written migration with 8,000 brackets, and one with the brackets in the body of a function.
 /// Expectation: NS741 at its line.
 #[test]
 fn migrations_by_hand() {

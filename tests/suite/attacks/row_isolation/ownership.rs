@@ -76,7 +76,7 @@ fn a_service_cannot_lift_row_level_security() {
     let foreign = format!("SELECT count(*) FROM tickets WHERE tenant_id = '{B}';");
     for lift in LIFTS {
         let tried = service.try_run(lift);
-        let refused = tried.as_ref().err().is_some_and(|error| {
+        let is_refused = tried.as_ref().err().is_some_and(|error| {
             [
                 "must be owner",
                 "permission denied",
@@ -89,7 +89,7 @@ fn a_service_cannot_lift_row_level_security() {
         });
         // The server accepts this statement but grants nothing.
         let nothing_granted = lift.starts_with("GRANT ALL ON tickets") && tried.is_ok();
-        assert!(refused || nothing_granted, "{lift}: {tried:?}");
+        assert!(is_refused || nothing_granted, "{lift}: {tried:?}");
         assert_eq!(service.must(&foreign).trim(), "0", "{lift}");
     }
     let mut superuser = server.session("postgres", "tickets");
