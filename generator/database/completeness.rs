@@ -16,6 +16,8 @@ const MAX_PREFIXES: usize = 100;
 pub enum TextForm {
     /// An expression or a query: neither `;` nor comments.
     ExpressionOrQuery,
+    /// One statement whose brackets may contain further ones, with `;` between them: no comments.
+    NestedStatements,
     /// Statements that end with `;`.
     Statements,
 }
@@ -101,7 +103,7 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
-            (TokenKind::Comment, _) if form == TextForm::ExpressionOrQuery => {
+            (TokenKind::Comment, _) if form != TextForm::Statements => {
                 return fault("a comment is not allowed here");
             }
             (TokenKind::Comment, _) => continue,
@@ -117,13 +119,16 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
                 }
             }
             (TokenKind::Symbol, ";") if form == TextForm::ExpressionOrQuery => return fault("`;` is not allowed here"),
+            (TokenKind::Symbol, ";") if form == TextForm::NestedStatements && open_brackets.is_empty() => {
+                return fault("`;` is not allowed here");
+            }
             (TokenKind::Symbol, "\\") => return fault("`\\` is not allowed outside of quotes"),
             (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this character is not part of SQL"),
             _ => {}
         }
         is_empty = false;
     }
-    if is_empty && form == TextForm::ExpressionOrQuery {
+    if is_empty && form != TextForm::Statements {
         return Some(Fault::new(0, "the SQL is empty"));
     }
     open_brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))

@@ -214,6 +214,13 @@ impl Check<'_> {
             let message = "a column can have only one of `default`, `identity` and `generated`";
             self.report(path.clone(), message, "keep one of them and remove the others");
         }
+        if column.is_virtual && column.generated.is_none() {
+            self.report(
+                path.key("virtual"),
+                "only a generated column can be virtual",
+                "add `generated`, or remove `virtual`",
+            );
+        }
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");
         }

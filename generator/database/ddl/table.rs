@@ -1,6 +1,6 @@
 //! SQL of tables with their columns.
 
-use super::{check, exclude, numbering, parameters, primary_key, unique};
+use super::{check, exclude, index_column, numbering, parameters, primary_key, unique};
 use crate::database::model::*;
 
 /// Returns the definition of a column, for CREATE TABLE and ADD COLUMN.
@@ -16,7 +16,8 @@ pub fn column(name: &SqlName, column: &Column) -> String {
         sql += &format!(" {}", self::identity(identity, column.identity_options));
     }
     if let Some(generated) = &column.generated {
-        sql += &format!(" GENERATED ALWAYS AS ({generated}) STORED");
+        let storage = if column.is_virtual { "VIRTUAL" } else { "STORED" };
+        sql += &format!(" GENERATED ALWAYS AS ({generated}) {storage}");
     }
     if !column.nullable {
         sql += " NOT NULL";
@@ -76,7 +77,10 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
             Strategy::List => "LIST",
             Strategy::Hash => "HASH",
         };
-        sql += &format!(" PARTITION BY {strategy} ({})", quoted_list(&by.columns));
+        sql += &format!(
+            " PARTITION BY {strategy} ({})",
+            by.columns.iter().map(partition_key).collect::<Vec<_>>().join(", ")
+        );
     }
     if !table.storage.is_empty() {
         sql += &format!(" WITH {}", parameters(&table.storage));
@@ -86,6 +90,11 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));
     }
     sql
+}
+
+fn partition_key(key: &PartitionKey) -> String {
+    let PartitionKey { column, expression, opclass, collation } = key.clone();
+    index_column(&IndexColumn { column, expression, opclass, collation, ..IndexColumn::default() })
 }
 
 /// Returns the bound of a partition, for PARTITION OF and ATTACH PARTITION.

@@ -44,8 +44,20 @@ fn is_tag(path: &[&str]) -> bool {
             | ["sequences", _, "kind"]
             | ["functions", _, "arguments", ITEM, "mode"]
             | ["functions", _, "language" | "volatility" | "parallel"]
-            | [_, _, "grants" | "grant_options" | "default_privileges", _, ITEM]
-            | ["tables", _, "columns", _, "grants" | "grant_options", _, ITEM]
+            | [_, _, "grants" | "grant_options", _, ITEM]
+            | ["default_privileges", _, _, ITEM]
+            | ["schemas", _, "default_privileges", _, _, ITEM]
+            | [
+                "tables",
+                _,
+                "columns",
+                _,
+                "grants" | "grant_options" | "identity_grants" | "identity_grant_options",
+                _,
+                ITEM
+            ]
+            | ["views", _, "column_grants" | "column_grant_options", _, _, ITEM]
+            | ["types", _, _, "grants" | "grant_options", _, ITEM]
     )
 }
 

@@ -27,7 +27,10 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         } else if let Some(old) = old
             && ddl::sequence_options(old) != ddl::sequence_options(new)
         {
-            let set = |sequence| format!("ALTER SEQUENCE {} {};", name.sql(), ddl::sequence_options(sequence));
+            let (alter, sequence) = (format!("ALTER SEQUENCE {}", name.sql()), literal(&name.sql()));
+            let sequence = format!("{sequence}::pg_catalog.regclass");
+            let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "", sequence: &sequence };
+            let set = |from, to| ddl::change_sequence_options(&statements, from, to, &ddl::sequence_options(to));
             planner.push(
                 MigrationStep::new(
                     Phase::Create,
@@ -36,8 +39,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                     format!("the sequence {name} counts differently"),
                 )
                 .order_in_phase(order_in_phase)
-                .up(set(new))
-                .down(set(old)),
+                .up(set(old, new))
+                .down(set(new, old)),
             );
         }
         let old = old.unwrap_or(&no_sequence);

@@ -211,6 +211,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             planner.push(step.down(change(&new_column.options, old_options)));
         }
         plan_column_storage(planner, diff, name, (column, old_column, new_column), &annotated_column);
+        plan_identity_grants(planner, name, (column, old_column, new_column), &annotated_column);
     }
     if change.kind == TableChangeKind::Alter {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
@@ -223,6 +224,33 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
     let down = ddl::change_table_grants(&table_sql, new, old, is_kept_in_both);
     annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, is_kept), down);
+}
+
+/// Plans a change of the privileges on the sequence that numbers the rows.
+fn plan_identity_grants(
+    planner: &mut Planner,
+    table: &ObjectName,
+    (column, old, new): (&SqlName, Option<&Column>, &Column),
+    annotated_column: &AnnotatedObject,
+) {
+    if new.identity.is_none() {
+        return;
+    }
+    let none = Grants::new();
+    let has_identity = old.is_some_and(|old| old.identity.is_some());
+    let old_rights = old.filter(|_| has_identity).map_or(Rights::new(&none, &none), Column::identity_rights);
+    let change = |from, to| ddl::change_identity_grants(table, column, from, to);
+    let Some(up) = change(old_rights, new.identity_rights()) else { return };
+    let mut step = annotated_column.step("identity_grants").up(up).hazard(Hazard::AuthzUpdate);
+    if has_identity {
+        step = step.down(change(new.identity_rights(), old_rights).unwrap_or_default());
+    } else {
+        // A sequence that is new is dropped as a whole. It exists only after the column has become NOT NULL.
+        let is_late = old.is_some_and(|old| old.nullable && !new.nullable);
+        step = MigrationStep { phase: if is_late { Phase::Validate } else { step.phase }, ..step };
+        step = step.order_in_phase(usize::MAX);
+    }
+    planner.push(step);
 }
 
 /// Plans a change of a column's storage or compression. The step that changes the type sets both itself.

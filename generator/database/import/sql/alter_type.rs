@@ -166,7 +166,9 @@ fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> P
             let is_taken = |taken: &str| domain.checks.contains_key(taken);
             let default_name = || names::free_default_name(name.name(), None, "check", is_taken);
             let check = check.map_or_else(|| tree::name_at(&default_name(), node), Ok)?;
-            domain.checks.insert(check, condition);
+            if domain.checks.insert(check.clone(), condition).is_some() {
+                return unsupported(node, format!("there are two constraints `{check}`"));
+            }
         }
         _ => return unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
     }

@@ -177,9 +177,7 @@ impl Reader {
     fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
         let name = object_name(node)?;
         match self.schema.types.get_mut(&name) {
-            Some(UserType::Enum(kind)) => Ok(&mut kind.comment),
-            Some(UserType::Domain(kind)) => Ok(&mut kind.comment),
-            Some(UserType::Composite(kind)) => Ok(&mut kind.comment),
+            Some(kind) => Ok(kind.comment_mut()),
             None => unsupported(node, format!("there is no type `{name}`")),
         }
     }

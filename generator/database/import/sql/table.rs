@@ -3,9 +3,9 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::partition::{partition_by, take_bound};
-use super::reader::Reader;
+use super::reader::{GrantObject, Reader};
 use super::storage::take_with_parameters;
-use super::tree::{Parsed, Parts, object_name};
+use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
 impl Reader {
@@ -29,6 +29,11 @@ impl Reader {
         Self::take_default_access_method(&mut parts)?;
         self.leave_out_tablespace(&mut parts);
         parts.take_node(SyntaxKind::WITHOUT_OIDS);
+        if let Some(clause) = parts.take_node(SyntaxKind::INHERITS) {
+            let what = "nself cannot represent `INHERITS`, since a definition has no inherited tables; write the columns and \
+                 constraints in each table, or make the tables partitions";
+            return unsupported(&clause, what);
+        }
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&clause)?);
@@ -36,6 +41,7 @@ impl Reader {
         self.record_declaration("tables", name.as_str(), node)?;
         self.column_order.remove(&name);
         self.schema.tables.insert(name.clone(), table);
+        self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
         let mut list = Parts::of(&list);
         let (columns, constraints): (Vec<_>, Vec<_>) = list
             .take_rest()

@@ -2,7 +2,6 @@
 
 use super::change::ColumnChange;
 use crate::database::ddl;
-use crate::database::hazard::Hazard;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::Phase;
 use crate::database::model::*;
@@ -63,17 +62,26 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
         _ => {}
     }
     if old.identity.is_some() && new.identity.is_some() && old.identity_options != new.identity_options {
-        let set = |options: IdentityOptions| {
-            let options = ddl::numbering(&options.into()).map(|option| format!("SET {option}"));
-            format!("{} {};", change.alter(), options.join(" "))
+        let alter = change.alter();
+        let (table, column) = (literal(&change.table.name.sql()), literal(change.column.as_str()));
+        let sequence = format!("pg_catalog.pg_get_serial_sequence({table}, {column})::pg_catalog.regclass");
+        let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "SET ", sequence: &sequence };
+        let set = |from: &Column, to: &Column| {
+            let options = ddl::numbering(&to.identity_options.into()).map(|option| format!("SET {option}"));
+            ddl::change_sequence_options(&statements, &sequence_of(from), &sequence_of(to), &options.join(" "))
         };
-        planner.push(
-            step("is numbered with other options")
-                .up(set(new.identity_options))
-                .down(set(old.identity_options))
-                .hazard(Hazard::MayFail),
-        );
+        planner.push(step("is numbered with other options").up(set(old, new)).down(set(new, old)));
     }
+}
+
+/// Returns the sequence of an identity column, which has the column's type.
+fn sequence_of(column: &Column) -> Sequence {
+    let kind = match column.kind.as_str() {
+        "smallint" => SequenceKind::Smallint,
+        "integer" => SequenceKind::Integer,
+        _ => SequenceKind::Bigint,
+    };
+    Sequence { kind, ..column.identity_options.into() }
 }
 
 /// Returns the expression for the first number of new rows: after the numbers of all stored rows, and not before the

@@ -124,7 +124,7 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
 /// Plans the change of a column's type or collation.
 pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
-    if partition_by.is_some_and(|by| by.columns.contains(change.column)) {
+    if partition_by.is_some_and(|by| by.uses(change.column)) {
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("type"),
