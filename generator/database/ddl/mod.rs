@@ -2,6 +2,7 @@
 //! expressions of the user are in brackets.
 
 mod grants;
+mod identity;
 mod keys;
 mod object;
 mod routine;
@@ -16,6 +17,7 @@ use crate::database::model::*;
 use crate::values::{ExtensionName, Text};
 
 pub use grants::*;
+pub use identity::*;
 pub use keys::*;
 pub use object::*;
 pub use routine::*;

@@ -56,7 +56,8 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     if let Some(key) = primary_key(name, table) {
         parts.push(key);
     }
-    parts.extend(table.uniques.iter().map(|(name, unique)| self::unique(name, unique)));
+    let (repeated, uniques): (Vec<_>, Vec<_>) = table.uniques.iter().partition(|(key, _)| table.is_repeated_key(key));
+    parts.extend(uniques.into_iter().map(|(name, unique)| self::unique(name, unique)));
     // The server ignores NOT VALID in CREATE TABLE, so such checks are added afterwards.
     let (not_valid_checks, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
     parts.extend(checks.into_iter().map(|(name, check)| self::check(name, check)));
@@ -86,6 +87,9 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         sql += &format!(" WITH {}", parameters(&table.storage));
     }
     sql += ";";
+    for (key, unique) in repeated {
+        sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::unique(key, unique));
+    }
     for (check_name, check) in not_valid_checks {
         sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));
     }

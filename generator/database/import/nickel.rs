@@ -177,7 +177,8 @@ const KEYWORDS: [&str; 16] = [
 
 /// Returns the name of a field, in quotes if Nickel needs them.
 fn field_name(key: &str) -> String {
-    let is_plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    // Underscores at the beginning need a letter after them.
+    let is_plain = key.trim_start_matches('_').starts_with(|c: char| c.is_ascii_alphabetic())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_plain && !KEYWORDS.contains(&key) { key.to_owned() } else { quoted_string(key) }
 }

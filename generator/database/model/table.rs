@@ -94,6 +94,22 @@ impl Table {
             || self.excludes.contains_key(name)
     }
 
+    /// Returns whether a unique constraint has the columns and options of the primary key, or of an earlier unique
+    /// constraint. PostgreSQL makes one constraint of them in CREATE TABLE.
+    pub fn is_repeated_key(&self, name: &SqlName) -> bool {
+        let Some(unique) = self.uniques.get(name) else { return false };
+        let without_storage = |unique: &Unique| Unique { storage: StorageParameters::new(), ..unique.clone() };
+        let of_primary_key = Unique {
+            columns: self.primary_key.clone(),
+            include: self.primary_key_include.clone(),
+            deferrable: self.primary_key_deferrable,
+            ..Unique::default()
+        };
+        let mut earlier = self.uniques.iter().take_while(|(other, _)| *other != name);
+        without_storage(unique) == of_primary_key
+            || earlier.any(|(_, other)| without_storage(other) == without_storage(unique))
+    }
+
     /// Gives the comment of a renamed constraint its new name.
     pub fn rename_constraint_comment(&mut self, from: &SqlName, to: &SqlName) {
         if let Some(comment) = self.constraint_comments.remove(from) {

@@ -70,12 +70,12 @@ pub struct Imported {
 /// One finding, with its place, for each part that does not parse or that nself cannot represent.
 pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
-    let to_finding = |unsupported: Unsupported| {
-        let (line, column) = lexer::position(&text, unsupported.at);
-        ImportFinding { line, column, what: unsupported.what }
-    };
     let text_to_read = session::without_psql_commands(&text);
     let sql = &text_to_read.sql;
+    let to_finding = |unsupported: Unsupported| {
+        let (line, column) = lexer::position(sql, unsupported.at);
+        ImportFinding { line, column, what: unsupported.what }
+    };
     if let Some(fault) = completeness::nested_too_deep(sql) {
         return Err(vec![to_finding(Unsupported { at: fault.at, what: fault.what })]);
     }

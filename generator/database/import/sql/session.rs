@@ -177,7 +177,31 @@ pub fn without_psql_commands(text: &str) -> WithoutCommands {
         }
         at += line.len();
     }
-    WithoutCommands { sql, unsupported_commands, connected_at }
+    WithoutCommands { sql: with_quoted_exclude(sql), unsupported_commands, connected_at }
+}
+
+/// Puts the name of a column `exclude` in quotes: the parser takes the word for the beginning of a constraint.
+fn with_quoted_exclude(sql: String) -> String {
+    if !sql.to_ascii_lowercase().contains("exclude") {
+        return sql;
+    }
+    let tokens: Vec<_> = lexer::tokens(&sql).unwrap_or_default();
+    let tokens: Vec<_> = tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
+    let is_column = |triple: &[lexer::Token]| {
+        let [before, word, after] = triple else { return false };
+        let begins = ["(", ",", "column", "add"].iter().any(|other| before.text.eq_ignore_ascii_case(other));
+        let begins_constraint = after.text == "(" || after.text.eq_ignore_ascii_case("using");
+        word.kind == TokenKind::Word && word.text.eq_ignore_ascii_case("exclude") && begins && !begins_constraint
+    };
+    let places: Vec<usize> = tokens.windows(3).filter(|triple| is_column(triple)).map(|triple| triple[1].at).collect();
+    let (mut quoted, mut copied) = (String::with_capacity(sql.len()), 0);
+    for at in places {
+        quoted.push_str(&sql[copied..at]);
+        quoted.push_str("\"exclude\"");
+        copied = at + "exclude".len();
+    }
+    quoted.push_str(&sql[copied..]);
+    quoted
 }
 
 /// Refuses a statement that changes the meaning of later statements, or that is not about the session.

@@ -62,12 +62,33 @@ impl Reader {
         }
         let result = list.refuse_rest_except("( ) ,");
         self.record_error(result);
+        let result = self.merge_repeated_keys(&name, node);
+        self.record_error(result);
         // The server ignores NOT VALID for a table that has no rows yet.
         if let Some(table) = self.schema.tables.get_mut(&name) {
             table.checks.values_mut().for_each(|check| check.not_valid = false);
             table.foreign_keys.values_mut().for_each(|key| key.not_valid = false);
         }
         parts.refuse_rest_except("CREATE TABLE ;")
+    }
+
+    /// Makes one constraint of the equal keys of CREATE TABLE, as the server does. A name that was chosen remains.
+    fn merge_repeated_keys(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let Some(table) = self.schema.tables.get_mut(name) else { return Ok(()) };
+        let repeated: Vec<SqlName> = table.uniques.keys().filter(|key| table.is_repeated_key(key)).cloned().collect();
+        for key in repeated {
+            let Some(unique) = table.uniques.get(&key) else { continue };
+            let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
+            let default = crate::database::import::names::default_name(name.name(), Some(&columns.join("_")), "key");
+            if !key.as_str().starts_with(&default) {
+                let what = format!(
+                    "the server makes one constraint of `{key}` and an equal one; leave it out, or add it with ALTER TABLE"
+                );
+                return unsupported(node, what);
+            }
+            table.uniques.remove(&key);
+        }
+        Ok(())
     }
 
     /// Reads CREATE TABLE … PARTITION OF.

@@ -2,7 +2,9 @@
 
 use super::change::ColumnChange;
 use crate::database::ddl;
+use crate::database::migrate::diff::Diff;
 use crate::database::migrate::planner::Planner;
+use crate::database::migrate::sequences::{sequence_before_identity, sequence_follows_identity};
 use crate::database::migrate::step::Phase;
 use crate::database::model::*;
 use crate::diagnostic::Code;
@@ -18,7 +20,12 @@ pub(super) fn refuse_identity(planner: &mut Planner, change: &ColumnChange) {
 }
 
 /// Plans the change of a column's identity.
-pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+pub(super) fn change_identity(
+    planner: &mut Planner,
+    diff: &Diff,
+    change: &ColumnChange,
+    (old, new): (&Column, &Column),
+) {
     let identity_changes = old.identity != new.identity || old.identity_options != new.identity_options;
     if change.table.new.partition_by.is_some() && identity_changes {
         refuse_identity(planner, change);
@@ -27,7 +34,17 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
     // The server refuses an identity for a column that may be NULL, so NOT NULL comes first.
     let phase = if old.nullable && !new.nullable { Phase::Validate } else { Phase::Create };
     let step = |what: &str| change.step(phase, "identity", what).order_in_phase(change.order_in_phase + 1);
+    let owner = ColumnOf { table: change.table.name.clone(), column: change.column.clone() };
+    if let Some((name, sequence)) = sequence_before_identity(diff, &owner) {
+        planner.push(
+            step("is numbered by the server")
+                .up(ddl::sequence_to_identity(&owner, name, new))
+                .down(ddl::identity_to_sequence(&owner, name, sequence)),
+        );
+        return;
+    }
     match (old.identity, new.identity) {
+        (Some(_), None) if sequence_follows_identity(diff, &owner) => {}
         (None, Some(identity)) => {
             let table = literal(&change.table.name.sql());
             let column = literal(change.column.as_str());

@@ -173,7 +173,7 @@ fn alter_column(
                 .hazards(change.owner_hazard()),
         );
     }
-    change_identity(planner, change, old, new);
+    change_identity(planner, diff, change, (old, new));
     match (old.nullable, new.nullable) {
         (true, false) => set_not_null(planner, change, new.backfill.as_ref()),
         (false, true) => planner.push(
