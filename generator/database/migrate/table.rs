@@ -1,6 +1,6 @@
 //! Plans the creation, removal and change of tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TableChange, TableChangeKind};
@@ -144,7 +144,7 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let why = format!("{name}: write-ahead log");
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path.key("unlogged"), why)
-                .order_in_phase(diff.new_graph.position(ObjectKind::Table, name))
+                .order_in_phase(logging_position(diff, name, new.unlogged))
                 .up(set_logging(new.unlogged))
                 .down(set_logging(old.unlogged))
                 .hazard(Hazard::Rewrite),
@@ -162,6 +162,26 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);
     change_settings(planner, diff, change);
+}
+
+/// Returns the position of a step that changes whether a table is logged: a logged table cannot refer to an unlogged one,
+/// so a referring table becomes unlogged before the other table, and logged after it.
+fn logging_position(diff: &Diff, name: &ObjectName, unlogged: bool) -> usize {
+    // The number of keys in the longest chain that begins at the table. Keys in a circle end at the number of tables.
+    let mut depth = 0;
+    let mut reached = BTreeSet::from([name]);
+    while depth < diff.old.tables.len() {
+        let tables = reached.into_iter().filter_map(|table| Some((table, diff.old.tables.get(table)?)));
+        let referenced = tables.flat_map(|(table, definition)| {
+            definition.foreign_keys.values().map(|key| &key.references.table).filter(move |other| *other != table)
+        });
+        reached = referenced.collect();
+        if reached.is_empty() {
+            break;
+        }
+        depth += 1;
+    }
+    if unlogged { usize::MAX / 2 - depth } else { usize::MAX / 2 + depth }
 }
 
 /// Plans changes of the table's comment, storage parameters and grants, and of its columns' comments and statistics.

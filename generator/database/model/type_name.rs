@@ -71,6 +71,19 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "int8range",
     "integer",
     "interval",
+    "interval day",
+    "interval day to hour",
+    "interval day to minute",
+    "interval day to second",
+    "interval hour",
+    "interval hour to minute",
+    "interval hour to second",
+    "interval minute",
+    "interval minute to second",
+    "interval month",
+    "interval second",
+    "interval year",
+    "interval year to month",
     "json",
     "jsonb",
     "jsonpath",
@@ -262,7 +275,9 @@ impl TypeName {
 
     /// Returns the type that the server uses to distinguish functions: `varchar` for `varchar(10)`.
     pub fn without_modifiers(&self) -> TypeName {
-        TypeName::wrap(format!("{}{}", self.base(), if self.is_array() { "[]" } else { "" }))
+        // The fields of an interval are modifiers too.
+        let base = if self.base().starts_with("interval ") { "interval" } else { self.base() };
+        TypeName::wrap(format!("{base}{}", if self.is_array() { "[]" } else { "" }))
     }
 
     /// Returns the numbers in brackets, such as 12 and 2 for `numeric(12,2)`.
@@ -365,6 +380,8 @@ mod tests {
             ("float(25)", "double precision"),
             ("national character varying(10)", "varchar(10)"),
             ("\"Status\"[]", "\"Status\"[]"),
+            ("INTERVAL day TO second(3)", "interval day to second(3)"),
+            ("interval  year to month[]", "interval year to month[]"),
             ("\"char\"[3]", "\"char\"[]"),
             ("Audit.\"mood\"", "audit.mood"),
             ("\"a b\".\"x[(\"\".\"(3)[]", "\"a b\".\"x[(\"\".\"(3)[]"),

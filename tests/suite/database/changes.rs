@@ -16,7 +16,22 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 39] = [
+const CHANGES: [Change; 41] = [
+    Change {
+        name: "intervals with fields",
+        before: "CREATE TABLE t (a interval day to second(3), b interval year to month DEFAULT '1 year'); CREATE FUNCTION f(interval day) RETURNS interval LANGUAGE sql AS 'SELECT $1';",
+        after: "CREATE TABLE t (a interval day to second(3), b interval year to month DEFAULT '2 years', c interval hour to minute[], d interval(2)); CREATE DOMAIN d AS interval month;
+            CREATE FUNCTION f(interval) RETURNS interval LANGUAGE sql AS 'SELECT $1 + $1'; COMMENT ON FUNCTION f(interval day) IS 'twice';",
+        hint: no_hint,
+    },
+    Change {
+        name: "the log of tables that refer to each other",
+        before: "CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (id integer PRIMARY KEY REFERENCES a); CREATE TABLE \"0\" (a integer REFERENCES b);
+            CREATE UNLOGGED TABLE x (id integer PRIMARY KEY, x integer REFERENCES x); CREATE UNLOGGED TABLE w (x integer PRIMARY KEY REFERENCES x); CREATE UNLOGGED TABLE y (w integer REFERENCES w);",
+        after: "CREATE UNLOGGED TABLE a (id integer PRIMARY KEY); CREATE UNLOGGED TABLE b (id integer PRIMARY KEY REFERENCES a); CREATE UNLOGGED TABLE \"0\" (a integer REFERENCES b);
+            CREATE TABLE x (id integer PRIMARY KEY, x integer REFERENCES x); CREATE TABLE w (x integer PRIMARY KEY REFERENCES x); CREATE TABLE y (w integer REFERENCES w);",
+        hint: no_hint,
+    },
     Change {
         name: "a serial becomes an identity",
         before: "CREATE TABLE t (id bigserial PRIMARY KEY, n serial, a text); CREATE SEQUENCE other; CREATE TABLE u (id integer DEFAULT nextval('other'::regclass) NOT NULL); ALTER SEQUENCE other OWNED BY u.id;",

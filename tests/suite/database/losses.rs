@@ -25,7 +25,7 @@ const REFUSED: [(&str, (usize, usize), &str); 37] = [
         (2, 14),
         "the type r: nself cannot represent the new name",
     ),
-    ("CREATE TABLE t AS SELECT 1 AS id;", (1, 1), "nself cannot represent `CREATE TABLE t AS`"),
+    ("CREATE TABLE t AS SELECT 1 AS id;", (1, 1), "nself cannot represent `CREATE TABLE … AS`"),
     ("ALTER TABLE t ADD COLUMN id int;", (1, 15), "the table t: there is no table `t`"),
     (
         "CREATE TABLE t (id int);\nALTER TABLE t DISABLE TRIGGER ALL;",

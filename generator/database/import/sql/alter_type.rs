@@ -29,6 +29,11 @@ impl Reader {
             return self.alter_owner(node);
         }
         self.object_in_messages = format!("the type {name}");
+        let is_check = action.kind() == ADD_CONSTRAINT;
+        if let Some(clause) = action.descendants().find(|part| is_check && part.kind() == NOT_VALID) {
+            let what = format!("NOT VALID of a check of the domain {name} is left out: nself checks the stored values");
+            self.note_once(&clause, what);
+        }
         match action.kind() {
             TYPE_RENAME_TO | DOMAIN_RENAME_TO => self.rename_type(&name, &action)?,
             RENAME_VALUE => self.rename_label(&name, &action)?,

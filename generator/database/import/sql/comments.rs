@@ -61,6 +61,16 @@ impl Reader {
             self.object_of_reference(class, &target)?.comment = Some(text);
             return Ok(());
         }
+        if target.kind() == SyntaxKind::OBJECT_INDEX {
+            let index = object_name(&name)?;
+            if self.index(&index, &name).is_err() && self.is_relation_name_taken(&index) {
+                let what = format!(
+                    "the comment on {index} is left out: the index belongs to a constraint; comment the constraint"
+                );
+                self.note_once(node, what);
+                return Ok(());
+            }
+        }
         if let Some((table, constraint)) = self.constraint_of_table(&target, &name)? {
             table.constraint_comments.insert(constraint, text);
         } else if let Some((view, column)) = self.column_of_view(&target, &name)? {

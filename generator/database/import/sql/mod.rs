@@ -211,7 +211,11 @@ impl Reader {
                 format!(
                     "nself cannot represent `{}`, whose columns follow from a query; write CREATE TABLE with the columns and \
                      their types, and INSERT INTO with the query",
-                    if node.kind() == SELECT_INTO { "SELECT INTO".to_owned() } else { format!("{} AS", summary(node)) }
+                    if node.kind() == SELECT_INTO {
+                        "SELECT INTO".to_owned()
+                    } else {
+                        "CREATE TABLE … AS".to_owned()
+                    }
                 ),
             ),
             kind => match ObjectClass::of_node(kind) {

@@ -115,6 +115,10 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
         "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),
         "timestamp" if is_integer && !new.is_array() => format!("to_timestamp({name}) AT TIME ZONE 'UTC'"),
         "boolean" if is_integer && !new.is_array() => format!("{name} <> 0"),
+        "smallint" | "bigint" | "numeric" if old.as_str() == "boolean" && !new.is_array() => {
+            format!("{name}::integer::{new}")
+        }
+        _ if new.element().as_ref() == Some(old) => format!("ARRAY[{name}]"),
         _ if ["text", "varchar"].contains(&old.as_str()) || new.as_str() == "text" => format!("{name}::{new}"),
         _ if old.is_array() && new.is_array() => format!("{name}::text[]::{new}"),
         _ => format!("{name}::text::{new}"),
