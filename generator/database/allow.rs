@@ -22,7 +22,7 @@ fn object_names(schema: &Schema) -> BTreeSet<String> {
         match kind {
             UserType::Domain(domain) => add_parts(&mut names, name, domain.checks.keys()),
             UserType::Composite(kind) => add_parts(&mut names, name, kind.attributes.iter().map(|part| &part.name)),
-            UserType::Enum(_) => {}
+            UserType::Enum(_) | UserType::Range(_) => {}
         }
     }
     for (name, view) in &schema.views {

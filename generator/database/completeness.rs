@@ -16,6 +16,8 @@ const MAX_PREFIXES: usize = 100;
 pub enum TextForm {
     /// An expression or a query: neither `;` nor comments.
     ExpressionOrQuery,
+    /// One statement whose brackets may contain further ones, with `;` between them: no comments.
+    NestedStatements,
     /// Statements that end with `;`.
     Statements,
 }
@@ -101,7 +103,7 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
-            (TokenKind::Comment, _) if form == TextForm::ExpressionOrQuery => {
+            (TokenKind::Comment, _) if form != TextForm::Statements => {
                 return fault("a comment is not allowed here");
             }
             (TokenKind::Comment, _) => continue,
@@ -117,13 +119,16 @@ fn bracket_fault(tokens: &[Token], form: TextForm) -> Option<Fault> {
                 }
             }
             (TokenKind::Symbol, ";") if form == TextForm::ExpressionOrQuery => return fault("`;` is not allowed here"),
+            (TokenKind::Symbol, ";") if form == TextForm::NestedStatements && open_brackets.is_empty() => {
+                return fault("`;` is not allowed here");
+            }
             (TokenKind::Symbol, "\\") => return fault("`\\` is not allowed outside of quotes"),
             (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this character is not part of SQL"),
             _ => {}
         }
         is_empty = false;
     }
-    if is_empty && form == TextForm::ExpressionOrQuery {
+    if is_empty && form != TextForm::Statements {
         return Some(Fault::new(0, "the SQL is empty"));
     }
     open_brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
@@ -253,7 +258,12 @@ fn body_fault(tokens: &[Token]) -> Option<Fault> {
 fn function_bodies(tokens: &[Token]) -> Vec<(usize, String)> {
     let bodies =
         tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == TokenKind::Literal);
-    bodies.map(|pair| (pair[1].at, content_of_literal(pair[1].text).replace("''", "'"))).collect()
+    let content = |literal: &str| {
+        let content = content_of_literal(literal);
+        // Only a string in single quotes doubles the quotes in it.
+        if literal.starts_with('$') { content.to_owned() } else { content.replace("''", "'") }
+    };
+    bodies.map(|pair| (pair[1].at, content(pair[1].text))).collect()
 }
 
 #[cfg(test)]
@@ -333,6 +343,11 @@ mod tests {
         }
         let body = format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT {} $$;", nested(300));
         assert!(fault(&body, TextForm::Statements).is_some_and(|fault| fault.code == Code::TooDeep && fault.at == 48));
+        let empty = format!(
+            "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ DECLARE a text := ''; BEGIN {} END $$;",
+            "a = a || b; ".repeat(40)
+        );
+        assert_eq!(nested_too_deep(&empty), None);
         let rows = format!("INSERT INTO t VALUES {};", vec!["(1, -1, NOT true, 'a' || 'b')"; 5000].join(", "));
         assert_eq!(fault(&rows, TextForm::Statements), None);
     }

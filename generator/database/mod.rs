@@ -22,7 +22,7 @@ pub mod superuser;
 mod tenant_keys;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
-use model::{Grants, ObjectName, Schema, TablePrivilege};
+use model::Schema;
 
 pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
@@ -33,7 +33,7 @@ pub const CATALOG: &str = include_str!("catalog.sql");
 /// the findings about it. `root` is the path of the definition in the stack.
 pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
     let mut findings = convention::apply(&mut definition, root);
-    grant_defaults(&mut definition);
+    definition.apply_default_privileges();
     // The default name of a primary key is left out, so that equal definitions are equal values.
     for (name, table) in &mut definition.tables {
         let has_default_name =
@@ -45,27 +45,4 @@ pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagno
     findings.extend(check::check(&definition, root));
     findings.extend(graphql::check(&definition, root));
     (definition, findings)
-}
-
-/// Adds default privileges to the grants of all tables, since the server applies them only to tables that are created
-/// later.
-fn grant_defaults(definition: &mut Schema) {
-    for (schema_name, schema) in &definition.schemas {
-        for (role, privileges) in &schema.default_privileges {
-            let add_privileges = |grants: &mut Grants<TablePrivilege>| {
-                grants.entry(role.clone()).or_default().extend(privileges.iter().copied());
-            };
-            let is_in_schema = |name: &ObjectName| name.schema() == schema_name.as_str();
-            definition
-                .tables
-                .iter_mut()
-                .filter(|(name, _)| is_in_schema(name))
-                .for_each(|(_, table)| add_privileges(&mut table.grants));
-            definition
-                .views
-                .iter_mut()
-                .filter(|(name, _)| is_in_schema(name))
-                .for_each(|(_, view)| add_privileges(&mut view.grants));
-        }
-    }
 }

@@ -15,6 +15,8 @@ pub type Objects = BTreeMap<String, Value>;
 /// Fields of a schema that map names to objects.
 const KINDS: [&str; 7] = ["schemas", "types", "sequences", "tables", "views", "functions", "objects"];
 const EXTENSIONS: &str = "extensions";
+/// The path of the default privileges of the database; those of a schema belong to the schema.
+const DEFAULT_PRIVILEGES: &str = "default_privileges/database";
 
 /// Splits a schema into objects.
 pub fn objects(schema: &Schema) -> Objects {
@@ -24,6 +26,9 @@ pub fn objects(schema: &Schema) -> Objects {
         if let Some(Value::Object(all)) = value.get_mut(kind).map(Value::take) {
             objects.extend(all.into_iter().map(|(name, object)| (format!("{kind}/{name}"), object)));
         }
+    }
+    if let Some(privileges) = value.get_mut("default_privileges").map(Value::take) {
+        objects.insert(DEFAULT_PRIVILEGES.to_owned(), privileges);
     }
     for name in &schema.extensions {
         objects.insert(format!("{EXTENSIONS}/{name}"), Value::Object(Map::new()));
@@ -54,6 +59,10 @@ pub trait ObjectDecoder {
 pub fn schema(objects: &Objects, decoder: &impl ObjectDecoder) -> Result<Schema, String> {
     let mut schema = Schema::default();
     for (path, object) in objects {
+        if path == DEFAULT_PRIVILEGES {
+            schema.default_privileges = decoder.decode(object).map_err(|reason| format!("{path}: {reason}"))?;
+            continue;
+        }
         let Some((kind, name)) = path.split_once('/') else { return Err(not_an_object(path)) };
         let inserted = match kind {
             "schemas" => insert_object(&mut schema.schemas, name, object, decoder),
@@ -149,7 +158,7 @@ mod tests {
 
     #[test]
     fn objects_are_the_schema_and_a_delta_is_the_difference() {
-        let text = r#"{"extensions": ["citext"], "schemas": {"audit": {}},
+        let text = r#"{"extensions": ["citext"], "schemas": {"audit": {}}, "default_privileges": {"private_types": true},
             "tables": {"audit.log": {"columns": {"id": {"type": "int8"}}, "primary_key": ["id"]}, "b": {"columns": {"x": {"type": "text"}}}}}"#;
         let one: Schema = serde_json::from_str(text).unwrap();
         let first = objects(&one);
@@ -167,7 +176,7 @@ mod tests {
         }
         assert_eq!(
             first.keys().collect::<Vec<_>>(),
-            ["extensions/citext", "schemas/audit", "tables/audit.log", "tables/b"]
+            ["default_privileges/database", "extensions/citext", "schemas/audit", "tables/audit.log", "tables/b"]
         );
         let mut other = one.clone();
         other.tables.pop_last();

@@ -137,18 +137,14 @@ impl Check<'_> {
             }
             return;
         };
-        let namespace = self.schema.schemas.iter().find(|(namespace, _)| namespace.as_str() == name.schema());
-        if namespace.is_some_and(|(_, definition)| !definition.default_privileges.is_empty()) {
-            self.report(
-                path.key("partition_by"),
-                "partitions would get the schema's `default_privileges` in addition to the grants of the table",
-                "grant on each table instead of using `default_privileges`",
-            );
-        }
-        self.require_columns(table, &partitioning.columns, &path.key("partition_by"));
+        self.check_partition_keys(table, partitioning, &path.key("partition_by").key("columns"));
         let keys = table.uniques.values().map(|unique| &unique.columns);
         for key in keys.chain((!table.primary_key.is_empty()).then_some(&table.primary_key)) {
-            if partitioning.columns.iter().any(|column| !key.contains(column)) {
+            if partitioning.expressions().next().is_some() {
+                let message = format!("{name} has a key, but its partitions depend on an expression");
+                let hint = "PostgreSQL checks keys per partition: remove the key, or divide by columns that are in it";
+                self.report(path.clone(), message, hint);
+            } else if partitioning.columns.iter().flat_map(|part| &part.column).any(|column| !key.contains(column)) {
                 let message = format!("a key of {name} lacks a column of `partition_by`");
                 self.report(
                     path.clone(),
@@ -161,6 +157,18 @@ impl Check<'_> {
             let path = path.key("partitions").key(partition_name.as_str());
             let message = format!("the bound {} does not fit `partition_by`", ddl::bound(bound));
             self.report(path, message, BOUNDS_BY_STRATEGY);
+        }
+    }
+
+    /// Checks the columns and expressions that decide the partition of a row.
+    fn check_partition_keys(&mut self, table: &Table, partitioning: &PartitionBy, path: &FieldPath) {
+        let columns: Vec<SqlName> = partitioning.columns.iter().filter_map(|key| key.column.clone()).collect();
+        self.require_columns(table, &columns, path);
+        for (i, key) in partitioning.columns.iter().enumerate() {
+            if key.column.is_some() == key.expression.is_some() {
+                self.report(path.index(i), "a part of the key is a column or an expression", "write one of the two");
+            }
+            self.check_collation(key.collation.as_ref(), &path.index(i));
         }
     }
 

@@ -90,7 +90,7 @@ impl Check<'_> {
             return;
         }
         let schema = self.schema;
-        if schema.types.contains_key(&object) || schema.tables.contains_key(&object) || !schema.extensions.is_empty() {
+        if schema.has_type(&object) || schema.tables.contains_key(&object) || !schema.extensions.is_empty() {
             return;
         }
         let near = crate::words::nearest(

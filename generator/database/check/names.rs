@@ -83,6 +83,13 @@ impl Check<'_> {
                 claim(name.clone(), self.root.key("types").key(name.as_str()));
             }
         }
+        for (range, multirange) in schema.multiranges() {
+            if schema.types.contains_key(&multirange) || schema.tables.contains_key(&multirange) {
+                let path = self.root.key("types").key(range.as_str()).key("range").key("multirange");
+                let first = self.root.key("types").key(multirange.as_str());
+                duplicates.push((multirange, path, first));
+            }
+        }
         for (name, path, first) in duplicates {
             self.findings.push(
                 Diagnostic::error(Code::SchemaInvalid, path)

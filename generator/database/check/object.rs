@@ -1,7 +1,7 @@
 //! Checks objects that a definition keeps as their statements.
 
 use super::Check;
-use super::routine::selects_all_columns;
+use super::routine::{INSERT_BY_POSITION, inserts_by_position, selects_all_columns};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -44,6 +44,9 @@ impl Check<'_> {
                 "`*` is not allowed: the server would store the columns that the table has now",
                 "name the columns",
             );
+        }
+        if identity.class.words == "RULE" && inserts_by_position(object.create.as_str()) {
+            self.report(path.key("create"), INSERT_BY_POSITION, "name the columns after the table");
         }
         if !object.mappings.is_empty() && identity.class.words != "TEXT SEARCH CONFIGURATION" {
             self.report(path.key("mappings"), "only a text search configuration has mappings", "leave `mappings` out");

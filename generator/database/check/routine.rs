@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
+use squawk_syntax::quote::is_reserved_word;
+
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
@@ -15,7 +17,7 @@ impl Check<'_> {
         if selects_all_columns(view.query.as_str()) {
             self.report(
                 path.key("query"),
-                "`*` is not allowed: the order of a table's columns can differ between servers",
+                "`*` or `TABLE` is not allowed: the order of a table's columns can differ between servers",
                 "name the columns",
             );
         }
@@ -46,7 +48,12 @@ impl Check<'_> {
         });
         let aggregates = schema.objects.iter().filter_map(|(key, object)| {
             let identity = object.identity()?;
-            let signature = identity.key.strip_prefix("aggregate ")?.replace("(*)", "()");
+            let signature = identity
+                .key
+                .strip_prefix("aggregate ")?
+                .replace("(*)", "()")
+                .replace("(order by ", "(")
+                .replace(" order by ", ", ");
             Some((signature, key.to_string(), self.root.key("objects").key(key.as_str())))
         });
         let routines: Vec<(String, String, FieldPath)> = functions.chain(aggregates).collect();
@@ -143,9 +150,12 @@ impl Check<'_> {
         } else if function.has_standard_body() {
             // The syntax of such a body was checked when the definition was decoded.
             if selects_all_columns(body) {
-                let message = "`*` is not allowed here: the server would store the columns that the table has now; \
+                let message = "`*` or `TABLE` is not allowed here: the server would store the columns that the table has now; \
                                write their names";
                 report(Code::SchemaInvalid, message.to_owned());
+            }
+            if inserts_by_position(body) {
+                report(Code::SchemaInvalid, INSERT_BY_POSITION.to_owned());
             }
         } else if function.language == FunctionLanguage::Sql {
             if let Some((at, message)) = parse::errors(body).into_iter().next() {
@@ -159,6 +169,10 @@ impl Check<'_> {
         }
     }
 }
+
+/// The message about an INSERT without a list of columns.
+pub(super) const INSERT_BY_POSITION: &str =
+    "INSERT needs a list of columns here: the order of a table's columns can differ between servers";
 
 /// Returns the reason if a caller can make a function with the rights of its owner use other objects than intended.
 pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
@@ -210,8 +224,44 @@ pub(super) fn selects_all_columns(query: &str) -> bool {
     let selects_all_after = |text: &str| {
         [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())
     };
-    (1..tokens.len())
-        .any(|at| tokens[at].text == "*" && selects_all_after(tokens[at - 1].text) && !is_whole_row(&tokens, at))
+    let selects_all =
+        |at: usize| tokens[at].text == "*" && selects_all_after(tokens[at - 1].text) && !is_whole_row(&tokens, at);
+    (1..tokens.len()).any(selects_all) || (0..tokens.len()).any(|at| is_table_query(&tokens, at))
+}
+
+/// Returns whether a word is TABLE of `TABLE orders`, which means `SELECT * FROM orders`.
+fn is_table_query(tokens: &[lexer::Token], at: usize) -> bool {
+    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+    let follows = |word: &str| at.checked_sub(1).is_some_and(|before| is_word(before, word));
+    let precedes_name = tokens.get(at + 1).is_some_and(|token| match token.kind {
+        lexer::TokenKind::Quoted => true,
+        lexer::TokenKind::Word => is_word(at + 1, "only") || !is_reserved_word(token.text),
+        _ => false,
+    });
+    // After AS or a dot, the word is the name of a column.
+    tokens[at].kind == lexer::TokenKind::Word
+        && is_word(at, "table")
+        && precedes_name
+        && !follows("as")
+        && !follows(".")
+}
+
+/// Returns whether a text has an INSERT without a list of columns, whose values go to the columns in the order of the table.
+pub(super) fn inserts_by_position(text: &str) -> bool {
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+    (1..tokens.len()).filter(|at| is_word(at - 1, "insert") && is_word(*at, "into")).any(|into| {
+        let mut at = into + 2;
+        while is_word(at, ".") {
+            at += 2;
+        }
+        if is_word(at, "as") {
+            at += 2;
+        }
+        let has_query_in_brackets = ["select", "with", "values", "table", "("].iter().any(|word| is_word(at + 1, word));
+        let has_columns = is_word(at, "(") && !has_query_in_brackets;
+        !has_columns && !is_word(at, "default")
+    })
 }
 
 /// Returns whether the `*` at a place is the row as the only argument of a function: `row_to_json(orders.*)`.
@@ -228,4 +278,28 @@ fn is_whole_row(tokens: &[lexer::Token], at: usize) -> bool {
         && is_name(&tokens[before - 2])
         && !keywords.contains(&tokens[before - 2].text.to_ascii_lowercase().as_str());
     before < at && is_call && tokens.get(at + 1).is_some_and(|token| token.text == ")")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_that_depend_on_the_order_of_columns_are_found() {
+        for text in ["SELECT * FROM t", "TABLE t", "SELECT 1 UNION TABLE ONLY t", "WITH a AS (TABLE \"T\") SELECT 1"] {
+            assert!(selects_all_columns(text), "{text}");
+        }
+        for text in ["SELECT a AS table FROM t", "SELECT t.table FROM t", "SELECT count(*) FROM t", "SELECT 'TABLE t'"]
+        {
+            assert!(!selects_all_columns(text), "{text}");
+        }
+        for text in ["INSERT INTO t VALUES (1)", "insert into x.t AS u SELECT 1", "INSERT INTO t (SELECT 1)"] {
+            assert!(inserts_by_position(text), "{text}");
+        }
+        for text in
+            ["INSERT INTO t (a) VALUES (1)", "INSERT INTO x.\"t\" AS u (a) SELECT 1", "INSERT INTO t DEFAULT VALUES"]
+        {
+            assert!(!inserts_by_position(text), "{text}");
+        }
+    }
 }

@@ -107,18 +107,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reports equal constraints, because PostgreSQL creates only one of them.
+    /// Reports equal exclusion constraints, because PostgreSQL creates only one of them.
     fn check_equal_constraints(&mut self, table: &Table, path: &FieldPath) {
-        let uniques: Vec<_> = table.uniques.iter().collect();
-        for (i, (key, unique)) in uniques.iter().enumerate() {
-            let equals_primary_key = unique.columns == table.primary_key
-                && unique.include == table.primary_key_include
-                && unique.deferrable == table.primary_key_deferrable;
-            if equals_primary_key || uniques[..i].iter().any(|(_, other)| other == unique) {
-                let path = path.key("uniques").key(key.as_str());
-                self.report(path, "these columns are already unique", "remove one of the two constraints");
-            }
-        }
         let excludes: Vec<_> = table.excludes.iter().collect();
         for (i, (key, exclude)) in excludes.iter().enumerate() {
             if excludes[..i].iter().any(|(_, other)| other == exclude) {
@@ -214,6 +204,13 @@ impl Check<'_> {
         if sources.iter().filter(|is_set| **is_set).count() > 1 {
             let message = "a column can have only one of `default`, `identity` and `generated`";
             self.report(path.clone(), message, "keep one of them and remove the others");
+        }
+        if column.is_virtual && column.generated.is_none() {
+            self.report(
+                path.key("virtual"),
+                "only a generated column can be virtual",
+                "add `generated`, or remove `virtual`",
+            );
         }
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");

@@ -26,6 +26,7 @@ impl Check<'_> {
                     self.check_type(&domain.base, &path.key("type"));
                     self.check_collation_of_type(domain.collation.as_ref(), &path.key("collation"));
                 }
+                UserType::Range(range) => self.check_range(name, range, &path.key("range")),
                 UserType::Composite(kind) => {
                     let path = path.key("composite").key("attributes");
                     if kind.attributes.is_empty() {
@@ -40,6 +41,24 @@ impl Check<'_> {
                         self.check_collation_of_type(attribute.collation.as_ref(), &path.index(i).key("collation"));
                     }
                 }
+            }
+        }
+    }
+
+    fn check_range(&mut self, name: &ObjectName, range: &RangeType, path: &FieldPath) {
+        self.check_type(&range.subtype, &path.key("subtype"));
+        self.check_collation_of_type(range.collation.as_ref(), &path.key("collation"));
+        let multirange = range.multirange_name(name);
+        if !self.has_schema(&multirange) {
+            let message = format!("there is no schema `{}`", multirange.schema());
+            self.report(path.key("multirange"), message, "declare it in `schemas`");
+        }
+        if let Some(function) = range.subtype_diff.as_ref().filter(|function| function.schema() != "pg_catalog") {
+            let is_declared = self.schema.functions.iter().any(|(key, other)| other.name_in_sql(key) == *function);
+            if !is_declared && self.schema.extensions.is_empty() {
+                let hint =
+                    "declare it in `functions`, or write `pg_catalog.` before the name of a function of the server";
+                self.report(path.key("subtype_diff"), format!("there is no function `{function}`"), hint);
             }
         }
     }

@@ -73,23 +73,120 @@ pub fn column_grants(table: &str, name: &SqlName, column: &Column) -> Vec<String
     change_grants(target, Rights::new(&none, &none), column.rights())
 }
 
-/// Returns the statements that change the privileges on a table, and on its columns for which `includes` returns true.
-pub fn change_table_grants(object: &str, from: &Table, to: &Table, includes: impl Fn(&SqlName) -> bool) -> Vec<String> {
+/// The old and the new privileges on a column.
+pub struct ColumnRights<'a> {
+    pub column: &'a SqlName,
+    pub old: Rights<'a, ColumnPrivilege>,
+    pub new: Rights<'a, ColumnPrivilege>,
+}
+
+/// Returns the statements that change the privileges on a table or view, and on columns of it.
+pub fn change_relation_grants<'a>(
+    object: &str,
+    from: Rights<TablePrivilege>,
+    to: Rights<TablePrivilege>,
+    columns: impl IntoIterator<Item = ColumnRights<'a>>,
+) -> Vec<String> {
     let target = GrantTarget::new("TABLE", object);
-    let old = from.rights();
-    let mut sql = change_grants(target, old, to.rights());
+    let mut sql = change_grants(target, from, to);
     // Revoking a privilege on the table also revokes it on each column.
-    let (revoked, revoked_options) = (minus(&from.grants, &to.grants), minus(&from.grant_options, &to.grant_options));
-    let no_grants = Grants::new();
-    for (name, column) in to.columns.iter().filter(|(name, _)| includes(name)) {
-        let old = from.columns.get(name);
-        let grants = without(old.map_or(&no_grants, |old| &old.grants), &revoked);
-        let options = without(&without(old.map_or(&no_grants, |old| &old.grant_options), &revoked), &revoked_options);
-        let target = GrantTarget { column: Some(name), ..target };
-        let new = column.rights();
+    let (revoked, revoked_options) = (minus(from.grants, to.grants), minus(from.options, to.options));
+    for ColumnRights { column, old, new } in columns {
+        let grants = without(old.grants, &revoked);
+        let options = without(&without(old.options, &revoked), &revoked_options);
+        let target = GrantTarget { column: Some(column), ..target };
         sql.extend(change_grants(target, Rights::new(&grants, &options), new));
     }
     sql
+}
+
+/// Returns the statements that change the privileges on a table, and on its columns for which `includes` returns true.
+pub fn change_table_grants(object: &str, from: &Table, to: &Table, includes: impl Fn(&SqlName) -> bool) -> Vec<String> {
+    let none = Grants::new();
+    let no_rights = Rights::new(&none, &none);
+    let columns = to.columns.iter().filter(|(name, _)| includes(name)).map(|(column, new)| ColumnRights {
+        column,
+        old: from.columns.get(column).map_or(no_rights, Column::rights),
+        new: new.rights(),
+    });
+    change_relation_grants(object, from.rights(), to.rights(), columns)
+}
+
+/// Returns the statements that change the privileges on a view and its columns; `None` stands for a new view.
+pub fn change_view_grants(name: &ObjectName, from: Option<&View>, to: &View) -> Vec<String> {
+    let none = Grants::new();
+    let columns: BTreeSet<&SqlName> =
+        from.iter().flat_map(|from| from.granted_columns()).chain(to.granted_columns()).collect();
+    let no_column_rights = Grants::new();
+    let columns = columns.into_iter().map(|column| ColumnRights {
+        column,
+        old: from.map_or(Rights::new(&no_column_rights, &no_column_rights), |from| from.column_rights(column)),
+        new: to.column_rights(column),
+    });
+    let old = from.map_or(Rights::new(&none, &none), View::rights);
+    change_relation_grants(&name.sql(), old, to.rights(), columns)
+}
+
+/// Returns the statement that changes the privileges on the sequence of an identity column, whose name the server chose;
+/// `None` if nothing changes.
+pub fn change_identity_grants(
+    table: &ObjectName,
+    column: &SqlName,
+    from: Rights<SequencePrivilege>,
+    to: Rights<SequencePrivilege>,
+) -> Option<String> {
+    let changes = change_grants(GrantTarget::new("SEQUENCE", "%s"), from, to);
+    if changes.is_empty() {
+        return None;
+    }
+    let (table, column) = (literal(&table.sql()), literal(column.as_str()));
+    let execute = |change: &String| {
+        format!("EXECUTE pg_catalog.format({}, pg_catalog.pg_get_serial_sequence({table}, {column}));", literal(change))
+    };
+    Some(super::do_block(&format!("BEGIN {} END", changes.iter().map(execute).collect::<Vec<_>>().join(" "))))
+}
+
+/// Returns the statements that change default privileges, in a schema (in SQL) or in the whole database.
+pub fn change_default_privileges(
+    schema: Option<&str>,
+    from: &DefaultPrivileges,
+    to: &DefaultPrivileges,
+) -> Vec<String> {
+    let place = schema.map_or_else(String::new, |schema| format!("IN SCHEMA {schema} "));
+    let alter = |change: &str| format!("ALTER DEFAULT PRIVILEGES {place}{change}");
+    let mut sql = default_grants(&alter, "TABLES", &from.tables, &to.tables);
+    sql.extend(default_grants(&alter, "SEQUENCES", &from.sequences, &to.sequences));
+    sql.extend(default_grants(&alter, "FUNCTIONS", &from.functions, &to.functions));
+    sql.extend(default_grants(&alter, "TYPES", &from.types, &to.types));
+    sql.extend(default_grants(&alter, "SCHEMAS", &from.schemas, &to.schemas));
+    for (right, from, to) in [
+        ("EXECUTE ON FUNCTIONS", from.private_functions, to.private_functions),
+        ("USAGE ON TYPES", from.private_types, to.private_types),
+    ] {
+        match (from, to) {
+            (false, true) => sql.push(alter(&format!("REVOKE {right} FROM PUBLIC;"))),
+            (true, false) => sql.push(alter(&format!("GRANT {right} TO PUBLIC;"))),
+            _ => {}
+        }
+    }
+    sql
+}
+
+/// Returns the statements that change default privileges on a kind of object; `alter` puts a statement after ALTER DEFAULT
+/// PRIVILEGES.
+fn default_grants<P: Privilege>(
+    alter: &impl Fn(&str) -> String,
+    kind: &str,
+    from: &Grants<P>,
+    to: &Grants<P>,
+) -> Vec<String> {
+    let change = |verb: &str, grants: Grants<P>, to: &str| {
+        let grants = grants.into_iter().filter(|(_, privileges)| !privileges.is_empty());
+        let statements = grants
+            .map(|(name, granted)| alter(&format!("{verb} {} ON {kind} {to} {};", privileges(granted), role(&name))));
+        statements.collect::<Vec<_>>()
+    };
+    [change("REVOKE", minus(from, to), "FROM"), change("GRANT", minus(to, from), "TO")].concat()
 }
 
 /// Returns the privileges on a column without those that are revoked on its table.

@@ -160,7 +160,8 @@ pub fn index_statistics(object: &str, old: &Index, new: &Index) -> Vec<String> {
         .collect()
 }
 
-fn index_column(column: &IndexColumn) -> String {
+/// Returns a column of an index or of the key of a partitioned table.
+pub fn index_column(column: &IndexColumn) -> String {
     let mut sql = match (&column.column, &column.expression) {
         (Some(name), _) => quoted(name),
         (None, Some(expression)) => format!("({expression})"),

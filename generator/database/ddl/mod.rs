@@ -2,10 +2,12 @@
 //! expressions of the user are in brackets.
 
 mod grants;
+mod identity;
 mod keys;
 mod object;
 mod routine;
 mod security;
+mod sequence_position;
 mod storage;
 mod table;
 mod trigger;
@@ -15,10 +17,12 @@ use crate::database::model::*;
 use crate::values::{ExtensionName, Text};
 
 pub use grants::*;
+pub use identity::*;
 pub use keys::*;
 pub use object::*;
 pub use routine::*;
 pub use security::*;
+pub use sequence_position::*;
 pub use storage::*;
 pub use table::*;
 pub use trigger::*;
@@ -49,7 +53,11 @@ pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
 pub fn fail_if_rows(query: &str, message: &str) -> String {
     // In RAISE, `%` would be a placeholder.
     let message = literal(&message.replace('%', "%%"));
-    let body = format!("BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION {message}; END IF; END");
+    do_block(&format!("BEGIN IF EXISTS ({query}) THEN RAISE EXCEPTION {message}; END IF; END"))
+}
+
+/// Returns the statement that runs a body in PL/pgSQL.
+fn do_block(body: &str) -> String {
     // A name in the query could contain the tag of the string, so take the first of `$guard$`, `$guard1$`, … that it
     // does not contain.
     let tags =

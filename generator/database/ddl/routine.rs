@@ -1,6 +1,6 @@
 //! SQL of views and functions.
 
-use super::{comment, create_index, grants, index_settings};
+use super::{change_view_grants, comment, create_index, grants, index_settings};
 use crate::database::model::*;
 use crate::values::Text;
 
@@ -13,7 +13,7 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
         sql.push(create_index(name, index, definition, false));
         sql.extend(index_settings(name, index, definition));
     }
-    sql.extend(grants("TABLE", &name.sql(), view.rights()));
+    sql.extend(change_view_grants(name, None, view));
     if view.comment.is_some() {
         sql.push(comment(kind, &name.sql(), view.comment.as_ref()));
     }

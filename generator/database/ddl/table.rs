@@ -1,6 +1,6 @@
 //! SQL of tables with their columns.
 
-use super::{check, exclude, numbering, parameters, primary_key, unique};
+use super::{check, exclude, index_column, numbering, parameters, primary_key, unique};
 use crate::database::model::*;
 
 /// Returns the definition of a column, for CREATE TABLE and ADD COLUMN.
@@ -16,7 +16,8 @@ pub fn column(name: &SqlName, column: &Column) -> String {
         sql += &format!(" {}", self::identity(identity, column.identity_options));
     }
     if let Some(generated) = &column.generated {
-        sql += &format!(" GENERATED ALWAYS AS ({generated}) STORED");
+        let storage = if column.is_virtual { "VIRTUAL" } else { "STORED" };
+        sql += &format!(" GENERATED ALWAYS AS ({generated}) {storage}");
     }
     if !column.nullable {
         sql += " NOT NULL";
@@ -55,7 +56,8 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     if let Some(key) = primary_key(name, table) {
         parts.push(key);
     }
-    parts.extend(table.uniques.iter().map(|(name, unique)| self::unique(name, unique)));
+    let (repeated, uniques): (Vec<_>, Vec<_>) = table.uniques.iter().partition(|(key, _)| table.is_repeated_key(key));
+    parts.extend(uniques.into_iter().map(|(name, unique)| self::unique(name, unique)));
     // The server ignores NOT VALID in CREATE TABLE, so such checks are added afterwards.
     let (not_valid_checks, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
     parts.extend(checks.into_iter().map(|(name, check)| self::check(name, check)));
@@ -76,16 +78,27 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
             Strategy::List => "LIST",
             Strategy::Hash => "HASH",
         };
-        sql += &format!(" PARTITION BY {strategy} ({})", quoted_list(&by.columns));
+        sql += &format!(
+            " PARTITION BY {strategy} ({})",
+            by.columns.iter().map(partition_key).collect::<Vec<_>>().join(", ")
+        );
     }
     if !table.storage.is_empty() {
         sql += &format!(" WITH {}", parameters(&table.storage));
     }
     sql += ";";
+    for (key, unique) in repeated {
+        sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::unique(key, unique));
+    }
     for (check_name, check) in not_valid_checks {
         sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));
     }
     sql
+}
+
+fn partition_key(key: &PartitionKey) -> String {
+    let PartitionKey { column, expression, opclass, collation } = key.clone();
+    index_column(&IndexColumn { column, expression, opclass, collation, ..IndexColumn::default() })
 }
 
 /// Returns the bound of a partition, for PARTITION OF and ATTACH PARTITION.

@@ -1,6 +1,6 @@
 //! SQL of types and sequences.
 
-use super::comment;
+use super::{GrantTarget, change_grants, comment};
 use crate::database::model::*;
 
 /// Returns the SQL that creates a type with its comment.
@@ -32,11 +32,37 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
                 .collect();
             format!("CREATE TYPE {} AS ({});", name.sql(), attributes.join(", "))
         }
+        UserType::Range(range) => create_range(name, range),
     };
+    for statement in change_type_grants(name, None, kind) {
+        sql += &format!("\n{statement}");
+    }
     if kind.comment().is_some() {
         sql += &format!("\n{}", comment(type_kind(kind), &name.sql(), kind.comment()));
     }
     sql
+}
+
+fn create_range(name: &ObjectName, range: &RangeType) -> String {
+    let mut options = vec![format!("SUBTYPE = {}", range.subtype.sql())];
+    options.extend(range.opclass.iter().map(|class| format!("SUBTYPE_OPCLASS = {}", quoted(class))));
+    options.extend(range.collation.iter().map(|collation| format!("COLLATION = {}", collation.sql())));
+    options.extend(range.subtype_diff.iter().map(|function| format!("SUBTYPE_DIFF = {}", function.sql())));
+    options.push(format!("MULTIRANGE_TYPE_NAME = {}", range.multirange_name(name).sql()));
+    format!("CREATE TYPE {} AS RANGE ({});", name.sql(), options.join(", "))
+}
+
+/// Returns the statements that change the privileges on a type; `None` stands for a type that was just created.
+pub fn change_type_grants(name: &ObjectName, from: Option<&UserType>, to: &UserType) -> Vec<String> {
+    let (object, no_grants) = (name.sql(), Grants::new());
+    let target = GrantTarget::new(type_kind(to), &object);
+    let Some(from) = from else {
+        let revoke = format!("REVOKE ALL ON {} {object} FROM PUBLIC;", type_kind(to));
+        let grants = change_grants(target, Rights::new(&no_grants, &no_grants), to.rights());
+        return to.is_private().then_some(revoke).into_iter().chain(grants).collect();
+    };
+    let (old, new) = (from.effective_grants(), to.effective_grants());
+    change_grants(target, Rights::new(&old, from.rights().options), Rights::new(&new, to.rights().options))
 }
 
 /// Returns a type with its collation.

@@ -44,8 +44,20 @@ fn is_tag(path: &[&str]) -> bool {
             | ["sequences", _, "kind"]
             | ["functions", _, "arguments", ITEM, "mode"]
             | ["functions", _, "language" | "volatility" | "parallel"]
-            | [_, _, "grants" | "grant_options" | "default_privileges", _, ITEM]
-            | ["tables", _, "columns", _, "grants" | "grant_options", _, ITEM]
+            | [_, _, "grants" | "grant_options", _, ITEM]
+            | ["default_privileges", _, _, ITEM]
+            | ["schemas", _, "default_privileges", _, _, ITEM]
+            | [
+                "tables",
+                _,
+                "columns",
+                _,
+                "grants" | "grant_options" | "identity_grants" | "identity_grant_options",
+                _,
+                ITEM
+            ]
+            | ["views", _, "column_grants" | "column_grant_options", _, _, ITEM]
+            | ["types", _, _, "grants" | "grant_options", _, ITEM]
     )
 }
 
@@ -165,7 +177,8 @@ const KEYWORDS: [&str; 16] = [
 
 /// Returns the name of a field, in quotes if Nickel needs them.
 fn field_name(key: &str) -> String {
-    let is_plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    // Underscores at the beginning need a letter after them.
+    let is_plain = key.trim_start_matches('_').starts_with(|c: char| c.is_ascii_alphabetic())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_plain && !KEYWORDS.contains(&key) { key.to_owned() } else { quoted_string(key) }
 }

@@ -65,6 +65,7 @@ impl Affected {
             let Some(expression) = &old.generated else { return false };
             let Some(new) = new.filter(|new| new.generated.is_some()) else { return false };
             new.generated != old.generated
+                || new.is_virtual != old.is_virtual
                 || new.kind != old.kind
                 || mentions_column(expression.as_str(), &retyped_columns)
         };

@@ -73,6 +73,7 @@ fn dependent_object<'a>(diff: &Diff<'a>, name: &ObjectName) -> Option<&'a Object
     let types = old.types.iter().filter(|(_, kind)| match kind {
         UserType::Domain(domain) => is_of_type(&domain.base),
         UserType::Composite(kind) => kind.attributes.iter().any(|attribute| is_of_type(&attribute.kind)),
+        UserType::Range(range) => is_of_type(&range.subtype),
         UserType::Enum(_) => false,
     });
     let functions = old.functions.iter().filter(|(key, function)| {

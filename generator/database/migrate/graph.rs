@@ -30,6 +30,13 @@ impl<'a> Graph<'a> {
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             nodes_by_name.entry(name).or_default().push(index);
         }
+        let multiranges: Vec<(usize, ObjectName)> = schema
+            .multiranges()
+            .filter_map(|(range, name)| Some((nodes.binary_search(&ObjectNode(ObjectKind::Type, range)).ok()?, name)))
+            .collect();
+        for (index, multirange) in &multiranges {
+            nodes_by_name.entry(multirange.name()).or_default().push(*index);
+        }
         // `depends_on` names objects kept as their SQL, and functions of one name, by their keys.
         for (index, node) in nodes.iter().enumerate() {
             let has_key = matches!(node.0, ObjectKind::Foundation | ObjectKind::Object | ObjectKind::Function);

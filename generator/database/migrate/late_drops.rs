@@ -80,6 +80,9 @@ fn user_whose_text(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> O
             };
             excludes.find(|(_, exclude)| texts(exclude)).map(|(exclude, _)| exclude)
         };
+        if table.partition_by.iter().flat_map(PartitionBy::expressions).any(mentions) {
+            return Some(name.to_string());
+        }
         let part = column.map(|(column, _)| column).or_else(check).or_else(index).or_else(exclude);
         if let Some(part) = part {
             return Some(format!("{name}.{part}"));
@@ -89,7 +92,11 @@ fn user_whose_text(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> O
         UserType::Domain(domain) => {
             domain.default.iter().chain(domain.checks.values()).any(mentions).then(|| name.to_string())
         }
-        _ => None,
+        UserType::Range(range) => {
+            let function = range.subtype_diff.as_ref().map(|function| Expression::from_word(function.name()));
+            function.iter().any(mentions).then(|| name.to_string())
+        }
+        UserType::Enum(_) | UserType::Composite(_) => None,
     })
 }
 
@@ -109,6 +116,9 @@ fn column_with_collation(schema: &Schema, collation: &ObjectName) -> Option<Stri
         let column = table.columns.iter().find(|(_, column)| uses(&column.collation)).map(|(column, _)| column);
         let has_collation = |index: &Index| index.columns.iter().any(|column| uses(&column.collation));
         let index = || table.indexes.iter().find(|(_, index)| has_collation(index)).map(|(index, _)| index);
+        if table.partition_by.iter().flat_map(|by| &by.columns).any(|key| uses(&key.collation)) {
+            return Some(name.to_string());
+        }
         column.or_else(index).map(|part| format!("{name}.{part}"))
     })
 }

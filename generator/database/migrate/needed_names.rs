@@ -47,6 +47,10 @@ fn report_type(kind: &UserType, report: &mut impl FnMut(&str, bool)) {
         UserType::Composite(kind) => {
             kind.attributes.iter().for_each(|part| report(&user_type_name(&part.kind), true));
         }
+        UserType::Range(range) => {
+            report(&user_type_name(&range.subtype), true);
+            range.subtype_diff.iter().for_each(|function| report(function.name(), true));
+        }
         UserType::Enum(_) => {}
     }
 }
@@ -74,10 +78,13 @@ fn report_table(table: &Table, report: &mut impl FnMut(&str, bool)) {
     let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
     let columns_of_indexes = table.indexes.values().flat_map(|index| &index.columns);
     let collations = table.columns.values().map(|column| &column.collation);
-    let collations = collations.chain(columns_of_indexes.map(|column| &column.collation)).flatten();
+    let keys = || table.partition_by.iter().flat_map(|by| &by.columns);
+    let collations = collations.chain(columns_of_indexes.map(|column| &column.collation));
+    let collations = collations.chain(keys().map(|key| &key.collation)).flatten();
     collations.filter_map(Collation::object).for_each(|name| report(name.name(), true));
     let checks = table.checks.values().map(|check| &check.expression);
     let texts = checks.chain(elements.map(|element| &element.expression));
+    let texts = texts.chain(keys().filter_map(|key| key.expression.as_ref()));
     texts.for_each(|text| report_names(text.as_str(), true, report));
 }
 

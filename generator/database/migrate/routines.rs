@@ -154,7 +154,8 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             name: name.as_str(),
             path: &path,
         };
-        annotated.plan_grants(planner, old.rights(), new.rights());
+        let change = |from: &View, to: &View| ddl::change_view_grants(name, Some(from), to);
+        annotated.push_grants(planner, change(old, new), change(new, old));
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
         plan_column_comments(planner, &annotated, name, (old, new));
     }

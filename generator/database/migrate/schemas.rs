@@ -36,12 +36,23 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let step = MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
         down.extend(ddl::grants("SCHEMA", &object, old.rights()));
-        down.extend(default_privileges(&object, &old.default_privileges, "GRANT"));
+        down.extend(ddl::change_default_privileges(
+            Some(&object),
+            &no_schema.default_privileges,
+            &old.default_privileges,
+        ));
         if old.comment.is_some() {
             down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
         }
         // The last position: the schema is empty only after all its objects are gone.
         planner.push(step.order_in_phase(usize::MAX).up(format!("DROP SCHEMA {object};")).down(down.join("\n")));
+    }
+    let (old, new) = (&diff.old.default_privileges, &diff.new.default_privileges);
+    if old != new {
+        let change = |from, to| ddl::change_default_privileges(None, from, to).join("\n");
+        let path = planner.path(&["default_privileges"]);
+        let step = MigrationStep::new(Phase::Create, "default_privileges", path, "default privileges of the database");
+        planner.push(step.up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
     }
     plan_extensions(planner, diff);
 }
@@ -58,30 +69,11 @@ fn plan_schema(planner: &mut Planner, annotated: &AnnotatedObject, old: &Namespa
     annotated.plan_grants(planner, old_rights, Rights::new(&new_grants, &new.grant_options));
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
-        let change = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {
-            let mut sql = default_privileges(annotated.object, &minus(from, to), "REVOKE");
-            sql.extend(default_privileges(annotated.object, &minus(to, from), "GRANT"));
-            sql.join("\n")
-        };
+        let change = |from, to| ddl::change_default_privileges(Some(annotated.object), from, to).join("\n");
         let (name, path) = (annotated.name, annotated.path.key("default_privileges"));
         let step = MigrationStep::new(annotated.phase, name, path, format!("{name}: default privileges"));
         planner.push(step.up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
     }
-}
-
-/// Returns the statements that grant or revoke default privileges on tables; `verb` is GRANT or REVOKE.
-fn default_privileges(schema: &str, grants: &Grants<TablePrivilege>, verb: &str) -> Vec<String> {
-    let preposition = if verb == "GRANT" { "TO" } else { "FROM" };
-    let grants = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
-    grants
-        .map(|(role, privileges)| {
-            format!(
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} {verb} {} ON TABLES {preposition} {};",
-                ddl::privileges(privileges.iter().copied()),
-                ddl::role(role)
-            )
-        })
-        .collect()
 }
 
 /// Plans changes of extensions. They are removed in a separate phase, since this needs other rights.

@@ -17,7 +17,16 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let order_in_phase = diff.new_graph.position(ObjectKind::Sequence, name);
         let no_sequence = Sequence::default();
         let old = diff.old.sequences.get(name);
-        if old.is_none() {
+        if let Some(owner) = identity_of_new_sequence(diff, name, new) {
+            let column = &diff.old.tables[&owner.table].columns[&owner.column];
+            let why = format!("{}.{} is numbered by the sequence {name}", owner.table, owner.column);
+            planner.push(
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), why)
+                    .order_in_phase(order_in_phase)
+                    .up(ddl::identity_to_sequence(owner, name, new))
+                    .down(ddl::sequence_to_identity(owner, name, column)),
+            );
+        } else if old.is_none() {
             planner.push(
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
                     .order_in_phase(order_in_phase)
@@ -27,7 +36,10 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         } else if let Some(old) = old
             && ddl::sequence_options(old) != ddl::sequence_options(new)
         {
-            let set = |sequence| format!("ALTER SEQUENCE {} {};", name.sql(), ddl::sequence_options(sequence));
+            let (alter, sequence) = (format!("ALTER SEQUENCE {}", name.sql()), literal(&name.sql()));
+            let sequence = format!("{sequence}::pg_catalog.regclass");
+            let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "", sequence: &sequence };
+            let set = |from, to| ddl::change_sequence_options(&statements, from, to, &ddl::sequence_options(to));
             planner.push(
                 MigrationStep::new(
                     Phase::Create,
@@ -36,8 +48,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                     format!("the sequence {name} counts differently"),
                 )
                 .order_in_phase(order_in_phase)
-                .up(set(new))
-                .down(set(old)),
+                .up(set(old, new))
+                .down(set(new, old)),
             );
         }
         let old = old.unwrap_or(&no_sequence);
@@ -55,6 +67,10 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
+        if old.owned_by.as_ref().is_some_and(|owner| becomes_identity(diff, owner)) {
+            // The step that makes the column an identity column drops the sequence.
+            continue;
+        }
         let path = planner.path(&["sequences"]);
         change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
         planner.push(
@@ -65,6 +81,39 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                 .hazard(Hazard::DeletesData),
         );
     }
+}
+
+/// Returns the identity column of the old schema whose numbers a new sequence continues.
+fn identity_of_new_sequence<'a>(diff: &Diff, name: &ObjectName, new: &'a Sequence) -> Option<&'a ColumnOf> {
+    let owner = new.owned_by.as_ref().filter(|_| !diff.old.sequences.contains_key(name))?;
+    changes_identity(diff, owner, |old, new| old && !new).then_some(owner)
+}
+
+/// Returns whether a column that a sequence numbers becomes an identity column.
+fn becomes_identity(diff: &Diff, owner: &ColumnOf) -> bool {
+    changes_identity(diff, owner, |old, new| !old && new)
+}
+
+/// Returns whether both sides have a column, and a condition is true for whether it is an identity column in each.
+fn changes_identity(diff: &Diff, owner: &ColumnOf, condition: impl Fn(bool, bool) -> bool) -> bool {
+    let column = |schema: &Schema| {
+        let table = schema.tables.get(&owner.table).filter(|table| table.partition_by.is_none())?;
+        Some(table.columns.get(&owner.column)?.identity.is_some())
+    };
+    column(diff.old).zip(column(diff.new)).is_some_and(|(old, new)| condition(old, new))
+}
+
+/// Returns the sequence that numbered the rows of a column before it becomes an identity column. One of several
+/// sequences of the column numbers its rows.
+pub fn sequence_before_identity<'a>(diff: &Diff<'a>, owner: &ColumnOf) -> Option<(&'a ObjectName, &'a Sequence)> {
+    let mut gone = diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name));
+    gone.find(|(_, sequence)| sequence.owned_by.as_ref() == Some(owner)).filter(|_| becomes_identity(diff, owner))
+}
+
+/// Returns whether a new sequence continues the numbers of an identity column.
+pub fn sequence_follows_identity(diff: &Diff, owner: &ColumnOf) -> bool {
+    let mut sequences = diff.new.sequences.iter();
+    sequences.any(|(name, sequence)| identity_of_new_sequence(diff, name, sequence) == Some(owner))
 }
 
 /// Plans the change of the column that owns a sequence. The sequence is detached before the old column is dropped, and

@@ -1,6 +1,6 @@
 //! Plans the creation, removal and change of tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TableChange, TableChangeKind};
@@ -144,7 +144,7 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let why = format!("{name}: write-ahead log");
         planner.push(
             MigrationStep::new(Phase::Create, name.as_str(), path.key("unlogged"), why)
-                .order_in_phase(diff.new_graph.position(ObjectKind::Table, name))
+                .order_in_phase(logging_position(diff, name, new.unlogged))
                 .up(set_logging(new.unlogged))
                 .down(set_logging(old.unlogged))
                 .hazard(Hazard::Rewrite),
@@ -162,6 +162,26 @@ fn alter_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);
     change_settings(planner, diff, change);
+}
+
+/// Returns the position of a step that changes whether a table is logged: a logged table cannot refer to an unlogged one,
+/// so a referring table becomes unlogged before the other table, and logged after it.
+fn logging_position(diff: &Diff, name: &ObjectName, unlogged: bool) -> usize {
+    // The number of keys in the longest chain that begins at the table. Keys in a circle end at the number of tables.
+    let mut depth = 0;
+    let mut reached = BTreeSet::from([name]);
+    while depth < diff.old.tables.len() {
+        let tables = reached.into_iter().filter_map(|table| Some((table, diff.old.tables.get(table)?)));
+        let referenced = tables.flat_map(|(table, definition)| {
+            definition.foreign_keys.values().map(|key| &key.references.table).filter(move |other| *other != table)
+        });
+        reached = referenced.collect();
+        if reached.is_empty() {
+            break;
+        }
+        depth += 1;
+    }
+    if unlogged { usize::MAX / 2 - depth } else { usize::MAX / 2 + depth }
 }
 
 /// Plans changes of the table's comment, storage parameters and grants, and of its columns' comments and statistics.
@@ -211,6 +231,7 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
             planner.push(step.down(change(&new_column.options, old_options)));
         }
         plan_column_storage(planner, diff, name, (column, old_column, new_column), &annotated_column);
+        plan_identity_grants(planner, name, (column, old_column, new_column), &annotated_column);
     }
     if change.kind == TableChangeKind::Alter {
         annotated_table.plan_storage(planner, &old.storage, &new.storage);
@@ -223,6 +244,33 @@ fn change_settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         |column: &SqlName| is_kept(column) && old.columns.contains_key(column) && new.columns.contains_key(column);
     let down = ddl::change_table_grants(&table_sql, new, old, is_kept_in_both);
     annotated_table.push_grants(planner, ddl::change_table_grants(&table_sql, old, new, is_kept), down);
+}
+
+/// Plans a change of the privileges on the sequence that numbers the rows.
+fn plan_identity_grants(
+    planner: &mut Planner,
+    table: &ObjectName,
+    (column, old, new): (&SqlName, Option<&Column>, &Column),
+    annotated_column: &AnnotatedObject,
+) {
+    if new.identity.is_none() {
+        return;
+    }
+    let none = Grants::new();
+    let has_identity = old.is_some_and(|old| old.identity.is_some());
+    let old_rights = old.filter(|_| has_identity).map_or(Rights::new(&none, &none), Column::identity_rights);
+    let change = |from, to| ddl::change_identity_grants(table, column, from, to);
+    let Some(up) = change(old_rights, new.identity_rights()) else { return };
+    let mut step = annotated_column.step("identity_grants").up(up).hazard(Hazard::AuthzUpdate);
+    if has_identity {
+        step = step.down(change(new.identity_rights(), old_rights).unwrap_or_default());
+    } else {
+        // A sequence that is new is dropped as a whole. It exists only after the column has become NOT NULL.
+        let is_late = old.is_some_and(|old| old.nullable && !new.nullable);
+        step = MigrationStep { phase: if is_late { Phase::Validate } else { step.phase }, ..step };
+        step = step.order_in_phase(usize::MAX);
+    }
+    planner.push(step);
 }
 
 /// Plans a change of a column's storage or compression. The step that changes the type sets both itself.

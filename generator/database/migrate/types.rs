@@ -45,6 +45,20 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
         (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, diff, &change.with(old, new)),
         (UserType::Domain(old), UserType::Domain(new)) => change_domain(planner, &change.with(old, new)),
         (UserType::Composite(old), UserType::Composite(new)) => change_composite(planner, diff, &change.with(old, new)),
+        (UserType::Range(old), UserType::Range(new)) => {
+            let structure = |range: &RangeType| {
+                let RangeType { subtype, collation, opclass, subtype_diff, .. } = range.clone();
+                (subtype, collation, opclass, subtype_diff, range.multirange_name(name))
+            };
+            if structure(old) != structure(new) {
+                planner.refuse(
+                    Code::ChangeRefused,
+                    path.clone(),
+                    format!("PostgreSQL cannot change the range {name}"),
+                    "create a range with a different name, and change the type of the columns to it",
+                );
+            }
+        }
         _ => planner.refuse(
             Code::ChangeRefused,
             path.clone(),
@@ -57,6 +71,8 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
         let (kind, object) = (ddl::type_kind(new), name.sql());
         let annotated =
             AnnotatedObject { phase: Phase::Create, order_in_phase, kind, object: &object, name: name.as_str(), path };
+        let change = |from: &UserType, to: &UserType| ddl::change_type_grants(name, Some(from), to);
+        annotated.push_grants(planner, change(old, new), change(new, old));
         annotated.plan_comment(planner, old.comment(), new.comment());
     }
 }

@@ -106,3 +106,7 @@ privileges! {
     /// What a role may do with a function.
     FunctionPrivilege: Execute "EXECUTE"
 }
+privileges! {
+    /// What a role may do with a type.
+    TypePrivilege: Usage "USAGE"
+}

@@ -3,6 +3,7 @@
 
 mod constraint;
 mod convention;
+mod default_privileges;
 mod grants;
 mod graphql;
 mod index;
@@ -12,8 +13,10 @@ mod object_class;
 mod object_cursor;
 pub mod object_statement;
 mod partition;
+mod partition_key;
 mod policy;
 mod routine;
+mod sequence;
 mod storage;
 mod table;
 mod trigger;
@@ -30,6 +33,7 @@ use crate::values::{Checked, EnvironmentName, ExtensionName, ServiceName, SqlIde
 
 pub use constraint::*;
 pub use convention::*;
+pub use default_privileges::*;
 pub use grants::*;
 pub use graphql::*;
 pub use index::*;
@@ -37,8 +41,10 @@ pub use names::*;
 pub use object::*;
 pub use object_class::*;
 pub use partition::*;
+pub use partition_key::*;
 pub use policy::*;
 pub use routine::*;
+pub use sequence::*;
 pub use storage::*;
 pub use table::*;
 pub use trigger::*;
@@ -63,10 +69,13 @@ pub struct Schema {
     /// Schemas besides `public`, with comments and grants.
     #[serde(skip_serializing_if = "is_default")]
     pub schemas: BTreeMap<SqlName, Namespace>,
+    /// Privileges on all objects of the database, including those that are created later.
+    #[serde(skip_serializing_if = "is_default")]
+    pub default_privileges: DefaultPrivileges,
     /// Extensions, installed in `public`.
     #[serde(skip_serializing_if = "is_default")]
     pub extensions: BTreeSet<ExtensionName>,
-    /// Enumerations, domains and composite types.
+    /// Enumerations, domains, composite types and ranges.
     #[serde(skip_serializing_if = "is_default")]
     pub types: BTreeMap<ObjectName, UserType>,
     #[serde(skip_serializing_if = "is_default")]
@@ -154,9 +163,9 @@ pub struct Namespace {
     /// Only for `public`, which everyone may use by default: only roles in `grants` may use it.
     #[serde(skip_serializing_if = "is_default")]
     pub private: bool,
-    /// Privileges on all tables of the schema, including tables that are created later.
+    /// Privileges on all objects of the schema, including those that are created later.
     #[serde(skip_serializing_if = "is_default")]
-    pub default_privileges: Grants<TablePrivilege>,
+    pub default_privileges: DefaultPrivileges,
 }
 
 impl Namespace {

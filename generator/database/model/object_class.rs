@@ -248,6 +248,16 @@ mod tests {
                 "AGGREGATE \"public\".\"m\"(xid8, varchar)",
             ),
             (
+                "CREATE AGGREGATE p(share float8 ORDER BY value public.mood) (SFUNC = f, STYPE = int)",
+                "aggregate p(double precision order by mood)",
+                "AGGREGATE \"public\".\"p\"(double precision ORDER BY \"public\".\"mood\")",
+            ),
+            (
+                "CREATE AGGREGATE p(ORDER BY int, text) (SFUNC = f, STYPE = int)",
+                "aggregate p(order by integer, text)",
+                "AGGREGATE \"public\".\"p\"(ORDER BY integer, text)",
+            ),
+            (
                 "CREATE OPERATOR !! (FUNCTION = f, \"rightarg\" = bigint, \"leftarg\" = text)",
                 "operator !!(text, bigint)",
                 "OPERATOR \"public\".!!(text, bigint)",

@@ -102,23 +102,38 @@ impl<'a> Cursor<'a> {
         &self.text[start..end]
     }
 
-    /// Takes the types of arguments in brackets, as a key and as SQL.
+    /// Takes the types of arguments in brackets, as a key and as SQL. Those of an aggregate may have ORDER BY.
     pub fn arguments(&mut self) -> Option<(String, String)> {
         self.skip_words("(").then_some(())?;
         if self.skip_words("*") {
             return self.skip_words(")").then(|| ("(*)".to_owned(), "(*)".to_owned()));
         }
+        let (mut key, mut sql) = (String::new(), String::new());
+        if !self.has_words("ORDER BY") {
+            (key, sql) = self.argument_list()?;
+        }
+        if self.skip_words("ORDER") {
+            self.skip_words("BY").then_some(())?;
+            let ordered = self.argument_list()?;
+            let separator = if key.is_empty() { "" } else { " " };
+            (key, sql) =
+                (format!("{key}{separator}order by {}", ordered.0), format!("{sql}{separator}ORDER BY {}", ordered.1));
+        }
+        self.skip_words(")").then(|| (format!("({key})"), format!("({sql})")))
+    }
+
+    /// Takes types between commas.
+    fn argument_list(&mut self) -> Option<(String, String)> {
         let (mut keys, mut sql) = (Vec::new(), Vec::new());
         loop {
-            let text = self.until(&[",", ")"]);
+            let text = self.until(&[",", ")", "ORDER"]);
             let (key, of_type) = self.argument_type(text)?;
             keys.push(key);
             sql.push(of_type);
             if !self.skip_words(",") {
-                break;
+                return Some((keys.join(", "), sql.join(", ")));
             }
         }
-        self.skip_words(")").then(|| (format!("({})", keys.join(", ")), format!("({})", sql.join(", "))))
     }
 
     /// Takes the options of CREATE OPERATOR, and returns its operands as DROP OPERATOR names them.

@@ -14,7 +14,10 @@ const NEEDS_SUPERUSER: &str = "can be created only by a superuser, but migration
 
 /// Returns the reason why a text is not one statement that creates an object, with the code of the finding.
 pub fn refusal(text: &str) -> Option<(Code, String)> {
-    if let Some(fault) = completeness::fault(text, TextForm::ExpressionOrQuery) {
+    // A rule may have several actions in brackets.
+    let is_rule = ObjectClass::of_statement(text).is_some_and(|class| class.create == SyntaxKind::CREATE_RULE);
+    let form = if is_rule { TextForm::NestedStatements } else { TextForm::ExpressionOrQuery };
+    if let Some(fault) = completeness::fault(text, form) {
         return Some((fault.code, fault.message(text)));
     }
     parse::with_enough_stack(text, || tree_refusal(text))
@@ -83,12 +86,9 @@ fn class_refusal(class: &ObjectClass, statement: &SyntaxNode, text: &str) -> Opt
     }
     // The older form of CREATE AGGREGATE has its argument among the options.
     let lacks_arguments = class.create == SyntaxKind::CREATE_AGGREGATE
-        && (!statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST)
-            || adjacent_words(text).any(|pair| pair == ["order", "by"]));
+        && !statement.children().any(|node| node.kind() == SyntaxKind::PARAM_LIST);
     (lacks_arguments || ObjectIdentity::of_statement(text).is_none()).then(|| match class.create {
-        SyntaxKind::CREATE_AGGREGATE => {
-            "write the types of the arguments in brackets after the name, without ORDER BY".to_owned()
-        }
+        SyntaxKind::CREATE_AGGREGATE => "write the types of the arguments in brackets after the name".to_owned(),
         _ => "the name of the object is missing, or its types are unknown".to_owned(),
     })
 }
@@ -183,6 +183,9 @@ mod tests {
             "CREATE PUBLICATION p FOR TABLE ONLY t (id, v) WHERE (id > 1), TABLE u WITH (publish = 'insert')",
             "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple, STOPWORDS = english)",
             "CREATE TEXT SEARCH CONFIGURATION c (COPY = english)",
+            "CREATE RULE r AS ON DELETE TO t DO ALSO (DELETE FROM a; DELETE FROM b;)",
+            "CREATE AGGREGATE m(integer ORDER BY integer) (SFUNC = f, STYPE = integer, HYPOTHETICAL)",
+            "CREATE AGGREGATE m(ORDER BY x integer, text) (SFUNC = f, STYPE = integer)",
         ] {
             assert_eq!(refusal(text), None, "{text}");
         }
@@ -198,7 +201,8 @@ mod tests {
             "CREATE STATISTICS s ON a, b FROM t -- ",
             "CREATE STATISTICS ON a, b FROM t",
             "CREATE STATISTICS IF NOT EXISTS s ON a, b FROM t",
-            "CREATE RULE r AS ON DELETE TO t DO ALSO (DELETE FROM a; DELETE FROM b)",
+            "CREATE RULE r AS ON DELETE TO t DO ALSO (DELETE FROM a; DELETE FROM b); DROP TABLE t",
+            "CREATE RULE r AS ON DELETE TO t DO ALSO (DELETE FROM a; DROP TABLE t)",
             "CREATE RULE r AS ON SELECT TO t DO INSTEAD SELECT 1",
             "CREATE OR REPLACE RULE r AS ON DELETE TO t DO INSTEAD NOTHING",
             "CREATE PUBLICATION p FOR ALL TABLES",
@@ -207,7 +211,6 @@ mod tests {
             "CREATE AGGREGATE m(integer) (SFUNC = f, STYPE = internal)",
             "CREATE AGGREGATE m(integer) (SFUNC = f, STYPE = pg_catalog.internal)",
             "CREATE AGGREGATE m(integer) (SFUNC = f, \"stype\" = pg_catalog.\"internal\")",
-            "CREATE AGGREGATE m(integer ORDER BY integer) (SFUNC = f, STYPE = integer)",
             "CREATE CAST (integer AS text) WITH INOUT",
             "CREATE CAST (integer[] AS pg_catalog.varchar(10)) WITH FUNCTION f(integer[])",
             "CREATE OPERATOR ~~ (FUNCTION = f, LEFTARG = anynonarray, RIGHTARG = text)",

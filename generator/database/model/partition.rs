@@ -14,7 +14,8 @@ use super::*;
 #[serde(deny_unknown_fields)]
 pub struct PartitionBy {
     pub strategy: Strategy,
-    pub columns: Vec<SqlName>,
+    /// Names of columns, or records with an expression.
+    pub columns: Vec<PartitionKey>,
 }
 
 /// The rule that determines the partition of a row.
@@ -92,8 +93,12 @@ impl Schema {
                 let partition = PartitionOf { table: name.clone(), bound: bound.clone(), is_listed: true };
                 // Without the row security of its table, a query of the partition itself would bypass the policies of
                 // the table.
-                let listed_partition =
-                    Table { partition_of: Some(partition), row_security: table.row_security, ..Table::default() };
+                let listed_partition = Table {
+                    partition_of: Some(partition),
+                    row_security: table.row_security,
+                    grants: self.default_table_grants(name.schema()),
+                    ..Table::default()
+                };
                 schema.tables.insert(name.in_same_schema(partition_name), listed_partition);
             }
         }
@@ -110,6 +115,16 @@ impl Schema {
 }
 
 impl PartitionBy {
+    /// Returns whether the key of the table uses a column.
+    pub fn uses(&self, column: &SqlName) -> bool {
+        self.columns.iter().any(|key| key.uses(column))
+    }
+
+    /// Returns the expressions of the key.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.columns.iter().filter_map(|key| key.expression.as_ref())
+    }
+
     /// Returns whether a bound fits the columns and the strategy.
     pub fn fits(&self, bound: &Bound) -> bool {
         match (self.strategy, bound) {

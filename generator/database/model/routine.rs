@@ -41,11 +41,37 @@ pub struct View {
     /// Privileges in `grants` that the role may grant to others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grant_options: Grants<TablePrivilege>,
+    /// Privileges on columns alone, by the names of the columns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub column_grants: BTreeMap<SqlName, Grants<ColumnPrivilege>>,
+    /// Privileges in `column_grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub column_grant_options: BTreeMap<SqlName, Grants<ColumnPrivilege>>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     /// Comments of columns, by the names of the columns.
     #[serde(default, skip_serializing_if = "is_default")]
     pub column_comments: BTreeMap<SqlName, Text>,
+}
+
+impl View {
+    /// Returns the privileges on a column.
+    pub fn column_rights(&self, column: &SqlName) -> Rights<'_, ColumnPrivilege> {
+        static NONE: Grants<ColumnPrivilege> = Grants::new();
+        let grants = self.column_grants.get(column).unwrap_or(&NONE);
+        Rights::new(grants, self.column_grant_options.get(column).unwrap_or(&NONE))
+    }
+
+    /// Removes the columns without privileges.
+    pub fn forget_empty_column_grants(&mut self) {
+        self.column_grants.retain(|_, grants| !grants.is_empty());
+        self.column_grant_options.retain(|_, grants| !grants.is_empty());
+    }
+
+    /// Returns the columns on which roles have privileges.
+    pub fn granted_columns(&self) -> impl Iterator<Item = &SqlName> {
+        self.column_grants.keys().chain(self.column_grant_options.keys())
+    }
 }
 
 /// Whether rows that are written through a view must be visible in it.

@@ -94,6 +94,22 @@ impl Table {
             || self.excludes.contains_key(name)
     }
 
+    /// Returns whether a unique constraint has the columns and options of the primary key, or of an earlier unique
+    /// constraint. PostgreSQL makes one constraint of them in CREATE TABLE.
+    pub fn is_repeated_key(&self, name: &SqlName) -> bool {
+        let Some(unique) = self.uniques.get(name) else { return false };
+        let without_storage = |unique: &Unique| Unique { storage: StorageParameters::new(), ..unique.clone() };
+        let of_primary_key = Unique {
+            columns: self.primary_key.clone(),
+            include: self.primary_key_include.clone(),
+            deferrable: self.primary_key_deferrable,
+            ..Unique::default()
+        };
+        let mut earlier = self.uniques.iter().take_while(|(other, _)| *other != name);
+        without_storage(unique) == of_primary_key
+            || earlier.any(|(_, other)| without_storage(other) == without_storage(unique))
+    }
+
     /// Gives the comment of a renamed constraint its new name.
     pub fn rename_constraint_comment(&mut self, from: &SqlName, to: &SqlName) {
         if let Some(comment) = self.constraint_comments.remove(from) {
@@ -147,9 +163,18 @@ pub struct Column {
     /// Options of the sequence that numbers the rows.
     #[serde(default, skip_serializing_if = "is_default")]
     pub identity_options: IdentityOptions,
-    /// Computed from other columns of the row, and stored.
+    /// Privileges on the sequence that numbers the rows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub identity_grants: Grants<SequencePrivilege>,
+    /// Privileges in `identity_grants` that the role may grant to others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub identity_grant_options: Grants<SequencePrivilege>,
+    /// Computed from other columns of the row, and stored unless the column is `virtual`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub generated: Option<Expression>,
+    /// Whether a generated column is computed when it is read; needs PostgreSQL 18.
+    #[serde(default, rename = "virtual", skip_serializing_if = "is_default")]
+    pub is_virtual: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub collation: Option<Collation>,
     /// How precise the statistics of the column are, 0 to 10000; the server's default unless given.
@@ -191,7 +216,10 @@ impl Column {
             default: None,
             identity: None,
             identity_options: IdentityOptions::default(),
+            identity_grants: Grants::new(),
+            identity_grant_options: Grants::new(),
             generated: None,
+            is_virtual: false,
             collation: None,
             statistics: None,
             options: StorageParameters::new(),
@@ -204,6 +232,11 @@ impl Column {
             backfill: None,
             using: None,
         }
+    }
+
+    /// Returns the privileges on the sequence that numbers the rows.
+    pub fn identity_rights(&self) -> Rights<'_, SequencePrivilege> {
+        Rights::new(&self.identity_grants, &self.identity_grant_options)
     }
 
     /// Returns whether another column has the same type and collation.
@@ -230,6 +263,7 @@ impl Column {
         }
         if includes("generated") {
             copy.generated.clone_from(&self.generated);
+            copy.is_virtual = self.is_virtual;
         }
         if includes("storage") {
             copy.storage = self.storage;
@@ -251,6 +285,7 @@ impl Column {
             nullable: self.nullable,
             default: self.default.clone(),
             generated: self.generated.clone(),
+            is_virtual: self.is_virtual,
             collation: self.collation.clone(),
             ..Column::of_type(self.kind.clone())
         }

@@ -46,8 +46,12 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("bit varying", "varbit"),
 ];
 
+/// The type of one byte, which is not `char`.
+const SINGLE_BYTE: &str = "\"char\"";
+
 /// Types that every server has, sorted.
 pub const BUILT_IN_TYPES: &[&str] = &[
+    SINGLE_BYTE,
     "bigint",
     "bit",
     "boolean",
@@ -67,6 +71,19 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "int8range",
     "integer",
     "interval",
+    "interval day",
+    "interval day to hour",
+    "interval day to minute",
+    "interval day to second",
+    "interval hour",
+    "interval hour to minute",
+    "interval hour to second",
+    "interval minute",
+    "interval minute to second",
+    "interval month",
+    "interval second",
+    "interval year",
+    "interval year to month",
     "json",
     "jsonb",
     "jsonpath",
@@ -178,6 +195,11 @@ fn end_of_name(text: &str) -> usize {
 fn canonical_of_quoted(text: &str) -> Result<String, String> {
     let (name, suffix) = text.split_at(end_of_name(text));
     let parts = path_parts(&lower_case_path(name.trim())).ok_or("the double quotes of the type do not match")?;
+    let (_, modifiers, dimensions) = self::split_type(&format!("x{suffix}"))?;
+    let brackets = if dimensions > 0 { "[]" } else { "" };
+    if name.trim() == SINGLE_BYTE && modifiers.is_empty() {
+        return Ok(format!("{SINGLE_BYTE}{brackets}"));
+    }
     let object = match parts.as_slice() {
         [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
         [schema, name] if schema != PUBLIC_SCHEMA => ObjectName::new_in(schema, name),
@@ -186,8 +208,7 @@ fn canonical_of_quoted(text: &str) -> Result<String, String> {
     if let Some(reason) = ObjectName::refusal(object.as_str()) {
         return Err(reason);
     }
-    let (_, modifiers, dimensions) = self::split_type(&format!("x{suffix}"))?;
-    Ok(format!("{}{modifiers}{}", spelled_object(&object)?, if dimensions > 0 { "[]" } else { "" }))
+    Ok(format!("{}{modifiers}{brackets}", spelled_object(&object)?))
 }
 
 /// Returns a path with the parts outside of double quotes in lower case.
@@ -254,7 +275,9 @@ impl TypeName {
 
     /// Returns the type that the server uses to distinguish functions: `varchar` for `varchar(10)`.
     pub fn without_modifiers(&self) -> TypeName {
-        TypeName::wrap(format!("{}{}", self.base(), if self.is_array() { "[]" } else { "" }))
+        // The fields of an interval are modifiers too.
+        let base = if self.base().starts_with("interval ") { "interval" } else { self.base() };
+        TypeName::wrap(format!("{base}{}", if self.is_array() { "[]" } else { "" }))
     }
 
     /// Returns the numbers in brackets, such as 12 and 2 for `numeric(12,2)`.
@@ -357,14 +380,27 @@ mod tests {
             ("float(25)", "double precision"),
             ("national character varying(10)", "varchar(10)"),
             ("\"Status\"[]", "\"Status\"[]"),
+            ("INTERVAL day TO second(3)", "interval day to second(3)"),
+            ("interval  year to month[]", "interval year to month[]"),
+            ("\"char\"[3]", "\"char\"[]"),
             ("Audit.\"mood\"", "audit.mood"),
             ("\"a b\".\"x[(\"\".\"(3)[]", "\"a b\".\"x[(\"\".\"(3)[]"),
         ] {
             assert_eq!(TypeName::new(text).unwrap().as_str(), expected);
         }
-        for bad in
-            ["serial", "int; drop", "a b", "int(", "numeric(a b')", "public.mood", "\"x", "\"text\"", "\"\"", "\"x\" y"]
-        {
+        for bad in [
+            "serial",
+            "int; drop",
+            "a b",
+            "int(",
+            "numeric(a b')",
+            "public.mood",
+            "\"x",
+            "\"text\"",
+            "\"char\"(3)",
+            "\"\"",
+            "\"x\" y",
+        ] {
             assert!(TypeName::new(bad).is_err(), "{bad}");
         }
         assert_eq!(TypeName::new("\"x[(\"\".\"[]").unwrap().sql(), "\"public\".\"x[(\"\".\"[]");

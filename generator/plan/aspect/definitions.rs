@@ -79,15 +79,18 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
     for (name, namespace) in &schema.schemas {
         let path = path.key("schemas").key(name.as_str());
         namespace.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
-        let default = path.key("default_privileges");
-        namespace.default_privileges.keys().for_each(|role| add(default.key(role.as_str()), role));
+        let path = path.key("default_privileges");
+        namespace.default_privileges.roles().for_each(|role| add(path.key(role.as_str()), role));
     }
+    let in_database = path.key("default_privileges");
+    schema.default_privileges.roles().for_each(|role| add(in_database.key(role.as_str()), role));
     for (name, table) in &schema.tables {
         let path = path.key("tables").key(name.as_str());
         table.grants.keys().for_each(|role| add(path.key("grants").key(role.as_str()), role));
         for (column, definition) in &table.columns {
             let path = path.key("columns").key(column.as_str()).key("grants");
-            definition.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
+            let roles = definition.grants.keys().chain(definition.identity_grants.keys());
+            roles.for_each(|role| add(path.key(role.as_str()), role));
         }
         for (policy, definition) in &table.policies {
             let path = path.key("policies").key(policy.as_str()).key("roles");
@@ -96,11 +99,16 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
     }
     for (name, view) in &schema.views {
         let path = path.key("views").key(name.as_str()).key("grants");
-        view.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
+        let on_columns = view.column_grants.values().flat_map(|grants| grants.keys());
+        view.grants.keys().chain(on_columns).for_each(|role| add(path.key(role.as_str()), role));
     }
     for (name, sequence) in &schema.sequences {
         let path = path.key("sequences").key(name.as_str()).key("grants");
         sequence.grants.keys().for_each(|role| add(path.key(role.as_str()), role));
+    }
+    for (name, kind) in &schema.types {
+        let path = path.key("types").key(name.as_str());
+        kind.rights().grants.keys().for_each(|role| add(path.clone(), role));
     }
     for (name, function) in &schema.functions {
         let path = path.key("functions").key(name.as_str()).key("grants");

@@ -12,7 +12,58 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 15] = [
+const CHANGES: [Change; 19] = [
+    Change {
+        name: "aggregates of ordered sets and of moving windows",
+        before: "CREATE FUNCTION add(double precision[], double precision) RETURNS double precision[] LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $2';
+            CREATE FUNCTION middle(double precision[], double precision) RETURNS double precision LANGUAGE sql IMMUTABLE AS 'SELECT $1[1 + ($2 * 10)::int]';
+            CREATE AGGREGATE share(double precision ORDER BY double precision) (SFUNC = add, STYPE = double precision[], FINALFUNC = middle, INITCOND = '{}');
+            CREATE AGGREGATE moving(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl, MINVFUNC = int4mi, MSTYPE = integer, MINITCOND = '0', INITCOND = '0');
+            CREATE TABLE t (v double precision); CREATE VIEW w AS SELECT share(0.5) WITHIN GROUP (ORDER BY v) AS half FROM t;",
+        after: "CREATE FUNCTION add(double precision[], double precision) RETURNS double precision[] LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $2';
+            CREATE FUNCTION middle(double precision[], double precision) RETURNS double precision LANGUAGE sql IMMUTABLE AS 'SELECT $1[1 + ($2 * 10)::int]';
+            CREATE FUNCTION first(double precision[]) RETURNS double precision LANGUAGE sql IMMUTABLE AS 'SELECT $1[1]';
+            CREATE AGGREGATE share(part double precision ORDER BY double precision) (SFUNC = add, STYPE = double precision[], FINALFUNC = middle, INITCOND = '{1}', FINALFUNC_MODIFY = READ_WRITE);
+            COMMENT ON AGGREGATE share(double precision ORDER BY double precision) IS 'of all'; CREATE AGGREGATE gone(ORDER BY double precision) (SFUNC = add, STYPE = double precision[], FINALFUNC = first);
+            DROP AGGREGATE gone(ORDER BY double precision); CREATE AGGREGATE first_of(ORDER BY double precision) (SFUNC = add, STYPE = double precision[], FINALFUNC = first, INITCOND = '{}');
+            CREATE AGGREGATE moving(integer) (SFUNC = int4pl, STYPE = integer, MSFUNC = int4pl, MINVFUNC = int4mi, MSTYPE = integer, MINITCOND = '1', INITCOND = '0');
+            CREATE TABLE t (v double precision); CREATE VIEW w AS SELECT share(0.5) WITHIN GROUP (ORDER BY v) AS half FROM t;",
+        hint: no_hint,
+    },
+    Change {
+        name: "rules with several actions",
+        before: "CREATE TABLE t (id integer, v text); CREATE TABLE log (id integer, v text); CREATE RULE r AS ON DELETE TO t DO ALSO (INSERT INTO log (id) VALUES (old.id); DELETE FROM log WHERE id = 0);",
+        after: "CREATE TABLE t (id integer, v text); CREATE TABLE log (id integer, v text); CREATE TABLE other (id integer); CREATE RULE r AS ON DELETE TO t DO ALSO (
+              INSERT INTO log (id) VALUES (old.id);
+              INSERT INTO other (id) VALUES (old.id)); CREATE RULE u AS ON UPDATE TO t DO INSTEAD (UPDATE log SET v = 'a;b' WHERE id = new.id; DELETE FROM other; );",
+        hint: no_hint,
+    },
+    Change {
+        name: "ranges",
+        before: "CREATE TYPE float_range AS RANGE (subtype = double precision, subtype_diff = float8mi); CREATE TYPE gone AS RANGE (subtype = text, collation = \"C\");
+            CREATE TABLE t (id integer, a float_range, EXCLUDE USING gist (a WITH &&)); CREATE TYPE mood AS ENUM ('bad', 'good');",
+        after: "CREATE TYPE float_range AS RANGE (subtype = float8, subtype_diff = pg_catalog.float8mi); COMMENT ON TYPE float_range IS 'of floats';
+            CREATE SCHEMA x; CREATE FUNCTION minutes(time, time) RETURNS double precision LANGUAGE sql STRICT IMMUTABLE AS 'SELECT extract(epoch FROM ($1 - $2))';
+            CREATE TYPE x.\"Hours\" AS RANGE (SUBTYPE = time, SUBTYPE_DIFF = public.minutes, MULTIRANGE_TYPE_NAME = x.many_hours);
+            CREATE TYPE words AS RANGE (subtype = text, subtype_opclass = text_pattern_ops, collation = \"C\", multirange_type_name = all_words);
+            CREATE TYPE mood AS ENUM ('bad', 'good'); CREATE TYPE moods AS RANGE (SUBTYPE = mood);
+            CREATE TABLE t (id integer, a float_range, b x.many_hours, c float_multirange DEFAULT '{}', d moods[], EXCLUDE USING gist (a WITH &&));
+            CREATE FUNCTION f(a all_words) RETURNS words LANGUAGE sql AS 'SELECT range_merge(a)';
+            CREATE VIEW v AS SELECT id, words('a', 'b') AS w FROM t;",
+        hint: no_hint,
+    },
+    Change {
+        name: "rights on types",
+        before: "CREATE TYPE mood AS ENUM ('bad', 'good'); GRANT USAGE ON TYPE mood TO reader WITH GRANT OPTION; CREATE DOMAIN d AS text; CREATE TYPE c AS (a integer);
+            REVOKE ALL ON TYPE c FROM PUBLIC; CREATE TABLE t (m mood); CREATE DOMAIN other AS text; REVOKE ALL ON TYPE other FROM PUBLIC; GRANT ALL ON TYPE other TO writer;",
+        after: "CREATE TYPE mood AS ENUM ('good'); GRANT USAGE ON TYPE mood TO reader; REVOKE USAGE ON TYPE mood FROM PUBLIC; CREATE DOMAIN d AS text; GRANT USAGE ON DOMAIN d TO reader, writer;
+            CREATE TYPE c AS (a integer); CREATE TYPE r AS RANGE (subtype = integer); REVOKE ALL ON TYPE r FROM PUBLIC; GRANT ALL ON TYPE r TO writer WITH GRANT OPTION;
+            CREATE TABLE t (m mood); CREATE DOMAIN renamed AS text; REVOKE ALL ON TYPE renamed FROM PUBLIC; GRANT ALL ON TYPE renamed TO reader;",
+        hint: |schema| {
+            let Some(UserType::Domain(domain)) = schema.types.get_mut("renamed") else { panic!("no domain") };
+            domain.renamed_from = Some(serde_json::from_value("other".into()).unwrap());
+        },
+    },
     Change {
         name: "statistics",
         before: "CREATE TABLE t (a integer, b text, c date); CREATE STATISTICS s ON a, b FROM t; COMMENT ON STATISTICS s IS 'first';

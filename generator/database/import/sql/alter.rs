@@ -134,6 +134,9 @@ impl Reader {
             self.retype_column(table, &name, &action)?;
             return parts.refuse_rest_except("ALTER COLUMN");
         }
+        for restart in action.descendants().filter(|part| part.kind() == RESTART) {
+            self.note_restart(&restart, &format!("{table}.{name}"));
+        }
         let column = self.column_mut(table, &name, node)?;
         let mut action_parts = Parts::of(&action);
         match action.kind() {
@@ -149,7 +152,7 @@ impl Reader {
                 let name_option = column::read_identity(column, &mut action_parts)?;
                 column.nullable = false;
                 action_parts.refuse_rest_except("ADD GENERATED AS IDENTITY")?;
-                self.note_sequence_name(table, &name, name_option);
+                self.record_identity(table, &name, node, name_option);
             }
             _ if retype::change_identity(column, &action)? => {}
             _ => {

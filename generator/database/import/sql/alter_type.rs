@@ -29,6 +29,11 @@ impl Reader {
             return self.alter_owner(node);
         }
         self.object_in_messages = format!("the type {name}");
+        let is_check = action.kind() == ADD_CONSTRAINT;
+        if let Some(clause) = action.descendants().find(|part| is_check && part.kind() == NOT_VALID) {
+            let what = format!("NOT VALID of a check of the domain {name} is left out: nself checks the stored values");
+            self.note_once(&clause, what);
+        }
         match action.kind() {
             TYPE_RENAME_TO | DOMAIN_RENAME_TO => self.rename_type(&name, &action)?,
             RENAME_VALUE => self.rename_label(&name, &action)?,
@@ -166,7 +171,9 @@ fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> P
             let is_taken = |taken: &str| domain.checks.contains_key(taken);
             let default_name = || names::free_default_name(name.name(), None, "check", is_taken);
             let check = check.map_or_else(|| tree::name_at(&default_name(), node), Ok)?;
-            domain.checks.insert(check, condition);
+            if domain.checks.insert(check.clone(), condition).is_some() {
+                return unsupported(node, format!("there are two constraints `{check}`"));
+            }
         }
         _ => return unsupported(node, format!("nself cannot represent `{}`", leading_keywords(node))),
     }

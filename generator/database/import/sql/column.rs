@@ -2,10 +2,9 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::reader::Reader;
+use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, type_name, type_text, unsupported};
-use super::{collation, constraint, storage, tree, types};
-use crate::database::import::names;
+use super::{collation, constraint, sequence, storage, tree};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -30,7 +29,9 @@ impl Reader {
         read_default_and_storage(&mut column, &mut parts)?;
         if let Some(clause) = parts.take_node(GENERATED_CONSTRAINT) {
             let name_option = read_generated(&mut column, &clause)?;
-            self.note_sequence_name(table, &name, name_option);
+            if column.identity.is_some() {
+                self.record_identity(table, &name, &node, name_option);
+            }
         }
         for clause in parts.take_all(NOT_NULL_CONSTRAINT) {
             self.read_not_null(table, &name, &clause)?;
@@ -62,11 +63,12 @@ impl Reader {
         node: &SyntaxNode,
     ) -> Parsed<Expression> {
         let (sequence, default) =
-            types::serial_sequence(table, column, |name| self.is_relation_name_taken(name)).at(node)?;
-        let kind = types::sequence_kind(kind).unwrap_or_default();
+            sequence::serial_sequence(table, column, |name| self.is_relation_name_taken(name)).at(node)?;
+        let kind = sequence::sequence_kind(kind).unwrap_or_default();
         let owned_by = Some(ColumnOf { table: table.clone(), column: column.clone() });
         self.record_declaration("sequences", sequence.as_str(), node)?;
-        self.schema.sequences.insert(sequence, Sequence { kind, owned_by, ..Sequence::default() });
+        self.schema.sequences.insert(sequence.clone(), Sequence { kind, owned_by, ..Sequence::default() });
+        self.grant_defaults(&GrantObject::Sequence(sequence.clone()), sequence.schema(), node);
         Ok(default)
     }
 
@@ -78,20 +80,6 @@ impl Reader {
             self.notes.push(Unsupported { at: tree::start_offset(node), what });
         }
         parts.refuse_rest_except("NOT NULL")
-    }
-
-    /// Adds a note that the name of an identity column's sequence is left out, if an option names the sequence
-    /// differently from the server's default.
-    pub(super) fn note_sequence_name(&mut self, table: &ObjectName, column: &SqlName, option: Option<SyntaxNode>) {
-        let Some(option) = option else { return };
-        let Ok(name) = Parts::of(&option).take_any() else { return };
-        let sequence = tree::path(&name).pop().unwrap_or_default();
-        if sequence != names::default_name(table.name(), Some(column.as_str()), "seq") {
-            let what = format!(
-                "the name `{sequence}` of the sequence of {table}.{column} is left out: the server chooses one"
-            );
-            self.notes.push(Unsupported { at: tree::start_offset(&option), what });
-        }
     }
 }
 
@@ -141,7 +129,9 @@ fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<Synta
     } else {
         let mut clause = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
         clause.require(SyntaxKind::GENERATED_ALWAYS)?;
-        clause.require(SyntaxKind::STORED)?;
+        // Without a word, PostgreSQL 18 computes the column when it is read; older versions require STORED.
+        column.is_virtual = clause.take_node(SyntaxKind::STORED).is_none();
+        clause.take_node(SyntaxKind::VIRTUAL);
         column.generated = Some(expression(&clause.take_any()?)?);
         clause.refuse_rest_except("AS ( )")?;
     }
@@ -155,7 +145,7 @@ pub fn read_identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<Sy
     if let Some(list) = parts.take_node(SyntaxKind::SEQUENCE_OPTION_LIST) {
         let mut options = Parts::of(&list);
         name_option = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
-        let sequence = types::sequence_options(&mut options)?;
+        let sequence = sequence::sequence_options(&mut options)?;
         options.refuse_rest_except("( )")?;
         column.identity_options = IdentityOptions::from(&sequence);
     }

@@ -61,6 +61,16 @@ impl Reader {
             self.object_of_reference(class, &target)?.comment = Some(text);
             return Ok(());
         }
+        if target.kind() == SyntaxKind::OBJECT_INDEX {
+            let index = object_name(&name)?;
+            if self.index(&index, &name).is_err() && self.is_relation_name_taken(&index) {
+                let what = format!(
+                    "the comment on {index} is left out: the index belongs to a constraint; comment the constraint"
+                );
+                self.note_once(node, what);
+                return Ok(());
+            }
+        }
         if let Some((table, constraint)) = self.constraint_of_table(&target, &name)? {
             table.constraint_comments.insert(constraint, text);
         } else if let Some((view, column)) = self.column_of_view(&target, &name)? {
@@ -177,9 +187,7 @@ impl Reader {
     fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
         let name = object_name(node)?;
         match self.schema.types.get_mut(&name) {
-            Some(UserType::Enum(kind)) => Ok(&mut kind.comment),
-            Some(UserType::Domain(kind)) => Ok(&mut kind.comment),
-            Some(UserType::Composite(kind)) => Ok(&mut kind.comment),
+            Some(kind) => Ok(kind.comment_mut()),
             None => unsupported(node, format!("there is no type `{name}`")),
         }
     }

@@ -1,13 +1,30 @@
-//! Default privileges on the tables of a schema. The server grants them on tables that are created later. A definition of
-//! nself grants them on all tables, so the import requires that the tables before the statement have these privileges
-//! too.
+//! Default privileges. The server grants them on objects that are created later. A definition grants them on all objects,
+//! so the import requires that every object has them.
+
+use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::{change_privileges, roles, take_privileges};
-use super::reader::{DefaultPrivilege, Reader};
+use super::reader::{Grant, GrantObject, Reader};
 use super::service_rights::ServiceRights;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, ident, start_offset, unsupported};
+use crate::database::model::*;
+use crate::values::{Checked, SqlIdent};
+
+/// The words after ON in ALTER DEFAULT PRIVILEGES, as a node.
+fn take_target(parts: &mut Parts) -> Option<SyntaxKind> {
+    use SyntaxKind::*;
+    let kinds = [
+        PRIVILEGE_TARGET_TABLES,
+        PRIVILEGE_TARGET_SEQUENCES,
+        PRIVILEGE_TARGET_FUNCTIONS,
+        PRIVILEGE_TARGET_ROUTINES,
+        PRIVILEGE_TARGET_TYPES,
+        PRIVILEGE_TARGET_SCHEMAS,
+    ];
+    kinds.into_iter().find(|kind| parts.take_node(*kind).is_some())
+}
 
 impl Reader {
     /// Reads ALTER DEFAULT PRIVILEGES.
@@ -24,54 +41,49 @@ impl Reader {
             }
             owners.refuse_rest_except("FOR ROLE USER")?;
         }
-        let Some(in_schemas) = parts.take_node(IN_SCHEMAS) else {
-            if names_owner && self.take_service_rights(node, &mut parts)? {
-                return Ok(());
-            }
-            return unsupported(node, "nself can represent default privileges in named schemas only; add IN SCHEMA");
+        let mut schemas = vec![None];
+        if let Some(clause) = parts.take_node(IN_SCHEMAS) {
+            let mut clause = Parts::of(&clause);
+            schemas = clause.take_all(SCHEMA_REF).iter().map(|name| ident(name).map(Some)).collect::<Parsed<_>>()?;
+            clause.refuse_rest_except("IN SCHEMA ,")?;
+        } else if names_owner && self.take_service_rights(node, &mut parts)? {
+            return Ok(());
+        }
+        let (is_grant, clause) = match parts.take_node(GRANT_DEFAULT_PRIVILEGES) {
+            Some(clause) => (true, clause),
+            None => (false, parts.require(REVOKE_DEFAULT_PRIVILEGES)?),
         };
-        let mut schema_parts = Parts::of(&in_schemas);
-        let schemas = schema_parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-        schema_parts.refuse_rest_except("IN SCHEMA ,")?;
-        let Some(clause) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
-            return unsupported(node, "nself can represent GRANT of default privileges only, not REVOKE");
-        };
+        parts.refuse_rest_except("ALTER DEFAULT PRIVILEGES ;")?;
         let mut grant = Parts::of(&clause);
         let privileges = take_privileges(&mut grant)?.on_objects;
-        if grant.take_node(PRIVILEGE_TARGET_TABLES).is_none() {
-            return unsupported(&clause, "nself can represent default privileges on tables only");
-        }
+        let Some(target) = take_target(&mut grant) else {
+            return unsupported(&clause, "nself cannot represent default privileges on such objects");
+        };
         let roles = roles(&grant.require(ROLE_REF_LIST)?)?;
-        grant.refuse_rest_except("GRANT ON TO")?;
-        parts.refuse_rest_except("ALTER DEFAULT PRIVILEGES ;")?;
+        grant.refuse_rest_except(if is_grant { "GRANT ON TO" } else { "REVOKE ON FROM" })?;
         // Without a list, the statement says ALL.
-        if privileges.is_none() {
+        if privileges.is_none() && is_grant && target == PRIVILEGE_TARGET_TABLES {
             let what = "default privileges: ALL is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions";
-            self.notes.push(Unsupported { at: start_offset(node), what: what.into() });
+            self.note_once(node, what.into());
         }
-        for schema in schemas {
-            let relations = self.schema.tables.keys().chain(self.schema.views.keys());
-            let earlier_relations: Vec<_> =
-                relations.filter(|name| name.schema() == schema.as_str()).cloned().collect();
+        for schema in &schemas {
             for role in &roles {
-                let grants = &mut self.schema.schemas.entry(schema.clone()).or_default().default_privileges;
-                change_privileges(grants, role, privileges.as_ref(), true).at(node)?;
-                let (schema, role, earlier_relations) = (schema.clone(), role.clone(), earlier_relations.clone());
-                self.default_privileges.push(DefaultPrivilege {
-                    at: start_offset(node),
-                    schema,
-                    role,
-                    earlier_relations,
-                });
+                let defaults = match schema {
+                    Some(schema) => &mut self.schema.schemas.entry(schema.clone()).or_default().default_privileges,
+                    None => &mut self.schema.default_privileges,
+                };
+                change_defaults(defaults, schema.is_none(), target, role, (privileges.as_ref(), is_grant)).at(node)?;
             }
         }
+        self.default_privileges_at = Some(start_offset(node));
         Ok(())
     }
 
     /// Records default privileges that the setup job grants to a service, with a note. Returns false for any other
     /// default privileges.
     fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
-        let Some(clause) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
+        let clause = parts.syntax_node().children().find(|part| part.kind() == SyntaxKind::GRANT_DEFAULT_PRIVILEGES);
+        let Some(clause) = clause else { return Ok(false) };
         let mut grant = Parts::of(&clause);
         let privileges = take_privileges(&mut grant)?.on_objects;
         let Some(target) = ServiceRights::exact_target(&clause, privileges.as_ref()) else { return Ok(false) };
@@ -87,25 +99,132 @@ impl Reader {
         Ok(true)
     }
 
-    /// Compares default privileges with the grants on earlier tables. Grants to the owner are ignored.
-    pub(super) fn resolve_default_privileges(&mut self, owner: Option<&str>) {
-        for DefaultPrivilege { at, schema, role, earlier_relations } in std::mem::take(&mut self.default_privileges) {
-            let Some(namespace) = self.schema.schemas.get_mut(&schema) else { continue };
-            if Some(role.as_str()) == owner {
-                namespace.default_privileges.remove(&role);
-                continue;
-            }
-            let Some(default_privileges) = namespace.default_privileges.get(&role) else { continue };
-            for name in earlier_relations {
-                let table = self.schema.tables.get(&name).map(|table| &table.grants);
-                let grants = table.or_else(|| self.schema.views.get(&name).map(|view| &view.grants));
-                let Some(grants) = grants else { continue };
-                let has_all = grants.get(&role).is_some_and(|granted| default_privileges.is_subset(granted));
-                if !has_all {
-                    let what = format!("`{role}` lacks the default privileges of the schema {schema} on {name}");
-                    self.problems.push(Unsupported { at, what });
-                }
-            }
+    /// Records the grants that the server makes when it creates an object in a schema.
+    pub(super) fn grant_defaults(&mut self, object: &GrantObject, schema: &str, node: &SyntaxNode) {
+        let in_schema = self.schema.schemas.iter().find(|(name, _)| name.as_str() == schema);
+        let of_schema = in_schema.map(|(_, namespace)| namespace.default_privileges.clone()).unwrap_or_default();
+        let of_database = self.schema.default_privileges.clone();
+        let is_sequence = |name: &ObjectName| self.schema.sequences.contains_key(name);
+        let of_object = |defaults: &DefaultPrivileges| match object {
+            GrantObject::Relation(name) if is_sequence(name) => words(&defaults.sequences),
+            GrantObject::Sequence(_) => words(&defaults.sequences),
+            GrantObject::Relation(_) => words(&defaults.tables),
+            GrantObject::Function(_) => words(&defaults.functions),
+            GrantObject::Type(_) => words(&defaults.types),
+            GrantObject::Schema(_) => words(&defaults.schemas),
+            GrantObject::Column(..) => Vec::new(),
+        };
+        let is_revoked = match object {
+            GrantObject::Function(_) => of_database.private_functions,
+            GrantObject::Type(_) => of_database.private_types,
+            _ => false,
+        };
+        let public = || (SqlIdent::wrap(PUBLIC_ROLE.into()), None);
+        let revoked = is_revoked.then(public).into_iter().map(|change| (false, change));
+        let granted = of_object(&of_database).into_iter().chain(of_object(&of_schema)).map(|change| (true, change));
+        let changes: Vec<_> = revoked.chain(granted).collect();
+        for (is_grant, (role, privileges)) in changes {
+            let (at, object, roles) = (start_offset(node), object.clone(), vec![role]);
+            self.grants.push(Grant { at, is_grant, with_grant_option: false, object, privileges, roles });
         }
     }
+
+    /// Compares default privileges with the grants on all objects. Grants to the owner are ignored.
+    pub(super) fn resolve_default_privileges(&mut self, owner: Option<&str>) {
+        let Some(at) = self.default_privileges_at else { return };
+        let namespaces = self.schema.schemas.values_mut().map(|namespace| &mut namespace.default_privileges);
+        for defaults in namespaces.chain([&mut self.schema.default_privileges]) {
+            remove_role(&mut defaults.tables, owner);
+            remove_role(&mut defaults.sequences, owner);
+            remove_role(&mut defaults.functions, owner);
+            remove_role(&mut defaults.types, owner);
+            remove_role(&mut defaults.schemas, owner);
+        }
+        let defaults = self.schema.default_privileges.clone();
+        let public = || SqlIdent::wrap(PUBLIC_ROLE.into());
+        if defaults.private_functions {
+            let open = self.schema.functions.values_mut().filter(|function| function.is_callable_by_everyone());
+            open.for_each(|function| drop(function.grants.insert(public(), [FunctionPrivilege::Execute].into())));
+        }
+        if defaults.private_types {
+            let open = self.schema.types.values_mut().filter(|kind| !kind.is_private());
+            open.for_each(|kind| drop(kind.rights_mut().0.insert(public(), [TypePrivilege::Usage].into())));
+        }
+        // An object that lacks a default privilege would get it.
+        let mut completed = self.schema.clone();
+        completed.apply_default_privileges();
+        for name in objects_with_other_grants(&self.schema, &completed) {
+            let what = format!(
+                "{name} lacks default privileges of later objects; grant them, or remove the default privileges"
+            );
+            self.problems.push(Unsupported { at, what });
+        }
+    }
+}
+
+/// A role, and the words of its privileges; `None` for all.
+type WordsOfRole = (SqlIdent, Option<BTreeSet<String>>);
+
+/// Returns the privileges of roles as the words of a GRANT.
+fn words<P: Privilege>(grants: &Grants<P>) -> Vec<WordsOfRole> {
+    let of_role = |privileges: &BTreeSet<P>| privileges.iter().map(|it| it.sql().to_ascii_lowercase()).collect();
+    grants.iter().map(|(role, privileges)| (role.clone(), Some(of_role(privileges)))).collect()
+}
+
+fn remove_role<P>(grants: &mut Grants<P>, role: Option<&str>) {
+    grants.retain(|name, _| Some(name.as_str()) != role);
+}
+
+/// Changes default privileges as GRANT and REVOKE do.
+fn change_defaults(
+    defaults: &mut DefaultPrivileges,
+    is_global: bool,
+    target: SyntaxKind,
+    role: &SqlIdent,
+    (privileges, is_grant): (Option<&BTreeSet<String>>, bool),
+) -> Result<(), String> {
+    use SyntaxKind::*;
+    let is_public = role.as_str() == PUBLIC_ROLE;
+    match target {
+        PRIVILEGE_TARGET_TABLES => change_privileges(&mut defaults.tables, role, privileges, is_grant),
+        PRIVILEGE_TARGET_SEQUENCES => change_privileges(&mut defaults.sequences, role, privileges, is_grant),
+        PRIVILEGE_TARGET_SCHEMAS => change_privileges(&mut defaults.schemas, role, privileges, is_grant),
+        PRIVILEGE_TARGET_TYPES if is_global && is_public => {
+            defaults.private_types = !is_grant;
+            Ok(())
+        }
+        PRIVILEGE_TARGET_TYPES => change_privileges(&mut defaults.types, role, privileges, is_grant),
+        _ if is_global && is_public => {
+            defaults.private_functions = !is_grant;
+            Ok(())
+        }
+        _ => change_privileges(&mut defaults.functions, role, privileges, is_grant),
+    }
+}
+
+/// Returns the objects whose grants differ in two schemas that are equal otherwise.
+fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> {
+    fn differing<K: Ord + ToString, V: PartialEq>(
+        left: &std::collections::BTreeMap<K, V>,
+        right: &std::collections::BTreeMap<K, V>,
+    ) -> Vec<String> {
+        let pairs = left.iter().filter(|(key, value)| right.get(*key) != Some(*value));
+        pairs.map(|(key, _)| key.to_string()).collect()
+    }
+    // A function or type that became private is as it was, if its grants have all roles.
+    let rights = |schema: &Schema| {
+        let functions = schema.functions.iter().map(|(name, function)| (name.clone(), function.effective_grants()));
+        let types = schema.types.iter().map(|(name, kind)| (name.clone(), kind.effective_grants()));
+        (functions.collect::<std::collections::BTreeMap<_, _>>(), types.collect::<std::collections::BTreeMap<_, _>>())
+    };
+    let ((left_functions, left_types), (right_functions, right_types)) = (rights(left), rights(right));
+    let names = [
+        differing(&left.tables, &right.tables),
+        differing(&left.views, &right.views),
+        differing(&left.sequences, &right.sequences),
+        differing(&left.schemas, &right.schemas),
+        differing(&left_functions, &right_functions),
+        differing(&left_types, &right_types),
+    ];
+    names.into_iter().flatten().collect()
 }

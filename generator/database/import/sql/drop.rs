@@ -152,11 +152,8 @@ impl Reader {
             GrantObject::Relation(other) | GrantObject::Column(other, _) | GrantObject::Sequence(other) => {
                 other != name
             }
-            GrantObject::Function(_) | GrantObject::Schema(_) => true,
+            GrantObject::Function(_) | GrantObject::Type(_) | GrantObject::Schema(_) => true,
         });
-        for default in &mut self.default_privileges {
-            default.earlier_relations.retain(|other| other != name);
-        }
     }
 
     fn drop_view(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
@@ -202,6 +199,7 @@ impl Reader {
             return options.missing(node, &format!("type `{name}`"));
         }
         self.declared_at.remove(&format!("types.{name}"));
+        self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Type(other) if other == name));
         Ok(())
     }
 

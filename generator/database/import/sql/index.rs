@@ -124,8 +124,8 @@ pub fn default_name_part(node: &SyntaxNode) -> String {
     }
 }
 
-/// Reads a column of an index.
-fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
+/// Reads a column of an index or of the key of a partitioned table.
+pub fn index_column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
     let mut column = IndexColumn::default();

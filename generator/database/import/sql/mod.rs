@@ -14,6 +14,8 @@ mod do_block;
 mod drop;
 mod drop_column;
 mod extension;
+mod grant;
+mod grant_resolution;
 mod index;
 mod left_out;
 mod like;
@@ -26,6 +28,7 @@ mod rename;
 mod retype;
 mod routine;
 mod rows;
+mod sequence;
 mod service_rights;
 mod session;
 mod star;
@@ -44,7 +47,8 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 use super::ImportFinding;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
-use reader::Reader;
+use reader::{CreationSchema, GrantObject, Reader};
+use session::WithoutCommands;
 use tree::{Parsed, Parts, Unsupported, start_offset, summary, unsupported};
 
 pub use service_rights::ServiceRights;
@@ -66,15 +70,16 @@ pub struct Imported {
 /// One finding, with its place, for each part that does not parse or that nself cannot represent.
 pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
+    let text_to_read = session::without_psql_commands(&text);
+    let sql = &text_to_read.sql;
     let to_finding = |unsupported: Unsupported| {
-        let (line, column) = lexer::position(&text, unsupported.at);
+        let (line, column) = lexer::position(sql, unsupported.at);
         ImportFinding { line, column, what: unsupported.what }
     };
-    let (sql, unsupported_commands) = session::without_psql_commands(&text);
-    if let Some(fault) = completeness::nested_too_deep(&sql) {
+    if let Some(fault) = completeness::nested_too_deep(sql) {
         return Err(vec![to_finding(Unsupported { at: fault.at, what: fault.what })]);
     }
-    let reader = parse::with_enough_stack(&sql, || Reader::read(&sql, unsupported_commands));
+    let reader = parse::with_enough_stack(sql, || Reader::read(&text_to_read));
     let sorted_findings = |items: Vec<Unsupported>| {
         let mut findings: Vec<ImportFinding> = items.into_iter().map(to_finding).collect();
         findings.sort();
@@ -97,8 +102,10 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
 
 impl Reader {
     /// Reads all statements, unless the SQL has syntax errors or `problems` is not empty.
-    fn read(sql: &str, mut problems: Vec<Unsupported>) -> Reader {
-        let parsed = SourceFile::parse(sql);
+    fn read(text: &WithoutCommands) -> Reader {
+        let parsed = SourceFile::parse(&text.sql);
+        let copy = |problem: &Unsupported| Unsupported { at: problem.at, what: problem.what.clone() };
+        let mut problems: Vec<Unsupported> = text.unsupported_commands.iter().map(copy).collect();
         problems.extend(parsed.errors().iter().map(|error| Unsupported {
             at: usize::from(error.range().start()),
             what: format!("PostgreSQL does not accept this SQL: {}", error.message()),
@@ -108,6 +115,7 @@ impl Reader {
         if reader.problems.is_empty() {
             for statement in parsed.tree().syntax().children() {
                 reader.read_statement(&statement);
+                reader.require_one_database(&statement, text.connected_at);
             }
             reader.resolve_at_end();
         }
@@ -127,12 +135,16 @@ impl Reader {
         match node.kind() {
             SELECT if rows::sets_sequence(node) => self.note_rows(node),
             SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => {
+                if let Some(schema) = session::creation_schema(node) {
+                    self.creation_schema = CreationSchema(schema);
+                }
                 return Some(session::check_statement(node));
             }
+            DISCARD => self.creation_schema = CreationSchema::default(),
             INSERT | UPDATE | DELETE | TRUNCATE | COPY => self.note_rows(node),
             // Without an effect on the schema.
             LOCK | ANALYZE | VACUUM | REINDEX | CLUSTER | CHECKPOINT | NOTIFY | LISTEN | UNLISTEN | REFRESH
-            | SAVEPOINT_CREATE | RELEASE_SAVEPOINT | SHOW | DISCARD | SET_CONSTRAINTS => {}
+            | SAVEPOINT_CREATE | RELEASE_SAVEPOINT | SHOW | SET_CONSTRAINTS => {}
             SET_ROLE | RESET_ROLE | SET_SESSION_AUTH | RESET_SESSION_AUTH | CREATE_ROLE | CREATE_USER
             | CREATE_GROUP | ALTER_ROLE | ALTER_USER | ALTER_GROUP | DROP_ROLE | DROP_USER | DROP_GROUP
             | CREATE_DATABASE | ALTER_DATABASE | DROP_DATABASE | ALTER_SYSTEM | REASSIGN => {
@@ -148,6 +160,7 @@ impl Reader {
         if let Some(result) = self.read_statement_without_object(node) {
             return result;
         }
+        self.require_creation_in_public(node)?;
         match node.kind() {
             DO => {
                 for (statement, is_guarded) in Reader::statements_of_do_block(node)? {
@@ -193,6 +206,18 @@ impl Reader {
             | DROP_PROCEDURE
             | DROP_ROUTINE => self.drop_objects(node),
             DROP_TRIGGER | DROP_POLICY => self.drop_part_of_table(node),
+            CREATE_TABLE_AS | SELECT_INTO => unsupported(
+                node,
+                format!(
+                    "nself cannot represent `{}`, whose columns follow from a query; write CREATE TABLE with the columns and \
+                     their types, and INSERT INTO with the query",
+                    if node.kind() == SELECT_INTO {
+                        "SELECT INTO".to_owned()
+                    } else {
+                        "CREATE TABLE … AS".to_owned()
+                    }
+                ),
+            ),
             kind => match ObjectClass::of_node(kind) {
                 Some(class) => self.change_object(class, node),
                 None if left_out::is_language_of_every_database(node) => Ok(()),
@@ -209,6 +234,49 @@ impl Reader {
         }
     }
 
+    /// Refuses a statement before the command of psql that connects to the database, unless it is about the server.
+    fn require_one_database(&mut self, node: &SyntaxNode, connected_at: Option<usize>) {
+        let Some(connected_at) = connected_at.filter(|at| start_offset(node) < *at) else { return };
+        let has_object = ![SyntaxKind::COMMENT_ON, SyntaxKind::GRANT, SyntaxKind::REVOKE].contains(&node.kind())
+            && self.read_statement_without_object(node).is_none();
+        if has_object && self.problems.iter().all(|problem| problem.at != connected_at) {
+            let what = "`\\connect` after statements about another database; keep the statements of one database";
+            self.problems.push(Unsupported { at: connected_at, what: what.into() });
+        }
+    }
+
+    /// Refuses an object without a schema if the server would not create it in `public`.
+    fn require_creation_in_public(&self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let CreationSchema(schema) = &self.creation_schema;
+        let is_of_schema = matches!(
+            node.kind(),
+            CREATE_TABLE
+                | CREATE_TABLE_AS
+                | CREATE_VIEW
+                | CREATE_MATERIALIZED_VIEW
+                | CREATE_TYPE
+                | CREATE_DOMAIN
+                | CREATE_SEQUENCE
+                | CREATE_FUNCTION
+                | CREATE_PROCEDURE
+                | CREATE_AGGREGATE
+                | CREATE_COLLATION
+                | CREATE_STATISTICS
+                | CREATE_TEXT_SEARCH_CONFIGURATION
+                | CREATE_TEXT_SEARCH_DICTIONARY
+        );
+        let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF)).filter(|_| is_of_schema);
+        if name.is_none_or(|name| tree::path(&name).len() > 1) || schema.as_deref() == Some(PUBLIC_SCHEMA) {
+            return Ok(());
+        }
+        let place = schema.as_ref().map_or("is empty".to_owned(), |schema| format!("begins with `{schema}`"));
+        let what = format!(
+            "the search path {place}, so the server would not create this in public: write the schema before the name"
+        );
+        unsupported(node, what)
+    }
+
     fn create_schema(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_NOT_EXISTS);
@@ -218,22 +286,23 @@ impl Reader {
             self.object_in_messages = format!("the schema {name}");
             self.record_schema_owner(&mut schema_parts)?;
             schema_parts.refuse_rest_except("AUTHORIZATION")?;
-            self.add_schema(name);
+            self.add_schema(name, node);
         }
         // The name of the schema is that of its owner.
         if let Some(clause) = parts.take_node(SyntaxKind::AUTHORIZATION_SCHEMA) {
             let mut clause = Parts::of(&clause);
             if let Some(role) = self.record_schema_owner(&mut clause)? {
-                self.add_schema((&role).into());
+                self.add_schema((&role).into(), node);
             }
             clause.refuse_rest_except("AUTHORIZATION")?;
         }
         parts.refuse_rest_except("CREATE SCHEMA ;")
     }
 
-    fn add_schema(&mut self, name: SqlName) {
-        if name.as_str() != PUBLIC_SCHEMA {
-            self.schema.schemas.entry(name).or_default();
+    fn add_schema(&mut self, name: SqlName, node: &SyntaxNode) {
+        if name.as_str() != PUBLIC_SCHEMA && !self.schema.schemas.contains_key(&name) {
+            self.schema.schemas.insert(name.clone(), Namespace::default());
+            self.grant_defaults(&GrantObject::Schema(name), "", node);
         }
     }
 

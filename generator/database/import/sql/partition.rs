@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::constraint::default_and_collation;
-use super::reader::{AttachedTable, Reader};
+use super::index::index_column;
+use super::reader::{AttachedTable, GrantObject, Reader};
 use super::tree;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, number, unsupported};
 use crate::database::ddl::primary_key_name;
@@ -20,6 +21,7 @@ impl Reader {
         self.record_declaration("tables", name.as_str(), node)?;
         let table = Table { partition_of: Some(partition), ..Table::default() };
         self.schema.tables.insert(name.clone(), table);
+        self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
         Ok(())
     }
 
@@ -194,15 +196,10 @@ pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
         _ => return unsupported(&strategy_node, "nself cannot represent this partition strategy"),
     };
     let mut list = Parts::of(&parts.require(SyntaxKind::PARTITION_ITEM_LIST)?);
-    let mut columns: Vec<SqlName> = Vec::new();
+    let mut columns: Vec<PartitionKey> = Vec::new();
     for item in list.take_all(SyntaxKind::PARTITION_ITEM) {
-        let mut item = Parts::of(&item);
-        let column = item.take_any()?;
-        if column.kind() != SyntaxKind::NAME_REF {
-            return unsupported(&column, "nself can represent partitions by columns, but not by expressions");
-        }
-        columns.push(tree::ident(&column)?);
-        item.refuse_rest_except("")?;
+        let IndexColumn { column, expression, opclass, collation, .. } = index_column(&item)?;
+        columns.push(PartitionKey { column, expression, opclass, collation });
     }
     list.refuse_rest_except("( ) ,")?;
     parts.refuse_rest_except("PARTITION BY")?;

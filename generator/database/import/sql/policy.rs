@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::roles;
 use super::reader::Reader;
-use super::tree::{Parsed, Parts, ident, object_name, tokens};
+use super::tree::{Parsed, Parts, ident, object_name, tokens, unsupported};
 use crate::database::model::*;
 
 impl Reader {
@@ -42,7 +42,9 @@ impl Reader {
             }
         }
         parts.refuse_rest_except("CREATE POLICY ;")?;
-        self.table(&table, &on)?.policies.insert(name, policy);
-        Ok(())
+        match self.table(&table, &on)?.policies.insert(name, policy) {
+            Some(_) => unsupported(node, "there is already a policy with this name"),
+            None => Ok(()),
+        }
     }
 }

@@ -27,19 +27,32 @@ pub struct Reader {
     pub owners: BTreeMap<String, usize>,
     /// The columns of each table and view in the order in which the server has them. A column that was dropped may remain.
     pub column_order: BTreeMap<ObjectName, Vec<SqlName>>,
+    pub creation_schema: CreationSchema,
     /// Functions that PUBLIC may not execute.
     pub revoked_functions: BTreeSet<ObjectName>,
     /// Place of the REVOKE that takes the right to use the schema `public` from PUBLIC.
     pub public_revoked_at: Option<usize>,
     /// Grants in the order of the file; they are resolved at the end.
     pub grants: Vec<Grant>,
-    pub default_privileges: Vec<DefaultPrivilege>,
+    /// Place of the last statement about default privileges.
+    pub default_privileges_at: Option<usize>,
+    /// Maps the sequence of an identity column to the column.
+    pub identity_sequences: BTreeMap<ObjectName, ColumnOf>,
     pub service_rights: ServiceRights,
     /// Tables that are attached as partitions.
     pub attached_tables: Vec<AttachedTable>,
     /// Indexes that are attached to the index of a partitioned table: place, name of that index, name of the attached
     /// index.
     pub attached_indexes: Vec<(usize, String, String)>,
+}
+
+/// The schema in which the server creates objects without a schema; `None` if it refuses them.
+pub struct CreationSchema(pub Option<String>);
+
+impl Default for CreationSchema {
+    fn default() -> Self {
+        CreationSchema(Some(PUBLIC_SCHEMA.to_owned()))
+    }
 }
 
 /// GRANT or REVOKE on one object.
@@ -65,16 +78,8 @@ pub enum GrantObject {
     Column(ObjectName, SqlName),
     Sequence(ObjectName),
     Function(ObjectName),
+    Type(ObjectName),
     Schema(SqlName),
-}
-
-/// A default privilege of a role on the tables of a schema.
-pub struct DefaultPrivilege {
-    pub at: usize,
-    pub schema: SqlName,
-    pub role: SqlIdent,
-    /// Tables and views of the schema that were created before the statement.
-    pub earlier_relations: Vec<ObjectName>,
 }
 
 /// A table that `ALTER TABLE … ATTACH PARTITION` attaches to a partitioned table.
@@ -127,6 +132,15 @@ impl Reader {
             })
         };
         is_view_or_its_index || self.schema.sequences.contains_key(name) || is_table_or_its_index()
+    }
+
+    /// Refuses a second constraint of a table with the same name.
+    pub fn require_free_constraint(&self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<()> {
+        let is_taken = self.schema.tables.get(table).is_some_and(|definition| {
+            let has_key = !definition.primary_key.is_empty();
+            definition.has_constraint(name) || (has_key && ddl::primary_key_name(table, definition) == *name)
+        });
+        if is_taken { unsupported(node, format!("there are two constraints `{name}`")) } else { Ok(()) }
     }
 
     /// Returns a table that must exist.

@@ -44,6 +44,8 @@ impl Reader {
         }
         let owners = self.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
         owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
+        let identities = self.identity_sequences.values_mut();
+        identities.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
         replace_type_name(&mut self.schema, from, &to);
         self.rename_place("tables", from, &to);
         self.rename_in_grants(from, &to);
@@ -73,6 +75,10 @@ impl Reader {
             replace_column_names(&mut self.schema, &name, &[(from.clone(), to.clone())].into());
             let order = self.column_order.entry(name.clone()).or_default();
             order.iter_mut().filter(|column| **column == from).for_each(|column| column.clone_from(&to));
+            let identities = self.identity_sequences.values_mut();
+            identities
+                .filter(|owner| owner.table == name && owner.column == from)
+                .for_each(|owner| owner.column = to.clone());
             for grant in &mut self.grants {
                 if let GrantObject::Column(table, column) = &mut grant.object
                     && *table == name
@@ -154,10 +160,22 @@ impl Reader {
         let Some(kind) = self.schema.types.remove(from) else {
             return unsupported(node, format!("there is no type `{from}`"));
         };
+        if matches!(kind, UserType::Range(_)) {
+            let what = "nself cannot represent the new name of a range, since the functions that make ranges keep the old one; \
+                 create the type under its new name";
+            return unsupported(node, what);
+        }
         self.schema.types.insert(to.clone(), kind);
         replace_type_name(&mut self.schema, from, &to);
         self.replace_in_defaults(from.name(), &quoted_if_needed(to.name()));
         self.rename_place("types", from, &to);
+        for grant in &mut self.grants {
+            if let GrantObject::Type(name) = &mut grant.object
+                && name == from
+            {
+                *name = to.clone();
+            }
+        }
         self.require_no_mention_of_type(from, node)
     }
 
@@ -224,8 +242,6 @@ impl Reader {
                 _ => {}
             }
         }
-        let earlier = self.default_privileges.iter_mut().flat_map(|default| &mut default.earlier_relations);
-        earlier.filter(|name| *name == from).for_each(|name| *name = to.clone());
     }
 
     /// Replaces a name in the defaults of columns and domains.
@@ -233,7 +249,7 @@ impl Reader {
         let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
         let domains = self.schema.types.values_mut().filter_map(|kind| match kind {
             UserType::Domain(domain) => domain.default.as_mut(),
-            UserType::Enum(_) | UserType::Composite(_) => None,
+            UserType::Enum(_) | UserType::Composite(_) | UserType::Range(_) => None,
         });
         for default in columns.filter_map(|column| column.default.as_mut()).chain(domains) {
             let text = replace_names(default.as_str(), |word| (word == from).then(|| to.to_owned()));

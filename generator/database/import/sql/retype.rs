@@ -63,6 +63,9 @@ pub fn change_identity(column: &mut Column, node: &SyntaxNode) -> Parsed<bool> {
         }
         DROP_EXPRESSION => {
             parts.take_node(IF_EXISTS);
+            if column.is_virtual {
+                return unsupported(node, "PostgreSQL cannot make a virtual column a plain one");
+            }
             column.generated = None;
             parts.refuse_rest_except("DROP EXPRESSION")?;
         }

@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::take_mode;
-use super::reader::Reader;
+use super::reader::{GrantObject, Reader};
 use super::tree::{
     AtNode, Parsed, Parts, expression, ident, leading_keywords, number, object_name, string_content, summary, tokens,
     type_name, unsupported, without_comments,
@@ -74,7 +74,9 @@ impl Reader {
             None => self.key_for_overload(&name, &mut function).at(node)?,
         };
         self.record_declaration("functions", key.as_str(), node)?;
-        self.schema.functions.insert(key, function);
+        if self.schema.functions.insert(key.clone(), function).is_none() {
+            self.grant_defaults(&GrantObject::Function(key), name.schema(), node);
+        }
         Ok(())
     }
 }

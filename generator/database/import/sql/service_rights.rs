@@ -76,6 +76,10 @@ impl ServiceRights {
         }
         for table in schema.tables.values_mut() {
             self.remove_from_grants(ServiceRightTarget::Tables, &mut table.grants, &table.grant_options);
+            for column in table.columns.values_mut() {
+                let options = &column.identity_grant_options;
+                self.remove_from_grants(ServiceRightTarget::Sequences, &mut column.identity_grants, options);
+            }
         }
         for view in schema.views.values_mut() {
             self.remove_from_grants(ServiceRightTarget::Tables, &mut view.grants, &view.grant_options);

@@ -4,6 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::tree::{Parsed, Unsupported, leading_keywords, tokens, unsupported};
 use crate::database::lexer::{self, TokenKind};
+use crate::database::model::PUBLIC_SCHEMA;
 
 /// Settings in dumps that do not change the schema, if their value is harmless.
 const HARMLESS_SETTINGS: [&str; 16] = [
@@ -73,6 +74,25 @@ const HARMLESS_PATHS: [&str; 11] = [
     "default",
 ];
 
+/// Returns the schema in which the server creates objects without a schema after `SET search_path` or the same as a query:
+/// the first of the path, other than `$user`. `Some(None)` stands for an empty path; `None` for other statements.
+pub fn creation_schema(node: &SyntaxNode) -> Option<Option<String>> {
+    let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
+    let path: Vec<&str> = match words.as_slice() {
+        ["set", "local" | "session", "search_path", "to" | "=", path @ ..]
+        | ["set", "search_path", "to" | "=", path @ ..] => path.to_vec(),
+        ["select", "pg_catalog", ".", "set_config", "(", "'search_path'", ",", path, ..] => {
+            path.trim_matches('\'').split(", ").collect()
+        }
+        ["reset", "search_path" | "all"] => vec![PUBLIC_SCHEMA],
+        _ => return None,
+    };
+    let mut schemas =
+        path.iter().map(|word| word.trim_matches(['\'', '"'])).filter(|name| ![",", "", "$user"].contains(name));
+    Some(schemas.next().map(|name| if name == "default" { PUBLIC_SCHEMA } else { name }.to_owned()))
+}
+
 /// Replaces the rows after `COPY … FROM stdin;` by blanks, which keep the places of later statements.
 fn without_copied_rows(text: &str) -> String {
     let mut sql = String::with_capacity(text.len());
@@ -114,13 +134,21 @@ fn copies_rows(line: &str) -> bool {
     words.starts_with("copy ") && words.contains(" from stdin") && words.ends_with(';')
 }
 
+/// SQL without commands of psql.
+pub struct WithoutCommands {
+    pub sql: String,
+    pub unsupported_commands: Vec<Unsupported>,
+    /// The place of the command that connects to the database. The statements before it belong to another database.
+    pub connected_at: Option<usize>,
+}
+
 /// Replaces the rows of `COPY … FROM stdin` and the commands of psql that do not change the schema by blanks, and
 /// reports all other commands. Blanks keep the places of later statements.
-pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
+pub fn without_psql_commands(text: &str) -> WithoutCommands {
     let text = &without_copied_rows(text);
     let mut sql = text.to_owned();
     let mut unsupported_commands = Vec::new();
-    let mut connects = 0;
+    let mut connected_at = None;
     // A line that begins with a backslash is a command, unless it is inside quotes.
     let quoted_ranges: Vec<(usize, usize)> = lexer::tokens(text)
         .unwrap_or_default()
@@ -134,9 +162,12 @@ pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
         if line.starts_with('\\') && !is_quoted(at) {
             let command = line[1..].split_whitespace().next().unwrap_or_default();
             let is_connect = ["c", "connect"].contains(&command);
-            connects += usize::from(is_connect);
             // A dump begins with one command that connects to its database.
-            if HARMLESS_COMMANDS.contains(&command) || (is_connect && connects == 1) {
+            let is_first_connect = is_connect && connected_at.is_none();
+            if is_first_connect {
+                connected_at = Some(at);
+            }
+            if HARMLESS_COMMANDS.contains(&command) || is_first_connect {
                 let end = at + line.trim_end().len();
                 sql.replace_range(at..end, &" ".repeat(end - at));
             } else {
@@ -146,7 +177,31 @@ pub fn without_psql_commands(text: &str) -> (String, Vec<Unsupported>) {
         }
         at += line.len();
     }
-    (sql, unsupported_commands)
+    WithoutCommands { sql: with_quoted_exclude(sql), unsupported_commands, connected_at }
+}
+
+/// Puts the name of a column `exclude` in quotes: the parser takes the word for the beginning of a constraint.
+fn with_quoted_exclude(sql: String) -> String {
+    if !sql.to_ascii_lowercase().contains("exclude") {
+        return sql;
+    }
+    let tokens: Vec<_> = lexer::tokens(&sql).unwrap_or_default();
+    let tokens: Vec<_> = tokens.into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
+    let is_column = |triple: &[lexer::Token]| {
+        let [before, word, after] = triple else { return false };
+        let begins = ["(", ",", "column", "add"].iter().any(|other| before.text.eq_ignore_ascii_case(other));
+        let begins_constraint = after.text == "(" || after.text.eq_ignore_ascii_case("using");
+        word.kind == TokenKind::Word && word.text.eq_ignore_ascii_case("exclude") && begins && !begins_constraint
+    };
+    let places: Vec<usize> = tokens.windows(3).filter(|triple| is_column(triple)).map(|triple| triple[1].at).collect();
+    let (mut quoted, mut copied) = (String::with_capacity(sql.len()), 0);
+    for at in places {
+        quoted.push_str(&sql[copied..at]);
+        quoted.push_str("\"exclude\"");
+        copied = at + "exclude".len();
+    }
+    quoted.push_str(&sql[copied..]);
+    quoted
 }
 
 /// Refuses a statement that changes the meaning of later statements, or that is not about the session.

@@ -57,6 +57,9 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
                 add(format!("the expression of the column {column}"), text.as_str());
             }
         }
+        for text in table.partition_by.iter().flat_map(PartitionBy::expressions) {
+            add("the partitions".into(), text.as_str());
+        }
         for (check, condition) in &table.checks {
             add(format!("the check {check}"), condition.as_str());
         }

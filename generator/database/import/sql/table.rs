@@ -3,9 +3,9 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::partition::{partition_by, take_bound};
-use super::reader::Reader;
+use super::reader::{GrantObject, Reader};
 use super::storage::take_with_parameters;
-use super::tree::{Parsed, Parts, object_name};
+use super::tree::{Parsed, Parts, object_name, unsupported};
 use crate::database::model::*;
 
 impl Reader {
@@ -29,6 +29,11 @@ impl Reader {
         Self::take_default_access_method(&mut parts)?;
         self.leave_out_tablespace(&mut parts);
         parts.take_node(SyntaxKind::WITHOUT_OIDS);
+        if let Some(clause) = parts.take_node(SyntaxKind::INHERITS) {
+            let what = "nself cannot represent `INHERITS`, since a definition has no inherited tables; write the columns and \
+                 constraints in each table, or make the tables partitions";
+            return unsupported(&clause, what);
+        }
         let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&clause)?);
@@ -36,6 +41,7 @@ impl Reader {
         self.record_declaration("tables", name.as_str(), node)?;
         self.column_order.remove(&name);
         self.schema.tables.insert(name.clone(), table);
+        self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
         let mut list = Parts::of(&list);
         let (columns, constraints): (Vec<_>, Vec<_>) = list
             .take_rest()
@@ -56,12 +62,33 @@ impl Reader {
         }
         let result = list.refuse_rest_except("( ) ,");
         self.record_error(result);
+        let result = self.merge_repeated_keys(&name, node);
+        self.record_error(result);
         // The server ignores NOT VALID for a table that has no rows yet.
         if let Some(table) = self.schema.tables.get_mut(&name) {
             table.checks.values_mut().for_each(|check| check.not_valid = false);
             table.foreign_keys.values_mut().for_each(|key| key.not_valid = false);
         }
         parts.refuse_rest_except("CREATE TABLE ;")
+    }
+
+    /// Makes one constraint of the equal keys of CREATE TABLE, as the server does. A name that was chosen remains.
+    fn merge_repeated_keys(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let Some(table) = self.schema.tables.get_mut(name) else { return Ok(()) };
+        let repeated: Vec<SqlName> = table.uniques.keys().filter(|key| table.is_repeated_key(key)).cloned().collect();
+        for key in repeated {
+            let Some(unique) = table.uniques.get(&key) else { continue };
+            let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
+            let default = crate::database::import::names::default_name(name.name(), Some(&columns.join("_")), "key");
+            if !key.as_str().starts_with(&default) {
+                let what = format!(
+                    "the server makes one constraint of `{key}` and an equal one; leave it out, or add it with ALTER TABLE"
+                );
+                return unsupported(node, what);
+            }
+            table.uniques.remove(&key);
+        }
+        Ok(())
     }
 
     /// Reads CREATE TABLE … PARTITION OF.

@@ -1,6 +1,7 @@
 //! Triggers of tables and views.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -17,7 +18,7 @@ impl Reader {
     pub(super) fn create_trigger(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        parts.take_node(OR_REPLACE);
+        let replaces = parts.take_node(OR_REPLACE).is_some();
         let constraint = parts.take_token("CONSTRAINT");
         let name = ident(&parts.require(TRIGGER)?)?;
         let on = parts.require(ON_RELATION)?;
@@ -60,8 +61,19 @@ impl Reader {
         trigger.arguments = arguments.take_rest().iter().map(argument).collect::<Parsed<_>>()?;
         trigger.function = self.trigger_function(&call.take_any()?)?;
         parts.refuse_rest_except("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
-        self.triggers_of(&relation, &on)?.insert(name, trigger);
-        Ok(())
+        match self.triggers_of(&relation, &on)?.entry(name) {
+            Entry::Occupied(_) if !replaces => unsupported(node, "there is already a trigger with this name"),
+            Entry::Occupied(mut earlier) => {
+                // OR REPLACE keeps the comment, but enables the trigger.
+                let comment = earlier.get_mut().comment.take();
+                earlier.insert(Trigger { comment, ..trigger });
+                Ok(())
+            }
+            Entry::Vacant(place) => {
+                place.insert(trigger);
+                Ok(())
+            }
+        }
     }
 
     /// Reads the name of a trigger function. Without a schema it may be one that every server has.

@@ -1,16 +1,13 @@
-//! Types, domains and sequences.
+//! Types and domains.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::reader::Reader;
-use super::tree::{
-    AtNode, Parsed, Parts, expression, number, object_from_path, object_name, path, string_content, type_name,
-    unsupported,
-};
+use super::reader::{GrantObject, Reader};
+use super::tree::{AtNode, Parsed, Parts, expression, object_name, path, string_content, type_name, unsupported};
 use super::{collation, constraint, tree};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::values::Checked;
+use crate::values::{Checked, SqlIdent};
 
 impl Reader {
     /// Reads CREATE TYPE.
@@ -45,13 +42,79 @@ impl Reader {
             list.refuse_rest_except("( ) ,")?;
             definition.refuse_rest_except("AS")?;
             UserType::Composite(Composite { attributes, ..Composite::default() })
+        } else if let Some(definition) = parts.take_node(SyntaxKind::RANGE_TYPE) {
+            let mut definition = Parts::of(&definition);
+            let options = definition.require(SyntaxKind::ATTRIBUTE_LIST)?;
+            definition.refuse_rest_except("AS RANGE")?;
+            UserType::Range(self.read_range(&name, &options)?)
         } else {
-            return unsupported(node, "nself can represent enumerations, domains and composite types only");
+            return unsupported(node, "nself can represent enumerations, domains, composite types and ranges only");
         };
         parts.refuse_rest_except("CREATE TYPE ;")?;
         self.record_declaration("types", name.as_str(), node)?;
-        self.schema.types.insert(name, kind);
+        self.schema.types.insert(name.clone(), kind);
+        self.grant_defaults(&GrantObject::Type(name.clone()), name.schema(), node);
         Ok(())
+    }
+
+    /// Reads the options of a range.
+    fn read_range(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<RangeType> {
+        use SyntaxKind::*;
+        let mut list = Parts::of(node);
+        let (mut subtype, mut collation, mut opclass, mut subtype_diff, mut multirange) =
+            (None, None, None, None, None);
+        for option in list.take_all(ATTRIBUTE_OPTION) {
+            let mut option = Parts::of(&option);
+            let option_name = path(&option.require(ATTRIBUTE_NAME)?).concat();
+            let value = option.require(ATTRIBUTE_VALUE)?;
+            option.refuse_rest_except("=")?;
+            match option_name.as_str() {
+                "subtype" => subtype = Some(type_name(&value)?),
+                "subtype_opclass" => {
+                    let names = path(&value);
+                    opclass = Some(SqlIdent::new(names.last().map_or("", String::as_str)).at(&value)?);
+                }
+                "collation" => collation = collation::read_collation(&value)?,
+                "subtype_diff" => subtype_diff = Some(self.function_of_range(&value)?),
+                "multirange_type_name" => {
+                    // A name without a schema is in that of the range.
+                    let names = path(&value);
+                    multirange = Some(match names.as_slice() {
+                        [multirange] => name.in_same_schema(&tree::name_at(multirange, &value)?),
+                        _ => object_name(&value)?,
+                    });
+                }
+                _ => {
+                    let what = format!(
+                        "nself cannot represent `{option_name}` of a range: its function would have to be written in C"
+                    );
+                    return unsupported(&value, what);
+                }
+            }
+        }
+        list.refuse_rest_except("( ) ,")?;
+        let Some(subtype) = subtype else { return unsupported(node, "the type of the ends, `subtype`, is missing") };
+        let multirange = multirange.filter(|multirange| *multirange != RangeType::default_multirange(name));
+        let (grants, grant_options) = Default::default();
+        Ok(RangeType {
+            subtype,
+            collation,
+            opclass,
+            subtype_diff,
+            multirange,
+            grants,
+            grant_options,
+            private: false,
+            comment: None,
+        })
+    }
+
+    /// Returns the function that an option names: one that the SQL creates, else one of the server.
+    fn function_of_range(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
+        let name = object_name(node)?;
+        let is_created = self.schema.functions.iter().any(|(key, function)| function.name_in_sql(key) == name);
+        let has_schema = path(node).len() > 1;
+        Ok(if is_created || has_schema { name } else { ObjectName::new_in("pg_catalog", name.name()) })
     }
 
     /// Reads CREATE DOMAIN.
@@ -66,6 +129,9 @@ impl Reader {
             not_null: false,
             default: None,
             checks: Default::default(),
+            grants: Default::default(),
+            grant_options: Default::default(),
+            private: false,
             comment: None,
             renamed_from: None,
         };
@@ -90,172 +156,8 @@ impl Reader {
         }
         parts.refuse_rest_except("CREATE DOMAIN AS ;")?;
         self.record_declaration("types", name.as_str(), node)?;
-        self.schema.types.insert(name, UserType::Domain(domain));
+        self.schema.types.insert(name.clone(), UserType::Domain(domain));
+        self.grant_defaults(&GrantObject::Type(name.clone()), name.schema(), node);
         Ok(())
     }
-
-    /// Reads CREATE SEQUENCE.
-    pub(super) fn create_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
-        let name = object_name(&parts.require(SyntaxKind::SEQUENCE)?)?;
-        self.object_in_messages = format!("the sequence {name}");
-        if if_not_exists && self.schema.sequences.contains_key(&name) {
-            return Ok(());
-        }
-        let sequence = sequence_options(&mut parts)?;
-        parts.refuse_rest_except("CREATE SEQUENCE ;")?;
-        self.record_declaration("sequences", name.as_str(), node)?;
-        self.schema.sequences.insert(name, sequence);
-        Ok(())
-    }
-
-    /// Reads ALTER SEQUENCE.
-    pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let if_exists = parts.take_node(SyntaxKind::IF_EXISTS).is_some();
-        let reference = parts.require(SyntaxKind::SEQUENCE_REF)?;
-        let name = object_name(&reference)?;
-        self.object_in_messages = format!("the sequence {name}");
-        self.take_owner(&mut parts)?;
-        if let Some(action) = parts.take_node(SyntaxKind::SEQUENCE_RENAME_TO) {
-            self.rename_sequence(&name, &action)?;
-            return parts.refuse_rest_except("ALTER SEQUENCE ;");
-        }
-        // The next value of a sequence is no part of a schema.
-        parts.take_node(SyntaxKind::OPTION_RESTART);
-        if !self.schema.sequences.contains_key(&name) {
-            if if_exists && !self.is_sequence_of_identity(&name) {
-                return Ok(());
-            }
-            if self.is_sequence_of_identity(&name) {
-                return parts.refuse_rest_except("ALTER SEQUENCE ;");
-            }
-        }
-        let Some(sequence) = self.schema.sequences.get_mut(&name) else {
-            return unsupported(&reference, format!("there is no sequence `{name}`"));
-        };
-        change_sequence(sequence, &mut parts)?;
-        parts.refuse_rest_except("ALTER SEQUENCE ;")
-    }
-
-    /// Returns whether a name is the one that the server gives the sequence of an identity column.
-    pub(super) fn is_sequence_of_identity(&self, name: &ObjectName) -> bool {
-        self.schema.tables.iter().filter(|(table, _)| table.schema() == name.schema()).any(|(table, definition)| {
-            let mut identities = definition.columns.iter().filter(|(_, column)| column.identity.is_some());
-            identities.any(|(column, _)| names::default_name(table.name(), Some(column.as_str()), "seq") == name.name())
-        })
-    }
-}
-
-/// Changes the options of a sequence that ALTER SEQUENCE names; the others stay as they are.
-fn change_sequence(sequence: &mut Sequence, parts: &mut Parts) -> Parsed<()> {
-    let node = parts.syntax_node().clone();
-    let old = sequence.clone();
-    let has = |kind: SyntaxKind| node.children().any(|part| part.kind() == kind);
-    let new = sequence_options(parts)?;
-    use SyntaxKind::*;
-    if has(OPTION_AS_TYPE) {
-        sequence.kind = new.kind;
-    }
-    if has(OPTION_INCREMENT) {
-        sequence.increment = new.increment;
-    }
-    if has(OPTION_MIN_VALUE) || has(OPTION_NO_MIN_VALUE) {
-        sequence.min = new.min;
-    }
-    if has(OPTION_MAX_VALUE) || has(OPTION_NO_MAX_VALUE) {
-        sequence.max = new.max;
-    }
-    if has(OPTION_CACHE) {
-        sequence.cache = new.cache;
-    }
-    if has(OPTION_CYCLE) || has(OPTION_NO_CYCLE) {
-        sequence.cycle = new.cycle;
-    }
-    if has(OPTION_OWNED_BY) {
-        sequence.owned_by.clone_from(&new.owned_by);
-    }
-    let is_descending = |sequence: &Sequence| sequence.increment.unwrap_or(1) < 0;
-    if is_descending(&old) != is_descending(sequence) {
-        return unsupported(&node, "nself cannot follow a sequence that changes its direction; drop and create it");
-    }
-    // The server keeps the first value of the sequence, also if it was a default that changes now.
-    let first = if has(OPTION_START) { &new } else { &old };
-    let start = first.start.unwrap_or(first.default_start());
-    sequence.start = Some(start).filter(|start| *start != sequence.default_start());
-    Ok(())
-}
-
-/// Reads the column after OWNED BY; `None` for NONE.
-fn read_owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
-    let mut parts = Parts::of(node);
-    let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
-        parts.require(SyntaxKind::OWNED_BY_NONE)?;
-        parts.refuse_rest_except("OWNED BY")?;
-        return Ok(None);
-    };
-    let names = path(&reference);
-    let Some((column, table)) = names.split_last() else {
-        return unsupported(node, "the name of the column is missing");
-    };
-    Ok(Some(ColumnOf { table: object_from_path(table, &reference)?, column: tree::name_at(column, &reference)? }))
-}
-
-/// Takes the options of a sequence.
-pub fn sequence_options(parts: &mut Parts) -> Parsed<Sequence> {
-    use SyntaxKind::*;
-    let mut sequence = Sequence::default();
-    if let Some(node) = parts.take_node(OPTION_AS_TYPE) {
-        let mut option = Parts::of(&node);
-        let kind = type_name(&option.take_any()?)?;
-        sequence.kind = sequence_kind(&kind)
-            .map_or_else(|| unsupported(&node, "a sequence needs the type smallint, integer or bigint"), Ok)?;
-    }
-    let mut take_value = |kind: SyntaxKind| -> Parsed<Option<i64>> {
-        let Some(node) = parts.take_node(kind) else { return Ok(None) };
-        number(&Parts::of(&node).take_any()?).map(Some)
-    };
-    // A value that equals the server's default is left out.
-    sequence.increment = take_value(OPTION_INCREMENT)?.filter(|by| *by != 1);
-    sequence.min = take_value(OPTION_MIN_VALUE)?;
-    sequence.max = take_value(OPTION_MAX_VALUE)?;
-    let default_start = sequence.default_start();
-    sequence.start = take_value(OPTION_START)?.filter(|start| *start != default_start);
-    let cache = take_value(OPTION_CACHE)?.filter(|count| *count != 1);
-    sequence.cache = cache
-        .map(|count| u32::try_from(count).map_err(|error| error.to_string()))
-        .transpose()
-        .at(parts.syntax_node())?;
-    sequence.cycle = parts.take_node(OPTION_CYCLE).is_some();
-    for default_option in [OPTION_NO_CYCLE, OPTION_NO_MIN_VALUE, OPTION_NO_MAX_VALUE] {
-        parts.take_node(default_option);
-    }
-    if let Some(node) = parts.take_node(OPTION_OWNED_BY) {
-        sequence.owned_by = read_owned_by(&node)?;
-    }
-    Ok(sequence)
-}
-
-/// Returns the kind of sequence for a type; `None` if a sequence cannot have the type.
-pub fn sequence_kind(kind: &TypeName) -> Option<SequenceKind> {
-    match kind.as_str() {
-        "smallint" => Some(SequenceKind::Smallint),
-        "integer" => Some(SequenceKind::Integer),
-        "bigint" => Some(SequenceKind::Bigint),
-        _ => None,
-    }
-}
-
-/// Returns the name of the sequence of a `serial` column, and the default of the column.
-pub fn serial_sequence(
-    table: &ObjectName,
-    column: &SqlName,
-    is_taken: impl Fn(&ObjectName) -> bool,
-) -> Result<(ObjectName, Expression), String> {
-    let text = names::free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
-        SqlName::new(name).is_ok_and(|name| is_taken(&table.in_same_schema(&name)))
-    });
-    let name = table.in_same_schema(&SqlName::new(&text)?);
-    Ok((name.clone(), Expression::new(&format!("nextval({}::regclass)", literal(&name.spelled())))?))
 }

@@ -2,7 +2,7 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::reader::Reader;
+use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, idents, object_name, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
@@ -51,6 +51,8 @@ impl Reader {
             view.column_comments.clone_from(&earlier.column_comments);
             view.triggers.clone_from(&earlier.triggers);
             self.declared_at.remove(&format!("views.{name}"));
+        } else {
+            self.grant_defaults(&GrantObject::Relation(name.clone()), name.schema(), node);
         }
         self.record_declaration("views", name.as_str(), node)?;
         self.schema.views.insert(name, view);
@@ -76,6 +78,8 @@ fn new_view(materialized: bool) -> View {
         grants: Default::default(),
         grant_options: Default::default(),
         comment: None,
+        column_grants: Default::default(),
+        column_grant_options: Default::default(),
         column_comments: Default::default(),
     }
 }

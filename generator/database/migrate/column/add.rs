@@ -88,7 +88,7 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
         Some(UserType::Domain(domain)) => Some(domain),
         _ => None,
     };
-    let is_computed = column.identity.is_some() || column.generated.is_some();
+    let is_computed = column.identity.is_some() || (column.generated.is_some() && !column.is_virtual);
     let is_volatile = column.default.as_ref().is_some_and(|default| !is_stable(default));
     let mut step = change
         .step(Phase::Create, "", "is new")

@@ -2,8 +2,9 @@
 
 use super::change::ColumnChange;
 use crate::database::ddl;
-use crate::database::hazard::Hazard;
+use crate::database::migrate::diff::Diff;
 use crate::database::migrate::planner::Planner;
+use crate::database::migrate::sequences::{sequence_before_identity, sequence_follows_identity};
 use crate::database::migrate::step::Phase;
 use crate::database::model::*;
 use crate::diagnostic::Code;
@@ -19,7 +20,12 @@ pub(super) fn refuse_identity(planner: &mut Planner, change: &ColumnChange) {
 }
 
 /// Plans the change of a column's identity.
-pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+pub(super) fn change_identity(
+    planner: &mut Planner,
+    diff: &Diff,
+    change: &ColumnChange,
+    (old, new): (&Column, &Column),
+) {
     let identity_changes = old.identity != new.identity || old.identity_options != new.identity_options;
     if change.table.new.partition_by.is_some() && identity_changes {
         refuse_identity(planner, change);
@@ -28,7 +34,17 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
     // The server refuses an identity for a column that may be NULL, so NOT NULL comes first.
     let phase = if old.nullable && !new.nullable { Phase::Validate } else { Phase::Create };
     let step = |what: &str| change.step(phase, "identity", what).order_in_phase(change.order_in_phase + 1);
+    let owner = ColumnOf { table: change.table.name.clone(), column: change.column.clone() };
+    if let Some((name, sequence)) = sequence_before_identity(diff, &owner) {
+        planner.push(
+            step("is numbered by the server")
+                .up(ddl::sequence_to_identity(&owner, name, new))
+                .down(ddl::identity_to_sequence(&owner, name, sequence)),
+        );
+        return;
+    }
     match (old.identity, new.identity) {
+        (Some(_), None) if sequence_follows_identity(diff, &owner) => {}
         (None, Some(identity)) => {
             let table = literal(&change.table.name.sql());
             let column = literal(change.column.as_str());
@@ -63,17 +79,26 @@ pub(super) fn change_identity(planner: &mut Planner, change: &ColumnChange, old:
         _ => {}
     }
     if old.identity.is_some() && new.identity.is_some() && old.identity_options != new.identity_options {
-        let set = |options: IdentityOptions| {
-            let options = ddl::numbering(&options.into()).map(|option| format!("SET {option}"));
-            format!("{} {};", change.alter(), options.join(" "))
+        let alter = change.alter();
+        let (table, column) = (literal(&change.table.name.sql()), literal(change.column.as_str()));
+        let sequence = format!("pg_catalog.pg_get_serial_sequence({table}, {column})::pg_catalog.regclass");
+        let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "SET ", sequence: &sequence };
+        let set = |from: &Column, to: &Column| {
+            let options = ddl::numbering(&to.identity_options.into()).map(|option| format!("SET {option}"));
+            ddl::change_sequence_options(&statements, &sequence_of(from), &sequence_of(to), &options.join(" "))
         };
-        planner.push(
-            step("is numbered with other options")
-                .up(set(new.identity_options))
-                .down(set(old.identity_options))
-                .hazard(Hazard::MayFail),
-        );
+        planner.push(step("is numbered with other options").up(set(old, new)).down(set(new, old)));
     }
+}
+
+/// Returns the sequence of an identity column, which has the column's type.
+fn sequence_of(column: &Column) -> Sequence {
+    let kind = match column.kind.as_str() {
+        "smallint" => SequenceKind::Smallint,
+        "integer" => SequenceKind::Integer,
+        _ => SequenceKind::Bigint,
+    };
+    Sequence { kind, ..column.identity_options.into() }
 }
 
 /// Returns the expression for the first number of new rows: after the numbers of all stored rows, and not before the

@@ -94,7 +94,12 @@ fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
     }
     let options =
         ddl::alter_column_options(change.table.name, change.column, &StorageParameters::new(), &column.options);
-    for statement in ddl::column_grants(&table, change.column, column).into_iter().chain(options) {
+    let none = Grants::new();
+    let no_rights = Rights::new(&none, &none);
+    let identity_grants =
+        ddl::change_identity_grants(change.table.name, change.column, no_rights, column.identity_rights());
+    let grants = ddl::column_grants(&table, change.column, column).into_iter().chain(identity_grants);
+    for statement in grants.chain(options) {
         sql += &format!("\n{statement}");
     }
     sql
@@ -120,7 +125,7 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
             .order_in_phase(change.order_in_phase + 1)
             .up(up.join("\n"))
             .down(drop)
-            .hazard(Hazard::Rewrite),
+            .hazards((!new.is_virtual).then_some(Hazard::Rewrite)),
     );
 }
 
@@ -132,6 +137,15 @@ fn alter_column(
     (old, new): (&Column, &Column),
     default_is_set: bool,
 ) {
+    if old.is_virtual && new.generated.is_none() {
+        planner.refuse(
+            Code::ChangeRefused,
+            change.path().key("generated"),
+            format!("{} has no stored values, so it cannot become a plain column", change.object()),
+            "add a column with a different name",
+        );
+        return;
+    }
     if old.generated.is_some() && new.generated.is_none() {
         planner.push(
             change
@@ -159,7 +173,7 @@ fn alter_column(
                 .hazards(change.owner_hazard()),
         );
     }
-    change_identity(planner, change, old, new);
+    change_identity(planner, diff, change, (old, new));
     match (old.nullable, new.nullable) {
         (true, false) => set_not_null(planner, change, new.backfill.as_ref()),
         (false, true) => planner.push(

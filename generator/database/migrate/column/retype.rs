@@ -115,6 +115,10 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
         "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),
         "timestamp" if is_integer && !new.is_array() => format!("to_timestamp({name}) AT TIME ZONE 'UTC'"),
         "boolean" if is_integer && !new.is_array() => format!("{name} <> 0"),
+        "smallint" | "bigint" | "numeric" if old.as_str() == "boolean" && !new.is_array() => {
+            format!("{name}::integer::{new}")
+        }
+        _ if new.element().as_ref() == Some(old) => format!("ARRAY[{name}]"),
         _ if ["text", "varchar"].contains(&old.as_str()) || new.as_str() == "text" => format!("{name}::{new}"),
         _ if old.is_array() && new.is_array() => format!("{name}::text[]::{new}"),
         _ => format!("{name}::text::{new}"),
@@ -124,7 +128,7 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
 /// Plans the change of a column's type or collation.
 pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
-    if partition_by.is_some_and(|by| by.columns.contains(change.column)) {
+    if partition_by.is_some_and(|by| by.uses(change.column)) {
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("type"),

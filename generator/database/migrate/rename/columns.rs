@@ -141,6 +141,9 @@ pub fn replace_column_names(schema: &mut Schema, name: &ObjectName, new_names: &
         policy.using.iter_mut().chain(&mut policy.check).for_each(replace_in_expression);
     }
     if let Some(by) = &mut table.partition_by {
-        rename_all(&mut by.columns);
+        for key in &mut by.columns {
+            key.column.iter_mut().for_each(rename);
+            key.expression.iter_mut().for_each(replace_in_expression);
+        }
     }
 }

@@ -138,6 +138,7 @@ pub fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName
         match kind {
             UserType::Domain(domain) => replace(&mut domain.base),
             UserType::Composite(kind) => kind.attributes.iter_mut().for_each(|part| replace(&mut part.kind)),
+            UserType::Range(range) => replace(&mut range.subtype),
             UserType::Enum(_) => {}
         }
     }

@@ -13,7 +13,7 @@ edits! {
     "grant schema" |d, dice| {
         let name = dice.pick(&d.keys(&["schemas"], |_, _| true))?.clone();
         d.map(&["schemas", &name, "grants"]).insert("reader".into(), json!(["usage"]));
-        d.map(&["schemas", &name, "default_privileges"]).insert("reader".into(), json!(["select"]));
+        d.map(&["schemas", &name, "default_privileges", "tables"]).insert("reader".into(), json!(["select"]));
         Some(())
     };
     "drop schema" |d, dice| {

@@ -127,7 +127,8 @@ pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     let mut inside_brackets = false;
     for token in tokens(node) {
         let spelling = match token.text() {
-            "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
+            quoted @ "\"char\"" if ["", "pg_catalog."].contains(&text.as_str()) => quoted.to_owned(),
+            "\"char\"" => return unsupported(node, "nself cannot represent a type called \"char\""),
             quoted if quoted.starts_with('"') => quoted_if_needed(name_at(&folded_name(&token), node)?.as_str()),
             other => other.to_ascii_lowercase(),
         };

@@ -188,6 +188,8 @@ grants (kind, name, acl, owner) AS (
     FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
   UNION ALL SELECT 'function', nspname || '.' || proname,
     coalesce(proacl, pg_catalog.acldefault('f', proowner)), proowner FROM fun
+  UNION ALL SELECT 'type', t.nspname || '.' || t.typname, coalesce(typacl, pg_catalog.acldefault('T', typowner)), typowner
+    FROM typ t WHERE typtype IN ('e', 'd', 'r') OR (SELECT relkind = 'c' FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid)
 ),
 fact (kind, name, what) AS (
   SELECT 'schema', nspname::pg_catalog.text, coalesce(pg_catalog.obj_description(oid, 'pg_namespace'), '') FROM space
@@ -214,6 +216,13 @@ fact (kind, name, what) AS (
            CASE WHEN typcollation <> (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype)
              THEN typcollation::pg_catalog.regcollation::pg_catalog.text END)
     FROM typ t WHERE typtype = 'd'
+  UNION ALL
+  SELECT 'range', t.nspname || '.' || t.typname,
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(rngsubtype, NULL), (SELECT opcname FROM pg_catalog.pg_opclass o WHERE o.oid = rngsubopc),
+           CASE WHEN rngcollation <> (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = rngsubtype)
+             THEN rngcollation::pg_catalog.regcollation::pg_catalog.text END,
+           rngsubdiff::pg_catalog.regproc, pg_catalog.format_type(rngmultitypid, NULL))
+    FROM typ t JOIN pg_catalog.pg_range ON rngtypid = t.oid
   UNION ALL
   SELECT 'comment', 'type ' || t.nspname || '.' || t.typname, pg_catalog.obj_description(t.oid, 'pg_type')
     FROM typ t WHERE pg_catalog.obj_description(t.oid, 'pg_type') IS NOT NULL

@@ -1,0 +1,229 @@
+//! Owners and grants are resolved after the whole file has been read: a grant to the owner is ignored, and a later
+//! statement may name the owner.
+
+use super::access::change_privileges;
+use super::reader::{Grant, GrantObject, Reader};
+use super::service_rights::ServiceRightTarget;
+use super::tree::Unsupported;
+use crate::database::model::*;
+use crate::values::{Checked, SqlIdent};
+
+impl Reader {
+    /// Resolves owners and grants.
+    pub(super) fn resolve_grants(&mut self) {
+        let owners: Vec<(String, usize)> = std::mem::take(&mut self.owners).into_iter().collect();
+        match owners.as_slice() {
+            [] => {}
+            [(owner, at)] => self.notes.push(Unsupported {
+                at: *at,
+                what: format!("the owner `{owner}` is left out: everything belongs to the owner of the database"),
+            }),
+            conflicting => {
+                let names: Vec<&str> = conflicting.iter().map(|(name, _)| name.as_str()).collect();
+                for (_, at) in &conflicting[1..] {
+                    let what = format!(
+                        "objects belong to several roles: {}; a database can have only one owner",
+                        names.join(", ")
+                    );
+                    self.problems.push(Unsupported { at: *at, what });
+                }
+            }
+        }
+        let owner = owners.first().map(|(owner, _)| owner.as_str());
+        for mut grant in std::mem::take(&mut self.grants) {
+            grant.roles.retain(|role| Some(role.as_str()) != owner);
+            for role in grant.roles.clone() {
+                let Some(grant) = self.without_service_rights(&grant, &role) else { continue };
+                if let Err(what) = self.apply_grant(&grant, &role) {
+                    self.problems.push(Unsupported { at: grant.at, what });
+                }
+            }
+        }
+        self.resolve_public_schema();
+        for (name, function) in &mut self.schema.functions {
+            let public_may_execute = !self.revoked_functions.contains(name);
+            if public_may_execute && !function.is_callable_by_everyone() {
+                // A definition with grants on a function revokes the default right of PUBLIC, so the right must be
+                // granted explicitly.
+                let public = SqlIdent::wrap(PUBLIC_ROLE.into());
+                function.grants.entry(public).or_default().insert(FunctionPrivilege::Execute);
+            } else if !public_may_execute && function.is_callable_by_everyone() {
+                function.private = true;
+            }
+        }
+        self.resolve_default_privileges(owner);
+    }
+
+    /// Everyone may use the schema `public`, so only the opposite is part of a definition.
+    fn resolve_public_schema(&mut self) {
+        if self.public_revoked_at.is_some() {
+            self.schema.schemas.entry(SqlName::wrap(PUBLIC_SCHEMA.into())).or_default().private = true;
+        }
+        let Some(namespace) = self.schema.schemas.get_mut(PUBLIC_SCHEMA) else { return };
+        if let Some(privileges) = namespace.grants.get_mut(PUBLIC_ROLE) {
+            privileges.remove(&SchemaPrivilege::Usage);
+            namespace.grants.retain(|_, privileges| !privileges.is_empty());
+        }
+        if *namespace == Namespace::default() {
+            self.schema.schemas.remove(PUBLIC_SCHEMA);
+        }
+    }
+
+    /// Returns a grant without the privileges that follow from a service's access; `None` if none remain.
+    fn without_service_rights(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
+        let mut remaining = grant.clone();
+        let target = match &grant.object {
+            GrantObject::Relation(name) if self.schema.sequences.contains_key(name) => ServiceRightTarget::Sequences,
+            GrantObject::Relation(_) => ServiceRightTarget::Tables,
+            GrantObject::Sequence(_) => ServiceRightTarget::Sequences,
+            GrantObject::Schema(_) => ServiceRightTarget::Schemas,
+            GrantObject::Function(_) | GrantObject::Type(_) | GrantObject::Column(..) => return Some(remaining),
+        };
+        let is_plain_grant = grant.is_grant && !grant.with_grant_option;
+        if let (true, Some(privileges)) = (is_plain_grant, &mut remaining.privileges) {
+            privileges.retain(|privilege| !self.service_rights.contains(target, role, privilege));
+            if privileges.is_empty() {
+                return None;
+            }
+        }
+        Some(remaining)
+    }
+
+    /// Applies a GRANT or REVOKE for a role to the schema.
+    fn apply_grant(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
+        let not_found = |name: &ObjectName| format!("GRANT or REVOKE names the object `{name}`, which does not exist");
+        match &grant.object {
+            GrantObject::Relation(name) => {
+                if let Some(table) = self.schema.tables.get_mut(name) {
+                    for column in table.columns.values_mut() {
+                        grant.revoke_on_column(&mut column.grants, &mut column.grant_options, role);
+                    }
+                    grant.apply(&mut table.grants, &mut table.grant_options, role)
+                } else if let Some(view) = self.schema.views.get_mut(name) {
+                    let names: Vec<SqlName> = view.granted_columns().cloned().collect();
+                    for name in names {
+                        let grants = view.column_grants.entry(name.clone()).or_default();
+                        let options = view.column_grant_options.entry(name).or_default();
+                        grant.revoke_on_column(grants, options, role);
+                    }
+                    view.forget_empty_column_grants();
+                    grant.apply(&mut view.grants, &mut view.grant_options, role)
+                } else if let Some(sequence) = self.schema.sequences.get_mut(name) {
+                    grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
+                } else {
+                    self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(not_found(name)))
+                }
+            }
+            GrantObject::Column(name, column) => {
+                if let Some(view) = self.schema.views.get_mut(name) {
+                    let grants = view.column_grants.entry(column.clone()).or_default();
+                    let options = view.column_grant_options.entry(column.clone()).or_default();
+                    grant.apply(grants, options, role)?;
+                    view.forget_empty_column_grants();
+                    return Ok(());
+                }
+                let inherited = self.schema.columns_of(name).remove(column);
+                let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
+                let table = self.schema.tables.get_mut(name).ok_or_else(|| not_found(name))?;
+                let column = table.columns.entry(column.clone()).or_insert(inherited);
+                grant.apply(&mut column.grants, &mut column.grant_options, role)
+            }
+            GrantObject::Sequence(name) => {
+                let Some(sequence) = self.schema.sequences.get_mut(name) else {
+                    return self.apply_to_identity(grant, name, role).unwrap_or_else(|| Err(not_found(name)));
+                };
+                grant.apply(&mut sequence.grants, &mut sequence.grant_options, role)
+            }
+            GrantObject::Function(name) => {
+                let function = self.schema.functions.get_mut(name).ok_or_else(|| not_found(name))?;
+                if role.as_str() == PUBLIC_ROLE {
+                    if grant.is_grant {
+                        self.revoked_functions.remove(name);
+                    } else {
+                        self.revoked_functions.insert(name.clone());
+                    }
+                    return Ok(());
+                }
+                grant.apply(&mut function.grants, &mut function.grant_options, role)
+            }
+            GrantObject::Type(name) => {
+                let kind = self.schema.types.get_mut(name).ok_or_else(|| not_found(name))?;
+                if role.as_str() == PUBLIC_ROLE {
+                    kind.set_private(!grant.is_grant);
+                    return Ok(());
+                }
+                let (grants, options) = kind.rights_mut();
+                grant.apply(grants, options, role)
+            }
+            GrantObject::Schema(name) => {
+                // By default, PUBLIC may use the schema `public`.
+                let is_default_right = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
+                let includes_usage = grant.privileges.as_ref().is_none_or(|names| names.contains("usage"));
+                if is_default_right && includes_usage {
+                    self.public_revoked_at = (!grant.is_grant).then_some(grant.at);
+                }
+                if is_default_right && !grant.is_grant && !self.schema.schemas.contains_key(name) {
+                    return Ok(());
+                }
+                let namespace = self.schema.schemas.entry(name.clone()).or_default();
+                grant.apply(&mut namespace.grants, &mut namespace.grant_options, role)
+            }
+        }
+    }
+}
+
+impl Reader {
+    /// Applies a GRANT or REVOKE to the sequence of an identity column; `None` if the sequence is none.
+    fn apply_to_identity(
+        &mut self,
+        grant: &Grant,
+        sequence: &ObjectName,
+        role: &SqlIdent,
+    ) -> Option<Result<(), String>> {
+        let ColumnOf { table, column } = self.identity_of_sequence(sequence)?;
+        let column = self.schema.tables.get_mut(&table)?.columns.get_mut(&column)?;
+        Some(grant.apply(&mut column.identity_grants, &mut column.identity_grant_options, role))
+    }
+}
+
+impl Grant {
+    /// Removes the privileges on a column that a REVOKE on its table also revokes.
+    fn revoke_on_column(
+        &self,
+        grants: &mut Grants<ColumnPrivilege>,
+        options: &mut Grants<ColumnPrivilege>,
+        role: &SqlIdent,
+    ) {
+        if self.is_grant {
+            return;
+        }
+        let is_revoked = |privilege: &ColumnPrivilege| {
+            self.privileges.as_ref().is_none_or(|words| words.contains(&privilege.sql().to_ascii_lowercase()))
+        };
+        let changed = [Some(options), (!self.with_grant_option).then_some(grants)];
+        for grants in changed.into_iter().flatten() {
+            if let Some(privileges) = grants.get_mut(role) {
+                privileges.retain(|privilege| !is_revoked(privilege));
+            }
+            grants.retain(|_, privileges| !privileges.is_empty());
+        }
+    }
+
+    /// Changes the privileges of a role (`grants`), and those that it may grant to others (`options`). REVOKE GRANT
+    /// OPTION FOR changes only `options`.
+    fn apply<P: Privilege>(
+        &self,
+        grants: &mut Grants<P>,
+        options: &mut Grants<P>,
+        role: &SqlIdent,
+    ) -> Result<(), String> {
+        let privileges = self.privileges.as_ref();
+        if self.is_grant || !self.with_grant_option {
+            change_privileges(grants, role, privileges, self.is_grant)?;
+        }
+        if !self.is_grant || self.with_grant_option {
+            change_privileges(options, role, privileges, self.is_grant)?;
+        }
+        Ok(())
+    }
+}
