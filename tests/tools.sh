@@ -272,7 +272,7 @@ backups() {
 }
 
 # The programs of a Kubernetes node: its runtime and packet filters from Debian, the rest from Go modules.
-node() {
+kubernetes_node() {
   local release=1.36.3 program
   mkdir -p "$tools/node"
   RUNLEVEL=1 apt-get -qy install --no-install-recommends conntrack containerd containernetworking-plugins ipset iptables runc
@@ -345,7 +345,7 @@ step servers servers
 step schemas schemas
 step exports exports
 step backups backups
-step node node tests/kubernetes/servers/go.sum
+step node kubernetes_node tests/kubernetes/servers/go.sum
 step http3 http3
 step calls calls
 step observability observability tests/monitoring/jaeger/go.sum
