@@ -115,11 +115,6 @@ impl Schema {
 }
 
 impl PartitionBy {
-    /// Returns whether the key of the table uses a column.
-    pub fn uses(&self, column: &SqlName) -> bool {
-        self.columns.iter().any(|key| key.uses(column))
-    }
-
     /// Returns the expressions of the key.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         self.columns.iter().filter_map(|key| key.expression.as_ref())

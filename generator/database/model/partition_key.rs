@@ -5,7 +5,6 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
-use crate::database::identifiers::mentions_column;
 use crate::values::checked::check_text;
 
 /// A part of the key of a partitioned table: the name of a column alone, or a record with a column or an expression.
@@ -23,15 +22,6 @@ pub struct PartitionKey {
 impl From<SqlName> for PartitionKey {
     fn from(column: SqlName) -> Self {
         PartitionKey { column: Some(column), ..PartitionKey::default() }
-    }
-}
-
-impl PartitionKey {
-    /// Returns whether the key uses a column.
-    pub fn uses(&self, column: &SqlName) -> bool {
-        let columns = BTreeSet::from([column.clone()]);
-        self.column.as_ref() == Some(column)
-            || self.expression.as_ref().is_some_and(|text| mentions_column(text.as_str(), &columns))
     }
 }
 

@@ -195,7 +195,10 @@ fn end_of_name(text: &str) -> usize {
 fn canonical_of_quoted(text: &str) -> Result<String, String> {
     let (name, suffix) = text.split_at(end_of_name(text));
     let parts = path_parts(&lower_case_path(name.trim())).ok_or("the double quotes of the type do not match")?;
-    let (_, modifiers, dimensions) = self::split_type(&format!("x{suffix}"))?;
+    let (placeholder, modifiers, dimensions) = self::split_type(&format!("x{suffix}"))?;
+    if placeholder != "x" {
+        return Err("after its name, a type has modifiers in `()` and `[]` for an array".into());
+    }
     let brackets = if dimensions > 0 { "[]" } else { "" };
     if name.trim() == SINGLE_BYTE && modifiers.is_empty() {
         return Ok(format!("{SINGLE_BYTE}{brackets}"));
@@ -382,7 +385,7 @@ mod tests {
             ("\"Status\"[]", "\"Status\"[]"),
             ("INTERVAL day TO second(3)", "interval day to second(3)"),
             ("interval  year to month[]", "interval year to month[]"),
-            ("\"char\"[3]", "\"char\"[]"),
+            ("\"char\"[]", "\"char\"[]"),
             ("Audit.\"mood\"", "audit.mood"),
             ("\"a b\".\"x[(\"\".\"(3)[]", "\"a b\".\"x[(\"\".\"(3)[]"),
         ] {
@@ -398,6 +401,7 @@ mod tests {
             "\"x",
             "\"text\"",
             "\"char\"(3)",
+            "\"Status\"[3]",
             "\"\"",
             "\"x\" y",
         ] {

@@ -1,8 +1,11 @@
 //! Plans changes of the type or collation of a column.
 
+use std::collections::BTreeSet;
+
 use super::change::ColumnChange;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
+use crate::database::identifiers::mentions_column;
 use crate::database::migrate::diff::Diff;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{Down, Phase};
@@ -125,10 +128,18 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
     }
 }
 
+/// Returns whether the key of a partitioned table uses a column.
+fn is_in_key(by: &PartitionBy, column: &SqlName) -> bool {
+    let columns = BTreeSet::from([column.clone()]);
+    let mut expressions = by.expressions();
+    by.columns.iter().any(|key| key.column.as_ref() == Some(column))
+        || expressions.any(|expression| mentions_column(expression.as_str(), &columns))
+}
+
 /// Plans the change of a column's type or collation.
 pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnChange, (old, new): (&Column, &Column)) {
     let partition_by = change.table.new.partition_by.as_ref();
-    if partition_by.is_some_and(|by| by.uses(change.column)) {
+    if partition_by.is_some_and(|by| is_in_key(by, change.column)) {
         planner.refuse(
             Code::ChangeRefused,
             change.path().key("type"),
