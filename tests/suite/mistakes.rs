@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 11] = [
+const HINTS: [(&str, &str, &str, &str); 17] = [
     ("environments.production = {},", "did you mean `prod`?", "environments.prod = {},", "NS111"),
     (
         "mail.relay = { host = \"smtp.example.com\", port = 465 },",
@@ -123,6 +123,37 @@ const HINTS: [(&str, &str, &str, &str); 11] = [
         "services.orders = { image = \"a/b:1\" }, environments.prod.services.orders.replicas = 3,",
         "NS307",
     ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on.orders-migrate = 'completed }, services.orders = { image = \"a/b:1\", processes.migrate.command = [\"m\"] },",
+        "`services.orders.processes.migrate.run = 'once`",
+        "services.cc = { image = \"a/b:1\", depends_on.orders-migrate = 'completed }, services.orders = { image = \"a/b:1\", processes.migrate = { command = [\"m\"], run = 'once } },",
+        "NS514",
+    ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on = [\"orders-worker\"] }, services.orders = { image = \"a/b:1\", processes.worker.command = [\"m\"] },",
+        "`services.orders.processes.worker.health.http.path = \"/healthz\"`",
+        "services.cc = { image = \"a/b:1\", depends_on = [\"orders-worker\"] }, services.orders = { image = \"a/b:1\", processes.worker = { command = [\"m\"], port = 8002, health.http.path = \"/healthz\" } },",
+        "NS308",
+    ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on.orders-setup = 'started }, services.orders = { image = \"a/b:1\" },",
+        "`services.orders.processes.setup = …`",
+        "services.cc = { image = \"a/b:1\", depends_on.orders-setup = 'started }, services.orders = { image = \"a/b:1\", processes.setup.command = [\"s\"] },",
+        "NS301",
+    ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on.nightly = 'started }, services.nightly = { image = \"a/b:1\", schedule = \"0 3 * * *\" },",
+        "`connects_to = [\"nightly\"]`",
+        "services.cc = { image = \"a/b:1\", connects_to = [\"nightly\"] }, services.nightly = { image = \"a/b:1\", schedule = \"0 3 * * *\" },",
+        "NS514",
+    ),
+    (
+        "services.orders = { image = \"a/b:1\", port = 8001, route = { subdomain = \"orders\", basic_auth = \"team\" } },",
+        "`secrets.team = nself.template [{ text = \"reader:{PLAIN}\" }, { secret = \"team_password\" }]`",
+        "secrets = { team = nself.template [{ text = \"reader:{PLAIN}\" }, { secret = \"team_password\" }], team_password = nself.random 43 }, services.orders = { image = \"a/b:1\", port = 8001, route = { subdomain = \"orders\", basic_auth = \"team\" } },",
+        "NS304",
+    ),
+    ("services.postgres.env.POSTGRES_PASSWORD = \"hunter2hunter2\",", "remove `POSTGRES_PASSWORD`", "", "NS504"),
 ];
 
 #[test]

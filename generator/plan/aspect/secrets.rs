@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::database_host::ADMIN_PASSWORD;
 use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -10,7 +9,7 @@ use crate::path;
 use crate::plan::addresses::excluded_service;
 use crate::plan::model::Secret;
 use crate::plan::roster::Roster;
-use crate::plan::secret_list::{CATCHER_PASSWORD, Recipe, Recipes};
+use crate::plan::secret_list::{ADMIN_PASSWORD, CATCHER_PASSWORD, Recipe, Recipes};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::secret::Encoding;
 use crate::stack::{self, Stack, TemplatePart};
@@ -34,6 +33,13 @@ const DECLARED_BY: [(&str, &str); 10] = [
     ("s3_access_key", "s3"),
     ("s3_config", "s3"),
     ("s3_secret_key", "s3"),
+];
+
+/// The secrets of the mail relay, as `stdlib/relay.ncl` names them, each with its description.
+const RELAY_SECRETS: [(&str, &str); 3] = [
+    ("smtp_host", "host name of the mail provider's SMTP server"),
+    ("smtp_user", "user name at the mail provider"),
+    ("smtp_password", "password at the mail provider"),
 ];
 
 /// The URL of a single Redis.
@@ -90,6 +96,9 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
         declared.add(SecretName::wrap(ADMIN_PASSWORD.into()), Recipe::External { what: Text::wrap(what) }, 0);
     }
     declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: RANDOM_LENGTH }, 0);
+    for (name, what) in RELAY_SECRETS {
+        declared.add(SecretName::wrap(name.into()), Recipe::External { what: Text::wrap(what.into()) }, 0);
+    }
     findings.extend(declared.check_templates(&declared_at));
     Planned::part(declared, findings)
 }
@@ -202,10 +211,11 @@ impl DeclaredSecrets {
             return excluded_service(service, declared, &path);
         }
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
+        let is_password_file = path.last_key() == "basic_auth";
         Diagnostic::error(Code::UnknownSecret, path)
             .message(format!("no secret `{name}` is declared"))
             .expected(if names.is_empty() { "a declared secret".into() } else { words::one_of(&names) })
-            .hint(self.hint_to_add(name))
+            .hint(if is_password_file { hint_to_add_password_file(name) } else { self.hint_to_add(name) })
     }
 
     /// Returns the hint for adding the secret to the stack.
@@ -223,6 +233,13 @@ impl DeclaredSecrets {
             ),
         }
     }
+}
+
+/// Returns the hint for declaring the users of a route. A random text is not a file of users and passwords.
+fn hint_to_add_password_file(name: &SecretName) -> String {
+    format!(
+        "declare it: `secrets.{name} = nself.template [{{ text = \"reader:{{PLAIN}}\" }}, {{ secret = \"{name}_password\" }}]` and `secrets.{name}_password = nself.random 43`, or `nself.external \"htpasswd file\"` for a file with hashes"
+    )
 }
 
 /// Returns the recipe of a declared secret. Adds findings about a secret that is too short or has no clear recipe.
@@ -265,6 +282,15 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_relay_of_the_library_uses_these_secrets() {
+        let relay = include_str!("../../../stdlib/relay.ncl");
+        for (name, _) in RELAY_SECRETS {
+            assert!(relay.contains(&format!("refs.secret \"{name}\"")), "{name}");
+        }
+        assert_eq!(relay.matches("refs.secret").count(), RELAY_SECRETS.len());
+    }
 
     #[test]
     fn services_of_the_library_declare_these_secrets() {
