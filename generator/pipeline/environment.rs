@@ -154,6 +154,8 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
         None => names_entry,
         // A relay with a refused field is treated as missing.
         Some(_) if finding.code == Code::MailRelay => entry == path!("mail", "relay"),
+        // So is a target of backups.
+        Some(_) if finding.code == Code::BackupTarget => entry == path!("backups", "target"),
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
     }
@@ -161,12 +163,17 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
 
 /// Returns an error for each image without a digest.
 fn unpinned_images(plan: &Plan) -> Vec<Diagnostic> {
-    let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
-    let findings = unpinned.map(|(field, image)| {
-        Diagnostic::error(Code::Unpinned, field)
+    let mut unpinned: BTreeMap<&str, Vec<FieldPath>> = BTreeMap::new();
+    for (field, image) in plan.images().filter(|(_, image)| !image.as_str().contains('@')) {
+        unpinned.entry(image.as_str()).or_default().push(field);
+    }
+    let findings = unpinned.into_iter().filter_map(|(image, fields)| {
+        let mut fields = fields.into_iter();
+        let finding = Diagnostic::error(Code::Unpinned, fields.next()?)
             .message(format!("`{image}` is not pinned by a digest"))
             .expected("`name:tag@sha256:…`, or an entry of nself.lock")
-            .hint("run `nself lock`, which looks up the digest and writes nself.lock")
+            .hint("run `nself lock`, which looks up the digest and writes nself.lock");
+        Some(fields.fold(finding, |finding, field| finding.related(field, "the same image")))
     });
     let untagged = plan.services.values().flat_map(|service| {
         let names = service.bases.iter().filter(|(_, image)| image.is_none());

@@ -60,6 +60,8 @@ pub enum Recipe {
 /// Recipes of secrets that nself adds to the stack's secrets.
 pub type Recipes = BTreeMap<SecretName, Recipe>;
 
+/// The secret with the password of the superuser, or of the administrator of an external server.
+pub const ADMIN_PASSWORD: &str = "postgres_password";
 /// The secret with the password for the mail catcher, which accepts any password.
 pub const CATCHER_PASSWORD: &str = "mail_password";
 /// The key of the value in a cluster's Secret.

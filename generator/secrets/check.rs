@@ -102,10 +102,7 @@ fn check_value<'a>(
         return Ok(vec![
             Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
                 .message(format!("the secret `{name}` has no value"))
-                .hint(match required_from_operator(folder, &entry.recipe) {
-                    Some(what) => format!("write the {what} to {}", folder.value_path(name)),
-                    None => format!("run `nself secrets init --env {environment}`"),
-                }),
+                .hint(hint_for_missing_value(folder, name, entry)),
         ]);
     };
     let mut findings = Vec::new();
@@ -136,6 +133,14 @@ fn check_value<'a>(
         );
     }
     Ok(findings)
+}
+
+/// Returns the hint for creating a value that is missing.
+pub(super) fn hint_for_missing_value(folder: &SecretFolder, name: &SecretName, entry: &SecretEntry) -> String {
+    match required_from_operator(folder, &entry.recipe) {
+        Some(what) => format!("write the {what} to {}", folder.value_path(name)),
+        None => format!("run `nself secrets init --env {}`", folder.list.environment),
+    }
 }
 
 /// Returns the description of a value that the operator must provide; `None` for a value that `secrets init` creates.

@@ -4,7 +4,7 @@
 //! the closing quote. docker-compose 1.29 turns two backslashes into one and replaces `${NAME}`. nself refuses a value
 //! that the two would read differently.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::folder::{ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, SecretFolder};
@@ -16,16 +16,30 @@ use crate::values::SecretName;
 /// The generated file of Compose, which begins with the name of the project.
 const COMPOSE_FILE: &str = "compose.yaml";
 
-/// Writes the `.env` of an environment, and replaces an existing one.
+/// The first line of the file.
+const HEADER: &str = "# Secrets for Compose, written by `nself secrets init`. Do not commit this file.";
+/// The line after the variables of nself. Lines below it belong to the operator.
+const END: &str = "# Lines below this one are yours; `nself secrets init` keeps them.";
+/// The variable that names the project.
+const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
+
+/// Writes the `.env` of an environment. Lines that nself did not write stay, below those of nself.
 ///
 /// # Errors
 /// NS106 for each value that the file cannot represent; the old file then stays unchanged.
 pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Result<(), Vec<Diagnostic>> {
-    let mut text = String::from("# Secrets for Compose, written by `nself secrets init`. Do not commit this file.\n");
-    let _ = write!(text, "{}", project_name_line(folder).map_err(|finding| vec![finding])?);
+    let mut text = format!("{HEADER}\n");
+    let name_line = project_name_line(folder).map_err(|finding| vec![finding])?;
+    let mut written: BTreeSet<&str> = BTreeSet::new();
+    if !name_line.is_empty() {
+        written.insert(PROJECT_NAME);
+    }
+    text.push_str(&name_line);
     let mut findings = Vec::new();
     for (name, entry) in &folder.list.secrets {
-        let (Some(variable), Some(value)) = (&entry.variable, values.get(name)) else { continue };
+        let Some(variable) = &entry.variable else { continue };
+        written.insert(variable);
+        let Some(value) = values.get(name) else { continue };
         match refusal(value) {
             None => {
                 let _ = writeln!(text, "{variable}='{value}'");
@@ -41,8 +55,38 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
     if !findings.is_empty() {
         return Err(findings);
     }
-    let write_result = folder.environment.replace(ENVIRONMENT_FILE, text.as_bytes(), ENVIRONMENT_FILE_MODE);
+    let old = folder.environment.read(ENVIRONMENT_FILE, FileKind::Secret).map_err(|error| vec![error.into()])?;
+    let mut bytes = format!("{text}{END}\n").into_bytes();
+    bytes.extend(lines_of_operator(&old.unwrap_or_default(), &written));
+    let write_result = folder.environment.replace(ENVIRONMENT_FILE, &bytes, ENVIRONMENT_FILE_MODE);
     write_result.map_err(|error| vec![error.into()])
+}
+
+/// Returns the lines of a file that nself did not write. Above the end of nself's lines, a variable in single quotes is one
+/// of nself, perhaps of a secret that no longer exists; in a file without this end, only a variable that is written again.
+/// A second value of such a variable would replace the secret, so it never stays.
+fn lines_of_operator(old: &[u8], written: &BTreeSet<&str>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let is_end = |line: &[u8]| line.trim_ascii_end() == END.as_bytes();
+    let mut is_above_end = old.split(|byte| *byte == b'\n').any(is_end);
+    for line in old.split_inclusive(|byte| *byte == b'\n') {
+        let content = line.trim_ascii_end();
+        if is_end(content) {
+            is_above_end = false;
+            continue;
+        }
+        let assignment = content.iter().position(|byte| *byte == b'=').map(|at| (&content[..at], &content[at + 1..]));
+        let is_written = assignment.is_some_and(|(name, value)| {
+            written.iter().any(|variable| variable.as_bytes() == name) || (is_above_end && value.starts_with(b"'"))
+        });
+        if !is_written && content != HEADER.as_bytes() {
+            kept.extend_from_slice(line);
+        }
+    }
+    if kept.last().is_some_and(|byte| *byte != b'\n') {
+        kept.push(b'\n');
+    }
+    kept
 }
 
 /// Returns the line with the name of the project. If a value is missing, Compose refuses its file, but still finds the
@@ -52,7 +96,7 @@ fn project_name_line(folder: &SecretFolder) -> Result<String, Diagnostic> {
     let name = format!("{}-{}", folder.list.project, folder.list.environment);
     let file = folder.environment.read(COMPOSE_FILE, FileKind::Output)?.unwrap_or_default();
     let is_named = file.starts_with(format!("name: {name}\n").as_bytes());
-    Ok(if is_named { format!("COMPOSE_PROJECT_NAME='{name}'\n") } else { String::new() })
+    Ok(if is_named { format!("{PROJECT_NAME}='{name}'\n") } else { String::new() })
 }
 
 /// Returns the reason if a value cannot be in single quotes, as a predicate for a sentence about the value.
@@ -71,5 +115,23 @@ fn refusal(value: &str) -> Option<&'static str> {
         Some("contains two backslashes in a row")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_operator_stay_and_those_of_nself_do_not() {
+        let written = BTreeSet::from([PROJECT_NAME, "API_KEY"]);
+        let kept = |old: &str| String::from_utf8(lines_of_operator(old.as_bytes(), &written)).unwrap();
+        let own = format!("{HEADER}\n{PROJECT_NAME}='shop-local'\nAPI_KEY='x'\n");
+        assert_eq!(kept(&own), "");
+        assert_eq!(kept(&format!("{own}IMAGE_TAG=1.4.2")), "IMAGE_TAG=1.4.2\n");
+        // Without the end of nself's lines, a variable in quotes may be the operator's.
+        assert_eq!(kept(&format!("{own}OTHER='y'\n")), "OTHER='y'\n");
+        let lines = "# tags\r\nIMAGE_TAG='1.4.2'\n\n";
+        assert_eq!(kept(&format!("{own}REMOVED='y'\nTZ=UTC\n{END}\n{lines}API_KEY=z\n")), format!("TZ=UTC\n{lines}"));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::check::hint_for_missing_value;
 use super::folder::SecretFolder;
 use crate::artifact::yaml;
 use crate::diagnostic::{Code, Diagnostic};
@@ -37,13 +38,13 @@ pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<
     let namespace = plan::namespace(&list.project, &list.environment);
     let mut documents = Vec::new();
     let mut findings = Vec::new();
-    for (name, _) in list.secrets.iter().filter(|(_, entry)| !entry.used_by.is_empty()) {
+    for (name, entry) in list.secrets.iter().filter(|(_, entry)| !entry.used_by.is_empty()) {
         let Some(value) = folder.read(name).map_err(|finding| vec![finding])? else {
             let missing = Diagnostic::error(Code::UnknownSecret, path!("secrets", name));
             findings.push(
                 missing
                     .message(format!("the secret `{name}` has no value"))
-                    .hint(format!("run `nself secrets init --env {}`", list.environment)),
+                    .hint(hint_for_missing_value(folder, name, entry)),
             );
             continue;
         };

@@ -154,9 +154,10 @@ impl<'a> Decoder<'a, '_> {
         let node_path = self.path();
         let path = mismatch.path.unwrap_or_default();
         let mut skipped = self.findings.skipped.borrow_mut();
-        // Do not report again: a skipped field that is now missing, or a field that failed before.
-        let is_reported =
-            skipped.contains(&path) || (mismatch.code == Code::MissingField && skipped.contains_child_of(&path));
+        // Do not report again: a skipped field that is now missing, a reference whose content is skipped, or a field that
+        // failed before.
+        let lacks_field = matches!(mismatch.code, Code::MissingField | Code::WrongType);
+        let is_reported = skipped.contains(&path) || (lacks_field && skipped.contains_child_of(&path));
         if !is_reported {
             let finding = Diagnostic::error(mismatch.code, path.clone());
             let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
@@ -380,6 +381,13 @@ mod tests {
         at("user", Code::WrongType);
         at("replicas", Code::WrongType);
         assert_eq!(mismatches.len(), 12, "{mismatches:?}");
+    }
+
+    #[test]
+    fn a_reference_with_a_refused_content_is_reported_once() {
+        let found = codes(r#"{"env": {"A": {"by_profile": {"local": "x", "prod": "x"}}, "B": {"join": 5}}}"#);
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["env.A.by_profile", "env.B.join"]);
     }
 
     #[test]

@@ -168,6 +168,9 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
                 finding.related.push((*mark, message_text(message)));
             }
         }
+        if let Some(explain::Advice { message, hint, .. }) = explain::advice_for_reference(&finding.message) {
+            finding = Finding { message, hint, ..finding };
+        }
         if code == Code::Contract {
             describe_kind(&mut finding, value_kind);
         }
@@ -201,7 +204,8 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message == "tag not in the enum type" {
         finding.message = "the value is not one of the allowed values".into();
     }
-    if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
+    let is_general = ["", "expected a Record", "not a record", "expected an array", "expected an enum"];
+    if !is_general.contains(&finding.message.as_str()) {
         return;
     }
     finding.message = match kind {
@@ -258,6 +262,8 @@ fn contract_in_words(contract: &str) -> String {
         "Bool" => "true or false".into(),
         "Names" | "Array String" => "an array of text".into(),
         _ if contract.starts_with("[|") => format!("one of {}", contract.trim_matches(['[', ']', '|', ' '])),
+        "Profile" => "one of 'local, 'staging, 'prod".into(),
+        "Array Profile" => "an array of 'local, 'staging, 'prod".into(),
         _ if contract.starts_with("Array") => "an array".into(),
         _ if contract.starts_with('{') => "a record".into(),
         _ => String::new(),

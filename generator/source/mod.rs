@@ -10,6 +10,7 @@ mod errors;
 mod evaluate;
 mod evaluator;
 mod explain;
+mod field_hints;
 mod imports;
 mod layers;
 pub mod library;
@@ -216,6 +217,7 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
     findings.extend(layer_findings);
     let failed_paths: Vec<FieldPath> = findings.iter().map(|finding| finding.path.clone()).collect();
     for finding in &mut findings {
+        field_hints::complete(finding);
         document_origins.locate(finding);
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
@@ -242,6 +244,7 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
                 continue;
             }
             finding = complete_expected_fields(finding, &document_origins.root);
+            field_hints::complete(&mut finding);
             finding.span = origins.user_span(key_mark);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];

@@ -77,6 +77,8 @@ const PUBLIC_KEYS: [&str; 15] = [
     "SORT",
     "TRANSLATION",
 ];
+/// Words before `AUTH` that make it the password of a server: `REDIS_AUTH`.
+const SERVERS: [&str; 6] = ["DRAGONFLY", "KEYDB", "REDIS", "REDISCLI", "SENTINEL", "VALKEY"];
 /// Words before `TOKENS` that make it a number of tokens.
 const COUNTS: [&str; 6] = ["COUNT", "LIMIT", "MAX", "MAXIMUM", "MIN", "NUM"];
 
@@ -93,6 +95,7 @@ pub fn is_credential(name: &str) -> bool {
     match last {
         "KEY" | "KEYS" => !follows(&PUBLIC_KEYS),
         "TOKENS" => !follows(&COUNTS),
+        "AUTH" => follows(&SERVERS),
         last => CREDENTIALS.contains(&last) || CREDENTIAL_SUFFIXES.iter().any(|word| last.ends_with(word)),
     }
 }
@@ -146,7 +149,7 @@ mod tests {
             GITHUB_TOKEN githubToken ACCESSTOKEN authtoken REFRESH_TOKENS SECRET_KEY_BASE SECRET_KEY secretKey \
             CLIENT_SECRET clientsecret AWS_SECRET_ACCESS_KEY PRIVATE_KEY PRIVATE_KEY_BASE64 privateKeyPem \
             MASTERKEY GOOGLE_CREDENTIALS googleCreds SESSION_SALT AUTH_PEPPER S3_SECRET2 GITLAB_PAT ENCRYPTION_KEYS \
-            TOKEN token Secret MINIO_ROOT_PASSWORD smtpPass HTPASSWD";
+            TOKEN token Secret MINIO_ROOT_PASSWORD smtpPass HTPASSWD REDIS_AUTH REDISCLI_AUTH redisAuth";
         let others = "AUTH_PASSWORD_MIN_LENGTH PASSWORD_MIN_LENGTH passwordMinLength AUTH_PASSWORD_HIBP_ENABLED \
             JWT_ALGORITHM jwtAlgorithm JWT_ISSUER JWT_EXPIRES_IN JWT_KEY_ID TOKEN_URL tokenUrl TOKEN_TTL TOKEN_ENDPOINT \
             POSTGRES_PASSWORD_FILE passwordFile SECRET_PATH SECRET_NAME KEYCLOAK_URL KEYSPACE MONKEY TURKEY_REGION \
@@ -154,7 +157,7 @@ mod tests {
             CACHE_KEY MAX_TOKENS MAX_TOKENS_DEFAULT COMPASS BYPASS BYPASS_CACHE PASSIVE_MODE COMPASS_URL PWDIR \
             AUTH_EMAIL_PASSWORDLESS_ENABLED AUTH_ACCESS_TOKEN_EXPIRES_IN AUTH_PROVIDER_APPLE_KEY_ID PASSPORT_STRATEGY \
             HASURA_GRAPHQL_DYNAMIC_SECRETS_ALLOWED_PATH_PREFIX TOKENIZER TOKENIZERS_PARALLELISM PATH PATTERN SPATIAL \
-            AUTHOR AUTH_HOST PORT DATABASE_HOST KEY_PREFIX CREDENTIALS_HELPER SALTED_HASH_ROUNDS DEFAULT PRIMARY PWA_NAME";
+            AUTHOR AUTH_HOST PORT DATABASE_HOST KEY_PREFIX CREDENTIALS_HELPER SALTED_HASH_ROUNDS DEFAULT PRIMARY PWA_NAME AUTH BASIC_AUTH SMTP_AUTH REDIS_AUTH_ENABLED";
         let (credentials, others): (Vec<&str>, Vec<&str>) =
             (credentials.split_whitespace().collect(), others.split_whitespace().collect());
         assert!(credentials.len() >= 60 && others.len() >= 50, "{} {}", credentials.len(), others.len());

@@ -2,6 +2,7 @@
 //! is the lowest layer: it does not depend on the stack.
 
 pub mod address_range;
+pub mod assignments;
 pub mod checked;
 mod container;
 pub mod credential_formats;

@@ -43,7 +43,100 @@ fn expression_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
     }
-    invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text))
+    invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text)).or_else(|| operand_refusal(text))
+}
+
+/// Operators with an operand on each side. `+` and `-` may also stand before a number, and `|` belongs to LogQL.
+const BINARY_OPERATORS: [&str; 14] = ["==", "!=", ">=", "<=", ">", "<", "*", "/", "%", "^", "+", "-", "|=", "|~"];
+/// Operators that are words.
+const BINARY_WORDS: [&str; 3] = ["and", "or", "unless"];
+/// Operators that may begin an expression.
+const SIGNS: [&str; 2] = ["+", "-"];
+
+/// Returns the reason to refuse an expression with an operator at its beginning or end, or at those of a pair of
+/// parentheses, or with empty parentheses that belong to no function.
+fn operand_refusal(text: &str) -> Option<String> {
+    let tokens = tokens(text);
+    let is_operator = |token: &str| BINARY_OPERATORS.contains(&token) || BINARY_WORDS.contains(&token);
+    if tokens.is_empty() {
+        return Some("it has only a comment".into());
+    }
+    for (i, token) in tokens.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| tokens[i]);
+        let after = tokens.get(i + 1).copied();
+        if is_operator(token) {
+            if matches!(after, None | Some(")")) {
+                return Some(format!("nothing follows the operator `{token}`"));
+            }
+            if matches!(before, None | Some("(")) && !SIGNS.contains(token) {
+                return Some(format!("nothing precedes the operator `{token}`"));
+            }
+        }
+        let is_call = before.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+            && before.is_some_and(|name| !BINARY_WORDS.contains(&name));
+        if *token == "(" && after == Some(")") && !is_call {
+            return Some("the parentheses `()` are empty".into());
+        }
+    }
+    None
+}
+
+/// Splits an expression into operators, parentheses and other words. A quoted text, and everything in braces or brackets,
+/// is one word; a comment is none. The brackets and quotes are closed.
+fn tokens(text: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '#' => {
+                rest = rest.split_once('\n').map_or("", |(_, lines)| lines).trim_start();
+                continue;
+            }
+            '(' | ')' | ',' => 1,
+            '"' | '\'' | '`' => quoted_length(rest),
+            '{' | '[' => bracketed_length(rest),
+            c if is_word(c) => rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()),
+            _ => {
+                let operator = BINARY_OPERATORS.iter().find(|operator| rest.starts_with(**operator));
+                operator.map_or(first.len_utf8(), |operator| operator.len())
+            }
+        };
+        tokens.push(&rest[..length]);
+        rest = rest[length..].trim_start();
+    }
+    tokens
+}
+
+/// Returns whether a character belongs to a name or number.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || "_:.$@".contains(c)
+}
+
+/// Returns the length of the quoted text at the start.
+fn quoted_length(text: &str) -> usize {
+    let mut chars = text.char_indices();
+    let quote = chars.next().map_or('"', |(_, quote)| quote);
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && quote != '`' {
+            chars.next();
+        } else if c == quote {
+            return at + c.len_utf8();
+        }
+    }
+    text.len()
+}
+
+/// Returns the length of the braces or brackets at the start, with what they contain.
+fn bracketed_length(text: &str) -> usize {
+    let mut at = 1;
+    while let Some(c) = text[at..].chars().next() {
+        match c {
+            '}' | ']' => return at + 1,
+            '"' | '\'' | '`' => at += quoted_length(&text[at..]),
+            c => at += c.len_utf8(),
+        }
+    }
+    text.len()
 }
 
 /// Returns the reason to refuse a text with a quote or bracket that is not closed, or that closes nothing. A comment
@@ -98,6 +191,40 @@ mod tests {
             assert_eq!(PromqlExpression::refusal(text), None, "{text}");
         }
         for text in ["", " ", "sum(a", "a)", "a{b=\"}", "a[5m)", "a\u{0}"] {
+            assert!(PromqlExpression::refusal(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn operators_have_operands() {
+        for text in [
+            "-1 < a",
+            "time() - a > +1",
+            "a / on(b) group_left() c",
+            "sum by () (a)",
+            "a offset -5m",
+            "a[5m] @ end() and b unless on() c",
+            "{__name__=~\"a|b ==\"} == bool 1",
+            "sum(rate({a=\"b\"} |= `error` | json [$__rate_interval])) by (c) > 0",
+            "a # ==\n> 1 # ==",
+            "rate(a[$__rate_interval]) or vector(0)",
+            "{a=\"b\"} |~ \"x\" | logfmt",
+        ] {
+            assert_eq!(PromqlExpression::refusal(text), None, "{text}");
+        }
+        for text in [
+            "up ==",
+            "rate(a[5m]) >",
+            "== 1",
+            "sum(a >) > 1",
+            "(and b)",
+            "a and",
+            "a > ()",
+            "()",
+            "* a",
+            "a - # b",
+            "# a",
+        ] {
             assert!(PromqlExpression::refusal(text).is_some(), "{text}");
         }
     }

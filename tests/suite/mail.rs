@@ -255,3 +255,30 @@ fn pages_of_the_stack_may_sign_in_and_call_the_api() {
         assert!(local.contains(text), "{text}");
     }
 }
+
+/// The credentials of the relay belong to the stack, not to the service `auth`.
+#[test]
+fn a_stack_without_auth_sends_mail_through_the_relay() {
+    let case = stack(&format!(
+        r#"{{
+  project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", mail.relay.host = "{RELAY}",
+  environments.staging.domain = "staging.shop.example.com",
+  services = {{
+    auth.enabled = false,
+    wiki = {{
+      image = "acme/wiki:1", port = 8001, health.http.path = "/h",
+      env = {{ SMTP_HOST = nself.mail.host, SMTP_USER = nself.mail.user, SMTP_PASSWORD = nself.mail.password }},
+    }},
+  }},
+}}"#
+    ));
+    let generated = nself_in(case.path(), ["gen"]);
+    assert_eq!(generated.code, 0, "{}", generated.stderr);
+    let list = fs::read_to_string(case.path().join("deploy/prod/secrets.json")).unwrap();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    for name in ["smtp_user", "smtp_password"] {
+        assert_eq!(list["secrets"][name]["kind"], "external", "{list}");
+        assert_eq!(list["secrets"][name]["used_by"][0], "wiki", "{list}");
+    }
+    assert!(list["secrets"].get("smtp_host").is_none(), "the relay has a host: {list}");
+}

@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 18] = [
+const HINTS: [(&str, &str, &str, &str); 22] = [
     ("environments.production = {},", "did you mean `prod`?", "environments.prod = {},", "NS111"),
     (
         "mail.relay = { host = \"smtp.example.com\", port = 465 },",
@@ -165,6 +165,25 @@ const HINTS: [(&str, &str, &str, &str); 18] = [
         "services.aa = { image = \"a/b:1\", port = 8001, route.host = \"aa.example.org\" },",
         "NS601",
     ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on.orders-migrate = 'completed }, services.orders = { image = \"a/b:1\", processes.migrate.command = [\"m\"] },",
+        "`services.orders.processes.migrate.run = 'once`",
+        "services.cc = { image = \"a/b:1\", depends_on.orders-migrate = 'completed }, services.orders = { image = \"a/b:1\", processes.migrate = { command = [\"m\"], run = 'once } },",
+        "NS514",
+    ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on.orders-setup = 'started }, services.orders = { image = \"a/b:1\" },",
+        "`services.orders.processes.setup = …`",
+        "services.cc = { image = \"a/b:1\", depends_on.orders-setup = 'started }, services.orders = { image = \"a/b:1\", processes.setup.command = [\"s\"] },",
+        "NS301",
+    ),
+    (
+        "services.cc = { image = \"a/b:1\", depends_on.nightly = 'started }, services.nightly = { image = \"a/b:1\", schedule = \"0 3 * * *\" },",
+        "`connects_to = [\"nightly\"]`",
+        "services.cc = { image = \"a/b:1\", connects_to = [\"nightly\"] }, services.nightly = { image = \"a/b:1\", schedule = \"0 3 * * *\" },",
+        "NS514",
+    ),
+    ("services.postgres.env.POSTGRES_PASSWORD = \"hunter2hunter2\",", "remove `POSTGRES_PASSWORD`", "", "NS504"),
 ];
 
 #[test]

@@ -108,6 +108,20 @@ fn messages_do_not_repeat_a_refused_value() {
     }
 }
 
+/// Operators add variables such as `IMAGE_TAG` to `.env`, which Compose and the timers then read.
+#[test]
+fn init_keeps_lines_of_the_operator_in_the_environment_file() {
+    let case = generated();
+    let file = case.path().join("deploy/local/.env");
+    let init = || assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
+    init();
+    let own = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{own}# versions\nIMAGE_TAG='1.4.2'")).unwrap();
+    init();
+    init();
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{own}# versions\nIMAGE_TAG='1.4.2'\n"));
+}
+
 #[test]
 fn init_creates_missing_values_and_keeps_existing_ones() {
     let case = generated();

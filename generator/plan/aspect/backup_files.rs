@@ -178,12 +178,17 @@ fn check_volumes(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 
 /// Returns the finding for a volume that no service of the stack declares.
 fn unknown_volume(volume: &VolumeName, members: &[(&ServiceName, &PlannedService)], path: FieldPath) -> Diagnostic {
-    let names: Vec<&str> =
-        members.iter().flat_map(|(_, member)| member.service.volumes.keys()).map(VolumeName::as_str).collect();
+    let volumes = members
+        .iter()
+        .flat_map(|(name, member)| member.service.volumes.keys().map(move |volume| (volume, *name, *member)));
+    let is_refused = |(volume, owner, member): &(&VolumeName, &ServiceName, &PlannedService)| {
+        live_database_files(volume, owner, member, path.clone()).is_some_and(|finding| finding.is_error())
+    };
+    let names: Vec<&str> = volumes.filter(|volume| !is_refused(volume)).map(|(volume, ..)| volume.as_str()).collect();
     let near = words::nearest(volume.as_str(), names.iter().copied());
     Diagnostic::error(Code::BackupSource, path)
         .message(format!("no service has a volume `{volume}`"))
-        .expected(words::one_of(&names))
+        .expected(if names.is_empty() { "a volume of a service".into() } else { words::one_of(&names) })
         .hint(near.map_or_else(
             || format!("declare it, for example `services.files.volumes.{volume} = {{ path = \"/data\" }}`"),
             |near| format!("did you mean `{near}`?"),

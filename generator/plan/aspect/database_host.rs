@@ -6,9 +6,6 @@ use crate::plan::service_names::{DATABASE, service_name};
 use crate::stack::{self, Condition, EnvValue, ExternalServer, Stack, Tmpfs, Zone};
 use crate::values::{Checked, ContainerPath, Memory, SecretName, Text, VariableName};
 
-/// The secret with the password of the superuser, or of the administrator of an external server.
-pub const ADMIN_PASSWORD: &str = "postgres_password";
-
 /// The address of the database server.
 #[derive(Debug, Clone)]
 pub struct DatabaseHost<'a> {

@@ -110,7 +110,37 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     for (database, grant) in uses.grants {
         databases.entry(database).or_default().grants.push(grant);
     }
+    let ownerless = ownerless(stack, roster, &planned.part.databases);
+    planned.findings.extend(ownerless);
     planned
+}
+
+/// Returns findings about services that only use tables of a database or schema in which no role may create tables. A
+/// database outside of the stack may have an owner already.
+fn ownerless(stack: &Stack, roster: &Roster, databases: &BTreeMap<SqlIdent, Database>) -> Vec<Diagnostic> {
+    if stack.database_server.external.is_some() {
+        return Vec::new();
+    }
+    let uses = roster.values().flat_map(|member| {
+        member.service.databases.iter().map(|(key, uses)| (member.path.key("databases").key(key.as_str()), uses))
+    });
+    let findings =
+        uses.filter(|(_, uses)| matches!(uses.access, Access::Write | Access::Read)).filter_map(|(path, uses)| {
+            let name = uses.name.clone().unwrap_or_else(|| main_database(stack));
+            let database = databases.get(&name).filter(|database| database.owner.is_none())?;
+            let schema = uses.schema.as_ref().map_or(PUBLIC_SCHEMA, SqlIdent::as_str);
+            let creates = |grant: &Grant| grant.access == Access::Schema && grant.schema.as_str() == schema;
+            if database.grants.iter().any(creates) {
+                return None;
+            }
+            Some(
+                Diagnostic::error(Code::NoOwner, path.key("access"))
+                    .message(format!("no service owns the database `{name}`, so no role may create tables in it"))
+                    .expected("one service with `access = 'owner`, or a definition of the database in the stack")
+                    .hint("remove `access` from the service that creates the tables; 'owner is the default"),
+            )
+        });
+    findings.collect()
 }
 
 /// Returns the finding for a login role whose name belongs to the server.

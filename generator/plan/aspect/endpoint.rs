@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::addresses::excluded_service;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
@@ -133,6 +134,15 @@ pub fn check(
     }
     if let Some(service) = stack.services.get(&server).filter(|_| !roster.contains_key(&server)) {
         return Err(excluded_service(&server, service, path));
+    }
+    if !roster.contains_key(&server) && endpoint == DatabaseEndpoint::Server {
+        // One finding for all variables: the stack has removed the server.
+        return Err(Diagnostic::error(Code::DatabaseEndpoint, path!("services", server))
+            .message(format!("services use databases, but this environment has no service `{server}`"))
+            .expected("a database server: the service of the library, or one outside of the stack")
+            .hint(format!(
+                "remove `services.{server} = null`; to use a server outside of the stack, set `database_server.external`"
+            )));
     }
     if !roster.contains_key(&server) {
         return Err(refusal(format!("this environment has no service `{server}`"))

@@ -16,7 +16,7 @@ use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::file::reference;
 use crate::stack::{EnvReference, EnvValue, ServiceFile};
-use crate::values::{ContainerPath, FileMode, ProjectPath, ServiceName, credential_formats};
+use crate::values::{ContainerPath, FileMode, ProjectPath, ServiceName, assignments, credential_formats};
 
 /// Maximum size of a file in bytes. A ConfigMap has at most 1 MiB, including the file's name.
 const MAX_FILE_SIZE: usize = (1 << 20) - 1024;
@@ -45,6 +45,7 @@ pub fn plan(
             match (ContentResolver { scope })
                 .resolve(declared, &path)
                 .and_then(|file| check_content(target, file, &path))
+                .and_then(|file| check_lines(target, file))
             {
                 Ok(file) => {
                     if let Some((other, other_path)) = targets.insert(source.clone(), (target, path.clone())) {
@@ -103,6 +104,41 @@ fn check_content(target: &ContainerPath, file: File, path: &FieldPath) -> Result
         .expected(format!("at most {MAX_FILE_SIZE} bytes, which a ConfigMap can hold"))
         .hint("build the file into the image, or let the service read it from a volume");
     Err(vec![finding])
+}
+
+/// Ends of the names of programs, in which `password = …` may be a variable of the program.
+const PROGRAMS: [&str; 16] = [
+    ".bash",
+    ".cjs",
+    ".go",
+    ".java",
+    ".js",
+    ".lua",
+    ".mjs",
+    ".php",
+    ".pl",
+    ".py",
+    ".rb",
+    ".rs",
+    ".sh",
+    ".sql",
+    ".ts",
+    ".conf.template",
+];
+
+/// Returns the file if no line of its text gives a credential a value.
+fn check_lines(target: &ContainerPath, file: File) -> Result<File, Vec<Diagnostic>> {
+    let FileContent::Text(text) = &file.content else { return Ok(file) };
+    if PROGRAMS.iter().any(|end| target.as_str().ends_with(end)) {
+        return Ok(file);
+    }
+    match assignments::line_in_configuration(text) {
+        Some(line) if credential_formats::find(text).is_none() => Err(vec![refused_secret(
+            &file.origin,
+            &format!("line {line} of `{target}` contains a credential in plain text"),
+        )]),
+        _ => Ok(file),
+    }
 }
 
 /// Resolves the content of the files of one service.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::database_host::{ADMIN_PASSWORD, DatabaseHost, secret_file};
+use super::database_host::{DatabaseHost, secret_file};
 use super::databases::{main_database, migrations_role, password};
 use super::endpoint::DatabaseEndpoint;
 use crate::database::history::History;
@@ -14,6 +14,7 @@ use crate::path;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Database, Migrations, Step};
 use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack};
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent, Text, plugin_names};

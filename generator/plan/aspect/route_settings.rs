@@ -24,6 +24,19 @@ const EDGE_RESPONSE_HEADERS: [&str; 7] =
 /// Prefix of the response headers that the setting `cors` sets.
 const CORS_PREFIX: &str = "access-control-";
 
+/// Refuses a redirect from a route to itself, which browsers would follow without an end.
+fn redirect_to_itself(address: &Address) -> Option<Diagnostic> {
+    let target = address.route.redirect.as_ref()?.to.as_str().split_once("://").map(|(_, target)| target)?;
+    let (host, path) = target.split_once('/').unwrap_or((target, ""));
+    let own_path = address.route.path.as_ref().map_or("", |path| path.as_str());
+    let is_same_path = path.trim_end_matches('/') == own_path.trim_matches('/');
+    (is_same_path && address.hosts.iter().any(|own_host| own_host == host)).then(|| {
+        Diagnostic::error(Code::RouteSettings, address.path.key("redirect").key("to"))
+            .message(format!("the route redirects to its own address on `{host}`, again and again"))
+            .expected("the address of a different route, or of a different site")
+    })
+}
+
 /// Returns findings about the settings of a route.
 pub fn check(address: &Address) -> Vec<Diagnostic> {
     let route = &address.route;
@@ -58,6 +71,7 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
             refusal(field, &message, &format!("either `redirect` or `{field}`"))
         }));
     }
+    findings.extend(redirect_to_itself(address));
     if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
         findings.push(refusal(
             "cors",

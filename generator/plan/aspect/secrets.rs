@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::database_host::ADMIN_PASSWORD;
 use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -10,7 +9,7 @@ use crate::path;
 use crate::plan::addresses::excluded_service;
 use crate::plan::model::Secret;
 use crate::plan::roster::Roster;
-use crate::plan::secret_list::{CATCHER_PASSWORD, Recipe, Recipes};
+use crate::plan::secret_list::{ADMIN_PASSWORD, CATCHER_PASSWORD, Recipe, Recipes};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::secret::Encoding;
 use crate::stack::{self, Stack, TemplatePart};
@@ -34,6 +33,13 @@ const DECLARED_BY: [(&str, &str); 10] = [
     ("s3_access_key", "s3"),
     ("s3_config", "s3"),
     ("s3_secret_key", "s3"),
+];
+
+/// The secrets of the mail relay, as `stdlib/relay.ncl` names them, each with its description.
+const RELAY_SECRETS: [(&str, &str); 3] = [
+    ("smtp_host", "host name of the mail provider's SMTP server"),
+    ("smtp_user", "user name at the mail provider"),
+    ("smtp_password", "password at the mail provider"),
 ];
 
 /// The URL of a single Redis.
@@ -90,6 +96,9 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
         declared.add(SecretName::wrap(ADMIN_PASSWORD.into()), Recipe::External { what: Text::wrap(what) }, 0);
     }
     declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: RANDOM_LENGTH }, 0);
+    for (name, what) in RELAY_SECRETS {
+        declared.add(SecretName::wrap(name.into()), Recipe::External { what: Text::wrap(what.into()) }, 0);
+    }
     findings.extend(declared.check_templates(&declared_at));
     Planned::without_wirings(declared, findings)
 }
@@ -284,6 +293,15 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_relay_of_the_library_uses_these_secrets() {
+        let relay = include_str!("../../../stdlib/relay.ncl");
+        for (name, _) in RELAY_SECRETS {
+            assert!(relay.contains(&format!("refs.secret \"{name}\"")), "{name}");
+        }
+        assert_eq!(relay.matches("refs.secret").count(), RELAY_SECRETS.len());
+    }
 
     #[test]
     fn services_of_the_library_declare_these_secrets() {

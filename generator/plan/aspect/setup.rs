@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::database_host::{ADMIN_PASSWORD, DatabaseHost, secret_file};
+use super::database_host::{DatabaseHost, secret_file};
 use super::databases::{Roles, Server, password};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::model::{ConfigMount, Database, DatabaseSetup, Migrations};
 use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::service_names::{POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::{Condition, EnvValue, Stack};

@@ -1,10 +1,11 @@
 //! Rules of an environment with a database server outside of the stack.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::roster::Roster;
+use crate::plan::roster::{Category, Roster};
+use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::service_names::{REPLICA, service_name};
-use crate::stack::{ExternalServer, Stack};
+use crate::stack::{self, EnvReference, EnvValue, ExternalServer, Stack};
 use crate::values::AddressRange;
 
 /// Checks the settings of an external server, and that nothing depends on a server of the stack.
@@ -24,6 +25,44 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
         );
     }
     findings
+}
+
+/// Refuses the superuser's password in services of the project. The server, and jobs that other modules add, have it.
+pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let mut uses: Vec<FieldPath> = Vec::new();
+    let mut templates: Vec<(FieldPath, &stack::Secret)> =
+        stack.secrets.iter().map(|(name, secret)| (path!("secrets", name), secret)).collect();
+    for member in roster.values().filter(|member| member.category != Category::Catalogue) {
+        let files = member.service.secret_files.iter().enumerate().filter(|(_, name)| name.as_str() == ADMIN_PASSWORD);
+        uses.extend(files.map(|(i, _)| member.path.key("secret_files").index(i)));
+        for (field, variables) in [("env", &member.service.env), ("extra_env", &member.service.extra_env)] {
+            let variables = variables.iter().filter(|(_, value)| holds_superuser(value));
+            uses.extend(variables.map(|(name, _)| member.path.key(field).key(name.as_str())));
+        }
+        let path = member.path.key("secrets");
+        templates.extend(member.service.secrets.iter().map(|(name, secret)| (path.key(name.as_str()), secret)));
+    }
+    for (path, secret) in templates {
+        let parts = secret.template.iter().flatten().enumerate();
+        let parts = parts.filter(|(_, part)| part.secret.as_ref().is_some_and(|name| name.as_str() == ADMIN_PASSWORD));
+        uses.extend(parts.map(|(i, _)| path.key("template").index(i)));
+    }
+    let finding = |path: FieldPath| {
+        Diagnostic::error(Code::Superuser, path)
+            .message("the password of the superuser would leave the database server")
+            .expected("the role of the service, which has its own password")
+            .hint("declare `databases.main` in the service, and use `nself.database_url \"main\"`")
+    };
+    uses.into_iter().map(finding).collect()
+}
+
+/// Returns whether a value refers to the superuser's password.
+fn holds_superuser(value: &EnvValue) -> bool {
+    let mut found = false;
+    value.for_each_reference(&mut |reference| {
+        found |= matches!(reference, EnvReference::Secret(secret) if secret.as_str() == ADMIN_PASSWORD);
+    });
+    found
 }
 
 /// Refuses settings that would have no effect on an external server.

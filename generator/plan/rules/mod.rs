@@ -7,12 +7,14 @@ mod database;
 mod dockerfiles;
 pub mod domains;
 mod exposure;
+mod image_settings;
 pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
 mod redis;
 mod resources;
+mod server_settings;
 mod sources;
 mod variables;
 
@@ -34,9 +36,12 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::check_arguments(service));
         findings.extend(variables::check_build_arguments(service));
         findings.extend(variables::check_raw_keys(service));
+        findings.extend(image_settings::check(service));
     }
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));
+    findings.extend(database::check_superuser(inputs.stack, roster));
+    findings.extend(server_settings::check(inputs.stack, roster));
     findings.extend(plugins::check(inputs, roster));
     findings.extend(redis::check(roster));
     findings

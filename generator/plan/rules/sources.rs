@@ -167,11 +167,13 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 /// Refuses fields of a job that require a service which runs all the time.
 fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
-    if service.run == Run::Always {
-        return None;
-    }
+    let reason = match service.run {
+        Run::Always if service.schedule.is_none() => return None,
+        Run::Always => "schedule",
+        Run::Once | Run::OnRequest => "run",
+    };
     let fields = [
-        ("schedule", service.schedule.is_some()),
+        ("schedule", service.schedule.is_some() && reason == "run"),
         ("autoscale", service.autoscale.is_some()),
         ("replicas", service.replicas.is_some_and(|replicas| replicas > 1)),
         ("route", service.route.is_some()),
@@ -181,8 +183,26 @@ fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> 
     let (field, _) = fields.into_iter().find(|(_, is_set)| *is_set)?;
     Some(
         Diagnostic::error(Code::EndlessJob, member.path.key(field))
-            .message(format!("`{name}` does not run all the time (see `run`), so it cannot have `{field}`"))
-            .hint(format!("remove `{field}`, or remove `run` if the service should run all the time")),
+            .message(format!("`{name}` does not run all the time (see `{reason}`), so it cannot have `{field}`"))
+            .hint(format!("remove `{field}`, or remove `{reason}` if the service should run all the time")),
+    )
+}
+
+/// Refuses to wait for a service that does not start with the others.
+fn unstarted_dependency(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Option<Diagnostic> {
+    let (reason, field) = match (target.service.run, &target.service.schedule) {
+        (Run::OnRequest, _) => ("runs only when an operator starts it", "run"),
+        (Run::Always, Some(_)) => ("runs only at the times of its schedule", "schedule"),
+        _ => return None,
+    };
+    Some(
+        Diagnostic::error(Code::EndlessJob, path)
+            .message(format!("`{name}` {reason}, so no service can wait for it"))
+            .expected("a service that starts with the others")
+            .hint(format!(
+                "remove the dependency, or write `connects_to = [\"{name}\"]` if the service only connects to it"
+            ))
+            .related(target.path.key(field), reason),
     )
 }
 
@@ -191,14 +211,12 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     if target.service.run == Run::Once {
         return None;
     }
-    let is_on_request = target.service.run == Run::OnRequest;
-    let reason = if is_on_request { "runs only when an operator starts it" } else { "runs all the time" };
     Some(
         Diagnostic::error(Code::EndlessJob, path)
-            .message(format!("`{name}` {reason}, so services that wait for its end would never start"))
+            .message(format!("`{name}` runs all the time, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
             .hint(format!("set `{}.run = 'once`", target.path))
-            .related(target.path.clone(), reason),
+            .related(target.path.clone(), "runs all the time"),
     )
 }
 
@@ -213,6 +231,10 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
             findings.push(missing_service(name, stack, roster, &path));
             continue;
         };
+        if let Some(finding) = unstarted_dependency(name, target, path.clone()) {
+            findings.push(finding);
+            continue;
+        }
         if *condition == Condition::Completed {
             findings.extend(endless_dependency(name, target, path.clone()));
         }

@@ -11,7 +11,7 @@ use crate::plan::model::Value;
 use crate::plan::roster::PlannedService;
 use crate::stack::{EnvReference, EnvValue, Profile};
 use crate::values::credential_names::{is_credential, is_harmless};
-use crate::values::{Text, VariableName, credential_formats};
+use crate::values::{Checked, Text, VariableName, assignments, credential_formats};
 use crate::words;
 
 /// The variables that images read, from stdlib/.
@@ -62,9 +62,15 @@ pub fn check_variable(
             Diagnostic::error(Code::PlainSecret, path.clone())
                 .message(format!("`{name}` contains {what} in plain text"))
                 .expected("a reference to a secret")
-                .hint(
-                    "use `nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
-                ),
+                .hint(hint_to_refer(member, name)),
+        );
+    }
+    if let Some(pair) = assignments::find_in_connection_string(text).filter(|_| !is_plain_secret) {
+        findings.push(
+            Diagnostic::error(Code::PlainSecret, path.clone())
+                .message(format!("`{name}` contains a credential in plain text, the value of `{pair}`"))
+                .expected("a reference to a secret")
+                .hint("compose the whole text as a secret, `secrets.NAME = nself.template [{ text = \"Host=db;Password=\" }, { secret = \"password\" }]`, and use `nself.secret \"NAME\"`"),
         );
     }
     if profile == Profile::Prod && DEVELOPMENT_SETTINGS.contains(&(name.as_str(), text.as_str())) {
@@ -90,6 +96,15 @@ pub fn check_variable(
         );
     }
     findings
+}
+
+/// Returns the hint for a variable with a credential in plain text.
+fn hint_to_refer(member: &PlannedService, name: &VariableName) -> String {
+    let file = VariableName::wrap(format!("{name}_FILE"));
+    if member.service.env.contains_key(&file) {
+        return format!("remove `{name}`: the service reads the value from the file that `{file}` names");
+    }
+    "use `nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`".to_owned()
 }
 
 /// Returns whether a literal text of the value has the format of a credential, which `source::credentials` reports.
@@ -149,7 +164,9 @@ pub fn check_arguments(member: &PlannedService) -> Vec<Diagnostic> {
         let words = words.map(Vec::as_slice).unwrap_or_default();
         for (i, word) in words.iter().enumerate() {
             let next = words.get(i + 1).map(Text::as_str);
-            if holds_credential(word.as_str(), next) && credential_formats::find(word.as_str()).is_none() {
+            let before = &words[..i];
+            let is_login = holds_login(word.as_str(), before) && credential_formats::find(word.as_str()).is_none();
+            if is_login || holds_credential(word.as_str(), next) && credential_formats::find(word.as_str()).is_none() {
                 let path =
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
                 let owner =
@@ -182,9 +199,34 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
     let is_option = name.starts_with("--");
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     // Shell variables, redirections, additional options and file paths are not credentials.
-    let may_be_secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
+    let may_be_secret = |text: &str| {
+        let text = text.trim_start_matches(['"', '\'']);
+        !is_harmless(text) && !text.starts_with(['/', '-', '$', '<'])
+    };
     let value = value.or(if is_option { next } else { None });
     is_name(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(may_be_secret)
+}
+
+/// Programs with an option for a user's name and password, or for a password alone.
+const LOGIN_OPTIONS: [(&str, &[&str]); 2] = [("curl", &["-u", "--user"]), ("redis-cli", &["-a", "--pass"])];
+
+/// Returns whether a word of a command, or a word of its text for a shell, is the password of an option: `admin:tulip` in
+/// `curl -u admin:tulip`.
+fn holds_login(word: &str, before: &[Text]) -> bool {
+    let earlier = before.iter().flat_map(|word| word.as_str().split_whitespace());
+    let words: Vec<&str> = earlier.chain(word.split_whitespace()).collect();
+    let first = words.len() - word.split_whitespace().count();
+    let program = |word: &&str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    (first.max(1)..words.len()).any(|i| {
+        let value = words[i].trim_matches(['"', '\'']);
+        let password = value.split_once(':').map_or(value, |(_, password)| password);
+        let is_plain = !password.is_empty() && !password.starts_with(['$', '/', '-', '<', '`']);
+        LOGIN_OPTIONS.iter().any(|(name, options)| {
+            let needs_colon = *name == "curl";
+            let is_started = words[..i].iter().any(|word| program(word) == *name);
+            is_started && is_plain && options.contains(&words[i - 1]) && (!needs_colon || value.contains(':'))
+        })
+    })
 }
 
 /// Refuses credentials in build arguments, since the image's history and the generated files contain them.
@@ -300,6 +342,26 @@ mod tests {
     }
 
     #[test]
+    fn logins_in_commands_are_recognised() {
+        let check = |words: &[&str]| {
+            let words: Vec<Text> = words.iter().map(|word| Text::wrap((*word).to_owned())).collect();
+            (0..words.len()).any(|i| holds_login(words[i].as_str(), &words[..i]))
+        };
+        assert!(check(&["curl", "-u", "admin:tulip", "http://localhost"]));
+        assert!(check(&["sh", "-c", "/usr/bin/curl --user 'admin:tulip' http://localhost"]));
+        assert!(check(&["redis-cli", "-a", "tulip", "ping"]));
+        for words in [
+            &["curl", "-u", "admin:$PASSWORD"] as &[&str],
+            &["curl", "-u", "admin"],
+            &["curl", "http://localhost", "-H", "a:b"],
+            &["gosu", "-u", "1000:1000"],
+            &["sh", "-c", "redis-cli -a \"$(cat /run/secrets/redis_password)\" ping"],
+        ] {
+            assert!(!check(words), "{words:?}");
+        }
+    }
+
+    #[test]
     fn credentials_in_commands_are_recognised() {
         for (word, next) in [
             ("--password=x", None),
@@ -318,6 +380,7 @@ mod tests {
             ("--with-token", Some("--other")),
             ("--with-token", None),
             ("--api-key=$KEY", None),
+            ("REDISCLI_AUTH=\"$(cat /run/secrets/redis_password)\" redis-cli ping", None),
             ("token", Some("x")),
             ("SELECT token='x'", None),
         ] {

@@ -19,13 +19,17 @@ python3 "${0%/*}/metrics.py" "${NSELF_METRICS_PORT:-9189}" "$@" &
 metrics=$!
 trap 'kill "$metrics"; exit 0' TERM INT
 while :; do
+  pause=43200
   for host in "$@"; do
     # The options of the account, an address or a flag, contain no blanks.
     # shellcheck disable=SC2086
     certbot certonly --non-interactive --agree-tos --keep-until-expiring --webroot --webroot-path /var/www/acme \
-      --config-dir /certs --work-dir /tmp/work --logs-dir /tmp/logs --cert-name "$host" --domain "$host" $account ||
-      echo "acme: no certificate for $host yet; trying again later" >&2
+      --config-dir /certs --work-dir /tmp/work --logs-dir /tmp/logs --cert-name "$host" --domain "$host" $account || {
+      # An authority such as Let's Encrypt accepts five failures for a host in an hour.
+      pause=3600
+      echo "acme: no certificate for $host yet; trying again in an hour" >&2
+    }
   done
-  sleep 43200 &
+  sleep "$pause" &
   wait "$!"
 done

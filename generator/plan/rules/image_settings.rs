@@ -1,0 +1,127 @@
+//! Rules of what images of the catalogue fix: ports that a setting cannot change, and variables that exclude each other.
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::roster::PlannedService;
+use crate::stack::EnvValue;
+
+/// The setting that determines on which port a program listens.
+enum PortSetting {
+    /// None: other generated files and checks use the number, too.
+    Fixed,
+    /// A variable whose value is the number, or ends with it.
+    Variable(&'static str),
+    /// A word of the command that is the number, or ends with it.
+    Command(&'static str),
+}
+
+/// The ports on which programs of the catalogue listen by default, by the name in `catalogue` and the name of the port.
+const PORTS: [(&str, &str, u16, PortSetting); 16] = [
+    ("postgres", "pg", 5432, PortSetting::Fixed),
+    ("pgbouncer", "pg", 5432, PortSetting::Fixed),
+    ("redis", "redis", 6379, PortSetting::Fixed),
+    ("redis-sentinel", "sentinel", 26379, PortSetting::Fixed),
+    ("functions", "http", 3000, PortSetting::Fixed),
+    ("adminer", "http", 8080, PortSetting::Fixed),
+    ("admin", "http", 3021, PortSetting::Variable("PORT")),
+    ("hasura", "http", 8080, PortSetting::Variable("HASURA_GRAPHQL_SERVER_PORT")),
+    ("hasura-auth", "http", 4000, PortSetting::Variable("AUTH_PORT")),
+    ("mailpit", "http", 8025, PortSetting::Variable("MP_UI_BIND_ADDR")),
+    ("mailpit", "smtp", 1025, PortSetting::Variable("MP_SMTP_BIND_ADDR")),
+    ("meilisearch", "http", 7700, PortSetting::Variable("MEILI_HTTP_ADDR")),
+    ("minio", "http", 9000, PortSetting::Command("--address")),
+    ("minio", "console", 9001, PortSetting::Command("--console-address")),
+    ("mlflow", "http", 5000, PortSetting::Command("--port")),
+    ("seaweedfs", "http", 8333, PortSetting::Command("-s3.port")),
+];
+
+/// Checks the ports and the variables of a service that the image fixes.
+pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
+    let mut findings = check_ports(member);
+    findings.extend(check_pairs(member));
+    findings
+}
+
+/// Refuses a port on which the program of the catalogue does not listen.
+fn check_ports(member: &PlannedService) -> Vec<Diagnostic> {
+    let service = &member.service;
+    let Some(catalogue) = &service.catalogue else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (name, number) in service.all_ports() {
+        let known = PORTS.iter().find(|(image, port, ..)| *image == catalogue.as_str() && *port == name.as_str());
+        let Some((_, _, default, setting)) = known.filter(|(_, _, default, _)| *default != number) else { continue };
+        let hint = match setting {
+            PortSetting::Fixed => format!("remove `ports.{name}`"),
+            PortSetting::Variable(variable) if listens_by_variable(member, variable, number) => continue,
+            PortSetting::Variable(variable) => {
+                format!("remove `ports.{name}`, or set the port in `env.{variable}`, too")
+            }
+            PortSetting::Command(_) if listens_by_command(member, number) => continue,
+            PortSetting::Command(option) => {
+                format!("remove `ports.{name}`, or set the port with `{option}` in `command`, too")
+            }
+        };
+        findings.push(
+            Diagnostic::error(Code::ImagePort, member.path.key("ports").key(name.as_str()))
+                .message(format!("the program listens on port {default}, not on {number}"))
+                .expected(default.to_string())
+                .hint(hint),
+        );
+    }
+    findings
+}
+
+/// Returns whether a text is a number, or ends with it after a sign such as `:` or `=`.
+fn ends_with_number(text: &str, number: u16) -> bool {
+    text.strip_suffix(&number.to_string()).is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+/// Returns whether a variable sets the port. A reference is known only later, so it passes.
+fn listens_by_variable(member: &PlannedService, variable: &str, number: u16) -> bool {
+    let variables = member.service.env.iter().chain(&member.service.extra_env);
+    variables.filter(|(name, _)| name.as_str() == variable).any(|(_, value)| match value {
+        EnvValue::Text(text) => ends_with_number(text.as_str(), number),
+        EnvValue::EnvReference(_) => true,
+    })
+}
+
+/// Returns whether a word of the entrypoint or command sets the port.
+fn listens_by_command(member: &PlannedService, number: u16) -> bool {
+    let words = member.service.entrypoint.iter().chain(&member.service.command).flatten();
+    words.into_iter().any(|word| ends_with_number(word.as_str(), number))
+}
+
+/// The folder of mounted secrets.
+const SECRETS: &str = "/run/secrets/";
+
+/// Refuses a variable beside the variable with the file of its value: `X` beside `X_FILE`. Images refuse such a pair when
+/// they start, or ignore one of the two.
+fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
+    let service = &member.service;
+    let path_of = |field: &str, name: &str| -> FieldPath { member.path.key(field).key(name) };
+    let variables = || {
+        let fields = [("env", &service.env), ("extra_env", &service.extra_env)];
+        fields
+            .into_iter()
+            .flat_map(|(field, variables)| variables.iter().map(move |(name, value)| (field, name, value)))
+    };
+    let mut findings = Vec::new();
+    for (file_field, file_name, value) in variables() {
+        let Some(name) = file_name.as_str().strip_suffix("_FILE") else { continue };
+        let EnvValue::Text(file) = value else { continue };
+        let Some(secret) = file.as_str().strip_prefix(SECRETS) else { continue };
+        let Some((field, ..)) = variables().find(|(_, other, _)| other.as_str() == name) else { continue };
+        let fix = if service.catalogue.is_some() {
+            format!("remove `{name}`: the value comes from the secret `{secret}`")
+        } else {
+            format!("remove `{name}`, or `{file_name}`")
+        };
+        findings.push(
+            Diagnostic::error(Code::VariablePair, path_of(field, name))
+                .message(format!("`{name}` and `{file_name}` are both set, and exclude each other"))
+                .expected("one of the two")
+                .hint(fix)
+                .related(path_of(file_field, file_name.as_str()), format!("`{file_name}`")),
+        );
+    }
+    findings
+}
