@@ -92,10 +92,7 @@ fn without_unwritten_migrations(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let is_other_error = |finding: &&Diagnostic| finding.is_error() && finding.code != Code::MigrationMissing;
     let errors: Vec<FieldPath> = findings.iter().filter(is_other_error).map(|finding| finding.path.clone()).collect();
     let is_wrong = |definition: &FieldPath| errors.iter().any(|path| path.starts_with(definition));
-    findings
-        .into_iter()
-        .filter(|finding| finding.code != Code::MigrationMissing || !is_wrong(&finding.path))
-        .collect()
+    findings.into_iter().filter(|finding| finding.code != Code::MigrationMissing || !is_wrong(&finding.path)).collect()
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the

@@ -78,7 +78,8 @@ fn advice_for_merge(left: &NickelValue, right: &NickelValue) -> Advice {
     match (kind(left), kind(right)) {
         (Some("null"), Some("a record")) | (Some("a record"), Some("null")) => Advice {
             message: "the value is null, but a record is needed here".into(),
-            hint: "to leave out a service, set its `enabled = false`; `null` removes a field only below `environments`".into(),
+            hint: "to leave out a service, set its `enabled = false`; `null` removes a field only below `environments`"
+                .into(),
             ..Advice::default()
         },
         (Some(left), Some(right)) if left != right => Advice {
@@ -135,7 +136,8 @@ pub fn advice_for_reference(message: &str) -> Option<Advice> {
     let is_record = message.contains("has type Record");
     let is_text_needed = ["Stringable was expected", "String was expected"].iter().any(|text| message.contains(text));
     (is_record && is_text_needed).then(|| Advice {
-        message: "a reference such as `nself.domain` is no text: its value is known only when files are generated".into(),
+        message: "a reference such as `nself.domain` is no text: its value is known only when files are generated"
+            .into(),
         hint: "join the parts: `nself.join [\"https://\", nself.domain, \"/path\"]`".into(),
         ..Advice::default()
     })
@@ -153,7 +155,9 @@ pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
         {
             "remove the quotes"
         }
-        ("text", expected) if expected.starts_with("an array") => "put it into brackets, each argument of a command in separate quotes: `[\"…\"]`",
+        ("text", expected) if expected.starts_with("an array") => {
+            "put it into brackets, each argument of a command in separate quotes: `[\"…\"]`"
+        }
         ("an array", "a record") => "give each item a name: `{ name = … }`",
         ("a function", _) => "give the function its arguments, as in `nself.secret \"name\"`",
         _ => "",

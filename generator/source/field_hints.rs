@@ -13,7 +13,7 @@ const FIELDS: [(&[&str], &str); 20] = [
         "use `nself.random 43` for a new value, or `nself.external \"what it is\"` for one that you have",
     ),
     (&["files", "*"], "set its content: `files.\"NAME\".text = \"…\"`, or `.from` for a file of the project"),
-    (&["env"], "name each variable: `env.NAME = \"value\"`"),
+    (&["env"], "name each variable: `env.LOG_LEVEL = \"info\"`"),
     (&["ports"], "name each port: `ports.http = 8001`"),
     (&["publish"], "name each port: `publish.http.port = 8001`"),
     (&["publish", "*"], "set the port of the host: `publish.NAME.port = 8001`"),
@@ -66,6 +66,7 @@ mod tests {
         assert!(hint(path!("services", "orders", "volumes", "env"), "a record").contains("`volumes.env.path"));
         assert!(hint(path!("services", "orders", "volumes"), "a record").contains("`volumes.data.path"));
         assert!(hint(path!("secrets", "key"), "a record").contains("`nself.random 43`"));
+        assert!(hint(path!("services", "orders", "env"), "a record").contains("`env.LOG_LEVEL = "));
         assert_eq!(hint(path!("secrets", "key"), "text"), "");
         assert_eq!(hint(path!("services", "orders"), "a record"), "");
     }

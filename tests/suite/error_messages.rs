@@ -157,7 +157,7 @@ fn common_mistakes_are_reported_with_their_fix() {
             "services.aa.env = [\"A=b\"],",
             "NS101 stack.ncl:3:19 services.aa.env",
             "the value has the wrong type: an array",
-            "`{ name = … }`",
+            "`env.LOG_LEVEL = \"info\"`",
         ),
         (
             "services.aa.limits.memory = 256,",

@@ -82,7 +82,7 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     };
     let declared = volumes(new);
     let claims: Vec<String> = declared.iter().map(|(service, volume)| claim_name(new, service, volume)).collect();
-    // A volume that becomes shared, or no longer is, has a warning of its own.
+    // A volume that becomes shared, or no longer is, has a separate warning.
     let lost_volumes = volumes(old).into_iter().filter(|(service, volume)| {
         !declared.contains(&(service.clone(), volume.clone())) && !claims.contains(&claim_name(old, service, volume))
     });

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_told_apart_from_other_words() {
+    fn columns_differ_from_other_words() {
         for (expression, columns) in [
             ("a >= 0 AND lower(b) = 'x' AND t.c::text <> D", "a b d"),
             ("extract(year FROM e) > 5 AND \"F g\" COLLATE \"C\" LIKE 'x'", "F g e"),

@@ -110,7 +110,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
     for (database, grant) in uses.grants {
         databases.entry(database).or_default().grants.push(grant);
     }
-    let ownerless = ownerless(stack, roster, &planned.part.databases);
+    let ownerless = ownerless(stack, roster, &planned.value.databases);
     planned.findings.extend(ownerless);
     planned
 }
