@@ -1,13 +1,12 @@
 //! A Kubernetes API server, controllers and scheduler. KWOK simulates nodes; `node.rs` adds a real one.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, run, tool};
+use crate::support::{Ran, free_port, run, tool};
 
 /// A running cluster, which stops when the value is dropped.
 pub struct Cluster {
@@ -25,15 +24,11 @@ impl Drop for Cluster {
     }
 }
 
-fn free_port(address: &str) -> u16 {
-    TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
-}
-
 impl Cluster {
     /// Starts a cluster with simulated nodes; prints a remark and returns `None` if the programs are missing.
     pub fn start() -> Option<Self> {
         let definitions = tool("definitions/crds")?;
-        let mut cluster = Cluster::start_without_nodes("127.0.0.1", free_port("127.0.0.1"))?;
+        let mut cluster = Cluster::start_without_nodes("127.0.0.1", free_port())?;
         let config = cluster.path("config");
         cluster.spawn(
             "kwok",
@@ -109,7 +104,7 @@ impl Cluster {
     }
 
     fn spawn_api_server(&mut self, address: &str, secure: u16) {
-        let (client, peer) = (free_port("127.0.0.1"), free_port("127.0.0.1"));
+        let (client, peer) = (free_port(), free_port());
         self.spawn(
             "etcd",
             &[

@@ -2,12 +2,11 @@
 //! generated settings.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, nself_in, root, run, stack, tool};
+use crate::support::{Ran, free_port, nself_in, root, run, stack, tool};
 
 const RELAY: &str = "smtp.example.com";
 
@@ -58,10 +57,6 @@ impl MailServer {
         let answer: serde_json::Value = serde_json::from_str(&self.get("/api/v1/messages").stdout).unwrap();
         answer["total"].as_u64().unwrap()
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Returns `None` and prints a remark if the tools are missing.

@@ -36,7 +36,7 @@ impl Debian {
         let program = tool("/usr/bin/docker-registry")?;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::support::free_port();
         let host = format!("127.0.0.1:{port}");
         let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
         std::fs::write(at("ca.pem"), key.cert.pem()).unwrap();

@@ -2,13 +2,13 @@
 //! after SIGTERM.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{nself_in, root, run, stack, tool, tree};
+use crate::support::{free_port, nself_in, root, run, stack, tool, tree};
 
 const TEMPLATES: [&str; 8] =
     ["bullmq", "connect-go", "express", "fastapi", "functions-node", "functions-python", "go-http", "nestjs"];
@@ -104,7 +104,7 @@ impl Drop for Server {
 
 impl Server {
     fn start(command: &mut Command) -> Server {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let process = command
             .env("PORT", port.to_string())
             .stdin(Stdio::null())

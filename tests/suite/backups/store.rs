@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Ran, run, tool};
+use crate::support::{self, Ran, run, tool};
 
 pub const ACCESS_KEY: &str = "ledger";
 pub const SECRET_KEY: &str = "a-secret-key";
@@ -33,7 +33,7 @@ impl Store {
         );
         fs::write(at("s3.json"), identity).unwrap();
         fs::create_dir(at("store")).unwrap();
-        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let free = || support::free_port().to_string();
         let s3 = free();
         let mut command = Command::new(weed);
         command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"]);

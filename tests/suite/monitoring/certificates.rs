@@ -1,6 +1,5 @@
 //! The metrics of certificates, read from the generated program with real certificates.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -35,7 +34,7 @@ fn the_time_at_which_each_certificate_expires_is_a_metric() {
     create_certificate(certificates.path(), "api.example.com", "30");
     create_certificate(certificates.path(), "broken.example.com", "30");
     std::fs::write(certificates.path().join("broken.example.com/cert.pem"), "no certificate").unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = crate::support::free_port().to_string();
     let _exporter = Exporter(
         Command::new(python)
             .arg(program.unwrap())
