@@ -276,11 +276,11 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
 
 /// Returns the hint for adding a service, or a further process if the name begins with the name of a service.
 fn hint_to_add(name: &ServiceName, stack: &Stack) -> String {
-    let processes = stack.services.keys().filter_map(|service| {
+    let mut processes = stack.services.keys().filter_map(|service| {
         let process = name.as_str().strip_prefix(service.as_str())?.strip_prefix('-')?;
         Some(format!("add it, for example `services.{service}.processes.{process} = …`"))
     });
-    processes.last().unwrap_or_else(|| format!("add it, for example `services.{name} = …`"))
+    processes.next_back().unwrap_or_else(|| format!("add it, for example `services.{name} = …`"))
 }
 
 /// Returns the finding for a service that the environment excludes although the field `path` refers to it. All such
