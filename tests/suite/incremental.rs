@@ -138,7 +138,7 @@ fn incremental_runs_equal_runs_without_a_cache() {
         "secrets.token = nself.external \"a token\", services.svc-1.env.TOKEN = nself.secret \"token\"",
         "tls.email = \"ops@example.com\"",
         "services.svc-2.health.http.path = \"/other\"",
-        "services.svc-5.schedule = \"1 2 * * *\"",
+        "services.svc-5.processes.nightly = { command = [\"count\"], schedule = \"1 2 * * *\" }",
         "",
     ];
     for edit in edits {

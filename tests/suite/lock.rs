@@ -210,7 +210,7 @@ fn without_tls_or_credentials_nothing_is_written() {
     // Known-bad control: with both, the same call succeeds.
     assert_eq!(run(registry.known_to(nself(folder).arg("lock"))).code, 0);
     assert_ne!(read(folder), before);
-    rewrite(folder, &with_image(&image.replace(":1", ":2")));
+    rewrite(folder, &with_image(&image.replace("orders:1", "orders:2")));
     let before = read(folder);
     let ran = run(registry.known_to(nself(folder).arg("lock")));
     assert!(ran.code == 2 && ran.stderr.contains("NS823"), "{}", ran.stderr);

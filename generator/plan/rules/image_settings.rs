@@ -15,9 +15,8 @@ enum PortSetting {
 }
 
 /// The ports on which programs of the catalogue listen by default, by the name in `catalogue` and the name of the port.
-const PORTS: [(&str, &str, u16, PortSetting); 16] = [
+const PORTS: [(&str, &str, u16, PortSetting); 15] = [
     ("postgres", "pg", 5432, PortSetting::Fixed),
-    ("pgbouncer", "pg", 5432, PortSetting::Fixed),
     ("redis", "redis", 6379, PortSetting::Fixed),
     ("redis-sentinel", "sentinel", 26379, PortSetting::Fixed),
     ("functions", "http", 3000, PortSetting::Fixed),
