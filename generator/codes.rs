@@ -236,7 +236,7 @@ codes! {
     Unpinned "NS707" "an image without a digest"
         "A tag can name a different image tomorrow, so `gen --frozen` accepts only images pinned by digest. `nself lock` pins them."
     PostgresVolume "NS709" "the server may not find or accept its data"
-        "A server looks for its data in `PGDATA` only, and creates an empty one if it finds none there. A PostgreSQL server starts only with data of its own major version. An image with a different C library sorts text differently, which makes existing text indexes wrong. nself sees only that the last generation used a different image: if the server has never run, ignore the warning."
+        "A server looks for its data in `PGDATA` only, and creates an empty one if it finds none there. A PostgreSQL server starts only with data of the same major version. An image with a different C library sorts text differently, which makes existing text indexes wrong. nself sees only that the last generation used a different image: if the server has never run, ignore the warning."
     SchemaInvalid "NS710" "a database definition contradicts itself"
         "The definition uses a column, table or type that does not exist, uses one name twice, or contains something that PostgreSQL refuses."
     Tenancy "NS711" "rows of different owners are not separated"

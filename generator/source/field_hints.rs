@@ -2,8 +2,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Segment};
 
-/// Fields that hold records, each with the field of the record to set. `*` is the name of an entry, and `NAME` in a hint
-/// stands for it.
+/// Fields that hold records, each with the field of the record to set. `*` is the name of an entry, which
+/// replaces `NAME` in a hint.
 const FIELDS: [(&[&str], &str); 20] = [
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
     (&["volumes", "*"], "set its path: `volumes.NAME.path = \"/data\"`"),

@@ -12,6 +12,7 @@ use super::model::{
     ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
 use super::network::protocol;
+use super::volumes::claim_of_first_pod;
 use super::wait;
 use crate::artifact::mode;
 use crate::backend::findings::Findings;
@@ -166,7 +167,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
         // The name that a StatefulSet gives the claim of its first pod.
         let owner = mount.stopped_owner.as_ref().or(mount.running_owner.as_ref());
-        let claim_of_owner = owner.map(|owner| format!("{name}-{owner}-0"));
+        let claim_of_owner = owner.map(|owner| claim_of_first_pod(name.as_str(), owner.as_str()));
         if let Some(claim_name) = cluster.is_shared(&mount.volume).then(|| name.clone()).or(claim_of_owner) {
             volumes.push(Volume::Claim { name, persistent_volume_claim: ClaimName { claim_name } });
         }

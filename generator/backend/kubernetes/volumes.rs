@@ -62,10 +62,15 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     findings
 }
 
-/// Returns the name of a claim.
+/// Returns the name of the claim of a StatefulSet's first pod.
+pub fn claim_of_first_pod(volume: &str, service: &str) -> String {
+    format!("{volume}-{service}-0")
+}
+
+/// Returns the name of a claim of a record.
 fn claim_name(record: &Value, service: &str, volume: &str) -> String {
     let is_shared = record["claims"][service][volume]["shared"] == true;
-    if is_shared { volume.to_owned() } else { format!("{volume}-{service}-0") }
+    if is_shared { volume.to_owned() } else { claim_of_first_pod(volume, service) }
 }
 
 /// Returns a warning for each claim of the old record that no pod mounts any more. Its data stays in the cluster: a volume

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::Check;
-use crate::database::lexer::unquoted_name;
+use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -59,11 +59,8 @@ fn collect_columns(node: &SyntaxNode, columns: &mut BTreeSet<String>) {
 
 fn column_name(reference: &SyntaxNode) -> Option<String> {
     let text = reference.text().to_string();
-    if text.starts_with('"') {
-        return Some(unquoted_name(&text).into_owned());
-    }
-    let name = text.to_ascii_lowercase();
-    (!NOT_DECLARED.contains(&name.as_str())).then_some(name)
+    let name = mentioned_names(&text).next()?.into_owned();
+    (text.starts_with('"') || !NOT_DECLARED.contains(&name.as_str())).then_some(name)
 }
 
 impl Check<'_> {

@@ -112,7 +112,7 @@ pub fn change_table_grants(object: &str, from: &Table, to: &Table, includes: imp
     change_relation_grants(object, from.rights(), to.rights(), columns)
 }
 
-/// Returns the statements that change the privileges on a view and its columns; `None` stands for a new view.
+/// Returns the statements that change the privileges on a view and its columns; `None` means a new view.
 pub fn change_view_grants(name: &ObjectName, from: Option<&View>, to: &View) -> Vec<String> {
     let none = Grants::new();
     let columns: BTreeSet<&SqlName> =

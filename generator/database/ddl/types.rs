@@ -52,7 +52,7 @@ fn create_range(name: &ObjectName, range: &RangeType) -> String {
     format!("CREATE TYPE {} AS RANGE ({});", name.sql(), options.join(", "))
 }
 
-/// Returns the statements that change the privileges on a type; `None` stands for a type that was just created.
+/// Returns the statements that change the privileges on a type; `None` means a type that was just created.
 pub fn change_type_grants(name: &ObjectName, from: Option<&UserType>, to: &UserType) -> Vec<String> {
     let (object, no_grants) = (name.sql(), Grants::new());
     let target = GrantTarget::new(type_kind(to), &object);

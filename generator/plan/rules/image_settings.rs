@@ -1,5 +1,6 @@
 //! Rules of what images of the catalogue fix: ports that a setting cannot change, and variables that exclude each other.
 
+use super::mounts::SECRETS;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::roster::PlannedService;
 use crate::stack::EnvValue;
@@ -89,9 +90,6 @@ fn listens_by_command(member: &PlannedService, number: u16) -> bool {
     words.into_iter().any(|word| ends_with_number(word.as_str(), number))
 }
 
-/// The folder of mounted secrets.
-const SECRETS: &str = "/run/secrets/";
-
 /// Refuses a variable beside the variable with the file of its value: `X` beside `X_FILE`. Images refuse such a pair when
 /// they start, or ignore one of the two.
 fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
@@ -107,7 +105,9 @@ fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
     for (file_field, file_name, value) in variables() {
         let Some(name) = file_name.as_str().strip_suffix("_FILE") else { continue };
         let EnvValue::Text(file) = value else { continue };
-        let Some(secret) = file.as_str().strip_prefix(SECRETS) else { continue };
+        let Some(secret) = file.as_str().strip_prefix(SECRETS).and_then(|below| below.strip_prefix('/')) else {
+            continue;
+        };
         let Some((field, ..)) = variables().find(|(_, other, _)| other.as_str() == name) else { continue };
         let fix = if service.catalogue.is_some() {
             format!("remove `{name}`: the value comes from the secret `{secret}`")

@@ -11,7 +11,7 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::values::{ContainerPath, ServiceName};
 
 /// The folder of the files with secrets.
-const SECRETS: &str = "/run/secrets";
+pub(super) const SECRETS: &str = "/run/secrets";
 
 /// A mount's path in the container, with the field that declares it.
 struct MountPath {

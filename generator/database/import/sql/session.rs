@@ -75,7 +75,7 @@ const HARMLESS_PATHS: [&str; 11] = [
 ];
 
 /// Returns the schema in which the server creates objects without a schema after `SET search_path` or the same as a query:
-/// the first of the path, other than `$user`. `Some(None)` stands for an empty path; `None` for other statements.
+/// the first of the path, other than `$user`. `Some(None)` means an empty path, and `None` another statement.
 pub fn creation_schema(node: &SyntaxNode) -> Option<Option<String>> {
     let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
