@@ -319,9 +319,10 @@ newest_server() {
   chroot "$tools/forky" apt-get clean
 }
 
-# The formatter of `nself fmt`.
+# The formatter of `nself fmt`, alone and without optimization, which saves two thirds of the build.
 formatter() {
-  cargo install --quiet --locked nickel-lang-cli --version 1.18.0 --root "$tools/nickel"
+  CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug nickel-lang-cli --version 1.18.0 \
+    --no-default-features --features format --root "$tools/nickel"
 }
 
 step packages packages

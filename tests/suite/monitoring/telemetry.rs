@@ -21,7 +21,7 @@ const STACK: &str = r#"let nself = import "nself/main.ncl" in
     hasura.enabled = false, auth.enabled = false,
     orders = {
       image = "ghcr.io/acme/traced:1", user = "10001:10001", port = 8001, health.http.path = "/healthz", route.subdomain = "orders",
-      databases.main.access = 'read, env.DATABASE_URL = nself.database_url "main", otel = true,
+      databases.main = {}, env.DATABASE_URL = nself.database_url "main", otel = true,
     },
   },
   environments = {
