@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{DIFFERENCES, ERROR, SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
-use crate::formatter::{Failure, SourceFile, files_of_project, named_file};
+use crate::formatter::{FormatFailure, SourceFile, files_of_project, named_file};
 use crate::source::EvaluationRequest;
 use crate::store::{DiffBudget, OldSide, text_diff};
 use crate::words;
@@ -54,12 +54,12 @@ pub fn run(arguments: &Arguments) -> u8 {
                     findings.push(finding);
                 }
             },
-            Err(Failure::NoProgram(finding)) => {
+            Err(FormatFailure::FormatterMissing(finding)) => {
                 findings.push(finding);
                 output::findings(&findings);
                 return ERROR;
             }
-            Err(Failure::File(reasons)) => {
+            Err(FormatFailure::File(reasons)) => {
                 failed += 1;
                 findings.extend(reasons);
             }
@@ -83,8 +83,8 @@ fn files_to_format(
     stack: &StackArguments,
 ) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
     if arguments.files.is_empty() {
-        let shown_folder = stack.path().parent().map(Path::to_owned).unwrap_or_default();
-        return files_of_project(request, &shown_folder);
+        let display_folder = stack.path().parent().map(Path::to_owned).unwrap_or_default();
+        return files_of_project(request, &display_folder);
     }
     arguments.files.iter().map(|path| named_file(path)).collect()
 }

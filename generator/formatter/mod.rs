@@ -32,28 +32,31 @@ pub struct FormattedText<'a> {
 }
 
 /// The reason why files are not formatted.
-pub enum Failure {
+pub enum FormatFailure {
     /// The formatter cannot be started, so no file can be formatted.
-    NoProgram(Diagnostic),
+    FormatterMissing(Diagnostic),
     File(Vec<Diagnostic>),
 }
 
-impl From<FileError> for Failure {
+impl From<FileError> for FormatFailure {
     fn from(error: FileError) -> Self {
-        Failure::File(vec![error.into()])
+        FormatFailure::File(vec![error.into()])
     }
 }
 
-/// Returns the stack file, and the files of the project that it imports directly or through other files. `shown_folder` is
+/// Returns the stack file, and the files of the project that it imports directly or through other files. `display_folder` is
 /// the folder of the stack in messages.
 ///
 /// # Errors
 /// The stack cannot be read.
-pub fn files_of_project(request: &EvaluationRequest, shown_folder: &Path) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
+pub fn files_of_project(
+    request: &EvaluationRequest,
+    display_folder: &Path,
+) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
     let program = source::parse(request)?;
     let file = |path: PathBuf| SourceFile {
         folder: Root::project(&program.folder),
-        name: shown_folder.join(&path).display().to_string(),
+        name: display_folder.join(&path).display().to_string(),
         path,
     };
     Ok(program.files.into_iter().map(file).collect())
@@ -95,17 +98,17 @@ impl SourceFile {
     ///
     /// # Errors
     /// The file does not parse (NS002) or cannot be read, or the formatter refuses it or is missing (NS616).
-    pub fn format(&self, evaluator: &Evaluator, project: &Path) -> Result<Option<FormattedText<'_>>, Failure> {
-        let missing = || Failure::File(vec![unreadable(&self.name, &ErrorKind::NotFound.into())]);
+    pub fn format(&self, evaluator: &Evaluator, project: &Path) -> Result<Option<FormattedText<'_>>, FormatFailure> {
+        let missing = || FormatFailure::File(vec![unreadable(&self.name, &ErrorKind::NotFound.into())]);
         let folder = self.folder.open()?.ok_or_else(missing)?;
         let mode = folder.stat(&self.path)?.ok_or_else(missing)?.mode;
         let bytes = folder.read(&self.path, FileKind::Stack)?.ok_or_else(missing)?;
         let old = String::from_utf8(bytes).map_err(|_| self.failure("it is not UTF-8 text"))?;
         let errors = syntax_errors(self, evaluator, project);
         if !errors.is_empty() {
-            return Err(Failure::File(errors));
+            return Err(FormatFailure::File(errors));
         }
-        let output = formatted(&old).map_err(|error| Failure::NoProgram(no_program(&error)))?;
+        let output = formatted(&old).map_err(|error| FormatFailure::FormatterMissing(no_program(&error)))?;
         let new = String::from_utf8_lossy(&output.stdout).into_owned();
         // A formatter that prints nothing would empty the file.
         if !output.status.success() || new.trim().is_empty() != old.trim().is_empty() {
@@ -114,8 +117,8 @@ impl SourceFile {
         Ok((new != old).then_some(FormattedText { folder, path: &self.path, mode, old, new }))
     }
 
-    fn failure(&self, reason: &str) -> Failure {
-        Failure::File(vec![finding(&format!("{} cannot be formatted: {reason}", self.name))])
+    fn failure(&self, reason: &str) -> FormatFailure {
+        FormatFailure::File(vec![finding(&format!("{} cannot be formatted: {reason}", self.name))])
     }
 }
 

@@ -76,8 +76,8 @@ fn bless() -> bool {
 
 fn gives_its_files(case: &Case) {
     let copy = project(&case.folder);
-    let ran = nself_in(copy.path(), [&["gen", "--out", "out"], case.environments().as_slice()].concat());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(copy.path(), [&["gen", "--out", "out"], case.environments().as_slice()].concat());
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let (golden, generated) = (case.folder.join("out"), copy.path().join("out"));
     if bless() {
         replace(&golden, &generated);
@@ -108,10 +108,10 @@ fn second_run_changes_nothing(case: &Case, project: &Path) {
     let before = tree(&project.join("out"));
     let environments = case.environments();
     for command in [["gen"].as_slice(), &["check"], &["gen", "--check", "--format", "json"]] {
-        let ran = nself_in(project, [command, &["--out", "out"], &environments].concat());
-        assert_eq!(ran.code, 0, "{command:?}: {}", ran.stderr);
-        let same = ran.stderr.contains("all up to date") || ran.stdout.contains("\"same\"");
-        assert!(same, "{command:?}: {}", ran.stderr);
+        let output = nself_in(project, [command, &["--out", "out"], &environments].concat());
+        assert_eq!(output.code, 0, "{command:?}: {}", output.stderr);
+        let same = output.stderr.contains("all up to date") || output.stdout.contains("\"same\"");
+        assert!(same, "{command:?}: {}", output.stderr);
     }
     assert_eq!(before, tree(&project.join("out")));
     fs::remove_dir_all(project.join(".nself")).unwrap();
@@ -121,15 +121,15 @@ fn second_run_changes_nothing(case: &Case, project: &Path) {
 fn gives_its_findings(case: &Case) {
     let copy = project(&case.folder);
     let command = ["gen", "--time-limit", case.setting(TIME_LIMIT).unwrap_or("30")];
-    let ran = nself_in(copy.path(), command);
-    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    let output = nself_in(copy.path(), command);
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{}", output.stderr);
     assert!(!copy.path().join("deploy").exists(), "a refused stack leaves no file");
     let file = case.folder.join("error.txt");
     if bless() {
-        fs::write(&file, &ran.stderr).unwrap();
+        fs::write(&file, &output.stderr).unwrap();
     }
     let expected = fs::read_to_string(&file).unwrap();
-    assert!(expected == ran.stderr, "{}\n{}", first_difference(&expected, &ran.stderr), ran.stderr);
+    assert!(expected == output.stderr, "{}\n{}", first_difference(&expected, &output.stderr), output.stderr);
     let json = nself_in(copy.path(), [command.as_slice(), &["--format", "json"]].concat()).stdout;
     every_finding_has_a_place(&json);
 }

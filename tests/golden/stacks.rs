@@ -47,14 +47,15 @@ pub fn is_accepted_whole(folder: &Path) {
     let layer = "let nself = import \"nself/main.ncl\" in (import \"stack.ncl\") & {}\n";
     fs::write(copy.path().join(COMPOSE), layer).unwrap();
     fs::write(copy.path().join(CLUSTER), CLUSTER_LAYER).unwrap();
-    let ran = nself_in(copy.path(), ["gen", COMPOSE]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(copy.path(), ["gen", COMPOSE]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     for environment in ["local", "staging", "prod"] {
         compose_reads(&copy.path().join("deploy").join(environment));
     }
     let expected_refusal = comment.iter().find_map(|line| line.strip_prefix(REFUSED));
-    let ran = nself_in(copy.path(), ["gen", CLUSTER, "--env", "prod", "--out", "cluster", "--format", "json"]);
-    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    let output = nself_in(copy.path(), ["gen", CLUSTER, "--env", "prod", "--out", "cluster", "--format", "json"]);
+    let answer: serde_json::Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
     let findings = answer["diagnostics"].as_array().into_iter().flatten();
     let errors = findings.filter(|finding| finding["severity"] == "error");
     let codes: BTreeSet<&str> = errors.map(|finding| finding["code"].as_str().unwrap()).collect();
@@ -75,8 +76,8 @@ fn compose_reads(folder: &Path) {
     let variables: BTreeSet<String> = references.map(|(name, _)| format!("{name}=value\n")).collect();
     fs::write(folder.join(".env"), variables.into_iter().collect::<String>()).unwrap();
     let config = || run(Command::new(&program).args(["-f", "compose.yaml", "config", "-q"]).current_dir(folder));
-    let ran = config();
-    assert!(ran.code == 0 && ran.stderr.is_empty(), "{}: {}", folder.display(), ran.stderr);
+    let output = config();
+    assert!(output.code == 0 && output.stderr.is_empty(), "{}: {}", folder.display(), output.stderr);
     // The check can fail.
     fs::write(folder.join("compose.yaml"), text.replacen("    restart: ", "    restrat: ", 1)).unwrap();
     assert_ne!(config().code, 0);
@@ -90,8 +91,8 @@ fn cluster_accepts(folder: &Path) {
     let arguments =
         ["-strict", "-summary", "-skip", skip, "-schema-location", &location, "-ignore-filename-pattern", "json$"];
     let check = || run(Command::new(tool("kubernetes/kubeconform").unwrap()).args(arguments).arg(folder));
-    let ran = check();
-    assert!(ran.code == 0 && ran.stdout.contains("Invalid: 0, Errors: 0"), "{}{}", ran.stdout, ran.stderr);
+    let output = check();
+    assert!(output.code == 0 && output.stdout.contains("Invalid: 0, Errors: 0"), "{}{}", output.stdout, output.stderr);
     let built = run(Command::new(tool("kubernetes/kustomize").unwrap()).arg("build").arg(folder));
     assert_eq!(built.code, 0, "{}", built.stderr);
     // The check can fail.

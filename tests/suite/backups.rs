@@ -12,16 +12,22 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, run, tool};
+use crate::support::{ProcessOutput, run, tool};
 use site::Site;
 use store::{ACCESS_KEY, SECRET_KEY, Store};
 
-fn assert_fails(ran: &Ran, why: &str) {
-    assert!(ran.code != 0 && ran.stderr.contains(why), "{why}: {} {}{}", ran.code, ran.stdout, ran.stderr);
+fn assert_fails(output: &ProcessOutput, why: &str) {
+    assert!(
+        output.code != 0 && output.stderr.contains(why),
+        "{why}: {} {}{}",
+        output.code,
+        output.stdout,
+        output.stderr
+    );
 }
 
-fn assert_works(ran: &Ran) {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+fn assert_works(output: &ProcessOutput) {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
 }
 
 fn seconds_pass() {
@@ -298,6 +304,6 @@ fn shellcheck_accepts_the_scripts() {
     let scripts = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap().into_path());
     let scripts: Vec<_> = scripts.filter(|path| path.extension().is_some_and(|kind| kind == "sh")).collect();
     assert_eq!(scripts.len(), 16);
-    let ran = run(Command::new("shellcheck").arg("-x").args(&scripts));
-    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let output = run(Command::new("shellcheck").arg("-x").args(&scripts));
+    assert_eq!(output.code, 0, "{}", output.stdout);
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, free_port, run, tool};
+use crate::support::{ProcessOutput, free_port, run, tool};
 
 /// A running cluster, which stops when the value is dropped.
 pub struct Cluster {
@@ -34,8 +34,8 @@ impl Cluster {
             "kwok",
             &[&format!("--kubeconfig={config}"), "--manage-all-nodes=true", "--node-lease-duration-seconds=0"],
         );
-        cluster.must(&["apply", "--server-side", "-f", &definitions.to_string_lossy()]);
-        cluster.must(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        cluster.run_or_panic(&["apply", "--server-side", "-f", &definitions.to_string_lossy()]);
+        cluster.run_or_panic(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
         for node in ["one", "two", "three"] {
             cluster.apply_text(&format!(
                 "apiVersion: v1\nkind: Node\nmetadata: {{name: {node}, labels: {{kubernetes.io/hostname: {node}, \
@@ -86,7 +86,7 @@ impl Cluster {
 
     /// Creates the certificate with which kubelets recognise the API server; it is its own authority.
     fn create_kubelet_client(&self) {
-        let ran = run(Command::new("openssl")
+        let output = run(Command::new("openssl")
             .args([
                 "req",
                 "-x509",
@@ -100,7 +100,7 @@ impl Cluster {
             ])
             .args(["-addext", "extendedKeyUsage=clientAuth", "-keyout", &self.path("kubelet-client.key")])
             .args(["-out", &self.path("kubelet-client.crt")]));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(output.code, 0, "{}", output.stderr);
     }
 
     fn spawn_api_server(&mut self, address: &str, secure: u16) {
@@ -158,7 +158,7 @@ impl Cluster {
         self.children.push(child);
     }
 
-    pub fn kubectl(&self, arguments: &[&str]) -> Ran {
+    pub fn kubectl(&self, arguments: &[&str]) -> ProcessOutput {
         run(Command::new(self.programs.join("kubectl"))
             .args(arguments)
             .env("KUBECONFIG", self.folder.path().join("config"))
@@ -167,18 +167,18 @@ impl Cluster {
     }
 
     /// Runs kubectl, which must succeed without a warning, and returns its output.
-    pub fn must(&self, arguments: &[&str]) -> String {
-        let ran = self.kubectl(arguments);
-        assert_eq!(ran.code, 0, "kubectl {arguments:?}: {}{}", ran.stdout, ran.stderr);
-        assert!(!ran.stderr.contains("Warning"), "kubectl {arguments:?}: {}", ran.stderr);
-        ran.stdout
+    pub fn run_or_panic(&self, arguments: &[&str]) -> String {
+        let output = self.kubectl(arguments);
+        assert_eq!(output.code, 0, "kubectl {arguments:?}: {}{}", output.stdout, output.stderr);
+        assert!(!output.stderr.contains("Warning"), "kubectl {arguments:?}: {}", output.stderr);
+        output.stdout
     }
 
     /// Runs kubectl, which must fail, and returns the error.
     pub fn refused(&self, arguments: &[&str]) -> String {
-        let ran = self.kubectl(arguments);
-        assert_ne!(ran.code, 0, "kubectl {arguments:?} succeeded: {}", ran.stdout);
-        ran.stderr
+        let output = self.kubectl(arguments);
+        assert_ne!(output.code, 0, "kubectl {arguments:?} succeeded: {}", output.stdout);
+        output.stderr
     }
 
     pub fn file(&self, text: &str) -> PathBuf {
@@ -188,7 +188,7 @@ impl Cluster {
     }
 
     pub fn apply_text(&self, text: &str) {
-        self.must(&["apply", "--server-side", "-f", &self.file(text).to_string_lossy()]);
+        self.run_or_panic(&["apply", "--server-side", "-f", &self.file(text).to_string_lossy()]);
     }
 
     /// Polls until the condition is true, for at most two minutes.

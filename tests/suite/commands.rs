@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, golden, nself_in, project, run, stack, tree};
+use crate::support::{ProcessOutput, golden, nself_in, project, run, stack, tree};
 
 const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = { image = "a/orders:1" } }"#;
 
-fn fails(ran: &Ran, words: &[&str]) {
-    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+fn assert_failure(output: &ProcessOutput, words: &[&str]) {
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
     for word in words {
-        assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+        assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
     }
 }
 
@@ -19,9 +19,12 @@ fn fails(ran: &Ran, words: &[&str]) {
 fn a_folder_is_not_a_stack() {
     let case = stack(SHOP);
     let folder = case.path().display().to_string();
-    fails(&nself_in(case.path(), ["gen", &folder]), &["NS001", "is a directory", &format!("`{folder}/stack.ncl`")]);
-    fails(&nself_in(case.path(), ["gen", "."]), &["NS001", "`./stack.ncl`"]);
-    fails(&nself_in(case.path(), ["gen", "none.ncl"]), &["NS001", "No such file", "`nself init`"]);
+    assert_failure(
+        &nself_in(case.path(), ["gen", &folder]),
+        &["NS001", "is a directory", &format!("`{folder}/stack.ncl`")],
+    );
+    assert_failure(&nself_in(case.path(), ["gen", "."]), &["NS001", "`./stack.ncl`"]);
+    assert_failure(&nself_in(case.path(), ["gen", "none.ncl"]), &["NS001", "No such file", "`nself init`"]);
 }
 
 #[test]
@@ -31,11 +34,11 @@ fn a_refused_path_is_not_opened() {
              aa = { build.context = "../x", port = 8001 }, bb = { build = { context = "x", dockerfile = "/y" }, port = 8002 },
              cc = { build.context = "x", port = 8003 } } }"#,
     );
-    let ran = nself_in(case.path(), ["gen"]);
-    fails(&ran, &["services.aa.build.context", "services.bb.build.dockerfile"]);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_failure(&output, &["services.aa.build.context", "services.bb.build.dockerfile"]);
     // Control: an accepted path is looked up.
-    assert_eq!(ran.stderr.matches("NS311").count(), 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("`x/Dockerfile`"), "{}", ran.stderr);
+    assert_eq!(output.stderr.matches("NS311").count(), 1, "{}", output.stderr);
+    assert!(output.stderr.contains("`x/Dockerfile`"), "{}", output.stderr);
 }
 
 /// A hint names the missing item and how to add it.
@@ -90,17 +93,17 @@ fn hints_name_the_missing_item() {
         let case = stack(&format!(
             r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", {fields} }}"#
         ));
-        fails(&nself_in(case.path(), ["gen"]), &[message, hint]);
+        assert_failure(&nself_in(case.path(), ["gen"]), &[message, hint]);
     }
 }
 
 #[test]
 fn environments_are_listed_with_their_domains() {
     let case = stack(SHOP);
-    let ran = nself_in(case.path(), ["env", "list"]);
-    let domains: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split_whitespace().last()).collect();
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(domains, ["local.nself.org", "shop.example.com", "shop.example.com"], "{}", ran.stdout);
+    let output = nself_in(case.path(), ["env", "list"]);
+    let domains: Vec<&str> = output.stdout.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(domains, ["local.nself.org", "shop.example.com", "shop.example.com"], "{}", output.stdout);
 }
 
 #[test]
@@ -109,15 +112,15 @@ fn a_lock_that_is_not_a_regular_file_is_an_error() {
     let lock = case.path().join("nself.lock");
     let gen_ = || nself_in(case.path(), ["gen"]);
     fs::write(&lock, "{\n  \"version\": 1,\n").unwrap();
-    let ran = gen_();
-    fails(&ran, &["NS806", "nself.lock:3:1: EOF"]);
-    assert!(!ran.stderr.contains("at line"), "{}", ran.stderr);
+    let output = gen_();
+    assert_failure(&output, &["NS806", "nself.lock:3:1: EOF"]);
+    assert!(!output.stderr.contains("at line"), "{}", output.stderr);
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
-    fails(&gen_(), &["NS806", "nself.lock is not a regular file"]);
+    assert_failure(&gen_(), &["NS806", "nself.lock is not a regular file"]);
     fs::remove_dir(&lock).unwrap();
     std::os::unix::fs::symlink("stack.ncl", &lock).unwrap();
-    fails(&gen_(), &["NS806", "nself.lock is not a regular file"]);
+    assert_failure(&gen_(), &["NS806", "nself.lock is not a regular file"]);
     assert!(!case.path().join("deploy").exists());
 }
 
@@ -128,8 +131,8 @@ fn a_missing_manifest_is_named() {
     let manifest = case.path().join("deploy/nself.manifest");
     let before = fs::read(&manifest).unwrap();
     fs::remove_file(&manifest).unwrap();
-    let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.code == 1 && ran.stderr.contains("nself.manifest missing; run `nself gen`"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["check"]);
+    assert!(output.code == 1 && output.stderr.contains("nself.manifest missing; run `nself gen`"), "{}", output.stderr);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert_eq!(fs::read(&manifest).unwrap(), before);
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
@@ -147,7 +150,7 @@ fn commands_in_hints_name_the_output_folder_and_the_environment() {
         fs::write(&file, fs::read_to_string(&file).unwrap() + "# an edit\n").unwrap();
         let [check, refused, verified] =
             [["check", "--env", "local"].as_slice(), &["gen", "--env", "local"], &["verify"]].map(generated);
-        [checked, check, refused, verified].map(|ran| ran.stderr)
+        [checked, check, refused, verified].map(|output| output.stderr)
     };
     let [secrets, check, refused, verified] = in_folder("build", &["--out", "build"]);
     for (text, command) in [
@@ -170,7 +173,9 @@ fn a_mount_without_a_source_is_a_warning() {
         r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              services.orders = { image = "a/b:1", mounts = [{ source = "static", target = "/srv" }] } }"#,
     );
-    let warned = |ran: &Ran| ran.stderr.contains("warning[NS312]: `static` does not exist in the folder of the stack");
+    let warned = |output: &ProcessOutput| {
+        output.stderr.contains("warning[NS312]: `static` does not exist in the folder of the stack")
+    };
     let place = "--> stack.ncl:3:72 (services.orders.mounts[0].source)\n   = in: local, prod, staging\n";
     let first = nself_in(case.path(), ["gen"]);
     assert!(first.code == 0 && warned(&first) && first.stderr.contains(place), "{}", first.stderr);
@@ -187,21 +192,21 @@ fn converted_line_endings_are_reported_as_such() {
     let file = case.path().join("deploy/local/compose.yaml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace('\n', "\r\n")).unwrap();
-    let ran = nself_in(case.path(), ["check"]);
+    let output = nself_in(case.path(), ["check"]);
     assert!(
-        ran.code == 1
-            && ran.stderr.contains("hand-edited only by Windows line endings: 1 file")
-            && ran.stderr.contains("-text"),
+        output.code == 1
+            && output.stderr.contains("hand-edited only by Windows line endings: 1 file")
+            && output.stderr.contains("-text"),
         "{}",
-        ran.stderr
+        output.stderr
     );
-    fails(
+    assert_failure(
         &nself_in(case.path(), ["gen"]),
         &["NS801", "local/compose.yaml has Windows line endings", "core.autocrlf", "--force"],
     );
     // Control: an edited line is reported as an edit.
     fs::write(&file, text.replace('\n', "\r\n") + "# mine\r\n").unwrap();
-    fails(&nself_in(case.path(), ["gen"]), &["NS801", "local/compose.yaml was edited by hand"]);
+    assert_failure(&nself_in(case.path(), ["gen"]), &["NS801", "local/compose.yaml was edited by hand"]);
     assert!(!nself_in(case.path(), ["check"]).stderr.contains("Windows"));
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
@@ -214,8 +219,8 @@ fn git_does_not_convert_line_endings_of_an_environment() {
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let git = |folder: &Path, arguments: &[&str]| {
         let who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=true"];
-        let ran = run(Command::new("git").args(who).args(arguments).current_dir(folder));
-        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+        let output = run(Command::new("git").args(who).args(arguments).current_dir(folder));
+        assert_eq!(output.code, 0, "{arguments:?}: {}", output.stderr);
     };
     fs::write(case.path().join("other.txt"), "a\nb\n").unwrap();
     for arguments in [&["init", "-q"][..], &["add", "stack.ncl", "deploy", "other.txt"], &["commit", "-qm", "one"]] {
@@ -242,8 +247,8 @@ fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
             "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n{postgres}\n}} | nself.Stack\n"
         );
         fs::write(project.path().join("stack.ncl"), text).unwrap();
-        let ran = nself_in(project.path(), arguments);
-        (ran.code, ran.stderr.matches("warning[NS709]").count(), ran.stderr)
+        let output = nself_in(project.path(), arguments);
+        (output.code, output.stderr.matches("warning[NS709]").count(), output.stderr)
     };
     let of = |image: &str| format!("services.postgres.image = \"{image}\",");
     let first = gen_with("", &["gen"]);
@@ -273,8 +278,8 @@ fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
 fn why_refuses_a_line_beyond_the_end_of_the_file() {
     let case = stack(SHOP);
     let compose = "deploy/local/compose.yaml";
-    fails(&nself_in(case.path(), ["why", &format!("{compose}:0")]), &["has no such line", "from 1 to "]);
-    fails(
+    assert_failure(&nself_in(case.path(), ["why", &format!("{compose}:0")]), &["has no such line", "from 1 to "]);
+    assert_failure(
         &nself_in(case.path(), ["why", "deploy/none"]),
         &["does not generate `none`", "`nself graph --of derivations`"],
     );
@@ -297,15 +302,15 @@ fn init_prints_a_line_that_a_stack_accepts() {
     for outside in ["../beside", "a b"] {
         let folder = case.path().join("inner");
         fs::create_dir_all(&folder).unwrap();
-        let ran = nself_in(&folder, ["init", outside, "--template", "express"]);
-        assert!(ran.code == 0 && ran.stderr.contains("next to stack.ncl: "), "{}", ran.stderr);
+        let output = nself_in(&folder, ["init", outside, "--template", "express"]);
+        assert!(output.code == 0 && output.stderr.contains("next to stack.ncl: "), "{}", output.stderr);
     }
     let before = tree(case.path());
-    fails(
+    assert_failure(
         &nself_in(case.path(), ["init", "services/web", "--template", "express"]),
         &["NS804", "services/web/.dockerignore", "already exists"],
     );
-    fails(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl already exists"]);
+    assert_failure(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl already exists"]);
     assert_eq!(tree(case.path()), before);
 }
 
@@ -327,17 +332,17 @@ fn json_is_printed_for_failures_as_well() {
         &["verify", "--format", "json"],
         &["publish", "oci://registry.example.com/a:1", "--format", "json"],
     ] {
-        let ran = nself_in(case.path(), arguments);
+        let output = nself_in(case.path(), arguments);
         let document: serde_json::Value =
-            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {ran:?}"));
+            serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {output:?}"));
         assert_eq!(
-            (ran.code, &document["status"], &document["version"]),
+            (output.code, &document["status"], &document["version"]),
             (2, &"error".into(), &1.into()),
-            "{arguments:?}: {ran:?}"
+            "{arguments:?}: {output:?}"
         );
         assert!(
-            !document["diagnostics"].as_array().unwrap().is_empty() && ran.stderr.is_empty(),
-            "{arguments:?}: {ran:?}"
+            !document["diagnostics"].as_array().unwrap().is_empty() && output.stderr.is_empty(),
+            "{arguments:?}: {output:?}"
         );
     }
 }
@@ -348,7 +353,7 @@ fn a_hand_written_file_that_nginx_cannot_read_is_refused() {
     let file = case.path().join("nginx/conf.d/own.conf");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "\u{FEFF}map $uri $own { default 1; }\n").unwrap();
-    fails(&nself_in(case.path(), ["gen"]), &["NS603", "nginx/conf.d/own.conf", "byte order mark"]);
+    assert_failure(&nself_in(case.path(), ["gen"]), &["NS603", "nginx/conf.d/own.conf", "byte order mark"]);
     // Control: a file that only has Windows line endings is accepted.
     fs::write(&file, "map $uri $own {\r\n  default 1;\r\n}\r\n").unwrap();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
@@ -358,11 +363,11 @@ fn a_hand_written_file_that_nginx_cannot_read_is_refused() {
 fn environments_are_shown_as_gen_plans_them() {
     let case = crate::support::project(&crate::support::root().join("golden/database"));
     assert_eq!(nself_in(case.path(), ["check"]).code, 1, "it is complete");
-    let ran = nself_in(case.path(), ["env", "show", "prod"]);
-    assert!(ran.code == 0 && ran.stdout.contains("\"migrations\": {"), "{ran:?}");
-    let ran = nself_in(case.path(), ["env", "diff", "staging", "prod"]);
-    assert!(ran.code == 1 && ran.stdout.contains("+  \"profile\": \"prod\""), "{ran:?}");
-    fails(
+    let output = nself_in(case.path(), ["env", "show", "prod"]);
+    assert!(output.code == 0 && output.stdout.contains("\"migrations\": {"), "{output:?}");
+    let output = nself_in(case.path(), ["env", "diff", "staging", "prod"]);
+    assert!(output.code == 1 && output.stdout.contains("+  \"profile\": \"prod\""), "{output:?}");
+    assert_failure(
         &nself_in(case.path(), ["env", "diff", "staging", "prd"]),
         &["NS110", "`prd`", "one of local, prod, staging"],
     );
@@ -371,9 +376,9 @@ fn environments_are_shown_as_gen_plans_them() {
 #[test]
 fn json_output_is_one_document_without_log_lines() {
     let case = project(&golden(false)[0]);
-    let ran = nself_in(case.path(), ["gen", "--format", "json"]);
-    assert!(serde_json::from_str::<serde_json::Value>(&ran.stdout).is_ok(), "{}", ran.stdout);
-    assert_eq!(ran.stderr, "", "a machine reads one document and nothing else");
+    let output = nself_in(case.path(), ["gen", "--format", "json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&output.stdout).is_ok(), "{}", output.stdout);
+    assert_eq!(output.stderr, "", "a machine reads one document and nothing else");
 }
 
 #[test]
@@ -381,8 +386,8 @@ fn a_stack_is_found_from_a_folder_below_it() {
     let case = stack("{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\" }");
     let below = case.path().join("services/orders");
     fs::create_dir_all(&below).unwrap();
-    let ran = nself_in(&below, ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(&below, ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(case.path().join("deploy/local/compose.yaml").exists() && !below.join("deploy").exists());
     // Known-bad control: a stack above the root of the repository does not belong to the project.
     fs::create_dir_all(case.path().join("services/.git")).unwrap();
@@ -417,8 +422,12 @@ fn help_and_the_language_are_complete() {
 #[test]
 fn an_environment_is_shown_as_text() {
     let case = stack("{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\" }");
-    let ran = nself_in(case.path(), ["env", "show", "prod", "--format", "text"]);
-    assert!(ran.stdout.lines().any(|line| line == "services.auth.env.AUTH_PORT.text = 4000"), "{}", ran.stdout);
-    let ran = nself_in(case.path(), ["image", "nope"]);
-    assert!(ran.code == 2 && ran.stderr.contains("no service of this environment has a layout"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["env", "show", "prod", "--format", "text"]);
+    assert!(output.stdout.lines().any(|line| line == "services.auth.env.AUTH_PORT.text = 4000"), "{}", output.stdout);
+    let output = nself_in(case.path(), ["image", "nope"]);
+    assert!(
+        output.code == 2 && output.stderr.contains("no service of this environment has a layout"),
+        "{}",
+        output.stderr
+    );
 }

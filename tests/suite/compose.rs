@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{
-    Ran, assert_services_refused, environments, golden, golden_file, golden_service, nself_in, project, run, stack,
-    tool,
+    ProcessOutput, assert_services_refused, environments, golden, golden_file, golden_service, nself_in, project, run,
+    stack, tool,
 };
 
 /// Returns values for all variables that the file requires.
@@ -29,13 +29,13 @@ fn copy(environment: &Path) -> tempfile::TempDir {
     copy
 }
 
-fn config(program: &Path, folder: &Path) -> Ran {
+fn config(program: &Path, folder: &Path) -> ProcessOutput {
     // Compose 1 needs a project name on the command line; Compose 2 reads it from the file.
     run(Command::new(program).args(["-p", "probe", "-f", "compose.yaml", "config", "-q"]).current_dir(folder))
 }
 
-fn accepts(ran: &Ran) -> bool {
-    ran.code == 0 && ran.stderr.is_empty()
+fn is_accepted(output: &ProcessOutput) -> bool {
+    output.code == 0 && output.stderr.is_empty()
 }
 
 /// Misspells a key, so that no version of Compose accepts the file.
@@ -49,12 +49,12 @@ fn compose_2_reads_every_file_without_warnings() {
     let Some(program) = tool("bin/docker-compose-2") else { return };
     for environment in environments() {
         let folder = copy(&environment);
-        let ran = config(&program, folder.path());
-        assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
+        let output = config(&program, folder.path());
+        assert!(is_accepted(&output), "{}: {}", environment.display(), output.stderr);
     }
     let folder = copy(&environments()[0]);
     break_compose_file(folder.path());
-    assert!(!accepts(&config(&program, folder.path())), "the check can fail");
+    assert!(!is_accepted(&config(&program, folder.path())), "the check can fail");
 }
 
 #[test]
@@ -70,18 +70,18 @@ fn docker_compose_1_29_reads_the_compatible_form() {
                    orders = {{ image = "acme/orders:1", port = 8001, replicas = 2, depends_on = ["redis"],
                               compose.hostname = "orders" }} }} }}"#
         ));
-        let ran = nself_in(case.path(), ["gen"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         for environment in ["local", "staging", "prod"] {
             let folder = case.path().join("deploy").join(environment);
             variables(&folder);
             let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
             assert!(!text.contains("\n    deploy:") && text.contains("pids_limit: "), "limits that 1.29 honours");
             if compat.contains("1.29") {
-                let ran = config(program, &folder);
-                assert!(accepts(&ran), "{}", ran.stderr);
+                let output = config(program, &folder);
+                assert!(is_accepted(&output), "{}", output.stderr);
                 break_compose_file(&folder);
-                assert!(!accepts(&config(program, &folder)), "the check can fail");
+                assert!(!is_accepted(&config(program, &folder)), "the check can fail");
             } else {
                 assert!(text.starts_with("name: shop-"));
             }
@@ -90,8 +90,8 @@ fn docker_compose_1_29_reads_the_compatible_form() {
             r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", compose.compat = {compat},
                  services.orders = {{ image = "acme/orders:1", compose.pull_policy = "always" }} }}"#
         ));
-        let ran = nself_in(raw.path(), ["gen"]);
-        assert!(ran.code == 2 && ran.stderr.contains("NS705"), "{}", ran.stderr);
+        let output = nself_in(raw.path(), ["gen"]);
+        assert!(output.code == 2 && output.stderr.contains("NS705"), "{}", output.stderr);
     }
 }
 
@@ -102,18 +102,18 @@ fn the_compose_schema_and_yamllint_report_no_errors() {
     let schema = |files: &[PathBuf]| {
         run(Command::new(venv.join("check-jsonschema")).args(["--builtin-schema", "vendor.compose-spec"]).args(files))
     };
-    let ran = schema(&files);
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let output = schema(&files);
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     let rules = "{extends: default, rules: {document-start: disable, line-length: disable, indentation: {indent-sequences: true, spaces: 2}}}";
-    let ran = run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).args(&files));
-    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let output = run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).args(&files));
+    assert_eq!(output.code, 0, "{}", output.stdout);
     let untidy = copy(&environments()[0]);
     let text = std::fs::read_to_string(untidy.path().join("compose.yaml")).unwrap();
     std::fs::write(untidy.path().join("compose.yaml"), text.replacen("restart: unless-stopped", "restart:  no", 1))
         .unwrap();
-    let ran =
+    let output =
         run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).arg(untidy.path().join("compose.yaml")));
-    assert_ne!(ran.code, 0, "the check can fail");
+    assert_ne!(output.code, 0, "the check can fail");
     let folder = copy(&environments()[0]);
     break_compose_file(folder.path());
     assert_ne!(schema(&[folder.path().join("compose.yaml")]).code, 0, "the check can fail");
@@ -124,8 +124,8 @@ fn the_linter_of_key_order_gives_no_warning() {
     let Some(linter) = tool("npm/node_modules/.bin/dclint") else { return };
     let lint = |file: &Path| run(Command::new(&linter).args(["--max-warnings", "0"]).arg(file));
     for environment in environments() {
-        let ran = lint(&environment.join("compose.yaml"));
-        assert_eq!(ran.code, 0, "{}: {}{}", environment.display(), ran.stdout, ran.stderr);
+        let output = lint(&environment.join("compose.yaml"));
+        assert_eq!(output.code, 0, "{}: {}{}", environment.display(), output.stdout, output.stderr);
     }
     let folder = copy(&environments()[0]);
     let file = folder.path().join("compose.yaml");
@@ -146,8 +146,8 @@ fn docker_compose_1_29_reads_every_golden_stack() {
         let folder = project(&case);
         let compat = "(import \"stack.ncl\") & { compose.compat = '\"docker-compose-1.29\" }\n";
         std::fs::write(folder.path().join("compat.ncl"), compat).unwrap();
-        let ran = nself_in(folder.path(), ["gen", "compat.ncl"]);
-        assert_eq!(ran.code, 0, "{}: {}", case.display(), ran.stderr);
+        let output = nself_in(folder.path(), ["gen", "compat.ncl"]);
+        assert_eq!(output.code, 0, "{}: {}", case.display(), output.stderr);
         for environment in ["local", "staging", "prod"] {
             let folder = folder.path().join("deploy").join(environment);
             variables(&folder);
@@ -156,8 +156,8 @@ fn docker_compose_1_29_reads_every_golden_stack() {
             for context in text.lines().filter_map(|line| line.trim().strip_prefix("context: ")) {
                 std::fs::create_dir_all(folder.join(context.trim_matches('"'))).unwrap();
             }
-            let ran = config(program, &folder);
-            assert!(accepts(&ran), "{} {environment}: {}", case.display(), ran.stderr);
+            let output = config(program, &folder);
+            assert!(is_accepted(&output), "{} {environment}: {}", case.display(), output.stderr);
         }
     }
 }
@@ -213,8 +213,8 @@ fn a_fidelity_table_without_a_field_is_a_defect() {
 #[test]
 fn frozen_refuses_images_without_a_digest() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
-    let ran = nself_in(case.path(), ["gen", "--frozen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS707"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--frozen"]);
+    assert!(output.code == 2 && output.stderr.contains("NS707"), "{}", output.stderr);
 }
 
 /// Compose interpolates `$`, so each one is doubled.
@@ -284,8 +284,8 @@ fn other_services_use_the_container_port_not_the_published_port() {
              tool = { image = "a/tool:1", ports.http = 9000, publish.http.port = 19000, development_only = true, only = ['local] },
              user = { image = "a/user:1", env.URL = nself.url "tool", only = ['local] } } }"#,
     );
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
     assert!(text.contains("URL: \"http://tool:9000\"") && text.contains("published: \"19000\""));
 }

@@ -89,12 +89,12 @@ fn both_platforms_run_the_same_services() {
             names.filter(|name| !on_hosts.contains(name) && !by_operator.contains(name)).collect();
         assert_eq!(names, pods.keys().map(String::as_str).collect::<BTreeSet<_>>(), "{}", folder.display());
         for (name, pod) in &pods {
-            same(&folder, name, &services[name], pod);
+            assert_same_settings(&folder, name, &services[name], pod);
         }
     }
 }
 
-fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
+fn assert_same_settings(folder: &Path, name: &str, service: &Value, pod: &Value) {
     let at = format!("{} {name}", folder.display());
     let container = &pod["containers"][0];
     if service["build"].is_object() {
@@ -293,7 +293,7 @@ fn contains_address(file: &str, service: &str) -> bool {
 
 /// Returns the connections that services need, read from other outputs instead of the plan: dependencies, URLs in variables
 /// and files, and routes.
-fn needed(folder: &Path) -> BTreeSet<(String, String)> {
+fn needed_connections(folder: &Path) -> BTreeSet<(String, String)> {
     let mut pairs = BTreeSet::new();
     let pods = pods(folder);
     for (name, pod) in &pods {
@@ -359,7 +359,7 @@ fn policies_allow_exactly_the_connections_of_the_plan() {
         assert_eq!(ingress, egress, "each flow has an egress and an ingress policy");
         let pairs: BTreeSet<(String, String)> =
             ingress.iter().map(|(from, to, _)| (from.clone(), to.clone())).collect();
-        let needed = needed(&folder);
+        let needed = needed_connections(&folder);
         let missing: Vec<_> = needed.difference(&pairs).collect();
         assert!(missing.is_empty(), "{}: {missing:?}", folder.display());
         // Additional connections must be declared by `connects_to`.
@@ -421,8 +421,8 @@ fn the_name_of_a_config_map_depends_on_its_content() {
     };
     let maps = |more: &str| {
         let project = stack(&body(more));
-        let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = nself_in(project.path(), ["gen", "--env", "prod"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         objects(&project.path().join("deploy/prod/kubernetes"), "ConfigMap").into_keys().collect::<BTreeSet<_>>()
     };
     let plain = maps("");
@@ -469,8 +469,8 @@ fn many_sites_are_divided_into_objects_that_the_server_accepts() {
         "{{ project = \"many\", domain = \"many.example.com\", monitoring.waive = \"not the subject\", services = {{\n{services}}}, \
          kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
     ));
-    let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(project.path(), ["gen", "--env", "prod"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let folder = project.path().join("deploy/prod/kubernetes");
     let mut sites = BTreeSet::new();
     for map in objects(&folder, "ConfigMap").into_values() {
@@ -526,8 +526,8 @@ fn foreign_files_among_the_manifests_are_kept() {
     fs::remove_dir_all(project.path().join("deploy")).unwrap();
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("service-auth.yaml"), "mine").unwrap();
-    let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS802"), "{}", ran.stderr);
+    let output = nself_in(project.path(), ["gen", "--env", "prod"]);
+    assert!(output.code == 2 && output.stderr.contains("NS802"), "{}", output.stderr);
     assert_eq!(fs::read_to_string(folder.join("service-auth.yaml")).unwrap(), "mine");
 }
 

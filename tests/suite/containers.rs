@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::registry::{Debian, PASSWORD};
-use crate::support::{Ran, nself_in, root, run, skip, stack, tool};
+use crate::support::{ProcessOutput, nself_in, root, run, skip, stack, tool};
 use crate::templates::{compiled, with_packages, write_template};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
-fn assert_success(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    output
 }
 
 pub fn copy_file(from: &Path, to: &Path) {
@@ -139,7 +139,10 @@ fn shop() -> tempfile::TempDir {
 #[test]
 fn every_template_runs_without_root_and_with_a_read_only_file_system() {
     if tool("bin/docker-compose-2").is_some() {
-        apart("containers::every_template_runs_without_root_and_with_a_read_only_file_system", templates_apart);
+        in_own_namespaces(
+            "containers::every_template_runs_without_root_and_with_a_read_only_file_system",
+            run_templates,
+        );
     }
 }
 
@@ -160,11 +163,11 @@ impl Engine {
         command.env("DOCKER_HOST", format!("unix://{}/docker.sock", self.folder.path().display()))
     }
 
-    fn docker(&self, arguments: &[&str]) -> Ran {
+    fn docker(&self, arguments: &[&str]) -> ProcessOutput {
         run(self.with(Command::new("docker").args(arguments)))
     }
 
-    fn compose(&self, arguments: &[&str]) -> Ran {
+    fn compose(&self, arguments: &[&str]) -> ProcessOutput {
         let compose = tool("bin/docker-compose-2").unwrap();
         run(self.with(Command::new(compose).arg("-f").arg(&self.file).args(arguments)))
     }
@@ -183,7 +186,7 @@ impl Drop for Engine {
     }
 }
 
-fn templates_apart() {
+fn run_templates() {
     let project = shop();
     let folder = project.path();
     let at = |name: &str| folder.join("roots").join(name);
@@ -211,8 +214,8 @@ fn templates_apart() {
     let names: Vec<String> = SERVICES.iter().map(|(name, ..)| format!("of-{name}")).collect();
     let mut up = vec!["up", "-d", "--no-build", "--wait", "--wait-timeout", "300"];
     up.extend(names.iter().map(String::as_str));
-    let ran = engine.compose(&up);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, engine.compose(&["logs", "--tail", "20"]).stdout);
+    let output = engine.compose(&up);
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, engine.compose(&["logs", "--tail", "20"]).stdout);
     for (name, port, _) in SERVICES {
         let container = engine.inspect(&format!("of-{name}"));
         assert_eq!(container["State"]["Health"]["Status"], "healthy", "{name}");
@@ -331,18 +334,19 @@ fn podman_and_crun_run_images_that_nself_packs() {
     let mut arguments = vec!["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "all"];
     arguments.extend(limits);
     arguments.push(name);
-    let ran = podman(&arguments);
-    let says = |ran: &Ran| ran.stdout.contains("uid=10001") && ran.stderr.contains("Read-only file system");
-    assert!(ran.code == 1 && says(&ran), "{ran:?}");
+    let output = podman(&arguments);
+    let says =
+        |output: &ProcessOutput| output.stdout.contains("uid=10001") && output.stderr.contains("Read-only file system");
+    assert!(output.code == 1 && says(&output), "{output:?}");
 
     assert_success(run(Command::new("umoci").args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder)));
     std::fs::copy(folder.join("made/runtime/linux-amd64.json"), folder.join("bundle/config.json")).unwrap();
-    let ran =
+    let output =
         run(Command::new(crun).args(["--root", "state", "run", "--bundle", "bundle", "hello"]).current_dir(folder));
-    if ran.stderr.contains("cgroups in hybrid mode not supported") {
+    if output.stderr.contains("cgroups in hybrid mode not supported") {
         return skip("crun refuses this machine's control groups");
     }
-    assert!(ran.code == 1 && says(&ran), "{ran:?}");
+    assert!(output.code == 1 && says(&output), "{output:?}");
 }
 
 /// A running builder, which stops when the value is dropped.
@@ -394,7 +398,7 @@ impl Builder {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn buildx(&self, registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+    fn buildx(&self, registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
         let mut command = Command::new(tool("bin/docker-buildx").unwrap());
         command.args(arguments).current_dir(folder).env("BUILDX_CONFIG", self.folder.path().join("buildx"));
         run(registry.known_to(&mut command))
@@ -405,11 +409,11 @@ impl Builder {
 fn the_bake_file_builds_from_locked_base_images() {
     let tools = ["bin/docker-buildx", "bin/buildkitd", "/usr/bin/skopeo", "/usr/bin/docker-registry"];
     if tools.iter().all(|name| tool(name).is_some()) {
-        apart("containers::the_bake_file_builds_from_locked_base_images", bake_apart);
+        in_own_namespaces("containers::the_bake_file_builds_from_locked_base_images", build_with_bake);
     }
 }
 
-fn bake_apart() {
+fn build_with_bake() {
     assert_success(run(
         Command::new("sh").args(["-c", "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup"])
     ));
@@ -447,8 +451,8 @@ fn bake_apart() {
     let bake = |out: &str| {
         let output = format!("*.output=type=local,dest={out}");
         let arguments = ["bake", "--builder", "own", "-f", "deploy/prod/docker-bake.json", "--set", &output];
-        let ran = builder.buildx(&registry, folder, &arguments);
-        assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, builder.log());
+        let process_output = builder.buildx(&registry, folder, &arguments);
+        assert_eq!(process_output.code, 0, "{}\n{}", process_output.stderr, builder.log());
         std::fs::read_to_string(folder.join(out).join("text")).unwrap()
     };
     crate::lock::fill(&registry, folder);

@@ -41,13 +41,13 @@ fn user_machine_and_time_make_no_difference() {
         let deep = case.path().join("a/b");
         std::fs::create_dir_all(&deep).unwrap();
         let script = format!("umask {umask}; exec taskset -c {cpus} {program} gen ../../stack.ncl");
-        let ran = run(Command::new("sh")
+        let output = run(Command::new("sh")
             .args(["-c", &script])
             .current_dir(&deep)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .envs(variables));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         assert!(generated_files(case.path()) == expected, "umask {umask}, {variables:?}");
         let file = case.path().join("deploy/local/compose.yaml");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644, "umask {umask}");
@@ -68,8 +68,8 @@ fn a_different_user_gets_the_same_files() {
     let program = case.path().join("nself-program");
     std::fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let ran = run(Command::new(&program).arg("gen").current_dir(case.path()).uid(65534).gid(65534));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = run(Command::new(&program).arg("gen").current_dir(case.path()).uid(65534).gid(65534));
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(generated_files(case.path()) == reference());
 }
 
@@ -79,8 +79,8 @@ fn twenty_processes_write_the_same_files() {
     let project = case();
     for round in 0..20 {
         let out = format!("out{round}");
-        let ran = nself_in(project.path(), ["gen", "--out", &out]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = nself_in(project.path(), ["gen", "--out", &out]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         assert!(tree(&project.path().join(out)) == expected, "round {round}");
     }
 }
@@ -104,8 +104,8 @@ fn the_order_of_keys_makes_no_difference() {
         std::fs::write(folder.path().join("data.json"), stack(keys)).unwrap();
         let text = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
         std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
-        let ran = nself_in(folder.path(), ["gen"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = nself_in(folder.path(), ["gen"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         results.push(generated_files(folder.path()));
     }
     assert!(results.iter().all(|result| *result == results[0]));

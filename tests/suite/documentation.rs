@@ -144,8 +144,8 @@ fn stacks_in_the_documentation_generate() {
             let context = project.path().join("services/orders");
             fs::create_dir_all(&context).unwrap();
             fs::write(context.join("Dockerfile"), "FROM docker.io/library/busybox:1.37.0\n").unwrap();
-            let ran = nself_in(project.path(), ["gen"]);
-            assert_eq!(ran.code, 0, "{}: {}", page.display(), ran.stderr);
+            let output = nself_in(project.path(), ["gen"]);
+            assert_eq!(output.code, 0, "{}: {}", page.display(), output.stderr);
             count += 1;
         }
     }

@@ -14,10 +14,10 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::attacks::edge::running::{LAN, Request, Response, RunningEdge, SERVER, STRANGER, generated};
+use crate::attacks::edge::running::{LAN, Request, Response, RunningEdge, SERVER, STRANGER, generated_project};
 use crate::attacks::edge::tools_are_installed;
 use crate::support::run;
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// Routes of each kind to a service that answers with the request that it received.
 const KINDS: &str = r#"
@@ -32,20 +32,20 @@ const HOSTS: [&str; 3] = ["plain.shop.example.com", "files.shop.example.com", "c
 const PLAIN: &str = HOSTS[0];
 
 fn environment() -> (tempfile::TempDir, PathBuf) {
-    let project = generated(KINDS);
+    let project = generated_project(KINDS);
     let environment = project.path().join("deploy/prod");
     (project, environment)
 }
 
 /// Sends the same request directly to the service.
-fn directly(request: &Request) -> Request {
+fn without_edge(request: &Request) -> Request {
     Request { from: "127.0.0.1", port: 9000, ..request.clone() }
 }
 
 #[test]
 fn the_edge_forwards_requests_and_responses_unchanged() {
     if tools_are_installed() {
-        apart("edge::the_edge_forwards_requests_and_responses_unchanged", compare_with_direct);
+        in_own_namespaces("edge::the_edge_forwards_requests_and_responses_unchanged", compare_with_direct);
     }
 }
 
@@ -73,7 +73,7 @@ fn compare_with_direct() {
         request("GET", "/teapot", "", ""),
     ];
     let through = edge.send(&requests);
-    let direct = edge.send(&requests.iter().map(directly).collect::<Vec<_>>());
+    let direct = edge.send(&requests.iter().map(without_edge).collect::<Vec<_>>());
     for ((request, through), direct) in requests.iter().zip(&through).zip(&direct) {
         assert!(direct.status != 0, "{}: {direct:?}", request.raw);
         assert_eq!(comparable(through), comparable(direct), "{}", request.raw);
@@ -125,7 +125,7 @@ fn comparable(response: &Response) -> (u64, Vec<String>, serde_json::Value, Stri
 #[test]
 fn every_kind_of_route_streams_data() {
     if tools_are_installed() {
-        apart("edge::every_kind_of_route_streams_data", check_streams);
+        in_own_namespaces("edge::every_kind_of_route_streams_data", check_streams);
     }
 }
 
@@ -148,7 +148,7 @@ fn check_streams() {
 #[test]
 fn connections_to_services_stay_open() {
     if tools_are_installed() {
-        apart("edge::connections_to_services_stay_open", count_connections);
+        in_own_namespaces("edge::connections_to_services_stay_open", count_connections);
     }
 }
 
@@ -172,7 +172,7 @@ fn count_connections() {
 #[test]
 fn text_is_compressed_for_clients_that_accept_it() {
     if tools_are_installed() {
-        apart("edge::text_is_compressed_for_clients_that_accept_it", check_compression);
+        in_own_namespaces("edge::text_is_compressed_for_clients_that_accept_it", check_compression);
     }
 }
 
@@ -193,7 +193,7 @@ fn check_compression() {
 #[test]
 fn headers_of_the_service_are_kept() {
     if tools_are_installed() {
-        apart("edge::headers_of_the_service_are_kept", check_strict_transport);
+        in_own_namespaces("edge::headers_of_the_service_are_kept", check_strict_transport);
     }
 }
 
@@ -213,12 +213,12 @@ fn check_strict_transport() {
 #[test]
 fn grpc_works_behind_a_proxy_that_terminates_tls() {
     if tools_are_installed() {
-        apart("edge::grpc_works_behind_a_proxy_that_terminates_tls", call_without_tls);
+        in_own_namespaces("edge::grpc_works_behind_a_proxy_that_terminates_tls", call_without_tls);
     }
 }
 
 fn call_without_tls() {
-    let project = generated(
+    let project = generated_project(
         r#"tls.mode = 'proxy, edge.trusted_proxies = ["192.168.1.7/32"],
            services.calls = { image = "a/calls:1", port = 8001, route = { subdomain = "calls", kind = 'grpc } },"#,
     );

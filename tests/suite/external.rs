@@ -9,8 +9,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::database::server::{Server, Version};
-use crate::support::{Ran, nself_in, run, stack};
-use crate::up::apart;
+use crate::support::{ProcessOutput, nself_in, run, stack};
+use crate::up::in_own_namespaces;
 
 const STACK: &str = r#"{
   project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
@@ -44,8 +44,8 @@ impl Client {
             if arguments[0] == "db" && !body.contains("  databases.") {
                 continue;
             }
-            let ran = nself_in(client.project.path(), arguments);
-            assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+            let output = nself_in(client.project.path(), arguments);
+            assert_eq!(output.code, 0, "{arguments:?}: {}", output.stderr);
         }
         client
     }
@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// Runs the script of a job with the variables of its container.
-    fn job(&self, job: &str) -> Ran {
+    fn job(&self, job: &str) -> ProcessOutput {
         let compose: Value =
             serde_yaml_ng::from_slice(&std::fs::read(self.environment().join("compose.yaml")).unwrap()).unwrap();
         let service = &compose["services"][job];
@@ -88,19 +88,19 @@ impl Client {
     }
 
     /// Runs a query with the connection URL of a service.
-    fn query(&self, service: &str, sql: &str) -> Ran {
+    fn query(&self, service: &str, sql: &str) -> ProcessOutput {
         psql(&self.url(&format!("{}_MAIN_URL", service.to_uppercase())), sql)
     }
 
     /// Runs a query through the pooler, whose name resolves to this machine.
-    fn query_pooler(&self, service: &str, sql: &str) -> Ran {
+    fn query_pooler(&self, service: &str, sql: &str) -> ProcessOutput {
         let url = self.url(&format!("{}_MAIN_URL_POOLED", service.to_uppercase()));
         assert!(url.contains("@pgbouncer:6432/") && url.contains("sslmode=verify-full"), "{url}");
         psql(&format!("{url}&hostaddr=127.0.0.1"), sql)
     }
 }
 
-fn psql(url: &str, sql: &str) -> Ran {
+fn psql(url: &str, sql: &str) -> ProcessOutput {
     // The pooler lets clients wait for minutes if it has no connection to the server.
     run(Command::new("psql").args(["-X", "-qtA", url, "-c", sql]).env("PGCONNECT_TIMEOUT", "10"))
 }
@@ -116,7 +116,7 @@ fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Returns a server that accepts only TLS and passwords from the network, with the administrator `boss`.
-fn managed(version: Version) -> (Server, PathBuf) {
+fn start_managed_server(version: Version) -> (Server, PathBuf) {
     let server = Server::start_with(version, "-c listen_addresses=127.0.0.1,::1").unwrap();
     let (certificate, key) = certificate(server.folder(), "server");
     let data = server.folder().join("data");
@@ -132,26 +132,30 @@ fn managed(version: Version) -> (Server, PathBuf) {
     assert_eq!(owned.code, 0, "{}", owned.stderr);
     let mut session = server.session("postgres", "postgres");
     // The administrator alters roles that it has created.
-    session.must(
+    session.run_or_panic(
         "DROP ROLE orders_migrations; CREATE ROLE boss LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-administrator';",
     );
-    session.must("ALTER SYSTEM SET ssl = on; ALTER SYSTEM SET log_statement = 'none'; SELECT pg_reload_conf();");
+    session
+        .run_or_panic("ALTER SYSTEM SET ssl = on; ALTER SYSTEM SET log_statement = 'none'; SELECT pg_reload_conf();");
     std::thread::sleep(std::time::Duration::from_millis(500));
     (server, certificate)
 }
 
 #[test]
 fn an_administrator_without_superuser_rights_prepares_an_external_server() {
-    apart("external::an_administrator_without_superuser_rights_prepares_an_external_server", prepared_apart);
+    in_own_namespaces(
+        "external::an_administrator_without_superuser_rights_prepares_an_external_server",
+        prepare_server,
+    );
 }
 
-fn prepared_apart() {
+fn prepare_server() {
     for version in [Version::V15, Version::V17, Version::V18] {
-        let (server, authority) = managed(version);
+        let (server, authority) = start_managed_server(version);
         let client = Client::new(STACK, &authority);
-        let successful_stdout = |ran: Ran| {
-            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{version:?} {}", ran.stdout);
-            ran.stdout
+        let successful_stdout = |output: ProcessOutput| {
+            assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{version:?} {}", output.stdout);
+            output.stdout
         };
         successful_stdout(client.job("postgres-setup"));
         successful_stdout(client.job("migrate-orders"));
@@ -173,21 +177,21 @@ fn prepared_apart() {
             "t"
         );
         let mut session = server.session("postgres", "postgres");
-        assert_eq!(session.must("SELECT rolsuper FROM pg_roles WHERE rolname = 'boss';").trim(), "f");
+        assert_eq!(session.run_or_panic("SELECT rolsuper FROM pg_roles WHERE rolname = 'boss';").trim(), "f");
         let owners = "SELECT string_agg(datname || ' ' || datdba::regrole, ',' ORDER BY datname) FROM pg_database WHERE datname IN ('orders', 'files');";
-        assert_eq!(session.must(owners).trim(), "files files,orders orders_migrations");
+        assert_eq!(session.run_or_panic(owners).trim(), "files files,orders orders_migrations");
         // The other databases of the server are not changed.
         let closed =
             "SELECT count(*) FROM pg_database WHERE datname IN ('postgres', 'template1') AND datacl IS NOT NULL;";
         let fresh = "SELECT (datacl IS NOT NULL)::int FROM pg_database WHERE datname = 'template1';";
-        assert_eq!(session.must(closed), session.must(fresh), "{version:?}");
+        assert_eq!(session.run_or_panic(closed), session.run_or_panic(fresh), "{version:?}");
 
         // A second run changes nothing, and a changed password works.
-        let before = session.must("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
+        let before = session.run_or_panic("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
         successful_stdout(client.job("postgres-setup"));
         // The runner warns of the table in the schema of `search`.
         assert_eq!(client.job("migrate-orders").code, 0);
-        let after = session.must("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
+        let after = session.run_or_panic("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM (SELECT rolname, rolcreatedb FROM pg_roles UNION ALL SELECT member::regrole::text || roleid::regrole, true FROM pg_auth_members) AS t;");
         assert_eq!(before, after);
         std::fs::remove_file(client.secrets().join("files_db_password")).unwrap();
         assert_eq!(nself_in(client.project.path(), ["secrets", "init", "--env", "local"]).code, 0);
@@ -210,8 +214,8 @@ fn a_server_of_another_authority_is_refused(client: &Client, authority: &Path) {
     };
     replace(&other);
     let outputs = [client.job("postgres-setup"), client.job("migrate-orders"), client.query("orders", "SELECT 1")];
-    for ran in outputs {
-        assert!(ran.code != 0 && ran.stderr.contains("certificate verify failed"), "{}", ran.stderr);
+    for output in outputs {
+        assert!(output.code != 0 && output.stderr.contains("certificate verify failed"), "{}", output.stderr);
     }
     replace(authority);
     assert_eq!(client.query("orders", "SELECT 1").code, 0, "control");
@@ -219,13 +223,13 @@ fn a_server_of_another_authority_is_refused(client: &Client, authority: &Path) {
 
 fn a_role_with_more_rights_is_refused(server: &Server, client: &Client) {
     let mut session = server.session("postgres", "postgres");
-    session.must("ALTER ROLE search BYPASSRLS;");
-    let ran = client.job("postgres-setup");
+    session.run_or_panic("ALTER ROLE search BYPASSRLS;");
+    let output = client.job("postgres-setup");
     assert!(
-        ran.code != 0 && ran.stderr.contains("the role search has rights that only a superuser can remove"),
+        output.code != 0 && output.stderr.contains("the role search has rights that only a superuser can remove"),
         "{}",
-        ran.stderr
+        output.stderr
     );
-    session.must("ALTER ROLE search NOBYPASSRLS;");
+    session.run_or_panic("ALTER ROLE search NOBYPASSRLS;");
     assert_eq!(client.job("postgres-setup").code, 0);
 }

@@ -89,13 +89,13 @@ fn data_comes_back_from_yaml_and_json() {
     let by_key: serde_json::Map<String, Value> = texts.iter().map(|text| ((*text).to_owned(), json!(text))).collect();
     let data = json!({ "texts": texts, "keys": by_key, "others": [1, -2, 0.5, true, null, [], {}, [[1], []], { "a": [{ "b": {} }] }] });
     let folder = with_files(&json!({ "/etc/a.yaml": { "yaml": data }, "/etc/b.json": { "json": data } }));
-    let ran = nself_in(folder.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let script = "import json, sys, yaml\nfor read, path in [(yaml.safe_load, 'a.yaml'), (json.load, 'b.json')]:\n    \
                   print(json.dumps(read(open('deploy/local/files/probe/etc/' + path))))\n";
-    let ran = run(Command::new(python).args(["-c", script]).current_dir(folder.path()));
-    let read: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(read, [data.clone(), data], "{}", ran.stderr);
+    let output = run(Command::new(python).args(["-c", script]).current_dir(folder.path()));
+    let read: Vec<Value> = output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(read, [data.clone(), data], "{}", output.stderr);
 }
 
 #[test]

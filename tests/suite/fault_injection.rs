@@ -124,9 +124,9 @@ fn gc_deletes_unused_objects_and_keeps_young_ones() {
     let all = objects(folder).len();
     assert_eq!(nself_in(folder, ["gc", "--keep", "1"]).code, 0);
     assert_eq!(objects(folder).len(), all, "younger than the grace");
-    let ran = nself_in(folder, ["gc", "--keep", "1", "--grace", "0"]);
-    assert_eq!(ran.code, 0);
-    assert!(objects(folder).len() < all, "{}", ran.stderr);
+    let output = nself_in(folder, ["gc", "--keep", "1", "--grace", "0"]);
+    assert_eq!(output.code, 0);
+    assert!(objects(folder).len() < all, "{}", output.stderr);
     fs::write(folder.join("deploy/prod/compose.yaml"), "edited").unwrap();
     assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0, "what the latest generation needs is there");
     assert_eq!(nself_in(Path::new("/"), ["gc"]).code, 0);
@@ -242,11 +242,11 @@ fn a_read_only_cache_only_costs_time() {
     assert_eq!(bind.code, 0, "{}", bind.stderr);
     let cache = folder.join(".nself");
     assert_eq!(run(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&cache)).code, 0);
-    let ran = nself_in(folder, ["gen"]);
+    let output = nself_in(folder, ["gen"]);
     let verified = nself_in(folder, ["verify", "--rebuild"]);
     let swept = nself_in(folder, ["gc", "--grace", "0"]);
     assert_eq!(run(Command::new("umount").arg(&cache)).code, 0);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(tree(&folder.join("deploy")), first);
     assert_eq!(verified.code, 0, "{}", verified.stderr);
     assert!(swept.code == 2 && swept.stderr.contains("Read-only"), "{}", swept.stderr);

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::{Ran, golden, name, nself, nself_in, project, run, tool, tree};
+use crate::support::{ProcessOutput, golden, name, nself, nself_in, project, run, tool, tree};
 
 /// Runs `nself fmt` with the folder of the formatter on the PATH.
-fn fmt(folder: &Path, arguments: &[&str]) -> Option<Ran> {
+fn fmt(folder: &Path, arguments: &[&str]) -> Option<ProcessOutput> {
     let bin = tool("nickel/bin")?;
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     Some(run(nself(folder).arg("fmt").args(arguments).env("PATH", path)))
@@ -54,9 +54,9 @@ fn the_stack_and_its_imports_are_formatted() {
 
     fs::set_permissions(folder.join("stack.ncl"), fs::Permissions::from_mode(0o600)).unwrap();
     // Also from a folder below, with paths that work there.
-    let ran = fmt(&folder.join("db"), &[]).unwrap();
-    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 3), "{ran:?}");
-    assert!(ran.stdout.contains("formatted ../db/shop.ncl\n"), "{}", ran.stdout);
+    let output = fmt(&folder.join("db"), &[]).unwrap();
+    assert_eq!((output.code, output.stdout.lines().count()), (0, 3), "{output:?}");
+    assert!(output.stdout.contains("formatted ../db/shop.ncl\n"), "{}", output.stdout);
     assert_eq!(read(folder, "db/shop.ncl"), FORMATTED_SHOP);
     assert!(read(folder, "stack.ncl").contains("# The shop.\n"), "comments stay");
     assert_eq!(read(folder, "unused.ncl"), "{a=1}\n", "nothing imports it");
@@ -80,17 +80,17 @@ fn a_file_that_does_not_parse_is_not_written() {
     let folder = project.path();
     let broken = "{\n  port=(8001,\n}\n";
     fs::write(folder.join("services/orders.ncl"), broken).unwrap();
-    let Some(ran) = fmt(folder, &[]) else { return };
-    assert!(ran.code == 2 && ran.stderr.contains("error[NS002]"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("--> services/orders.ncl:2:"), "{}", ran.stderr);
+    let Some(output) = fmt(folder, &[]) else { return };
+    assert!(output.code == 2 && output.stderr.contains("error[NS002]"), "{}", output.stderr);
+    assert!(output.stderr.contains("--> services/orders.ncl:2:"), "{}", output.stderr);
     assert_eq!(read(folder, "services/orders.ncl"), broken);
     assert_eq!(read(folder, "db/shop.ncl"), FORMATTED_SHOP, "the other files are formatted");
     for arguments in [["services/orders.ncl"].as_slice(), &["--check"]] {
         assert_eq!(fmt(folder, arguments).unwrap().code, 2);
     }
     fs::write(folder.join("stack.ncl"), "{ project = \"shop\"\n").unwrap();
-    let ran = fmt(folder, &[]).unwrap();
-    assert!(ran.code == 2 && ran.stderr.contains("--> stack.ncl:"), "{}", ran.stderr);
+    let output = fmt(folder, &[]).unwrap();
+    assert!(output.code == 2 && output.stderr.contains("--> stack.ncl:"), "{}", output.stderr);
     let missing = fmt(folder, &["nowhere.ncl"]).unwrap();
     assert!(missing.code == 2 && missing.stderr.contains("error[NS804]: nowhere.ncl: "), "{}", missing.stderr);
 }
@@ -104,8 +104,8 @@ fn links_of_the_project_are_not_followed() {
     let target = outside.path().join("orders.ncl");
     fs::rename(folder.join("services/orders.ncl"), &target).unwrap();
     std::os::unix::fs::symlink(&target, folder.join("services/orders.ncl")).unwrap();
-    let Some(ran) = fmt(folder, &[]) else { return };
-    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    let Some(output) = fmt(folder, &[]) else { return };
+    assert_eq!(output.code, 2, "{}", output.stdout);
     assert_eq!(fs::read_to_string(&target).unwrap(), "{port=8001}\n");
     // An operator may name a link; the link stays.
     let named = fmt(folder, &["services/orders.ncl"]).unwrap();
@@ -118,18 +118,18 @@ fn links_of_the_project_are_not_followed() {
 fn without_the_formatter_the_message_says_how_to_install_it() {
     let project = unformatted();
     let before = tree(project.path());
-    let ran = run(nself(project.path()).arg("fmt").env("PATH", "/nowhere"));
-    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    let output = run(nself(project.path()).arg("fmt").env("PATH", "/nowhere"));
+    assert_eq!(output.code, 2, "{}", output.stdout);
     for text in ["error[NS616]: the program `nickel`", "cargo install --locked nickel-lang-cli --version 1.18.0"] {
-        assert!(ran.stderr.contains(text), "{}", ran.stderr);
+        assert!(output.stderr.contains(text), "{}", output.stderr);
     }
     for (path, bytes) in before {
         assert_eq!(fs::read(project.path().join(&path)).unwrap(), bytes, "{path}");
     }
     // What was found before is not lost.
     fs::write(project.path().join("columns.ncl"), "{ id = \n").unwrap();
-    let ran = run(nself(project.path()).args(["fmt", "columns.ncl", "unused.ncl"]).env("PATH", "/nowhere"));
-    assert!(ran.stderr.contains("error[NS002]") && ran.stderr.contains("error[NS616]"), "{}", ran.stderr);
+    let output = run(nself(project.path()).args(["fmt", "columns.ncl", "unused.ncl"]).env("PATH", "/nowhere"));
+    assert!(output.stderr.contains("error[NS002]") && output.stderr.contains("error[NS616]"), "{}", output.stderr);
 }
 
 #[test]
@@ -138,13 +138,13 @@ fn a_formatted_stack_generates_the_same_files() {
         let case = golden(false).into_iter().find(|path| name(path) == case).unwrap();
         let project = project(&case);
         let generate = || {
-            let ran = nself_in(project.path(), ["gen"]);
-            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            let output = nself_in(project.path(), ["gen"]);
+            assert_eq!(output.code, 0, "{}", output.stderr);
             tree(&project.path().join("deploy"))
         };
         let before = generate();
-        let Some(ran) = fmt(project.path(), &[]) else { return };
-        assert!(ran.code == 0 && ran.stdout.contains("formatted stack.ncl"), "{case:?}: {ran:?}");
+        let Some(output) = fmt(project.path(), &[]) else { return };
+        assert!(output.code == 0 && output.stdout.contains("formatted stack.ncl"), "{case:?}: {output:?}");
         assert!(generate() == before, "{case:?}");
         assert_eq!(fmt(project.path(), &["--check"]).unwrap().code, 0, "{case:?}: a second run would change it");
     }
@@ -154,6 +154,6 @@ fn a_formatted_stack_generates_the_same_files() {
 fn a_new_stack_is_formatted() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(nself_in(folder.path(), ["init"]).code, 0);
-    let Some(ran) = fmt(folder.path(), &["--check"]) else { return };
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    let Some(output) = fmt(folder.path(), &["--check"]) else { return };
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{}", output.stderr);
 }

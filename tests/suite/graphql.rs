@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::database::server::{Server, Session, Version};
-use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
+use crate::support::{ProcessOutput, golden, name, nself_in, project, run, stack, tool};
 
 /// Reads the folder like Hasura's command line: `!include FILE` is replaced by the content of the file in the same
 /// folder.
@@ -51,7 +51,7 @@ fn tables(metadata: &Value) -> Vec<Value> {
 }
 
 /// Checks a value against the published type.
-pub fn type_error(metadata: &Value) -> Option<Ran> {
+pub fn type_error(metadata: &Value) -> Option<ProcessOutput> {
     let tools = tool("metadata")?;
     let folder = tempfile::tempdir_in(&tools).unwrap();
     // The published type accepts any configuration for other kinds of sources, so this kind is checked separately.
@@ -77,8 +77,8 @@ pub fn type_error(metadata: &Value) -> Option<Ran> {
 #[test]
 fn metadata_matches_the_published_types() {
     let good = golden_metadata();
-    let Some(ran) = type_error(&good) else { return };
-    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let Some(output) = type_error(&good) else { return };
+    assert_eq!(output.code, 0, "{}", output.stdout);
     // Known-bad controls: keys and values that do not exist in Hasura.
     let text = good.to_string();
     for (is, was) in [
@@ -98,7 +98,7 @@ fn metadata_matches_the_published_types() {
 fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let mut check = |session: &mut Session, sql: String, what: String| {
-        if session.must(&sql).trim() != "t" {
+        if session.run_or_panic(&sql).trim() != "t" {
             faults.push(what);
         }
     };
@@ -159,12 +159,12 @@ fn served() -> Option<(Server, tempfile::TempDir)> {
     server.first_start(&case.path().join("deploy/local"));
     let mut runner = Command::new("/bin/sh");
     runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh"));
-    let ran = run(runner
+    let output = run(runner
         .env("PGHOST", server.folder())
         .env("PGUSER", "tickets_migrations")
         .env("NSELF_SUPERUSER", "postgres")
         .env("PGDATABASE", "tickets"));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     Some((server, case))
 }
 
@@ -175,15 +175,17 @@ fn metadata_names_only_objects_that_the_server_has() {
     let metadata = metadata(&case.path().join("deploy/local/hasura/hasura"));
     assert_eq!(faults(&mut session, &metadata), Vec::<String>::new());
     let relationships = metadata.to_string().matches("foreign_key_constraint_on").count();
-    let keys = session.must("SELECT count(*) FROM pg_constraint WHERE contype = 'f';");
+    let keys = session.run_or_panic("SELECT count(*) FROM pg_constraint WHERE contype = 'f';");
     assert_eq!(
         relationships.to_string(),
         (2 * keys.trim().parse::<u32>().unwrap()).to_string(),
         "both directions of each key"
     );
     // Known-bad controls: a dropped column and key, a column that no role may write.
-    session.must("ALTER TABLE tickets DROP COLUMN spent; ALTER TABLE tickets DROP CONSTRAINT tickets_author_fkey;");
-    session.must("ALTER TABLE tickets ALTER COLUMN state DROP DEFAULT;");
+    session.run_or_panic(
+        "ALTER TABLE tickets DROP COLUMN spent; ALTER TABLE tickets DROP CONSTRAINT tickets_author_fkey;",
+    );
+    session.run_or_panic("ALTER TABLE tickets ALTER COLUMN state DROP DEFAULT;");
     let found = faults(&mut session, &metadata).join("\n");
     assert!(found.contains("tickets.spent of insert") && found.contains("relationship \"author\""), "{found}");
 }
@@ -193,10 +195,10 @@ fn metadata_names_only_objects_that_the_server_has() {
 fn only_hasura_is_exempt_from_the_tenants_policy() {
     let Some((server, _case)) = served() else { return };
     let mut superuser = server.session("postgres", "tickets");
-    superuser.must("INSERT INTO people (id, tenant_id, email) SELECT gen_random_uuid(), gen_random_uuid(), n || '@example.com' FROM generate_series(1, 3) n;");
-    superuser.must("CREATE ROLE other LOGIN; GRANT CONNECT ON DATABASE tickets TO other; GRANT USAGE ON SCHEMA public TO other; GRANT SELECT ON people TO other;");
+    superuser.run_or_panic("INSERT INTO people (id, tenant_id, email) SELECT gen_random_uuid(), gen_random_uuid(), n || '@example.com' FROM generate_series(1, 3) n;");
+    superuser.run_or_panic("CREATE ROLE other LOGIN; GRANT CONNECT ON DATABASE tickets TO other; GRANT USAGE ON SCHEMA public TO other; GRANT SELECT ON people TO other;");
     for (role, rows) in [("hasura", "3"), ("tickets", "0"), ("other", "0")] {
-        assert_eq!(server.session(role, "tickets").must("SELECT count(*) FROM people;").trim(), rows, "{role}");
+        assert_eq!(server.session(role, "tickets").run_or_panic("SELECT count(*) FROM people;").trim(), rows, "{role}");
     }
 }
 
@@ -235,7 +237,7 @@ const ORDERS: &str =
     r#"orders = { columns = { id = { type = "bigint" }, owner_id = { type = "text" } }, primary_key = ["id"]"#;
 
 /// Generates a stack without a server.
-fn generated(case: &tempfile::TempDir) -> Ran {
+fn generate(case: &tempfile::TempDir) -> ProcessOutput {
     nself_in(case.path(), ["db", "new", "--name", "next"]);
     nself_in(case.path(), ["gen", "--env", "local"])
 }
@@ -249,11 +251,11 @@ fn the_api_follows_the_schema() {
     let notes = r#"notes = { columns = { order_id = { type = "bigint" } }, primary_key = ["order_id"],
         foreign_keys.notes_order_fkey = { columns = ["order_id"], references = { table = "orders", columns = ["id"] } } }"#;
     let case = shop(&format!("{ORDERS} }}, {lines}, {notes}"), "served_by = \"hasura\",");
-    let ran = generated(&case);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = generate(&case);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let folder = case.path().join("deploy/local/hasura/hasura");
     let value = metadata(&folder);
-    assert!(type_error(&value).is_none_or(|ran| ran.code == 0));
+    assert!(type_error(&value).is_none_or(|output| output.code == 0));
     assert_eq!(value["metadata"]["sources"][0]["name"], "default", "the main database is Hasura's own source");
     let names = |table: &str, kind: &str| -> Vec<String> {
         let all = tables(&value);
@@ -269,8 +271,8 @@ fn the_api_follows_the_schema() {
     let without =
         text.replace(&format!(", {notes}"), "").replace("served_by", "allow.notes.deletes_data = \"moved\", served_by");
     fs::write(case.path().join("stack.ncl"), without).unwrap();
-    let ran = generated(&case);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = generate(&case);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(!metadata(&folder).to_string().contains("notes"));
     assert!(!folder.join("databases/default/tables/public_notes.yaml").exists());
 }
@@ -298,16 +300,16 @@ fn an_api_that_bypasses_a_policy_is_refused() {
         ("", "served_by = \"hasurra\",", "NS301", "did you mean `hasura`"),
         ("", "served_by = \"auth\",", "NS301", "is not a Hasura"),
     ] {
-        let ran = generated(&shop(&format!("{ORDERS}, {table} }}"), more));
+        let output = generate(&shop(&format!("{ORDERS}, {table} }}"), more));
         assert!(
-            ran.code == 2 && ran.stderr.contains(code) && ran.stderr.contains(why),
+            output.code == 2 && output.stderr.contains(code) && output.stderr.contains(why),
             "{table} {more}: {}",
-            ran.stderr
+            output.stderr
         );
     }
     // A policy of the user is accepted if `rows` has an equivalent condition.
     let good = "row_security = 'on, policies.own.using = \"owner_id = CURRENT_USER\", \
                 api.user = { may = ['select], rows.owner_id = \"X-Hasura-User-Id\" }";
-    let ran = generated(&shop(&format!("{ORDERS}, {good} }}"), served));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = generate(&shop(&format!("{ORDERS}, {good} }}"), served));
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }

@@ -8,16 +8,16 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::graphql::{metadata, read, type_error};
-use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
+use crate::support::{ProcessOutput, golden, name, nself_in, project, run, stack, tool};
 
 /// Returns the signatures and types of `actions.graphql`; `None` without the tool.
 fn signatures(folder: &Path) -> Option<Value> {
     let tools = tool("metadata")?;
     let mut reader = Command::new("node");
     reader.arg("tests/metadata/signatures.cjs").arg(tools.join("node_modules")).arg(folder.join("actions.graphql"));
-    let ran = run(reader.current_dir(env!("CARGO_MANIFEST_DIR")));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    Some(serde_json::from_str(&ran.stdout).unwrap())
+    let output = run(reader.current_dir(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    Some(serde_json::from_str(&output.stdout).unwrap())
 }
 
 /// Returns the metadata of a folder with its calls, joined as Hasura's command line does.
@@ -67,7 +67,7 @@ fn remove_unpublished(metadata: &mut Value) -> Vec<Value> {
 }
 
 /// Returns the result of the published converter for the event triggers.
-fn reads_triggers(triggers: &Value) -> Option<Ran> {
+fn reads_triggers(triggers: &Value) -> Option<ProcessOutput> {
     let modules = tool("metadata")?.join("node_modules");
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), triggers.to_string()).unwrap();
@@ -85,12 +85,12 @@ fn metadata_with_calls_has_the_published_type() {
     let Some(mut good) = with_calls(&handlers_case().join("hasura")) else { return };
     let triggers = json!(remove_unpublished(&mut good));
     assert_eq!(triggers.as_array().unwrap().len(), 1);
-    let Some(ran) = reads_triggers(&triggers) else { return };
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let Some(output) = reads_triggers(&triggers) else { return };
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let bad: Value = serde_json::from_str(&triggers.to_string().replace("retry_conf", "retries")).unwrap();
     assert!(reads_triggers(&bad).unwrap().code != 0, "a known-bad control was accepted");
-    let Some(ran) = type_error(&good) else { return };
-    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let Some(output) = type_error(&good) else { return };
+    assert_eq!(output.code, 0, "{}", output.stdout);
     let text = good.to_string();
     // Known-bad controls: keys and values that Hasura does not know.
     for (is, was) in [
@@ -143,7 +143,7 @@ fn an_endpoint_serves_its_own_part_of_the_api() {
     let Some(mut value) = with_calls(&part) else { return };
     assert_eq!(remove_unpublished(&mut value), [] as [Value; 0]);
     assert_eq!(value["metadata"]["actions"].as_array().unwrap().len(), 1);
-    assert!(type_error(&value).is_none_or(|ran| ran.code == 0));
+    assert!(type_error(&value).is_none_or(|output| output.code == 0));
     // The original serves everything.
     let all = read(&handlers_case().join("hasura/databases/databases.yaml"))[0]["tables"].to_string();
     assert!(all.contains("customers") && all.contains("total") && all.contains("event_triggers"));
@@ -156,8 +156,8 @@ fn the_network_policies_of_a_cluster_allow_the_calls() {
     let text = text
         .replace("  project = ", "  kubernetes = nself.clusters.gateway \"envoy\" & { enabled = true },\n  project = ");
     fs::write(case.path().join("stack.ncl"), text).unwrap();
-    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let admitted = |name: &str| case.path().join(format!("deploy/local/kubernetes/apps/{name}")).exists();
     for hasura in ["hasura", "hasura-partners"] {
         assert!(admitted(&format!("orders/networkpolicy-orders-from-{hasura}-8001.yaml")), "{hasura}");

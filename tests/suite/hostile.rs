@@ -176,13 +176,17 @@ fn every_slot_refuses_or_preserves_hostile_text() {
         for (j, hostile) in HOSTILE.iter().enumerate().filter(|(j, _)| (i + j) % 6 == 0) {
             std::fs::write(folder.path().join("data.json"), (slot.stack)(hostile).to_string()).unwrap();
             let out = format!("out/{i}-{j}");
-            let ran = nself_in(folder.path(), ["gen", "--env", "local", "--out", &out]);
+            let output = nself_in(folder.path(), ["gen", "--env", "local", "--out", &out]);
             let shown = format!("{} = {hostile:?}", slot.path);
-            assert!(ran.code == 0 || ran.code == 2, "{shown}: {} {}", ran.code, ran.stderr);
-            if ran.code == 2 {
+            assert!(output.code == 0 || output.code == 2, "{shown}: {} {}", output.code, output.stderr);
+            if output.code == 2 {
                 refused += 1;
-                assert!(ran.stderr.contains("error[NS") && !ran.stderr.contains("NS901"), "{shown}: {}", ran.stderr);
-                assert!(!ran.stderr.contains(['\u{202E}', '\u{0}', '\u{1b}']), "{shown}");
+                assert!(
+                    output.stderr.contains("error[NS") && !output.stderr.contains("NS901"),
+                    "{shown}: {}",
+                    output.stderr
+                );
+                assert!(!output.stderr.contains(['\u{202E}', '\u{0}', '\u{1b}']), "{shown}");
             } else {
                 accepted.push(json!([
                     format!("{out}/local/compose.yaml"),
@@ -242,20 +246,20 @@ print(found, bad)
     let cases = folder.path().join("cases.json");
     std::fs::write(&cases, Value::Array(accepted.clone()).to_string()).unwrap();
     let python = tool("venv/bin/python").unwrap();
-    let ran = run(Command::new("sh")
+    let output = run(Command::new("sh")
         .arg("-c")
         .arg(format!("exec {} -c \"$1\" < {}", python.display(), cases.display()))
         .arg("sh")
         .arg(script)
         .current_dir(folder.path()));
-    let last = ran.stdout.lines().last().unwrap_or_default().to_owned();
-    let (found, bad) = last.split_once(' ').unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr));
-    assert_eq!(bad, "0", "{}", ran.stdout);
+    let last = output.stdout.lines().last().unwrap_or_default().to_owned();
+    let (found, bad) = last.split_once(' ').unwrap_or_else(|| panic!("{}{}", output.stdout, output.stderr));
+    assert_eq!(bad, "0", "{}", output.stdout);
     assert!(
         found.parse::<usize>().unwrap() * 10 >= accepted.len() * 5,
         "{found} of {} came back:\n{}",
         accepted.len(),
-        ran.stdout
+        output.stdout
     );
 }
 
@@ -275,12 +279,12 @@ fn long_text_is_refused_or_preserved() {
             stack["services"]["probe"]["env"] = json!({ "PROBE": long });
         }
         std::fs::write(folder.path().join("data.json"), stack.to_string()).unwrap();
-        let ran = nself_in(folder.path(), ["gen", "--env", "local"]);
+        let output = nself_in(folder.path(), ["gen", "--env", "local"]);
         assert!(
-            ran.code == 2 && ran.stderr.contains("at most") || ran.stderr.contains("more than"),
+            output.code == 2 && output.stderr.contains("at most") || output.stderr.contains("more than"),
             "{path}: {} {}",
-            ran.code,
-            &ran.stderr[..ran.stderr.len().min(600)]
+            output.code,
+            &output.stderr[..output.stderr.len().min(600)]
         );
     }
 }

@@ -50,9 +50,9 @@ fn an_image_is_the_same_on_every_machine_and_in_every_order() {
         let project = project(&busybox, layout);
         let mut command = nself(project.path());
         command.args(["image", "web", "--out", "made"]).env("TZ", format!("UTC+{i}")).env("HOME", project.path());
-        let ran = run(&mut command);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        assert!(ran.stderr.contains("left out: .env"), "{}", ran.stderr);
+        let output = run(&mut command);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        assert!(output.stderr.contains("left out: .env"), "{}", output.stderr);
         let files = tree(&project.path().join("made"));
         assert!(files.values().all(|bytes| !bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes())));
         layouts.insert(files);
@@ -71,9 +71,9 @@ fn registries_and_skopeo_accept_an_index_over_platforms() {
         return;
     };
     let project = project(&busybox, "layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] }");
-    let ran = nself_in(project.path(), ["image", "web"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let (name, digest) = ran.stdout.trim().split_once('@').unwrap();
+    let output = nself_in(project.path(), ["image", "web"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let (name, digest) = output.stdout.trim().split_once('@').unwrap();
     assert_eq!(name, "ghcr.io/acme/web:1.0.0");
     let layout = project.path().join(".nself/images/local/web");
     let source = format!("oci:{}:1.0.0", layout.display());
@@ -150,8 +150,8 @@ fn runc_runs_an_unpacked_image_without_root_and_read_only() {
         return;
     };
     let project = project(&busybox, "layout = { folder = \"web\", platforms = [\"linux/amd64\"] }");
-    let ran = nself_in(project.path(), ["image", "web", "--out", "made"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(project.path(), ["image", "web", "--out", "made"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
     let layout = project.path().join("made");
@@ -176,7 +176,7 @@ fn runc_runs_an_unpacked_image_without_root_and_read_only() {
     };
     let answered = (0..100).find_map(|_| {
         std::thread::sleep(Duration::from_millis(50));
-        Some(inside(&["wget", "-q", "-O", "-", "http://127.0.0.1:8001/start.html"])).filter(|ran| ran.code == 0)
+        Some(inside(&["wget", "-q", "-O", "-", "http://127.0.0.1:8001/start.html"])).filter(|output| output.code == 0)
     });
     let log = std::fs::read_to_string(container.folder.path().join("log")).unwrap();
     assert_eq!(answered.expect(&log).stdout, "it runs\n");
@@ -227,8 +227,8 @@ fn a_base_image_is_fetched_by_its_locked_digest() {
         registry.host
     );
     std::fs::write(project.path().join("nself.lock"), lock).unwrap();
-    let ran = image(project.path());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = image(project.path());
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let unpacked = project.path().join("bundle");
     let layout = format!("{}:1.0.0", project.path().join("made").display());
     let unpack = run(Command::new(umoci).args(["unpack", "--image", &layout]).arg(&unpacked));

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::support::{Ran, nself_in};
+use crate::support::{ProcessOutput, nself_in};
 
 const CANARY: &str = "canary-4be1";
 
@@ -16,11 +16,11 @@ fn write(project: &Path, fields: &str) {
     fs::write(project.join("stack.ncl"), text).unwrap();
 }
 
-fn assert_refused(ran: &Ran, place: &str) {
-    assert_eq!(ran.code, 2, "{}", ran.stderr);
-    assert!(ran.stderr.starts_with("error[NS006]") && ran.stderr.ends_with("1 error\n"), "{}", ran.stderr);
-    assert!(ran.stderr.contains(place), "{place}: {}", ran.stderr);
-    assert!(!ran.stderr.contains(CANARY), "{}", ran.stderr);
+fn assert_refused(output: &ProcessOutput, place: &str) {
+    assert_eq!(output.code, 2, "{}", output.stderr);
+    assert!(output.stderr.starts_with("error[NS006]") && output.stderr.ends_with("1 error\n"), "{}", output.stderr);
+    assert!(output.stderr.contains(place), "{place}: {}", output.stderr);
+    assert!(!output.stderr.contains(CANARY), "{}", output.stderr);
 }
 
 #[test]
@@ -80,8 +80,8 @@ fn the_stack_file_must_not_be_a_link_out_of_its_folder() {
     let real = tempfile::tempdir().unwrap();
     write(real.path(), "");
     symlink(real.path(), case.path().join("project")).unwrap();
-    let ran = nself_in(case.path(), ["gen", "project/stack.ncl"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "project/stack.ncl"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 #[test]
@@ -104,10 +104,10 @@ fn a_file_that_shadows_the_library_takes_effect() {
     fs::write(case.path().join("parts/extra.ncl"), part).unwrap();
     write(case.path(), "services = import \"parts/extra.ncl\",");
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.code == 0 && ran.stderr.contains("up to date"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["check"]);
+    assert!(output.code == 0 && output.stderr.contains("up to date"), "{}", output.stderr);
     fs::create_dir(case.path().join("parts/nself")).unwrap();
     fs::write(case.path().join("parts/nself/main.ncl"), "{ services.redis = { image = \"mine/redis:1\" } }").unwrap();
-    let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.code == 1 && ran.stdout.contains("mine/redis:1"), "{}{}", ran.stdout, ran.stderr);
+    let output = nself_in(case.path(), ["check"]);
+    assert!(output.code == 1 && output.stdout.contains("mine/redis:1"), "{}{}", output.stdout, output.stderr);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use nself::store::MANIFEST;
 use serde_json::Value;
 
-use crate::support::{Ran, nself_in, run, stack, tree};
+use crate::support::{ProcessOutput, nself_in, run, stack, tree};
 
 /// Returns a stack with services; `more` is merged over it.
 fn body(count: usize, more: &str) -> String {
@@ -40,15 +40,15 @@ fn settle() {
     sleep(Duration::from_millis(30));
 }
 
-fn assert_success(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    output
 }
 
 /// Runs `gen` for one environment and returns the number of rendered files.
 fn rendered_files(folder: &Path) -> u64 {
-    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
-    serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap_or_default()
+    let output = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+    serde_json::from_str::<Value>(&output.stdout).unwrap()["rendered"].as_u64().unwrap_or_default()
 }
 
 /// Generates until a stamp records all files as unchanged.
@@ -88,8 +88,8 @@ fn a_changed_service_renders_only_its_files() {
     let before = deploy(folder);
     let other = inode("kubernetes/apps/svc-8/deployment-svc-8.yaml");
     write(folder, 30, "services.svc-7.env.LEVEL = \"debug\"");
-    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
-    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let output = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
     let own =
         |path: &str| path.starts_with("prod/kubernetes/apps/") && !path.starts_with("prod/kubernetes/apps/svc-7/");
     let content =
@@ -109,8 +109,8 @@ fn a_changed_service_renders_only_its_files() {
     let checked = nself_in(folder, ["check", "--env", "prod", "--format", "json"]);
     let checked: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!(checked["rendered"].as_u64().unwrap() as usize, before.len() - 1, "{checked}");
-    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod"]));
-    assert!(ran.stderr.contains(" generated again"), "{}", ran.stderr);
+    let output = assert_success(nself_in(folder, ["gen", "--env", "prod"]));
+    assert!(output.stderr.contains(" generated again"), "{}", output.stderr);
 }
 
 /// After any change, the result is the same as in a run without a cache.
@@ -143,8 +143,8 @@ fn incremental_runs_equal_runs_without_a_cache() {
     ];
     for edit in edits {
         write(folder, 6, edit);
-        let ran = nself_in(folder, ["gen", "--env", "prod"]);
-        assert_eq!(ran.code, 0, "{edit}: {}", ran.stderr);
+        let output = nself_in(folder, ["gen", "--env", "prod"]);
+        assert_eq!(output.code, 0, "{edit}: {}", output.stderr);
         let (made, clean) = (deploy(folder), generate_without_cache(folder));
         let differs: Vec<&String> =
             clean.keys().chain(made.keys()).filter(|path| made.get(*path) != clean.get(*path)).collect();
@@ -165,8 +165,8 @@ fn edited_files_are_never_reused() {
 
     // An edit that keeps size and modification time.
     let shell = |script: &str| {
-        let ran = run(Command::new("sh").args(["-c", script]).current_dir(folder));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = run(Command::new("sh").args(["-c", script]).current_dir(folder));
+        assert_eq!(output.code, 0, "{}", output.stderr);
     };
     let path = file.display();
     shell(&format!(
@@ -274,19 +274,19 @@ fn planted_and_damaged_records_are_not_trusted() {
     let program = folder.join("nself-copy");
     fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
     write(folder, 4, "services.svc-2.env.LEVEL = \"copy\"");
-    let ran = assert_success(run(Command::new(&program)
+    let output = assert_success(run(Command::new(&program)
         .args(["gen", "--env", "prod", "--format", "json"])
         .current_dir(folder)));
-    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64(), Some(all));
+    assert_eq!(serde_json::from_str::<Value>(&output.stdout).unwrap()["rendered"].as_u64(), Some(all));
     // Control: an unchanged stamp is trusted.
     settle();
     write(folder, 4, "services.svc-2.env.LEVEL = \"last\"");
     assert_success(run(Command::new(&program).args(["gen", "--env", "prod"]).current_dir(folder)));
     settle();
     write(folder, 4, "services.svc-2.env.LEVEL = \"very last\"");
-    let ran = assert_success(run(Command::new(&program)
+    let output = assert_success(run(Command::new(&program)
         .args(["gen", "--env", "prod", "--format", "json"])
         .current_dir(folder)));
-    assert!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap() < all / 2);
+    assert!(serde_json::from_str::<Value>(&output.stdout).unwrap()["rendered"].as_u64().unwrap() < all / 2);
     assert!(deploy(folder) == generate_without_cache(folder));
 }

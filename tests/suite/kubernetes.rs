@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, manifests, namespace};
-use crate::support::{Ran, environments, golden, name, nself_in, project, run, stack, tool};
+use crate::support::{ProcessOutput, environments, golden, name, nself_in, project, run, stack, tool};
 
 fn path(folder: &Path) -> String {
     folder.to_string_lossy().into_owned()
@@ -32,12 +32,12 @@ fn a_cluster_accepts_every_golden_case() {
 /// Applies a folder without a warning; a second diff is empty.
 fn apply(cluster: &Cluster, folder: &Path) {
     let at = path(folder);
-    cluster.must(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
-    cluster.must(&["apply", "--server-side", "-k", &at]);
+    cluster.run_or_panic(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
+    cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
     let before = generations(cluster, &namespace(folder));
     let diff = cluster.kubectl(&["diff", "--server-side", "-k", &at]);
     assert_eq!(diff.code, 0, "{at}: {}{}", diff.stdout, diff.stderr);
-    cluster.must(&["apply", "--server-side", "-k", &at]);
+    cluster.run_or_panic(&["apply", "--server-side", "-k", &at]);
     assert_eq!(generations(cluster, &namespace(folder)), before, "{at}");
     for file in fs::read_dir(folder.join("gitops")).into_iter().flatten().flatten() {
         // Flux's definition of Kustomization is not available as a Go module.
@@ -46,13 +46,13 @@ fn apply(cluster: &Cluster, folder: &Path) {
             let text = fs::read_to_string(&file).unwrap();
             let namespace = if text.contains("namespace: argocd") { "argocd" } else { "flux-system" };
             cluster.kubectl(&["create", "namespace", namespace]);
-            cluster.must(&["apply", "--server-side", "-f", &file]);
+            cluster.run_or_panic(&["apply", "--server-side", "-f", &file]);
         }
     }
 }
 
 fn get(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<Value> {
-    let text = cluster.must(&["get", "-n", namespace, kinds, "-o", "json"]);
+    let text = cluster.run_or_panic(&["get", "-n", namespace, kinds, "-o", "json"]);
     let list: Value = serde_json::from_str(&text).unwrap();
     list["items"].as_array().unwrap().clone()
 }
@@ -89,9 +89,9 @@ fn wait_until_ready(cluster: &Cluster, namespace: &str) {
         let name = cron["metadata"]["name"].as_str().unwrap();
         let job = format!("job/{name}-by-hand");
         // Cases share namespaces, so an earlier one may have left the job.
-        cluster.must(&["delete", "-n", namespace, &job, "--ignore-not-found"]);
-        cluster.must(&["create", "job", "-n", namespace, &job[4..], &format!("--from=cronjob/{name}")]);
-        cluster.must(&["wait", "-n", namespace, &job, "--for=condition=Complete", "--timeout=60s"]);
+        cluster.run_or_panic(&["delete", "-n", namespace, &job, "--ignore-not-found"]);
+        cluster.run_or_panic(&["create", "job", "-n", namespace, &job[4..], &format!("--from=cronjob/{name}")]);
+        cluster.run_or_panic(&["wait", "-n", namespace, &job, "--for=condition=Complete", "--timeout=60s"]);
     }
     cluster.wait_until("budgets and autoscalers are taken up", |cluster| {
         let budgets = get(cluster, namespace, "pdb");
@@ -177,7 +177,7 @@ fn rolls_out_changes(cluster: &Cluster) {
     fs::write(&file, text.replacen("tls.email", "edge.connections = 50,\n  tls.email", 1)).unwrap();
     assert_eq!(nself_in(changed.path(), ["gen"]).code, 0);
     let before = generations(cluster, "shop-prod");
-    cluster.must(&["apply", "--server-side", "-k", &path(&changed.path().join("deploy/prod/kubernetes"))]);
+    cluster.run_or_panic(&["apply", "--server-side", "-k", &path(&changed.path().join("deploy/prod/kubernetes"))]);
     let after = generations(cluster, "shop-prod");
     let changed_objects: Vec<&String> =
         after.iter().filter(|(name, count)| before.get(*name) != Some(*count)).map(|(name, _)| name).collect();
@@ -186,7 +186,7 @@ fn rolls_out_changes(cluster: &Cluster) {
 }
 
 fn ready_again(cluster: &Cluster) {
-    cluster.must(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
+    cluster.run_or_panic(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
 }
 
 /// `kubectl delete -k` of all objects keeps the namespace and every claim.
@@ -199,10 +199,10 @@ fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
     };
     let before = names(cluster, "pvc");
     assert!(before.len() > 2 && before.contains(&"exports".to_owned()), "{before:?}");
-    cluster.must(&["delete", "-k", &path(&folder), "--wait=false"]);
+    cluster.run_or_panic(&["delete", "-k", &path(&folder), "--wait=false"]);
     cluster.wait_until("no workload exists", |cluster| names(cluster, "deployment,statefulset").is_empty());
     assert_eq!(names(cluster, "pvc"), before);
-    let phase = cluster.must(&["get", "namespace", "shop-staging", "-o", "jsonpath={.status.phase}"]);
+    let phase = cluster.run_or_panic(&["get", "namespace", "shop-staging", "-o", "jsonpath={.status.phase}"]);
     assert_eq!(phase, "Active");
 }
 
@@ -222,14 +222,14 @@ fn prunes_removed_objects(cluster: &Cluster) {
     let apply = |folder: &Path| {
         assert_eq!(nself_in(folder, ["gen", "--env", "prod"]).code, 0);
         let at = folder.join("deploy/prod/kubernetes");
-        cluster.must(&["apply", "--server-side", "-f", &path(&at.join("namespace/namespace-prune-prod.yaml"))]);
+        cluster.run_or_panic(&["apply", "--server-side", "-f", &path(&at.join("namespace/namespace-prune-prod.yaml"))]);
         let set = ["--prune", "--applyset=nself", "-n", "prune-prod"];
         let mut arguments = vec!["apply", "--server-side", "-k"];
         let at = path(&at);
         arguments.push(&at);
         arguments.extend(set);
-        let ran = cluster.kubectl(&arguments);
-        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        let output = cluster.kubectl(&arguments);
+        assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
         let items = get(cluster, "prune-prod", EVERYTHING).into_iter();
         let all: Vec<String> = items
             .filter(|item| item["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "nself")
@@ -276,20 +276,20 @@ fn refuses(cluster: &Cluster) {
 }
 
 /// Runs a checker on the manifests of every golden case, and on a bad manifest as a control.
-fn run_checker(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
+fn run_checker(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<ProcessOutput>, ProcessOutput)> {
     let program = tool(program)?;
     let good = manifests(&environments());
-    let ran = good.iter().map(|folder| {
+    let output = good.iter().map(|folder| {
         let files = files(folder);
         assert!(files.len() > 30, "{files:?}");
         run(Command::new(&program).args(arguments).args(files))
     });
-    let ran: Vec<Ran> = ran.collect();
+    let output: Vec<ProcessOutput> = output.collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.yaml");
     fs::write(&file, bad).unwrap();
     let bad = run(Command::new(&program).args(arguments).arg(&file));
-    Some((ran, bad))
+    Some((output, bad))
 }
 
 /// Returns the objects in a folder of manifests, without files for kustomize.
@@ -310,8 +310,8 @@ fn published_schemas_accept_the_manifests() {
     else {
         return;
     };
-    for ran in good {
-        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for output in good {
+        assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     }
     assert_ne!(bad.code, 0);
 }
@@ -337,13 +337,13 @@ fn kube_score_finds_nothing() {
     let Some((good, bad)) = run_checker("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
         return;
     };
-    for ran in good {
+    for output in good {
         // The policy of the challenge is for pods that cert-manager creates.
         let expected = |line: &&str| {
             line.starts_with("[OK]") || line.starts_with("[SKIPPED]") || line.contains(" acme-challenge/")
         };
-        let findings: Vec<&str> = ran.stdout.lines().filter(|line| !expected(line)).collect();
-        assert!(findings.is_empty(), "{findings:#?}{}", ran.stderr);
+        let findings: Vec<&str> = output.stdout.lines().filter(|line| !expected(line)).collect();
+        assert!(findings.is_empty(), "{findings:#?}{}", output.stderr);
     }
     assert!(bad.stdout.contains("[CRITICAL]"), "{}", bad.stdout);
 }
@@ -374,9 +374,9 @@ fn checkov_finds_nothing() {
             &skipped.join(","),
             "-d",
         ]);
-        let ran = run(command.arg(folder).env("LOG_LEVEL", "ERROR"));
-        let report: Value =
-            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", ran.stdout, ran.stderr));
+        let output = run(command.arg(folder).env("LOG_LEVEL", "ERROR"));
+        let report: Value = serde_json::from_str(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", output.stdout, output.stderr));
         report
     };
     for folder in manifests(&environments()) {
@@ -413,8 +413,13 @@ fn kubeconform_finds_nothing() {
     ) else {
         return;
     };
-    for ran in good {
-        assert!(ran.code == 0 && ran.stdout.contains("Invalid: 0, Errors: 0"), "{}{}", ran.stdout, ran.stderr);
+    for output in good {
+        assert!(
+            output.code == 0 && output.stdout.contains("Invalid: 0, Errors: 0"),
+            "{}{}",
+            output.stdout,
+            output.stderr
+        );
     }
     assert_ne!(bad.code, 0);
 }

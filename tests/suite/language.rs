@@ -19,8 +19,8 @@ fn every_code_has_an_explanation_and_a_case() {
     for code in nself::codes::Code::ALL {
         assert!(code.explanation().len() > 40, "{code}");
         assert!(golden_errors.contains(&format!("[{code}]")) || elsewhere.contains(&code.id()), "no case shows {code}");
-        let ran = nself_in(Path::new("/"), ["explain", code.id()]);
-        assert!(ran.code == 0 && ran.stdout.contains(code.title()), "{code}");
+        let output = nself_in(Path::new("/"), ["explain", code.id()]);
+        assert!(output.code == 0 && output.stdout.contains(code.title()), "{code}");
     }
 }
 
@@ -63,8 +63,8 @@ fn a_layer_can_remove_a_variable() {
              services.orders = { image = "a/orders:1", env = { KEPT = "yes", GONE = "common" } },
              environments.prod.services.orders.env.GONE = null }"#,
     );
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let text = |env: &str| std::fs::read_to_string(case.path().join("deploy").join(env).join("compose.yaml")).unwrap();
     assert!(text("staging").contains("GONE: common") && text("prod").contains("KEPT: "));
     assert!(!text("prod").contains("GONE"));
@@ -88,8 +88,8 @@ fn a_layer_adds_parts_and_removes_values() {
                },
              } }"#,
     );
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let has = |env: &str, what: &str| {
         let files = crate::support::tree(&case.path().join("deploy").join(env));
         files.values().any(|bytes| String::from_utf8_lossy(bytes).contains(what))
@@ -103,14 +103,14 @@ fn a_layer_adds_parts_and_removes_values() {
         r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
              environments.prod.services = { postgres.volumes.other.size = "1GiB", orders.port = "8001", orders.image = null } }"#,
     );
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 2);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 2);
     for finding in [
         "error[NS104]: `path` is missing\n  --> stack.ncl:3:68 (services.postgres.volumes.other)\n   = in: prod\n",
         "error[NS103]: the value has the wrong type: text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 1 to 65535\n",
         "error[NS307]: `orders` has neither an image nor a build folder",
     ] {
-        assert!(ran.stderr.contains(finding), "{finding}\nin {}", ran.stderr);
+        assert!(output.stderr.contains(finding), "{finding}\nin {}", output.stderr);
     }
     // Ranges apply in layers as well.
     let ranges = [
@@ -135,14 +135,18 @@ fn a_layer_adds_parts_and_removes_values() {
              services.orders = {{ image = \"a/orders:1\", autoscale = {{ min = 1, max = 2 }} }},\n{}}}",
             fields(layer)
         ));
-        let ran = nself_in(case.path(), ["gen"]);
-        assert_eq!(ran.code, 2);
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, 2);
         for (line, (path, _, most)) in ranges.iter().enumerate() {
             let place = format!("--> stack.ncl:{}:", line + 4);
             let said = |found: &str| {
                 [place.as_str(), "NS107", path, &format!("from 1 to {most}\n")].iter().all(|part| found.contains(part))
             };
-            assert!(ran.stderr.split("\n\n").any(|found| said(&format!("{found}\n"))), "{layer}{path}: {}", ran.stderr);
+            assert!(
+                output.stderr.split("\n\n").any(|found| said(&format!("{found}\n"))),
+                "{layer}{path}: {}",
+                output.stderr
+            );
         }
     }
 }
@@ -169,9 +173,9 @@ fn servers_run_monitoring_unless_there_is_a_reason() {
     let generate = |environment: &str, fields: &str| {
         let qa = "environments.qa = { profile = 'staging, domain = \"qa.shop.example.com\" }";
         let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", {qa}, {fields} }}"#));
-        let ran = nself_in(case.path(), ["gen", "--env", environment]);
+        let output = nself_in(case.path(), ["gen", "--env", environment]);
         let file = case.path().join(format!("deploy/{environment}/monitoring/prometheus/prometheus.yml"));
-        (ran, file.exists())
+        (output, file.exists())
     };
     let waive = "monitoring.waive = \"another team watches it\"";
     let off = "monitoring.enabled = false";
@@ -189,15 +193,15 @@ fn servers_run_monitoring_unless_there_is_a_reason() {
         ("prod", format!("environments.staging.{waive}"), true),
         ("staging", format!("environments.staging.{waive}"), false),
     ] {
-        let (ran, found) = generate(environment, &fields);
-        assert_eq!((ran.code, found), (0, has_monitoring), "{environment}: {fields}: {}", ran.stderr);
+        let (output, found) = generate(environment, &fields);
+        assert_eq!((output.code, found), (0, has_monitoring), "{environment}: {fields}: {}", output.stderr);
     }
     for fields in [off, "environments.prod.monitoring.enabled = false", "environments.prod.services.prometheus = null"]
     {
-        let (ran, _) = generate("prod", fields);
-        assert!(ran.code == 2 && ran.stderr.contains("error[NS704]"), "{fields}: {}", ran.stderr);
-        let (ran, _) = generate("prod", &format!("{fields}, {waive}"));
-        assert_eq!(ran.code, 0, "{fields}: {}", ran.stderr);
+        let (output, _) = generate("prod", fields);
+        assert!(output.code == 2 && output.stderr.contains("error[NS704]"), "{fields}: {}", output.stderr);
+        let (output, _) = generate("prod", &format!("{fields}, {waive}"));
+        assert_eq!(output.code, 0, "{fields}: {}", output.stderr);
     }
 }
 

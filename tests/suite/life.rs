@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Ran, nself_in};
-use crate::up::{Stack, apart};
+use crate::support::{ProcessOutput, nself_in};
+use crate::up::{Stack, in_own_namespaces};
 
-fn assert_success(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    output
 }
 
 /// Returns a stack of the server and services with separate databases.
@@ -38,17 +38,17 @@ fn tickets() -> Stack {
 }
 
 /// Generates the changed stack and starts it.
-fn next_generation(stack: &Stack, text: &str) -> Ran {
+fn next_generation(stack: &Stack, text: &str) -> ProcessOutput {
     write(stack.project.path(), text);
-    let ran = stack.generate();
+    let output = stack.generate();
     assert_success(nself_in(stack.project.path(), ["secrets", "init", "--env", "local"]));
     must_start(stack);
-    ran
+    output
 }
 
 fn must_start(stack: &Stack) {
-    let ran = stack.up();
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.up();
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
 }
 
 /// Runs a query as the superuser.
@@ -72,21 +72,21 @@ fn catalog(stack: &Stack) -> String {
     dump.stdout.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
 }
 
-fn started(stack: &Stack, service: &str) -> String {
+fn start_time(stack: &Stack, service: &str) -> String {
     stack.inspect()[service]["State"]["StartedAt"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_database_that_is_added_reaches_a_running_server() {
-    apart("life::a_database_that_is_added_reaches_a_running_server", added_apart);
+    in_own_namespaces("life::a_database_that_is_added_reaches_a_running_server", add_database);
 }
 
-fn added_apart() {
+fn add_database() {
     let stack = tickets();
     must_start(&stack);
     assert_eq!(query(&stack, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'reports'"), "0", "control");
     query(&stack, "tickets", "CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)");
-    let server = started(&stack, "postgres");
+    let server = start_time(&stack, "postgres");
 
     // The next generation adds a service with a database and an extension.
     let both = services(&(service("tickets", 8001, "") + &service("reports", 8002, ", extensions = [\"citext\"]")));
@@ -101,21 +101,21 @@ fn added_apart() {
         "reports"
     );
     assert_eq!(query(&stack, "tickets", "SELECT id FROM kept"), "7");
-    assert_eq!(started(&stack, "postgres"), server, "the server keeps running");
+    assert_eq!(start_time(&stack, "postgres"), server, "the server keeps running");
 
     // A second start changes nothing.
     let before = catalog(&stack);
-    let job = started(&stack, "postgres-setup");
+    let job = start_time(&stack, "postgres-setup");
     must_start(&stack);
-    assert_ne!(started(&stack, "postgres-setup"), job, "the job runs at each start");
+    assert_ne!(start_time(&stack, "postgres-setup"), job, "the job runs at each start");
     assert_eq!(catalog(&stack), before);
 
     a_changed_password_reaches_the_role(&stack);
 
     // Objects that the stack no longer uses stay, and each is a finding.
-    let ran = next_generation(&stack, &services(&service("tickets", 8001, "")));
+    let output = next_generation(&stack, &services(&service("tickets", 8001, "")));
     for lost in ["the database `reports`", "the role `reports`"] {
-        assert!(ran.stderr.contains(&format!("NS320]: the stack no longer uses {lost}")), "{}", ran.stderr);
+        assert!(output.stderr.contains(&format!("NS320]: the stack no longer uses {lost}")), "{}", output.stderr);
     }
     assert_eq!(query(&stack, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'reports'"), "1");
 }
@@ -141,10 +141,10 @@ fn a_changed_password_reaches_the_role(stack: &Stack) {
 
 #[test]
 fn a_server_of_version_18_keeps_its_data() {
-    apart("life::a_server_of_version_18_keeps_its_data", newer_apart);
+    in_own_namespaces("life::a_server_of_version_18_keeps_its_data", run_version_18);
 }
 
-fn newer_apart() {
+fn run_version_18() {
     let image = "postgres.image = \"docker.io/library/postgres:18-alpine\",\n";
     let stack =
         Stack::start_with("minimal", |project| write(project, &services(&(service("tickets", 8001, "") + image))));
@@ -159,10 +159,10 @@ fn newer_apart() {
 
 #[test]
 fn a_missing_value_stops_only_the_start() {
-    apart("life::a_missing_value_stops_only_the_start", missing_apart);
+    in_own_namespaces("life::a_missing_value_stops_only_the_start", start_without_value);
 }
 
-fn missing_apart() {
+fn start_without_value() {
     let stack = tickets();
     must_start(&stack);
     let file = stack.project.path().join("deploy/local/.env");
@@ -171,11 +171,11 @@ fn missing_apart() {
         variables.lines().filter(|line| !line.starts_with("TICKETS_")).map(|line| format!("{line}\n")).collect();
     assert_ne!(variables, without);
     std::fs::write(&file, without).unwrap();
-    let running = started(&stack, "tickets");
-    let ran = stack.up();
-    assert!(ran.code != 0 && ran.stderr.contains("TICKETS_MAIN_URL is missing a value"), "{}", ran.stderr);
+    let running = start_time(&stack, "tickets");
+    let output = stack.up();
+    assert!(output.code != 0 && output.stderr.contains("TICKETS_MAIN_URL is missing a value"), "{}", output.stderr);
     assert!(assert_success(stack.compose(&["ps"])).stdout.contains("shop-local-tickets-1"));
-    assert_eq!(started(&stack, "tickets"), running, "the start changed nothing");
+    assert_eq!(start_time(&stack, "tickets"), running, "the start changed nothing");
     assert!(assert_success(stack.compose(&["logs", "tickets"])).stdout.contains("ready"));
     assert_success(stack.compose(&["stop", "-t", "5", "tickets"]));
     assert_success(stack.compose(&["down", "-t", "5"]));
@@ -184,10 +184,10 @@ fn missing_apart() {
 
 #[test]
 fn two_environments_run_on_one_host() {
-    apart("life::two_environments_run_on_one_host", two_apart);
+    in_own_namespaces("life::two_environments_run_on_one_host", run_two_environments);
 }
 
-fn two_apart() {
+fn run_two_environments() {
     let text = services(&service("tickets", 8001, ""));
     let (body, rest) = text.split_at(text.rfind(" } | nself.Stack").unwrap());
     let with = |second: &str| {
@@ -199,12 +199,12 @@ fn two_apart() {
     let stack = Stack::start_with("minimal", |project| {
         // With the same ports, the second environment would not start.
         write(project, &with(""));
-        let ran = nself_in(project, ["gen"]);
-        assert_eq!(ran.stderr.matches("NS321").count(), 2, "{}", ran.stderr);
+        let output = nself_in(project, ["gen"]);
+        assert_eq!(output.stderr.matches("NS321").count(), 2, "{}", output.stderr);
         // The change that the finding names.
         for (port, other) in [("http", 8080), ("https", 8443)] {
             assert!(
-                ran.stderr.contains(&format!("`environments.second.services.nginx.publish.{port}.port = {other}`"))
+                output.stderr.contains(&format!("`environments.second.services.nginx.publish.{port}.port = {other}`"))
             );
         }
         write(project, &with("services.nginx.publish = { http.port = 8080, https.port = 8443 }"));
@@ -225,25 +225,25 @@ fn two_apart() {
         let mut curl = std::process::Command::new("curl");
         curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:{port}:127.0.0.1"), "--cacert"])
             .arg(authority);
-        let ran = assert_success(crate::support::run(curl.arg(format!("https://{host}:{port}/x"))));
-        assert!(ran.stdout.contains("/x"), "{environment}: {}", ran.stdout);
+        let output = assert_success(crate::support::run(curl.arg(format!("https://{host}:{port}/x"))));
+        assert!(output.stdout.contains("/x"), "{environment}: {}", output.stdout);
     }
     // Each environment has separate databases.
     query(&stack, "tickets", "CREATE TABLE only_local (id int)");
     let sql = "SELECT count(*) FROM pg_class WHERE relname = 'only_local'";
-    let ran =
+    let output =
         assert_success(second(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-qtAc", sql]));
-    assert_eq!((ran.stdout.trim(), query(&stack, "tickets", sql).as_str()), ("0", "1"));
+    assert_eq!((output.stdout.trim(), query(&stack, "tickets", sql).as_str()), ("0", "1"));
     assert_success(second(&["down", "-v", "-t", "5"]));
     assert_eq!(stack.inspect()["tickets"]["State"]["Health"]["Status"], "healthy", "the first environment stays");
 }
 
 #[test]
 fn an_interrupted_first_start_is_repeated() {
-    apart("life::an_interrupted_first_start_is_repeated", interrupted_apart);
+    in_own_namespaces("life::an_interrupted_first_start_is_repeated", interrupt_first_start);
 }
 
-fn interrupted_apart() {
+fn interrupt_first_start() {
     let stack = tickets();
     let kill = |service: &str| stack.compose(&["kill", "-s", "KILL", service]);
     let mut incomplete = 0;

@@ -6,12 +6,12 @@ use std::process::Command;
 use nself::artifact::Sha256;
 
 use crate::registry::{Debian, INDEX, MANIFEST, PASSWORD, Scripted, response};
-use crate::support::{Ran, nself, nself_in, run, stack};
+use crate::support::{ProcessOutput, nself, nself_in, run, stack};
 
 /// Returns the images that `nself lock --check` reports as missing.
-fn missing(folder: &Path) -> Vec<String> {
-    let ran = nself_in(folder, ["lock", "--check", "--format", "json"]);
-    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+fn missing_images(folder: &Path) -> Vec<String> {
+    let output = nself_in(folder, ["lock", "--check", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let messages = report["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
     messages.filter_map(|text| text.strip_suffix("` is not in nself.lock")).map(|text| text[1..].to_owned()).collect()
 }
@@ -39,7 +39,7 @@ fn read(folder: &Path) -> String {
 
 /// Pushes every image of the stack under its name.
 pub fn fill(registry: &Debian, folder: &Path) -> Vec<String> {
-    let names = missing(folder);
+    let names = missing_images(folder);
     for name in &names {
         let (repository, tag) = name.strip_prefix("docker.io/").unwrap().rsplit_once(':').unwrap();
         registry.push_image(&format!("hub/{repository}"), tag, "one");
@@ -47,7 +47,7 @@ pub fn fill(registry: &Debian, folder: &Path) -> Vec<String> {
     names
 }
 
-pub fn lock(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+pub fn lock(registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
     let mut command = nself(folder);
     command.arg("lock").arg("--mirror").arg(format!("docker.io={}/hub", registry.host)).args(arguments);
     run(registry.known_to(&mut command))
@@ -65,13 +65,13 @@ fn tags_become_digests_in_all_files() {
 
     let names = fill(&registry, folder);
     assert!(names.len() >= 5, "{names:?}");
-    let ran = lock(&registry, folder, &[]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("locked ")).count(), names.len());
+    let output = lock(&registry, folder, &[]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(output.stdout.lines().filter(|line| line.starts_with("locked ")).count(), names.len());
     let text = read(folder);
     assert!(!text.contains(&registry.host), "the lock does not name the registry that was read: {text}");
     assert!(text.contains("\"linux/amd64\":\"sha256:") && text.contains("\"linux/arm64\":\"sha256:"), "{text}");
-    assert!(![&text, &ran.stdout, &ran.stderr].iter().any(|text| text.contains(PASSWORD)));
+    assert!(![&text, &output.stdout, &output.stderr].iter().any(|text| text.contains(PASSWORD)));
 
     assert_eq!(nself_in(folder, ["lock", "--check"]).code, 0);
     assert_eq!(nself_in(folder, ["gen", "--frozen"]).code, 0);
@@ -178,11 +178,11 @@ fn without_tls_or_credentials_nothing_is_written() {
         let mut command = nself(folder);
         registry.known_to(&mut command).arg("lock");
         change(&mut command);
-        let ran = run(&mut command);
-        assert_eq!(ran.code, 2);
-        assert!(ran.stderr.contains(&format!("error[{code}]")), "{}", ran.stderr);
-        assert!(ran.stderr.contains("stack.ncl:2:"), "{}", ran.stderr);
-        assert!(!ran.stderr.contains(PASSWORD) && !ran.stdout.contains(PASSWORD));
+        let output = run(&mut command);
+        assert_eq!(output.code, 2);
+        assert!(output.stderr.contains(&format!("error[{code}]")), "{}", output.stderr);
+        assert!(output.stderr.contains("stack.ncl:2:"), "{}", output.stderr);
+        assert!(!output.stderr.contains(PASSWORD) && !output.stdout.contains(PASSWORD));
         assert_eq!(read(folder), before);
     };
     refused(
@@ -212,8 +212,8 @@ fn without_tls_or_credentials_nothing_is_written() {
     assert_ne!(read(folder), before);
     rewrite(folder, &with_image(&image.replace("orders:1", "orders:2")));
     let before = read(folder);
-    let ran = run(registry.known_to(nself(folder).arg("lock")));
-    assert!(ran.code == 2 && ran.stderr.contains("NS823"), "{}", ran.stderr);
+    let output = run(registry.known_to(nself(folder).arg("lock")));
+    assert!(output.code == 2 && output.stderr.contains("NS823"), "{}", output.stderr);
     assert_eq!(read(folder), before);
 }
 
@@ -279,17 +279,17 @@ fn unexpected_content_of_registries_is_not_used() {
     for (name, code, count, script) in scripts {
         let server = Scripted::start(script);
         rewrite(folder, &with_image(&format!("{}/acme/orders:1", server.host)));
-        let ran = nself_in(folder, ["lock", "--plain-http", &server.host]);
-        assert_eq!(ran.code, 2, "{name}: {}", ran.stderr);
-        assert!(ran.stderr.contains(&format!("error[{code}]")), "{name}: {}", ran.stderr);
+        let output = nself_in(folder, ["lock", "--plain-http", &server.host]);
+        assert_eq!(output.code, 2, "{name}: {}", output.stderr);
+        assert!(output.stderr.contains(&format!("error[{code}]")), "{name}: {}", output.stderr);
         assert_eq!(server.count(), count, "{name}: {:?}", server.asked.lock().unwrap());
         assert_eq!(read(folder), before, "{name}");
     }
     // TLS is used by default.
     let server = Scripted::start(|_, _| response("404 Not Found", "", b""));
     rewrite(folder, &with_image(&format!("{}/acme/orders:1", server.host)));
-    let ran = nself_in(folder, ["lock"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS821"), "{}", ran.stderr);
+    let output = nself_in(folder, ["lock"]);
+    assert!(output.code == 2 && output.stderr.contains("NS821"), "{}", output.stderr);
     let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(files.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{files:?}");
 }
@@ -322,8 +322,8 @@ fn transient_failures_are_tried_again() {
         }
     });
     let project = project_with_image_on(&registry, &server.host);
-    let ran = nself_in(project.path(), ["lock", "--plain-http", &server.host]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(project.path(), ["lock", "--plain-http", &server.host]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let text = read(project.path());
     assert!(
         text.contains(&format!("\"digest\":\"{expected}\",\"platforms\":{{\"linux/arm64/v8\":\"{expected}\"}}")),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, free_port, nself_in, root, run, stack, tool};
+use crate::support::{ProcessOutput, free_port, nself_in, root, run, stack, tool};
 
 const RELAY: &str = "smtp.example.com";
 
@@ -46,7 +46,7 @@ impl MailServer {
         server
     }
 
-    fn get(&self, path: &str) -> Ran {
+    fn get(&self, path: &str) -> ProcessOutput {
         run(Command::new("curl")
             .args(["--silent", "--fail", "--noproxy", "*"])
             .arg(format!("http://127.0.0.1:{}{path}", self.http)))
@@ -69,21 +69,28 @@ fn generate(fields: &str) -> tempfile::TempDir {
     let case = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {fields} }}"
     ));
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     for environment in ["local", "staging", "prod"] {
         nself_in(case.path(), ["secrets", "init", "--env", environment]);
     }
     for (name, value) in [("smtp_host", RELAY), ("smtp_user", "apikey"), ("smtp_password", "Pr0vider-issued-9x2")] {
         fs::write(case.path().join("deploy/prod/secrets").join(name), value).unwrap();
     }
-    let ran = nself_in(case.path(), ["secrets", "init", "--env", "prod"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["secrets", "init", "--env", "prod"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     case
 }
 
 /// Sends one message with the settings of an environment and some changed variables.
-fn send(python: &Path, folder: &Path, address: &str, server: &MailServer, certificate: &Path, changes: &[&str]) -> Ran {
+fn send(
+    python: &Path,
+    folder: &Path,
+    address: &str,
+    server: &MailServer,
+    certificate: &Path,
+    changes: &[&str],
+) -> ProcessOutput {
     let ports = format!("{{\"{address}\": {}}}", server.smtp);
     run(Command::new(python)
         .arg(root().join("tests/mail/sender.py"))
@@ -116,8 +123,8 @@ fn local_and_staging_send_to_the_catcher() {
         let folder = case.path().join("deploy").join(environment);
         let server = MailServer::start(&mailpit, &catcher_variables(&folder, &python), &[]);
         let sent = |changes: &[&str]| send(&python, &folder, "mail:1025", &server, &certificate, changes);
-        let ran = sent(&[]);
-        assert_eq!(ran.code, 0, "{environment}: {}", ran.stderr);
+        let output = sent(&[]);
+        assert_eq!(output.code, 0, "{environment}: {}", output.stderr);
         assert_eq!(server.messages(), 1);
         // Known-bad controls: a name with which the program refuses a server without encryption, and a name that does
         // not resolve.
@@ -132,8 +139,8 @@ fn local_and_staging_send_to_the_catcher() {
 /// Returns the variables of the service `mail` in the generated file.
 fn catcher_variables(folder: &Path, python: &Path) -> Vec<(String, String)> {
     let script = "import json, sys, yaml\nprint(json.dumps(yaml.safe_load(open(sys.argv[1]))['services']['mail']['environment']))";
-    let ran = run(Command::new(python).args(["-c", script]).arg(folder.join("compose.yaml")));
-    let variables: std::collections::BTreeMap<String, String> = serde_json::from_str(&ran.stdout).unwrap();
+    let output = run(Command::new(python).args(["-c", script]).arg(folder.join("compose.yaml")));
+    let variables: std::collections::BTreeMap<String, String> = serde_json::from_str(&output.stdout).unwrap();
     variables.into_iter().collect()
 }
 
@@ -173,12 +180,12 @@ fn production_sends_through_relays_with_starttls_and_tls() {
         let case = generate(fields);
         let prod = case.path().join("deploy/prod");
         let before = server.messages();
-        let ran = send(&python, &prod, address, server, &certificate, &[]);
-        assert_eq!(ran.code, 0, "{fields}: {}", ran.stderr);
+        let output = send(&python, &prod, address, server, &certificate, &[]);
+        assert_eq!(output.code, 0, "{fields}: {}", output.stderr);
         assert_eq!(server.messages(), before + 1, "{fields}");
         // Known-bad control: the other kind of encryption.
-        let ran = send(&python, &prod, address, server, &certificate, &[wrong]);
-        assert_eq!(ran.code, 1, "{fields}: {wrong}");
+        let output = send(&python, &prod, address, server, &certificate, &[wrong]);
+        assert_eq!(output.code, 1, "{fields}: {wrong}");
         assert_eq!(server.messages(), before + 1, "{fields}: {wrong}");
     }
 }
@@ -188,8 +195,8 @@ fn network_policies_allow_senders_to_reach_the_catcher() {
     let case = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.mail = nself.services.mail, kubernetes = nself.clusters.kind & { enabled = true }, tls.email = \"ops@example.com\" }",
     );
-    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let apps = case.path().join("deploy/local/kubernetes/apps");
     for file in [
         "mail/service-mailhog.yaml",
@@ -218,14 +225,14 @@ fn invalid_relays_are_findings() {
         let case = stack(&format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {fields} }}"
         ));
-        let ran = nself_in(case.path(), ["gen"]);
-        let findings: Vec<&str> = ran
+        let output = nself_in(case.path(), ["gen"]);
+        let findings: Vec<&str> = output
             .stderr
             .lines()
             .filter(|line| line.contains("NS304") || line.contains("NS314") || line.contains("NS203"))
             .collect();
-        assert_eq!(findings.len(), 1, "{fields}: {}", ran.stderr);
-        assert!(findings[0].contains(code) && ran.stderr.contains(place), "{fields}: {}", ran.stderr);
+        assert_eq!(findings.len(), 1, "{fields}: {}", output.stderr);
+        assert!(findings[0].contains(code) && output.stderr.contains(place), "{fields}: {}", output.stderr);
     }
 }
 

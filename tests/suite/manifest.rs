@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use nself::store::{MANIFEST, Manifest};
 
-use crate::support::{Ran, nself, nself_in, run, stack, tree};
+use crate::support::{ProcessOutput, nself, nself_in, run, stack, tree};
 
 /// Returns a stack with these services, each with a variable.
 fn text(services: &[(&str, u16)], level: &str) -> String {
@@ -23,7 +23,7 @@ fn text(services: &[(&str, u16)], level: &str) -> String {
 }
 
 /// Runs git without the configuration of this machine.
-fn git(folder: &Path, arguments: &[&str]) -> Ran {
+fn git(folder: &Path, arguments: &[&str]) -> ProcessOutput {
     let identity = ["-c", "user.name=nself", "-c", "user.email=nself@example.com", "-c", "init.defaultBranch=main"];
     let mut command = Command::new("git");
     command.args(identity).args(arguments).current_dir(folder);
@@ -32,14 +32,14 @@ fn git(folder: &Path, arguments: &[&str]) -> Ran {
 }
 
 fn git_succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let ran = git(folder, arguments);
-    assert_eq!(ran.code, 0, "git {arguments:?}: {} {}", ran.stdout, ran.stderr);
-    ran.stdout
+    let output = git(folder, arguments);
+    assert_eq!(output.code, 0, "git {arguments:?}: {} {}", output.stdout, output.stderr);
+    output.stdout
 }
 
 fn generate(folder: &Path) {
-    let ran = nself_in(folder, ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(folder, ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 /// Creates a repository with a generated stack on the branch `main`.
@@ -108,8 +108,8 @@ fn branches_that_add_services_merge() {
     // The user resolves the conflict in the stack.
     let all = [TWO[0], ("beta", 8003), ("gamma", 8004), TWO[1]];
     fs::write(folder.join("stack.ncl"), text(&all, "info")).unwrap();
-    let ran = nself_in(folder, ["check"]);
-    assert!(ran.code == 1 && !ran.stderr.contains("hand-edited"), "{}", ran.stderr);
+    let output = nself_in(folder, ["check"]);
+    assert!(output.code == 1 && !output.stderr.contains("hand-edited"), "{}", output.stderr);
     assert_eq!(nself_in(folder, ["verify"]).code, 2, "a merged manifest is not yet an account of the files");
     generate(folder);
     assert_eq!(nself_in(folder, ["check"]).code, 0);
@@ -144,8 +144,8 @@ fn a_conflict_in_every_file_is_repaired_by_one_run() {
     // A hand edit is still detected.
     let compose = folder.join("deploy/prod/compose.yaml");
     fs::write(&compose, fs::read_to_string(&compose).unwrap() + "# mine\n").unwrap();
-    let ran = nself_in(folder, ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS801"), "{}", ran.stderr);
+    let output = nself_in(folder, ["gen"]);
+    assert!(output.code == 2 && output.stderr.contains("NS801"), "{}", output.stderr);
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn converted_line_endings_have_no_effect() {
     );
     let stack = fs::read(copy.join("stack.ncl")).unwrap();
     assert!(stack.contains(&b'\r'), "the control: git converts other files");
-    let ran = nself_in(&copy, ["check"]);
-    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    let output = nself_in(&copy, ["check"]);
+    assert_eq!(output.code, 0, "{} {}", output.stdout, output.stderr);
     generate(&copy);
     assert_eq!(git_succeeds(&copy, &["status", "--porcelain", "--", "deploy"]), "");
     // A manifest with converted line endings is still read.

@@ -19,8 +19,8 @@ fn bundle() -> PathBuf {
 }
 
 fn promtool(arguments: &[&str], folder: &Path) -> Option<(bool, String)> {
-    let ran = run(Command::new(tool("trixie/usr/bin/promtool")?).args(arguments).current_dir(folder));
-    Some((ran.code == 0, ran.stdout + &ran.stderr))
+    let output = run(Command::new(tool("trixie/usr/bin/promtool")?).args(arguments).current_dir(folder));
+    Some((output.code == 0, output.stdout + &output.stderr))
 }
 
 /// Returns the files of a folder with their names.
@@ -264,8 +264,8 @@ fn memory(size: &str) -> BTreeMap<String, u64> {
         "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,
             environments.prod = {{ monitoring = {{ enabled = true, size = '{size} }}, tls.email = \"a@example.com\" }} }}"
     ));
-    let ran = nself_in(case.path(), ["gen", "--env", "prod"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "prod"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let text = std::fs::read_to_string(case.path().join("deploy/prod/compose.yaml")).unwrap();
     let file: Value = serde_yaml_ng::from_str(&text).unwrap();
     let core = ["acme", "auth", "hasura", "nginx", "postgres", "postgres-setup", "redis", "volume-owner"];

@@ -6,11 +6,12 @@ use std::process::Command;
 
 use crate::cluster::manifests;
 use crate::support::{
-    Ran, assert_services_refused, environments, golden_file, golden_service, name, nself_in, project, run, stack, tool,
+    ProcessOutput, assert_services_refused, environments, golden_file, golden_service, name, nself_in, project, run,
+    stack, tool,
 };
 
 /// Runs `nginx -t` in a root file system with the nginx of our image and a temporary key pair.
-fn test(root: &Path, environment: &Path) -> Ran {
+fn test(root: &Path, environment: &Path) -> ProcessOutput {
     let script = r#"
 set -e
 mount --bind "$1" "$1"
@@ -36,20 +37,20 @@ pub fn key_pair() -> tempfile::TempDir {
     folder
 }
 
-fn accepts(ran: &Ran) -> bool {
-    ran.code == 0 && !["[warn]", "[emerg]", "[alert]", "[error]"].iter().any(|level| ran.stderr.contains(level))
+fn is_accepted(output: &ProcessOutput) -> bool {
+    output.code == 0 && !["[warn]", "[emerg]", "[alert]", "[error]"].iter().any(|level| output.stderr.contains(level))
 }
 
 #[test]
 fn nginx_accepts_every_configuration_without_a_warning() {
     let Some(root) = tool("forky") else { return };
     for environment in environments() {
-        let ran = test(&root, &environment);
-        assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
+        let output = test(&root, &environment);
+        assert!(is_accepted(&output), "{}: {}", environment.display(), output.stderr);
     }
     for folder in clusters() {
-        let ran = test(&root, folder.path());
-        assert!(accepts(&ran), "{}", ran.stderr);
+        let output = test(&root, folder.path());
+        assert!(is_accepted(&output), "{}", output.stderr);
     }
     for (from, to) in [
         ("server_tokens off;", "server_tokenz off;"),
@@ -61,7 +62,7 @@ fn nginx_accepts_every_configuration_without_a_warning() {
         let broken_text = text.replacen(&from.replace("\n    ", "\n        "), to, 1);
         assert_ne!(text, broken_text, "{from}");
         std::fs::write(&file, broken_text).unwrap();
-        assert!(!accepts(&test(&root, copy.path())), "the check can fail: {to}");
+        assert!(!is_accepted(&test(&root, copy.path())), "the check can fail: {to}");
     }
 }
 
@@ -114,9 +115,9 @@ fn gixy_has_no_finding_at_any_level() {
         finding["plugin"] == "proxy_pass_normalized" && finding["config"].as_str().unwrap().contains("/$rest_")
     };
     let unexpected = |main: &Path| {
-        let ran = analyse(main);
+        let output = analyse(main);
         let mut findings: Vec<serde_json::Value> =
-            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
+            serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}{}", output.stdout, output.stderr));
         findings.retain(|finding| !is_rest(finding));
         findings
     };
@@ -140,8 +141,9 @@ fn an_independent_parser_reads_the_sites_of_the_model() {
     let Some(crossplane) = tool("venv/bin/crossplane") else { return };
     for environment in environments() {
         let (_copy, main) = readable(&environment);
-        let ran = run(Command::new(&crossplane).arg("parse").arg(&main));
-        let parsed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+        let output = run(Command::new(&crossplane).arg("parse").arg(&main));
+        let parsed: serde_json::Value =
+            serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
         assert_eq!(parsed["status"], "ok", "{}", parsed["errors"]);
         let mut names = Vec::new();
         let mut targets = Vec::new();
@@ -196,12 +198,12 @@ fn every_kind_of_route_is_accepted() {
              } }"#;
     for (mode, uses_tls) in [("files", true), ("proxy", false)] {
         let case = stack(&body.replace("MODE", mode));
-        let ran = nself_in(case.path(), ["gen"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         for environment in ["local", "staging", "prod"] {
             let folder = case.path().join("deploy").join(environment);
-            let ran = test(&root, &folder);
-            assert!(accepts(&ran), "{environment}: {}", ran.stderr);
+            let output = test(&root, &folder);
+            assert!(is_accepted(&output), "{environment}: {}", output.stderr);
             // If TLS is terminated in front of nginx, nginx does not use TLS.
             let site = std::fs::read_to_string(folder.join("nginx/sites/up.shop.example.com.conf"))
                 .or_else(|_| std::fs::read_to_string(folder.join("nginx/sites/up.local.nself.org.conf")))
@@ -221,8 +223,8 @@ fn shellcheck_accepts_the_certificate_script() {
     if tool("stamps/packages").is_none() {
         return;
     }
-    let ran = run(Command::new("shellcheck").arg(&script));
-    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let output = run(Command::new("shellcheck").arg(&script));
+    assert_eq!(output.code, 0, "{}", output.stdout);
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use machine::{Node, generate};
 
-use crate::support::{measured, tool};
-use crate::up::apart;
+use crate::support::{report_measurement, tool};
+use crate::up::in_own_namespaces;
 
 /// Nodes share the machine's control groups, and a kubelet ends the processes in groups of pods that it does not know.
 static ONE_NODE: Mutex<()> = Mutex::new(());
@@ -39,7 +39,7 @@ fn with_node_tools(test: &str, body: fn()) {
     let missing = tools.iter().filter(|name| tool(name).is_none()).count();
     if missing == 0 {
         let _one = ONE_NODE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        apart(test, body);
+        in_own_namespaces(test, body);
     }
 }
 
@@ -54,7 +54,8 @@ fn run_stacks() {
     let start = Instant::now();
     let node = Node::start();
     node.import_images(&folders.each_ref().map(|folder| folder.as_path()));
-    let report_time = |what: &str, start: Instant| measured(&format!("{what}: {:.0} s", start.elapsed().as_secs_f64()));
+    let report_time =
+        |what: &str, start: Instant| report_measurement(&format!("{what}: {:.0} s", start.elapsed().as_secs_f64()));
     report_time("the node and its images", start);
     let stacks: [(&str, StackTest); 4] = [
         ("the two-line stack", stack::starts),

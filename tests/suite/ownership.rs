@@ -10,7 +10,7 @@ use crate::support::{golden, nself, nself_in, project, run, stack, tree};
 const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
 const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#;
 
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = stack(STACK);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     case
@@ -22,8 +22,8 @@ fn rewrite(case: &Path, body: &str) {
 }
 
 fn states(case: &Path) -> serde_json::Value {
-    let ran = nself_in(case, ["check", "--format", "json"]);
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr))
+    let output = nself_in(case, ["check", "--format", "json"]);
+    serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr))
 }
 
 fn state_of(case: &Path, path: &str) -> String {
@@ -34,7 +34,7 @@ fn state_of(case: &Path, path: &str) -> String {
 
 #[test]
 fn check_distinguishes_the_states_of_files() {
-    let case = generated();
+    let case = generated_project();
     let deploy = case.path().join("deploy");
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
 
@@ -47,29 +47,29 @@ fn check_distinguishes_the_states_of_files() {
     assert_eq!(state_of(case.path(), "prod/mine.txt"), "foreign");
     assert_eq!(state_of(case.path(), "staging/compose.yaml"), "changed");
     assert_eq!(state_of(case.path(), "staging/nginx/sites/extra.shop.example.com.conf"), "stale");
-    let ran = nself_in(case.path(), ["check"]);
-    assert_eq!(ran.code, 1);
+    let output = nself_in(case.path(), ["check"]);
+    assert_eq!(output.code, 1);
     assert!(
-        ran.stdout.contains("--- a/staging/compose.yaml\n+++ b/staging/compose.yaml\n@@"),
+        output.stdout.contains("--- a/staging/compose.yaml\n+++ b/staging/compose.yaml\n@@"),
         "a unified diff: {}",
-        ran.stdout
+        output.stdout
     );
-    assert!(ran.stderr.contains("foreign: nself did not write prod/mine.txt"), "{}", ran.stderr);
+    assert!(output.stderr.contains("foreign: nself did not write prod/mine.txt"), "{}", output.stderr);
 }
 
 #[test]
 fn a_hand_edit_is_never_lost() {
-    let case = generated();
+    let case = generated_project();
     let file = case.path().join("deploy/prod/compose.yaml");
     let edited_text = fs::read_to_string(&file).unwrap() + "# mine\n";
     fs::write(&file, &edited_text).unwrap();
     rewrite(case.path(), SMALLER);
     let before = tree(&case.path().join("deploy"));
-    let ran = nself_in(case.path(), ["gen"]);
+    let output = nself_in(case.path(), ["gen"]);
     assert!(
-        ran.code == 2 && ran.stderr.contains("NS801") && ran.stderr.contains("prod/compose.yaml"),
+        output.code == 2 && output.stderr.contains("NS801") && output.stderr.contains("prod/compose.yaml"),
         "{}",
-        ran.stderr
+        output.stderr
     );
     assert_eq!(tree(&case.path().join("deploy")), before, "nothing was written, not even the other files");
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
@@ -82,14 +82,14 @@ fn a_foreign_file_in_place_of_an_output_is_kept() {
     let case = stack(STACK);
     fs::create_dir_all(case.path().join("deploy/local")).unwrap();
     fs::write(case.path().join("deploy/local/compose.yaml"), "mine\n").unwrap();
-    let ran = nself_in(case.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS802"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert!(output.code == 2 && output.stderr.contains("NS802"), "{}", output.stderr);
     assert_eq!(tree(&case.path().join("deploy")).len(), 1);
 }
 
 #[test]
 fn stale_files_are_deleted_and_secrets_are_kept() {
-    let case = generated();
+    let case = generated_project();
     let deploy = case.path().join("deploy");
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
     let secrets = tree(&deploy.join("local/secrets"));
@@ -105,7 +105,7 @@ fn stale_files_are_deleted_and_secrets_are_kept() {
 
 #[test]
 fn generating_one_environment_leaves_the_others_unchanged() {
-    let case = generated();
+    let case = generated_project();
     let deploy = case.path().join("deploy");
     let before = tree(&deploy.join("local"));
     rewrite(case.path(), SMALLER);
@@ -129,9 +129,9 @@ fn links_in_the_output_folder_are_not_followed() {
         fs::create_dir_all(link.parent().unwrap()).unwrap();
         let file = place.ends_with("yaml") || place.ends_with("manifest");
         symlink(if file { &target } else { &folder }, &link).unwrap();
-        let ran = nself_in(case.path(), ["gen", "--force"]);
-        assert_eq!(ran.code, 2, "{place}: {}", ran.stderr);
-        assert!(ran.stderr.contains("NS803") || ran.stderr.contains("NS805"), "{place}: {}", ran.stderr);
+        let output = nself_in(case.path(), ["gen", "--force"]);
+        assert_eq!(output.code, 2, "{place}: {}", output.stderr);
+        assert!(output.stderr.contains("NS803") || output.stderr.contains("NS805"), "{place}: {}", output.stderr);
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious", "{place}");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{place}");
     }
@@ -161,7 +161,7 @@ fn links_in_the_cache_are_not_followed() {
 
 #[test]
 fn a_damaged_manifest_is_an_error() {
-    let case = generated();
+    let case = generated_project();
     let manifest = case.path().join("deploy/nself.manifest");
     let text = fs::read_to_string(&manifest).unwrap();
     // The half ends in a digest, so its last line is incomplete.
@@ -169,8 +169,8 @@ fn a_damaged_manifest_is_an_error() {
     for bad in [&text[..half], &text.replace("  local/", " local/")] {
         fs::write(&manifest, bad).unwrap();
         let before = tree(&case.path().join("deploy"));
-        let ran = nself_in(case.path(), ["gen"]);
-        assert!(ran.code == 2 && ran.stderr.contains("NS805"), "{}", ran.stderr);
+        let output = nself_in(case.path(), ["gen"]);
+        assert!(output.code == 2 && output.stderr.contains("NS805"), "{}", output.stderr);
         assert_eq!(tree(&case.path().join("deploy")), before);
     }
     // Without a manifest, files with exactly the generated content are adopted.
@@ -182,7 +182,7 @@ fn a_damaged_manifest_is_an_error() {
 /// After a run is killed at any time, the next one repairs the files; concurrent runs leave complete files.
 #[test]
 fn killed_and_concurrent_runs_leave_complete_files() {
-    let expected = tree(&generated().path().join("deploy"));
+    let expected = tree(&generated_project().path().join("deploy"));
     let case = stack(STACK);
     for round in 0..12_u64 {
         let _ = fs::remove_dir_all(case.path().join("deploy"));
@@ -194,8 +194,8 @@ fn killed_and_concurrent_runs_leave_complete_files() {
         for child in &mut racing {
             child.wait().unwrap();
         }
-        let ran = nself_in(case.path(), ["gen"]);
-        assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, 0, "round {round}: {}", output.stderr);
         let mut files = tree(&case.path().join("deploy"));
         // A killed run may leave a temporary file, which is not an output.
         files.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
@@ -205,7 +205,7 @@ fn killed_and_concurrent_runs_leave_complete_files() {
 
 #[test]
 fn a_read_only_project_can_be_checked() {
-    let case = generated();
+    let case = generated_project();
     let _ = fs::remove_dir_all(case.path().join(".nself"));
     fs::write(case.path().join(".nself"), "a file where the cache would be").unwrap();
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
@@ -215,7 +215,7 @@ fn a_read_only_project_can_be_checked() {
 /// A stamp must never hide a change, not even within the same clock tick.
 #[test]
 fn a_warm_run_detects_every_change() {
-    let case = generated();
+    let case = generated_project();
     for round in 0..20 {
         let body = if round % 2 == 0 { SMALLER } else { STACK };
         rewrite(case.path(), body);
@@ -255,8 +255,8 @@ fn gen_writes_only_into_the_output_folder_and_the_cache() {
     let home = tempfile::tempdir().unwrap();
     let case = project(&golden(false)[0]);
     let before: BTreeSet<String> = tree(case.path()).into_keys().collect();
-    let ran = run(nself(case.path()).arg("gen").env("HOME", home.path()));
-    assert_eq!(ran.code, 0);
+    let output = run(nself(case.path()).arg("gen").env("HOME", home.path()));
+    assert_eq!(output.code, 0);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     let new = tree(case.path()).into_keys().filter(|path| !before.contains(path));
     assert!(new.into_iter().all(|path| path.starts_with("deploy/") || path.starts_with(".nself/")));

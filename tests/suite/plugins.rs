@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::lock;
 use crate::registry::Debian;
-use crate::support::{Ran, nself, nself_in, root, run, stack};
+use crate::support::{ProcessOutput, nself, nself_in, root, run, stack};
 
 /// A stack with this field `plugins`.
 fn shop(plugins: &str) -> tempfile::TempDir {
@@ -27,49 +27,53 @@ fn example(name: &str) -> String {
     root().join("examples/plugins").join(name).display().to_string()
 }
 
-fn succeeds(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    output
 }
 
-fn fails(ran: &Ran, code: &str) {
-    assert!(ran.code == 2 && ran.stderr.contains(code), "{}", ran.stderr);
+fn assert_failure(output: &ProcessOutput, code: &str) {
+    assert!(output.code == 2 && output.stderr.contains(code), "{}", output.stderr);
 }
 
 #[test]
 fn a_plugin_from_a_folder_is_added_listed_and_removed() {
     let project = shop("");
     let folder = project.path();
-    let ran = succeeds(nself_in(folder, ["plugin", "add", &example("links")]));
-    assert_eq!(ran.stdout, "plugins/links\n");
-    assert!(ran.stderr.contains("plugins.links = import \"plugins/links/plugin.ncl\","), "{}", ran.stderr);
+    let output = assert_success(nself_in(folder, ["plugin", "add", &example("links")]));
+    assert_eq!(output.stdout, "plugins/links\n");
+    assert!(output.stderr.contains("plugins.links = import \"plugins/links/plugin.ncl\","), "{}", output.stderr);
     assert!(fs::read_to_string(folder.join("nself.lock")).unwrap().contains("\n    \"links\": {\"digest\":\"sha256:"));
     declare(folder, "links = import \"plugins/links/plugin.ncl\"");
-    succeeds(nself_in(folder, ["gen"]));
+    assert_success(nself_in(folder, ["gen"]));
     assert!(folder.join("deploy/prod/migrations/np_links/0001_init.sql").is_file());
 
-    let list = succeeds(nself_in(folder, ["plugin", "list"])).stdout;
+    let list = assert_success(nself_in(folder, ["plugin", "list"])).stdout;
     assert_eq!(list, "links  1.0.0  local, prod, staging  pinned  folder\n");
     let json: Value = serde_json::from_str(&nself_in(folder, ["plugin", "list", "--format", "json"]).stdout).unwrap();
     let plugin = &json["plugins"][0];
     assert_eq!((&plugin["status"], &plugin["database"]), (&Value::from("pinned"), &Value::from("np_links")));
     assert_eq!(plugin["services"], serde_json::json!(["links"]));
 
-    fails(&nself_in(folder, ["plugin", "remove", "links"]), "NS759");
+    assert_failure(&nself_in(folder, ["plugin", "remove", "links"]), "NS759");
     declare(folder, "");
-    let ran = nself_in(folder, ["plugin", "remove", "links"]);
-    fails(&ran, "NS759");
-    assert!(ran.stderr.contains("--keep-data") && ran.stderr.contains("DROP DATABASE np_links"), "{}", ran.stderr);
+    let output = nself_in(folder, ["plugin", "remove", "links"]);
+    assert_failure(&output, "NS759");
+    assert!(
+        output.stderr.contains("--keep-data") && output.stderr.contains("DROP DATABASE np_links"),
+        "{}",
+        output.stderr
+    );
     let file = folder.join("plugins/links/main.go");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.clone() + "// edited\n").unwrap();
     assert_eq!(nself_in(folder, ["plugin", "list", "--check"]).code, 1);
-    fails(&nself_in(folder, ["plugin", "remove", "links", "--keep-data"]), "NS758");
+    assert_failure(&nself_in(folder, ["plugin", "remove", "links", "--keep-data"]), "NS758");
     fs::write(&file, text).unwrap();
-    succeeds(nself_in(folder, ["plugin", "remove", "links", "--keep-data"]));
+    assert_success(nself_in(folder, ["plugin", "remove", "links", "--keep-data"]));
     assert!(!folder.join("plugins/links").exists());
-    assert_eq!(succeeds(nself_in(folder, ["plugin", "list", "--check"])).stdout, "");
-    succeeds(nself_in(folder, ["gen"]));
+    assert_eq!(assert_success(nself_in(folder, ["plugin", "list", "--check"])).stdout, "");
+    assert_success(nself_in(folder, ["gen"]));
 }
 
 /// This holds even if no file that nself generates depends on the changed file, and after a run with the same arguments.
@@ -78,24 +82,24 @@ fn frozen_refuses_a_plugin_whose_files_differ_from_the_lock() {
     let Some(registry) = Debian::start() else { return };
     let project = shop("");
     let folder = project.path();
-    succeeds(nself_in(folder, ["plugin", "add", &example("links")]));
+    assert_success(nself_in(folder, ["plugin", "add", &example("links")]));
     declare(folder, "links = import \"plugins/links/plugin.ncl\"");
     lock::fill(&registry, folder);
-    succeeds(lock::lock(&registry, folder, &[]));
-    succeeds(nself_in(folder, ["gen", "--frozen"]));
+    assert_success(lock::lock(&registry, folder, &[]));
+    assert_success(nself_in(folder, ["gen", "--frozen"]));
 
     let file = folder.join("plugins/links/main.go");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.clone() + "// edited\n").unwrap();
-    let ran = nself_in(folder, ["gen", "--frozen"]);
-    fails(&ran, "error[NS758]");
-    assert!(ran.stderr.contains("stack.ncl:2:") && ran.stderr.contains("(plugins.links)"), "{}", ran.stderr);
-    assert_eq!(ran.stderr.matches("error[").count(), 1, "{}", ran.stderr);
-    succeeds(nself_in(folder, ["gen"]));
+    let output = nself_in(folder, ["gen", "--frozen"]);
+    assert_failure(&output, "error[NS758]");
+    assert!(output.stderr.contains("stack.ncl:2:") && output.stderr.contains("(plugins.links)"), "{}", output.stderr);
+    assert_eq!(output.stderr.matches("error[").count(), 1, "{}", output.stderr);
+    assert_success(nself_in(folder, ["gen"]));
     fs::write(&file, text).unwrap();
-    succeeds(nself_in(folder, ["gen", "--frozen"]));
+    assert_success(nself_in(folder, ["gen", "--frozen"]));
     fs::write(folder.join("plugins/links/added.go"), "package main\n").unwrap();
-    fails(&nself_in(folder, ["gen", "--frozen"]), "error[NS758]");
+    assert_failure(&nself_in(folder, ["gen", "--frozen"]), "error[NS758]");
 }
 
 #[test]
@@ -103,23 +107,23 @@ fn a_published_plugin_is_added_by_its_digest() {
     let Some(registry) = Debian::start() else { return };
     let with_registry = |folder: &Path, arguments: &[&str]| run(registry.known_to(nself(folder).args(arguments)));
     let author = shop("");
-    succeeds(nself_in(author.path(), ["plugin", "add", &example("cache")]));
+    assert_success(nself_in(author.path(), ["plugin", "add", &example("cache")]));
     let to = format!("oci://{}/acme/cache:1.0.0", registry.host);
-    let published = succeeds(with_registry(author.path(), &["plugin", "publish", "cache", &to])).stdout;
+    let published = assert_success(with_registry(author.path(), &["plugin", "publish", "cache", &to])).stdout;
     assert!(published.starts_with("oci://") && published.contains("@sha256:"), "{published}");
 
     let project = shop("cache = import \"plugins/cache/plugin.ncl\"");
-    let ran = with_registry(project.path(), &["plugin", "add", &to]);
-    fails(&ran, "NS757");
-    assert!(ran.stderr.contains("has no digest"), "{}", ran.stderr);
-    succeeds(with_registry(project.path(), &["plugin", "add", published.trim()]));
+    let output = with_registry(project.path(), &["plugin", "add", &to]);
+    assert_failure(&output, "NS757");
+    assert!(output.stderr.contains("has no digest"), "{}", output.stderr);
+    assert_success(with_registry(project.path(), &["plugin", "add", published.trim()]));
     let lock = fs::read_to_string(project.path().join("nself.lock")).unwrap();
     assert!(lock.contains(published.trim()), "{lock}");
-    succeeds(nself_in(project.path(), ["gen"]));
+    assert_success(nself_in(project.path(), ["gen"]));
     // A release of generated files is not a plugin.
     let release = format!("oci://{}/acme/shop:1.0.0", registry.host);
-    let release = succeeds(with_registry(project.path(), &["publish", &release])).stdout;
-    fails(&with_registry(project.path(), &["plugin", "add", release.trim(), "--name", "shop"]), "NS757");
+    let release = assert_success(with_registry(project.path(), &["publish", &release])).stdout;
+    assert_failure(&with_registry(project.path(), &["plugin", "add", release.trim(), "--name", "shop"]), "NS757");
     assert!(!project.path().join("plugins/shop").exists());
 }
 
@@ -127,14 +131,14 @@ fn a_published_plugin_is_added_by_its_digest() {
 fn a_new_plugin_works_with_every_template() {
     for template in ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"] {
         let project = shop("my-links = import \"plugins/my-links/plugin.ncl\"");
-        succeeds(nself_in(project.path(), ["plugin", "new", "my-links", "--template", template]));
-        let ran = nself_in(project.path(), ["gen"]);
+        assert_success(nself_in(project.path(), ["plugin", "new", "my-links", "--template", template]));
+        let output = nself_in(project.path(), ["gen"]);
         let is_bullmq = template == "bullmq";
         // Its queue needs a Redis, which the stack does not have.
-        assert!((ran.code == 0) != is_bullmq, "{template}: {}", ran.stderr);
+        assert!((output.code == 0) != is_bullmq, "{template}: {}", output.stderr);
         let compose = fs::read_to_string(project.path().join("deploy/prod/compose.yaml")).unwrap_or_default();
         assert!(is_bullmq || compose.contains("\n  my-links:\n") && compose.contains("PORT: \"3820\""), "{template}");
-        fails(&nself_in(project.path(), ["plugin", "new", "my-links"]), "already exists");
+        assert_failure(&nself_in(project.path(), ["plugin", "new", "my-links"]), "already exists");
     }
-    fails(&nself_in(shop("").path(), ["plugin", "new", "My_Links"]), "NS105");
+    assert_failure(&nself_in(shop("").path(), ["plugin", "new", "My_Links"]), "NS105");
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, environments, golden_file, nself_in, run, stack, tool};
+use crate::support::{ProcessOutput, environments, golden_file, nself_in, run, stack, tool};
 
 const STACK: &str = r#"{
   project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
@@ -33,7 +33,7 @@ impl Server {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let server = Server { folder, bin };
         let data = server.folder.path().join("data");
-        let ran = server
+        let output = server
             .postgres("initdb")
             .args(["-U", "postgres", "--auth-local=scram-sha-256", "--pwfile"])
             .arg(server.password())
@@ -41,9 +41,9 @@ impl Server {
             .arg(&data)
             .output()
             .unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let options = format!("-c listen_addresses='' -c unix_socket_directories={}", server.folder.path().display());
-        let ran = server
+        let output = server
             .postgres("pg_ctl")
             .args(["-w", "-o", &options, "-l"])
             .arg(server.folder.path().join("log"))
@@ -52,7 +52,7 @@ impl Server {
             .arg("start")
             .output()
             .unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Some(server)
     }
 
@@ -68,7 +68,7 @@ impl Server {
         command
     }
 
-    fn psql(&self, user: &str, password: &str, database: &str, arguments: &[&str]) -> Ran {
+    fn psql(&self, user: &str, password: &str, database: &str, arguments: &[&str]) -> ProcessOutput {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.args(["--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-qtA", "-h"])
             .arg(self.folder.path())
@@ -77,7 +77,7 @@ impl Server {
         run(psql.env("PGPASSWORD", password))
     }
 
-    fn apply(&self, file: &Path) -> Ran {
+    fn apply(&self, file: &Path) -> ProcessOutput {
         self.psql("postgres", "superuser-password", "postgres", &["-f", &file.display().to_string()])
     }
 
@@ -108,8 +108,8 @@ impl Drop for Server {
 /// Returns the generated SQL with the path of the container's secrets replaced by a local folder.
 fn sql(server: &Server) -> (tempfile::TempDir, PathBuf) {
     let case = stack(STACK);
-    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let text = fs::read_to_string(case.path().join("deploy/local/postgres/setup/setup.sql")).unwrap();
     assert!(!text.contains("password 'x") && text.contains("/run/secrets/orders_db_password"));
     let secrets = server.folder.path().join("secrets");
@@ -131,8 +131,8 @@ fn password(role: &str) -> String {
 fn the_setup_job_grants_least_rights_and_is_repeatable() {
     let Some(server) = Server::start() else { return };
     let (_case, file) = sql(&server);
-    let ran = server.apply(&file);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let output = server.apply(&file);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
     let first = server.catalog();
     let again = server.apply(&file);
     assert_eq!((again.code, again.stderr.as_str()), (0, ""));
@@ -187,8 +187,8 @@ fn an_error_in_the_setup_job_makes_it_fail() {
     let (_case, file) = sql(&server);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("nself_extension pgcrypto", "nself_extension no_such_extension")).unwrap();
-    let ran = server.apply(&file);
-    assert!(ran.code != 0 && ran.stderr.contains("no_such_extension"), "{}", ran.stderr);
+    let output = server.apply(&file);
+    assert!(output.code != 0 && output.stderr.contains("no_such_extension"), "{}", output.stderr);
 }
 
 #[test]

@@ -9,10 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::registry::{Debian, PASSWORD, Scripted, response};
-use crate::support::{Ran, golden, name, nself, nself_in, project, run, tree};
+use crate::support::{ProcessOutput, golden, name, nself, nself_in, project, run, tree};
 
 /// Generates a project with values of secrets.
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
     let project = project(&case);
     assert_eq!(nself_in(project.path(), ["gen"]).code, 0);
@@ -20,21 +20,21 @@ fn generated() -> tempfile::TempDir {
     project
 }
 
-fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
-    let ran = run(registry.known_to(nself(folder).args(arguments)));
-    assert!(!ran.stdout.contains(PASSWORD) && !ran.stderr.contains(PASSWORD));
-    ran
+fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+    let output = run(registry.known_to(nself(folder).args(arguments)));
+    assert!(!output.stdout.contains(PASSWORD) && !output.stderr.contains(PASSWORD));
+    output
 }
 
-fn assert_success(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    output
 }
 
 #[test]
 fn a_release_is_published_attested_pulled_and_verified() {
     let Some(registry) = Debian::start() else { return };
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1.0.0", registry.host);
     let published = assert_success(nself_with_registry(&registry, folder, &["publish", &to]));
@@ -136,7 +136,7 @@ fn content(registry: &Debian, digest: &str) -> Value {
 #[test]
 fn changed_files_are_not_published_attested_or_pulled() {
     let Some(registry) = Debian::start() else { return };
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1", registry.host);
     let compose = folder.join("deploy/prod/compose.yaml");
@@ -206,7 +206,7 @@ fn changed_files_are_not_published_attested_or_pulled() {
 
 #[test]
 fn an_interrupted_transfer_leaves_nothing_to_pull() {
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     // The server accepts the start of an upload and then closes the connection, or redirects it.
     for (location, code) in [("/v2/acme/shop/blobs/uploads/1", "NS821"), ("https://example.com/steal", "NS824")] {
@@ -217,8 +217,8 @@ fn an_interrupted_transfer_leaves_nothing_to_pull() {
             _ => response("404 Not Found", "", b""),
         });
         let to = format!("oci://{}/acme/shop:1", server.host);
-        let ran = nself_in(folder, ["publish", &to, "--plain-http", &server.host]);
-        assert!(ran.code == 2 && ran.stderr.contains(code), "{}", ran.stderr);
+        let output = nself_in(folder, ["publish", &to, "--plain-http", &server.host]);
+        assert!(output.code == 2 && output.stderr.contains(code), "{}", output.stderr);
         let asked = server.asked.lock().unwrap().clone();
         assert!(asked.iter().all(|asked| !asked.path.contains("/manifests/")), "{asked:?}");
     }
@@ -227,7 +227,7 @@ fn an_interrupted_transfer_leaves_nothing_to_pull() {
 #[test]
 fn a_pull_updates_an_earlier_pull() {
     let Some(registry) = Debian::start() else { return };
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1", registry.host);
     assert_success(nself_with_registry(&registry, folder, &["publish", &to]));

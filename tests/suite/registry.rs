@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nself::artifact::Sha256;
 
-use crate::support::{Ran, run, tool};
+use crate::support::{ProcessOutput, run, tool};
 
 pub const USER: &str = "robot";
 pub const PASSWORD: &str = "canary-7f3a9b2c4d5e6f708192";
@@ -75,14 +75,14 @@ impl Debian {
         command.env("SSL_CERT_FILE", self.at("ca.pem")).env("DOCKER_CONFIG", self.folder.path())
     }
 
-    pub fn curl(&self, arguments: &[&str]) -> Ran {
+    pub fn curl(&self, arguments: &[&str]) -> ProcessOutput {
         let mut command = Command::new("curl");
         command
             .args(["-sS", "--fail-with-body", "-u", &format!("{USER}:{PASSWORD}"), "--cacert"])
             .arg(self.at("ca.pem"));
-        let ran = run(command.args(arguments));
-        assert_eq!(ran.code, 0, "{arguments:?}: {} {}", ran.stdout, ran.stderr);
-        ran
+        let output = run(command.args(arguments));
+        assert_eq!(output.code, 0, "{arguments:?}: {} {}", output.stdout, output.stderr);
+        output
     }
 
     fn put(&self, url: &str, media_type: &str, bytes: &[u8]) {

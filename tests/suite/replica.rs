@@ -1,11 +1,11 @@
 //! Runs the pooler and the replica: real PgBouncer and PostgreSQL with the generated files.
 
-use crate::support::Ran;
-use crate::up::{Stack, apart};
+use crate::support::ProcessOutput;
+use crate::up::{Stack, in_own_namespaces};
 
 #[test]
 fn a_pooler_and_a_replica_serve_the_stack() {
-    apart("replica::a_pooler_and_a_replica_serve_the_stack", pooler_and_replica_work);
+    in_own_namespaces("replica::a_pooler_and_a_replica_serve_the_stack", pooler_and_replica_work);
 }
 
 /// Returns the connection URL in a variable of `.env`.
@@ -16,21 +16,21 @@ fn url(stack: &Stack, variable: &str) -> String {
 }
 
 /// Runs psql with such a URL, in a container that can connect to the pooler and to the servers.
-fn psql(stack: &Stack, variable: &str, sql: &str) -> Ran {
+fn psql(stack: &Stack, variable: &str, sql: &str) -> ProcessOutput {
     let url = url(stack, variable);
     stack.compose(&["exec", "-T", "postgres-replica", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", &url, "-c", sql])
 }
 
-fn must(ran: Ran) -> String {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    ran.stdout.trim().to_owned()
+fn successful_stdout(output: ProcessOutput) -> String {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    output.stdout.trim().to_owned()
 }
 
-fn assert_refused(ran: &Ran, why: &str) {
-    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+fn assert_refused(output: &ProcessOutput, why: &str) {
+    assert!(output.code != 0 && output.stderr.contains(why), "{}{}", output.stdout, output.stderr);
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..600 {
         if holds() {
             return;
@@ -45,8 +45,8 @@ const READS: &str = "REPORTS_MAIN_URL_REPLICA";
 
 fn pooler_and_replica_work() {
     let Some(stack) = Stack::start("replica") else { panic!("the tools were there") };
-    let ran = stack.up();
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.up();
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     transactions_share_connections(&stack);
     sessions_leave_nothing_behind(&stack);
     only_services_of_the_pooler_can_connect(&stack);
@@ -56,20 +56,20 @@ fn pooler_and_replica_work() {
 }
 
 fn transactions_share_connections(stack: &Stack) {
-    must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('first')"));
-    assert_eq!(must(psql(stack, POOLED, "SELECT title FROM tickets")), "first");
+    successful_stdout(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('first')"));
+    assert_eq!(successful_stdout(psql(stack, POOLED, "SELECT title FROM tickets")), "first");
     // More clients than connections of the pool: 60 clients sleep, and the server never has more than 20 connections.
     let url = url(stack, POOLED);
     let clients = format!("for i in $(seq 60); do psql -XqAt '{url}' -c 'SELECT pg_sleep(0.2)' & done; wait");
-    let ran = stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &clients]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let output = stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &clients]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
     let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tickets'";
-    let open: u32 = must(server(stack, count)).parse().unwrap();
+    let open: u32 = successful_stdout(server(stack, count)).parse().unwrap();
     assert!((2..=20).contains(&open), "{open} connections for 60 clients");
 }
 
 /// Runs psql on the server as the superuser.
-fn server(stack: &Stack, sql: &str) -> Ran {
+fn server(stack: &Stack, sql: &str) -> ProcessOutput {
     stack.compose(&[
         "exec",
         "-T",
@@ -89,15 +89,19 @@ fn server(stack: &Stack, sql: &str) -> Ran {
 
 /// Settings of one client do not affect the next one on the same connection.
 fn sessions_leave_nothing_behind(stack: &Stack) {
-    must(psql(stack, POOLED, "SET app.tenant_id = 'first-client'; SELECT pg_advisory_lock(7)"));
+    successful_stdout(psql(stack, POOLED, "SET app.tenant_id = 'first-client'; SELECT pg_advisory_lock(7)"));
     for _ in 0..30 {
-        let setting = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
+        let setting =
+            successful_stdout(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
         assert_eq!(setting, "");
     }
-    assert_eq!(must(server(stack, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7")), "0");
+    assert_eq!(
+        successful_stdout(server(stack, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7")),
+        "0"
+    );
     // A setting applies within a transaction, which is how the tenant's name is set.
     let inside = "BEGIN; SET LOCAL app.tenant_id = 'mine'; SELECT current_setting('app.tenant_id'); COMMIT";
-    assert_eq!(must(psql(stack, POOLED, inside)), "mine");
+    assert_eq!(successful_stdout(psql(stack, POOLED, inside)), "mine");
 }
 
 fn only_services_of_the_pooler_can_connect(stack: &Stack) {
@@ -126,7 +130,7 @@ fn only_services_of_the_pooler_can_connect(stack: &Stack) {
         stack.compose(&words)
     };
     let tickets = read("tickets_db_password");
-    assert_eq!(must(by("tickets", &tickets, "tickets")), "1");
+    assert_eq!(successful_stdout(by("tickets", &tickets, "tickets")), "1");
     assert_refused(&by("tickets", "wrong", "tickets"), "authentication failed");
     assert_refused(&by("tickets", &tickets, "desk"), "no such database");
     assert_refused(&by("tickets", &tickets, "pgbouncer"), "not allowed");
@@ -135,8 +139,8 @@ fn only_services_of_the_pooler_can_connect(stack: &Stack) {
 }
 
 fn the_replica_streams_and_refuses_writes(stack: &Stack) {
-    must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('second')"));
-    eventually("the row arrives", || must(psql(stack, READS, "SELECT count(*) FROM tickets")) == "2");
+    successful_stdout(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('second')"));
+    wait_until("the row arrives", || successful_stdout(psql(stack, READS, "SELECT count(*) FROM tickets")) == "2");
     assert_refused(&psql(stack, READS, "CREATE TEMPORARY TABLE x (y int)"), "read-only transaction");
     let replica = |sql: &str| {
         stack.compose(&[
@@ -154,12 +158,12 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         ])
     };
     assert_refused(&replica("INSERT INTO tickets (title) VALUES ('third')"), "read-only transaction");
-    assert_eq!(must(replica("SELECT pg_is_in_recovery()")), "t");
+    assert_eq!(successful_stdout(replica("SELECT pg_is_in_recovery()")), "t");
     let senders = "SELECT usename, application_name, state FROM pg_stat_replication";
-    assert_eq!(must(server(stack, senders)), "replication|postgres_replica|streaming");
+    assert_eq!(successful_stdout(server(stack, senders)), "replication|postgres_replica|streaming");
     // The role can only replicate.
     let role = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolbypassrls, rolreplication FROM pg_roles WHERE rolname = 'replication'";
-    assert_eq!(must(server(stack, role)), "f|f|f|f|t");
+    assert_eq!(successful_stdout(server(stack, role)), "f|f|f|f|t");
     let password =
         std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/replication_password")).unwrap();
     let password = format!("PGPASSWORD={}", password.trim());
@@ -208,15 +212,15 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
 /// A stopped replica receives all changes later and is not copied again.
 fn a_replica_that_was_away_catches_up(stack: &Stack) {
     assert_eq!(stack.compose(&["stop", "postgres-replica"]).code, 0);
-    must(server(
+    successful_stdout(server(
         stack,
         "INSERT INTO tickets (title) SELECT 'many' FROM generate_series(1, 1000); SELECT pg_switch_wal(); CHECKPOINT",
     ));
-    assert_eq!(must(server(stack, "SELECT active, wal_status FROM pg_replication_slots")), "f|reserved");
+    assert_eq!(successful_stdout(server(stack, "SELECT active, wal_status FROM pg_replication_slots")), "f|reserved");
     assert_eq!(stack.compose(&["start", "postgres-replica"]).code, 0);
-    eventually("it caught up", || {
-        let ran = psql(stack, READS, "SELECT count(*) FROM tickets");
-        ran.code == 0 && ran.stdout.trim() == "1002"
+    wait_until("it caught up", || {
+        let output = psql(stack, READS, "SELECT count(*) FROM tickets");
+        output.code == 0 && output.stdout.trim() == "1002"
     });
     let logs = stack.compose(&["logs", "postgres-replica"]).stdout;
     assert_eq!(logs.matches("entering standby mode").count(), 2, "{logs}");
@@ -234,10 +238,13 @@ fn the_health_of_a_replica_is_its_stream(stack: &Stack) {
         arguments.extend(words.iter().map(String::as_str));
         stack.compose(&arguments).code
     };
-    eventually("it streams", || health(stack) == 0);
-    must(server(stack, "ALTER ROLE replication NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_replication"));
-    eventually("it is not well", || health(stack) == 1);
-    assert_eq!(must(psql(stack, READS, "SELECT count(*) > 0 FROM tickets")), "t", "it still answers");
-    must(server(stack, "ALTER ROLE replication LOGIN"));
-    eventually("it streams again", || health(stack) == 0);
+    wait_until("it streams", || health(stack) == 0);
+    successful_stdout(server(
+        stack,
+        "ALTER ROLE replication NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_replication",
+    ));
+    wait_until("it is not well", || health(stack) == 1);
+    assert_eq!(successful_stdout(psql(stack, READS, "SELECT count(*) > 0 FROM tickets")), "t", "it still answers");
+    successful_stdout(server(stack, "ALTER ROLE replication LOGIN"));
+    wait_until("it streams again", || health(stack) == 0);
 }

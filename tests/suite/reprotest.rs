@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, nself, run, stack, tool};
+use crate::support::{ProcessOutput, nself, run, stack, tool};
 
 const VARIATIONS: &str =
     "-all,+environment,+build_path,+exec_path,+home,+locales,+timezone,+umask,+num_cpus,+aslr,+time";
 
-fn reprotest(folder: &Path, command: &str) -> Option<Ran> {
+fn reprotest(folder: &Path, command: &str) -> Option<ProcessOutput> {
     let program = tool("/usr/bin/reprotest")?;
     let mut reprotest = Command::new(program);
     reprotest
@@ -32,11 +32,11 @@ fn every_variation_of_the_environment_gives_the_same_files() {
     // File modes are part of the result.
     let pack = "tar --mtime=@0 --sort=name --owner=0 --group=0 --numeric-owner -cf result deploy made";
     let command = format!("{program} gen && {program} image web --out made && {pack}");
-    let Some(ran) = reprotest(folder, &command) else { return };
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let Some(output) = reprotest(folder, &command) else { return };
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
     // Known-bad controls: commands whose result depends on a variation are detected.
     for leak in ["pwd >result", "date >result", "echo $HOME $TZ $LANG >result", "umask >result", "nproc >result"] {
-        let ran = reprotest(folder, leak).unwrap();
-        assert_ne!(ran.code, 0, "{leak} is not found");
+        let output = reprotest(folder, leak).unwrap();
+        assert_ne!(output.code, 0, "{leak} is not found");
     }
 }

@@ -11,7 +11,7 @@ const STACK: &str = r#"{
 }"#;
 const CANARY: &str = "CanaryK7q2ZxR9vT4mW8pL1nB6";
 
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = stack(STACK);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     case
@@ -37,7 +37,7 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn secret_values_appear_only_in_their_files() {
-    let case = generated();
+    let case = generated_project();
     let local = case.path().join("deploy/local");
     fs::create_dir_all(local.join("secrets")).unwrap();
     let names: serde_json::Value = serde_json::from_slice(&fs::read(local.join("secrets.json")).unwrap()).unwrap();
@@ -59,8 +59,8 @@ fn secret_values_appear_only_in_their_files() {
         &["explain"],
     ];
     for arguments in commands {
-        let ran = nself_in(case.path(), arguments);
-        outputs.push(format!("{arguments:?} {} {}", ran.stdout, ran.stderr));
+        let output = nself_in(case.path(), arguments);
+        outputs.push(format!("{arguments:?} {} {}", output.stdout, output.stderr));
     }
     assert!(!contains_canary(outputs.concat().as_bytes()), "{outputs:#?}");
     let mut private = 0;
@@ -95,13 +95,13 @@ fn messages_do_not_repeat_a_refused_value() {
     ] {
         let case = stack(&body);
         for format in ["text", "json"] {
-            let ran = nself_in(case.path(), ["gen", "--format", format]);
-            assert_eq!(ran.code, 2, "{body}");
+            let output = nself_in(case.path(), ["gen", "--format", format]);
+            assert_eq!(output.code, 2, "{body}");
             assert!(
-                !contains_canary(ran.stdout.as_bytes()) && !contains_canary(ran.stderr.as_bytes()),
+                !contains_canary(output.stdout.as_bytes()) && !contains_canary(output.stderr.as_bytes()),
                 "{}{}",
-                ran.stdout,
-                ran.stderr
+                output.stdout,
+                output.stderr
             );
         }
         assert!(tree(&case.path().join(".nself")).values().all(|bytes| !contains_canary(bytes)), "the cache");
@@ -111,7 +111,7 @@ fn messages_do_not_repeat_a_refused_value() {
 /// Operators add variables such as `IMAGE_TAG` to `.env`, which Compose and the timers then read.
 #[test]
 fn init_keeps_lines_of_the_operator_in_the_environment_file() {
-    let case = generated();
+    let case = generated_project();
     let file = case.path().join("deploy/local/.env");
     let init = || assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
     init();
@@ -124,7 +124,7 @@ fn init_keeps_lines_of_the_operator_in_the_environment_file() {
 
 #[test]
 fn init_creates_missing_values_and_keeps_existing_ones() {
-    let case = generated();
+    let case = generated_project();
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
     let before = tree(&case.path().join("deploy/local/secrets"));
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
@@ -144,7 +144,7 @@ fn init_creates_missing_values_and_keeps_existing_ones() {
 
 #[test]
 fn check_finds_weak_missing_and_shared_values() {
-    let case = generated();
+    let case = generated_project();
     for env in ["local", "staging", "prod"] {
         nself_in(case.path(), ["secrets", "init", "--env", env]);
         for name in ["smtp_host", "smtp_user", "smtp_password"] {
@@ -166,17 +166,17 @@ fn check_finds_weak_missing_and_shared_values() {
     {
         let old = fs::read_to_string(secret("prod", "minio_root_password")).unwrap();
         put(&secret("prod", "minio_root_password"), value);
-        let ran = check();
-        assert!(ran.code == 1 && ran.stderr.contains(code), "{value}: {}", ran.stderr);
+        let output = check();
+        assert!(output.code == 1 && output.stderr.contains(code), "{value}: {}", output.stderr);
         put(&secret("prod", "minio_root_password"), &old);
     }
     let staging = fs::read_to_string(secret("staging", "jwt_key")).unwrap();
     put(&secret("prod", "jwt_key"), &staging);
-    let ran = check();
-    assert!(ran.code == 1 && ran.stderr.contains("NS506"), "{}", ran.stderr);
+    let output = check();
+    assert!(output.code == 1 && output.stderr.contains("NS506"), "{}", output.stderr);
     fs::remove_file(secret("prod", "jwt_key")).unwrap();
-    let ran = check();
-    assert!(ran.code == 1 && ran.stderr.contains("NS304"), "{}", ran.stderr);
+    let output = check();
+    assert!(output.code == 1 && output.stderr.contains("NS304"), "{}", output.stderr);
 }
 
 /// Two authorities issue one certificate each: for the edge and, if enabled, for the database server.
@@ -271,8 +271,12 @@ fn a_key_that_containers_cannot_read_is_a_finding() {
     fs::remove_file(folder.join("tls_key")).ok();
     fs::write(folder.join("tls_key"), "a key that the operator has copied here").unwrap();
     fs::set_permissions(folder.join("tls_key"), fs::Permissions::from_mode(0o600)).unwrap();
-    let ran = nself_in(case.path(), ["secrets", "check", "--env", "local"]);
-    assert!(ran.stderr.contains("warning[NS515]") && ran.stderr.contains("secrets/tls_key (0600)"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["secrets", "check", "--env", "local"]);
+    assert!(
+        output.stderr.contains("warning[NS515]") && output.stderr.contains("secrets/tls_key (0600)"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(fs::metadata(folder.join("tls_key")).unwrap().permissions().mode() & 0o777, 0o444);
     assert!(!nself_in(case.path(), ["secrets", "check", "--env", "local"]).stderr.contains("NS515"));
 }
@@ -319,19 +323,27 @@ fn credentials_are_recognised_by_their_format_in_every_field() {
         format!(r#"a1 = {{ image = "a/b:1", waive."compose.autoscale" = "{token}" }}"#),
         format!(r#"a1 = {{ enabled = false, image = "a/b:1", env.SETTING = "{token}" }}"#),
     ] {
-        let ran = generate_services(&services);
-        let findings = ran.stderr.matches("error[NS504]").count();
-        assert!(ran.code == 2 && findings == 1 && ran.stderr.contains("a GitHub token"), "{services}: {}", ran.stderr);
-        assert!(!ran.stderr.contains(canary) && !ran.stdout.contains(canary), "{}", ran.stderr);
+        let output = generate_services(&services);
+        let findings = output.stderr.matches("error[NS504]").count();
+        assert!(
+            output.code == 2 && findings == 1 && output.stderr.contains("a GitHub token"),
+            "{services}: {}",
+            output.stderr
+        );
+        assert!(!output.stderr.contains(canary) && !output.stdout.contains(canary), "{}", output.stderr);
     }
     // A file of the project that would be copied.
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
     let text = format!("server {{\n  server_name a.b; # ö {token}\n}}\n");
     fs::write(case.path().join("nginx/conf.d/own.conf"), text).unwrap();
-    let ran = nself_in(case.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("--> nginx/conf.d/own.conf:2:24"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("error[NS504]: a GitHub token") && !ran.stderr.contains(canary), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert!(output.code == 2 && output.stderr.contains("--> nginx/conf.d/own.conf:2:24"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("error[NS504]: a GitHub token") && !output.stderr.contains(canary),
+        "{}",
+        output.stderr
+    );
     // Controls: explanations may contain such formats, and variables of a shell are not credentials.
     let fine = generate_services(
         r#"a1 = { image = "a/b:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -368,11 +380,11 @@ fn short_names_that_a_provider_issues_are_accepted() {
         let old = fs::read_to_string(prod.join(name)).unwrap();
         fs::remove_file(prod.join(name)).unwrap();
         fs::write(prod.join(name), value).unwrap();
-        let ran = check();
+        let output = check();
         assert!(
-            ran.stderr.contains("error[NS505]") && ran.stderr.contains("from its provider"),
+            output.stderr.contains("error[NS505]") && output.stderr.contains("from its provider"),
             "{name}: {}",
-            ran.stderr
+            output.stderr
         );
         fs::remove_file(prod.join(name)).unwrap();
         fs::write(prod.join(name), old).unwrap();

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::{Ran, root, run};
-use crate::up::{Stack, apart};
+use crate::support::{ProcessOutput, root, run};
+use crate::up::{Stack, in_own_namespaces};
 
 const NODES: [&str; 3] = ["redis-1", "redis-2", "redis-3"];
 const SENTINELS: [&str; 3] = ["redis-sentinel-1", "redis-sentinel-2", "redis-sentinel-3"];
@@ -14,7 +14,7 @@ const LONGEST_PAUSE: f64 = 15.0;
 
 #[test]
 fn writes_continue_after_the_primary_fails() {
-    apart("sentinel::writes_continue_after_the_primary_fails", failover_apart);
+    in_own_namespaces("sentinel::writes_continue_after_the_primary_fails", fail_over);
 }
 
 /// Returns a stack with a client, whose image has Python, and with the exporter, although monitoring is off.
@@ -40,29 +40,29 @@ let sentinel = nself.redis_sentinel {} in
 "#
 }
 
-fn must(ran: Ran) -> String {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    ran.stdout.trim().to_owned()
+fn successful_stdout(output: ProcessOutput) -> String {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    output.stdout.trim().to_owned()
 }
 
 /// Runs Python in the container of the client.
-fn python(stack: &Stack, program: &str, arguments: &[&str]) -> Ran {
+fn python(stack: &Stack, program: &str, arguments: &[&str]) -> ProcessOutput {
     let mut words = vec!["exec", "-T", "client", "python3", "-c", program];
     words.extend(arguments);
     stack.compose(&words)
 }
 
 /// Runs a command of Redis in the container of a node.
-fn redis(stack: &Stack, node: &str, command: &str) -> Ran {
+fn redis(stack: &Stack, node: &str, command: &str) -> ProcessOutput {
     let shell = format!("REDISCLI_AUTH=\"$(cat /run/secrets/redis_password)\" redis-cli {command}");
     stack.compose(&["exec", "-T", node, "sh", "-c", &shell])
 }
 
 fn info(stack: &Stack, node: &str) -> String {
-    must(redis(stack, node, "INFO replication")).replace('\r', "")
+    successful_stdout(redis(stack, node, "INFO replication")).replace('\r', "")
 }
 
-fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+fn wait_until(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
     for _ in 0..seconds * 5 {
         if holds() {
             return;
@@ -79,8 +79,8 @@ struct Written {
 }
 
 impl Written {
-    fn read(ran: Ran) -> Written {
-        let output = must(ran);
+    fn read(process_output: ProcessOutput) -> Written {
+        let output = successful_stdout(process_output);
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let lines: Vec<Vec<String>> = output.lines().map(words).collect();
         let stored = lines.iter().filter(|line| line[0] == "stored");
@@ -104,7 +104,7 @@ fn now() -> f64 {
 /// Kills a container as a defect of its machine would: without a stop signal. The engine does not restart it.
 fn kill(stack: &Stack, service: &str) -> f64 {
     let time = now();
-    must(stack.compose(&["kill", "-s", "KILL", service]));
+    successful_stdout(stack.compose(&["kill", "-s", "KILL", service]));
     time
 }
 
@@ -121,23 +121,26 @@ fn write_during(stack: &Stack, (first, seconds): (u64, u32), action: impl FnOnce
 }
 
 fn numbers(stack: &Stack, node: &str) -> BTreeSet<u64> {
-    must(redis(stack, node, "LRANGE numbers 0 -1")).lines().map(|line| line.trim().parse().unwrap()).collect()
+    successful_stdout(redis(stack, node, "LRANGE numbers 0 -1"))
+        .lines()
+        .map(|line| line.trim().parse().unwrap())
+        .collect()
 }
 
-fn failover_apart() {
+fn fail_over() {
     let start =
         Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), stack_text()).unwrap());
     let Some(stack) = start else { panic!("the tools were there") };
     let up = |stack: &Stack| {
         let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120", "client", "redis-nodes-exporter"];
         arguments.extend(NODES.iter().chain(&SENTINELS));
-        let ran = stack.compose(&arguments);
-        assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+        let output = stack.compose(&arguments);
+        assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
     };
     up(&stack);
     assert!(info(&stack, "redis-1").contains("role:master"), "the first node is the first primary");
     no_password_is_shown(&stack);
-    eventually("replicas", 30, || info(&stack, "redis-1").contains("connected_slaves:2"));
+    wait_until("replicas", 30, || info(&stack, "redis-1").contains("connected_slaves:2"));
     every_member_has_metrics(&stack, "redis-1");
 
     let (written, killed) = write_during(&stack, (1, 35), || kill(&stack, "redis-1"));
@@ -152,7 +155,7 @@ fn failover_apart() {
     the_old_primary_returns_as_a_replica(&stack, &written.primary);
     every_member_has_metrics(&stack, &written.primary);
     // After a stop of the whole stack, the last primary is the primary again.
-    must(stack.compose(&["down", "--timeout", "10"]));
+    successful_stdout(stack.compose(&["down", "--timeout", "10"]));
     up(&stack);
     assert!(info(&stack, &written.primary).contains("role:master"));
     assert_eq!(numbers(&stack, &written.primary), stored);
@@ -161,17 +164,25 @@ fn failover_apart() {
 
 /// Checks that neither the generated files nor the processes show the password.
 fn no_password_is_shown(stack: &Stack) {
-    let password = must(stack.compose(&["exec", "-T", "redis-1", "cat", "/run/secrets/redis_password"]));
+    let password = successful_stdout(stack.compose(&["exec", "-T", "redis-1", "cat", "/run/secrets/redis_password"]));
     assert!(password.len() > 40);
     let compose = std::fs::read_to_string(stack.project.path().join("deploy/local/compose.yaml")).unwrap();
     assert!(!compose.contains(&password));
     for service in ["redis-2", "redis-sentinel-1"] {
         let inspected = serde_json::to_string(&stack.inspect()[service]).unwrap();
         assert!(!inspected.contains(&password), "{service}");
-        let processes = must(stack.compose(&["top", service]));
+        let processes = successful_stdout(stack.compose(&["top", service]));
         assert!(processes.contains("redis-server") && !processes.contains(&password), "{processes}");
     }
-    let mode = must(stack.compose(&["exec", "-T", "redis-sentinel-1", "stat", "-c", "%a", "/data/sentinel.conf"]));
+    let mode = successful_stdout(stack.compose(&[
+        "exec",
+        "-T",
+        "redis-sentinel-1",
+        "stat",
+        "-c",
+        "%a",
+        "/data/sentinel.conf",
+    ]));
     assert_eq!(mode, "600");
     let refused = stack.compose(&["exec", "-T", "redis-sentinel-1", "redis-cli", "-p", "26379", "SENTINEL", "MASTERS"]);
     assert!(refused.stdout.contains("NOAUTH"), "{}", refused.stdout);
@@ -181,7 +192,7 @@ fn no_password_is_shown(stack: &Stack) {
 fn every_member_has_metrics(stack: &Stack, primary: &str) {
     let scrape = "import sys, urllib.request; print(urllib.request.urlopen('http://redis-nodes-exporter:9121/scrape?target=' + sys.argv[1], timeout=10).read().decode())";
     for node in NODES {
-        let metrics = must(python(stack, scrape, &[&format!("redis://{node}:6379")]));
+        let metrics = successful_stdout(python(stack, scrape, &[&format!("redis://{node}:6379")]));
         assert!(metrics.lines().any(|line| line == "redis_up 1"), "{node}: {metrics}");
         let role = if node == primary { "role=\"master\"" } else { "role=\"slave\"" };
         let has_role = |line: &str| line.starts_with("redis_instance_info{") && line.contains(role);
@@ -189,36 +200,36 @@ fn every_member_has_metrics(stack: &Stack, primary: &str) {
         assert!(metrics.contains("\nredis_connected_slaves "), "{node}: {metrics}");
     }
     for sentinel in SENTINELS {
-        let metrics = must(python(stack, scrape, &[&format!("redis://{sentinel}:26379")]));
+        let metrics = successful_stdout(python(stack, scrape, &[&format!("redis://{sentinel}:26379")]));
         assert!(metrics.lines().any(|line| line == "redis_up 1"), "{sentinel}: {metrics}");
     }
-    let none = must(python(stack, scrape, &["redis://client:6379"]));
+    let none = successful_stdout(python(stack, scrape, &["redis://client:6379"]));
     assert!(none.lines().any(|line| line == "redis_up 0"), "control: {none}");
 }
 
 fn the_old_primary_returns_as_a_replica(stack: &Stack, primary: &str) {
-    must(stack.compose(&["start", "redis-1"]));
+    successful_stdout(stack.compose(&["start", "redis-1"]));
     let follows = |node: &str| {
         let info = redis(stack, node, "INFO replication").stdout.replace('\r', "");
         info.contains("role:slave")
             && info.contains(&format!("master_host:{primary}\n"))
             && info.contains("master_link_status:up")
     };
-    eventually("the old primary follows the new one", 30, || follows("redis-1"));
+    wait_until("the old primary follows the new one", 30, || follows("redis-1"));
     assert_eq!(numbers(stack, "redis-1"), numbers(stack, primary));
-    eventually("both replicas are known", 30, || info(stack, primary).contains("connected_slaves:2"));
+    wait_until("both replicas are known", 30, || info(stack, primary).contains("connected_slaves:2"));
 }
 
 /// Control: with one Sentinel of three, a dead primary is not replaced, and writes stop until a second Sentinel is back.
 fn without_a_majority_nothing_changes(stack: &Stack, primary: &str) {
-    must(stack.compose(&["stop", "--timeout", "5", SENTINELS[1], SENTINELS[2]]));
+    successful_stdout(stack.compose(&["stop", "--timeout", "5", SENTINELS[1], SENTINELS[2]]));
     let (written, killed) = write_during(stack, (1_000_000, 30), || kill(stack, primary));
     let pause = written.longest_pause(killed, killed + 24.0);
     assert!(pause > LONGEST_PAUSE, "writes went on after {pause} s without a majority");
     assert_eq!(written.primary, primary);
-    must(stack.compose(&["start", SENTINELS[1]]));
+    successful_stdout(stack.compose(&["start", SENTINELS[1]]));
     let writer = std::fs::read_to_string(root().join("tests/sentinel/writer.py")).unwrap();
-    eventually("a majority selects a primary", 60, || {
+    wait_until("a majority selects a primary", 60, || {
         let written = Written::read(python(stack, &writer, &["2000000", "1"]));
         written.primary != primary && !written.stored.is_empty()
     });
@@ -229,7 +240,7 @@ fn shellcheck_accepts_the_start_scripts() {
     let files = root().join("golden/redis-sentinel/out/prod/files");
     for service in ["redis-1", "redis-sentinel-1"] {
         let script = files.join(service).join("etc/nself/redis/start.sh");
-        let ran = run(std::process::Command::new("shellcheck").arg(&script));
-        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{service}: {}", ran.stderr);
+        let output = run(std::process::Command::new("shellcheck").arg(&script));
+        assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{service}: {}", output.stderr);
     }
 }

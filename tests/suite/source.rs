@@ -3,28 +3,28 @@
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, nself_in};
+use crate::support::{ProcessOutput, nself_in};
 
-fn gen_with(text: &str) -> Ran {
+fn gen_with(text: &str) -> ProcessOutput {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
-    let ran = nself_in(folder.path(), ["gen", "--time-limit", "5"]);
+    let output = nself_in(folder.path(), ["gen", "--time-limit", "5"]);
     assert!(!folder.path().join("deploy").exists());
-    ran
+    output
 }
 
 /// Checks that the program ends with one of these findings; which limit is reached first can depend on the machine.
 fn ends_with(text: &str, codes: &[&str]) {
     let started = Instant::now();
-    let ran = gen_with(text);
+    let output = gen_with(text);
     let first_characters: String = text.chars().take(60).collect();
-    assert_eq!(ran.code, 2, "{first_characters}: {}", ran.stderr);
+    assert_eq!(output.code, 2, "{first_characters}: {}", output.stderr);
     assert!(
-        codes.iter().any(|code| ran.stderr.contains(&format!("error[{code}]"))),
+        codes.iter().any(|code| output.stderr.contains(&format!("error[{code}]"))),
         "{first_characters}: {}",
-        ran.stderr
+        output.stderr
     );
-    assert!(ran.stderr.contains("stack.ncl:"), "{first_characters}: {}", ran.stderr);
+    assert!(output.stderr.contains("stack.ncl:"), "{first_characters}: {}", output.stderr);
     assert!(started.elapsed() < Duration::from_secs(60), "{first_characters}");
 }
 
@@ -57,11 +57,11 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
                 "let nself = import \"nself/main.ncl\" in {{ project = {form}, domain = \"x.example.com\" }} | nself.Stack"
             );
             std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
-            let ran = nself_in(folder.path(), ["gen"]);
-            assert_eq!(ran.code, 2, "{import}");
-            assert!(ran.stderr.contains("NS006"), "{import}: {}", ran.stderr);
-            assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
-            assert!(!ran.stderr.contains(&outside.path().display().to_string()), "{}", ran.stderr);
+            let output = nself_in(folder.path(), ["gen"]);
+            assert_eq!(output.code, 2, "{import}");
+            assert!(output.stderr.contains("NS006"), "{import}: {}", output.stderr);
+            assert!(!output.stderr.contains("canary"), "{}", output.stderr);
+            assert!(!output.stderr.contains(&outside.path().display().to_string()), "{}", output.stderr);
         }
     }
     // The same import works if it is allowed.
@@ -70,8 +70,8 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
     );
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
     let allowed = outside.path().display().to_string();
-    let ran = nself_in(folder.path(), ["gen", "--allow-import", &allowed]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["gen", "--allow-import", &allowed]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 #[test]
@@ -88,20 +88,24 @@ fn imports_of_the_project_are_inputs() {
     assert_eq!(nself_in(folder.path(), ["gen"]).code, 0);
     assert_eq!(nself_in(folder.path(), ["check"]).code, 0);
     part(80);
-    let ran = nself_in(folder.path(), ["check"]);
-    assert!(ran.code == 2 && ran.stderr.contains("parts/services.ncl:1:"), "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["check"]);
+    assert!(output.code == 2 && output.stderr.contains("parts/services.ncl:1:"), "{}", output.stderr);
     part(8002);
     assert_eq!(nself_in(folder.path(), ["check"]).code, 1, "the import decides the result");
     // A user's library that shadows the embedded one is detected as well.
     std::fs::create_dir(folder.path().join("nself")).unwrap();
     std::fs::write(folder.path().join("nself/main.ncl"), "{ Stack = Dyn }").unwrap();
-    let ran = nself_in(folder.path(), ["check"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS004"), "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["check"]);
+    assert!(output.code == 2 && output.stderr.contains("NS004"), "{}", output.stderr);
 }
 
 #[test]
 fn the_error_for_a_missing_stack_names_init() {
     let folder = tempfile::tempdir().unwrap();
-    let ran = nself_in(folder.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS001") && ran.stderr.contains("nself init"), "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["gen"]);
+    assert!(
+        output.code == 2 && output.stderr.contains("NS001") && output.stderr.contains("nself init"),
+        "{}",
+        output.stderr
+    );
 }

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::support::Ran;
-use crate::up::{Stack, apart};
+use crate::support::ProcessOutput;
+use crate::up::{Stack, in_own_namespaces};
 
 #[test]
 fn buckets_and_objects_survive_and_need_the_key() {
-    apart("storage::buckets_and_objects_survive_and_need_the_key", storage_works);
+    in_own_namespaces("storage::buckets_and_objects_survive_and_need_the_key", storage_works);
 }
 
 /// The client's image has Python besides rclone.
@@ -40,17 +40,17 @@ const STACK: &str = r#"let nself = import "nself/main.ncl" in
 } | nself.Stack
 "#;
 
-fn must(ran: Ran) -> String {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    ran.stdout.trim().to_owned()
+fn successful_stdout(output: ProcessOutput) -> String {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    output.stdout.trim().to_owned()
 }
 
 /// Runs a shell command in the container of the client.
-fn shell(stack: &Stack, command: &str) -> Ran {
+fn shell(stack: &Stack, command: &str) -> ProcessOutput {
     stack.compose(&["exec", "-T", "photos", "sh", "-c", command])
 }
 
-fn rclone(stack: &Stack, arguments: &str) -> Ran {
+fn rclone(stack: &Stack, arguments: &str) -> ProcessOutput {
     shell(stack, &format!("rclone --config '' --retries 1 --low-level-retries 1 {arguments}"))
 }
 
@@ -75,16 +75,16 @@ fn storage_works() {
     let Some(stack) = start else { panic!("the tools were there") };
     // Compose would report other services as failed if they end and no service waits for them.
     let up = |stack: &Stack| {
-        let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "nginx", "photos", "s3"]);
-        assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "40"]).stdout);
+        let output = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "nginx", "photos", "s3"]);
+        assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "40"]).stdout);
     };
     up(&stack);
-    assert_eq!(must(rclone(&stack, "lsf s3:")), "avatars/\nuploads/");
+    assert_eq!(successful_stdout(rclone(&stack, "lsf s3:")), "avatars/\nuploads/");
     // Larger than a part, so that it is sent in several.
-    must(shell(&stack, "head -c 20000000 /dev/urandom >/tmp/large"));
-    must(rclone(&stack, "copyto --s3-upload-cutoff 5M --s3-chunk-size 5M /tmp/large s3:uploads/a/large"));
-    let digest = must(shell(&stack, "sha256sum </tmp/large"));
-    let stored = |stack: &Stack| must(rclone(stack, "cat s3:uploads/a/large | sha256sum"));
+    successful_stdout(shell(&stack, "head -c 20000000 /dev/urandom >/tmp/large"));
+    successful_stdout(rclone(&stack, "copyto --s3-upload-cutoff 5M --s3-chunk-size 5M /tmp/large s3:uploads/a/large"));
+    let digest = successful_stdout(shell(&stack, "sha256sum </tmp/large"));
+    let stored = |stack: &Stack| successful_stdout(rclone(stack, "cat s3:uploads/a/large | sha256sum"));
     assert_eq!(stored(&stack), digest);
 
     strangers_are_refused(&stack);
@@ -93,13 +93,13 @@ fn storage_works() {
     the_edge_keeps_signatures(&stack);
     the_container_is_confined(&stack);
 
-    must(stack.compose(&["kill", "-s", "KILL", "s3"]));
+    successful_stdout(stack.compose(&["kill", "-s", "KILL", "s3"]));
     up(&stack);
     assert_eq!(stored(&stack), digest, "after a crash");
-    must(stack.compose(&["down", "--timeout", "20"]));
+    successful_stdout(stack.compose(&["down", "--timeout", "20"]));
     up(&stack);
     assert_eq!(stored(&stack), digest, "in a new container");
-    assert_eq!(must(rclone(&stack, "cat s3:bucket-12/object")), "12");
+    assert_eq!(successful_stdout(rclone(&stack, "cat s3:bucket-12/object")), "12");
     let job = &stack.inspect()["s3-buckets"]["State"];
     assert_eq!((job["Status"].as_str(), job["ExitCode"].as_i64()), (Some("exited"), Some(0)), "existing buckets stay");
     without_the_settings_a_stranger_gets_in(&stack);
@@ -107,11 +107,11 @@ fn storage_works() {
 
 fn strangers_are_refused(stack: &Stack) {
     for (variable, code) in [("SECRET_ACCESS_KEY", "SignatureDoesNotMatch"), ("ACCESS_KEY_ID", "InvalidAccessKeyId")] {
-        let ran =
+        let output =
             rclone(stack, &format!("--s3-{} wrong cat s3:uploads/a/large", variable.to_lowercase().replace('_', "-")));
-        assert!(ran.code != 0 && ran.stdout.is_empty(), "{variable}: {ran:?}");
-        let answer = [code, "403"].iter().any(|text| ran.stderr.contains(text));
-        assert!(answer, "{variable}: {}", ran.stderr);
+        assert!(output.code != 0 && output.stdout.is_empty(), "{variable}: {output:?}");
+        let answer = [code, "403"].iter().any(|text| output.stderr.contains(text));
+        assert!(answer, "{variable}: {}", output.stderr);
     }
     for (path, expected) in [("/uploads/a/large", "403"), ("/", "403"), ("/uploads?list-type=2", "403")] {
         assert_eq!(stack.status("storage.local.nself.org", path, &[]), expected, "{path} without a key");
@@ -121,15 +121,15 @@ fn strangers_are_refused(stack: &Stack) {
     let misspelled = rclone(stack, "copyto --s3-no-check-bucket /tmp/large s3:uplaods/large");
     assert!(misspelled.code != 0 && misspelled.stderr.contains("NoSuchBucket"), "{}", misspelled.stderr);
     assert_ne!(rclone(stack, "rmdir s3:uploads").code, 0);
-    assert_eq!(must(rclone(stack, "lsf s3:")), "avatars/\nuploads/");
+    assert_eq!(successful_stdout(rclone(stack, "lsf s3:")), "avatars/\nuploads/");
 }
 
 /// Each bucket has separate files on disk. With a limit on their number, writing to a later bucket would fail.
 fn every_bucket_has_room(stack: &Stack) {
     let script =
         "for i in $(seq 12); do echo $i | rclone --config '' --retries 1 rcat s3:bucket-$i/object || exit 1; done";
-    must(shell(stack, script));
-    assert_eq!(must(rclone(stack, "cat s3:bucket-12/object")), "12");
+    successful_stdout(shell(stack, script));
+    assert_eq!(successful_stdout(rclone(stack, "cat s3:bucket-12/object")), "12");
 }
 
 /// The parts of the server that check no keys listen on the loopback address of their container only.
@@ -144,12 +144,12 @@ for port in sys.argv[1:]:
     let ports = ["8333", "9327", "9333", "19333", "8080", "18080", "8888", "18888", "18333", "8181", "9101"];
     let mut arguments = vec!["exec", "-T", "photos", "python3", "-c", probe];
     arguments.extend(ports);
-    let answer = must(stack.compose(&arguments));
+    let answer = successful_stdout(stack.compose(&arguments));
     let open: Vec<&str> = answer.lines().filter_map(|line| line.strip_suffix(" open")).collect();
     assert_eq!(open, ["8333", "9327", "18333"], "{answer}");
     assert_eq!(status_of_a_new_user(stack), "403", "port 18333 accepts nothing");
     let scrape = "import urllib.request; print(urllib.request.urlopen('http://s3:9327/metrics').read().decode())";
-    let metrics = must(stack.compose(&["exec", "-T", "photos", "python3", "-c", scrape]));
+    let metrics = successful_stdout(stack.compose(&["exec", "-T", "photos", "python3", "-c", scrape]));
     // The series of the alerts and of the dashboard.
     for series in [
         "SeaweedFS_s3_request_total{bucket=\"uploads\",code=\"200\",type=\"PUT\"}",
@@ -172,7 +172,7 @@ user = field(1, b'stranger') + field(2, credential) + b''.join(field(3, action) 
 message = field(1, user)
 open('/tmp/message', 'wb').write(bytes([0]) + len(message).to_bytes(4, 'big') + message)
 ";
-    must(stack.compose(&["exec", "-T", "photos", "python3", "-c", message]));
+    successful_stdout(stack.compose(&["exec", "-T", "photos", "python3", "-c", message]));
     let call =
         "curl -sk --max-time 5 -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @/tmp/message";
     for start in ["--http2-prior-knowledge http", "--http2 https"] {
@@ -189,7 +189,7 @@ fn without_the_settings_a_stranger_gets_in(stack: &Stack) {
     let open = "s3 = nself.services.s3 & { files.\"/etc/nself/s3/security.toml\".text = \"[grpc]\\n\" },";
     std::fs::write(&file, text.replace("s3 = nself.services.s3,", open)).unwrap();
     stack.generate();
-    must(stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "nginx", "photos", "s3"]));
+    successful_stdout(stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "nginx", "photos", "s3"]));
     assert_eq!(status_of_a_new_user(stack), "200");
 }
 
@@ -200,9 +200,9 @@ fn the_edge_keeps_signatures(stack: &Stack) {
     let [user, secret] = keys(stack);
     let user = format!("{user}:{secret}");
     let signed = ["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &user, "-o", &out];
-    must(stack.curl("storage.local.nself.org", "/uploads/from%20outside", &signed));
+    successful_stdout(stack.curl("storage.local.nself.org", "/uploads/from%20outside", &signed));
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&file).unwrap());
-    assert_eq!(must(rclone(stack, "lsf s3:uploads")), "a/\nfrom outside");
+    assert_eq!(successful_stdout(rclone(stack, "lsf s3:uploads")), "a/\nfrom outside");
 }
 
 fn the_container_is_confined(stack: &Stack) {
@@ -212,7 +212,7 @@ fn the_container_is_confined(stack: &Stack) {
     let mounts: Vec<&str> =
         inspected["Mounts"].as_array().unwrap().iter().filter_map(|mount| mount["Destination"].as_str()).collect();
     assert_eq!(mounts.iter().filter(|path| **path == "/data").count(), 1, "{mounts:?}");
-    let container_details = format!("{inspected}{}", must(stack.compose(&["top", "s3"])));
+    let container_details = format!("{inspected}{}", successful_stdout(stack.compose(&["top", "s3"])));
     assert!(container_details.contains("-s3.config="), "{container_details}");
     for key in keys(stack) {
         assert!(key.len() > 20 && !container_details.contains(&key), "a key is shown");

@@ -19,10 +19,10 @@ use crate::support::{derivations, nself, nself_in, run, stack, tree};
 const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
 const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#;
 
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = stack(STACK);
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     case
 }
 
@@ -36,13 +36,13 @@ fn settle() {
 }
 
 /// Returns the temporary files that a killed run may leave.
-fn temporary(path: &str) -> bool {
+fn is_temporary(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(".nself-"))
 }
 
 #[test]
 fn environments_generated_concurrently_stay_in_the_manifest() {
-    let whole = tree(&generated().path().join("deploy"));
+    let whole = tree(&generated_project().path().join("deploy"));
     for round in 0..6 {
         let case = stack(STACK);
         let mut racing: Vec<_> = ["local", "staging", "prod"]
@@ -64,7 +64,7 @@ fn environments_generated_concurrently_stay_in_the_manifest() {
 fn concurrent_runs_of_different_stacks_leave_the_files_of_one() {
     let smaller = stack(SMALLER);
     assert_eq!(nself_in(smaller.path(), ["gen"]).code, 0);
-    let ends = [tree(&generated().path().join("deploy")), tree(&smaller.path().join("deploy"))];
+    let ends = [tree(&generated_project().path().join("deploy")), tree(&smaller.path().join("deploy"))];
     for round in 0..6 {
         let case = stack(STACK);
         fs::write(case.path().join("small.ncl"), text(SMALLER)).unwrap();
@@ -80,7 +80,7 @@ fn concurrent_runs_of_different_stacks_leave_the_files_of_one() {
 
 #[test]
 fn a_killed_run_is_repaired_without_force() {
-    let expected = tree(&generated().path().join("deploy"));
+    let expected = tree(&generated_project().path().join("deploy"));
     for round in 0..10_u64 {
         let case = stack(STACK);
         let mut killed = nself(case.path()).arg("gen").stderr(Stdio::null()).spawn().unwrap();
@@ -91,8 +91,8 @@ fn a_killed_run_is_repaired_without_force() {
         killed.wait().unwrap();
         fs::create_dir_all(deploy.join("local")).unwrap();
         fs::write(deploy.join("local/.nself-0123456789abcdef"), "half").unwrap();
-        let ran = nself_in(case.path(), ["gen"]);
-        assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, 0, "round {round}: {}", output.stderr);
         assert!(tree(&deploy) == expected, "round {round}");
     }
 }
@@ -109,27 +109,27 @@ fn tree_if_any(folder: &Path) -> BTreeSet<PathBuf> {
 /// Simulates a full disk by a limit on the size of files.
 #[test]
 fn a_failed_write_is_reported_and_repaired_by_the_next_run() {
-    let expected = tree(&generated().path().join("deploy"));
-    let case = generated();
+    let expected = tree(&generated_project().path().join("deploy"));
+    let case = generated_project();
     fs::remove_dir_all(case.path().join("deploy")).unwrap();
     fs::remove_dir_all(case.path().join(".nself/stamps")).unwrap();
     let script = format!("trap '' XFSZ; ulimit -f 12; exec {} gen", env!("CARGO_BIN_EXE_nself"));
-    let ran = run(Command::new("sh").args(["-c", &script]).current_dir(case.path()));
-    assert!(ran.code == 2 && ran.stderr.contains("NS804"), "{} {}", ran.code, ran.stderr);
+    let output = run(Command::new("sh").args(["-c", &script]).current_dir(case.path()));
+    assert!(output.code == 2 && output.stderr.contains("NS804"), "{} {}", output.code, output.stderr);
     let partial = tree(&case.path().join("deploy"));
     let is_unfinished = Manifest::parse(&partial[MANIFEST]).unwrap().is_unfinished;
     assert!(is_unfinished && partial.len() > 2 && partial.len() < expected.len(), "{:?}", partial.keys());
     for (path, bytes) in partial.iter().filter(|(path, _)| *path != MANIFEST) {
-        assert!(temporary(path) || expected[path] == *bytes, "{path} is half a file");
+        assert!(is_temporary(path) || expected[path] == *bytes, "{path} is half a file");
     }
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(tree(&case.path().join("deploy")) == expected);
 }
 
 #[test]
 fn unchanged_files_are_not_written_again() {
-    let case = generated();
+    let case = generated_project();
     let deploy = case.path().join("deploy");
     let identity = |path: &str| {
         let meta = fs::metadata(deploy.join(path)).unwrap();
@@ -218,7 +218,7 @@ fn a_folder_that_becomes_a_link_is_not_followed() {
 
 #[test]
 fn neither_the_folder_nor_the_manifest_may_be_a_link() {
-    let case = generated();
+    let case = generated_project();
     let deploy = case.path().join("deploy");
     let elsewhere = tempfile::tempdir().unwrap();
     // A manifest that would be valid.
@@ -227,16 +227,16 @@ fn neither_the_folder_nor_the_manifest_may_be_a_link() {
     fs::write(case.path().join("stack.ncl"), text(SMALLER)).unwrap();
     let before = (tree(&deploy), tree(elsewhere.path()));
     for arguments in [&["gen"][..], &["gen", "--force"], &["check"]] {
-        let ran = nself_in(case.path(), arguments);
-        assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{arguments:?}: {}", ran.stderr);
+        let output = nself_in(case.path(), arguments);
+        assert!(output.code == 2 && output.stderr.contains("NS803"), "{arguments:?}: {}", output.stderr);
         assert!((tree(&deploy), tree(elsewhere.path())) == before, "{arguments:?}");
     }
 
     let case = stack(STACK);
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path(), case.path().join("deploy")).unwrap();
-    let ran = nself_in(case.path(), ["gen", "--force"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--force"]);
+    assert!(output.code == 2 && output.stderr.contains("NS803"), "{}", output.stderr);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
@@ -250,15 +250,15 @@ fn links_in_the_cache_are_not_followed_to_files_outside() {
     fs::create_dir(case.path().join(".nself")).unwrap();
     symlink(&file, case.path().join(".nself/lock")).unwrap();
     symlink(precious.path(), case.path().join(".nself/stamps")).unwrap();
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     assert_eq!(fs::read_dir(precious.path()).unwrap().count(), 1, "a stamp was written through a link");
 }
 
 #[test]
 fn each_warm_run_reports_foreign_files() {
-    let case = generated();
+    let case = generated_project();
     let deploy = case.path().join("deploy");
     settle();
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
@@ -266,11 +266,15 @@ fn each_warm_run_reports_foreign_files() {
     fs::write(deploy.join("prod/own/mine.txt"), "mine\n").unwrap();
     settle();
     for round in 0..3 {
-        let ran = nself_in(case.path(), ["check"]);
-        assert_eq!(ran.code, 0);
-        assert!(ran.stderr.contains("foreign: nself did not write prod/own/mine.txt"), "round {round}: {}", ran.stderr);
-        let ran = nself_in(case.path(), ["check", "--format", "json"]);
-        assert!(ran.stdout.contains("\"foreign\""), "round {round}: {}", ran.stdout);
+        let output = nself_in(case.path(), ["check"]);
+        assert_eq!(output.code, 0);
+        assert!(
+            output.stderr.contains("foreign: nself did not write prod/own/mine.txt"),
+            "round {round}: {}",
+            output.stderr
+        );
+        let output = nself_in(case.path(), ["check", "--format", "json"]);
+        assert!(output.stdout.contains("\"foreign\""), "round {round}: {}", output.stdout);
     }
     fs::write(deploy.join("prod/own/second.txt"), "mine\n").unwrap();
     assert!(nself_in(case.path(), ["check"]).stderr.contains("prod/own/second.txt"));
@@ -284,24 +288,28 @@ fn each_warm_run_reports_foreign_files() {
 
 #[test]
 fn names_of_foreign_files_cannot_control_the_terminal() {
-    let case = generated();
+    let case = generated_project();
     fs::write(case.path().join("deploy/prod/\u{1b}[2Jgone\u{202e}"), "").unwrap();
-    let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.stderr.contains("foreign: nself did not write prod/\\u{001B}[2Jgone\\u{202E}"), "{:?}", ran.stderr);
-    assert!(!ran.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.stderr);
+    let output = nself_in(case.path(), ["check"]);
+    assert!(
+        output.stderr.contains("foreign: nself did not write prod/\\u{001B}[2Jgone\\u{202E}"),
+        "{:?}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", output.stderr);
 }
 
 /// A link to the same bytes in place of an output looks the same to `stat` and to a digest, but is not safe.
 #[test]
 fn a_warm_run_detects_a_link_in_place_of_a_file() {
-    let case = generated();
+    let case = generated_project();
     settle();
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
     let file = case.path().join("deploy/prod/compose.yaml");
     fs::rename(&file, case.path().join("moved")).unwrap();
     symlink(case.path().join("moved"), &file).unwrap();
-    let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{} {}", ran.code, ran.stderr);
+    let output = nself_in(case.path(), ["check"]);
+    assert!(output.code == 2 && output.stderr.contains("NS803"), "{} {}", output.code, output.stderr);
 }
 
 /// The stack is saved while a run evaluates it: the next run must not use the result of the old text.
@@ -321,9 +329,9 @@ fn a_stack_saved_during_a_run_is_read_by_the_next_run() {
 }
 
 /// Returns whether the run evaluated nothing.
-fn warm(case: &Path) -> bool {
-    let ran = nself_in(case, ["check"]);
-    ran.code == 0 && ran.stderr.ends_with("files, all up to date\n") && !ran.stderr.contains("deploy:")
+fn is_warm(case: &Path) -> bool {
+    let output = nself_in(case, ["check"]);
+    output.code == 0 && output.stderr.ends_with("files, all up to date\n") && !output.stderr.contains("deploy:")
 }
 
 #[test]
@@ -331,11 +339,11 @@ fn the_second_run_is_warm_and_a_missing_cache_only_costs_time() {
     let case = stack(STACK);
     settle();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    assert!(warm(case.path()), "the first run left no stamp that holds");
+    assert!(is_warm(case.path()), "the first run left no stamp that holds");
     let before = tree(&case.path().join("deploy"));
     fs::remove_dir_all(case.path().join(".nself")).unwrap();
-    assert!(!warm(case.path()));
-    assert!(warm(case.path()));
+    assert!(!is_warm(case.path()));
+    assert!(is_warm(case.path()));
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert!(tree(&case.path().join("deploy")) == before);
     // A run for one environment has a separate stamp.
@@ -351,7 +359,7 @@ fn a_planted_stamp_is_not_trusted() {
     let case = stack(STACK);
     settle();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    assert!(warm(case.path()));
+    assert!(is_warm(case.path()));
     let file = case.path().join("deploy/prod/compose.yaml");
     let right = fs::read(&file).unwrap();
     let evil = String::from_utf8(right.clone()).unwrap() + "# evil\n";

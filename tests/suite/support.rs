@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The exit code and output of a process.
 #[derive(Debug)]
-pub struct Ran {
+pub struct ProcessOutput {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-pub fn run(command: &mut Command) -> Ran {
+pub fn run(command: &mut Command) -> ProcessOutput {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    Ran {
+    ProcessOutput {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -55,7 +55,7 @@ pub fn nself(folder: &Path) -> Command {
 }
 
 /// Runs nself in a folder.
-pub fn nself_in<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Ran {
+pub fn nself_in<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> ProcessOutput {
     run(nself(folder).args(arguments))
 }
 
@@ -131,8 +131,8 @@ pub fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
 
 /// Returns the first digits of the derivation of each file of an environment, by its path below the output folder.
 pub fn derivations(folder: &Path, environment: &str) -> std::collections::BTreeMap<String, String> {
-    let ran = nself_in(folder, ["graph", "--env", environment, "--of", "derivations", "--format", "json"]);
-    let graph: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    let output = nself_in(folder, ["graph", "--env", environment, "--of", "derivations", "--format", "json"]);
+    let graph: serde_json::Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     graph["edges"].as_array().unwrap().iter().map(|edge| (text(&edge["to"]), text(&edge["label"]))).collect()
 }
@@ -155,11 +155,11 @@ pub fn skip(why: &str) {
     remark(&format!("SKIP: {why}"));
 }
 
-/// Start of the lines of [`measured`].
+/// Start of the lines of [`report_measurement`].
 pub const MEASURED: &str = "MEASURED: ";
 
 /// Prints what a test measured.
-pub fn measured(what: &str) {
+pub fn report_measurement(what: &str) {
     remark(&format!("{MEASURED}{what}"));
 }
 
@@ -202,7 +202,7 @@ pub fn golden_service(environment: &str, service: &str) -> String {
 }
 
 /// Runs `nself gen` on a small stack with these services, written in Nickel.
-pub fn generate_services(services: &str) -> Ran {
+pub fn generate_services(services: &str) -> ProcessOutput {
     let case = stack(&format!(
         r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services = {{ {services} }} }}"#
     ));
@@ -211,6 +211,6 @@ pub fn generate_services(services: &str) -> Ran {
 
 /// Asserts that [`generate_services`] fails with this code.
 pub fn assert_services_refused(services: &str, code: &str) {
-    let ran = generate_services(services);
-    assert!(ran.code == 2 && ran.stderr.contains(&format!("error[{code}]")), "{services}: {}", ran.stderr);
+    let output = generate_services(services);
+    assert!(output.code == 2 && output.stderr.contains(&format!("error[{code}]")), "{services}: {}", output.stderr);
 }

@@ -16,9 +16,13 @@ const TEMPLATES: [&str; 8] =
 /// Writes a template with `nself init`.
 pub fn write_template(template: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains(&format!("services.service = nself.templates.{template} & {{")), "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["init", "service", "--template", template]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(
+        output.stderr.contains(&format!("services.service = nself.templates.{template} & {{")),
+        "{}",
+        output.stderr
+    );
     folder
 }
 
@@ -62,8 +66,8 @@ fn a_stack_uses_the_ports_of_its_templates() {
         let folder = format!("services/{template}");
         assert_eq!(nself_in(project.path(), ["init", &folder, "--template", template]).code, 0);
     }
-    let ran = nself_in(project.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(project.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let compose = std::fs::read(project.path().join("deploy/local/compose.yaml")).unwrap();
     let compose: serde_yaml_ng::Value = serde_yaml_ng::from_slice(&compose).unwrap();
     for (name, port) in TEMPLATES.iter().zip(8005..) {
@@ -149,12 +153,12 @@ impl Server {
     }
 }
 
-fn passes(command: &mut Command) {
-    let ran = run(command);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+fn assert_success(command: &mut Command) {
+    let output = run(command);
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
 }
 
-fn same(installed: &Path, ours: &str) {
+fn assert_same_file(installed: &Path, ours: &str) {
     let (installed, ours) =
         (std::fs::read(installed).unwrap(), std::fs::read(root().join("templates").join(ours)).unwrap());
     assert!(installed == ours, "tests/tools.sh installed another version of the template's packages");
@@ -163,11 +167,11 @@ fn same(installed: &Path, ours: &str) {
 /// Installs the packages of a template and runs its tests.
 pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
-    same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
+    assert_same_file(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
     let folder = write_template(template);
     let service = folder.path().join("service");
     symlink(packages, service.join("node_modules")).unwrap();
-    passes(Command::new("npm").arg("test").current_dir(&service));
+    assert_success(Command::new("npm").arg("test").current_dir(&service));
     Some(folder)
 }
 
@@ -191,11 +195,11 @@ fn functions_node() {
     if tool("stamps/templates").is_none() {
         return;
     }
-    passes(Command::new("npm").arg("test").current_dir(&service));
+    assert_success(Command::new("npm").arg("test").current_dir(&service));
     Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
     std::fs::write(service.join("functions/broken.js"), "export const answer = 1;\n").unwrap();
-    let ran = run(node(&folder, &["src/main.js"]).env("PORT", "0"));
-    assert!(ran.code != 0 && ran.stderr.contains("broken.js has no default function"), "{}", ran.stderr);
+    let output = run(node(&folder, &["src/main.js"]).env("PORT", "0"));
+    assert!(output.code != 0 && output.stderr.contains("broken.js has no default function"), "{}", output.stderr);
 }
 
 /// Runs the functions with the packages of the template fastapi, which include all of theirs.
@@ -207,7 +211,7 @@ fn functions_python() {
     assert!(ours.lines().all(|pin| all.lines().any(|other| other == pin)), "{ours}");
     let folder = write_template("functions-python");
     let service = folder.path().join("service");
-    passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
+    assert_success(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
     let start = || {
         let mut command = Command::new(&python);
         command.args(["-m", "runtime"]).current_dir(&service);
@@ -215,8 +219,8 @@ fn functions_python() {
     };
     Server::start(&mut start()).serves_and_stops();
     std::fs::write(service.join("functions/broken.py"), "answer = 1\n").unwrap();
-    let ran = run(&mut start());
-    assert!(ran.code != 0 && ran.stderr.contains("broken.py has no `async def handle`"), "{}", ran.stderr);
+    let output = run(&mut start());
+    assert!(output.code != 0 && output.stderr.contains("broken.py has no `async def handle`"), "{}", output.stderr);
 }
 
 #[test]
@@ -246,15 +250,15 @@ fn bullmq() {
         const job = await queue.add('greet', { name: 'Ada' });
         console.log(await job.waitUntilFinished(events, 20000));
         await Promise.all([queue.close(), events.close()]);";
-    let ran = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, "Hello, Ada\n"), "{}", ran.stderr);
+    let output = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
+    assert_eq!((output.code, output.stdout.as_str()), (0, "Hello, Ada\n"), "{}", output.stderr);
     let prepare = "import { Queue } from 'bullmq';
         const queue = new Queue('jobs', { connection: { host: '127.0.0.1', port: Number(process.env.REDIS), password: 'canary' } });
         await queue.add('greet', {}, { delay: 600000 });
         await queue.add('nothing', {});
         await queue.close();";
-    let ran = run(node(&folder, &["--input-type=module", "-e", prepare]).env("REDIS", redis.port.to_string()));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = run(node(&folder, &["--input-type=module", "-e", prepare]).env("REDIS", redis.port.to_string()));
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let expected = [
         "bullmq_jobs{queue=\"jobs\",state=\"waiting\"} 0",
         "bullmq_jobs{queue=\"jobs\",state=\"delayed\"} 1",
@@ -280,7 +284,7 @@ fn fastapi() {
     }
     let folder = write_template("fastapi");
     let service = folder.path().join("service");
-    passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
+    assert_success(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
     Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
 }
 
@@ -291,7 +295,7 @@ pub fn compiled(template: &str) -> tempfile::TempDir {
     let offline = |command: &mut Command| {
         command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local");
         command.env("CGO_ENABLED", "0");
-        passes(command);
+        assert_success(command);
     };
     offline(Command::new("go").args(["vet", "./..."]));
     offline(Command::new("go").args(["test", "./..."]));
@@ -338,9 +342,9 @@ fn run_in_container(folder: &Path) {
            } } | nself.Stack\n",
     )
     .unwrap();
-    let ran = nself_in(folder, ["image", "hello", "--out", "made"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    passes(Command::new(umoci).args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder));
+    let output = nself_in(folder, ["image", "hello", "--out", "made"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_success(Command::new(umoci).args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder));
     std::fs::copy(folder.join("made/runtime/linux-amd64.json"), folder.join("bundle/config.json")).unwrap();
     let runc = |arguments: &[&str]| {
         let mut command = Command::new(&runc);

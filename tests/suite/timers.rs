@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, nself_in, run, skip, stack};
+use crate::support::{ProcessOutput, nself_in, run, skip, stack};
 
 /// Returns the output of `systemd-analyze`; `None` if it is not installed.
-fn analyze(arguments: &[&str]) -> Option<Ran> {
+fn analyze(arguments: &[&str]) -> Option<ProcessOutput> {
     if !Path::new("/usr/bin/systemd-analyze").exists() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "systemd-analyze is missing; tests/tools.sh installs it");
         skip("systemd-analyze is missing; it is part of systemd");
@@ -17,13 +17,13 @@ fn analyze(arguments: &[&str]) -> Option<Ran> {
 }
 
 /// Generates a stack with a service `nightly`.
-fn scheduled(schedule: &str, more: &str) -> tempfile::TempDir {
+fn project_with_schedule(schedule: &str, more: &str) -> tempfile::TempDir {
     let case = stack(&format!(
         r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", {more}
              services.nightly = {{ image = "a/nightly:1", schedule = "{schedule}", health.none = "it ends", user = "10001:10001" }} }}"#
     ));
-    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     case
 }
 
@@ -33,7 +33,7 @@ fn unit(case: &tempfile::TempDir, kind: &str) -> String {
 
 #[test]
 fn systemd_accepts_the_units() {
-    let case = scheduled("15 3 * * 1", "");
+    let case = project_with_schedule("15 3 * * 1", "");
     let folder = case.path().join("deploy/local/timers");
     // An instance of the templates: systemd verifies what it would load.
     let instance = |kind: &str| folder.join(format!("shop-local-nightly@srv-shop.{kind}"));
@@ -45,8 +45,8 @@ fn systemd_accepts_the_units() {
     let service = unit(&case, "service");
     // The program need not be installed where the units are verified.
     let service = service.replace("ExecStart=docker ", "ExecStart=/bin/sh ");
-    let Some(ran) = verify(&service) else { return };
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let Some(output) = verify(&service) else { return };
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     // Known-bad controls: an unknown field, and a time that does not exist.
     let bad = verify(&service.replace("Type=oneshot", "Typo=oneshot")).unwrap();
     assert!(bad.stderr.contains("Typo"), "{}", bad.stderr);
@@ -55,10 +55,10 @@ fn systemd_accepts_the_units() {
 
 #[test]
 fn the_unit_runs_the_service_once_in_the_folder_of_the_instance() {
-    let service = unit(&scheduled("15 3 * * *", ""), "service");
+    let service = unit(&project_with_schedule("15 3 * * *", ""), "service");
     assert!(service.contains("\nType=oneshot\n") && service.contains("\nWorkingDirectory=%f\n"), "{service}");
     assert!(service.contains("\nExecStart=docker compose run --rm -T nightly\n"), "{service}");
-    let podman = scheduled("15 3 * * *", "compose.compat = 'podman,");
+    let podman = project_with_schedule("15 3 * * *", "compose.compat = 'podman,");
     assert!(unit(&podman, "service").contains("\nExecStart=podman-compose run --rm -T nightly\n"));
 }
 
@@ -94,9 +94,9 @@ fn systemd_times(timer: &str, count: usize) -> Option<Vec<String>> {
     let mut times = Vec::new();
     for event in timer.lines().filter_map(|line| line.strip_prefix("OnCalendar=")) {
         let iterations = format!("--iterations={count}");
-        let ran = analyze(&["calendar", &iterations, "--base-time=2026-12-31 23:59:59 UTC", event])?;
-        assert_eq!(ran.code, 0, "{event}: {}", ran.stderr);
-        let lines = ran.stdout.lines().filter(|line| line.contains("Next elapse:") || line.contains("Iter. #"));
+        let output = analyze(&["calendar", &iterations, "--base-time=2026-12-31 23:59:59 UTC", event])?;
+        assert_eq!(output.code, 0, "{event}: {}", output.stderr);
+        let lines = output.stdout.lines().filter(|line| line.contains("Next elapse:") || line.contains("Iter. #"));
         // `Iter. #2: Sun 2027-01-03 03:00:00 UTC`
         times.extend(lines.map(|line| line.split_whitespace().rev().take(3).collect::<Vec<_>>()).map(|mut words| {
             words.reverse();
@@ -123,7 +123,7 @@ fn systemd_starts_a_service_at_the_times_of_cron() {
         ("5 4 */3 * 1-2", [Some(&[5]), Some(&[4]), Some(&every_third), None, Some(&[1, 2])]),
         ("50/4 1 31 * *", [Some(&[50, 54, 58]), Some(&[1]), Some(&[31]), None, None]),
     ] {
-        let timer = unit(&scheduled(schedule, ""), "timer");
+        let timer = unit(&project_with_schedule(schedule, ""), "timer");
         let Some(times) = systemd_times(&timer, 12) else { return };
         assert_eq!(times, cron_times(fields, 12), "{schedule}\n{timer}");
     }

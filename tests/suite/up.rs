@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::order::{self, Watch};
 use crate::storage::signed_request;
-use crate::support::{MEASURED, Ran, golden, name, nself_in, project, remark, root, run, tool};
+use crate::support::{MEASURED, ProcessOutput, golden, name, nself_in, project, remark, root, run, tool};
 
 /// A project of a golden stack and the engine that runs it; dropping the value stops both.
 pub struct Stack {
@@ -30,8 +30,8 @@ impl Stack {
         tool("trixie")?;
         let case = golden(false).into_iter().find(|path| name(path) == case).unwrap();
         let stack = Stack { project: project(&case), engine: tempfile::tempdir().unwrap(), compose };
-        let ran = run(Command::new(root().join("tests/engine.sh")).arg("start").arg(stack.engine.path()));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = run(Command::new(root().join("tests/engine.sh")).arg("start").arg(stack.engine.path()));
+        assert_eq!(output.code, 0, "{}", output.stderr);
         change(stack.project.path());
         stack.generate();
         assert_eq!(nself_in(stack.project.path(), ["secrets", "init", "--env", "local"]).code, 0);
@@ -39,12 +39,12 @@ impl Stack {
     }
 
     /// Generates the files and builds missing images.
-    pub fn generate(&self) -> Ran {
-        let ran = nself_in(self.project.path(), ["gen"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    pub fn generate(&self) -> ProcessOutput {
+        let output = nself_in(self.project.path(), ["gen"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         let build = run(self.with_engine(&mut Command::new(root().join("tests/images/build.sh"))).arg(self.file()));
         assert_eq!(build.code, 0, "{}", build.stderr);
-        ran
+        output
     }
 
     fn file(&self) -> PathBuf {
@@ -73,25 +73,25 @@ impl Stack {
         self.with_engine(command).env("DOCKER_CONFIG", config)
     }
 
-    pub fn compose(&self, arguments: &[&str]) -> Ran {
+    pub fn compose(&self, arguments: &[&str]) -> ProcessOutput {
         run(self.with_engine(&mut Command::new(&self.compose)).arg("-f").arg(self.file()).args(arguments))
     }
 
     /// Runs Compose with the file of another environment among the arguments.
-    pub fn compose_of(&self, arguments: &[&str]) -> Ran {
+    pub fn compose_of(&self, arguments: &[&str]) -> ProcessOutput {
         run(self.with_engine(&mut Command::new(&self.compose)).args(arguments))
     }
 
-    pub fn docker(&self, arguments: &[&str]) -> Ran {
+    pub fn docker(&self, arguments: &[&str]) -> ProcessOutput {
         run(self.with_engine(&mut Command::new("docker")).args(arguments))
     }
 
-    pub fn up(&self) -> Ran {
+    pub fn up(&self) -> ProcessOutput {
         self.compose(&["up", "-d", "--wait", "--wait-timeout", "180"])
     }
 
     /// Runs curl with TLS, trusting only the project's authority.
-    pub fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
+    pub fn curl(&self, host: &str, path: &str, more: &[&str]) -> ProcessOutput {
         let authority = self.project.path().join("deploy/local/secrets/authority");
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:443:127.0.0.1"), "--cacert"])
@@ -130,16 +130,16 @@ const APART: &str = "NSELF_TEST_APART";
 
 #[test]
 fn the_full_stack_starts_and_works() {
-    apart("up::the_full_stack_starts_and_works", the_full_stack_runs_apart);
+    in_own_namespaces("up::the_full_stack_starts_and_works", run_full_stack);
 }
 
 #[test]
 fn databases_are_migrated_before_services_use_them() {
-    apart("up::databases_are_migrated_before_services_use_them", migrated_apart);
+    in_own_namespaces("up::databases_are_migrated_before_services_use_them", migrate_before_services);
 }
 
 /// Runs the test of this name again in separate namespaces, where it calls `body`.
-pub fn apart(test: &str, body: fn()) {
+pub fn in_own_namespaces(test: &str, body: fn()) {
     if std::env::var_os(APART).is_some() {
         return body();
     }
@@ -151,12 +151,12 @@ pub fn apart(test: &str, body: fn()) {
     // The shell stays: as the first process of its namespace it reaps orphaned processes such as the engine.
     apart.args(["bash", "-c", "ip link set lo up; \"$@\"; code=$?; exit $code", "apart"]);
     apart.arg(std::env::current_exe().unwrap());
-    let ran = run(apart.args([test, "--exact", "--nocapture"]).env(APART, "1"));
-    assert!(ran.code == 0 && ran.stdout.contains("1 passed"), "{}{}", ran.stdout, ran.stderr);
-    ran.stderr.lines().filter(|line| line.starts_with(MEASURED)).for_each(remark);
+    let output = run(apart.args([test, "--exact", "--nocapture"]).env(APART, "1"));
+    assert!(output.code == 0 && output.stdout.contains("1 passed"), "{}{}", output.stdout, output.stderr);
+    output.stderr.lines().filter(|line| line.starts_with(MEASURED)).for_each(remark);
 }
 
-fn migrated_apart() {
+fn migrate_before_services() {
     let Some(stack) = Stack::start("database") else { panic!("the tools were there") };
     let used = ["postgres", "hasura", "tickets", "reports"];
     let up = |stack: &Stack| {
@@ -165,12 +165,12 @@ fn migrated_apart() {
         stack.compose(&arguments)
     };
     let psql = |stack: &Stack, sql: &str| {
-        let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-tAc", sql]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout.trim().to_owned()
+        let output = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-tAc", sql]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout.trim().to_owned()
     };
-    let ran = up(&stack);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+    let output = up(&stack);
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
     let containers = stack.inspect();
     let job = &containers["migrate-tickets"]["State"];
     assert_eq!((job["Status"].as_str(), job["ExitCode"].as_i64()), (Some("exited"), Some(0)));
@@ -196,12 +196,18 @@ fn migrated_apart() {
     assert!(state != "running", "{state}");
 }
 
-fn the_full_stack_runs_apart() {
+fn run_full_stack() {
     let Some(stack) = Stack::start("full-catalogue") else { panic!("the tools were there") };
     for round in 1..=3 {
         let watch = Watch::start(&stack.host(), stack.project.path());
-        let ran = stack.up();
-        assert_eq!(ran.code, 0, "round {round}: {}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+        let output = stack.up();
+        assert_eq!(
+            output.code,
+            0,
+            "round {round}: {}\n{}",
+            output.stderr,
+            stack.compose(&["logs", "--tail", "20"]).stdout
+        );
         healthy_in_order(&stack, watch);
         if round == 1 {
             only_the_edge_is_published(&stack);
@@ -297,9 +303,9 @@ fn routes_reach_their_services(stack: &Stack) {
     for domain in ["local.nself.org", "localhost"] {
         for (subdomain, service, port) in table {
             let host = format!("{subdomain}.{domain}");
-            let ran = stack.curl(&host, "/some/path%20x?q=1&r=%2F", &[]);
-            let answer: Value =
-                serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{host}: {}{}", ran.stdout, ran.stderr));
+            let output = stack.curl(&host, "/some/path%20x?q=1&r=%2F", &[]);
+            let answer: Value = serde_json::from_str(&output.stdout)
+                .unwrap_or_else(|_| panic!("{host}: {}{}", output.stdout, output.stderr));
             assert_eq!((answer["service"].as_str(), answer["port"].as_u64()), (Some(service), Some(port)), "{host}");
             assert_eq!(answer["path"], "/some/path%20x?q=1&r=%2F", "{host}: the path arrives as it was sent");
             assert_eq!(answer["headers"]["host"], host.as_str());
@@ -356,8 +362,8 @@ while len(answer) < 7:
 assert answer == b'\x81\x05hello', answer
 print('echoed')
 ";
-    let ran = run(Command::new("python3").args(["-c", script]).arg(authority));
-    assert_eq!(ran.stdout, "echoed\n", "{}", ran.stderr);
+    let output = run(Command::new("python3").args(["-c", script]).arg(authority));
+    assert_eq!(output.stdout, "echoed\n", "{}", output.stderr);
 }
 
 fn strangers_are_refused() {
@@ -437,11 +443,11 @@ print(tls.recv(4096).split(b' ')[1].decode())
 ";
     for (host, path) in [("monitor.local.nself.org", "/"), ("api.local.nself.org", "/console")] {
         assert_eq!(stack.status(host, path, &[]), "200", "{host}{path}");
-        let ran = stack.compose(&["exec", "-T", "auth", "python3", "-c", script, host, path]);
-        assert_eq!(ran.stdout.trim(), "403", "{host}{path}: {}", ran.stderr);
+        let output = stack.compose(&["exec", "-T", "auth", "python3", "-c", script, host, path]);
+        assert_eq!(output.stdout.trim(), "403", "{host}{path}: {}", output.stderr);
     }
-    let ran = stack.compose(&["exec", "-T", "auth", "python3", "-c", script, "api.local.nself.org", "/v1/graphql"]);
-    assert_eq!(ran.stdout.trim(), "200", "{}", ran.stderr);
+    let output = stack.compose(&["exec", "-T", "auth", "python3", "-c", script, "api.local.nself.org", "/v1/graphql"]);
+    assert_eq!(output.stdout.trim(), "200", "{}", output.stderr);
 
     let file = stack.project.path().join("stack.ncl");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -454,8 +460,8 @@ print(tls.recv(4096).split(b' ')[1].decode())
     for arguments in [["-t"].as_slice(), &["-s", "reload"]] {
         let mut command = vec!["exec", "-T", "nginx", "nginx", "-e", "stderr", "-c", "/etc/nself/nginx.conf"];
         command.extend(arguments);
-        let ran = stack.compose(&command);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = stack.compose(&command);
+        assert_eq!(output.code, 0, "{}", output.stderr);
     }
     let is_refused = (0..50).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -560,16 +566,16 @@ fn a_missing_value_stops_the_start(stack: &Stack) {
     let env = stack.project.path().join("deploy/local/.env");
     let values = std::fs::read_to_string(&env).unwrap();
     std::fs::write(&env, values.replace("HASURA_ADMIN_SECRET=", "OTHER=")).unwrap();
-    let ran = stack.up();
-    assert!(ran.code != 0 && ran.stderr.contains("run nself secrets init"), "{}", ran.stderr);
+    let output = stack.up();
+    assert!(output.code != 0 && output.stderr.contains("run nself secrets init"), "{}", output.stderr);
     std::fs::write(&env, values).unwrap();
     std::fs::write(
         &file,
         text.replace("HASURA_GRAPHQL_METADATA_DATABASE_URL:", "HASURA_GRAPHQL_METADATA_DATABASE_URI:"),
     )
     .unwrap();
-    let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "60", "hasura"]);
-    assert_ne!(ran.code, 0, "hasura without its metadata database");
+    let output = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "60", "hasura"]);
+    assert_ne!(output.code, 0, "hasura without its metadata database");
     let logs = stack.compose(&["logs", "hasura"]).stdout;
     assert!(logs.contains("HASURA_GRAPHQL_METADATA_DATABASE_URL is missing"), "{logs}");
     std::fs::write(&file, text).unwrap();

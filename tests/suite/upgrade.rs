@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, nself_in, root, run};
-use crate::up::{Stack, apart};
+use crate::support::{ProcessOutput, nself_in, root, run};
+use crate::up::{Stack, in_own_namespaces};
 
 #[test]
 fn data_moves_to_a_new_major_version_as_documented() {
-    apart("upgrade::data_moves_to_a_new_major_version_as_documented", run_documented_upgrade);
+    in_own_namespaces("upgrade::data_moves_to_a_new_major_version_as_documented", run_documented_upgrade);
 }
 
 /// Returns the commands below this heading of docs/databases.md, with their comments.
@@ -22,9 +22,9 @@ fn commands(heading: &str) -> Vec<String> {
     commands
 }
 
-fn assert_success(ran: Ran) -> String {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    ran.stdout.trim().to_owned()
+fn assert_success(output: ProcessOutput) -> String {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    output.stdout.trim().to_owned()
 }
 
 /// Changes the golden stack to a server of this major version.
@@ -70,8 +70,8 @@ fn run_documented_upgrade() {
         assert_success(nself_in(project, ["db", "new", "--name", "view"]));
     });
     let stack = stack.unwrap();
-    let ran = stack.compose(&["up", "-d", "--wait", "postgres-replica", "tickets"]);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.compose(&["up", "-d", "--wait", "postgres-replica", "tickets"]);
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     assert!(psql(&stack, "SHOW server_version_num").starts_with("15"));
     psql(&stack, "INSERT INTO tickets (title) SELECT 'of ' || i FROM generate_series(1, 100) i");
     let before = state(&stack);
@@ -85,21 +85,21 @@ fn run_documented_upgrade() {
             let dump = std::fs::read_to_string(folder.join("secrets/all.sql")).unwrap();
             assert!(dump.lines().rev().take(6).any(|line| line == "-- PostgreSQL database cluster dump complete"));
             use_postgres_version(stack.project.path(), 17);
-            let ran = stack.generate();
-            assert!(ran.stderr.contains("warning[NS709]"), "{}", ran.stderr);
+            let output = stack.generate();
+            assert!(output.stderr.contains("warning[NS709]"), "{}", output.stderr);
             does_not_start(&stack);
         }
         let mut shell = Command::new("sh");
         shell.args(["-c", &line.replace("shop-prod_", "desk-local_")]).current_dir(&folder);
-        let ran = run(stack.with_docker(&mut shell));
-        assert_eq!(ran.code, 0, "{line}\n{}{}", ran.stdout, ran.stderr);
+        let output = run(stack.with_docker(&mut shell));
+        assert_eq!(output.code, 0, "{line}\n{}{}", output.stdout, output.stderr);
         if line.contains("psql") {
             let existing = |line: &&str| {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 matches!(words[..], ["ERROR:", "role" | "database" | "schema", _, "already", "exists"])
             };
-            let (known, others): (Vec<&str>, Vec<&str>) = ran.stderr.lines().partition(existing);
-            assert!(!known.is_empty() && others.is_empty(), "{}", ran.stderr);
+            let (known, others): (Vec<&str>, Vec<&str>) = output.stderr.lines().partition(existing);
+            assert!(!known.is_empty() && others.is_empty(), "{}", output.stderr);
         }
     }
     assert!(psql(&stack, "SHOW server_version_num").starts_with("17"));

@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::support::{derivations, golden, name, nself_in, project, stack};
 
 fn ask(folder: &Path, arguments: &[&str]) -> Value {
-    let ran = nself_in(folder, [&["why"], arguments, &["--format", "json"]].concat());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    serde_json::from_str(&ran.stdout).unwrap()
+    let output = nself_in(folder, [&["why"], arguments, &["--format", "json"]].concat());
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    serde_json::from_str(&output.stdout).unwrap()
 }
 
 /// Returns the number of the first matching line after `after`, counted from 1.
@@ -116,8 +116,8 @@ fn why_shows_the_field_that_decided_a_line() {
     let whole = ask(folder, &["local/compose.yaml"]);
     assert_eq!((&whole["generator"], &whole["on_disk"]), (&Value::from("compose"), &Value::from("same")));
     for bad in ["local/compose.yaml:0", "local/compose.yaml:99999", "local/nothing", "../stack.ncl"] {
-        let ran = nself_in(folder, ["why", bad]);
-        assert!(ran.code == 2 && ran.stderr.contains("NS802"), "{bad}: {}", ran.stderr);
+        let output = nself_in(folder, ["why", bad]);
+        assert!(output.code == 2 && output.stderr.contains("NS802"), "{bad}: {}", output.stderr);
     }
 }
 
@@ -318,9 +318,9 @@ fn graphs_contain_services_and_files() {
     let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     let project = project(&case);
     let draw = |arguments: &[&str]| {
-        let ran = nself_in(project.path(), [&["graph"], arguments].concat());
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout
+        let output = nself_in(project.path(), [&["graph"], arguments].concat());
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout
     };
     let graph: Value = serde_json::from_str(&draw(&["--format", "json"])).unwrap();
     let edges = graph["edges"].as_array().unwrap();
@@ -342,11 +342,11 @@ fn a_layer_decides_only_the_fields_that_it_sets() {
     let decided_at = |searched: &str| {
         let line =
             compose.lines().position(|line| line == searched).unwrap_or_else(|| panic!("{searched}: {compose}")) + 1;
-        let ran = crate::support::nself_in(
+        let output = crate::support::nself_in(
             case.path(),
             ["why", &format!("deploy/prod/compose.yaml:{line}"), "--format", "json"],
         );
-        let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
         (answer["span"]["file"].as_str().unwrap_or_default().to_owned(), answer["span"]["line"].as_u64())
     };
     assert_eq!(decided_at("      replicas: 3"), ("stack.ncl".to_owned(), Some(6)));

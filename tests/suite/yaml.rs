@@ -88,8 +88,8 @@ fn a_reader_of_yaml_1_1_gets_every_value_back() {
         let path = folder.path().join("cases.json");
         std::fs::write(&path, Value::Array(cases).to_string()).unwrap();
         let script = "import json, sys, yaml\nbad = 0\nfor value, text in json.load(open(sys.argv[1])):\n    try:\n        bad += yaml.safe_load(text) != value\n    except yaml.YAMLError:\n        bad += 1\nprint(bad)";
-        let ran = run(Command::new(&python).args(["-c", script]).arg(&path));
-        ran.stdout.trim().parse::<usize>().unwrap_or_else(|_| panic!("{}", ran.stderr))
+        let output = run(Command::new(&python).args(["-c", script]).arg(&path));
+        output.stdout.trim().parse::<usize>().unwrap_or_else(|_| panic!("{}", output.stderr))
     };
     let written: Vec<(Value, String)> =
         cases(2000).into_iter().chain(long()).map(|value| (value.clone(), to_yaml(&value).unwrap())).collect();

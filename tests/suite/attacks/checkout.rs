@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, nself, run, stack, tree};
+use crate::support::{ProcessOutput, nself, run, stack, tree};
 
 /// A text that must not appear in outputs, messages or logs.
 const CANARY: &str = "canary-7d20f1";
@@ -42,8 +42,8 @@ fn assert_untouched(outside: &Path, what: &str) {
     assert!(files.len() == 1 && files["precious.conf"] == format!("# {CANARY}\n").as_bytes(), "{what}: {files:?}");
 }
 
-fn assert_unread(ran: &Ran, project: &Path, what: &str) {
-    assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "{what}: {ran:?}");
+fn assert_unread(output: &ProcessOutput, project: &Path, what: &str) {
+    assert!(!output.stdout.contains(CANARY) && !output.stderr.contains(CANARY), "{what}: {output:?}");
     for entry in walkdir::WalkDir::new(project).into_iter().filter_map(Result::ok) {
         if entry.file_type().is_file() {
             let bytes = fs::read(entry.path()).unwrap();
@@ -53,7 +53,7 @@ fn assert_unread(ran: &Ran, project: &Path, what: &str) {
 }
 
 /// Runs nself with 4 GiB of address space and a time limit.
-fn bounded(folder: &Path, arguments: &[&str]) -> Ran {
+fn run_within_limits(folder: &Path, arguments: &[&str]) -> ProcessOutput {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v 4194304; exec \"$@\"", "sh"]);
     command.arg(nself(folder).get_program()).args(arguments).current_dir(folder);
@@ -68,16 +68,20 @@ fn bounded(folder: &Path, arguments: &[&str]) -> Ran {
     }
     let output = child.wait_with_output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    ProcessOutput {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
 }
 
 fn assert_success(folder: &Path, arguments: &[&str]) {
-    let ran = bounded(folder, arguments);
-    assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+    let output = run_within_limits(folder, arguments);
+    assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
 }
 
 /// Replaces the file or folder at `path` by a link.
-fn link(project: &Path, path: &str, target: &Path) {
+fn replace_by_link(project: &Path, path: &str, target: &Path) {
     let at = project.join(path);
     fs::create_dir_all(at.parent().unwrap()).unwrap();
     match fs::symlink_metadata(&at) {
@@ -88,7 +92,7 @@ fn link(project: &Path, path: &str, target: &Path) {
     symlink(target, at).unwrap();
 }
 
-fn pipe(path: &Path) {
+fn replace_by_pipe(path: &Path) {
     let mkfifo_status = Command::new("mkfifo").arg(path).status().unwrap();
     assert!(mkfifo_status.success());
 }
@@ -102,15 +106,18 @@ fn gc_deletes_nothing_through_a_link() {
         assert_success(case.path(), &["db", "new"]);
         assert_success(case.path(), &["gen"]);
         fs::write(outside.path().join("00000001.json"), "{}").unwrap();
-        link(case.path(), place, outside.path());
+        replace_by_link(case.path(), place, outside.path());
         // Control: the link points to the files.
         assert!(case.path().join(place).join("precious.conf").exists());
-        let ran = bounded(case.path(), &["gc", "--grace", "0", "--keep", "1"]);
-        assert!(outside.path().join("00000001.json").exists(), "{place}: {ran:?}");
+        let output = run_within_limits(case.path(), &["gc", "--grace", "0", "--keep", "1"]);
+        assert!(outside.path().join("00000001.json").exists(), "{place}: {output:?}");
         fs::remove_file(outside.path().join("00000001.json")).unwrap();
         assert_untouched(outside.path(), place);
         if place != ".nself/generations3" {
-            assert!(ran.code == 2 && ran.stderr.contains("NS803") && ran.stderr.contains(place), "{place}: {ran:?}");
+            assert!(
+                output.code == 2 && output.stderr.contains("NS803") && output.stderr.contains(place),
+                "{place}: {output:?}"
+            );
         }
     }
 }
@@ -131,13 +138,13 @@ fn migrations_are_not_written_through_a_link() {
         let (case, outside) = (project(""), outside());
         assert_success(case.path(), &["db", "new"]);
         let target = outside.path().join("precious.conf");
-        link(case.path(), place, if is_file { &target } else { outside.path() });
+        replace_by_link(case.path(), place, if is_file { &target } else { outside.path() });
         for command in [&["db", "new", "--name", "next"][..], &["db", "sum"], &["gen"], &["check"]] {
-            let ran = bounded(case.path(), command);
+            let output = run_within_limits(case.path(), command);
             assert_untouched(outside.path(), place);
-            assert_unread(&ran, case.path(), place);
+            assert_unread(&output, case.path(), place);
             // A file that nself does not use is ignored.
-            assert_eq!(ran.code == 2, place != "db/orders/nself.nself-new", "{place} {command:?}: {ran:?}");
+            assert_eq!(output.code == 2, place != "db/orders/nself.nself-new", "{place} {command:?}: {output:?}");
         }
     }
 }
@@ -152,10 +159,10 @@ fn an_image_is_not_read_or_written_through_a_link() {
         fs::write(outside.path().join("files/precious"), CANARY).unwrap();
         fs::remove_file(outside.path().join("precious.conf")).unwrap();
         assert_success(case.path(), &["db", "new"]);
-        link(case.path(), place, outside.path());
-        let ran = bounded(case.path(), &["image", "web"]);
-        assert_eq!(ran.code, 2, "{place}: {ran:?}");
-        assert_unread(&ran, case.path(), place);
+        replace_by_link(case.path(), place, outside.path());
+        let output = run_within_limits(case.path(), &["image", "web"]);
+        assert_eq!(output.code, 2, "{place}: {output:?}");
+        assert_unread(&output, case.path(), place);
         assert_eq!(tree(outside.path()).into_keys().collect::<Vec<_>>(), ["files/precious"], "{place}");
     }
     // Control: without a link, the same command packs the image.
@@ -164,8 +171,8 @@ fn an_image_is_not_read_or_written_through_a_link() {
     assert_success(case.path(), &["image", "web"]);
     // A folder on the command line must not be reached through a link of the checkout either.
     let outside = outside();
-    link(case.path(), "build", outside.path());
-    assert_eq!(bounded(case.path(), &["image", "web", "--out", "build/web"]).code, 2);
+    replace_by_link(case.path(), "build", outside.path());
+    assert_eq!(run_within_limits(case.path(), &["image", "web", "--out", "build/web"]).code, 2);
     assert_untouched(outside.path(), "--out");
 }
 
@@ -184,14 +191,14 @@ fn hand_written_nginx_files_are_not_read_through_a_link() {
             "nginx/conf.d" => outside.path().join("conf.d"),
             _ => outside.path().join("conf.d/a.conf"),
         };
-        link(case.path(), place, &target);
+        replace_by_link(case.path(), place, &target);
         // Control: the path opens the file.
         assert!(fs::read_to_string(case.path().join("nginx/conf.d/a.conf")).unwrap().contains(CANARY));
         for command in [&["check"][..], &["gen"], &["check", "--format", "json"], &["why", "deploy/local/compose.yaml"]]
         {
-            let ran = bounded(case.path(), command);
-            assert!(ran.code == 2, "{place}: {ran:?}");
-            assert_unread(&ran, case.path(), place);
+            let output = run_within_limits(case.path(), command);
+            assert!(output.code == 2, "{place}: {output:?}");
+            assert_unread(&output, case.path(), place);
         }
     }
 }
@@ -205,10 +212,10 @@ fn outputs_are_not_written_through_a_link() {
     {
         let (case, outside) = (project(""), outside());
         assert_success(case.path(), &["db", "new"]);
-        link(case.path(), place, outside.path());
+        replace_by_link(case.path(), place, outside.path());
         for command in ["gen", "check", "verify"] {
-            let ran = bounded(case.path(), &[command, "--out", out]);
-            assert_eq!(ran.code, 2, "{place}: {ran:?}");
+            let output = run_within_limits(case.path(), &[command, "--out", out]);
+            assert_eq!(output.code, 2, "{place}: {output:?}");
             assert_untouched(outside.path(), place);
         }
     }
@@ -235,10 +242,10 @@ fn the_source_of_a_mount_is_not_a_link() {
     ] {
         let (at, aside) = (case.path().join(place), case.path().join("aside"));
         fs::rename(&at, &aside).unwrap();
-        link(case.path(), place, Path::new(target));
-        let ran = bounded(case.path(), &["check"]);
-        assert!(ran.code == 2 && ran.stderr.contains("error[NS313]"), "{place} {target}: {ran:?}");
-        assert!(ran.stderr.contains(&format!("`{place}` is a symbolic link")), "{ran:?}");
+        replace_by_link(case.path(), place, Path::new(target));
+        let output = run_within_limits(case.path(), &["check"]);
+        assert!(output.code == 2 && output.stderr.contains("error[NS313]"), "{place} {target}: {output:?}");
+        assert!(output.stderr.contains(&format!("`{place}` is a symbolic link")), "{output:?}");
         fs::remove_file(&at).unwrap();
         fs::rename(&aside, &at).unwrap();
         // Control: a real folder is accepted.
@@ -275,23 +282,26 @@ fn endless_files_are_errors() {
             let before = fs::read(&at).ok();
             let _ = fs::remove_file(&at);
             match kind {
-                "pipe" => pipe(&at),
+                "pipe" => replace_by_pipe(&at),
                 "device" => symlink("/dev/zero", &at).unwrap(),
                 _ => File::create(&at).unwrap().set_len(1 << 40).unwrap(),
             }
             let arguments: Vec<&str> = command.split(' ').collect();
-            let ran = bounded(case.path(), &arguments);
+            let output = run_within_limits(case.path(), &arguments);
             // `verify` reports each file and continues.
             assert_eq!(
-                ran.code,
-                if ran.stderr.contains(" objects\n") { 1 } else { 2 },
-                "{path} {kind} {command}: {ran:?}"
+                output.code,
+                if output.stderr.contains(" objects\n") { 1 } else { 2 },
+                "{path} {kind} {command}: {output:?}"
             );
             let name = path.rsplit('/').next().unwrap();
-            assert!(ran.stderr.contains(name) && ran.stderr.contains("error[NS"), "{path} {kind} {command}: {ran:?}");
-            assert!(!ran.stderr.contains("NS901"), "{path} {kind}: {ran:?}");
+            assert!(
+                output.stderr.contains(name) && output.stderr.contains("error[NS"),
+                "{path} {kind} {command}: {output:?}"
+            );
+            assert!(!output.stderr.contains("NS901"), "{path} {kind}: {output:?}");
             if kind == "huge" && path != "stack.ncl" {
-                assert!(ran.stderr.contains("larger than"), "{path}: {ran:?}");
+                assert!(output.stderr.contains("larger than"), "{path}: {output:?}");
             }
             fs::remove_file(&at).unwrap();
             before.map_or(Ok(()), |before| fs::write(&at, before)).unwrap();
@@ -310,12 +320,12 @@ fn many_large_files_are_an_error() {
         for i in 0..count {
             File::create(case.path().join(folder).join(format!("{i:02}.conf"))).unwrap().set_len(size).unwrap();
         }
-        let ran = bounded(case.path(), &["gen"]);
-        assert!(ran.code == 2 && ran.stderr.contains("error[NS813]"), "{folder}: {:.2000}", ran.stderr);
+        let output = run_within_limits(case.path(), &["gen"]);
+        assert!(output.code == 2 && output.stderr.contains("error[NS813]"), "{folder}: {:.2000}", output.stderr);
         assert!(
-            ran.stderr.contains("together with the other files of its kind, it is larger than"),
+            output.stderr.contains("together with the other files of its kind, it is larger than"),
             "{folder}: {:.2000}",
-            ran.stderr
+            output.stderr
         );
     }
 }
@@ -337,16 +347,16 @@ fn an_endless_file_in_the_cache_counts_as_missing() {
         for file in files {
             let _ = fs::remove_file(&file);
             match kind {
-                "pipe" => pipe(&file),
+                "pipe" => replace_by_pipe(&file),
                 "device" => symlink("/dev/zero", &file).unwrap(),
                 _ => File::create(&file).unwrap().set_len(1 << 40).unwrap(),
             }
         }
         assert_success(case.path(), &["gen"]);
-        let ran = bounded(case.path(), &["why", "--rebuilt"]);
-        assert!(ran.code == 1 && ran.stderr.contains("no run is recorded"), "{kind}: {ran:?}");
-        let ran = bounded(case.path(), &["verify", "--repair"]);
-        assert_eq!(ran.code, 0, "{kind}: {ran:?}");
+        let output = run_within_limits(case.path(), &["why", "--rebuilt"]);
+        assert!(output.code == 1 && output.stderr.contains("no run is recorded"), "{kind}: {output:?}");
+        let output = run_within_limits(case.path(), &["verify", "--repair"]);
+        assert_eq!(output.code, 0, "{kind}: {output:?}");
         assert_success(case.path(), &["gc", "--grace", "0"]);
     }
 }
@@ -359,21 +369,21 @@ fn imports_are_regular_files() {
         let (case, outside) = (project(r#"services.more = import "more.ncl","#), outside());
         let at = case.path().join("more.ncl");
         match kind {
-            "pipe" => pipe(&at),
+            "pipe" => replace_by_pipe(&at),
             "device" => symlink("/dev/zero", &at).unwrap(),
             "huge" => File::create(&at).unwrap().set_len(1 << 40).unwrap(),
             _ => symlink(outside.path().join("precious.conf"), &at).unwrap(),
         }
-        let ran = bounded(case.path(), &["gen", "--time-limit", "5"]);
+        let output = run_within_limits(case.path(), &["gen", "--time-limit", "5"]);
         let code = match kind {
             "huge" => "error[NS813]",
             "pipe" => "error[NS814]",
             _ => "error[NS006]",
         };
-        assert!(ran.code == 2 && ran.stderr.starts_with(code), "{kind}: {ran:?}");
-        assert!(ran.stderr.contains("--> stack.ncl:2:"), "{kind}: {ran:?}");
+        assert!(output.code == 2 && output.stderr.starts_with(code), "{kind}: {output:?}");
+        assert!(output.stderr.contains("--> stack.ncl:2:"), "{kind}: {output:?}");
         fs::remove_file(&at).unwrap();
-        assert_unread(&ran, case.path(), kind);
+        assert_unread(&output, case.path(), kind);
     }
 }
 
@@ -382,12 +392,12 @@ fn imports_are_regular_files() {
 #[test]
 fn a_template_is_not_written_through_a_link() {
     let (case, outside) = (project(""), outside());
-    link(case.path(), "services/orders/Dockerfile", &outside.path().join("precious.conf"));
-    let ran = bounded(case.path(), &["init", "services/orders", "--template", "go"]);
-    assert_eq!(ran.code, 2, "{ran:?}");
-    link(case.path(), "services/orders/Dockerfile", &outside.path().join("new"));
-    let ran = bounded(case.path(), &["init", "services/orders", "--template", "go"]);
-    assert_eq!(ran.code, 2, "{ran:?}");
+    replace_by_link(case.path(), "services/orders/Dockerfile", &outside.path().join("precious.conf"));
+    let output = run_within_limits(case.path(), &["init", "services/orders", "--template", "go"]);
+    assert_eq!(output.code, 2, "{output:?}");
+    replace_by_link(case.path(), "services/orders/Dockerfile", &outside.path().join("new"));
+    let output = run_within_limits(case.path(), &["init", "services/orders", "--template", "go"]);
+    assert_eq!(output.code, 2, "{output:?}");
     assert_untouched(outside.path(), "init");
 }
 
@@ -438,13 +448,13 @@ fn clippy_refuses_other_functions_that_open_files() {
         clippy.arg(sysroot.trim()).arg(name).current_dir(folder.path()).env("CLIPPY_CONF_DIR", &root);
         crate::support::run(&mut clippy)
     };
-    let ran = lint("calls.rs", &calls);
+    let output = lint("calls.rs", &calls);
     for (i, call) in calls.iter().enumerate() {
-        assert!(ran.stderr.contains(&format!("calls.rs:{}:", i + 2)), "{call} passes: {}", ran.stderr);
+        assert!(output.stderr.contains(&format!("calls.rs:{}:", i + 2)), "{call} passes: {}", output.stderr);
     }
     // Control: a function that opens nothing is accepted.
-    let ran = lint("control.rs", &["std::path::Path::new(path).is_absolute()"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = lint("control.rs", &["std::path::Path::new(path).is_absolute()"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 
     let sources = walkdir::WalkDir::new(root.join("generator")).into_iter().map(|entry| entry.unwrap().into_path());
     let allowed: Vec<String> = sources
@@ -472,8 +482,8 @@ fn git_uses_no_repository_inside_the_checkout() {
         run(Command::new("git").args(identity).args(arguments).current_dir(folder))
     };
     for arguments in [&["init", "-q"][..], &["add", "db", "stack.ncl"], &["commit", "-qm", "history"]] {
-        let ran = git(arguments);
-        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+        let output = git(arguments);
+        assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
     }
     assert_success(folder, &["db", "verify", "--base", "HEAD"]);
     let object = git(&["rev-parse", "HEAD:./db/orders/nself.sum"]).stdout;
@@ -495,7 +505,7 @@ fn git_uses_no_repository_inside_the_checkout() {
     git(&["cat-file", "blob", "HEAD:./db/orders/nself.sum"]);
     assert!(marker.exists(), "the control: git runs the program");
     fs::remove_file(&marker).unwrap();
-    let ran = bounded(folder, &["db", "verify", "--base", "HEAD"]);
-    assert!(ran.code == 2 && ran.stderr.contains("bareRepository"), "{ran:?}");
-    assert!(!marker.exists(), "{ran:?}");
+    let output = run_within_limits(folder, &["db", "verify", "--base", "HEAD"]);
+    assert!(output.code == 2 && output.stderr.contains("bareRepository"), "{output:?}");
+    assert!(!marker.exists(), "{output:?}");
 }

@@ -5,12 +5,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, nself_in, run, stack, tool};
+use crate::support::{ProcessOutput, nself_in, run, stack, tool};
 
 const KNOWN: &str = "KnownToTheAttackerKnownToTheAttacker1234567";
 
 /// Generates a project without values of secrets.
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#);
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
     case
@@ -24,36 +24,36 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn init(folder: &Path) -> Ran {
-    let ran = nself_in(folder, ["secrets", "init"]);
-    assert!(!ran.stdout.contains(KNOWN) && !ran.stderr.contains(KNOWN));
-    ran
+fn init(folder: &Path) -> ProcessOutput {
+    let output = nself_in(folder, ["secrets", "init"]);
+    assert!(!output.stdout.contains(KNOWN) && !output.stderr.contains(KNOWN));
+    output
 }
 
 /// Runs git without the settings of this machine.
-fn git(folder: &Path, arguments: &[&str]) -> Ran {
+fn git(folder: &Path, arguments: &[&str]) -> ProcessOutput {
     let mut command = Command::new("git");
     command.current_dir(folder).env("HOME", folder).env("GIT_CONFIG_NOSYSTEM", "1");
-    let ran = run(command.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(arguments));
-    assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
-    ran
+    let output = run(command.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(arguments));
+    assert_eq!(output.code, 0, "{arguments:?}: {}", output.stderr);
+    output
 }
 
 /// Attack: `secrets/` and `.env` in a checkout have the modes of git, 0755 and 0644, or looser ones.
 /// Expectation: `secrets init` and `secrets check` correct the modes each time, and report what other users could read.
 #[test]
 fn modes_are_corrected_by_each_run() {
-    let case = generated();
+    let case = generated_project();
     let local = case.path().join("deploy/local");
     let secrets = local.join("secrets");
     fs::create_dir(&secrets).unwrap();
     set_mode(&secrets, 0o755);
     fs::write(secrets.join("jwt_key"), KNOWN).unwrap();
     set_mode(&secrets.join("jwt_key"), 0o666);
-    let ran = init(case.path());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("warning[NS508]") && ran.stderr.contains("secrets/ (0755)"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("secrets/jwt_key (0666)"), "{}", ran.stderr);
+    let output = init(case.path());
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stderr.contains("warning[NS508]") && output.stderr.contains("secrets/ (0755)"), "{}", output.stderr);
+    assert!(output.stderr.contains("secrets/jwt_key (0666)"), "{}", output.stderr);
     let closed = || {
         assert_eq!((mode(&secrets), mode(&local.join(".env"))), (0o700, 0o600));
         for entry in fs::read_dir(&secrets).unwrap() {
@@ -70,8 +70,12 @@ fn modes_are_corrected_by_each_run() {
         set_mode(&local.join(".env"), 0o644);
         // A file with mode 0600 is not exposed, but containers cannot read it.
         set_mode(&secrets.join("tls_key"), 0o600);
-        let ran = nself_in(case.path(), ["secrets", command]);
-        assert!(ran.stderr.contains("secrets/ (0711)") && ran.stderr.contains(".env (0644)"), "{}", ran.stderr);
+        let output = nself_in(case.path(), ["secrets", command]);
+        assert!(
+            output.stderr.contains("secrets/ (0711)") && output.stderr.contains(".env (0644)"),
+            "{}",
+            output.stderr
+        );
         closed();
     }
 }
@@ -80,7 +84,7 @@ fn modes_are_corrected_by_each_run() {
 /// Expectation: it is refused; its target is not read, and its content and mode are unchanged.
 #[test]
 fn links_among_secrets_are_refused() {
-    let case = generated();
+    let case = generated_project();
     let secrets = case.path().join("deploy/local/secrets");
     let elsewhere = tempfile::tempdir().unwrap();
     let private = elsewhere.path().join("private");
@@ -93,8 +97,8 @@ fn links_among_secrets_are_refused() {
     fs::create_dir(&secrets).unwrap();
     symlink(&private, secrets.join("jwt_key")).unwrap();
     for command in [&["secrets", "init"][..], &["secrets", "check"], &["secrets", "kubernetes", "--env", "local"]] {
-        let ran = nself_in(case.path(), command);
-        assert!(ran.code == 2 && !ran.stdout.contains(KNOWN), "{command:?}: {} {}", ran.code, ran.stderr);
+        let output = nself_in(case.path(), command);
+        assert!(output.code == 2 && !output.stdout.contains(KNOWN), "{command:?}: {} {}", output.code, output.stderr);
     }
     assert_eq!((mode(elsewhere.path()), mode(&private)), before);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
@@ -115,7 +119,7 @@ fn repositories() -> [(&'static str, &'static [&'static str], &'static [&'static
 #[test]
 fn values_that_git_tracks_are_refused() {
     for (form, start, after) in repositories() {
-        let case = generated();
+        let case = generated_project();
         let folder = case.path();
         let secret = folder.join("deploy/local/secrets/jwt_key");
         fs::create_dir(secret.parent().unwrap()).unwrap();
@@ -128,13 +132,19 @@ fn values_that_git_tracks_are_refused() {
         git(folder, &["add", "-f", "deploy/local/secrets/jwt_key", "deploy/local/.env"]);
         git(folder, after);
         for command in [&["secrets", "init"][..], &["secrets", "check"], &["secrets", "kubernetes", "--env", "local"]] {
-            let ran = nself_in(folder, command);
-            let reported_files = ran.stderr.matches("error[NS509]").count();
-            assert!(ran.code != 0 && reported_files == 2, "{form} {command:?}: {} {}", ran.code, ran.stderr);
+            let process_output = nself_in(folder, command);
+            let reported_files = process_output.stderr.matches("error[NS509]").count();
             assert!(
-                ran.stderr.contains("deploy/local/secrets/jwt_key") && !ran.stdout.contains(KNOWN),
+                process_output.code != 0 && reported_files == 2,
+                "{form} {command:?}: {} {}",
+                process_output.code,
+                process_output.stderr
+            );
+            assert!(
+                process_output.stderr.contains("deploy/local/secrets/jwt_key")
+                    && !process_output.stdout.contains(KNOWN),
                 "{}",
-                ran.stderr
+                process_output.stderr
             );
         }
         // Follow the message.
@@ -144,8 +154,8 @@ fn values_that_git_tracks_are_refused() {
             git(folder, &["rm", "-q", "--cached", "--", path]);
             fs::remove_file(folder.join(path)).unwrap();
         }
-        let ran = init(folder);
-        assert_eq!(ran.code, 0, "{form}: {}", ran.stderr);
+        let process_output = init(folder);
+        assert_eq!(process_output.code, 0, "{form}: {}", process_output.stderr);
         assert_ne!(fs::read_to_string(&secret).unwrap(), KNOWN);
     }
 }
@@ -165,21 +175,21 @@ fn values_tracked_by_any_enclosing_repository_are_found() {
     git(&main, &["worktree", "add", "-q", "../tree"]);
     let tree = outer.path().join("tree/shop");
     fs::create_dir(&tree).unwrap();
-    fs::copy(generated().path().join("stack.ncl"), tree.join("stack.ncl")).unwrap();
+    fs::copy(generated_project().path().join("stack.ncl"), tree.join("stack.ncl")).unwrap();
     assert_eq!(nself_in(&tree, ["gen", "--env", "local"]).code, 0);
     assert_eq!(init(&tree).code, 0);
     git(&tree, &["add", "-f", "deploy/local/.env"]);
     // An inner repository without tracked files does not hide the outer one.
     fs::create_dir_all(tree.join("deploy/.git/objects")).unwrap();
-    let ran = init(&tree);
-    assert!(ran.code == 2 && ran.stderr.contains("NS509"), "{}", ran.stderr);
+    let output = init(&tree);
+    assert!(output.code == 2 && output.stderr.contains("NS509"), "{}", output.stderr);
 }
 
 /// Attack: the configuration of a repository names a program that git runs to detect changes.
 /// Expectation: nself reads the index without git. Control: git runs the program.
 #[test]
 fn the_configuration_of_a_repository_runs_no_program() {
-    let case = generated();
+    let case = generated_project();
     let folder = case.path();
     git(folder, &["init", "-q"]);
     git(folder, &["add", "stack.ncl"]);
@@ -201,7 +211,7 @@ fn the_configuration_of_a_repository_runs_no_program() {
 /// Expectation: one remark says so.
 #[test]
 fn an_unreadable_index_is_reported() {
-    let case = generated();
+    let case = generated_project();
     let folder = case.path();
     let output = init(folder).stderr;
     assert_eq!(output.matches("is not in a git repository").count(), 1, "{output}");
@@ -227,13 +237,14 @@ fn an_unreadable_index_is_reported() {
 fn compose_reads(folder: &Path, program: &Path, old: bool) -> String {
     let file = "version: '3'\nservices:\n  a:\n    image: a\n    environment:\n      V: ${HASURA_ADMIN_SECRET}\n";
     fs::write(folder.join("read.yaml"), file).unwrap();
-    let ran = run(Command::new(program).current_dir(folder).args(["-f", "read.yaml", "--env-file", ".env", "config"]));
-    if ran.code != 0 {
-        return format!("refused: {}", ran.stderr);
+    let output =
+        run(Command::new(program).current_dir(folder).args(["-f", "read.yaml", "--env-file", ".env", "config"]));
+    if output.code != 0 {
+        return format!("refused: {}", output.stderr);
     }
-    let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&ran.stdout).unwrap();
+    let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&output.stdout).unwrap();
     let value =
-        document["services"]["a"]["environment"]["V"].as_str().unwrap_or_else(|| panic!("{old}: {}", ran.stdout));
+        document["services"]["a"]["environment"]["V"].as_str().unwrap_or_else(|| panic!("{old}: {}", output.stdout));
     value.replace("$$", "$")
 }
 
@@ -248,7 +259,7 @@ fn env_represents_a_value_exactly_or_it_is_refused() {
     if readers.is_empty() {
         return;
     }
-    let case = generated();
+    let case = generated_project();
     assert_eq!(init(case.path()).code, 0);
     let local = case.path().join("deploy/local");
     let secret = local.join("secrets/hasura_admin_secret");
@@ -294,14 +305,18 @@ fn env_represents_a_value_exactly_or_it_is_refused() {
         fs::remove_file(&secret).unwrap();
         fs::write(&secret, value).unwrap();
         fs::write(local.join(".env"), &before).unwrap();
-        let ran = nself_in(case.path(), ["secrets", "init"]);
-        if ran.code == 2 {
-            assert!(ran.stderr.contains("NS106") && ran.stderr.contains("hasura_admin_secret"), "{}", ran.stderr);
+        let output = nself_in(case.path(), ["secrets", "init"]);
+        if output.code == 2 {
+            assert!(
+                output.stderr.contains("NS106") && output.stderr.contains("hasura_admin_secret"),
+                "{}",
+                output.stderr
+            );
             assert_eq!(fs::read(local.join(".env")).unwrap(), before, "{value:?}");
             refused += 1;
             continue;
         }
-        assert_eq!(ran.code, 0, "{value:?}: {}", ran.stderr);
+        assert_eq!(output.code, 0, "{value:?}: {}", output.stderr);
         for (program, old) in &readers {
             assert_eq!(compose_reads(&local, program, *old), value, "{} {value:?}", program.display());
         }
@@ -321,7 +336,7 @@ fn env_represents_a_value_exactly_or_it_is_refused() {
 /// Expectation: NS805, and nothing is created.
 #[test]
 fn secret_lists_cannot_add_lines_to_env_and_belong_to_one_environment() {
-    let case = generated();
+    let case = generated_project();
     let local = case.path().join("deploy/local");
     let list = fs::read_to_string(local.join("secrets.json")).unwrap();
     for (from, to) in [
@@ -331,8 +346,8 @@ fn secret_lists_cannot_add_lines_to_env_and_belong_to_one_environment() {
     ] {
         assert!(list.contains(from), "{list}");
         fs::write(local.join("secrets.json"), list.replacen(from, to, 1)).unwrap();
-        let ran = init(case.path());
-        assert!(ran.code == 2 && ran.stderr.contains("NS805"), "{to}: {} {}", ran.code, ran.stderr);
+        let output = init(case.path());
+        assert!(output.code == 2 && output.stderr.contains("NS805"), "{to}: {} {}", output.code, output.stderr);
         assert!(!local.join(".env").exists() && !local.join("secrets").exists(), "{to}");
     }
 }
@@ -366,9 +381,13 @@ fn credentials_by_name_are_found_in_every_field() {
         let case = stack(&body);
         fs::create_dir(case.path().join("a")).unwrap();
         fs::write(case.path().join("a/Dockerfile"), "FROM scratch\n").unwrap();
-        let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-        assert!(ran.code == 2 && ran.stderr.contains("NS504") && ran.stderr.contains(place), "{body}\n{}", ran.stderr);
-        assert!(!ran.stderr.contains("tulip"), "{}", ran.stderr);
+        let output = nself_in(case.path(), ["gen", "--env", "local"]);
+        assert!(
+            output.code == 2 && output.stderr.contains("NS504") && output.stderr.contains(place),
+            "{body}\n{}",
+            output.stderr
+        );
+        assert!(!output.stderr.contains("tulip"), "{}", output.stderr);
     }
     for body in [
         build("NPM_TOKEN_URL = \"https://example.com\", NODE_ENV = \"test\", API_KEY = \"\""),
@@ -383,7 +402,7 @@ fn credentials_by_name_are_found_in_every_field() {
         let case = stack(&body);
         fs::create_dir(case.path().join("a")).unwrap();
         fs::write(case.path().join("a/Dockerfile"), "FROM scratch\n").unwrap();
-        let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-        assert!(!ran.stderr.contains("NS504"), "{body}\n{}", ran.stderr);
+        let output = nself_in(case.path(), ["gen", "--env", "local"]);
+        assert!(!output.stderr.contains("NS504"), "{body}\n{}", output.stderr);
     }
 }

@@ -11,7 +11,7 @@ mod upgrades;
 use std::path::PathBuf;
 
 use crate::support::tool;
-use running::generated;
+use running::generated_project;
 
 /// Fields of a stack with every kind of route, a second endpoint and access rules; the address of the office is
 /// internal.
@@ -38,7 +38,7 @@ const ALL_ROUTES: &str = r#"
 "#;
 
 fn project_with_all_routes() -> tempfile::TempDir {
-    generated(ALL_ROUTES)
+    generated_project(ALL_ROUTES)
 }
 
 fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {

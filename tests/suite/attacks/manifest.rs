@@ -5,16 +5,16 @@ use std::path::Path;
 
 use nself::artifact::Digest;
 
-use crate::support::{Ran, nself_in, stack, tree};
+use crate::support::{ProcessOutput, nself_in, stack, tree};
 
 const CANARY: &str = "canary-55e9c2";
 const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject" }"#;
 const MANIFEST: &str = "deploy/nself.manifest";
 
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = stack(STACK);
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     case
 }
 
@@ -26,8 +26,8 @@ fn plant(project: &Path, path: &str, content: &[u8]) -> usize {
     text.lines().count() + 1
 }
 
-fn assert_unshown(ran: &Ran) {
-    assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "{ran:?}");
+fn assert_unshown(output: &ProcessOutput) {
+    assert!(!output.stdout.contains(CANARY) && !output.stderr.contains(CANARY), "{output:?}");
 }
 
 /// Attack: a line of the manifest names a file of the operator, with its digest or a different one, so that `check`
@@ -46,7 +46,7 @@ fn a_manifest_line_for_a_file_of_the_operator_is_refused() {
         "notes.txt",
         ".git/config",
     ] {
-        let case = generated();
+        let case = generated_project();
         let content = format!("PASSWORD={CANARY}\n");
         let file = case.path().join("deploy").join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -64,14 +64,14 @@ fn a_manifest_line_for_a_file_of_the_operator_is_refused() {
             ];
             // All commands for one file; for the others, only commands that would show or delete it.
             for command in &commands[..if path == "local/.env" { commands.len() } else { 2 }] {
-                let ran = nself_in(case.path(), *command);
-                let output = format!("{}{}", ran.stdout, ran.stderr);
-                assert!(ran.code == 2 && output.contains("NS805"), "{path} {command:?}: {ran:?}");
+                let process_output = nself_in(case.path(), *command);
+                let output = format!("{}{}", process_output.stdout, process_output.stderr);
+                assert!(process_output.code == 2 && output.contains("NS805"), "{path} {command:?}: {process_output:?}");
                 assert!(
                     output.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")),
-                    "{path}: {ran:?}"
+                    "{path}: {process_output:?}"
                 );
-                assert_unshown(&ran);
+                assert_unshown(&process_output);
                 assert_eq!(fs::read_to_string(&file).unwrap(), content, "{path} {command:?}");
             }
             fs::write(case.path().join(MANIFEST), before).unwrap();
@@ -83,17 +83,17 @@ fn a_manifest_line_for_a_file_of_the_operator_is_refused() {
 /// Expectation: `check` names the file and counts its lines, and shows none.
 #[test]
 fn content_of_foreign_files_is_never_shown() {
-    let case = generated();
+    let case = generated_project();
     let content = format!("# {CANARY}\n# two\n");
     let file = case.path().join("deploy/local/nginx/sites/admin.conf");
     fs::write(&file, &content).unwrap();
     for recorded in [content.as_bytes(), b"another content"] {
         let before = fs::read(case.path().join(MANIFEST)).unwrap();
         plant(case.path(), "local/nginx/sites/admin.conf", recorded);
-        let ran = nself_in(case.path(), ["check"]);
-        assert!(ran.code == 1 && ran.stdout.contains("local/nginx/sites/admin.conf"), "{ran:?}");
-        assert!(ran.stdout.contains("-[2 lines of the file on disk, not shown]"), "{ran:?}");
-        assert_unshown(&ran);
+        let output = nself_in(case.path(), ["check"]);
+        assert!(output.code == 1 && output.stdout.contains("local/nginx/sites/admin.conf"), "{output:?}");
+        assert!(output.stdout.contains("-[2 lines of the file on disk, not shown]"), "{output:?}");
+        assert_unshown(&output);
         fs::write(case.path().join(MANIFEST), before).unwrap();
     }
 }
@@ -103,7 +103,7 @@ fn content_of_foreign_files_is_never_shown() {
 /// Expectation: the generated side is shown, and the lines of the other side are only counted.
 #[test]
 fn hand_written_lines_are_never_shown() {
-    let case = generated();
+    let case = generated_project();
     let file = case.path().join("deploy/local/compose.yaml");
     let edited_text =
         fs::read_to_string(&file).unwrap().replacen("services:", &format!("# {CANARY}\n# more\nother:"), 1);
@@ -112,10 +112,10 @@ fn hand_written_lines_are_never_shown() {
         if without_manifest {
             fs::remove_file(case.path().join(MANIFEST)).unwrap();
         }
-        let ran = nself_in(case.path(), ["check"]);
-        assert_eq!(ran.code, 1, "{ran:?}");
-        assert_unshown(&ran);
-        assert!(ran.stdout.contains("\n-[3 lines of the file on disk, not shown]\n+services:\n"), "{ran:?}");
+        let output = nself_in(case.path(), ["check"]);
+        assert_eq!(output.code, 1, "{output:?}");
+        assert_unshown(&output);
+        assert!(output.stdout.contains("\n-[3 lines of the file on disk, not shown]\n+services:\n"), "{output:?}");
         for command in
             [&["check", "--format", "json"][..], &["verify"], &["gen"], &["why", "deploy/local/compose.yaml:3"]]
         {
@@ -128,7 +128,7 @@ fn hand_written_lines_are_never_shown() {
 /// Expectation: secrets and `.env` are kept, regardless of the manifest.
 #[test]
 fn force_never_touches_values_of_secrets() {
-    let case = generated();
+    let case = generated_project();
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
     let values = |folder: &Path| {
         let mut files = tree(&folder.join("deploy"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::commit;
-use crate::support::{Ran, nself_in, root, stack};
+use crate::support::{ProcessOutput, nself_in, root, stack};
 
 /// A name that changes colours of a terminal, starts a line with a CI command, reorders text and hides parts of it.
 const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}";
@@ -34,8 +34,8 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// Checks that the run repeated the hostile name as text.
-fn is_text(ran: &Ran) {
-    let all = format!("{}\n{}", ran.stdout, ran.stderr);
+fn is_text(output: &ProcessOutput) {
+    let all = format!("{}\n{}", output.stdout, output.stderr);
     assert!(all.contains("w\\u{000D}#\\u{0023}[error]e") || all.contains("w\\r#\\u0023[error]e"), "{all}");
     assert_eq!(commands(&all), Vec::<String>::new(), "{all}");
 }
@@ -84,12 +84,12 @@ fn names_of_omitted_files_cannot_control_the_terminal() {
     fs::create_dir(case.path().join("web")).unwrap();
     fs::write(case.path().join("web/web"), "#!/bin/true\n").unwrap();
     fs::write(case.path().join("web").join(&name), "A=1\n").unwrap();
-    let ran = nself_in(case.path(), ["image", "web"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    is_text(&ran);
-    let ran = nself_in(case.path(), ["image", "web", "--format", "json"]);
-    assert_eq!(commands(&ran.stdout), Vec::<String>::new(), "{}", ran.stdout);
-    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let output = nself_in(case.path(), ["image", "web"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    is_text(&output);
+    let output = nself_in(case.path(), ["image", "web", "--format", "json"]);
+    assert_eq!(commands(&output.stdout), Vec::<String>::new(), "{}", output.stdout);
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(document["left_out"][0], name.as_str());
 }
 
@@ -105,11 +105,15 @@ fn a_diff_cannot_control_the_terminal() {
     let edited_text = format!("::error::first\n  ::add-mask::second\n{HOSTILE}\n{}", &text[..text.len() / 2]);
     commit(folder, "local/compose.yaml", edited_text.as_bytes());
     fs::write(folder.join("deploy/local").join(HOSTILE), "x").unwrap();
-    let ran = nself_in(folder, ["check", "--env", "local"]);
-    assert_eq!(ran.code, 1, "{}", ran.stderr);
-    is_text(&ran);
-    assert!(ran.stderr.contains("foreign: nself did not write local/x\\u{000A}::warning::w"), "{}", ran.stderr);
-    assert!(ran.stdout.contains("\n-::error::first\n") && ran.stdout.contains("#\\u{0023}[error]e"), "{}", ran.stdout);
+    let output = nself_in(folder, ["check", "--env", "local"]);
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    is_text(&output);
+    assert!(output.stderr.contains("foreign: nself did not write local/x\\u{000A}::warning::w"), "{}", output.stderr);
+    assert!(
+        output.stdout.contains("\n-::error::first\n") && output.stdout.contains("#\\u{0023}[error]e"),
+        "{}",
+        output.stdout
+    );
     // A later run shows the saved text in the same way.
     commit(folder, "local/compose.yaml", text.as_bytes());
     for _ in 0..2 {
@@ -141,12 +145,12 @@ fn findings_about_hostile_text_cannot_control_the_terminal() {
     ] {
         let case = stack(&body);
         for format in ["text", "json"] {
-            let ran = nself_in(case.path(), ["gen", "--format", format]);
-            assert_eq!(ran.code, 2, "{body}");
-            let all = format!("{}\n{}", ran.stdout, ran.stderr);
+            let output = nself_in(case.path(), ["gen", "--format", format]);
+            assert_eq!(output.code, 2, "{body}");
+            let all = format!("{}\n{}", output.stdout, output.stderr);
             assert_eq!(commands(&all), Vec::<String>::new(), "{body}\n{all}");
             if format == "json" {
-                serde_json::from_str::<Value>(&ran.stdout).unwrap();
+                serde_json::from_str::<Value>(&output.stdout).unwrap();
             }
         }
     }
@@ -164,16 +168,16 @@ fn documents_for_other_programs_are_exact() {
     let secret = folder.join("deploy/local/secrets/hasura_admin_secret");
     fs::remove_file(&secret).unwrap();
     fs::write(&secret, value).unwrap();
-    let ran = nself_in(folder, ["secrets", "kubernetes", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let values: Vec<String> = serde_yaml_ng::Deserializer::from_str(&ran.stdout)
+    let output = nself_in(folder, ["secrets", "kubernetes", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let values: Vec<String> = serde_yaml_ng::Deserializer::from_str(&output.stdout)
         .map(|document| {
             let document: serde_yaml_ng::Value = serde::Deserialize::deserialize(document).unwrap();
             document["stringData"]["value"].as_str().unwrap().to_owned()
         })
         .collect();
-    assert!(values.iter().any(|text| text == value), "{}", ran.stdout);
-    assert!(ran.stdout.contains("##[error]é"), "no sign of the value is written differently");
+    assert!(values.iter().any(|text| text == value), "{}", output.stdout);
+    assert!(output.stdout.contains("##[error]é"), "no sign of the value is written differently");
 }
 
 /// Attack: a new command prints without the module that escapes text.

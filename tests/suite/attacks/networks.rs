@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::cluster::manifests;
-use crate::support::{Ran, environments, nself_in, run, stack};
-use crate::up::{Stack, apart};
+use crate::support::{ProcessOutput, environments, nself_in, run, stack};
+use crate::up::{Stack, in_own_namespaces};
 
 /// Two services of different zones with egress, and one without. All run a stand-in without required settings, which
 /// always listens on port 8025.
@@ -46,8 +46,8 @@ impl Machine {
             .stderr(Stdio::null());
         let machine = Machine(shell.spawn().unwrap());
         let ip = |words: &str| {
-            let ran = run(Command::new("ip").args(words.split(' ')));
-            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            let output = run(Command::new("ip").args(words.split(' ')));
+            assert_eq!(output.code, 0, "{}", output.stderr);
         };
         ip("link add cable0 type veth peer name cable1");
         ip("address add 198.51.100.1/24 dev cable0");
@@ -78,7 +78,7 @@ impl Drop for Machine {
 
 #[test]
 fn services_with_egress_cannot_reach_each_other() {
-    apart("attacks::networks::services_with_egress_cannot_reach_each_other", egress_apart);
+    in_own_namespaces("attacks::networks::services_with_egress_cannot_reach_each_other", check_egress);
 }
 
 /// Returns whether a container can connect to the address.
@@ -98,13 +98,13 @@ fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
 /// Attack: a service with egress connects to a service of a different zone with egress.
 /// Expectation: no answer, although both can connect to outside addresses. Control: in a shared network, there is an
 /// answer.
-fn egress_apart() {
+fn check_egress() {
     let started = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), TWO).unwrap());
     let stack = started.expect("the tools were there");
     let _machine = Machine::start();
     let up = |stack: &Stack| {
-        let ran = stack.compose(&["up", "-d", "--no-deps", "one", "other", "inner"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = stack.compose(&["up", "-d", "--no-deps", "one", "other", "inner"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
         let ready = (0..100).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
             ["one", "other", "inner"].iter().all(|name| reaches(stack, name, "127.0.0.1", 8025))
@@ -148,8 +148,8 @@ fn share_no_network(compat: &str) {
         r#"{{ project = "two", domain = "two.example.com", monitoring.waive = "not the subject", {compat}
               services.one = {{ image = "a/one:1", egress = true }} }}"#,
     ));
-    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let text = std::fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
     let file: Value = serde_yaml_ng::from_str(&text).unwrap();
     let networks = file["networks"].as_object().unwrap();
@@ -306,11 +306,11 @@ fn the_fidelity_report_names_connections_that_compose_cannot_block() {
 
 #[test]
 fn the_database_server_accepts_roles_by_network() {
-    apart("attacks::networks::the_database_server_accepts_roles_by_network", database_apart);
+    in_own_namespaces("attacks::networks::the_database_server_accepts_roles_by_network", check_roles_by_network);
 }
 
 /// Runs psql in a container, as a role with its password.
-fn psql(stack: &Stack, from: &str, role: &str, secret: &str, database: &str, more: &[&str]) -> Ran {
+fn psql(stack: &Stack, from: &str, role: &str, secret: &str, database: &str, more: &[&str]) -> ProcessOutput {
     let file = stack.project.path().join("deploy/local/secrets").join(secret);
     let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
     let mut words =
@@ -319,12 +319,12 @@ fn psql(stack: &Stack, from: &str, role: &str, secret: &str, database: &str, mor
     stack.compose(&words)
 }
 
-fn answered(ran: &Ran) {
-    assert_eq!((ran.code, ran.stdout.trim()), (0, "1"), "{}", ran.stderr);
+fn assert_answer(output: &ProcessOutput) {
+    assert_eq!((output.code, output.stdout.trim()), (0, "1"), "{}", output.stderr);
 }
 
-fn assert_refused(ran: &Ran, why: &str) {
-    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+fn assert_refused(output: &ProcessOutput, why: &str) {
+    assert!(output.code != 0 && output.stderr.contains(why), "{}{}", output.stdout, output.stderr);
 }
 
 const ONE: [&str; 2] = ["-c", "SELECT 1"];
@@ -332,13 +332,13 @@ const ONE: [&str; 2] = ["-c", "SELECT 1"];
 /// Attack: a service uses a stolen password of the superuser, the replica or a different service.
 /// Expectation: the server refuses the superuser outside the network of its jobs, the replica's role outside its
 /// network, and every role outside its databases. Control: with rules without networks, the superuser is accepted.
-fn database_apart() {
+fn check_roles_by_network() {
     let stack = Stack::start("replica").expect("the tools were there");
-    let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres-replica", "tickets"]);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres-replica", "tickets"]);
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     let rejects = "pg_hba.conf rejects connection";
 
-    answered(&psql(&stack, "tickets", "tickets", "tickets_db_password", "tickets", &ONE));
+    assert_answer(&psql(&stack, "tickets", "tickets", "tickets_db_password", "tickets", &ONE));
     assert_refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "postgres", &ONE), rejects);
     assert_refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "desk", &ONE), rejects);
     for database in ["tickets", "postgres"] {
@@ -355,7 +355,7 @@ fn database_apart() {
     };
     let password =
         std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/postgres_password")).unwrap();
-    answered(&job(password.trim()));
+    assert_answer(&job(password.trim()));
     assert_refused(&job("wrong"), "password authentication failed");
 
     // Only the replica may copy the server.
@@ -368,15 +368,16 @@ fn database_apart() {
         stack.compose(&["exec", "-T", "-e", &password, from, "sh", "-c", &command])
     };
     assert_refused(&copy("tickets"), "pg_hba.conf rejects replication connection");
-    answered(&copy("postgres-replica"));
+    assert_answer(&copy("postgres-replica"));
 
     let file = stack.project.path().join("deploy/local/postgres/server/pg_hba.conf");
     let text = std::fs::read_to_string(&file).unwrap();
     let open = text.replace(".desk-local-maintenance", "all");
     assert_ne!(text, open);
     std::fs::write(&file, open).unwrap();
-    let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", "SELECT pg_reload_conf()"]);
-    assert_eq!(ran.stdout.trim(), "t", "{}", ran.stderr);
+    let output =
+        stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", "SELECT pg_reload_conf()"]);
+    assert_eq!(output.stdout.trim(), "t", "{}", output.stderr);
     let in_the_end = (0..50).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         psql(&stack, "tickets", "postgres", "postgres_password", "tickets", &ONE).code == 0
@@ -392,12 +393,12 @@ fn the_name_of_the_superuser_cannot_add_a_rule() {
         let case = stack(&format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", services.postgres.env.POSTGRES_USER = {value} }}"
         ));
-        let ran = nself_in(case.path(), ["gen"]);
-        assert_eq!(ran.code, 2, "{value}: {}", ran.stderr);
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, 2, "{value}: {}", output.stderr);
         assert!(
-            ran.stderr.contains("error[NS106]") && ran.stderr.contains("env.POSTGRES_USER)"),
+            output.stderr.contains("error[NS106]") && output.stderr.contains("env.POSTGRES_USER)"),
             "{value}: {}",
-            ran.stderr
+            output.stderr
         );
         assert!(!case.path().join("deploy").exists(), "{value}");
     }
@@ -405,21 +406,21 @@ fn the_name_of_the_superuser_cannot_add_a_rule() {
 
 #[test]
 fn connections_to_the_database_are_encrypted() {
-    apart("attacks::networks::connections_to_the_database_are_encrypted", encrypted_apart);
+    in_own_namespaces("attacks::networks::connections_to_the_database_are_encrypted", check_encryption);
 }
 
 /// Attack: a program between a service and the server reads the traffic, or answers instead of the server.
 /// Expectation: with `database_server.tls`, the server and the pooler refuse connections without TLS, clients accept
 /// only the certificate of the stack's authority, and every service of the stack is healthy.
-fn encrypted_apart() {
+fn check_encryption() {
     let started = Stack::start_with("replica", |project| {
         let file = project.join("stack.ncl");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replacen("  domain =", "  database_server.tls = true,\n  domain =", 1)).unwrap();
     });
     let stack = started.expect("the tools were there");
-    let ran = stack.up();
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.up();
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     let ask = |host: &str, parameters: &str| {
         let file = stack.project.path().join("deploy/local/secrets/tickets_db_password");
         let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
@@ -428,7 +429,7 @@ fn encrypted_apart() {
     };
     let authority = "sslmode=verify-full sslrootcert=/run/secrets/database_authority";
     for (host, without) in [("postgres", "no encryption"), ("pgbouncer", "SSL required")] {
-        answered(&ask(host, authority));
+        assert_answer(&ask(host, authority));
         assert_refused(&ask(host, "sslmode=disable"), without);
         assert_refused(
             &ask(host, "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"),
@@ -438,11 +439,11 @@ fn encrypted_apart() {
     // All connections from other containers, including the replica's and the pooler's.
     let sql = "SELECT count(*) FILTER (WHERE NOT ssl), count(*) > 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                 WHERE client_addr IS NOT NULL";
-    let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", sql]);
-    assert_eq!(ran.stdout.trim(), "0|t", "{}", ran.stderr);
+    let output = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", sql]);
+    assert_eq!(output.stdout.trim(), "0|t", "{}", output.stderr);
     let sql = "SELECT status FROM pg_stat_wal_receiver";
-    let ran = stack.compose(&["exec", "-T", "postgres-replica", "psql", "-U", "postgres", "-XqAtc", sql]);
-    assert_eq!(ran.stdout.trim(), "streaming", "{}", ran.stderr);
+    let output = stack.compose(&["exec", "-T", "postgres-replica", "psql", "-U", "postgres", "-XqAtc", sql]);
+    assert_eq!(output.stdout.trim(), "streaming", "{}", output.stderr);
     let log = stack.compose(&["logs", "migrate-tickets"]).stdout;
     assert!(log.contains("applying 0001"), "{log}");
 }

@@ -11,23 +11,28 @@ use nself::store::{MANIFEST, Manifest};
 use serde_json::Value;
 
 use crate::registry::{Debian, MANIFEST as MANIFEST_TYPE};
-use crate::support::{Ran, golden, name, nself, nself_in, project, run, tree};
+use crate::support::{ProcessOutput, golden, name, nself, nself_in, project, run, tree};
 
-fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
     run(registry.known_to(nself(folder).args(arguments)))
 }
 
-fn assert_success(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    output
 }
 
-fn assert_refused(ran: &Ran, code: &str, word: &str) {
-    assert!(ran.code == 2 && ran.stderr.contains(code) && ran.stderr.contains(word), "{} {}", ran.code, ran.stderr);
+fn assert_refused(output: &ProcessOutput, code: &str, word: &str) {
+    assert!(
+        output.code == 2 && output.stderr.contains(code) && output.stderr.contains(word),
+        "{} {}",
+        output.code,
+        output.stderr
+    );
 }
 
 /// Generates a project and creates a key.
-fn generated() -> tempfile::TempDir {
+fn generated_project() -> tempfile::TempDir {
     let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
     let project = project(&case);
     assert_success(nself_in(project.path(), ["gen"]));
@@ -82,7 +87,7 @@ fn copy_signatures(registry: &Debian, digest: &str, repository: &str) {
 #[test]
 fn a_signed_release_is_accepted_only_under_its_name() {
     let Some(registry) = Debian::start() else { return };
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     let at = |repository: &str, tag: &str| format!("oci://{}/{repository}:{tag}", registry.host);
     let old = release(&registry, folder, "one.example.com", &at("acme/shop", "1.0.0"), &[]);
@@ -127,7 +132,7 @@ fn a_signed_release_is_accepted_only_under_its_name() {
 #[test]
 fn a_signed_release_is_not_replaced_by_an_older_one() {
     let Some(registry) = Debian::start() else { return };
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     let at = |tag: &str| format!("oci://{}/acme/shop:{tag}", registry.host);
     let pull = |from: &str, out: &str, more: &[&str]| {
@@ -229,7 +234,7 @@ fn a_release_with_foreign_files_is_refused() {
 #[test]
 fn a_manifest_cannot_publish_or_delete_private_files() {
     let Some(registry) = Debian::start() else { return };
-    let project = generated();
+    let project = generated_project();
     let folder = project.path();
     assert_success(nself_in(folder, ["secrets", "init"]));
     let to = format!("oci://{}/acme/shop:1", registry.host);
@@ -243,8 +248,8 @@ fn a_manifest_cannot_publish_or_delete_private_files() {
     }
     fs::write(&path, manifest.to_bytes()).unwrap();
     let before = tree(&registry.at("data")).len();
-    let ran = nself_with_registry(&registry, folder, &["publish", &format!("oci://{}/acme/shop:2", registry.host)]);
-    assert_refused(&ran, "NS805", "local/.env");
+    let output = nself_with_registry(&registry, folder, &["publish", &format!("oci://{}/acme/shop:2", registry.host)]);
+    assert_refused(&output, "NS805", "local/.env");
     assert_eq!(tree(&registry.at("data")).len(), before, "nothing was sent");
     assert_refused(&nself_with_registry(&registry, folder, &["pull", &to, "--out", "deploy"]), "NS805", "local/.env");
     for file in private {

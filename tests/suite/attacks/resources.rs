@@ -36,10 +36,10 @@ fn many_environments_of_a_large_stack_are_refused() {
         shell.args(["-c", &format!("ulimit -v {}; exec {program} gen", 3_400_000)]);
         shell
     };
-    let ran = run(&mut limited);
-    assert!(ran.code == 2 && ran.stderr.contains("NS005"), "{} {}", ran.code, ran.stderr);
-    assert!(ran.stderr.contains("403 environments would take 12"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("(environments)") && ran.stderr.contains("at most 256 MiB"), "{}", ran.stderr);
+    let output = run(&mut limited);
+    assert!(output.code == 2 && output.stderr.contains("NS005"), "{} {}", output.code, output.stderr);
+    assert!(output.stderr.contains("403 environments would take 12"), "{}", output.stderr);
+    assert!(output.stderr.contains("(environments)") && output.stderr.contains("at most 256 MiB"), "{}", output.stderr);
     // Neither many environments nor a large stack is refused alone; a long command has a separate limit.
     let many = nself_in(stack(&body(60, 100)).path(), ["env", "list"]);
     assert!(many.code == 0 && many.stdout.lines().count() == 63, "{}", many.stderr);
@@ -64,17 +64,17 @@ fn a_difference_of_many_lines_is_shown_in_part() {
         hostile.push('\n');
     }
     commit(folder, "local/compose.yaml", hostile.as_bytes());
-    let ran = nself_in(folder, ["check", "--env", "local"]);
-    assert_eq!(ran.code, 1, "{}", ran.stderr);
-    let lines = ran.stdout.lines().count();
+    let output = nself_in(folder, ["check", "--env", "local"]);
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    let lines = output.stdout.lines().count();
     assert!((1_000..3_000).contains(&lines), "{lines}");
-    let note = ran.stdout.lines().last().unwrap();
+    let note = output.stdout.lines().last().unwrap();
     let hidden = note.strip_prefix("# ").and_then(|note| note.strip_suffix(" more lines of this difference not shown"));
     assert!(hidden.and_then(|count| count.parse::<usize>().ok()).is_some_and(|count| count > 300_000), "{note}");
     // A file with one very long line.
     commit(folder, "local/compose.yaml", "x".repeat(8 << 20).as_bytes());
-    let ran = nself_in(folder, ["check", "--env", "local"]);
-    assert!(ran.stdout.len() < 200_000 && ran.stdout.contains("more characters]"), "{}", ran.stdout.len());
+    let output = nself_in(folder, ["check", "--env", "local"]);
+    assert!(output.stdout.len() < 200_000 && output.stdout.contains("more characters]"), "{}", output.stdout.len());
 }
 
 /// Attack: thousands of unknown names, each similar to thousands of known ones.
@@ -94,10 +94,10 @@ fn many_misspellings_among_many_names_are_reported() {
         );
     }
     body.push_str("} }");
-    let ran = nself_in(stack(&body).path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 2);
-    assert_eq!(ran.stderr.matches("error[NS301]").count(), 1_000, "{}", &ran.stderr[..2_000]);
-    let end = ran.stderr.lines().last().unwrap();
+    let output = nself_in(stack(&body).path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 2);
+    assert_eq!(output.stderr.matches("error[NS301]").count(), 1_000, "{}", &output.stderr[..2_000]);
+    let end = output.stderr.lines().last().unwrap();
     assert!(end.starts_with(&format!("{count} errors")) && end.ends_with("; 50 of them not shown"), "{end}");
-    assert!(ran.stderr.contains("did you mean `a-rather-long-service-name-"), "{}", &ran.stderr[..2_000]);
+    assert!(output.stderr.contains("did you mean `a-rather-long-service-name-"), "{}", &output.stderr[..2_000]);
 }

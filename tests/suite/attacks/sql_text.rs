@@ -203,21 +203,21 @@ fn a_continued_string_is_refused() {
          services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }}, databases.orders.tables.t.columns.note = {{ type = \"text\", default = \"{text}\" }} }} | nself.Stack\n"
     );
     std::fs::write(project.path().join("stack.ncl"), program).unwrap();
-    let ran = nself_in(project.path(), ["db", "new"]);
-    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let output = nself_in(project.path(), ["db", "new"]);
+    assert_eq!(output.code, 2, "{}", output.stderr);
     assert!(
-        ran.stderr.contains("error[NS740]: at line 2, character 1: a string follows another string"),
+        output.stderr.contains("error[NS740]: at line 2, character 1: a string follows another string"),
         "{}",
-        ran.stderr
+        output.stderr
     );
-    assert!(ran.stderr.contains("stack.ncl:3:"), "{}", ran.stderr);
+    assert!(output.stderr.contains("stack.ncl:3:"), "{}", output.stderr);
     assert!(!project.path().join("db").exists());
 
     let Some(server) = Server::start(Version::V15) else { return };
     let mut session = server.session("postgres", "postgres");
-    session.must("CREATE TABLE keep ();");
+    session.run_or_panic("CREATE TABLE keep ();");
     let _ = session.try_run(&format!("CREATE TABLE t (\n  note text DEFAULT ({CONTINUED})\n);"));
-    assert_eq!(session.must("SELECT to_regclass('keep') IS NULL;").trim(), "t", "the attack does nothing here");
+    assert_eq!(session.run_or_panic("SELECT to_regclass('keep') IS NULL;").trim(), "t", "the attack does nothing here");
 }
 
 /// Attack: psql's own lexer ends a statement where this crate does not.
@@ -231,7 +231,7 @@ fn psql_sends_one_statement_for_each_accepted_text() {
     let corpus = crate::fuzz::corpus("sql");
     let mut numbers = crate::fuzz::Numbers::new(crate::fuzz::seed());
     let texts = (0..crate::fuzz::cases(4_000) / 4)
-        .map(|_| crate::fuzz::mutated(&mut numbers, &corpus, crate::fuzz::targets::SQL));
+        .map(|_| crate::fuzz::mutate(&mut numbers, &corpus, crate::fuzz::targets::SQL));
     let texts: Vec<String> = texts.collect();
     let mut statements: Vec<String> = texts
         .iter()

@@ -52,12 +52,12 @@ fn a_bucket_is_restored_to_each_of_two_times() {
         let kind = ["--metadata-set", "content-type=text/x-invoice", "--metadata-set", "customer=7"];
         let mut arguments = vec!["copyto", "--metadata", "--ignore-times", &object, &to];
         arguments.extend(kind);
-        let ran = store.rclone(&arguments);
-        assert_works(&ran);
+        let output = store.rclone(&arguments);
+        assert_works(&output);
     };
     let contents = |bucket: &str| {
-        let ran = store.rclone(&["hashsum", "sha256", "--download", &format!(":s3:{bucket}")]);
-        let mut lines: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
+        let output = store.rclone(&["hashsum", "sha256", "--download", &format!(":s3:{bucket}")]);
+        let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
         lines.sort();
         lines
     };

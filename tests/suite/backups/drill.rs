@@ -1,13 +1,13 @@
 //! The drill of `docs/backups.md` with real containers: a stack loses everything except its target and the values of its
 //! secrets.
 
-use crate::support::{Ran, tool};
-use crate::up::{Stack, apart};
+use crate::support::{ProcessOutput, tool};
+use crate::up::{Stack, in_own_namespaces};
 
 #[test]
 fn a_fresh_machine_restores_from_the_target() {
     if tool("backups/bin/rclone").is_some() {
-        apart("backups::drill::a_fresh_machine_restores_from_the_target", drill);
+        in_own_namespaces("backups::drill::a_fresh_machine_restores_from_the_target", drill);
     }
 }
 
@@ -15,7 +15,7 @@ fn a_fresh_machine_restores_from_the_target() {
 #[test]
 fn a_stack_restores_its_volume() {
     if tool("backups/bin/rclone").is_some() {
-        apart("backups::drill::a_stack_restores_its_volume", restore_uploads);
+        in_own_namespaces("backups::drill::a_stack_restores_its_volume", restore_uploads);
     }
 }
 
@@ -24,23 +24,23 @@ fn restore_uploads() {
     // The job that restores is the only one that may write to the volume.
     let shell = |script: &str| {
         let arguments = ["run", "--rm", "-T", "--entrypoint", "sh", "backup-files-restore", "-c", script];
-        must(stack.compose(&arguments))
+        successful_stdout(stack.compose(&arguments))
     };
     shell("cd /volumes/uploads && echo first >'a file' && chmod 600 'a file' && chown 10001:10001 'a file'");
-    must(job(&stack, &["-e", "VOLUME=uploads", "-e", "LABEL=before", "backup-files"]));
-    let listed = must(job(&stack, &["backup-list"]));
+    successful_stdout(job(&stack, &["-e", "VOLUME=uploads", "-e", "LABEL=before", "backup-files"]));
+    let listed = successful_stdout(job(&stack, &["backup-list"]));
     assert!(listed.contains("volume-uploads") && listed.contains("-before-"), "{listed}");
-    must(job(&stack, &["-e", "VOLUME=uploads", "backup-files-verify"]));
+    successful_stdout(job(&stack, &["-e", "VOLUME=uploads", "backup-files-verify"]));
     shell("echo second >'/volumes/uploads/a file'");
     let restore = ["-e", "VOLUME=uploads", "-e", "SERVICES_ARE_STOPPED=yes", "backup-files-restore"];
-    must(stack.compose(&["up", "-d", "files"]));
+    successful_stdout(stack.compose(&["up", "-d", "files"]));
     eventually(&stack, "the running service is noticed", || {
-        let ran = job(&stack, &restore);
-        ran.code != 0 && ran.stderr.contains("the service files is running")
+        let output = job(&stack, &restore);
+        output.code != 0 && output.stderr.contains("the service files is running")
     });
     assert_eq!(shell("cat '/volumes/uploads/a file'"), "second");
-    must(stack.compose(&["stop", "files"]));
-    must(job(&stack, &restore));
+    successful_stdout(stack.compose(&["stop", "files"]));
+    successful_stdout(job(&stack, &restore));
     let state = shell("cd /volumes/uploads && cat 'a file' .nself-restore-old-*/* && stat -c '%a %u:%g' 'a file' .");
     assert_eq!(state, "first\nsecond\n600 10001:10001\n755 10001:10001");
     // A read-only mount keeps the job that copies from changing anything.
@@ -48,9 +48,9 @@ fn restore_uploads() {
     assert_ne!(stack.compose(&arguments).code, 0);
 }
 
-fn must(ran: Ran) -> String {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    ran.stdout.trim().to_owned()
+fn successful_stdout(output: ProcessOutput) -> String {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    output.stdout.trim().to_owned()
 }
 
 fn sql(stack: &Stack, sql: &str) -> String {
@@ -69,15 +69,15 @@ fn sql(stack: &Stack, sql: &str) -> String {
         "-c",
         sql,
     ];
-    must(stack.compose(&psql))
+    successful_stdout(stack.compose(&psql))
 }
 
 fn up(stack: &Stack) {
-    let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres", "backup-wal"]);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres", "backup-wal"]);
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
 }
 
-fn job(stack: &Stack, arguments: &[&str]) -> Ran {
+fn job(stack: &Stack, arguments: &[&str]) -> ProcessOutput {
     let mut all = vec!["run", "--rm", "-T"];
     all.extend(arguments);
     stack.compose(&all)
@@ -99,7 +99,7 @@ fn drill() {
     up(&stack);
     let listed = || job(&stack, &["backup-list"]).stdout;
     eventually(&stack, "the first base backup", || listed().contains("-first-"));
-    must(job(&stack, &["-e", "LABEL=before-drill", "backup"]));
+    successful_stdout(job(&stack, &["-e", "LABEL=before-drill", "backup"]));
     sql(&stack, "CREATE TABLE entries AS SELECT generate_series(1, 1000) AS id");
     let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
     let moment = sql(&stack, now);
@@ -108,35 +108,56 @@ fn drill() {
     let dropped = sql(&stack, now);
     let until = |listed: String| listed.trim().rsplit_once(" reaches ").map(|(_, time)| time.to_owned());
     eventually(&stack, "the log is stored", || until(listed()).is_some_and(|time| time[..19] > dropped[..19]));
-    must(job(&stack, &["backup-verify"]));
+    successful_stdout(job(&stack, &["backup-verify"]));
 
     // Only the target and the secrets survive.
-    must(stack.compose(&["kill", "-s", "KILL"]));
-    must(stack.compose(&["down", "--timeout", "5"]));
-    let volumes = must(stack.docker(&["volume", "ls", "-q"]));
+    successful_stdout(stack.compose(&["kill", "-s", "KILL"]));
+    successful_stdout(stack.compose(&["down", "--timeout", "5"]));
+    let volumes = successful_stdout(stack.docker(&["volume", "ls", "-q"]));
     let lost: Vec<&str> = volumes.lines().filter(|name| !name.ends_with("_backups")).collect();
     assert!(lost.len() >= 3 && lost.len() + 1 == volumes.lines().count(), "{volumes}");
     let mut remove = vec!["volume", "rm"];
     remove.extend(&lost);
-    must(stack.docker(&remove));
+    successful_stdout(stack.docker(&remove));
 
     assert!(listed().contains("-before-drill-"), "{}", listed());
-    must(job(&stack, &["-e", &format!("TARGET_TIME={moment}"), "backup-restore"]));
+    successful_stdout(job(&stack, &["-e", &format!("TARGET_TIME={moment}"), "backup-restore"]));
     up(&stack);
     assert_eq!(sql(&stack, "SELECT count(*), max(id) FROM entries"), "1000|1000");
     // The running server is safe from the job, and the new machine takes its own first backup.
-    let ran = job(&stack, &["backup-restore"]);
-    assert!(ran.code != 0 && ran.stderr.contains("the database server is running"), "{}{}", ran.stdout, ran.stderr);
+    let output = job(&stack, &["backup-restore"]);
+    assert!(
+        output.code != 0 && output.stderr.contains("the database server is running"),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
     eventually(&stack, "the first base backup of the new machine", || listed().matches("-first-").count() == 2);
-    must(stack.compose(&["kill", "-s", "KILL", "postgres"]));
-    let ran = job(&stack, &["backup-restore"]);
-    assert!(ran.code != 0 && ran.stderr.contains("set SERVER_IS_STOPPED=yes"), "{}{}", ran.stdout, ran.stderr);
-    must(job(&stack, &["-e", "SERVER_IS_STOPPED=yes", "backup-restore"]));
+    successful_stdout(stack.compose(&["kill", "-s", "KILL", "postgres"]));
+    let output = job(&stack, &["backup-restore"]);
+    assert!(
+        output.code != 0 && output.stderr.contains("set SERVER_IS_STOPPED=yes"),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
+    successful_stdout(job(&stack, &["-e", "SERVER_IS_STOPPED=yes", "backup-restore"]));
     up(&stack);
     assert_eq!(sql(&stack, "SELECT count(*), max(id) FROM entries"), "1000|1000");
     // An interrupted exchange of folders keeps the server from creating an empty database.
-    must(stack.compose(&["exec", "-T", "postgres", "touch", "/var/lib/postgresql/data/.restore-unfinished"]));
-    must(stack.compose(&["stop", "postgres"]));
-    let ran = stack.compose(&["run", "--rm", "-T", "postgres"]);
-    assert!(ran.code != 0 && ran.stderr.contains("a restore was interrupted"), "{}{}", ran.stdout, ran.stderr);
+    successful_stdout(stack.compose(&[
+        "exec",
+        "-T",
+        "postgres",
+        "touch",
+        "/var/lib/postgresql/data/.restore-unfinished",
+    ]));
+    successful_stdout(stack.compose(&["stop", "postgres"]));
+    let output = stack.compose(&["run", "--rm", "-T", "postgres"]);
+    assert!(
+        output.code != 0 && output.stderr.contains("a restore was interrupted"),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
 }

@@ -277,10 +277,10 @@ fn a_target_that_lists_too_little_loses_no_snapshot() {
         let script = format!("#!/bin/sh\nreal=${{0%/*}}/real\n{listing}\nexec \"$real\" \"$@\"\n");
         fs::write(&rclone, script).unwrap();
         fs::set_permissions(&rclone, fs::Permissions::from_mode(0o755)).unwrap();
-        let ran = files.script("files-backup.sh", &[]);
-        assert_eq!(ran.code == 0, works, "{}", ran.stderr);
-        assert_eq!(ran.stderr.contains("nothing old is removed"), !works, "{}", ran.stderr);
-        assert!(old.exists(), "{}", ran.stderr);
+        let output = files.script("files-backup.sh", &[]);
+        assert_eq!(output.code == 0, works, "{}", output.stderr);
+        assert_eq!(output.stderr.contains("nothing old is removed"), !works, "{}", output.stderr);
+        assert!(old.exists(), "{}", output.stderr);
     }
     // Known-bad control: without its description, the folder is an interrupted run.
     fs::remove_file(files.target_files("000000/snapshot.txt").remove(0)).unwrap();
@@ -305,9 +305,9 @@ fn one_damaged_snapshot_does_not_keep_the_others_from_being_verified() {
             .unwrap(),
     )
     .unwrap();
-    let ran = files.script("files-verify.sh", &[]);
-    assert_fails(&ran, "these could not be verified: volume-uploads");
-    assert!(ran.stderr.contains("verified:") && ran.stderr.contains("of volume-other"), "{}", ran.stderr);
+    let output = files.script("files-verify.sh", &[]);
+    assert_fails(&output, "these could not be verified: volume-uploads");
+    assert!(output.stderr.contains("verified:") && output.stderr.contains("of volume-other"), "{}", output.stderr);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn files_that_change_meanwhile_are_read_again_or_reported() {
     let (log, busy) = (files.volume().join("log"), files.volume().join("busy"));
     fs::create_dir(&busy).unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);
-    let ran = std::thread::scope(|scope| {
+    let output = std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut round = 0_u64;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -330,15 +330,15 @@ fn files_that_change_meanwhile_are_read_again_or_reported() {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
         });
-        let ran = files.script("files-backup.sh", &[]);
+        let output = files.script("files-backup.sh", &[]);
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        ran
+        output
     });
-    assert_works(&ran);
+    assert_works(&output);
     assert!(
-        ran.stderr.contains("changed while they were read") && ran.stderr.contains("changing ./log"),
+        output.stderr.contains("changed while they were read") && output.stderr.contains("changing ./log"),
         "{}",
-        ran.stderr
+        output.stderr
     );
     let listed = files.script("list.sh", &[]).stdout;
     assert!(listed.contains("of its entries changed while they were read"), "{listed}");
@@ -353,6 +353,6 @@ fn files_that_change_meanwhile_are_read_again_or_reported() {
     assert_works(&files.restore(&[]));
     assert_eq!(quiet(&files.describe()), before);
     // Known-good control: nothing changes.
-    let ran = files.script("files-backup.sh", &[]);
-    assert!(ran.code == 0 && !ran.stderr.contains("changed"), "{}", ran.stderr);
+    let output = files.script("files-backup.sh", &[]);
+    assert!(output.code == 0 && !output.stderr.contains("changed"), "{}", output.stderr);
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{self, Ran, run, tool};
+use crate::support::{self, ProcessOutput, run, tool};
 
 /// How long the tests wait for something that takes seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -58,7 +58,7 @@ impl Site {
         assert_eq!(owned.code, 0, "{}", owned.stderr);
         site.target.push(("RCLONE_CONFIG_STORE_TYPE".to_owned(), "local".to_owned()));
         site.target.push(("NSELF_BACKUP_PLACE".to_owned(), format!("store:{}", site.inner("target"))));
-        site.must(&["initdb", "-U", "postgres", "--auth=trust", "--data-checksums", "-D", &site.data()]);
+        site.run_or_panic(&["initdb", "-U", "postgres", "--auth=trust", "--data-checksums", "-D", &site.data()]);
         site.start_server();
         site.sql("CREATE ROLE backup_wal LOGIN REPLICATION");
         Some(site)
@@ -127,7 +127,7 @@ impl Site {
     }
 
     /// Runs a script with further variables, such as `LABEL=first`.
-    pub fn script(&self, name: &str, variables: &[&str]) -> Ran {
+    pub fn script(&self, name: &str, variables: &[&str]) -> ProcessOutput {
         run(self.as_postgres().args(variables).arg("sh").arg(self.inner(&format!("scripts/{name}"))))
     }
 
@@ -140,9 +140,9 @@ impl Site {
         format!("PATH={}:{}:/usr/bin:/bin", self.inner("clock"), self.bin)
     }
 
-    fn must(&self, arguments: &[&str]) {
-        let ran = run(self.as_postgres().args(arguments));
-        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+    fn run_or_panic(&self, arguments: &[&str]) {
+        let output = run(self.as_postgres().args(arguments));
+        assert_eq!(output.code, 0, "{arguments:?}: {}", output.stderr);
     }
 
     pub fn start_server(&self) {
@@ -156,7 +156,7 @@ impl Site {
     }
 
     pub fn stop_server(&self) {
-        self.must(&["pg_ctl", "-w", "-m", "fast", "-D", &self.data(), "stop"]);
+        self.run_or_panic(&["pg_ctl", "-w", "-m", "fast", "-D", &self.data(), "stop"]);
     }
 
     /// Kills the server without a chance to write anything, like a machine that loses its power.
@@ -169,7 +169,7 @@ impl Site {
 
     /// Runs SQL as the superuser.
     pub fn sql(&self, sql: &str) -> String {
-        let ran = run(self.as_postgres().args([
+        let output = run(self.as_postgres().args([
             "psql",
             "-XqAt",
             "-v",
@@ -181,14 +181,14 @@ impl Site {
             "-c",
             sql,
         ]));
-        assert_eq!(ran.code, 0, "{sql}: {}", ran.stderr);
-        ran.stdout.trim().to_owned()
+        assert_eq!(output.code, 0, "{sql}: {}", output.stderr);
+        output.stdout.trim().to_owned()
     }
 
     pub fn pgbench(&self, arguments: &[&str]) {
         let mut all = vec!["pgbench", "-U", "postgres", "-d", "postgres"];
         all.extend(arguments);
-        self.must(&all);
+        self.run_or_panic(&all);
     }
 
     /// The server's clock in UTC, as `TARGET_TIME` takes it.

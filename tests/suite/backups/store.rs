@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{self, Ran, run, tool};
+use crate::support::{self, ProcessOutput, run, tool};
 
 pub const ACCESS_KEY: &str = "ledger";
 pub const SECRET_KEY: &str = "a-secret-key";
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// Runs rclone with the remote `:s3:`.
-    pub fn rclone(&self, arguments: &[&str]) -> Ran {
+    pub fn rclone(&self, arguments: &[&str]) -> ProcessOutput {
         let mut rclone = Command::new(tool("backups/bin/rclone").unwrap());
         rclone.arg("--ca-cert").arg(&self.certificate);
         rclone.args(["--config", "", "--retries", "1", "--low-level-retries", "1", "--s3-provider", "Other"]);

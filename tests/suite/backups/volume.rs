@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::assert_works;
-use crate::support::{self, Ran, run, tool};
+use crate::support::{self, ProcessOutput, run, tool};
 
 /// A volume, a target and the scripts, in a folder.
 pub struct Files {
@@ -95,7 +95,7 @@ impl Files {
         command
     }
 
-    pub fn script(&self, script: &str, variables: &[&str]) -> Ran {
+    pub fn script(&self, script: &str, variables: &[&str]) -> ProcessOutput {
         run(&mut self.command(script, variables))
     }
 
@@ -103,7 +103,7 @@ impl Files {
         assert_works(&self.script("files-backup.sh", variables));
     }
 
-    pub fn restore(&self, variables: &[&str]) -> Ran {
+    pub fn restore(&self, variables: &[&str]) -> ProcessOutput {
         self.script("files-restore.sh", &[&["SERVICES_ARE_STOPPED=yes"][..], variables].concat())
     }
 
@@ -132,9 +132,9 @@ pub fn describe(folder: &Path) -> String {
     let script = "cd \"$1\" && find . -name '.nself-restore-*' -prune -o -print0 | sort -z |
         xargs -0 stat -c '%A %u %g %N' && find . -name '.nself-restore-*' -prune -o -type f -print0 | sort -z |
         xargs -0 sha256sum && find . -name '.nself-restore-*' -prune -o -type f -printf '%p %T@\\n' | sed 's/[.][0-9]*$//' | sort";
-    let ran = run(Command::new("sh").args(["-c", script, "describe"]).arg(folder));
-    assert_works(&ran);
-    ran.stdout
+    let output = run(Command::new("sh").args(["-c", script, "describe"]).arg(folder));
+    assert_works(&output);
+    output.stdout
 }
 
 /// Fills a volume with names, modes, owners and links that a careless copy loses.

@@ -5,7 +5,7 @@ use std::fs;
 use super::pooler::settings;
 use super::project::{FIRST, Project, SECOND, applied_migrations};
 use super::server::{OWNER, Pooler, Server, Version};
-use crate::support::{Ran, nself_in, root, stack};
+use crate::support::{ProcessOutput, nself_in, root, stack};
 
 /// Creates a stack whose database `orders` was imported from a server.
 fn adopt(server: &Server) -> Project {
@@ -36,23 +36,23 @@ fn owner(server: &Server, database: &str) -> String {
     superuser(server, database).replace("postgres@", &format!("{OWNER}@"))
 }
 
-fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> Ran {
+fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> ProcessOutput {
     let scratch = superuser(scratch, "postgres");
     let words = ["db", "baseline", "--url", at, "--scratch", &scratch];
     nself_in(project.folder.path(), words.iter().chain(more))
 }
 
-fn assert_refused(ran: &Ran, code: &str, words: &[&str]) {
-    assert!(ran.code == 2 && ran.stdout.is_empty(), "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains(&format!("error[{code}]")), "{code}: {}", ran.stderr);
-    assert!(words.iter().all(|word| ran.stderr.contains(word)), "{words:?}: {}", ran.stderr);
+fn assert_refused(output: &ProcessOutput, code: &str, words: &[&str]) {
+    assert!(output.code == 2 && output.stdout.is_empty(), "{}{}", output.stdout, output.stderr);
+    assert!(output.stderr.contains(&format!("error[{code}]")), "{code}: {}", output.stderr);
+    assert!(words.iter().all(|word| output.stderr.contains(word)), "{words:?}: {}", output.stderr);
 }
 
 /// Checks that the server has no objects of nself.
 fn assert_no_nself_objects(server: &Server, database: &str) {
     let mut session = server.session("postgres", database);
-    assert_eq!(session.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
-    let temporary_databases = session.must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
+    assert_eq!(session.run_or_panic("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
+    let temporary_databases = session.run_or_panic("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
     assert_eq!(temporary_databases.trim(), "0");
 }
 
@@ -64,8 +64,8 @@ fn a_server_without_a_ledger_is_taken_over() {
     }
     let mut theirs = server.session(OWNER, "orders");
     let shop = fs::read_to_string(root().join("tests/sql/shop.sql")).unwrap();
-    theirs.must(&shop.replace("OWNER TO owner;", &format!("OWNER TO {OWNER};")));
-    theirs.must("INSERT INTO customers (mail, name) VALUES ('a@b', 'a');");
+    theirs.run_or_panic(&shop.replace("OWNER TO owner;", &format!("OWNER TO {OWNER};")));
+    theirs.run_or_panic("INSERT INTO customers (mail, name) VALUES ('a@b', 'a');");
     let before = theirs.catalog();
     let project = adopt(&server);
     let at = owner(&server, "orders");
@@ -73,7 +73,7 @@ fn a_server_without_a_ledger_is_taken_over() {
     // Without a ledger, the runner would create everything again.
     let early = project.migrate(&server, "orders");
     assert!(early.code != 0 && early.stderr.contains("already exists"), "{}", early.stderr);
-    server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
+    server.session("postgres", "orders").run_or_panic("DROP SCHEMA nself CASCADE;");
 
     // Known-bad controls: a different column, a different privilege, a missing table.
     for (change, back, words) in [
@@ -89,24 +89,24 @@ fn a_server_without_a_ledger_is_taken_over() {
         ),
         ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
     ] {
-        theirs.must(change);
+        theirs.run_or_panic(change);
         assert_refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nself changed nothing"]);
         assert_no_nself_objects(&server, "orders");
-        theirs.must(back);
+        theirs.run_or_panic(back);
     }
 
-    let ran = baseline(&project, &at, &server, &["--format", "json"]);
-    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let output = baseline(&project, &at, &server, &["--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     assert_eq!(answer["migrations"].as_u64().zip(answer["waiting"].as_u64()), Some((1, 0)), "{answer}");
     assert_eq!(theirs.catalog(), before);
-    assert_eq!(theirs.must("SELECT count(*) FROM customers;").trim(), "1");
+    assert_eq!(theirs.run_or_panic("SELECT count(*) FROM customers;").trim(), "1");
 
     // The ledger equals the one that the runner writes for a new database.
     assert_eq!(project.migrate(&server, "fresh").code, 0);
     let ledger = |database: &str| {
         let mut session = server.session("postgres", database);
-        session.must(
+        session.run_or_panic(
             "SELECT number, name, sum, chain, state FROM nself.ledger; SELECT digest FROM nself.catalog;
              SELECT relname, relowner::regrole, relacl FROM pg_class WHERE relnamespace = 'nself'::regnamespace ORDER BY 1;
              SELECT nspacl, nspowner::regrole FROM pg_namespace WHERE nspname = 'nself';",
@@ -116,13 +116,13 @@ fn a_server_without_a_ledger_is_taken_over() {
     assert_refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger already has migrations"]);
 
     // No migrations to run, then the next one.
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "done\n", ""));
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (0, "done\n", ""));
     define(&project, "{ tables.later = { columns.id.type = \"bigint\", primary_key = [\"id\"] } }");
     project.nself(&["db", "new", "--name", "later"]);
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
-    assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 1, ""), "{}", output.stdout);
+    assert_eq!(theirs.run_or_panic("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
 }
 
 /// The server has only the first migrations; an index that is built outside a transaction is handled as well.
@@ -141,31 +141,31 @@ fn a_running_server_is_taken_over_at_its_version() {
     );
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
     assert_refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
-    theirs.must("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
+    theirs.run_or_panic("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
     let all = baseline(&project, &at, &server, &[]);
     assert_refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
     // Objects that the next migration could not change.
     let mut admin = server.session("postgres", "orders");
-    admin.must("ALTER TABLE orders OWNER TO writer;");
+    admin.run_or_panic("ALTER TABLE orders OWNER TO writer;");
     let foreign = baseline(&project, &at, &server, &["--to", "1"]);
     assert_refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
-    admin.must("ALTER TABLE orders OWNER TO orders_migrations;");
+    admin.run_or_panic("ALTER TABLE orders OWNER TO orders_migrations;");
     // A runner is active.
-    admin.must("SELECT pg_advisory_lock(7241105402127946086);");
+    admin.run_or_panic("SELECT pg_advisory_lock(7241105402127946086);");
     assert_refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
     assert_no_nself_objects(&server, "orders");
-    admin.must("SELECT pg_advisory_unlock_all();");
-    let ran = baseline(&project, &at, &server, &["--to", "1"]);
+    admin.run_or_panic("SELECT pg_advisory_unlock_all();");
+    let output = baseline(&project, &at, &server, &["--to", "1"]);
     assert_eq!(
-        (ran.code, ran.stdout.as_str()),
+        (output.code, output.stdout.as_str()),
         (0, "orders: 1 migration in the ledger, 3 waiting\n"),
         "{}",
-        ran.stderr
+        output.stderr
     );
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 3, ""), "{}", ran.stdout);
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 3, ""), "{}", output.stdout);
     // The server already has the index and its constraint, and so has the temporary database.
-    server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
+    server.session("postgres", "orders").run_or_panic("DROP SCHEMA nself CASCADE;");
     assert_eq!(baseline(&project, &at, &server, &[]).code, 0);
     assert_eq!(project.migrate(&server, "orders").stdout, "done\n");
 }
@@ -179,14 +179,15 @@ fn the_name_of_an_owner_cannot_inject_sql() {
     let mark = project.folder.path().join("mark");
     let role = format!("\"o'$role$ \\! touch {} #\"", mark.display());
     let mut theirs = server.session("postgres", "orders");
-    theirs.must("SET standard_conforming_strings = on; CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
-    theirs.must(&format!("CREATE ROLE {role};"));
-    theirs.must(&format!("ALTER TABLE orders OWNER TO {role};"));
-    let ran = baseline(&project, &owner(&server, "orders"), &server, &[]);
-    assert_refused(&ran, "NS734", &["the server's objects belong to `o'$role$"]);
+    theirs
+        .run_or_panic("SET standard_conforming_strings = on; CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
+    theirs.run_or_panic(&format!("CREATE ROLE {role};"));
+    theirs.run_or_panic(&format!("ALTER TABLE orders OWNER TO {role};"));
+    let output = baseline(&project, &owner(&server, "orders"), &server, &[]);
+    assert_refused(&output, "NS734", &["the server's objects belong to `o'$role$"]);
     // The runner reports it as well.
-    let ran = project.migrate(&server, "orders");
-    assert!(ran.code != 0 && ran.stderr.contains("REASSIGN OWNED BY \"o'$role$"), "{}", ran.stderr);
+    let output = project.migrate(&server, "orders");
+    assert!(output.code != 0 && output.stderr.contains("REASSIGN OWNED BY \"o'$role$"), "{}", output.stderr);
     assert!(!mark.exists());
 }
 
@@ -231,25 +232,26 @@ fn settings_of_a_server_are_not_differences() {
     let mut admin = server.session("postgres", "postgres");
     let set = |name: &str, value: &str| format!("ALTER DATABASE orders SET {name} = {value};");
     for (name, value, _) in HERE {
-        admin.must(&set(name, value));
+        admin.run_or_panic(&set(name, value));
     }
     let mut elsewhere = other.session("postgres", "postgres");
     for setting in THERE {
-        elsewhere.must(&format!("ALTER ROLE postgres SET {setting};"));
+        elsewhere.run_or_panic(&format!("ALTER ROLE postgres SET {setting};"));
     }
     let project = Project::new(CLOCKS);
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
     let mut theirs = server.session("postgres", "orders");
     // Each of these settings changes the stored or printed value.
-    let row = theirs.must("INSERT INTO clocks (id, path) VALUES (1, NULL) RETURNING day = '2024-04-03', known;");
+    let row =
+        theirs.run_or_panic("INSERT INTO clocks (id, path) VALUES (1, NULL) RETURNING day = '2024-04-03', known;");
     assert_eq!(row.trim(), "t|t");
     let as_here = theirs.catalog();
     for (name, _, plain) in HERE {
         let Some(plain) = plain else { continue };
-        theirs.must(&format!("SET {name} TO {plain};"));
+        theirs.run_or_panic(&format!("SET {name} TO {plain};"));
         assert_ne!(theirs.catalog(), as_here, "{name} changes nothing");
-        theirs.must(&format!("RESET {name};"));
+        theirs.run_or_panic(&format!("RESET {name};"));
     }
 
     let (at, scratch) = (owner(&server, "orders"), superuser(&other, "postgres"));
@@ -257,16 +259,16 @@ fn settings_of_a_server_are_not_differences() {
         nself_in(project.folder.path(), ["db", "diff", "--from", from, "--to", to, "--scratch", &scratch])
     };
     for (from, to) in [(at.as_str(), "stack.ncl"), ("db/orders", &at)] {
-        let ran = diff(from, to);
-        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{from} {to}: {}{}", ran.stdout, ran.stderr);
+        let output = diff(from, to);
+        assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{from} {to}: {}{}", output.stdout, output.stderr);
     }
     // Changed settings do not count as a change of the database.
-    admin.must("ALTER DATABASE orders RESET ALL;");
+    admin.run_or_panic("ALTER DATABASE orders RESET ALL;");
     assert_eq!(project.migrate(&server, "orders").stderr, "");
     for (name, value, _) in HERE {
-        admin.must(&set(name, value));
+        admin.run_or_panic(&set(name, value));
     }
-    theirs.must("DROP SCHEMA nself CASCADE;");
+    theirs.run_or_panic("DROP SCHEMA nself CASCADE;");
     // Known-bad controls: the same text in a different zone is a different time; one more byte.
     for (change, back) in [
         (
@@ -278,16 +280,16 @@ fn settings_of_a_server_are_not_differences() {
             "ALTER TABLE clocks ALTER bytes SET DEFAULT E'\\\\xdead00';",
         ),
     ] {
-        theirs.must(change);
+        theirs.run_or_panic(change);
         assert_refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
-        let ran = diff(&at, "stack.ncl");
-        assert!(ran.code == 1 && ran.stdout.contains("SET DEFAULT"), "{}{}", ran.stdout, ran.stderr);
-        theirs.must(back);
+        let output = diff(&at, "stack.ncl");
+        assert!(output.code == 1 && output.stdout.contains("SET DEFAULT"), "{}{}", output.stdout, output.stderr);
+        theirs.run_or_panic(back);
     }
     for server in [&other, &server] {
-        let ran = baseline(&project, &at, server, &[]);
-        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-        theirs.must("DROP SCHEMA nself CASCADE;");
+        let output = baseline(&project, &at, server, &[]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        theirs.run_or_panic("DROP SCHEMA nself CASCADE;");
     }
 }
 
@@ -295,7 +297,7 @@ fn settings_of_a_server_are_not_differences() {
 fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let Some(server) = Server::start(Version::V17) else { return };
     server.defined("orders");
-    server.session(OWNER, "orders").must("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
+    server.session(OWNER, "orders").run_or_panic("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
     let project = Project::new(FIRST);
     let at = owner(&server, "orders");
     let standby = server.standby();
@@ -315,21 +317,26 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let careless = server.pooler(&careless).unwrap();
     let through =
         |pooler: &Pooler| format!("postgresql://orders_migrations:secret@/orders?host={}", pooler.folder().display());
-    let ran = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
-    assert!(ran.code == 2 && ran.stderr.contains("use the URL of the server itself"), "{}", ran.stderr);
+    let output = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
+    assert!(output.code == 2 && output.stderr.contains("use the URL of the server itself"), "{}", output.stderr);
     // Control: a query that needs no settings succeeds.
-    let ran = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
-    assert!(ran.code == 1 && ran.stdout.contains("server: 0 applied, 1 waiting"), "{}{}", ran.stdout, ran.stderr);
+    let output = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
+    assert!(
+        output.code == 1 && output.stdout.contains("server: 0 applied, 1 waiting"),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
     // The first pooler rejects the settings, the second one is detected by the ledger's statements.
     for (pooler, message) in
         [(pooler, "this connection goes through a pooler"), (careless, "this connection goes through a pooler")]
     {
         let through = through(&pooler);
-        let ran = baseline(&project, &through, &server, &[]);
-        assert_refused(&ran, "NS734", &[message]);
+        let output = baseline(&project, &through, &server, &[]);
+        assert_refused(&output, "NS734", &[message]);
     }
     assert_no_nself_objects(&server, "orders");
     // Options of the user are kept, and the same command takes over the server directly.
-    let ran = baseline(&project, &format!("{at}&options=-c%20statement_timeout%3D60000"), &server, &[]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = baseline(&project, &format!("{at}&options=-c%20statement_timeout%3D60000"), &server, &[]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }

@@ -444,7 +444,8 @@ fn the_default_storage_of_types_is_that_of_the_server() {
     for name in BUILT_IN_TYPES.iter().filter(|name| !["trigger", "void"].contains(name)) {
         for name in [(*name).to_owned(), format!("{name}[]")] {
             let storage = TypeName::new(&name).unwrap().default_storage().unwrap();
-            let letter = session.must(&format!("SELECT typstorage FROM pg_type WHERE oid = '{name}'::regtype;"));
+            let letter =
+                session.run_or_panic(&format!("SELECT typstorage FROM pg_type WHERE oid = '{name}'::regtype;"));
             let expected = match letter.trim() {
                 "p" => ColumnStorage::Plain,
                 "e" => ColumnStorage::External,
@@ -491,7 +492,7 @@ fn a_sequence_with_new_bounds_continues_within_them() {
             let (before, mut after) = (schema(old), schema(new));
             session.reset();
             run_up(&mut session, &plan(&Schema::default(), &before, &FieldPath::root()).unwrap()).unwrap();
-            session.must(&format!("SELECT setval('{sequence}', {position});"));
+            session.run_or_panic(&format!("SELECT setval('{sequence}', {position});"));
             let groups = plan_allowing_hazards(&before, &mut after).unwrap();
             run_up(&mut session, &groups).unwrap_or_else(|error| panic!("{position} {new}: {error}"));
             let next = session.transaction(&format!("SELECT nextval('{sequence}');"));
@@ -520,9 +521,9 @@ fn schemas_after_the_changes_are_definitions() {
     let role = |name: &str| format!("services.{name} = {{ image = \"a/{name}:1\", databases.main.name = \"shop\" }}");
     for change in &CHANGES {
         fs::write(folder.path().join("after.sql"), change.after).unwrap();
-        let ran = nself_in(folder.path(), ["db", "import", "--sql", "after.sql"]);
-        assert_eq!(ran.code, 0, "{}: {}", change.name, ran.stderr);
-        let (reader, writer, definition) = (role("reader"), role("writer"), ran.stdout);
+        let output = nself_in(folder.path(), ["db", "import", "--sql", "after.sql"]);
+        assert_eq!(output.code, 0, "{}: {}", change.name, output.stderr);
+        let (reader, writer, definition) = (role("reader"), role("writer"), output.stdout);
         let stack = format!(
             "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {reader}, {writer},\n\
              databases.shop = {definition} }} | nself.Stack\n"

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, nself_in, run, stack, tree};
+use crate::support::{ProcessOutput, nself_in, run, stack, tree};
 
 const ORDERS: &str = r#"{
   columns = { id = { type = "bigint" }, note = { type = "text" }, total = { type = "numeric(8,2)" } },
@@ -26,19 +26,19 @@ fn define(folder: &Path, definition: &str) {
     fs::write(folder.join("stack.ncl"), text).unwrap();
 }
 
-fn assert_success(folder: &Path, arguments: &[&str]) -> Ran {
-    let ran = nself_in(folder, arguments);
-    assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
-    ran
+fn assert_success(folder: &Path, arguments: &[&str]) -> ProcessOutput {
+    let output = nself_in(folder, arguments);
+    assert_eq!(output.code, 0, "{arguments:?}: {}{}", output.stdout, output.stderr);
+    output
 }
 
 fn assert_fails(folder: &Path, arguments: &[&str], code: &str, words: &str) {
-    let ran = nself_in(folder, arguments);
+    let output = nself_in(folder, arguments);
     assert!(
-        ran.code == 2 && ran.stderr.contains(&format!("[{code}]")) && ran.stderr.contains(words),
+        output.code == 2 && output.stderr.contains(&format!("[{code}]")) && output.stderr.contains(words),
         "{arguments:?}: {}{}",
-        ran.stdout,
-        ran.stderr
+        output.stdout,
+        output.stderr
     );
 }
 
@@ -99,8 +99,12 @@ fn an_allowance_without_an_object_is_reported() {
     assert!(!new.stderr.contains("NS715"), "{}", new.stderr);
     // A remaining allowance would apply to a later column with this name.
     for command in ["diff", "new", "verify"] {
-        let ran = assert_success(folder, &["db", command]);
-        assert!(ran.stderr.contains("warning[NS715]") && ran.stderr.contains("remove this entry"), "{}", ran.stderr);
+        let output = assert_success(folder, &["db", command]);
+        assert!(
+            output.stderr.contains("warning[NS715]") && output.stderr.contains("remove this entry"),
+            "{}",
+            output.stderr
+        );
     }
     define(folder, &format!("tables.orders = {dropped},"));
     assert!(!assert_success(folder, &["db", "verify"]).stderr.contains("NS715"));
@@ -153,8 +157,12 @@ fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
             orders(" note = { type = \"text\" },", "")
         ),
     );
-    let ran = assert_success(folder, new);
-    assert!(ran.stdout.contains("[deletes_data]") && ran.stdout.contains("cannot be reverted"), "{}", ran.stdout);
+    let output = assert_success(folder, new);
+    assert!(
+        output.stdout.contains("[deletes_data]") && output.stdout.contains("cannot be reverted"),
+        "{}",
+        output.stdout
+    );
     let down = folder.join("db/shop/migrations/0002_change/down.sql");
     assert!(!down.exists(), "a way back would pretend that the notes come back");
     let lint = assert_success(folder, &["db", "lint"]);
@@ -228,7 +236,7 @@ fn history_that_changed_is_refused() {
     assert_fails(folder, &["db", "sum"], "NS730", "0001_init");
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Ran {
+fn git(folder: &Path, arguments: &[&str]) -> ProcessOutput {
     let who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
     run(Command::new("git").args(who).args(arguments).current_dir(folder))
 }
@@ -266,8 +274,8 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     let merge = git(folder, &["merge", "main"]);
     assert!(merge.code != 0 && merge.stdout.contains("nself.sum"), "{}{}", merge.stdout, merge.stderr);
     define(folder, &(table("a") + &table("ours") + &table("theirs")));
-    let ran = assert_success(folder, &["db", "rebase", "--base", "main"]);
-    assert!(ran.stdout.contains("0003_ours") && ran.stdout.contains("0004_by_hand"), "{}", ran.stdout);
+    let output = assert_success(folder, &["db", "rebase", "--base", "main"]);
+    assert!(output.stdout.contains("0003_ours") && output.stdout.contains("0004_by_hand"), "{}", output.stdout);
     assert_success(folder, &["db", "verify", "--base", "main"]);
     let names: Vec<String> = fs::read_dir(folder.join("db/shop/migrations"))
         .unwrap()

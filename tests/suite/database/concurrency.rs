@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::project::{Project, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Session, Version};
-use crate::support::{Ran, ends_successfully};
+use crate::support::{ProcessOutput, ends_successfully};
 
 const CLIENTS: usize = 4;
 /// The lock timeout of migrations in seconds.
@@ -45,7 +45,7 @@ impl Drop for Writers {
 
 /// Returns the number of writers that wait for the table, and the longest wait in seconds.
 fn blocked_writers(session: &mut Session) -> (usize, f64) {
-    let text = session.must(
+    let text = session.run_or_panic(
         "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) FROM pg_stat_activity \
          WHERE application_name = 'pgbench' AND wait_event_type = 'Lock' AND wait_event = 'relation';",
     );
@@ -55,7 +55,7 @@ fn blocked_writers(session: &mut Session) -> (usize, f64) {
 
 /// Returns the number of writes so far; the query only reads the table.
 fn write_count(session: &mut Session) -> u64 {
-    session.must("SELECT sum(n) FROM orders;").trim().parse().unwrap()
+    session.run_or_panic("SELECT sum(n) FROM orders;").trim().parse().unwrap()
 }
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -75,18 +75,18 @@ fn busy_table(note: &str) -> Option<(Server, Project, Writers, Session, Session)
     let project = Project::new(&definition(note, ""));
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
-    session.must("INSERT INTO orders (id, note) SELECT i, 'note ' || i FROM generate_series(1, 20000) i;");
+    session.run_or_panic("INSERT INTO orders (id, note) SELECT i, 'note ' || i FROM generate_series(1, 20000) i;");
     let writers = Writers::start(&server);
     eventually("they write", || write_count(&mut session) > 100);
     let mut open = server.session(OWNER, "orders");
-    open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
+    open.run_or_panic("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     Some((server, project, writers, session, open))
 }
 
 fn waiting(session: &mut Session, query: &str) -> bool {
     let sql =
         format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{query}%';");
-    session.must(&sql).trim() != "0"
+    session.run_or_panic(&sql).trim() != "0"
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn an_index_is_built_while_others_write() {
     });
     assert_eq!(most, 0, "writers that waited");
     assert!(waiting(&mut session, "CREATE INDEX CONCURRENTLY"), "the index still waits");
-    open.must("COMMIT;");
+    open.run_or_panic("COMMIT;");
     let output = runner.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // Known-bad control: a plain CREATE INDEX blocks every writer.
-    open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
+    open.run_or_panic("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     let mut plain = Command::new("psql");
     plain.arg("-h").arg(server.folder()).args([
         "-U",
@@ -120,7 +120,7 @@ fn an_index_is_built_while_others_write() {
     ]);
     let mut plain = plain.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("all writers wait", || blocked_writers(&mut session).0 == CLIENTS);
-    open.must("COMMIT;");
+    open.run_or_panic("COMMIT;");
     assert!(ends_successfully(&mut plain));
 }
 
@@ -137,7 +137,7 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
             sleep(Duration::from_millis(25));
         }
         let output = runner.wait_with_output().unwrap();
-        Ran {
+        ProcessOutput {
             code: output.status.code().unwrap(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -148,19 +148,19 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
     assert_refused(&watch(&mut session, start()), "lock timeout");
     let before = write_count(&mut session);
     eventually("they write again", || write_count(&mut session) > before + 100);
-    open.must("COMMIT;");
+    open.run_or_panic("COMMIT;");
     // These changes succeed on a busy table: condition, validation, NOT NULL.
-    let ran = watch(&mut session, start());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(applied_migrations(&ran) >= 2, "{}", ran.stdout);
+    let process_output = watch(&mut session, start());
+    assert_eq!(process_output.code, 0, "{}", process_output.stderr);
+    assert!(applied_migrations(&process_output) >= 2, "{}", process_output.stdout);
     assert!(most > 0, "no writer waited behind the first run");
     let not_null = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note';";
-    assert_eq!(session.must(not_null).trim(), "t");
+    assert_eq!(session.run_or_panic(not_null).trim(), "t");
     let valid = "SELECT bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'orders'::regclass;";
-    assert_eq!(session.must(valid).trim(), "t");
+    assert_eq!(session.run_or_panic(valid).trim(), "t");
     // Known-bad control: the plain statement waits until the transaction ends, and blocks all sessions that come later.
-    session.must("ALTER TABLE orders ALTER COLUMN note DROP NOT NULL;");
-    open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
+    session.run_or_panic("ALTER TABLE orders ALTER COLUMN note DROP NOT NULL;");
+    open.run_or_panic("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     let mut direct = Command::new("psql");
     direct.arg("-h").arg(server.folder()).args([
         "-U",
@@ -173,6 +173,6 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
     let mut direct = direct.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("longer than any migration of ours", || blocked_writers(&mut session).1 > 2.0 * TIMEOUT);
     assert!(direct.try_wait().unwrap().is_none(), "it does not give way");
-    open.must("COMMIT;");
+    open.run_or_panic("COMMIT;");
     assert!(ends_successfully(&mut direct));
 }

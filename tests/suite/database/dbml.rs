@@ -22,7 +22,7 @@ const FACTS: &str = "
   SELECT concat_ws(' ', enumtypid::regtype, enumsortorder, enumlabel) FROM pg_enum
   ORDER BY 1;";
 
-fn reference(tools: &Path, file: &Path) -> crate::support::Ran {
+fn reference(tools: &Path, file: &Path) -> crate::support::ProcessOutput {
     let script = "const {exporter} = require(process.argv[1] + '/node_modules/@dbml/core');\
         try { process.stdout.write(exporter.export(require('fs').readFileSync(process.argv[2], 'utf8'), 'postgres')) }\
         catch (error) { console.error(JSON.stringify(error.diags)); process.exit(1) }";
@@ -30,7 +30,7 @@ fn reference(tools: &Path, file: &Path) -> crate::support::Ran {
 }
 
 fn facts(session: &mut Session) -> String {
-    session.must(FACTS)
+    session.run_or_panic(FACTS)
 }
 
 #[test]
@@ -42,12 +42,12 @@ fn both_readers_of_dbml_give_the_same_tables() {
         assert_eq!(theirs.code, 0, "{}", theirs.stderr);
         server.database(&format!("{name}_theirs"));
         let mut their_session = server.session("postgres", &format!("{name}_theirs"));
-        their_session.must(&theirs.stdout);
+        their_session.run_or_panic(&theirs.stdout);
 
         let folder = tempfile::tempdir().unwrap();
-        let ran = nself_in(folder.path(), ["db", "import", &file.display().to_string()]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        fs::write(folder.path().join("imported.ncl"), &ran.stdout).unwrap();
+        let output = nself_in(folder.path(), ["db", "import", &file.display().to_string()]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        fs::write(folder.path().join("imported.ncl"), &output.stdout).unwrap();
         fs::write(
             folder.path().join("stack.ncl"),
             "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop = import \"imported.ncl\" } | nself.Stack\n",
@@ -80,14 +80,17 @@ fn invalid_and_unsupported_dbml_is_reported_at_its_line() {
         ("Table a {\n  id int [default: `1; DROP TABLE x`]\n}", 2, "`;` is not allowed here"),
     ] {
         fs::write(&file, text).unwrap();
-        let ran = nself_in(folder.path(), ["db", "import", "x.dbml"]);
+        let output = nself_in(folder.path(), ["db", "import", "x.dbml"]);
         let place = format!("x.dbml:{line}:1");
         assert!(
-            ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains("[NS714]") && ran.stderr.contains(words),
+            output.code == 2
+                && output.stdout.is_empty()
+                && output.stderr.contains("[NS714]")
+                && output.stderr.contains(words),
             "{text}: {}{}",
-            ran.stdout,
-            ran.stderr
+            output.stdout,
+            output.stderr
         );
-        assert!(ran.stderr.contains(&place), "{place}: {}", ran.stderr);
+        assert!(output.stderr.contains(&place), "{place}: {}", output.stderr);
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 
 use super::project::{FIRST, Project, SECOND};
 use super::server::{OWNER, Server, Version};
-use crate::support::{Ran, nself_in, run, tool};
+use crate::support::{ProcessOutput, nself_in, run, tool};
 
 /// Forwards a port of this machine to the server's socket, for programs that do not support sockets.
 fn by_port(server: &Server) -> u16 {
@@ -52,12 +52,12 @@ fn atlas_accepts_the_sum_and_runs_the_migrations() {
     project.nself(&["db", "export", "--format", "atlas", "--out", "atlas"]);
     let folder = project.folder.path().join("atlas");
     let read = |folder: &Path| run(Command::new(&atlas).arg(folder));
-    let ran = read(&folder);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    assert_eq!(ran.stdout, "0001 init file\n0002 next file\n0003 next_2 none\n0004 next_3 file\n");
+    let output = read(&folder);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    assert_eq!(output.stdout, "0001 init file\n0002 next file\n0003 next_2 none\n0004 next_3 file\n");
     let url = format!("postgres://127.0.0.1:{}/exported?user=orders_migrations&sslmode=disable", by_port(&server));
-    let ran = run(Command::new(&atlas).arg(&folder).arg(url));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = run(Command::new(&atlas).arg(&folder).arg(url));
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let catalog = |database: &str| server.session(OWNER, database).catalog();
     assert_eq!(catalog("exported"), catalog("orders"));
     // Known-bad controls: an edited file, a missing file, a sum in a different order.
@@ -88,27 +88,29 @@ fn refinery_creates_the_same_database() {
     let export = |out: &str| nself_in(project.folder.path(), ["db", "export", "--format", "refinery", "--out", out]);
     assert_eq!(export("refinery").code, 0);
     let url = format!("postgres://orders_migrations@127.0.0.1:{}/exported", by_port(&server));
-    let ask = || -> Ran {
+    let ask = || -> ProcessOutput {
         let mut command = Command::new(&refinery);
         command.args(["migrate", "-e", "DATABASE_URL", "-p"]).arg(project.folder.path().join("refinery"));
         run(command.env("DATABASE_URL", &url))
     };
-    let ran = ask();
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let output = ask();
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     let catalog = |database: &str| server.session(OWNER, database).catalog();
     let ours = |database: &str| without(&catalog(database), "refinery_schema_history");
     assert_eq!(ours("exported"), ours("orders"));
     // refinery identifies migrations by number and name, so a second run applies nothing.
     let history = "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM refinery_schema_history;";
     assert_eq!(ask().code, 0);
-    assert_eq!(server.session(OWNER, "exported").must(history).trim(), "1 init, 2 next");
+    assert_eq!(server.session(OWNER, "exported").run_or_panic(history).trim(), "1 init, 2 next");
     // refinery always uses one transaction for each file.
     project.next(SECOND);
-    let ran = export("other");
+    let output = export("other");
     assert!(
-        ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("refinery runs every file in one"),
+        output.code == 2
+            && output.stderr.contains("NS701")
+            && output.stderr.contains("refinery runs every file in one"),
         "{}",
-        ran.stderr
+        output.stderr
     );
     assert!(!project.folder.path().join("other").exists());
 }
@@ -149,10 +151,10 @@ fn each_format_marks_migrations_that_run_outside_a_transaction() {
     project.next(SECOND);
     let export = |format: &str| {
         let out = format!("out-{format}");
-        let ran = nself_in(project.folder.path(), ["db", "export", "--format", format, "--out", &out]);
+        let output = nself_in(project.folder.path(), ["db", "export", "--format", format, "--out", &out]);
         let folder = project.folder.path().join(out);
         let files = if folder.exists() { crate::support::tree(&folder) } else { Default::default() };
-        (ran, files)
+        (output, files)
     };
     // The second migration adds a column, the third builds an index, the fourth turns it into a constraint.
     let text = |files: &std::collections::BTreeMap<String, Vec<u8>>, name: &str| {
@@ -168,7 +170,11 @@ fn each_format_marks_migrations_that_run_outside_a_transaction() {
     assert_eq!(text(&flyway, "V0003__next_2.sql.conf"), "executeInTransaction=false\n");
     assert_eq!(flyway.len(), 5);
     // Hasura always uses a transaction, so the export is refused and nothing is written.
-    let (ran, hasura) = export("hasura");
-    assert!(ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("0003_next_2"), "{}", ran.stderr);
+    let (output, hasura) = export("hasura");
+    assert!(
+        output.code == 2 && output.stderr.contains("NS701") && output.stderr.contains("0003_next_2"),
+        "{}",
+        output.stderr
+    );
     assert!(hasura.is_empty());
 }

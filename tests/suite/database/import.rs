@@ -12,7 +12,7 @@ use nself::diagnostic::FieldPath;
 use super::case::{Case, schema};
 use super::property::{run_up, same};
 use super::server::{Server, Version};
-use crate::support::{Ran, nself_in, root, tool};
+use crate::support::{ProcessOutput, nself_in, root, tool};
 
 pub fn url(server: &Server, database: &str) -> String {
     format!("postgresql://owner@/{database}?host={}", server.folder().display())
@@ -47,9 +47,9 @@ fn without(text: &str, places: &[(usize, usize)]) -> String {
 }
 
 /// Returns the places and messages of the findings.
-fn refused_places(ran: &Ran, file: &str) -> Vec<((usize, usize), String)> {
-    let messages = ran.stderr.lines().filter_map(|line| line.strip_prefix("error[NS714]: "));
-    let places = ran.stderr.lines().filter_map(|line| line.trim().strip_prefix("--> ")).map(|place| {
+fn refused_places(output: &ProcessOutput, file: &str) -> Vec<((usize, usize), String)> {
+    let messages = output.stderr.lines().filter_map(|line| line.strip_prefix("error[NS714]: "));
+    let places = output.stderr.lines().filter_map(|line| line.trim().strip_prefix("--> ")).map(|place| {
         let mut numbers =
             place.strip_prefix(file).unwrap().trim_start_matches(':').split(':').map(|n| n.parse().unwrap());
         (numbers.next().unwrap(), numbers.next().unwrap())
@@ -81,22 +81,22 @@ fn schemas_of_other_projects_are_imported() {
         let file = folder.path().join("schema.sql");
         fs::write(&file, &text).unwrap();
         if !HISTORIES.contains(&name) {
-            let ran = nself_in(folder.path(), ["db", "import", "--sql", "schema.sql"]);
-            let found = refused_places(&ran, "schema.sql");
+            let output = nself_in(folder.path(), ["db", "import", "--sql", "schema.sql"]);
+            let found = refused_places(&output, "schema.sql");
             for (_, message) in &found {
                 assert!(lost.iter().any(|known| message.contains(known)), "{name}: {message}");
             }
             for known in lost {
                 assert!(found.iter().any(|(_, message)| message.contains(known)), "{name}: {known} is not refused");
             }
-            assert!(lost.is_empty() || (ran.code == 2 && ran.stdout.is_empty()), "{name}: {}", ran.stdout);
+            assert!(lost.is_empty() || (output.code == 2 && output.stdout.is_empty()), "{name}: {}", output.stdout);
             // Without the statements at these places, nothing is refused.
             text = without(&text, &found.iter().map(|(place, _)| *place).collect::<Vec<_>>());
             fs::write(&file, &text).unwrap();
         }
         server.database(name);
         let mut theirs = server.session("owner", name);
-        theirs.must(&text);
+        theirs.run_or_panic(&text);
         let wanted = theirs.catalog();
         let count = wanted.lines().filter(|line| line.starts_with("table\t")).count();
         assert_eq!(count, tables, "{name}");
@@ -106,14 +106,16 @@ fn schemas_of_other_projects_are_imported() {
         let ways = [("sql", "schema.sql"), ("sql", "dump.sql"), ("url", address.as_str())];
         let mut definitions = Vec::new();
         for (i, (way, from)) in ways.iter().enumerate().filter(|(i, _)| *i > 0 || !HISTORIES.contains(&name)) {
-            let ran = nself_in(folder.path(), ["db", "import", &format!("--{way}"), from]);
-            assert_eq!(ran.code, 0, "{name} {way}: {}", ran.stderr);
+            let output = nself_in(folder.path(), ["db", "import", &format!("--{way}"), from]);
+            assert_eq!(output.code, 0, "{name} {way}: {}", output.stderr);
             let ours = format!("{name}_{i}");
             server.database(&ours);
             let mut session = server.session("owner", &ours);
-            session.transaction(&planned(folder.path(), &ran.stdout)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            session
+                .transaction(&planned(folder.path(), &output.stdout))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             same("theirs", &wanted, way, &session.catalog()).unwrap_or_else(|error| panic!("{name} {way}: {error}"));
-            definitions.push(ran.stdout);
+            definitions.push(output.stdout);
         }
         assert_eq!(definitions[definitions.len() - 2], definitions[definitions.len() - 1], "{name}: dump and server");
         let facts = wanted.lines().count();
@@ -127,9 +129,9 @@ fn an_import_equals_what_the_server_creates_from_the_sql() {
     let Some(server) = Server::start(Version::V15) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = root().join("tests/sql/shop.sql").display().to_string();
-    let ran = nself_in(folder.path(), ["db", "import", "--sql", &file]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let notes: Vec<&str> = ran.stderr.lines().filter_map(|line| line.strip_prefix("warning[NS714]: ")).collect();
+    let output = nself_in(folder.path(), ["db", "import", "--sql", &file]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let notes: Vec<&str> = output.stderr.lines().filter_map(|line| line.strip_prefix("warning[NS714]: ")).collect();
     assert_eq!(notes.len(), 3, "{notes:?}");
     for (note, words) in notes.iter().zip(["the comment on the extension", "`number_of_it`", "the owner `owner`"]) {
         assert!(note.contains(words) && note.contains("left out"), "{note}");
@@ -139,7 +141,7 @@ fn an_import_equals_what_the_server_creates_from_the_sql() {
     }
     let (mut theirs, mut ours) = (server.session("owner", "theirs"), server.session("owner", "ours"));
     let text = fs::read_to_string(&file).unwrap();
-    theirs.must(&text);
+    theirs.run_or_panic(&text);
     // Not through a stack, since its roles would be the roles of services.
     let (read, findings) = nself::database::complete(sql::read(&text).unwrap().schema, &FieldPath::root());
     assert!(findings.is_empty(), "{findings:#?}");

@@ -148,35 +148,37 @@ fn unsupported_sql_is_reported_with_its_place() {
     let mut wrong = Vec::new();
     for (text, (line, column), words) in REFUSED {
         fs::write(folder.path().join("x.sql"), text).unwrap();
-        let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
+        let output = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
         let place = format!("  --> x.sql:{line}:{column}\n");
-        let is_reported =
-            ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(words) && ran.stderr.contains(&place);
+        let is_reported = output.code == 2
+            && output.stdout.is_empty()
+            && output.stderr.contains(words)
+            && output.stderr.contains(&place);
         if !is_reported {
-            wrong.push(format!("{text}\nwanted {words} at {place}{}{}", ran.stdout, ran.stderr));
+            wrong.push(format!("{text}\nwanted {words} at {place}{}{}", output.stdout, output.stderr));
         }
-        assert!(!ran.stderr.contains("s3cret"), "a value is repeated: {}", ran.stderr);
+        assert!(!output.stderr.contains("s3cret"), "a value is repeated: {}", output.stderr);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Several owners, and a contradictory definition, at the place of its statement.
     let text = "CREATE TABLE a (id int);\nCREATE TABLE b (id int, a_id int REFERENCES a (id));\nALTER TABLE a OWNER TO x;\nALTER TABLE b OWNER TO y;\n";
     fs::write(folder.path().join("x.sql"), text).unwrap();
-    let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
+    let output = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
     assert!(
-        ran.stderr.contains("objects belong to several roles: x, y") && ran.stderr.contains("x.sql:4:15"),
+        output.stderr.contains("objects belong to several roles: x, y") && output.stderr.contains("x.sql:4:15"),
         "{}",
-        ran.stderr
+        output.stderr
     );
     fs::write(folder.path().join("x.sql"), &text[..text.find("ALTER").unwrap()]).unwrap();
-    let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
-    assert!(ran.stderr.contains("[NS710]") && ran.stderr.contains("x.sql:2:1"), "{}", ran.stderr);
+    let output = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
+    assert!(output.stderr.contains("[NS710]") && output.stderr.contains("x.sql:2:1"), "{}", output.stderr);
     let text = "CREATE TABLE t (id int, v int);\nCREATE TABLE log (id int, v int);\n\
                 CREATE RULE r AS ON INSERT TO t DO ALSO (DELETE FROM log; INSERT INTO log VALUES (new.id, new.v));";
     fs::write(folder.path().join("x.sql"), text).unwrap();
-    let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
+    let output = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
     assert!(
-        ran.stderr.contains("INSERT needs a list of columns") && ran.stderr.contains("x.sql:3:1"),
+        output.stderr.contains("INSERT needs a list of columns") && output.stderr.contains("x.sql:3:1"),
         "{}",
-        ran.stderr
+        output.stderr
     );
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::import::planned;
 use super::property::same;
 use super::server::{Server, Version};
-use crate::support::{Ran, nself_in};
+use crate::support::{ProcessOutput, nself_in};
 
 /// A file of migrations: its path, and the SQL that runs forward with the lines before and after it.
 struct File(&'static str, &'static str, &'static str, &'static str);
@@ -221,7 +221,7 @@ fn write(folder: &Path, path: &str, text: &str) {
     fs::write(file, text).unwrap();
 }
 
-fn import(folder: &Path) -> Ran {
+fn import(folder: &Path) -> ProcessOutput {
     nself_in(folder, ["db", "import", "--sql", "migrations"])
 }
 
@@ -240,21 +240,21 @@ fn check(server: &Server, case: &Case) -> Result<(), String> {
     for (path, text) in case.others {
         write(folder.path(), path, text);
     }
-    let ran = import(folder.path());
-    if ran.code != 0 {
-        return Err(ran.stderr);
+    let output = import(folder.path());
+    if output.code != 0 {
+        return Err(output.stderr);
     }
     let mut own = server.session("owner", &ours);
-    own.transaction(&planned(folder.path(), &ran.stdout))?;
+    own.transaction(&planned(folder.path(), &output.stdout))?;
     same("the files", &session.catalog(), "the import", &own.catalog())
-        .map_err(|error| format!("{error}\n{}", ran.stdout))?;
+        .map_err(|error| format!("{error}\n{}", output.stdout))?;
     // Changes of rows are left out, and the warning names the file.
     let changes_rows = case.migrations.iter().any(|file| file.2.contains("INSERT INTO") || file.2.contains("setval"));
-    if ran.stderr.contains("is left out: a definition has no rows") != changes_rows {
-        return Err(format!("warnings about rows: {}", ran.stderr));
+    if output.stderr.contains("is left out: a definition has no rows") != changes_rows {
+        return Err(format!("warnings about rows: {}", output.stderr));
     }
-    if case.tool == "flyway" && !ran.stderr.contains("migrations/sub/V1.2__columns.sql:4:17") {
-        return Err(format!("the place of the warning: {}", ran.stderr));
+    if case.tool == "flyway" && !output.stderr.contains("migrations/sub/V1.2__columns.sql:4:17") {
+        return Err(format!("the place of the warning: {}", output.stderr));
     }
     Ok(())
 }
@@ -353,8 +353,12 @@ fn what_cannot_be_applied_is_refused_with_its_file_and_line() {
         for (path, text) in files {
             write(folder.path(), path, text);
         }
-        let ran = import(folder.path());
-        assert!(ran.code == 2 && ran.stdout.is_empty(), "{}", ran.stderr);
-        assert!(ran.stderr.contains(message) && ran.stderr.contains(place), "{message} {place}\n{}", ran.stderr);
+        let output = import(folder.path());
+        assert!(output.code == 2 && output.stdout.is_empty(), "{}", output.stderr);
+        assert!(
+            output.stderr.contains(message) && output.stderr.contains(place),
+            "{message} {place}\n{}",
+            output.stderr
+        );
     }
 }

@@ -29,7 +29,7 @@ fn try_import(text: &str) -> Result<Schema, String> {
 /// Returns the catalog of an empty database after these statements.
 fn catalog_of(session: &mut Session, sql: &str) -> String {
     session.reset();
-    session.must(sql);
+    session.run_or_panic(sql);
     session.catalog()
 }
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::project::{FIRST, Project, SECOND, applied_migrations, assert_refused};
 use super::server::{OWNER, Pooler, Server, Version};
-use crate::support::{Ran, nself_in, root, run};
+use crate::support::{ProcessOutput, nself_in, root, run};
 
 /// Returns the pooler's settings in the golden case, for the database `orders`.
 pub fn settings() -> String {
@@ -17,7 +17,7 @@ fn through<'a>(command: &'a mut Command, pooler: &Pooler) -> &'a mut Command {
     command.env("PGHOST", pooler.folder()).env("PGPASSWORD", "secret")
 }
 
-fn psql(pooler: &Pooler, sql: &str) -> Ran {
+fn psql(pooler: &Pooler, sql: &str) -> ProcessOutput {
     let mut psql = Command::new("psql");
     psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", OWNER, "-d", "orders", "-c", sql]);
     run(through(&mut psql, pooler))
@@ -37,7 +37,7 @@ fn six_are_refused(project: &Project, server: &Server, pooler: &Pooler, why: &st
         assert!(!String::from_utf8_lossy(&output.stdout).contains("applying"));
     }
     let mut session = server.session("postgres", "orders");
-    assert_eq!(session.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
+    assert_eq!(session.run_or_panic("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn migrations_do_not_go_through_a_pooler() {
     let careless = server.pooler(&careless).unwrap();
     six_are_refused(&project, &server, &careless, "this connection goes through a pooler");
     // The same runner with a direct connection succeeds.
-    let ran = run(&mut project.runner(&server, "orders"));
-    assert_eq!((ran.code, applied_migrations(&ran)), (0, 4), "{}", ran.stderr);
+    let output = run(&mut project.runner(&server, "orders"));
+    assert_eq!((output.code, applied_migrations(&output)), (0, 4), "{}", output.stderr);
 }
 
 /// In transaction mode, settings of a session affect the next client unless they are reset; tested with and without the
@@ -92,7 +92,7 @@ fn migrations_refuse_a_standby_which_then_receives_them() {
     let mut session = standby.session("postgres", "orders");
     let arrived = (0..300).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
-        session.must("SELECT to_regclass('orders') IS NOT NULL;").trim() == "t"
+        session.run_or_panic("SELECT to_regclass('orders') IS NOT NULL;").trim() == "t"
     });
     assert!(arrived);
     // It is refused even if no migrations are left to apply.
@@ -117,21 +117,23 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
             _ => FIRST.replace("primary_key", "indexes.orders_note_idx.columns = [{ column = \"note\" }], primary_key"),
         };
         project.next(&next);
-        let ran = project.migrate(&server, "orders");
-        assert_refused(&ran, "the lock is lost");
-        assert_eq!(applied_migrations(&ran), 3, "{}", ran.stdout);
+        let output = project.migrate(&server, "orders");
+        assert_refused(&output, "the lock is lost");
+        assert_eq!(applied_migrations(&output), 3, "{}", output.stdout);
         let mut session = server.session("postgres", "orders");
         assert_eq!(
-            session.must("SELECT string_agg(name, ' ' ORDER BY number) FROM nself.ledger;").trim(),
+            session.run_or_panic("SELECT string_agg(name, ' ' ORDER BY number) FROM nself.ledger;").trim(),
             "0001_init 0002_careless"
         );
         assert_eq!(
-            session.must("SELECT to_regclass('later') IS NULL AND to_regclass('orders_note_idx') IS NULL;").trim(),
+            session
+                .run_or_panic("SELECT to_regclass('later') IS NULL AND to_regclass('orders_note_idx') IS NULL;")
+                .trim(),
             "t"
         );
         // The next runner takes the lock and continues.
-        let ran = project.migrate(&server, "orders");
-        assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{kind}: {}", ran.stderr);
+        let output = project.migrate(&server, "orders");
+        assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{kind}: {}", output.stderr);
     }
 }
 
@@ -158,19 +160,19 @@ fn changes_that_postgresql_refuses_are_refused_without_a_server() {
     ] {
         session.reset();
         let project = Project::new(&before);
-        let ran = project.migrate(&server, "orders");
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = project.migrate(&server, "orders");
+        assert_eq!(output.code, 0, "{}", output.stderr);
         let error = session.try_run(sql).expect_err(sql);
         assert!(error.contains(why), "{error}");
         project.define(&after);
-        let ran = nself_in(project.folder.path(), ["db", "new"]);
+        let output = nself_in(project.folder.path(), ["db", "new"]);
         assert!(
-            ran.code == 2 && ran.stderr.contains("error[NS725]") && ran.stderr.contains("= help:"),
+            output.code == 2 && output.stderr.contains("error[NS725]") && output.stderr.contains("= help:"),
             "{}",
-            ran.stderr
+            output.stderr
         );
         assert_eq!(nself_in(project.folder.path(), ["db", "diff"]).code, 2);
-        server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
+        server.session("postgres", "orders").run_or_panic("DROP SCHEMA nself CASCADE;");
     }
 }
 
@@ -186,42 +188,42 @@ fn the_down_script_checks_the_ledger() {
     let mut session = server.session("postgres", "orders");
     let script = project.folder.path().join("down.sql");
     let down = |to: &str| {
-        let ran = nself_in(project.folder.path(), ["db", "down", "--to", to]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        std::fs::write(&script, ran.stdout).unwrap();
+        let output = nself_in(project.folder.path(), ["db", "down", "--to", to]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        std::fs::write(&script, output.stdout).unwrap();
         let mut psql = Command::new("psql");
         psql.args(["-Xq", "-h"]).arg(server.folder()).args(["-U", OWNER, "-d", "orders", "-f"]).arg(&script);
         run(&mut psql)
     };
-    let ran = down("1");
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(ran.stdout.matches("reverting").count(), 3);
+    let output = down("1");
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    assert_eq!(output.stdout.matches("reverting").count(), 3);
     assert_eq!(server.session(OWNER, "orders").catalog(), first);
-    assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
+    assert_eq!(session.run_or_panic("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
     // A second time, the ledger does not match the script; while a runner is active, the script fails.
     assert_refused(&down("1"), "the last migration of this database is not 0004_next_3");
-    session.must("SELECT pg_advisory_lock(7241105402127946086);");
+    session.run_or_panic("SELECT pg_advisory_lock(7241105402127946086);");
     assert_refused(&down("1"), "a runner holds the lock");
-    session.must("SELECT pg_advisory_unlock_all();");
+    session.run_or_panic("SELECT pg_advisory_unlock_all();");
     // Forward again without a warning about other changes; then back to the start.
-    let ran = run(&mut project.runner(&server, "orders"));
-    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 3, ""));
+    let output = run(&mut project.runner(&server, "orders"));
+    assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 3, ""));
     assert_eq!(down("0").code, 0);
-    assert_eq!(session.must("SELECT to_regclass('orders') IS NULL;").trim(), "t");
+    assert_eq!(session.run_or_panic("SELECT to_regclass('orders') IS NULL;").trim(), "t");
     // A table with rows is not dropped.
     assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
-    session.must("INSERT INTO orders (id) VALUES (1);");
+    session.run_or_panic("INSERT INTO orders (id) VALUES (1);");
     assert!(down("0").code != 0);
-    assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
+    assert_eq!(session.run_or_panic("SELECT count(*) FROM orders;").trim(), "1");
     // A change that loses data cannot be reverted, and invalid numbers are refused.
     let without_note = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
     project.next(&format!("{without_note}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
-    let ran = nself_in(project.folder.path(), ["db", "down", "--to", "1"]);
+    let output = nself_in(project.folder.path(), ["db", "down", "--to", "1"]);
     assert!(
-        ran.code == 2 && ran.stderr.contains("error[NS725]") && ran.stdout.is_empty(),
+        output.code == 2 && output.stderr.contains("error[NS725]") && output.stdout.is_empty(),
         "{}{}",
-        ran.stdout,
-        ran.stderr
+        output.stdout,
+        output.stderr
     );
     assert_eq!(nself_in(project.folder.path(), ["db", "down", "--to", "77"]).code, 2);
 }

@@ -9,7 +9,7 @@ use nself::values::Checked;
 use nself::values::SqlIdent;
 
 use super::server::{OWNER, Server};
-use crate::support::{Ran, nself_in, run, stack};
+use crate::support::{ProcessOutput, nself_in, run, stack};
 
 pub const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
 
@@ -40,10 +40,10 @@ impl Project {
         fs::write(self.folder.path().join("stack.ncl"), text).unwrap();
     }
 
-    pub fn nself(&self, arguments: &[&str]) -> Ran {
-        let ran = nself_in(self.folder.path(), arguments);
-        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
-        ran
+    pub fn nself(&self, arguments: &[&str]) -> ProcessOutput {
+        let output = nself_in(self.folder.path(), arguments);
+        assert_eq!(output.code, 0, "{arguments:?}: {}{}", output.stdout, output.stderr);
+        output
     }
 
     pub fn next(&self, definition: &str) {
@@ -78,16 +78,16 @@ impl Project {
         command
     }
 
-    pub fn migrate(&self, server: &Server, database: &str) -> Ran {
+    pub fn migrate(&self, server: &Server, database: &str) -> ProcessOutput {
         self.deploy();
         run(&mut self.runner(server, database))
     }
 }
 
-pub fn applied_migrations(ran: &Ran) -> usize {
-    ran.stdout.matches("applying ").count()
+pub fn applied_migrations(output: &ProcessOutput) -> usize {
+    output.stdout.matches("applying ").count()
 }
 
-pub fn assert_refused(ran: &Ran, why: &str) {
-    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+pub fn assert_refused(output: &ProcessOutput, why: &str) {
+    assert!(output.code != 0 && output.stderr.contains(why), "{}{}", output.stdout, output.stderr);
 }

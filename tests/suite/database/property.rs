@@ -95,7 +95,7 @@ impl World {
 
     fn digests(&mut self, queries: impl Iterator<Item = String>) -> Vec<String> {
         let sql: Vec<String> = queries.collect();
-        let text = self.a.must(&sql.join("\n"));
+        let text = self.a.run_or_panic(&sql.join("\n"));
         // The table may have been renamed.
         text.lines().map(|line| line.split_once('|').unwrap_or_default().1.to_owned()).collect()
     }

@@ -90,18 +90,18 @@ fn a_foreign_key_is_checked_for_rows_that_row_security_hides() {
         server.database("shop");
         let (mut admin, mut owner) = (server.session("postgres", "shop"), server.session("owner", "shop"));
         run_up(&mut owner, &plan_allowing_hazards(&Schema::default(), &mut without.clone()).unwrap()).unwrap();
-        admin.must("INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1), (2, 7);");
+        admin.run_or_panic("INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1), (2, 7);");
         let steps = plan_allowing_hazards(&without, &mut with).unwrap();
         let error = run_up(&mut owner, &steps).unwrap_err();
         assert!(error.contains("violates foreign key constraint \"t_p_fkey\""), "{version:?}: {error}");
-        admin.must("ALTER TABLE t DROP CONSTRAINT IF EXISTS t_p_fkey; DELETE FROM t WHERE p = 7;");
+        admin.run_or_panic("ALTER TABLE t DROP CONSTRAINT IF EXISTS t_p_fkey; DELETE FROM t WHERE p = 7;");
         run_up(&mut owner, &steps).unwrap();
         let state = "SELECT convalidated FROM pg_constraint WHERE conname = 't_p_fkey'; SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('p', 't');";
-        assert_eq!(admin.must(state).split_whitespace().collect::<Vec<_>>(), ["t", "t"], "{version:?}");
+        assert_eq!(admin.run_or_panic(state).split_whitespace().collect::<Vec<_>>(), ["t", "t"], "{version:?}");
         // The way back adds the key again, for the rows that are there.
         let back = plan_allowing_hazards(&with, &mut without.clone()).unwrap();
         run_up(&mut owner, &back).unwrap();
         assert!(run_down(&mut owner, &back).unwrap());
-        assert_eq!(admin.must(state).split_whitespace().collect::<Vec<_>>(), ["t", "t"], "{version:?}");
+        assert_eq!(admin.run_or_panic(state).split_whitespace().collect::<Vec<_>>(), ["t", "t"], "{version:?}");
     }
 }

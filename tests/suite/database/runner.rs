@@ -31,10 +31,10 @@ fn pods_wait_for_the_extensions_of_their_databases() {
     server.defined("orders");
     let mut waiting = start_waiting("postgres-setup", "URL_1:citext,pgcrypto", "URL_1", &server);
     let mut session = server.session("postgres", "orders");
-    session.must("CREATE EXTENSION citext;");
+    session.run_or_panic("CREATE EXTENSION citext;");
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(waiting.try_wait().unwrap().is_none(), "it did not wait for the second extension");
-    session.must("CREATE EXTENSION pgcrypto;");
+    session.run_or_panic("CREATE EXTENSION pgcrypto;");
     assert!(ends_successfully(&mut waiting));
 }
 
@@ -66,14 +66,15 @@ fn each_migration_is_applied_once_and_in_order() {
     // The column, the index (outside a transaction), the constraint.
     assert_eq!((second.code, applied_migrations(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
     let mut session = server.session("postgres", "orders");
-    let ledger = session.must("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
+    let ledger =
+        session.run_or_panic("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
     assert_eq!(ledger.trim(), "1 done,2 done,3 done,4 done");
-    assert_eq!(session.must("SELECT tableowner FROM pg_tables WHERE tablename = 'orders';").trim(), OWNER);
+    assert_eq!(session.run_or_panic("SELECT tableowner FROM pg_tables WHERE tablename = 'orders';").trim(), OWNER);
     let url = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     let status = project.nself(&["db", "status", "--url", &url]);
     assert!(status.stdout.contains("server: 4 applied, 0 waiting"), "{}", status.stdout);
     // A foreign change is reported but does not stop migrations.
-    session.must("CREATE INDEX by_hand ON orders (state);");
+    session.run_or_panic("CREATE INDEX by_hand ON orders (state);");
     let drifted = project.migrate(&server, "orders");
     assert!(drifted.code == 0 && drifted.stderr.contains("changed by something else"), "{}", drifted.stderr);
     assert_eq!(project.migrate(&server, "orders").stderr, "");
@@ -89,11 +90,11 @@ fn a_digest_of_a_different_server_version_is_not_a_change() {
     let mut session = server.session("postgres", "orders");
     let sum = "0".repeat(32);
     for (digest, warned) in [(format!("14:{sum}"), false), (sum.clone(), false), (format!("15:{sum}"), true)] {
-        session.must(&format!("UPDATE nself.catalog SET digest = '{digest}';"));
-        let ran = run(&mut project.runner(&server, "orders"));
-        assert_eq!((ran.code, ran.stdout.as_str()), (0, "done\n"));
-        assert_eq!(ran.stderr.contains("changed by something else"), warned, "{digest}: {}", ran.stderr);
-        assert!(session.must("SELECT digest FROM nself.catalog;").starts_with("15:"), "{digest}");
+        session.run_or_panic(&format!("UPDATE nself.catalog SET digest = '{digest}';"));
+        let output = run(&mut project.runner(&server, "orders"));
+        assert_eq!((output.code, output.stdout.as_str()), (0, "done\n"));
+        assert_eq!(output.stderr.contains("changed by something else"), warned, "{digest}: {}", output.stderr);
+        assert!(session.run_or_panic("SELECT digest FROM nself.catalog;").starts_with("15:"), "{digest}");
     }
 }
 
@@ -117,7 +118,7 @@ fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
         assert_refused(&run(&mut project.runner(&server, database)), "0002_next.sql was changed");
     }
     let mut fresh = server.session("postgres", "fresh");
-    assert_eq!(fresh.must("SELECT count(*) FROM nself.ledger;").trim(), "0");
+    assert_eq!(fresh.run_or_panic("SELECT count(*) FROM nself.ledger;").trim(), "0");
     fs::write(&file, text).unwrap();
 
     // Migrations that were edited and sealed again, inserted before applied ones, or removed.
@@ -139,21 +140,21 @@ fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
         command
     };
     let mut session = server.session("postgres", "orders");
-    let ledger = session.must("SELECT string_agg(chain || state, ',' ORDER BY number) FROM nself.ledger;");
+    let ledger = session.run_or_panic("SELECT string_agg(chain || state, ',' ORDER BY number) FROM nself.ledger;");
     let catalog = session.catalog();
-    let ran = run(&mut older);
-    assert!(ran.code == 0 && ran.stderr.contains("newer migrations than this generation"), "{}", ran.stderr);
-    let now = session.must("SELECT string_agg(chain || state, ',' ORDER BY number) FROM nself.ledger;");
+    let output = run(&mut older);
+    assert!(output.code == 0 && output.stderr.contains("newer migrations than this generation"), "{}", output.stderr);
+    let now = session.run_or_panic("SELECT string_agg(chain || state, ',' ORDER BY number) FROM nself.ledger;");
     assert_eq!((now, session.catalog()), (ledger, catalog), "it changes nothing");
     // Only an unchanged start of the history is accepted.
-    session.must("CREATE TEMPORARY TABLE first AS SELECT chain FROM nself.ledger WHERE number = 1;");
-    session.must("UPDATE nself.ledger SET chain = repeat('0', 64) WHERE number = 1;");
+    session.run_or_panic("CREATE TEMPORARY TABLE first AS SELECT chain FROM nself.ledger WHERE number = 1;");
+    session.run_or_panic("UPDATE nself.ledger SET chain = repeat('0', 64) WHERE number = 1;");
     assert_refused(&run(&mut older), "0001_init differs from the migration that was applied");
-    session.must("UPDATE nself.ledger SET chain = (SELECT chain FROM first) WHERE number = 1;");
-    session.must("DROP TABLE first;");
-    session.must("UPDATE nself.ledger SET sum = repeat('0', 64) WHERE number = 2;");
+    session.run_or_panic("UPDATE nself.ledger SET chain = (SELECT chain FROM first) WHERE number = 1;");
+    session.run_or_panic("DROP TABLE first;");
+    session.run_or_panic("UPDATE nself.ledger SET sum = repeat('0', 64) WHERE number = 2;");
     assert_refused(&project.migrate(&server, "orders"), "0002_next differs from the migration that was applied");
-    session.must("DELETE FROM nself.ledger WHERE number = 2;");
+    session.run_or_panic("DELETE FROM nself.ledger WHERE number = 2;");
     assert_refused(&project.migrate(&server, "orders"), "the ledger is damaged");
 }
 
@@ -192,21 +193,21 @@ fn a_runner_that_was_killed_is_resumed() {
     let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = 'orders';";
     let sleeps = (0..3000).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(20));
-        session.must(asleep).trim() == "1"
+        session.run_or_panic(asleep).trim() == "1"
     });
     assert!(sleeps, "the migration never ran");
     // psql has replaced run.sh; its server process ends with the connection.
     runner.kill().unwrap();
     runner.wait().unwrap();
-    session.must(
+    session.run_or_panic(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = 'orders';",
     );
-    assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "0");
+    assert_eq!(session.run_or_panic("SELECT count(*) FROM orders;").trim(), "0");
     fs::write(&up, "INSERT INTO orders (id) VALUES (1);\n").unwrap();
     project.nself(&["db", "sum"]);
     let resumed = project.migrate(&server, "orders");
     assert_eq!((resumed.code, applied_migrations(&resumed)), (0, 1), "{}{}", resumed.stdout, resumed.stderr);
-    assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
+    assert_eq!(session.run_or_panic("SELECT count(*) FROM orders;").trim(), "1");
 }
 
 #[test]
@@ -216,15 +217,15 @@ fn an_invalid_index_is_built_again() {
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
-    session.must("INSERT INTO orders VALUES (1, 'same'), (2, 'same');");
+    session.run_or_panic("INSERT INTO orders VALUES (1, 'same'), (2, 'same');");
     project.next(SECOND);
     assert_refused(&project.migrate(&server, "orders"), "could not create unique index");
     let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid;";
-    assert_eq!(session.must(invalid).trim(), "1");
-    session.must("UPDATE orders SET note = 'other' WHERE id = 2;");
+    assert_eq!(session.run_or_panic(invalid).trim(), "1");
+    session.run_or_panic("UPDATE orders SET note = 'other' WHERE id = 2;");
     let resumed = project.migrate(&server, "orders");
     assert_eq!((resumed.code, applied_migrations(&resumed)), (0, 2), "{}{}", resumed.stdout, resumed.stderr);
-    assert_eq!(session.must(invalid).trim(), "0");
+    assert_eq!(session.run_or_panic(invalid).trim(), "0");
 }
 
 /// Extensions are created and dropped with different rights than tables.
@@ -233,27 +234,27 @@ fn extensions_are_created_and_removed() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(&format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]"));
-    let ran = project.migrate(&server, "orders");
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = project.migrate(&server, "orders");
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let mut session = server.session("postgres", "orders");
     let count = "SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql';";
-    assert_eq!(session.must(count).trim(), "2");
+    assert_eq!(session.run_or_panic(count).trim(), "2");
     let allow = "allow = { citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }";
     project.next(&format!("{FIRST}, {allow}"));
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
-    assert_eq!(session.must(count).trim(), "0");
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 1, ""), "{}", output.stdout);
+    assert_eq!(session.run_or_panic(count).trim(), "0");
     // In a new database, each extension exists when a migration needs it, and is removed afterwards.
     server.defined("later");
-    let ran = project.migrate(&server, "later");
-    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 2, ""), "{}", ran.stdout);
-    assert_eq!(server.session("postgres", "later").must(count).trim(), "0");
+    let output = project.migrate(&server, "later");
+    assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 2, ""), "{}", output.stdout);
+    assert_eq!(server.session("postgres", "later").run_or_panic(count).trim(), "0");
     // The same on a database with a ledger.
     project.next(&format!("{FIRST}, extensions = [\"pageinspect\"]"));
     for database in ["orders", "later"] {
-        let ran = project.migrate(&server, database);
-        assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
-        assert_eq!(server.session("postgres", database).must(count).trim(), "1");
+        let output = project.migrate(&server, database);
+        assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 1, ""), "{}", output.stdout);
+        assert_eq!(server.session("postgres", database).run_or_panic(count).trim(), "1");
     }
 }
 
@@ -269,13 +270,13 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     project.nself(&["db", "sum"]);
     assert_refused(&project.migrate(&server, "orders"), "division by zero");
     let mut session = server.session("postgres", "orders");
-    assert_eq!(session.must("SELECT to_regclass('left_behind') IS NULL;").trim(), "t");
-    assert_eq!(session.must("SELECT count(*) FROM nself.ledger;").trim(), "1");
+    assert_eq!(session.run_or_panic("SELECT to_regclass('left_behind') IS NULL;").trim(), "t");
+    assert_eq!(session.run_or_panic("SELECT count(*) FROM nself.ledger;").trim(), "1");
     // SQL that would end the runner's transaction is refused before files are generated.
     fs::write(&up, "COMMIT;\n").unwrap();
     project.nself(&["db", "sum"]);
-    let ran = nself_in(project.folder.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS712"), "{}", ran.stderr);
+    let output = nself_in(project.folder.path(), ["gen"]);
+    assert!(output.code == 2 && output.stderr.contains("NS712"), "{}", output.stderr);
 }
 
 /// The owner of such an object could change it regardless of the migrations.
@@ -292,13 +293,17 @@ fn objects_of_all_kinds_belong_to_the_role_of_the_migrations() {
         ("TEXT SEARCH CONFIGURATION k", "CREATE TEXT SEARCH CONFIGURATION k (COPY = simple)"),
         ("PUBLICATION p", "CREATE PUBLICATION p"),
     ] {
-        session.must(&format!(
+        session.run_or_panic(&format!(
             "{create}; GRANT CREATE ON DATABASE orders TO writer; GRANT CREATE ON SCHEMA public TO writer;"
         ));
-        session.must(&format!("ALTER {kind} OWNER TO writer;"));
-        let ran = project.migrate(&server, "orders");
-        assert!(ran.code != 0 && ran.stderr.contains("belongs to writer, not to the owner"), "{kind}: {}", ran.stderr);
-        session.must(&format!("DROP {kind}; DROP TABLE IF EXISTS t;"));
+        session.run_or_panic(&format!("ALTER {kind} OWNER TO writer;"));
+        let output = project.migrate(&server, "orders");
+        assert!(
+            output.code != 0 && output.stderr.contains("belongs to writer, not to the owner"),
+            "{kind}: {}",
+            output.stderr
+        );
+        session.run_or_panic(&format!("DROP {kind}; DROP TABLE IF EXISTS t;"));
     }
     // Control: without these objects, the same migrations run.
     assert_eq!(project.migrate(&server, "orders").code, 0);

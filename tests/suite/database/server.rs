@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::{Ran, run, tool};
+use crate::support::{ProcessOutput, run, tool};
 
 /// PostgreSQL 15 of Debian 12, 17 of Debian 13 in its root file system, or 18 from an npm package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Server {
         };
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let server = Server { version, root, folder };
-        server.must(
+        server.run_or_panic(
             "initdb",
             &["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "-D", &server.inner("data")],
         );
@@ -75,11 +75,13 @@ impl Server {
              -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal -c jit=off {further}",
             server.inner("")
         );
-        server
-            .must("pg_ctl", &["-w", "-o", &options, "-l", &server.inner("log"), "-D", &server.inner("data"), "start"]);
+        server.run_or_panic(
+            "pg_ctl",
+            &["-w", "-o", &options, "-l", &server.inner("log"), "-D", &server.inner("data"), "start"],
+        );
         let mut session = server.session("postgres", "postgres");
-        session.must("CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN;");
-        session.must(&format!("CREATE ROLE {OWNER} LOGIN;"));
+        session.run_or_panic("CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN;");
+        session.run_or_panic(&format!("CREATE ROLE {OWNER} LOGIN;"));
         Some(server)
     }
 
@@ -112,7 +114,7 @@ impl Server {
         command
     }
 
-    fn must(&self, program: &str, arguments: &[&str]) {
+    fn run_or_panic(&self, program: &str, arguments: &[&str]) {
         // The server inherits the output, so it is discarded.
         let mut command = self.command(program);
         let status = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -131,8 +133,8 @@ impl Server {
 
     pub fn database_of(&self, name: &str, owner: &str) {
         let mut session = self.session("postgres", "postgres");
-        session.must(&format!("CREATE DATABASE {name} OWNER {owner};"));
-        self.session("postgres", name).must(&format!("ALTER SCHEMA public OWNER TO {owner};"));
+        session.run_or_panic(&format!("CREATE DATABASE {name} OWNER {owner};"));
+        self.session("postgres", name).run_or_panic(&format!("ALTER SCHEMA public OWNER TO {owner};"));
     }
 
     /// Runs the setup job of an environment; all passwords are `secret`.
@@ -142,12 +144,12 @@ impl Server {
         let secrets: Vec<&str> =
             text.lines().filter(|line| line.starts_with("\\set password `cat /run/secrets/")).collect();
         let text = secrets.iter().fold(text.clone(), |text, line| text.replace(line, "\\set password secret"));
-        let ran = self.psql("postgres", "postgres", &text);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = self.psql("postgres", "postgres", &text);
+        assert_eq!(output.code, 0, "{}", output.stderr);
     }
 
     /// Runs psql with these statements on standard input, and returns its output.
-    pub fn psql(&self, user: &str, database: &str, text: &str) -> Ran {
+    pub fn psql(&self, user: &str, database: &str, text: &str) -> ProcessOutput {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
         let mut psql = Command::new("psql");
@@ -158,9 +160,9 @@ impl Server {
     /// Returns a database's schema as printed by pg_dump of the same version.
     pub fn dump(&self, database: &str) -> String {
         let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
-        let ran = run(self.command("pg_dump").args(arguments));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout
+        let output = run(self.command("pg_dump").args(arguments));
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout
     }
 
     /// Starts a standby of this server.
@@ -172,10 +174,11 @@ impl Server {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let standby = Server { version: self.version, root: self.root.clone(), folder };
         let data = standby.inner("data");
-        standby.must("pg_basebackup", &["-h", &self.inner(""), "-U", "postgres", "-R", "-c", "fast", "-D", &data]);
+        standby
+            .run_or_panic("pg_basebackup", &["-h", &self.inner(""), "-U", "postgres", "-R", "-c", "fast", "-D", &data]);
         let options =
             format!("-c listen_addresses='' -c unix_socket_directories={} -c max_connections=60", standby.inner(""));
-        standby.must("pg_ctl", &["-w", "-o", &options, "-l", &standby.inner("log"), "-D", &data, "start"]);
+        standby.run_or_panic("pg_ctl", &["-w", "-o", &options, "-l", &standby.inner("log"), "-D", &data, "start"]);
         standby
     }
 
@@ -272,7 +275,7 @@ impl Session {
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut session = Session { child, input, output };
-        session.must("SET client_min_messages = warning;");
+        session.run_or_panic("SET client_min_messages = warning;");
         session
     }
 
@@ -294,7 +297,7 @@ impl Session {
         if text.contains("ERROR:") || text.contains("FATAL:") { Err(text) } else { Ok(text) }
     }
 
-    pub fn must(&mut self, sql: &str) -> String {
+    pub fn run_or_panic(&mut self, sql: &str) -> String {
         self.try_run(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"))
     }
 
@@ -306,11 +309,13 @@ impl Session {
     /// Drops everything that the role of this session owns.
     pub fn reset(&mut self) {
         // Everyone may use the schema public of a new database.
-        self.must("DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;");
+        self.run_or_panic(
+            "DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;",
+        );
     }
 
     pub fn catalog(&mut self) -> String {
-        self.must(include_str!("../../../generator/database/catalog.sql"))
+        self.run_or_panic(include_str!("../../../generator/database/catalog.sql"))
     }
 }
 

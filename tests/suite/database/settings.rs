@@ -10,8 +10,8 @@ const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", monitori
 /// Returns the arguments of the server's command in `compose.yaml`, except arguments with paths in the container.
 fn settings() -> (tempfile::TempDir, Vec<(String, String)>) {
     let case = stack(STACK);
-    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let compose = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
     let compose: serde_yaml_ng::Value = serde_yaml_ng::from_str(&compose).unwrap();
     let words = compose["services"]["postgres"]["command"].as_sequence().unwrap().iter();
@@ -31,18 +31,19 @@ fn servers_accept_the_generated_settings() {
         let mut session = server.session("postgres", "postgres");
         for (name, value) in &settings {
             // The server prints sizes in its own units, so the server compares them.
-            let same = session.must(&format!(
+            let same = session.run_or_panic(&format!(
                 "SELECT current_setting('{name}') = set_config('{name}', '{value}', false) \
                    FROM pg_settings WHERE name = '{name}' AND context IN ('user', 'superuser');"
             ));
-            let shown = session.must(&format!("SELECT current_setting('{name}');"));
+            let shown = session.run_or_panic(&format!("SELECT current_setting('{name}');"));
             assert!(same.trim() != "f" && !shown.trim().is_empty(), "{version:?}: {name} is {shown}");
         }
-        assert_eq!(session.must("SHOW work_mem;").trim(), "9MB");
-        assert_eq!(session.must("SHOW shared_buffers;").trim(), "512MB");
+        assert_eq!(session.run_or_panic("SHOW work_mem;").trim(), "9MB");
+        assert_eq!(session.run_or_panic("SHOW shared_buffers;").trim(), "512MB");
         server.first_start(&case.path().join("deploy/local"));
         server.first_start(&case.path().join("deploy/local"));
-        let statements = session.must("SELECT count(*) > 0, bool_or(query ~* 'password') FROM pg_stat_statements;");
+        let statements =
+            session.run_or_panic("SELECT count(*) > 0, bool_or(query ~* 'password') FROM pg_stat_statements;");
         assert_eq!(statements.trim(), "t|f", "{version:?}");
         let log = fs::read_to_string(server.folder().join("log")).unwrap();
         assert!(!log.to_lowercase().contains("password"), "{log}");

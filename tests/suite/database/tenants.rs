@@ -24,10 +24,10 @@ fn tenants() -> Option<(Server, tempfile::TempDir)> {
     let mut runner = std::process::Command::new("/bin/sh");
     runner.arg(run_sh).env("PGHOST", server.folder()).env("PGUSER", "tickets_migrations").env("PGDATABASE", "tickets");
     runner.env("NSELF_SUPERUSER", "postgres");
-    let ran = crate::support::run(&mut runner);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = crate::support::run(&mut runner);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     for (tenant, email) in [(A, "a@example.com"), (B, "b@example.com")] {
-        session.must(&format!(
+        session.run_or_panic(&format!(
             "INSERT INTO people (id, tenant_id, email) VALUES ('{tenant}', '{tenant}', '{email}');
              INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{tenant}', '{tenant}', 'of {email}');"
         ));
@@ -46,13 +46,13 @@ fn no_role_can_read_or_write_rows_of_a_different_tenant() {
     let Some((server, _case)) = tenants() else { return };
     let mut superuser = server.session("postgres", "tickets");
     let of_b = "SELECT md5(string_agg(t::text, ',' ORDER BY t)) FROM (SELECT p::text FROM people p WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000' UNION ALL SELECT t::text FROM tickets t WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000') AS x(t);";
-    let before = superuser.must(of_b);
+    let before = superuser.run_or_panic(of_b);
     // A role that reads and writes, a role that reads, and the owner of the tables.
     for role in ["tickets", "reports", "tickets_migrations"] {
         for setting in [None, Some(""), Some(A)] {
             let mut session = server.session(role, "tickets");
             if let Some(setting) = setting {
-                session.must(&format!("SET app.tenant_id = '{setting}';"));
+                session.run_or_panic(&format!("SET app.tenant_id = '{setting}';"));
             }
             let expected = if setting == Some(A) { "1" } else { "0" };
             for from in
@@ -87,7 +87,7 @@ fn no_role_can_read_or_write_rows_of_a_different_tenant() {
                     "{role} {setting:?} {write}: {output}"
                 );
                 let _ = session.try_run(&write);
-                assert_eq!(superuser.must(of_b), before, "{role} {setting:?}: {write}");
+                assert_eq!(superuser.run_or_panic(of_b), before, "{role} {setting:?}: {write}");
             }
         }
     }
@@ -97,7 +97,7 @@ fn no_role_can_read_or_write_rows_of_a_different_tenant() {
 #[test]
 fn the_check_detects_a_missing_policy() {
     let Some((server, _case)) = tenants() else { return };
-    server.session("postgres", "tickets").must("ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;");
+    server.session("postgres", "tickets").run_or_panic("ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;");
     let mut service = server.session("tickets", "tickets");
     assert_eq!(rows(&mut service, "SELECT count(*) FROM tickets;"), "2");
 }
@@ -120,8 +120,12 @@ fn a_tenant_table_without_its_policy_is_refused() {
         ("scope = 'shared, columns.tenant_id.type = \"uuid\",", "has `scope = 'shared`, but also the column"),
     ] {
         fs::write(&file, text.replacen("scope = 'tenant,", change, 1)).unwrap();
-        let ran = nself_in(case.path(), ["db", "diff"]);
-        assert!(ran.code == 2 && ran.stderr.contains("[NS711]") && ran.stderr.contains(words), "{}", ran.stderr);
+        let output = nself_in(case.path(), ["db", "diff"]);
+        assert!(
+            output.code == 2 && output.stderr.contains("[NS711]") && output.stderr.contains(words),
+            "{}",
+            output.stderr
+        );
     }
     // Row-level security is always forced.
     fs::write(&file, text.replacen("scope = 'tenant,", "scope = 'tenant, row_security = 'off,", 1)).unwrap();
@@ -148,15 +152,15 @@ fn a_partition_shows_rows_of_one_tenant_only() {
     super::property::run_up(&mut server.session("owner", "parts"), &groups).unwrap();
     let rows =
         [A, B].map(|tenant| format!("INSERT INTO events (id, tenant_id) VALUES (1, '{tenant}'), (2, '{tenant}');"));
-    server.session("postgres", "parts").must(&rows.concat());
+    server.session("postgres", "parts").run_or_panic(&rows.concat());
     let mut reader = server.session("reader", "parts");
-    assert_eq!(reader.must("SELECT count(*) FROM rest;").trim(), "0", "without a tenant");
-    reader.must(&format!("SET app.tenant_id = '{A}';"));
+    assert_eq!(reader.run_or_panic("SELECT count(*) FROM rest;").trim(), "0", "without a tenant");
+    reader.run_or_panic(&format!("SET app.tenant_id = '{A}';"));
     assert_eq!(
-        reader.must("SELECT count(*), min(tenant_id::text), max(tenant_id::text) FROM rest;").trim(),
+        reader.run_or_panic("SELECT count(*), min(tenant_id::text), max(tenant_id::text) FROM rest;").trim(),
         format!("1|{A}|{A}")
     );
-    assert_eq!(reader.must("SELECT count(*) FROM events;").trim(), "2");
+    assert_eq!(reader.run_or_panic("SELECT count(*) FROM events;").trim(), "2");
     assert!(reader.try_run("SELECT FROM listed;").is_err());
     let truncate = serde_json::json!({ "reader": ["truncate"] });
     let mut open = definition.clone();

@@ -35,9 +35,9 @@ fn passwords_do_not_appear_in_arguments_or_messages() {
         &["db", "import", "--url", "postgresql://me:s3/cret@127.0.0.1/shop"],
     ] {
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-        let ran = run(nself(folder.path()).args(arguments).env("PATH", path));
-        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
-        assert!(!ran.stderr.contains("cret") && !ran.stdout.contains("cret"), "{arguments:?}: {}", ran.stderr);
+        let output = run(nself(folder.path()).args(arguments).env("PATH", path));
+        assert_eq!(output.code, 2, "{arguments:?}: {}", output.stderr);
+        assert!(!output.stderr.contains("cret") && !output.stdout.contains("cret"), "{arguments:?}: {}", output.stderr);
     }
     let arguments = fs::read_to_string(&seen).unwrap();
     assert!(
@@ -78,22 +78,22 @@ fn a_server_is_compared_with_the_written_migrations() {
     for pair in
         [[shop.as_str(), "stack.ncl"], ["stack.ncl", &shop], [&shop, "db/shop"], ["db/shop", &shop], [&shop, &shop]]
     {
-        let ran = diff(&["--from", pair[0], "--to", pair[1], "--scratch", &scratch]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{pair:?}: {}{}", ran.stdout, ran.stderr);
+        let output = diff(&["--from", pair[0], "--to", pair[1], "--scratch", &scratch]);
+        assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{pair:?}: {}{}", output.stdout, output.stderr);
     }
 
     // A temporary database of a killed run does not block the next run, even if process ids repeat.
     let mut admin = server.session("postgres", "postgres");
-    admin.must("CREATE DATABASE nself_scratch_1;");
+    admin.run_or_panic("CREATE DATABASE nself_scratch_1;");
     let mut first = Command::new("unshare");
     first.args(["--pid", "--fork"]).arg(nself(folder.path()).get_program()).current_dir(folder.path());
     first.args(["db", "diff", "--from", &shop, "--to", "db/shop", "--scratch", &scratch]);
-    let ran = run(&mut first);
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
-    admin.must("DROP DATABASE nself_scratch_1;");
+    let output = run(&mut first);
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{}", output.stderr);
+    admin.run_or_panic("DROP DATABASE nself_scratch_1;");
 
     // A change on the server in both directions; one direction loses data, which a stack must allow.
-    session.must("ALTER TABLE orders ADD COLUMN note text; ALTER TABLE orders DROP CONSTRAINT total_check;");
+    session.run_or_panic("ALTER TABLE orders ADD COLUMN note text; ALTER TABLE orders DROP CONSTRAINT total_check;");
     let ahead = diff(&["--from", "stack.ncl", "--to", &shop, "--scratch", &scratch]);
     assert!(ahead.code == 1 && ahead.stdout.contains("ADD COLUMN \"note\" text;"), "{}{}", ahead.stdout, ahead.stderr);
     assert!(ahead.stdout.contains("DROP CONSTRAINT \"total_check\""), "{}", ahead.stdout);
@@ -106,15 +106,21 @@ fn a_server_is_compared_with_the_written_migrations() {
 
     // Two servers with different objects.
     server.database("other");
-    server.session("owner", "other").must("CREATE TABLE b (id int);");
-    let ran = diff(&["--from", &shop, "--to", &url(&server, "other")]);
-    assert!(ran.code == 1 && ran.stdout.contains("DROP TABLE \"public\".\"orders\""), "{}{}", ran.stdout, ran.stderr);
+    server.session("owner", "other").run_or_panic("CREATE TABLE b (id int);");
+    let output = diff(&["--from", &shop, "--to", &url(&server, "other")]);
+    assert!(
+        output.code == 1 && output.stdout.contains("DROP TABLE \"public\".\"orders\""),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
     // Objects that the model cannot represent are refused and not ignored.
-    session.must("CREATE TABLE child () INHERITS (orders);");
-    let ran = diff(&["--from", &shop, "--to", "stack.ncl", "--scratch", &scratch]);
-    assert!(ran.code == 2 && ran.stderr.contains("`INHERITS"), "{}", ran.stderr);
+    session.run_or_panic("CREATE TABLE child () INHERITS (orders);");
+    let output = diff(&["--from", &shop, "--to", "stack.ncl", "--scratch", &scratch]);
+    assert!(output.code == 2 && output.stderr.contains("`INHERITS"), "{}", output.stderr);
     // All temporary objects are dropped.
-    let remaining =
-        server.session("postgres", "postgres").must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
+    let remaining = server
+        .session("postgres", "postgres")
+        .run_or_panic("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
     assert_eq!(remaining.trim(), "0");
 }

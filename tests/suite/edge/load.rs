@@ -10,7 +10,7 @@ use super::{PLAIN, environment};
 use crate::attacks::edge::running::{RunningEdge, SERVICE};
 use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// A memory cgroup of one test.
 struct Cgroup(PathBuf);
@@ -69,14 +69,14 @@ fn start(environment: &Path, cgroup: &Cgroup, change: impl Fn(&str) -> String) -
 /// Runs a load and returns the number of each result.
 fn load(arguments: &[&str]) -> Value {
     let mut client = Command::new("python3");
-    let ran = run(client.arg(root().join("tests/edge/load.py")).args(arguments).env("HOST", PLAIN));
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+    let output = run(client.arg(root().join("tests/edge/load.py")).args(arguments).env("HOST", PLAIN));
+    serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}{}", output.stdout, output.stderr))
 }
 
 #[test]
 fn slow_downloads_and_large_uploads_fit_into_its_memory() {
     if tools_are_installed() {
-        apart("edge::load::slow_downloads_and_large_uploads_fit_into_its_memory", transfer_data);
+        in_own_namespaces("edge::load::slow_downloads_and_large_uploads_fit_into_its_memory", transfer_data);
     }
 }
 
@@ -102,7 +102,7 @@ fn transfer_data() {
 #[test]
 fn websockets_beyond_its_memory_get_status_503() {
     if tools_are_installed() {
-        apart("edge::load::websockets_beyond_its_memory_get_status_503", open_websockets);
+        in_own_namespaces("edge::load::websockets_beyond_its_memory_get_status_503", open_websockets);
     }
 }
 
@@ -120,7 +120,7 @@ fn open_websockets() {
 #[test]
 fn changed_files_are_loaded_without_a_refused_request() {
     if tools_are_installed() {
-        apart("edge::load::changed_files_are_loaded_without_a_refused_request", reload_files);
+        in_own_namespaces("edge::load::changed_files_are_loaded_without_a_refused_request", reload_files);
     }
 }
 

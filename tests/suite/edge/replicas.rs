@@ -11,7 +11,7 @@ use super::{PLAIN, environment};
 use crate::attacks::edge::running::RunningEdge;
 use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// The kernel's setting for how often it retransmits unacknowledged data.
 const SETTING: &str = "net.ipv4.tcp_retries2";
@@ -21,7 +21,10 @@ const PAUSE: f64 = 10.0;
 #[test]
 fn a_replica_that_drops_packets_costs_one_stall_in_ten_seconds() {
     if tools_are_installed() {
-        apart("edge::replicas::a_replica_that_drops_packets_costs_one_stall_in_ten_seconds", measure_stalls);
+        in_own_namespaces(
+            "edge::replicas::a_replica_that_drops_packets_costs_one_stall_in_ten_seconds",
+            measure_stalls,
+        );
     }
 }
 
@@ -45,16 +48,17 @@ fn declared_setting(environment: &Path) -> String {
 }
 
 fn set_retries(value: &str) {
-    let ran = run(Command::new("sysctl").args(["-w", &format!("{SETTING}={value}")]));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = run(Command::new("sysctl").args(["-w", &format!("{SETTING}={value}")]));
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 /// Sends requests for some seconds. Returns how many failed, and start and length of each stall.
 fn send_requests(seconds: &str, clients: &str) -> (u64, Vec<(f64, f64)>) {
     let mut client = Command::new("python3");
     client.arg(root().join("tests/edge/replicas.py")).args(["ask", seconds, clients]).env("HOST", PLAIN);
-    let ran = run(&mut client);
-    let result: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
+    let output = run(&mut client);
+    let result: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}{}", output.stdout, output.stderr));
     eprintln!("{clients} clients: {result}");
     (result["failed"].as_u64().unwrap(), serde_json::from_value(result["stalls"].clone()).unwrap())
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::attacks::edge::running::{Request, Response, RunningEdge, STRANGER, generated};
+use crate::attacks::edge::running::{Request, Response, RunningEdge, STRANGER, generated_project};
 use crate::attacks::edge::tools_are_installed;
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 const ROUTES: &str = r#"
   tls.mode = 'files,
@@ -31,7 +31,7 @@ const ROUTES: &str = r#"
 #[test]
 fn routes_have_their_settings() {
     if tools_are_installed() {
-        apart("edge::routes::routes_have_their_settings", check_each_route);
+        in_own_namespaces("edge::routes::routes_have_their_settings", check_each_route);
     }
 }
 
@@ -48,7 +48,7 @@ fn header(response: &Response, name: &str) -> Vec<String> {
 }
 
 fn check_each_route() {
-    let project = generated(ROUTES);
+    let project = generated_project(ROUTES);
     let environment = project.path().join("deploy/prod");
     let get = |label: &str, path: &str, headers: &str| {
         Request::get(STRANGER, &format!("{label}.shop.example.com"), path, headers)

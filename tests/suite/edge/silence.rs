@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use crate::attacks::edge::running::{RunningEdge, SERVICE, generated};
+use crate::attacks::edge::running::{RunningEdge, SERVICE, generated_project};
 use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run, tool};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 const STACK: &str = r#"
   tls.mode = 'files,
@@ -45,7 +45,7 @@ const DEFAULTS: [(&str, u64); 13] = [
 #[test]
 fn silent_streams_stay_open_on_every_kind_of_route() {
     if tools_are_installed() {
-        apart("edge::silence::silent_streams_stay_open_on_every_kind_of_route", check_silent_streams);
+        in_own_namespaces("edge::silence::silent_streams_stay_open_on_every_kind_of_route", check_silent_streams);
     }
 }
 
@@ -88,12 +88,12 @@ fn shorten_times(text: &str) -> String {
 /// Keeps a stream of each kind silent for some seconds, and returns the final state of each.
 fn states_after_silence(seconds: u64) -> BTreeMap<String, String> {
     let mut client = Command::new("python3");
-    let ran = run(client.arg(root().join("tests/edge/silence.py")).args(["ask", &seconds.to_string()]).args(HOSTS));
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+    let output = run(client.arg(root().join("tests/edge/silence.py")).args(["ask", &seconds.to_string()]).args(HOSTS));
+    serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}{}", output.stdout, output.stderr))
 }
 
 fn check_silent_streams() {
-    let project = generated(STACK);
+    let project = generated_project(STACK);
     let environment = project.path().join("deploy/prod");
     let whole = std::env::var("NSELF_SILENCE").is_ok();
     let silence = if whole { TEN_MINUTES } else { TEN_MINUTES / FACTOR };

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::attacks::edge::running::{Request, RunningEdge, STRANGER, generated};
+use crate::attacks::edge::running::{Request, RunningEdge, STRANGER, generated_project};
 use crate::attacks::edge::tools_are_installed;
 use crate::support::{root, run, tool};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 const ROUTE: &str = r#"
   tls.mode = 'files,
@@ -37,7 +37,7 @@ const SERVERS: [(&str, &str); 3] = [
 #[test]
 fn servers_share_requests_by_weight_and_a_backup_takes_over() {
     if tools_are_installed() {
-        apart("edge::upstreams::servers_share_requests_by_weight_and_a_backup_takes_over", share_requests);
+        in_own_namespaces("edge::upstreams::servers_share_requests_by_weight_and_a_backup_takes_over", share_requests);
     }
 }
 
@@ -79,7 +79,7 @@ fn shares(edge: &RunningEdge) -> BTreeMap<u64, usize> {
 }
 
 fn share_requests() {
-    let project = generated(ROUTE);
+    let project = generated_project(ROUTE);
     let environment = project.path().join("deploy/prod");
     let file = std::fs::read_to_string(environment.join("nginx/upstreams.conf")).unwrap();
     for (server, _) in SERVERS {

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use super::{Client, certificate, managed, psql};
+use super::{Client, certificate, psql, start_managed_server};
 use crate::database::server::Version;
-use crate::support::{Ran, tool};
-use crate::up::apart;
+use crate::support::{ProcessOutput, tool};
+use crate::up::in_own_namespaces;
 
 /// A stack whose services share the connections of the pooler. The pooler has another port than the server, as both are on this machine.
 const POOLED: &str = r#"{
@@ -54,16 +54,16 @@ impl Drop for Pooler {
 
 #[test]
 fn it_verifies_the_server_and_has_a_separate_authority() {
-    apart("external::pooler::it_verifies_the_server_and_has_a_separate_authority", pooled_apart);
+    in_own_namespaces("external::pooler::it_verifies_the_server_and_has_a_separate_authority", check_pooler);
 }
 
-fn pooled_apart() {
-    let (server, authority) = managed(Version::V15);
+fn check_pooler() {
+    let (server, authority) = start_managed_server(Version::V15);
     let client = Client::new(POOLED, &authority);
     assert_eq!(client.job("postgres-setup").code, 0);
-    let successful_stdout = |ran: Ran| {
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout.trim().to_owned()
+    let successful_stdout = |output: ProcessOutput| {
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout.trim().to_owned()
     };
     let pooler = Pooler::start(&client);
     let answers = (0..50).any(|_| {
@@ -84,8 +84,8 @@ fn pooled_apart() {
     assert!(plain.code != 0 && plain.stderr.contains("SSL required"), "{}", plain.stderr);
     // The authority of the server does not sign the pooler's certificate, nor the other way round.
     let url = client.url("ORDERS_MAIN_URL_POOLED").replace("pooler_authority", "database_authority");
-    let ran = psql(&format!("{url}&hostaddr=127.0.0.1"), "SELECT 1");
-    assert!(ran.code != 0 && ran.stderr.contains("certificate verify failed"), "{}", ran.stderr);
+    let output = psql(&format!("{url}&hostaddr=127.0.0.1"), "SELECT 1");
+    assert!(output.code != 0 && output.stderr.contains("certificate verify failed"), "{}", output.stderr);
 
     drop(pooler);
     let folder = tempfile::tempdir().unwrap();
@@ -95,8 +95,8 @@ fn pooled_apart() {
     std::fs::copy(&other, &file).unwrap();
     let pooler = Pooler::start(&client);
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let ran = client.query_pooler("orders", "SELECT 1");
+    let output = client.query_pooler("orders", "SELECT 1");
     let log = std::fs::read_to_string(pooler.folder.path().join("log")).unwrap();
-    assert!(ran.code != 0 && log.contains("certificate verify failed"), "{}\n{log}", ran.stderr);
+    assert!(output.code != 0 && log.contains("certificate verify failed"), "{}\n{log}", output.stderr);
     drop(server);
 }

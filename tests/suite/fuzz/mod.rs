@@ -63,7 +63,7 @@ pub fn corpus(target: &str) -> Vec<String> {
 
 /// Mutates one of the texts a few times: truncates it, repeats parts, splices it with a different text, or inserts a
 /// word of the dictionary.
-pub fn mutated(numbers: &mut Numbers, corpus: &[String], dictionary: &[&str]) -> String {
+pub fn mutate(numbers: &mut Numbers, corpus: &[String], dictionary: &[&str]) -> String {
     let mut text = corpus[numbers.below(corpus.len())].clone();
     for _ in 0..=numbers.below(6) {
         let at = boundary(&text, numbers.below(text.len() + 1));
@@ -114,7 +114,7 @@ pub fn run(target: &str, usual: u64, dictionary: &[&str], mut accepts: impl FnMu
     }
     let count = cases(usual);
     let mut accepted = 0;
-    for text in corpus.iter().cloned().chain((0..count).map(|_| mutated(&mut numbers, &corpus, dictionary))) {
+    for text in corpus.iter().cloned().chain((0..count).map(|_| mutate(&mut numbers, &corpus, dictionary))) {
         if keep {
             fs::write(folder.join(target), &text).unwrap();
         }

@@ -223,9 +223,9 @@ fn stacks() {
     ];
     run("stack", 20, &words, |text| {
         fs::write(folder.path().join("stack.ncl"), text).unwrap();
-        let ran = run_command(nself(folder.path()).args(["gen", "--check"]));
-        assert!((0..=2).contains(&ran.code), "{}\n{}", ran.code, ran.stderr);
-        assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("NS901"), "{}", ran.stderr);
-        ran.code < 2
+        let output = run_command(nself(folder.path()).args(["gen", "--check"]));
+        assert!((0..=2).contains(&output.code), "{}\n{}", output.code, output.stderr);
+        assert!(!output.stderr.contains("panicked") && !output.stderr.contains("NS901"), "{}", output.stderr);
+        output.code < 2
     });
 }

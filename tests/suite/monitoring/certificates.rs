@@ -18,11 +18,11 @@ impl Drop for Exporter {
 fn create_certificate(folder: &Path, host: &str, days: &str) {
     let folder = folder.join(host);
     std::fs::create_dir(&folder).unwrap();
-    let ran = run(Command::new("openssl")
+    let output = run(Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days])
         .args(["-subj", &format!("/CN={host}"), "-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(&folder));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 /// Returns the metrics, which are 0 for a host without a readable certificate.
@@ -57,10 +57,10 @@ fn the_time_at_which_each_certificate_expires_is_a_metric() {
         let start = format!("nself_certificate_expiry_timestamp_seconds{{host=\"{host}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&start)?.parse::<u64>().ok())
     };
-    let ran = run(Command::new("openssl")
+    let output = run(Command::new("openssl")
         .args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"])
         .arg(certificates.path().join("api.example.com/cert.pem")));
-    let date = ran.stdout.trim().trim_start_matches("notAfter=").to_owned();
+    let date = output.stdout.trim().trim_start_matches("notAfter=").to_owned();
     let seconds = run(Command::new("date").args(["-u", "+%s", "-d", &date])).stdout;
     assert_eq!(expiry("api.example.com"), seconds.trim().parse().ok(), "{text}");
     assert_eq!(["broken.example.com", "new.example.com", "other.example.com"].map(expiry), [Some(0), Some(0), None]);
@@ -70,7 +70,7 @@ fn the_time_at_which_each_certificate_expires_is_a_metric() {
         run(Command::new("sh").args(["-c", script]).arg(&promtool).arg(text))
     };
     let (metrics, _) = text.rsplit_once("200 ").unwrap();
-    let ran = lint(metrics);
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let output = lint(metrics);
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     assert_ne!(lint(&metrics.replace("_seconds", "_milliseconds")).code, 0);
 }

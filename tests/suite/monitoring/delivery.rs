@@ -142,8 +142,8 @@ fn a_killed_service_calls_the_webhook_and_its_return_does_too() {
         return;
     };
     let case = stack(STACK);
-    let ran = nself_in(case.path(), ["gen", "--env", "prod"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(case.path(), ["gen", "--env", "prod"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let generated = case.path().join("deploy/prod/monitoring");
     adapt(&generated, case.path());
     std::fs::write(case.path().join("alerts_url"), format!("http://{ADDRESS}:9999/")).unwrap();

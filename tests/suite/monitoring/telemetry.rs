@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{measured, run, tool};
-use crate::up::{Stack, apart};
+use crate::support::{report_measurement, run, tool};
+use crate::up::{Stack, in_own_namespaces};
 
 const STACK: &str = r#"let nself = import "nself/main.ncl" in
 {
@@ -45,11 +45,11 @@ const LINE: &str = "orders: request for /sold-42";
 fn a_log_line_and_a_trace_are_found() {
     let tools = ["observability/victoria-logs", "observability/jaeger", "observability/packages"];
     if tools.iter().all(|name| tool(name).is_some()) {
-        apart("monitoring::telemetry::a_log_line_and_a_trace_are_found", found_apart);
+        in_own_namespaces("monitoring::telemetry::a_log_line_and_a_trace_are_found", find_log_line_and_trace);
     }
 }
 
-fn found_apart() {
+fn find_log_line_and_trace() {
     let start = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), STACK).unwrap());
     let Some(stack) = start else { panic!("the tools were there") };
     let from = Instant::now();
@@ -57,15 +57,15 @@ fn found_apart() {
     let script = "mkdir -p /var/lib/docker/containers && mount --bind \"$0\" /var/lib/docker/containers";
     assert_eq!(run(Command::new("sh").args(["-c", script]).arg(folder)).code, 0);
     let services = ["nginx", "orders", "alloy", "loki", "tempo"];
-    let ran = stack.compose(&[&["up", "-d", "--wait", "--wait-timeout", "120"], &services[..]].concat());
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let output = stack.compose(&[&["up", "-d", "--wait", "--wait-timeout", "120"], &services[..]].concat());
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
 
     let header = format!("traceparent: 00-{TRACE}-{SPAN}-01");
     let answer = stack.curl("orders.local.nself.org", "/sold-42", &["-H", &header]).stdout;
     assert_eq!(answer, TRACE, "nginx forwards the header");
     the_trace_reaches_the_database(&stack);
     the_line_is_found_by_its_labels(&stack);
-    measured(&format!("logs and traces on the engine: {:.0} s", from.elapsed().as_secs_f64()));
+    report_measurement(&format!("logs and traces on the engine: {:.0} s", from.elapsed().as_secs_f64()));
 }
 
 /// Asks a service by the address of its container; `None` if it does not answer.
@@ -78,8 +78,8 @@ fn ask(stack: &Stack, service: &str, port: u16, path: &str, query: &[(&str, &str
     for (name, value) in query {
         curl.arg("--data-urlencode").arg(format!("{name}={value}"));
     }
-    let ran = run(&mut curl);
-    (ran.code == 0).then_some(ran.stdout)
+    let output = run(&mut curl);
+    (output.code == 0).then_some(output.stdout)
 }
 
 /// Asks again until the answer is accepted, for at most half a minute.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::support::{Ran, nself_in, root, run};
+use crate::support::{ProcessOutput, nself_in, root, run};
 
 /// Address of the node; tests/node.sh uses the same.
 pub const ADDRESS: &str = "10.214.0.2";
@@ -37,28 +37,28 @@ pub struct Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let ran = script("node.sh", &["stop", &self.cluster.path("")]);
-        if ran.code != 0 {
-            eprintln!("{}", ran.stderr);
+        let output = script("node.sh", &["stop", &self.cluster.path("")]);
+        if output.code != 0 {
+            eprintln!("{}", output.stderr);
         }
     }
 }
 
-fn script(name: &str, arguments: &[&str]) -> Ran {
+fn script(name: &str, arguments: &[&str]) -> ProcessOutput {
     run(Command::new(root().join("tests").join(name)).args(arguments))
 }
 
-fn checked(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    output
 }
 
 impl Node {
     pub fn start() -> Node {
-        checked(script("node.sh", &["network"]));
+        assert_success(script("node.sh", &["network"]));
         let cluster = Cluster::start_without_nodes(ADDRESS, SECURE).expect("the tools were there");
         let node = Node { cluster, engine: tempfile::tempdir().unwrap() };
-        checked(script("node.sh", &["start", &node.cluster.path("")]));
+        assert_success(script("node.sh", &["start", &node.cluster.path("")]));
         node
     }
 
@@ -71,23 +71,23 @@ impl Node {
         let engine = self.engine.path().join("engine");
         let socket = format!("unix://{}/docker.sock", engine.display());
         // The engine forbids the forwarding of packets in its namespace.
-        checked(run(Command::new("ip").args(["netns", "add", "engine"])));
-        checked(run(inside("engine").arg(root().join("tests/engine.sh")).arg("start").arg(&engine)));
-        checked(run(Command::new(root().join("tests/images/build.sh")).arg(&list).env("DOCKER_HOST", &socket)));
+        assert_success(run(Command::new("ip").args(["netns", "add", "engine"])));
+        assert_success(run(inside("engine").arg(root().join("tests/engine.sh")).arg("start").arg(&engine)));
+        assert_success(run(Command::new(root().join("tests/images/build.sh")).arg(&list).env("DOCKER_HOST", &socket)));
         let archive = self.engine.path().join("images.tar");
         let mut save = Command::new("docker");
         save.arg("save").arg("-o").arg(&archive).args(names).env("DOCKER_HOST", &socket);
-        checked(run(&mut save));
-        checked(run(inside("engine").arg(root().join("tests/engine.sh")).arg("stop").arg(&engine)));
-        checked(script("node.sh", &["import", &self.cluster.path(""), &archive.to_string_lossy()]));
+        assert_success(run(&mut save));
+        assert_success(run(inside("engine").arg(root().join("tests/engine.sh")).arg("stop").arg(&engine)));
+        assert_success(script("node.sh", &["import", &self.cluster.path(""), &archive.to_string_lossy()]));
         fs::remove_file(archive).unwrap();
     }
 
     /// Applies the namespace and the values of its secrets, without workloads.
     pub fn create_namespace(&self, project: &Path) {
-        checked(nself_in(project, ["secrets", "init", "--env", "local"]));
+        assert_success(nself_in(project, ["secrets", "init", "--env", "local"]));
         self.apply(&manifests(project).join("namespace"));
-        self.cluster.apply_text(&checked(nself_in(project, ["secrets", "kubernetes", "--env", "local"])).stdout);
+        self.cluster.apply_text(&assert_success(nself_in(project, ["secrets", "kubernetes", "--env", "local"])).stdout);
     }
 
     /// Generates the manifests, and applies them with the layer for a small node.
@@ -102,7 +102,7 @@ impl Node {
     /// Deletes the workloads and then the namespace with its data.
     pub fn remove(&self, folder: &Path) {
         for folder in [folder, &folder.join("namespace")] {
-            checked(self.cluster.kubectl(&[
+            assert_success(self.cluster.kubectl(&[
                 "delete",
                 "-k",
                 &folder.to_string_lossy(),
@@ -121,7 +121,7 @@ impl Node {
     }
 
     pub fn apply(&self, folder: &Path) {
-        self.cluster.must(&["apply", "--server-side", "-k", &folder.to_string_lossy()]);
+        self.cluster.run_or_panic(&["apply", "--server-side", "-k", &folder.to_string_lossy()]);
     }
 
     /// Returns the pods of a service.
@@ -132,12 +132,12 @@ impl Node {
     }
 
     pub fn get(&self, namespace: &str, kinds: &str) -> Vec<Value> {
-        let text = self.cluster.must(&["get", "-n", namespace, kinds, "-o", "json"]);
+        let text = self.cluster.run_or_panic(&["get", "-n", namespace, kinds, "-o", "json"]);
         serde_json::from_str::<Value>(&text).unwrap()["items"].as_array().unwrap().clone()
     }
 
     /// Runs a command in the first container of a workload or pod.
-    pub fn exec(&self, namespace: &str, pod: &str, command: &[&str]) -> Ran {
+    pub fn exec(&self, namespace: &str, pod: &str, command: &[&str]) -> ProcessOutput {
         let mut arguments = vec!["exec", "-n", namespace, pod, "--"];
         arguments.extend(command);
         self.cluster.kubectl(&arguments)
@@ -203,7 +203,7 @@ impl Node {
 }
 
 /// Polls until the condition is true, for at most this many seconds.
-pub fn until(what: &str, seconds: u64, holds: impl Fn() -> bool) {
+pub fn wait_until(what: &str, seconds: u64, holds: impl Fn() -> bool) {
     let from = Instant::now();
     while !holds() {
         assert!(from.elapsed() < Duration::from_secs(seconds), "not reached in {seconds} s: {what}");
@@ -227,7 +227,7 @@ pub fn change(file: &Path, old: &str, new: &str) {
 
 /// Generates the environment `local`, and returns the folder of its manifests.
 pub fn generate(project: &Path) -> PathBuf {
-    checked(nself_in(project, ["gen", "--env", "local"]));
+    assert_success(nself_in(project, ["gen", "--env", "local"]));
     manifests(project)
 }
 

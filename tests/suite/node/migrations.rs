@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::machine::{Node, change, generate, until};
-use crate::support::{golden, measured, name, nself_in};
+use super::machine::{Node, change, generate, wait_until};
+use crate::support::{golden, name, nself_in, report_measurement};
 
 const NAMESPACE: &str = "desk-local";
 
@@ -23,7 +23,7 @@ pub fn run_before_services(node: &Node, project: &Path, folder: &Path) {
     node.create_namespace(project);
     node.release(project);
     let time = node.wait_for_pods(NAMESPACE, 180);
-    measured(&format!("the stack with typed tables is ready on a node after {:.0} s", time.as_secs_f64()));
+    report_measurement(&format!("the stack with typed tables is ready on a node after {:.0} s", time.as_secs_f64()));
     assert_eq!(psql(node, "SELECT count(*) FROM nself.ledger WHERE state = 'done'"), "1");
     assert_eq!(psql(node, "SELECT count(*) FROM countries"), "2", "the seeds of this environment");
     new_pods_wait_for_a_new_migration(node, project, folder);
@@ -31,21 +31,21 @@ pub fn run_before_services(node: &Node, project: &Path, folder: &Path) {
 }
 
 fn psql(node: &Node, sql: &str) -> String {
-    let ran = node.exec(NAMESPACE, "postgres-0", &["psql", "-U", "postgres", "-d", "tickets", "-tAc", sql]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    ran.stdout.trim().to_owned()
+    let output = node.exec(NAMESPACE, "postgres-0", &["psql", "-U", "postgres", "-d", "tickets", "-tAc", sql]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    output.stdout.trim().to_owned()
 }
 
 fn new_pods_wait_for_a_new_migration(node: &Node, project: &Path, folder: &Path) {
     let columns = "columns = { code = { type = \"char(2)\" }, name";
     let more = "columns = { code = { type = \"char(2)\" }, continent = { type = \"text\", nullable = true }, name";
     change(&project.join("db/tickets.ncl"), columns, more);
-    let ran = nself_in(project, ["db", "new"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(project, ["db", "new"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     generate(project);
     // The control: without the job of this generation, the new pod waits and the old one serves.
     node.apply(&folder.join("apps/tickets"));
-    until("there is a new pod", 30, || node.pods(NAMESPACE, "tickets").len() == 2);
+    wait_until("there is a new pod", 30, || node.pods(NAMESPACE, "tickets").len() == 2);
     std::thread::sleep(Duration::from_secs(5));
     let ready = |pod: &Value| pod["status"]["containerStatuses"][0]["ready"] == true;
     let pods = node.pods(NAMESPACE, "tickets");
@@ -53,7 +53,7 @@ fn new_pods_wait_for_a_new_migration(node: &Node, project: &Path, folder: &Path)
     node.apply(folder);
     for service in ["tickets", "reports"] {
         let workload = format!("deployment/{service}");
-        node.cluster.must(&["rollout", "status", "-n", NAMESPACE, &workload, "--timeout=120s"]);
+        node.cluster.run_or_panic(&["rollout", "status", "-n", NAMESPACE, &workload, "--timeout=120s"]);
     }
     assert_eq!(psql(node, "SELECT count(*) FROM nself.ledger WHERE state = 'done'"), "2");
     assert_eq!(psql(node, "SELECT count(continent) FROM countries"), "0");

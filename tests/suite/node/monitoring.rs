@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::machine::{Node, inside, until};
-use crate::support::{measured, root, run, stack};
+use super::machine::{Node, inside, wait_until};
+use crate::support::{report_measurement, root, run, stack};
 
 const NAMESPACE: &str = "watched-local";
 
@@ -62,7 +62,7 @@ pub fn monitoring_works(node: &Node, project: &Path, folder: &Path) {
     node.create_namespace(project);
     node.apply(folder);
     let time = node.wait_for_pods(NAMESPACE, 180);
-    measured(&format!("a stack with monitoring is ready on a node after {:.0} s", time.as_secs_f64()));
+    report_measurement(&format!("a stack with monitoring is ready on a node after {:.0} s", time.as_secs_f64()));
     let prometheus = Prometheus::of(node);
     every_target_is_up(&prometheus);
     the_kubelet_measures_containers(&prometheus);
@@ -119,8 +119,8 @@ impl Prometheus {
 
     fn get(&self, path: &str) -> Value {
         let url = format!("http://{}:9090/api/v1/{path}", self.address);
-        let ran = run(Command::new("curl").args(["-sS", "-g", "--max-time", "5", &url]));
-        serde_json::from_str(&ran.stdout).unwrap_or_default()
+        let output = run(Command::new("curl").args(["-sS", "-g", "--max-time", "5", &url]));
+        serde_json::from_str(&output.stdout).unwrap_or_default()
     }
 
     /// Returns job, health and last error of each target.
@@ -167,7 +167,7 @@ fn every_target_is_up(prometheus: &Prometheus) {
 fn the_kubelet_measures_containers(prometheus: &Prometheus) {
     for metric in ["container_memory_working_set_bytes", "container_spec_memory_limit_bytes"] {
         let series = format!("{metric}{{namespace=\"{NAMESPACE}\",pod=\"postgres-0\",container=\"postgres\"}}");
-        until(&format!("there is {series}"), 60, || prometheus.has_series(&series));
+        wait_until(&format!("there is {series}"), 60, || prometheus.has_series(&series));
     }
 }
 
@@ -185,30 +185,30 @@ fn other_pods_reach_no_target(node: &Node) {
 
 /// The control: without policies the same connections work.
 fn other_pods_reach_targets_without_policies(node: &Node) {
-    node.cluster.must(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
+    node.cluster.run_or_panic(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
     for url in CLOSED_URLS {
-        until(&format!("stranger reaches {url} without policies"), 30, || reaches(node, url));
+        wait_until(&format!("stranger reaches {url} without policies"), 30, || reaches(node, url));
     }
 }
 
 /// Control: without the generated role, the kubelet refuses Prometheus.
 fn without_its_role_prometheus_reads_no_kubelet(node: &Node, prometheus: &Prometheus) {
-    node.cluster.must(&["delete", "clusterrolebinding", &format!("{NAMESPACE}-prometheus")]);
+    node.cluster.run_or_panic(&["delete", "clusterrolebinding", &format!("{NAMESPACE}-prometheus")]);
     let is_refused = |(job, _, error): &(String, String, String)| job == "kubelet" && error.contains("403");
-    until("the kubelet refuses Prometheus", 60, || prometheus.targets().iter().any(is_refused));
+    wait_until("the kubelet refuses Prometheus", 60, || prometheus.targets().iter().any(is_refused));
 }
 
 /// The service has no pod, and then one again.
 fn an_alert_reaches_the_receiver(node: &Node, receiver: &Receiver) {
     let scale = |replicas: &str| {
-        node.cluster.must(&["scale", "deployment/orders", "-n", NAMESPACE, &format!("--replicas={replicas}")]);
+        node.cluster.run_or_panic(&["scale", "deployment/orders", "-n", NAMESPACE, &format!("--replicas={replicas}")]);
     };
     let earlier_calls = receiver.calls().len();
     scale("0");
-    until("the receiver is called about orders", 60, || receiver.has_call(earlier_calls, "firing"));
+    wait_until("the receiver is called about orders", 60, || receiver.has_call(earlier_calls, "firing"));
     let earlier_calls = receiver.calls().len();
     scale("1");
-    until("the receiver is called again", 60, || receiver.has_call(earlier_calls, "resolved"));
+    wait_until("the receiver is called again", 60, || receiver.has_call(earlier_calls, "resolved"));
 }
 
 /// An HTTP server outside of the cluster that writes each request it receives to a file, one per line.
@@ -220,8 +220,8 @@ struct Receiver {
 impl Receiver {
     fn start() -> Receiver {
         let address = format!("{RECEIVER}/32");
-        let ran = run(Command::new("ip").args(["-n", "outside", "address", "add", &address, "dev", "lo"]));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = run(Command::new("ip").args(["-n", "outside", "address", "add", &address, "dev", "lo"]));
+        assert_eq!(output.code, 0, "{}", output.stderr);
         let folder = tempfile::tempdir().unwrap();
         let mut program = inside("outside");
         program.arg("python3").arg(root().join("tests/monitoring/receiver.py")).args([RECEIVER, "9999"]);

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::machine::{Node, generate, inside, until};
-use crate::support::{Ran, measured, stack};
+use super::machine::{Node, generate, inside, wait_until};
+use crate::support::{ProcessOutput, report_measurement, stack};
 
 const NAMESPACE: &str = "shop-local";
 
@@ -56,25 +56,25 @@ pub fn are_enforced() {
 
 fn undeclared_connections_are_refused(node: &Node) {
     // The network learns of new pods a moment after they start.
-    until("friend reaches server", 30, || connects(node, "friend", "server:8001"));
+    wait_until("friend reaches server", 30, || connects(node, "friend", "server:8001"));
     for (client, server) in UNDECLARED {
-        until(&format!("{client} cannot reach {server}"), 30, || !connects(node, client, server));
+        wait_until(&format!("{client} cannot reach {server}"), 30, || !connects(node, client, server));
     }
     for (client, server) in UNDECLARED {
         assert!(!connects(node, client, server), "{client} reached {server}");
         // The name is found, so it is the connection that fails.
         let (name, _) = server.split_once(':').unwrap();
-        let ran = exec(node, client, &["nslookup", &format!("{name}.{NAMESPACE}.svc.cluster.local")]);
-        assert!(name.starts_with("10.") || ran.code == 0, "{client}: {}{}", ran.stdout, ran.stderr);
+        let output = exec(node, client, &["nslookup", &format!("{name}.{NAMESPACE}.svc.cluster.local")]);
+        assert!(name.starts_with("10.") || output.code == 0, "{client}: {}{}", output.stdout, output.stderr);
     }
     assert!(connects(node, "friend", "server:8001"), "the declared connection still works");
 }
 
 /// The control: without policies the same connections work.
 fn undeclared_connections_work_without_policies(node: &Node) {
-    node.cluster.must(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
+    node.cluster.run_or_panic(&["delete", "networkpolicy", "-n", NAMESPACE, "--all"]);
     for (client, server) in UNDECLARED {
-        until(&format!("{client} reaches {server} without policies"), 30, || connects(node, client, server));
+        wait_until(&format!("{client} reaches {server} without policies"), 30, || connects(node, client, server));
     }
 }
 
@@ -86,16 +86,16 @@ fn a_rollout_fails_no_request(node: &Node) {
     assert_eq!(before.len(), 2, "{before:?}");
     let client = std::thread::scope(|scope| {
         let client = scope.spawn(|| exec(node, "stranger", &["sh", "-c", requests]));
-        node.cluster.must(&["rollout", "restart", "-n", NAMESPACE, "deployment/server"]);
-        node.cluster.must(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=60s"]);
-        until("the old pods have ended", 60, || !servers(node).iter().any(|name| before.contains(name)));
+        node.cluster.run_or_panic(&["rollout", "restart", "-n", NAMESPACE, "deployment/server"]);
+        node.cluster.run_or_panic(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=60s"]);
+        wait_until("the old pods have ended", 60, || !servers(node).iter().any(|name| before.contains(name)));
         assert_eq!(exec(node, "stranger", &["killall", "sh"]).code, 0, "the client was sending requests until now");
         client.join().unwrap()
     });
     let count = |word: &str| client.stdout.lines().filter(|line| *line == word).count();
     let (ok, failed) = (count("ok"), count("failed"));
     assert!(ok > 50 && failed == 0, "{ok} answered, {failed} failed: {}", client.stderr);
-    measured(&format!("a rollout of two pods failed none of {ok} requests"));
+    report_measurement(&format!("a rollout of two pods failed none of {ok} requests"));
 }
 
 /// Returns the names of the pods of `server`.
@@ -107,12 +107,12 @@ fn servers(node: &Node) -> Vec<String> {
 /// The cluster starts the job by its schedule, at each minute.
 fn the_scheduled_job_runs(node: &Node) {
     let has_succeeded = |job: &Value| job["status"]["succeeded"].as_i64() == Some(1);
-    until("the scheduled job has run", 75, || node.get(NAMESPACE, "job").iter().any(has_succeeded));
-    let log = node.cluster.must(&["logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=minutely"]);
+    wait_until("the scheduled job has run", 75, || node.get(NAMESPACE, "job").iter().any(has_succeeded));
+    let log = node.cluster.run_or_panic(&["logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=minutely"]);
     assert!(log.contains("a minute is over"), "{log}");
 }
 
-fn exec(node: &Node, client: &str, command: &[&str]) -> Ran {
+fn exec(node: &Node, client: &str, command: &[&str]) -> ProcessOutput {
     node.exec(NAMESPACE, &format!("deployment/{client}"), command)
 }
 

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::machine::{ADDRESS, HTTPS, Node, change, inside, until};
+use super::machine::{ADDRESS, HTTPS, Node, change, inside, wait_until};
 use super::shop::NAMESPACE;
-use crate::support::{measured, root, run};
+use crate::support::{report_measurement, root, run};
 
 pub fn fail_no_request(node: &Node, project: &Path) {
     // Each client has an address, because the edge limits the requests and connections of one.
     for number in (0..16).chain([99]) {
         let address = format!("10.214.0.1{number:02}/24");
-        let ran = run(Command::new("ip").args(["-n", "outside", "address", "add", &address, "dev", "client0"]));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let output = run(Command::new("ip").args(["-n", "outside", "address", "add", &address, "dev", "client0"]));
+        assert_eq!(output.code, 0, "{}", output.stderr);
     }
     a_service_fails_none(node, project);
     the_edge_fails_none(node, project);
@@ -61,11 +61,11 @@ fn names(node: &Node, service: &str) -> BTreeSet<String> {
 
 fn wait_for_rollout(node: &Node, service: &str) {
     let workload = format!("deployment/{service}");
-    node.cluster.must(&["rollout", "status", "-n", NAMESPACE, &workload, "--timeout=120s"]);
+    node.cluster.run_or_panic(&["rollout", "status", "-n", NAMESPACE, &workload, "--timeout=120s"]);
 }
 
 fn wait_for_end(node: &Node, pods: &BTreeSet<String>, service: &str) {
-    until("the old pods have ended", 60, || names(node, service).is_disjoint(pods));
+    wait_until("the old pods have ended", 60, || names(node, service).is_disjoint(pods));
 }
 
 /// The sum of the answers, without other results than these.
@@ -86,7 +86,9 @@ fn a_service_fails_none(node: &Node, project: &Path) {
     wait_for_end(node, &before, "catalogue");
     let results = load.finish();
     let number = answers(&results, &["101 closed 1001", "200 before", "200 before, kept"]);
-    measured(&format!("a rollout of a service with two pods failed none of {number} requests through the edge"));
+    report_measurement(&format!(
+        "a rollout of a service with two pods failed none of {number} requests through the edge"
+    ));
 }
 
 /// The configuration of nginx changes. A client of the old pod keeps its websocket until it closes it, and then the pod ends.
@@ -109,18 +111,18 @@ fn the_edge_fails_none(node: &Node, project: &Path) {
     assert_eq!(results["101 ping"], json!(1), "{results}");
     let statuses = ["101 ping", "200 after", "200 after, kept", "200 before", "200 before, kept"];
     let number = answers(&results, &statuses);
-    until("the pod ends after its last client", 15, || names(node, "nginx").is_disjoint(&before));
-    measured(&format!("a rollout of the edge failed none of {number} requests"));
+    wait_until("the pod ends after its last client", 15, || names(node, "nginx").is_disjoint(&before));
+    report_measurement(&format!("a rollout of the edge failed none of {number} requests"));
 }
 
 /// The control: without the pause before the stop signal, clients still get the addresses of pods that have stopped.
 fn without_a_pause_the_edge_fails_some(node: &Node) {
     let patch = r#"[{ "op": "remove", "path": "/spec/template/spec/containers/0/lifecycle" }]"#;
-    node.cluster.must(&["patch", "deployment", "-n", NAMESPACE, "nginx", "--type=json", "-p", patch]);
+    node.cluster.run_or_panic(&["patch", "deployment", "-n", NAMESPACE, "nginx", "--type=json", "-p", patch]);
     wait_for_rollout(node, "nginx");
     let before = names(node, "nginx");
     let load = Load::start();
-    node.cluster.must(&["rollout", "restart", "-n", NAMESPACE, "deployment/nginx"]);
+    node.cluster.run_or_panic(&["rollout", "restart", "-n", NAMESPACE, "deployment/nginx"]);
     wait_for_rollout(node, "nginx");
     std::thread::sleep(Duration::from_secs(2));
     std::fs::write(load.end.path().join("end"), "").unwrap();

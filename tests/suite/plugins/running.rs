@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::containers::{copy_file, find_file, with_libraries};
-use crate::support::{Ran, nself_in, root, run, tool};
-use crate::up::{Stack, apart};
+use crate::support::{ProcessOutput, nself_in, root, run, tool};
+use crate::up::{Stack, in_own_namespaces};
 
 const DOMAIN: &str = "local.nself.org";
 
 #[test]
 fn examples_work_and_their_failures_stop_nothing_else() {
     if tool("bin/docker-compose-2").is_some() && tool("templates/notify/node_modules").is_some() {
-        apart("plugins::running::examples_work_and_their_failures_stop_nothing_else", runs_apart);
+        in_own_namespaces("plugins::running::examples_work_and_their_failures_stop_nothing_else", run_examples);
     }
 }
 
-fn succeeds(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    ran
+fn assert_success(output: ProcessOutput) -> ProcessOutput {
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    output
 }
 
 /// Compiles the examples, and creates the root file systems of their images; `tests/images/build.sh` imports these.
@@ -34,17 +34,17 @@ fn images(folder: &Path) {
     let mut go = Command::new("go");
     go.args(["build", "-trimpath", "-o"]).arg(links.join("app/service")).arg(".");
     go.env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-    succeeds(run(go.current_dir(source.join("links"))));
+    assert_success(run(go.current_dir(source.join("links"))));
 
     let packages = tool("templates/notify/node_modules").unwrap();
     let app = notify.join("app");
     fs::create_dir_all(&app).unwrap();
-    succeeds(run(Command::new("cp")
+    assert_success(run(Command::new("cp")
         .args(["-aL", "package.json", "tsconfig.json", "src", "test"])
         .arg(&app)
         .current_dir(source.join("notify"))));
     std::os::unix::fs::symlink(&packages, app.join("node_modules")).unwrap();
-    succeeds(run(Command::new("npm").arg("test").current_dir(&app)));
+    assert_success(run(Command::new("npm").arg("test").current_dir(&app)));
     fs::remove_file(app.join("node_modules")).unwrap();
     copy_file(&packages, &app.join("node_modules"));
     with_libraries(&find_file("node"), "/usr/bin/node", &notify);
@@ -104,7 +104,7 @@ fn set_secret(stack: &Stack, name: &str, value: &str) {
 }
 
 /// Waits until a condition holds.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
@@ -112,7 +112,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn runs_apart() {
+fn run_examples() {
     let roots = tempfile::tempdir().unwrap();
     images(roots.path());
     let stack = start(roots.path());
@@ -120,13 +120,13 @@ fn runs_apart() {
     let migration = stack.project.path().join("deploy/local/migrations/np_links/0001_init.sql");
     let good = fs::read_to_string(&migration).unwrap();
     fs::write(&migration, format!("{good}SELECT 1;\n")).unwrap();
-    let ran = stack.compose(&["up", "-d"]);
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+    let output = stack.compose(&["up", "-d"]);
+    assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
     assert_ne!(state(&stack, "migrate-np-links")["ExitCode"], 0);
     core_answers(&stack);
     fs::write(&migration, good).unwrap();
-    let ran = stack.compose(&["up", "-d"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = stack.compose(&["up", "-d"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(state(&stack, "migrate-np-links")["ExitCode"], 0);
 
     links_are_created_and_followed(&stack);
@@ -141,9 +141,9 @@ fn state(stack: &Stack, service: &str) -> Value {
 
 /// Checks that requests pass through the edge to Hasura, and that the main database accepts writes.
 fn core_answers(stack: &Stack) {
-    eventually("Hasura answers through the edge", || stack.status(&format!("api.{DOMAIN}"), "/healthz", &[]) == "200");
+    wait_until("Hasura answers through the edge", || stack.status(&format!("api.{DOMAIN}"), "/healthz", &[]) == "200");
     let write = "CREATE TABLE IF NOT EXISTS counted (at timestamptz); INSERT INTO counted VALUES (now())";
-    succeeds(stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "market", "-c", write]));
+    assert_success(stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "market", "-c", write]));
 }
 
 fn links_are_created_and_followed(stack: &Stack) {
@@ -151,7 +151,7 @@ fn links_are_created_and_followed(stack: &Stack) {
     let key = format!("authorization: Bearer {}", secret(stack, "np_links_key"));
     let body = ["-d", "{\"url\": \"https://example.com/a\"}", "-H"];
     let create = |header: &str| stack.curl(&host, "/links", &[body.as_slice(), &[header]].concat()).stdout;
-    eventually("the link shortener answers", || create(&key).contains("\"slug\""));
+    wait_until("the link shortener answers", || create(&key).contains("\"slug\""));
     let link: Value = serde_json::from_str(&create(&key)).unwrap();
     let slug = link["slug"].as_str().unwrap();
     assert_eq!(link["url"], format!("https://{host}/{slug}"));
@@ -160,11 +160,11 @@ fn links_are_created_and_followed(stack: &Stack) {
     assert!(create("authorization: Bearer guess").contains("the key is wrong"));
     let visits = format!("SELECT visits FROM np_links_links WHERE slug = '{slug}'");
     let query = ["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "np_links", "-tAc", visits.as_str()];
-    assert_eq!(succeeds(stack.compose(&query)).stdout.trim(), "1");
+    assert_eq!(assert_success(stack.compose(&query)).stdout.trim(), "1");
 }
 
 /// Runs a script of Node.js in the container of the notifications.
-fn node(stack: &Stack, script: &str) -> Ran {
+fn node(stack: &Stack, script: &str) -> ProcessOutput {
     stack.compose(&["exec", "-T", "notify", "node", "-e", script])
 }
 
@@ -175,14 +175,14 @@ fn messages_are_mailed_and_posted(stack: &Stack) {
          headers: {{ authorization: 'Bearer {}' }} }}).then(async (a) => console.log(a.status, await a.text()))",
         secret(stack, "np_notify_key")
     );
-    eventually("the notifications accept a message", || node(stack, &script).stdout.starts_with("202 "));
-    eventually("the webhook was called", || {
+    wait_until("the notifications accept a message", || node(stack, &script).stdout.starts_with("202 "));
+    wait_until("the webhook was called", || {
         stack.compose(&["logs", "receiver"]).stdout.contains("\"recipient\":\"ada@example.com\"")
     });
     let mails = "fetch('http://mail:8025/api/v1/messages').then(async (a) => console.log(await a.text()))";
-    eventually("the mail arrived", || node(stack, mails).stdout.contains("ada@example.com"));
+    wait_until("the mail arrived", || node(stack, mails).stdout.contains("ada@example.com"));
     let metrics = "fetch('http://127.0.0.1:3821/metrics').then(async (a) => console.log(await a.text()))";
-    eventually("nothing waits", || node(stack, metrics).stdout.contains("notify_waiting_messages 0\n"));
+    wait_until("nothing waits", || node(stack, metrics).stdout.contains("notify_waiting_messages 0\n"));
 }
 
 fn the_cache_has_a_password(stack: &Stack) {
@@ -190,7 +190,7 @@ fn the_cache_has_a_password(stack: &Stack) {
         let command = format!("REDISCLI_AUTH='{password}' redis-cli -p 3822 ping");
         stack.compose(&["exec", "-T", "cache", "sh", "-c", &command]).stdout
     };
-    eventually("the cache answers", || ping(&secret(stack, "np_cache_password")).contains("PONG"));
+    wait_until("the cache answers", || ping(&secret(stack, "np_cache_password")).contains("PONG"));
     assert!(!ping("").contains("PONG"));
 }
 
@@ -199,16 +199,16 @@ fn failures_stop_nothing_else(stack: &Stack) {
     let started = |name: &str| stack.inspect()[name]["State"]["StartedAt"].clone();
     let core = ["hasura", "nginx", "postgres"];
     let before: Vec<Value> = core.iter().map(|name| started(name)).collect();
-    let id = |service: &str| succeeds(stack.compose(&["ps", "-q", service])).stdout.trim().to_owned();
+    let id = |service: &str| assert_success(stack.compose(&["ps", "-q", service])).stdout.trim().to_owned();
 
-    succeeds(stack.docker(&["pause", &id("notify")]));
-    succeeds(stack.docker(&["kill", &id("cache")]));
+    assert_success(stack.docker(&["pause", &id("notify")]));
+    assert_success(stack.docker(&["kill", &id("cache")]));
     // Without its key, the link shortener ends at each start.
     let crash = stack.project.path().join("crash.yaml");
     fs::write(&crash, "services: { links: { environment: { API_KEY_FILE: /nowhere } } }\n").unwrap();
     let crash = crash.display().to_string();
-    succeeds(stack.compose(&["-f", &crash, "up", "-d", "--no-deps", "links"]));
-    eventually("the link shortener restarts again and again", || {
+    assert_success(stack.compose(&["-f", &crash, "up", "-d", "--no-deps", "links"]));
+    wait_until("the link shortener restarts again and again", || {
         stack.inspect()["links"]["RestartCount"].as_u64().is_some_and(|count| count >= 2)
     });
     for _ in 0..10 {
@@ -217,9 +217,9 @@ fn failures_stop_nothing_else(stack: &Stack) {
     }
     assert_ne!(stack.status(&format!("go.{DOMAIN}"), "/abcdef", &[]), "302", "the plugin does not answer");
     // The processors that a plugin takes are limited, too.
-    succeeds(stack.docker(&["unpause", &id("notify")]));
+    assert_success(stack.docker(&["unpause", &id("notify")]));
     let spin = "exec -d notify node -e for(;;){}";
-    succeeds(stack.compose(&spin.split(' ').collect::<Vec<_>>()));
+    assert_success(stack.compose(&spin.split(' ').collect::<Vec<_>>()));
     for _ in 0..5 {
         core_answers(stack);
     }

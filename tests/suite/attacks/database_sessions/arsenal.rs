@@ -40,7 +40,7 @@ impl Trap {
         std::fs::set_permissions(&folder, mode).unwrap();
         let mark = folder.join("superuser");
         // Changes of a sequence are not rolled back; only a superuser can run a program.
-        session.must(&format!(
+        session.run_or_panic(&format!(
             "CREATE SEQUENCE public.marks; GRANT ALL ON SEQUENCE public.marks TO PUBLIC;
              CREATE FUNCTION public.sprung() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
              BEGIN
@@ -60,7 +60,7 @@ impl Trap {
     pub fn arm(&self, session: &mut Session) {
         let names: BTreeSet<String> = STATEMENTS.iter().flat_map(|text| called(text)).collect();
         let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-        let count = session.must(&format!(
+        let count = session.run_or_panic(&format!(
             "SET client_min_messages = error;
              DO $arm$
              DECLARE l text; r text; op text; fn text; result text; body text := $b$BEGIN PERFORM public.sprung(); RETURN NULL; END$b$;
@@ -96,8 +96,9 @@ impl Trap {
     }
 
     /// Returns whether a different role ran a hostile object since the last call, and whether it was the superuser.
-    pub fn sprung(&self, session: &mut Session) -> (bool, bool) {
-        let called = session.must("SELECT is_called FROM public.marks; SELECT setval('public.marks', 1, false);");
+    pub fn hostile_objects_ran(&self, session: &mut Session) -> (bool, bool) {
+        let called =
+            session.run_or_panic("SELECT is_called FROM public.marks; SELECT setval('public.marks', 1, false);");
         let by_superuser = self.mark.exists();
         if by_superuser {
             std::fs::remove_file(&self.mark).unwrap();

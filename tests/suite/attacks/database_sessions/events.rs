@@ -15,12 +15,12 @@ fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::
     let trap = Trap::set(&server, &mut owner);
     let function = "FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS";
     let mut superuser = server.session("postgres", "orders");
-    superuser.must(&format!(
+    superuser.run_or_panic(&format!(
         "CREATE {function} 'BEGIN END'; CREATE EVENT TRIGGER audit ON {event} EXECUTE FUNCTION public.audit();"
     ));
-    superuser.must(&format!("ALTER FUNCTION public.audit() OWNER TO {OWNER};"));
-    owner.must(&format!("CREATE OR REPLACE {function} 'BEGIN PERFORM public.sprung(); END';"));
-    trap.sprung(&mut owner);
+    superuser.run_or_panic(&format!("ALTER FUNCTION public.audit() OWNER TO {OWNER};"));
+    owner.run_or_panic(&format!("CREATE OR REPLACE {function} 'BEGIN PERFORM public.sprung(); END';"));
+    trap.hostile_objects_ran(&mut owner);
     Some((server, project, owner, trap))
 }
 
@@ -31,19 +31,19 @@ fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::
 fn the_function_of_an_event_trigger_does_not_run_as_the_superuser() {
     for version in [Version::V15, Version::V17] {
         let Some((server, project, mut owner, trap)) = taken_over(version, "ddl_command_start") else { return };
-        let ran = project.migrate(&server, "orders");
+        let output = project.migrate(&server, "orders");
         let why = "the function of an event trigger belongs to a role that is not a superuser";
-        assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
-        assert_eq!(trap.sprung(&mut owner), (false, false), "{version:?}");
+        assert!(output.code != 0 && output.stderr.contains(why), "{}{}", output.stdout, output.stderr);
+        assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "{version:?}");
         // Known-bad control: any change by a superuser.
         server.psql("postgres", "orders", "CREATE TABLE x ();");
-        assert_eq!(trap.sprung(&mut owner), (true, true), "{version:?}");
+        assert_eq!(trap.hostile_objects_ran(&mut owner), (true, true), "{version:?}");
         // Once it belongs to a superuser again, the deployment succeeds.
-        server.session("postgres", "orders").must(
+        server.session("postgres", "orders").run_or_panic(
             "ALTER FUNCTION public.audit() OWNER TO postgres; CREATE OR REPLACE FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';",
         );
-        let ran = project.migrate(&server, "orders");
-        assert_eq!(ran.code, 0, "{version:?}: {}", ran.stderr);
+        let output = project.migrate(&server, "orders");
+        assert_eq!(output.code, 0, "{version:?}: {}", output.stderr);
     }
 }
 
@@ -54,12 +54,12 @@ fn a_login_trigger_does_not_run_as_the_superuser() {
     let Some((server, project, mut owner, trap)) = taken_over(Version::V17, "login") else { return };
     let admin = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     assert_eq!(nself_in(project.folder.path(), ["db", "status", "--url", &admin]).code, 1);
-    assert_eq!(trap.sprung(&mut owner), (false, false), "status");
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "status");
     nself_in(project.folder.path(), ["db", "import", "--url", &admin]);
-    assert_eq!(trap.sprung(&mut owner), (false, false), "import");
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "import");
     assert!(project.migrate(&server, "orders").code != 0);
-    assert_eq!(trap.sprung(&mut owner), (false, false), "the runner");
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the runner");
     // Known-bad control: a plain login.
     server.psql("postgres", "orders", "SELECT 1;");
-    assert_eq!(trap.sprung(&mut owner), (true, true));
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (true, true));
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::arsenal::Trap;
 use crate::database::project::{FIRST, Project, applied_migrations};
 use crate::database::server::{OWNER, Server, Session, Version};
-use crate::support::{Ran, nself_in, run};
+use crate::support::{ProcessOutput, nself_in, run};
 
 fn url(server: &Server, user: &str, database: &str) -> String {
     format!("postgresql://{user}@/{database}?host={}", server.folder().display())
@@ -26,7 +26,7 @@ fn database_with_hostile_objects(version: Version, definition: &str) -> Option<(
 fn control(server: &Server, owner: &mut Session, trap: &Trap) {
     let catalog = include_str!("../../../../generator/database/catalog.sql");
     server.psql("postgres", "orders", &format!("SET search_path = public;\n{catalog}"));
-    assert_eq!(trap.sprung(owner), (true, true), "the planted operators match nothing");
+    assert_eq!(trap.hostile_objects_ran(owner), (true, true), "the planted operators match nothing");
 }
 
 /// Attack: the owner of a database creates functions and operators for the deployment's superuser, who creates an
@@ -39,23 +39,23 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
         return;
     };
     control(&server, &mut owner, &trap);
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(trap.sprung(&mut owner), (false, false), "the runner");
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}{}", output.stdout, output.stderr);
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the runner");
     let mut superuser = server.session("postgres", "orders");
-    superuser.must("SET search_path = pg_catalog;");
-    let extensions = superuser.must("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
+    superuser.run_or_panic("SET search_path = pg_catalog;");
+    let extensions = superuser.run_or_panic("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
     assert_eq!(extensions.trim(), "citext public,pageinspect public");
     for _ in 0..2 {
         server.first_start(&project.folder.path().join("deploy/local"));
-        assert_eq!(trap.sprung(&mut owner), (false, false), "the first start");
+        assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the first start");
     }
     // The superuser also removes an extension.
     project
         .next(&format!("{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"));
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(trap.sprung(&mut owner), (false, false), "the runner that removes");
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}{}", output.stdout, output.stderr);
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the runner that removes");
     control(&server, &mut owner, &trap);
 }
 
@@ -66,22 +66,27 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
 fn no_query_of_a_superuser_runs_code_of_an_owner() {
     let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, FIRST) else { return };
     let (admin, scratch) = (url(&server, "postgres", "orders"), url(&server, "postgres", "postgres"));
-    let nself = |arguments: &[&str]| -> Ran { nself_in(project.folder.path(), arguments) };
-    let mut quiet = |what: &str| assert_eq!(trap.sprung(&mut owner), (false, false), "{what}");
-    let ran = nself(&["db", "status", "--url", &admin]);
-    assert!(ran.stdout.contains("server: 0 applied"), "{}{}", ran.stdout, ran.stderr);
+    let nself = |arguments: &[&str]| -> ProcessOutput { nself_in(project.folder.path(), arguments) };
+    let mut quiet = |what: &str| assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "{what}");
+    let output = nself(&["db", "status", "--url", &admin]);
+    assert!(output.stdout.contains("server: 0 applied"), "{}{}", output.stdout, output.stderr);
     quiet("status");
     // The planted objects are part of what was read.
-    let ran = nself(&["db", "import", "--url", &admin]);
-    assert!(ran.code == 0 && ran.stdout.contains("sprung"), "{}{}", ran.stdout, ran.stderr);
+    let output = nself(&["db", "import", "--url", &admin]);
+    assert!(output.code == 0 && output.stdout.contains("sprung"), "{}{}", output.stdout, output.stderr);
     quiet("import");
     for sides in [[admin.as_str(), "stack.ncl"], ["stack.ncl", &admin]] {
-        let ran = nself(&["db", "diff", "--from", sides[0], "--to", sides[1], "--scratch", &scratch]);
-        assert!(ran.code != 0 && (ran.stdout.clone() + &ran.stderr).contains("marks"), "{}{}", ran.stdout, ran.stderr);
+        let output = nself(&["db", "diff", "--from", sides[0], "--to", sides[1], "--scratch", &scratch]);
+        assert!(
+            output.code != 0 && (output.stdout.clone() + &output.stderr).contains("marks"),
+            "{}{}",
+            output.stdout,
+            output.stderr
+        );
         quiet("diff");
     }
-    let ran = nself(&["db", "baseline", "--url", &admin, "--scratch", &scratch]);
-    assert!(ran.code == 2 && ran.stderr.contains("error[NS736]"), "{}", ran.stderr);
+    let output = nself(&["db", "baseline", "--url", &admin, "--scratch", &scratch]);
+    assert!(output.code == 2 && output.stderr.contains("error[NS736]"), "{}", output.stderr);
     quiet("baseline");
     control(&server, &mut owner, &trap);
 }
@@ -95,7 +100,7 @@ fn a_view_in_place_of_the_ledger_is_not_run() {
     let project = Project::new(FIRST);
     let mut owner = server.session(OWNER, "orders");
     let trap = Trap::set(&server, &mut owner);
-    owner.must(
+    owner.run_or_panic(
         "CREATE SCHEMA nself; CREATE DOMAIN public.line AS text;
          CREATE FUNCTION public.shown(public.line) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN 'x'; END$$;
          CREATE TYPE public.word AS ENUM ('a');
@@ -108,16 +113,16 @@ fn a_view_in_place_of_the_ledger_is_not_run() {
         "CREATE MATERIALIZED VIEW nself.ledger AS SELECT 1 AS number, 'a'::public.word AS name, 'b' AS sum, 'done' AS state",
     ];
     for way in ways {
-        owner.must(&format!("{way};"));
+        owner.run_or_panic(&format!("{way};"));
         if way.contains("TABLE") {
-            owner.must("INSERT INTO nself.ledger VALUES ('a', 'a', 'a', 'a');");
+            owner.run_or_panic("INSERT INTO nself.ledger VALUES ('a', 'a', 'a', 'a');");
         }
-        trap.sprung(&mut owner);
+        trap.hostile_objects_ran(&mut owner);
         nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
-        assert_eq!(trap.sprung(&mut owner), (false, false), "{way}");
+        assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "{way}");
         // The runner refuses it.
-        let ran = project.migrate(&server, "orders");
-        assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{way}: {}", ran.stderr);
+        let output = project.migrate(&server, "orders");
+        assert!(output.code != 0 && output.stderr.contains("the runner did not create"), "{way}: {}", output.stderr);
         // Known-bad control: a plain query.
         server.psql(
             "postgres",
@@ -125,10 +130,10 @@ fn a_view_in_place_of_the_ledger_is_not_run() {
             "SELECT name FROM nself.ledger WHERE state = 'done'; SELECT name || 'x' FROM nself.ledger;",
         );
         if !way.contains("MATERIALIZED") {
-            assert_eq!(trap.sprung(&mut owner), (true, true), "{way}");
+            assert_eq!(trap.hostile_objects_ran(&mut owner), (true, true), "{way}");
         }
         let kind = way.split(" nself").next().unwrap().trim_start_matches("CREATE ");
-        owner.must(&format!("DROP {kind} nself.ledger;"));
+        owner.run_or_panic(&format!("DROP {kind} nself.ledger;"));
     }
 }
 
@@ -144,28 +149,28 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
     let trap = Trap::set(&server, &mut service);
     trap.arm(&mut service);
     let mut superuser = server.session("postgres", "orders");
-    superuser.must(&format!("ALTER DATABASE orders OWNER TO {OWNER}; ALTER SCHEMA public OWNER TO {OWNER};"));
-    let ran = project.migrate(&server, "orders");
-    assert!(ran.code != 0 && ran.stderr.contains("REASSIGN OWNED BY owner TO"), "{}", ran.stderr);
-    assert_eq!(trap.sprung(&mut service), (false, false));
+    superuser.run_or_panic(&format!("ALTER DATABASE orders OWNER TO {OWNER}; ALTER SCHEMA public OWNER TO {OWNER};"));
+    let output = project.migrate(&server, "orders");
+    assert!(output.code != 0 && output.stderr.contains("REASSIGN OWNED BY owner TO"), "{}", output.stderr);
+    assert_eq!(trap.hostile_objects_ran(&mut service), (false, false));
     // Known-bad control: the new owner who searches `public`.
     let catalog = include_str!("../../../../generator/database/catalog.sql");
     server.psql(OWNER, "orders", &format!("SET search_path = public;\n{catalog}"));
-    assert_eq!(trap.sprung(&mut service), (true, false));
-    superuser.must(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}", ran.stderr);
+    assert_eq!(trap.hostile_objects_ran(&mut service), (true, false));
+    superuser.run_or_panic(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}", output.stderr);
     // A trigger on the ledger, by a role with that right.
-    superuser.must(
+    superuser.run_or_panic(
         "GRANT TRIGGER ON nself.ledger TO owner;
          CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN NEW; END$$;",
     );
-    service.must(
+    service.run_or_panic(
         "CREATE TRIGGER fires BEFORE INSERT OR DELETE ON nself.ledger FOR EACH ROW EXECUTE FUNCTION public.fires();",
     );
     project.next(&format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}"));
-    let ran = project.migrate(&server, "orders");
-    assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{}", ran.stderr);
+    let output = project.migrate(&server, "orders");
+    assert!(output.code != 0 && output.stderr.contains("the runner did not create"), "{}", output.stderr);
 }
 
 /// Attack: default privileges give PUBLIC all rights on objects that the owner creates, including the ledger.
@@ -177,11 +182,11 @@ fn default_privileges_do_not_open_the_ledger() {
     server.defined("orders");
     let project = Project::new(FIRST);
     let mut owner = server.session(OWNER, "orders");
-    owner.must("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO owner, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO owner;");
+    owner.run_or_panic("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO owner, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO owner;");
     let privileges = "SELECT string_agg(DISTINCT grantee || ' ' || privilege_type, ',') FROM information_schema.table_privileges WHERE table_schema = 'nself' AND grantee <> current_user;";
     let begin = |server: &Server| project.migrate(server, "orders");
     assert_eq!(begin(&server).code, 0);
-    assert_eq!(owner.must(privileges).trim(), "PUBLIC SELECT");
+    assert_eq!(owner.run_or_panic(privileges).trim(), "PUBLIC SELECT");
     let mut service = server.session("owner", "orders");
     assert!(
         service
@@ -190,22 +195,22 @@ fn default_privileges_do_not_open_the_ledger() {
             .contains("permission denied")
     );
     assert!(service.try_run("CREATE TABLE nself.more (id int);").unwrap_err().contains("permission denied"));
-    service.must("DELETE FROM orders;");
-    owner.must("DROP SCHEMA nself CASCADE;");
-    let ran = nself_in(
+    service.run_or_panic("DELETE FROM orders;");
+    owner.run_or_panic("DROP SCHEMA nself CASCADE;");
+    let output = nself_in(
         project.folder.path(),
         ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
     );
     // Rights of PUBLIC are not rights of a service.
-    assert!(ran.code == 2 && ran.stderr.contains("NS733"), "{}", ran.stderr);
-    owner.must("ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM owner, PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM owner; REVOKE ALL ON orders FROM owner, PUBLIC;");
-    owner.must("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO owner;");
-    let ran = nself_in(
+    assert!(output.code == 2 && output.stderr.contains("NS733"), "{}", output.stderr);
+    owner.run_or_panic("ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM owner, PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM owner; REVOKE ALL ON orders FROM owner, PUBLIC;");
+    owner.run_or_panic("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO owner;");
+    let output = nself_in(
         project.folder.path(),
         ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
     );
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(owner.must(privileges).trim(), "PUBLIC SELECT");
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(owner.run_or_panic(privileges).trim(), "PUBLIC SELECT");
 }
 
 /// Attack: the owner sets defaults for every session of the database, such as a search path and a role.
@@ -219,14 +224,14 @@ fn settings_of_a_database_do_not_affect_our_sessions() {
     for setting in
         ["search_path = public, pg_catalog", "standard_conforming_strings = off", "role = 'orders_migrations'"]
     {
-        owner.must(&format!("ALTER DATABASE orders SET {setting};"));
+        owner.run_or_panic(&format!("ALTER DATABASE orders SET {setting};"));
     }
     let mut plain = Command::new("psql");
     plain.args(["-XqAt", "-U", "postgres", "-d", "orders", "-c", "SHOW search_path", "-h"]).arg(server.folder());
     assert_eq!(run(&mut plain).stdout.trim(), "public, pg_catalog");
-    let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    let output = project.migrate(&server, "orders");
+    assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}{}", output.stdout, output.stderr);
     nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
     nself_in(project.folder.path(), ["db", "import", "--url", &url(&server, "postgres", "orders")]);
-    assert_eq!(trap.sprung(&mut owner), (false, false));
+    assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false));
 }

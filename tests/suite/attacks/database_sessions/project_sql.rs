@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::database::project::{FIRST, Project};
 use crate::database::server::{OWNER, Server, Version};
-use crate::support::{Ran, nself_in, run};
+use crate::support::{ProcessOutput, nself_in, run};
 
 /// Statements that try to return from a set role to the login role, or to run a program of the server or psql.
 fn ways(mark: &str) -> Vec<String> {
@@ -41,7 +41,7 @@ fn marks(server: &Server) -> (std::path::PathBuf, String) {
     (folder.join("mark"), server.inner("marks/mark"))
 }
 
-fn gone(mark: &Path) -> bool {
+fn is_absent(mark: &Path) -> bool {
     let there = mark.exists();
     if there {
         fs::remove_file(mark).unwrap();
@@ -58,24 +58,25 @@ fn sql_of_the_project_cannot_gain_rights() {
     let project = Project::new(&format!(
         "{FIRST}, seeds.local = [\"INSERT INTO orders (id) VALUES (1) ON CONFLICT DO NOTHING;\"]"
     ));
-    let ran = project.migrate(&server, "orders");
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = project.migrate(&server, "orders");
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let (mark, inner) = marks(&server);
     let seeds = project.folder.path().join("deploy/local/migrations/orders/seeds.sql");
     let mut worked = Vec::new();
     for way in ways(&inner) {
         fs::write(&seeds, format!("INSERT INTO orders (id) VALUES (7);\n{way}\n")).unwrap();
-        let ran = run(&mut project.runner(&server, "orders"));
-        assert!(ran.code != 0 && ran.stderr.contains("ERROR"), "{way}: {}{}", ran.stdout, ran.stderr);
-        assert!(gone(&mark), "{way}");
+        let output = run(&mut project.runner(&server, "orders"));
+        assert!(output.code != 0 && output.stderr.contains("ERROR"), "{way}: {}{}", output.stdout, output.stderr);
+        assert!(is_absent(&mark), "{way}");
         let mut session = server.session("postgres", "orders");
-        assert_eq!(session.must("SELECT count(*) FROM orders WHERE id = 7;").trim(), "0", "{way}");
+        assert_eq!(session.run_or_panic("SELECT count(*) FROM orders WHERE id = 7;").trim(), "0", "{way}");
         // Known-bad control: a superuser's session that only sets the role, as the runner's was.
         let text = format!("BEGIN;\nSET LOCAL ROLE {OWNER};\n{way}\nCOMMIT;\n");
         let _ = server.psql("postgres", "orders", &text);
-        session.must("DROP FUNCTION IF EXISTS up();");
-        session.must(&format!("ALTER ROLE {OWNER} NOSUPERUSER; REVOKE pg_execute_server_program FROM {OWNER};"));
-        worked.push(!gone(&mark));
+        session.run_or_panic("DROP FUNCTION IF EXISTS up();");
+        session
+            .run_or_panic(&format!("ALTER ROLE {OWNER} NOSUPERUSER; REVOKE pg_execute_server_program FROM {OWNER};"));
+        worked.push(!is_absent(&mark));
     }
     assert!(
         worked.iter().filter(|worked| **worked).count() >= 12,
@@ -83,8 +84,8 @@ fn sql_of_the_project_cannot_gain_rights() {
     );
 }
 
-fn denied(ran: &Ran) -> bool {
-    ran.stderr.contains("permission denied") || ran.stderr.contains("must be superuser")
+fn is_denied(output: &ProcessOutput) -> bool {
+    output.stderr.contains("permission denied") || output.stderr.contains("must be superuser")
 }
 
 /// Attack: hand-written migrations with the same statements, and one that is marked as privileged.
@@ -106,30 +107,30 @@ fn a_hand_written_migration_cannot_gain_rights() {
     ] {
         fs::write(folder.join("up.sql"), &way).unwrap();
         project.nself(&["db", "sum"]);
-        let ran = project.migrate(&server, "orders");
-        assert!(ran.code != 0 && denied(&ran), "{way}: {}", ran.stderr);
-        assert!(gone(&mark), "{way}");
+        let output = project.migrate(&server, "orders");
+        assert!(output.code != 0 && is_denied(&output), "{way}: {}", output.stderr);
+        assert!(is_absent(&mark), "{way}");
         // The same in a temporary database, for a URL of a superuser.
         let url =
             |user: &str, database: &str| format!("postgresql://{user}@/{database}?host={}", server.folder().display());
-        server.session(OWNER, "orders").must("DROP SCHEMA nself CASCADE;");
-        let ran = nself_in(
+        server.session(OWNER, "orders").run_or_panic("DROP SCHEMA nself CASCADE;");
+        let output = nself_in(
             project.folder.path(),
             ["db", "baseline", "--url", &url(OWNER, "orders"), "--scratch", &url("postgres", "postgres")],
         );
-        assert!(ran.code == 2 && denied(&ran), "{way}: {}", ran.stderr);
-        assert!(gone(&mark), "{way}");
+        assert!(output.code == 2 && is_denied(&output), "{way}: {}", output.stderr);
+        assert!(is_absent(&mark), "{way}");
         let mut admin = server.session("postgres", "postgres");
         let remaining_objects = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%') + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%');";
-        assert_eq!(admin.must(remaining_objects).trim(), "0");
-        server.session(OWNER, "orders").must("DROP TABLE orders;");
+        assert_eq!(admin.run_or_panic(remaining_objects).trim(), "0");
+        server.session(OWNER, "orders").run_or_panic("DROP TABLE orders;");
     }
     let plan = folder.join("plan.json");
     let text = fs::read_to_string(&plan).unwrap();
     fs::write(&plan, text.replace("\"by_hand\": true", "\"by_hand\": true, \"privileged\": true")).unwrap();
     project.nself(&["db", "sum"]);
-    let ran = nself_in(project.folder.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("error[NS735]"), "{}", ran.stderr);
+    let output = nself_in(project.folder.path(), ["gen"]);
+    assert!(output.code == 2 && output.stderr.contains("error[NS735]"), "{}", output.stderr);
 }
 
 /// Attack: a definition with a view that is computed when it is created, on the `--scratch` server with a superuser's
@@ -151,19 +152,19 @@ fn scratch_definitions_are_created_by_a_role_without_rights() {
             ["db", "diff", "--from", &url("orders"), "--to", "stack.ncl", "--scratch", &url("postgres")],
         )
     };
-    let ran = diff();
+    let output = diff();
     assert!(
-        ran.code == 2 && ran.stderr.contains("permission denied for function pg_ls_dir"),
+        output.code == 2 && output.stderr.contains("permission denied for function pg_ls_dir"),
         "{}{}",
-        ran.stdout,
-        ran.stderr
+        output.stdout,
+        output.stderr
     );
     assert_eq!(server.psql("postgres", "postgres", &format!("{view};").replace("SELECT", "SELECT")).code, 0);
     project.define(FIRST);
-    let ran = diff();
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    let output = diff();
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{}", output.stderr);
     let mut admin = server.session("postgres", "postgres");
-    assert_eq!(admin.must("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%';").trim(), "0");
+    assert_eq!(admin.run_or_panic("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%';").trim(), "0");
 }
 
 /// Attack: the runner gets the login of the superuser, or of a role that can become superuser, instead of the owner's.
@@ -175,7 +176,7 @@ fn the_runner_refuses_a_session_that_can_gain_rights() {
     let project = Project::new(FIRST);
     project.deploy();
     let mut superuser = server.session("postgres", "orders");
-    superuser.must("CREATE ROLE member LOGIN; GRANT postgres TO member;");
+    superuser.run_or_panic("CREATE ROLE member LOGIN; GRANT postgres TO member;");
     for (change, user, back) in [
         ("", "postgres", ""),
         ("ALTER DATABASE orders OWNER TO member;", "member", "ALTER DATABASE orders OWNER TO orders_migrations;"),
@@ -188,12 +189,12 @@ fn the_runner_refuses_a_session_that_can_gain_rights() {
         ),
         ("", "owner", ""),
     ] {
-        superuser.must(change);
-        let ran = run(project.runner(&server, "orders").env("PGUSER", user));
+        superuser.run_or_panic(change);
+        let output = run(project.runner(&server, "orders").env("PGUSER", user));
         let why = "log in as the role that owns the database";
-        assert!(ran.code != 0 && ran.stderr.contains(why), "{change} {user}: {}{}", ran.stdout, ran.stderr);
-        assert_eq!(superuser.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
-        superuser.must(back);
+        assert!(output.code != 0 && output.stderr.contains(why), "{change} {user}: {}{}", output.stdout, output.stderr);
+        assert_eq!(superuser.run_or_panic("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
+        superuser.run_or_panic(back);
     }
     assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
 }

@@ -1,15 +1,15 @@
 //! Callers whose address decides which routes they may use.
 
-use super::running::{GATEWAY, LAN, NEIGHBOUR, OFFICE, RunningEdge, STRANGER, generated};
+use super::running::{GATEWAY, LAN, NEIGHBOUR, OFFICE, RunningEdge, STRANGER, generated_project};
 use super::{environment, host, project_with_all_routes, tools_are_installed};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// Attack: callers from private networks, other containers and the bridge request internal routes.
 /// Expectation: outside local, only listed addresses are internal, and the bridge's address never is.
 #[test]
 fn only_listed_addresses_are_internal() {
     if tools_are_installed() {
-        apart("attacks::edge::callers::only_listed_addresses_are_internal", check_listed_addresses);
+        in_own_namespaces("attacks::edge::callers::only_listed_addresses_are_internal", check_listed_addresses);
     }
 }
 
@@ -41,13 +41,14 @@ fn check_listed_addresses() {
         }
     }
     // A route that the stack opens is open to all callers; all others stay internal.
-    let with_open_console = generated("tls.mode = 'files, services.hasura.guard.internal_paths = [\"/v1/metadata\"],");
+    let with_open_console =
+        generated_project("tls.mode = 'files, services.hasura.guard.internal_paths = [\"/v1/metadata\"],");
     let edge = RunningEdge::start(&environment(&with_open_console, "staging"));
     let paths = ["/console", "/v1/metadata"].map(|path| (host("api"), path));
     assert_eq!(edge.statuses(&[STRANGER], &paths), [[200, 403]]);
     drop(edge);
 
-    let with_wide_range = generated(
+    let with_wide_range = generated_project(
         "tls.mode = 'files, edge.internal_addresses = [\"172.30.0.0/16\"], services.inner = { image = \"a/b:1\", port = 8001, route = { subdomain = \"inner\", access = 'internal } },",
     );
     let edge = RunningEdge::start(&environment(&with_wide_range, "prod"));
@@ -61,7 +62,7 @@ fn check_listed_addresses() {
 #[test]
 fn in_local_only_this_machine_is_internal() {
     if tools_are_installed() {
-        apart("attacks::edge::callers::in_local_only_this_machine_is_internal", check_local_callers);
+        in_own_namespaces("attacks::edge::callers::in_local_only_this_machine_is_internal", check_local_callers);
     }
 }
 
@@ -70,7 +71,7 @@ fn check_local_callers() {
     let services = "services = { mail = nself.services.mail, minio = nself.services.minio, PUBLISH },";
     // Returns the Compose file, and for each caller the status that all internal paths have.
     let compose_and_statuses = |body: &str| {
-        let project = generated(body);
+        let project = generated_project(body);
         let local = environment(&project, "local");
         let compose = std::fs::read_to_string(local.join("compose.yaml")).unwrap();
         let edge = RunningEdge::start(&local);

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::running::{GATEWAY, LAN, NEIGHBOUR, Request, RunningEdge, STRANGER, generated};
+use super::running::{GATEWAY, LAN, NEIGHBOUR, Request, RunningEdge, STRANGER, generated_project};
 use super::{environment, host, tools_are_installed};
 use crate::support::{golden, name, nself_in, stack};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// Attack: X-Forwarded-For contains an internal address: from the internet, through a trusted proxy before the address
 /// that it appends, and on a cluster whose load balancer replaced the client's address.
@@ -16,7 +16,10 @@ use crate::up::apart;
 #[test]
 fn a_forged_forwarded_address_is_not_trusted() {
     if tools_are_installed() {
-        apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_trusted", forged_addresses);
+        in_own_namespaces(
+            "attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_trusted",
+            forged_addresses,
+        );
     }
 }
 
@@ -31,7 +34,7 @@ fn forged_addresses() {
         };
         edge.send(&[Request { port: 8080, ..Request::get(from, &host(subdomain), "/", &headers) }]).remove(0)
     };
-    let project = generated(&format!(
+    let project = generated_project(&format!(
         "{inner} {office} tls.mode = 'proxy, edge.trusted_proxies = [\"172.30.0.9\"], services.plain = {{ image = \"a/b:1\", port = 8002, route.subdomain = \"plain\" }},"
     ));
     let edge = RunningEdge::start(&environment(&project, "prod"));
@@ -62,7 +65,7 @@ fn forged_addresses() {
 
     // On a cluster only the address that the gateway appended is trusted, so the load balancer counts as the client.
     let cluster = "kubernetes = { enabled = true, edge = 'ingress, preserves_client_address = true, edge_namespace = \"traefik\" },";
-    let project = generated(&format!("{inner} {office} {cluster}"));
+    let project = generated_project(&format!("{inner} {office} {cluster}"));
     let pods = crate::nginx::configuration_of_pods(&environment(&project, "prod").join("kubernetes"));
     let edge = RunningEdge::start(pods.path());
     assert_eq!(behind(&edge, NEIGHBOUR, "inner", "198.51.100.7, 10.42.0.1").status, 403);
@@ -81,8 +84,8 @@ fn findings_of(body: &str) -> (i32, String) {
     let project = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {inner} {body} }}"
     ));
-    let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
-    (ran.code, ran.stderr)
+    let output = nself_in(project.path(), ["gen", "--env", "prod"]);
+    (output.code, output.stderr)
 }
 
 /// Attack: a stack whose internal routes would be open to the internet, since a proxy, a bridge or a load balancer

@@ -1,8 +1,8 @@
 //! Forged request headers for an address, a role or a path.
 
-use super::running::{GATEWAY, OFFICE, Request, Response, RunningEdge, STRANGER, generated};
+use super::running::{GATEWAY, OFFICE, Request, Response, RunningEdge, STRANGER, generated_project};
 use super::{environment, host, project_with_all_routes, tools_are_installed};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// Headers that can forge the client's address, the protocol, the host or the path.
 const FORGEABLE_HEADERS: [&str; 24] = [
@@ -37,7 +37,7 @@ const FORGEABLE_HEADERS: [&str; 24] = [
 #[test]
 fn headers_that_clients_forge_are_removed() {
     if tools_are_installed() {
-        apart("attacks::edge::headers::headers_that_clients_forge_are_removed", check_forged_headers);
+        in_own_namespaces("attacks::edge::headers::headers_that_clients_forge_are_removed", check_forged_headers);
     }
 }
 
@@ -85,7 +85,7 @@ fn check_forged_headers() {
 #[test]
 fn the_admin_secret_is_refused_from_outside() {
     if tools_are_installed() {
-        apart("attacks::edge::headers::the_admin_secret_is_refused_from_outside", check_admin_secrets);
+        in_own_namespaces("attacks::edge::headers::the_admin_secret_is_refused_from_outside", check_admin_secrets);
     }
 }
 
@@ -121,7 +121,7 @@ fn check_admin_secrets() {
             assert_eq!(response.received["headers"]["x-hasura-role"], "user");
         }
     }
-    let without_refused_headers = generated("tls.mode = 'files, services.hasura.guard.refused_headers = [],");
+    let without_refused_headers = generated_project("tls.mode = 'files, services.hasura.guard.refused_headers = [],");
     let edge = RunningEdge::start(&environment(&without_refused_headers, "prod"));
     let response = edge.send(&[Request::get(STRANGER, &host("api"), "/", &header_lines(spellings[0]))]).remove(0);
     assert_eq!(response.received["headers"]["x-hasura-admin-secret"], "guess", "{response:?}");

@@ -2,7 +2,7 @@
 
 use super::running::{Request, RunningEdge, STRANGER};
 use super::{environment, host, project_with_all_routes, tools_are_installed};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// Returns the path as the most tolerant server would read it: decoded repeatedly, in lower case, with slashes for
 /// backslashes, and without parameters, empty segments and dot segments.
@@ -111,7 +111,7 @@ fn spellings(path: &str) -> Vec<String> {
 #[test]
 fn no_spelling_bypasses_an_internal_path() {
     if tools_are_installed() {
-        apart("attacks::edge::paths::no_spelling_bypasses_an_internal_path", closed_paths);
+        in_own_namespaces("attacks::edge::paths::no_spelling_bypasses_an_internal_path", closed_paths);
     }
 }
 
@@ -168,7 +168,7 @@ fn closed_paths() {
 #[test]
 fn public_paths_are_forwarded_unchanged() {
     if tools_are_installed() {
-        apart("attacks::edge::paths::public_paths_are_forwarded_unchanged", public_paths);
+        in_own_namespaces("attacks::edge::paths::public_paths_are_forwarded_unchanged", public_paths);
     }
 }
 

@@ -23,14 +23,14 @@ pub const STRANGER: &str = "203.0.113.9";
 pub const SERVICE: &str = "127.0.0.1:9000";
 
 /// Returns the project of a stack with these fields, with generated files of all environments.
-pub fn generated(body: &str) -> tempfile::TempDir {
+pub fn generated_project(body: &str) -> tempfile::TempDir {
     let project = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {body} }}"
     ));
     std::fs::create_dir(project.path().join("mlflow")).unwrap();
     std::fs::write(project.path().join("mlflow/Dockerfile"), "FROM ghcr.io/mlflow/mlflow:v3.4.0\n").unwrap();
-    let ran = nself_in(project.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = nself_in(project.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     project
 }
 
@@ -129,9 +129,9 @@ impl RunningEdge {
         let mut client = Command::new("python3");
         let file = self.files.path().join("cases.json");
         std::fs::write(&file, json!(cases).to_string()).unwrap();
-        let ran = client.arg(root().join("tests/edge/client.py")).arg("ask").arg(&file).output().unwrap();
-        let responses: Vec<Value> = serde_json::from_slice(&ran.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&ran.stderr)));
+        let output = client.arg(root().join("tests/edge/client.py")).arg("ask").arg(&file).output().unwrap();
+        let responses: Vec<Value> = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         assert_eq!(responses.len(), requests.len());
         let response = |record: Value| Response {
             status: record["status"].as_u64().unwrap(),
@@ -159,16 +159,16 @@ impl RunningEdge {
     pub fn smuggle(&self, from: &str, host: &str, open: &str, path: &str) -> Value {
         let mut client = Command::new("python3");
         let script = root().join("tests/edge/client.py");
-        let ran = run(client.arg(script).args(["smuggle", from, SERVER, host, open, path]));
-        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+        let output = run(client.arg(script).args(["smuggle", from, SERVER, host, open, path]));
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}{}", output.stdout, output.stderr))
     }
 
     /// Requests a stream of events. Returns whether the first event arrived before the service ended the stream, and whether
     /// the last one arrived after it.
     pub fn stream(&self, host: &str) -> Value {
         let mut client = Command::new("python3");
-        let ran = run(client.arg(root().join("tests/edge/client.py")).args(["stream", STRANGER, SERVER, host]));
-        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+        let output = run(client.arg(root().join("tests/edge/client.py")).args(["stream", STRANGER, SERVER, host]));
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}{}", output.stdout, output.stderr))
     }
 
     /// Sends a request over HTTP/2, as gRPC clients do.
@@ -186,8 +186,8 @@ impl RunningEdge {
         for header in headers {
             curl.args(["-H", header]);
         }
-        let ran = run(curl.arg(format!("https://{host}:8443{path}")));
-        let (body, status) = ran.stdout.rsplit_once('\n').unwrap_or_else(|| panic!("{}", ran.stderr));
+        let output = run(curl.arg(format!("https://{host}:8443{path}")));
+        let (body, status) = output.stdout.rsplit_once('\n').unwrap_or_else(|| panic!("{}", output.stderr));
         Response {
             status: status.parse().unwrap(),
             received: serde_json::from_str(body).unwrap_or_default(),

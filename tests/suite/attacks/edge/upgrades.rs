@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::running::{Request, RunningEdge, STRANGER};
 use super::{environment, host, project_with_all_routes, tools_are_installed};
-use crate::up::apart;
+use crate::up::in_own_namespaces;
 
 /// Attack: a request upgrades to h2c, and requests inside the connection bypass the rules of the edge.
 /// Expectation: only upgrades to websockets are forwarded. Control: if all upgrades are forwarded, the attack succeeds.
 #[test]
 fn an_upgrade_to_http2_cannot_smuggle_requests() {
     if tools_are_installed() {
-        apart("attacks::edge::upgrades::an_upgrade_to_http2_cannot_smuggle_requests", upgrades);
+        in_own_namespaces("attacks::edge::upgrades::an_upgrade_to_http2_cannot_smuggle_requests", upgrades);
     }
 }
 

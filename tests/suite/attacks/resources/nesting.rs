@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Ran, nself_in, stack};
+use crate::support::{ProcessOutput, nself_in, stack};
 
 const LEVELS: usize = 8_000;
 
-fn nested(levels: usize) -> String {
+fn nested_brackets(levels: usize) -> String {
     format!("{}1{}", "(".repeat(levels), ")".repeat(levels))
 }
 
@@ -24,10 +24,10 @@ fn program(folder: &Path, fields: &str) {
 }
 
 /// Checks that the run ends with a finding with a place.
-fn assert_refused(ran: &Ran, code: &str, place: &str) {
-    assert_eq!(ran.code, 2, "{}", &ran.stderr[..ran.stderr.len().min(2_000)]);
-    let (found, placed) = (ran.stderr.contains(code), ran.stderr.contains(place));
-    assert!(found && placed, "{code} {place}: {}", &ran.stderr[..ran.stderr.len().min(2_000)]);
+fn assert_refused(output: &ProcessOutput, code: &str, place: &str) {
+    assert_eq!(output.code, 2, "{}", &output.stderr[..output.stderr.len().min(2_000)]);
+    let (found, placed) = (output.stderr.contains(code), output.stderr.contains(place));
+    assert!(found && placed, "{code} {place}: {}", &output.stderr[..output.stderr.len().min(2_000)]);
 }
 
 /// Attack: SQL of a definition with 8,000 brackets, signs or casts, in each kind of slot.
@@ -36,7 +36,7 @@ fn assert_refused(ran: &Ran, code: &str, place: &str) {
 fn definitions() {
     let project = stack("{}");
     let deep = [
-        nested(LEVELS),
+        nested_brackets(LEVELS),
         format!("{}1", "- ".repeat(LEVELS)),
         format!("{}true", "NOT ".repeat(3_000)),
         format!("1{}", " + 1".repeat(3_900)),
@@ -50,7 +50,7 @@ fn definitions() {
         );
         assert_refused(&nself_in(project.path(), ["db", "diff"]), "NS741", "stack.ncl:3:");
     }
-    let (at, over) = (nested(150), nested(250));
+    let (at, over) = (nested_brackets(150), nested_brackets(250));
     for text in [&at, &over] {
         let fields = [
             format!("tables.t = {{ columns.a = {{ type = \"int\", default = \"{text}\" }} }}"),
@@ -61,11 +61,11 @@ fn definitions() {
         ];
         for fields in fields {
             program(project.path(), &format!("databases.d = {{ {fields} }}"));
-            let ran = nself_in(project.path(), ["db", "diff"]);
+            let output = nself_in(project.path(), ["db", "diff"]);
             if text == &at {
-                assert_eq!(ran.code, 1.min(ran.code), "{}", ran.stderr);
+                assert_eq!(output.code, 1.min(output.code), "{}", output.stderr);
             } else {
-                assert_refused(&ran, "NS741", "stack.ncl:3:");
+                assert_refused(&output, "NS741", "stack.ncl:3:");
             }
         }
     }
@@ -82,22 +82,22 @@ fn migrations_by_hand() {
     let mut all = fs::read_dir(project.path().join("db/d/migrations")).unwrap().map(|entry| entry.unwrap().path());
     let by_hand = all.find(|path| path.to_string_lossy().contains("0002")).unwrap().join("up.sql");
     for sql in [
-        format!("SELECT\n{};\n", nested(LEVELS)),
-        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql\nAS $$ SELECT {} $$;\n", nested(LEVELS)),
-        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql\nAS 'SELECT {}';\n", nested(LEVELS)),
+        format!("SELECT\n{};\n", nested_brackets(LEVELS)),
+        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql\nAS $$ SELECT {} $$;\n", nested_brackets(LEVELS)),
+        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql\nAS 'SELECT {}';\n", nested_brackets(LEVELS)),
         format!("{}\nSELECT 1;\n", "EXPLAIN ".repeat(LEVELS)),
         format!("SELECT\n1{};\n", " UNION SELECT 1".repeat(LEVELS)),
     ] {
         fs::write(&by_hand, sql).unwrap();
-        let ran = nself_in(project.path(), ["db", "sum"]);
-        let ran = if ran.code == 2 { ran } else { nself_in(project.path(), ["gen", "--env", "local"]) };
-        assert_refused(&ran, "NS741", "db/d/migrations/0002");
+        let output = nself_in(project.path(), ["db", "sum"]);
+        let output = if output.code == 2 { output } else { nself_in(project.path(), ["gen", "--env", "local"]) };
+        assert_refused(&output, "NS741", "db/d/migrations/0002");
     }
     // Escapes in a body would hide its depth, so they are refused.
     fs::write(&by_hand, "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS E'SELECT \\050 1)';\n").unwrap();
-    let ran = nself_in(project.path(), ["db", "sum"]);
-    let ran = if ran.code == 2 { ran } else { nself_in(project.path(), ["gen", "--env", "local"]) };
-    assert_refused(&ran, "NS740", "db/d/migrations/0002");
+    let output = nself_in(project.path(), ["db", "sum"]);
+    let output = if output.code == 2 { output } else { nself_in(project.path(), ["gen", "--env", "local"]) };
+    assert_refused(&output, "NS740", "db/d/migrations/0002");
 }
 
 /// Attack: SQL and DBML for import with 8,000 levels.
@@ -107,7 +107,7 @@ fn imports() {
     let folder = tempfile::tempdir().unwrap();
     let sql = folder.path().join("a.sql");
     for text in [
-        format!("CREATE TABLE t (\n  a int CHECK ({}));\n", nested(LEVELS)),
+        format!("CREATE TABLE t (\n  a int CHECK ({}));\n", nested_brackets(LEVELS)),
         format!("CREATE TABLE t (a int);\nCREATE VIEW v AS SELECT 1{};\n", " UNION SELECT 1".repeat(LEVELS)),
         format!("CREATE TABLE t (\n  a int{});\n", "[]".repeat(LEVELS)),
     ] {
@@ -116,7 +116,7 @@ fn imports() {
     }
     let dbml = folder.path().join("a.dbml");
     for text in [
-        format!("Table t {{\n  a int [default: `{}`]\n}}\n", nested(LEVELS)),
+        format!("Table t {{\n  a int [default: `{}`]\n}}\n", nested_brackets(LEVELS)),
         format!("Table t {{\n  a int\n  {} \n}}\n", "indexes { ".repeat(LEVELS)),
         format!("Table t {{\n  a int{}\n}}\n", "[".repeat(LEVELS)),
     ] {
@@ -174,18 +174,18 @@ fn stacks() {
         ] {
             for field in ["raw.compose.x-a", "env.A"] {
                 program(project.path(), &format!("services.s = {{ image = \"a/b:1\", {field} = {value} }},"));
-                let ran = nself_in(project.path(), ["gen", "--env", "local"]);
+                let output = nself_in(project.path(), ["gen", "--env", "local"]);
                 assert!(
-                    ran.code == 2 || ran.code == 0,
+                    output.code == 2 || output.code == 0,
                     "{levels} {field} {}: {} {}",
                     &value[..20],
-                    ran.code,
-                    &ran.stderr[..ran.stderr.len().min(500)]
+                    output.code,
+                    &output.stderr[..output.stderr.len().min(500)]
                 );
                 assert!(
-                    ran.code == 0 || ran.stderr.contains("error[NS"),
+                    output.code == 0 || output.stderr.contains("error[NS"),
                     "{}",
-                    &ran.stderr[..ran.stderr.len().min(500)]
+                    &output.stderr[..output.stderr.len().min(500)]
                 );
             }
         }

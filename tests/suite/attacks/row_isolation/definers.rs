@@ -99,11 +99,11 @@ fn only_roles_with_a_grant_can_call_a_definer() {
         let database = format!("definers{i}");
         server.defined(&database);
         project.deploy();
-        let ran = project.migrate(&server, &database);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        server.session("postgres", &database).must("GRANT SELECT ON secrets TO reader;");
+        let output = project.migrate(&server, &database);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        server.session("postgres", &database).run_or_panic("GRANT SELECT ON secrets TO reader;");
         let mut reader = server.session("reader", &database);
-        reader.must(shadow);
+        reader.run_or_panic(shadow);
         match reader.try_run(call) {
             Ok(count) => {
                 assert!(allowed, "case {i}");

@@ -18,7 +18,7 @@ fn tickets() -> Option<(Server, tempfile::TempDir)> {
     migrate(&server, &case);
     let mut session = server.session("postgres", "tickets");
     for tenant in [A, B] {
-        session.must(&format!(
+        session.run_or_panic(&format!(
             "INSERT INTO people (id, tenant_id, email) VALUES ('{tenant}', '{tenant}', '{tenant}@example.com');
              INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{tenant}', '{tenant}', 'of {tenant}');"
         ));
@@ -30,8 +30,8 @@ fn migrate(server: &Server, case: &tempfile::TempDir) {
     let mut runner = Command::new("/bin/sh");
     runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh")).env("PGHOST", server.folder());
     runner.env("PGUSER", "tickets_migrations").env("PGDATABASE", "tickets").env("NSELF_SUPERUSER", "postgres");
-    let ran = run(&mut runner);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = run(&mut runner);
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 /// Statements that would give the service more than access to rows, or change tables.
@@ -72,7 +72,7 @@ const LIFTS: [&str; 27] = [
 fn a_service_cannot_lift_row_level_security() {
     let Some((server, _case)) = tickets() else { return };
     let mut service = server.session("tickets", "tickets");
-    service.must(&format!("SET app.tenant_id = '{A}';"));
+    service.run_or_panic(&format!("SET app.tenant_id = '{A}';"));
     let foreign = format!("SELECT count(*) FROM tickets WHERE tenant_id = '{B}';");
     for lift in LIFTS {
         let tried = service.try_run(lift);
@@ -90,22 +90,23 @@ fn a_service_cannot_lift_row_level_security() {
         // The server accepts this statement but grants nothing.
         let nothing_granted = lift.starts_with("GRANT ALL ON tickets") && tried.is_ok();
         assert!(is_refused || nothing_granted, "{lift}: {tried:?}");
-        assert_eq!(service.must(&foreign).trim(), "0", "{lift}");
+        assert_eq!(service.run_or_panic(&foreign).trim(), "0", "{lift}");
     }
     let mut superuser = server.session("postgres", "tickets");
     let owned = "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid IN ('tickets'::regrole, 'reports'::regrole, 'hasura'::regrole) AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database());";
-    assert_eq!(superuser.must(owned).trim(), "0", "services own nothing here");
+    assert_eq!(superuser.run_or_panic(owned).trim(), "0", "services own nothing here");
     let forced = "SELECT count(*) FROM pg_class WHERE relname IN ('tickets', 'people') AND relrowsecurity AND relforcerowsecurity;";
-    assert_eq!(superuser.must(forced).trim(), "2");
+    assert_eq!(superuser.run_or_panic(forced).trim(), "2");
     // The service can still do its work.
-    service.must(&format!(
+    service.run_or_panic(&format!(
         "INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{A}', '{A}', 'mine');
          UPDATE tickets SET title = 'still mine' WHERE title = 'mine'; DELETE FROM tickets WHERE title = 'still mine';"
     ));
-    assert_eq!(service.must("SELECT count(*) FROM tickets;").trim(), "1");
+    assert_eq!(service.run_or_panic("SELECT count(*) FROM tickets;").trim(), "1");
     // Control: the owner of the tables can lift it with one statement.
     let mut owner = server.session("tickets_migrations", "tickets");
-    let lifted = owner.must(&format!("BEGIN; ALTER TABLE tickets DISABLE ROW LEVEL SECURITY; {foreign} ROLLBACK;"));
+    let lifted =
+        owner.run_or_panic(&format!("BEGIN; ALTER TABLE tickets DISABLE ROW LEVEL SECURITY; {foreign} ROLLBACK;"));
     assert_eq!(lifted.trim(), "1");
 }
 
@@ -116,9 +117,11 @@ fn a_service_cannot_lift_row_level_security() {
 fn services_get_rights_on_rows_of_later_tables() {
     let Some((server, case)) = tickets() else { return };
     let mut owner = server.session("tickets_migrations", "tickets");
-    owner.must("CREATE SCHEMA later; CREATE TABLE later.notes (id int GENERATED ALWAYS AS IDENTITY, note text);");
+    owner.run_or_panic(
+        "CREATE SCHEMA later; CREATE TABLE later.notes (id int GENERATED ALWAYS AS IDENTITY, note text);",
+    );
     let mut service = server.session("tickets", "tickets");
-    service.must(
+    service.run_or_panic(
         "INSERT INTO later.notes (note) VALUES ('a'); UPDATE later.notes SET note = 'b'; DELETE FROM later.notes;",
     );
     for sql in ["DROP TABLE later.notes;", "TRUNCATE later.notes;", "CREATE TABLE later.mine (id int);"] {
@@ -126,12 +129,12 @@ fn services_get_rights_on_rows_of_later_tables() {
         assert!(error.contains("must be owner") || error.contains("permission denied"), "{sql}: {error}");
     }
     let privileges = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
-    assert_eq!(owner.must(privileges).trim(), "SELECT", "the ledger is read and no more");
+    assert_eq!(owner.run_or_panic(privileges).trim(), "SELECT", "the ledger is read and no more");
     // Running the setup job again grants the same.
     server.first_start(&case.path().join("deploy/local"));
     migrate(&server, &case);
-    assert_eq!(owner.must(privileges).trim(), "SELECT");
-    service.must("SELECT count(*) FROM later.notes;");
+    assert_eq!(owner.run_or_panic(privileges).trim(), "SELECT");
+    service.run_or_panic("SELECT count(*) FROM later.notes;");
 }
 
 /// Attack: a table of the tenants belongs to the service's role, as in earlier releases.
@@ -140,13 +143,13 @@ fn services_get_rights_on_rows_of_later_tables() {
 fn a_table_that_belongs_to_a_service_stops_the_runner() {
     let Some((server, case)) = tickets() else { return };
     let mut superuser = server.session("postgres", "tickets");
-    superuser.must("ALTER TABLE tickets OWNER TO tickets;");
+    superuser.run_or_panic("ALTER TABLE tickets OWNER TO tickets;");
     let mut runner = Command::new("/bin/sh");
     runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh")).env("PGHOST", server.folder());
     runner.env("PGUSER", "tickets_migrations").env("PGDATABASE", "tickets").env("NSELF_SUPERUSER", "postgres");
-    let ran = run(&mut runner);
+    let output = run(&mut runner);
     let way = "REASSIGN OWNED BY tickets TO tickets_migrations";
-    assert!(ran.code != 0 && ran.stderr.contains(way), "{}{}", ran.stdout, ran.stderr);
-    superuser.must(&format!("{way};"));
+    assert!(output.code != 0 && output.stderr.contains(way), "{}{}", output.stdout, output.stderr);
+    superuser.run_or_panic(&format!("{way};"));
     migrate(&server, &case);
 }

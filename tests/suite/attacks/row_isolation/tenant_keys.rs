@@ -31,14 +31,14 @@ fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     let project = Project::new(definition);
     server.defined(database);
     project.deploy();
-    let ran = project.migrate(server, database);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let output = project.migrate(server, database);
+    assert_eq!(output.code, 0, "{}", output.stderr);
     let mut admin = server.session("postgres", database);
-    admin.must("GRANT SELECT, INSERT, DELETE ON people, notes TO writer;");
-    let isolated = admin.must("SELECT count(*) FROM pg_policy;").trim() != "0";
+    admin.run_or_panic("GRANT SELECT, INSERT, DELETE ON people, notes TO writer;");
+    let isolated = admin.run_or_panic("SELECT count(*) FROM pg_policy;").trim() != "0";
     let of = |tenant: &str, sql: &str| {
         let mut session = server.session("writer", database);
-        session.must(&format!("SET app.tenant_id = '{tenant}';"));
+        session.run_or_panic(&format!("SET app.tenant_id = '{tenant}';"));
         session.try_run(sql)
     };
     let (into, value) = if isolated { ("tenant_id, ", "current_setting('app.tenant_id')::uuid, ") } else { ("", "") };
@@ -52,7 +52,7 @@ fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     (
         exists != missing,
         admin
-            .must("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ' ORDER BY id) FROM notes;")
+            .run_or_panic("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ' ORDER BY id) FROM notes;")
             .trim()
             .to_owned(),
     )
@@ -71,7 +71,8 @@ fn a_foreign_key_stays_within_its_tenant() {
         assert_eq!(attack(&server, &format!("keys_{action}"), &definition), (false, "12:3".to_owned()), "{action}");
         let mut admin = server.session("postgres", &format!("keys_{action}"));
         let deleted = admin.try_run("DELETE FROM people WHERE id = 3;");
-        let remaining = admin.must("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ') FROM notes;");
+        let remaining =
+            admin.run_or_panic("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ') FROM notes;");
         let expected = match action {
             "cascade" => (true, ""),
             "set_null" => (true, "12:-"),

@@ -6,7 +6,7 @@ use nself::values::Checked;
 use super::wire::{Answer, Parser};
 use crate::database::server::{Server, Version};
 use crate::fuzz::targets::SQL;
-use crate::fuzz::{Numbers, cases, corpus, mutated, seed};
+use crate::fuzz::{Numbers, cases, corpus, mutate, seed};
 
 /// A simple statement around a text, and a statement that the server accepts only if the text fills its slot: the text
 /// is in brackets, between key words and in an array at once, so that it cannot close all of them.
@@ -65,7 +65,7 @@ fn compare(version: Version, usual: u64) {
     let (mut nothing, mut other) = (Vec::new(), Vec::new());
     let count = cases(usual);
     for i in 0..count {
-        let text = mutated(&mut numbers, &corpus, SQL);
+        let text = mutate(&mut numbers, &corpus, SQL);
         if Expression::new(&text).is_ok() {
             expressions.push(text);
         } else if Query::new(&text).is_ok() {
