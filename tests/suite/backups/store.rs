@@ -67,11 +67,13 @@ impl Store {
         run(rclone.args(["--s3-endpoint", &self.endpoint]).args(arguments))
     }
 
-    /// Creates a bucket, and waits until the store answers.
+    /// Creates a bucket, and waits until the store keeps an object in it.
     pub fn bucket(&self, name: &str) {
         let start = std::time::Instant::now();
-        while self.rclone(&["mkdir", &format!(":s3:{name}")]).code != 0 {
-            assert!(start.elapsed().as_secs() < 90, "the store never answers");
+        let (bucket, probe) = (format!(":s3:{name}"), format!(":s3:{name}/probe"));
+        let steps: [&[&str]; 3] = [&["mkdir", &bucket], &["touch", &probe], &["deletefile", &probe]];
+        while steps.iter().any(|step| self.rclone(step).code != 0) {
+            assert!(start.elapsed().as_secs() < 90, "the store does not work");
             std::thread::sleep(std::time::Duration::from_millis(200));
         }
     }
