@@ -12,7 +12,7 @@ use super::descent::FOLDER;
 use super::folder::{READ, read_up_to_limit};
 use super::{FileError, FileKind, Folder, Root, Scope, Stat};
 
-/// Reads a file by its whole path, which the operator set.
+/// Reads a file outside of the project by its whole path, which the person who runs nself (the operator) set.
 ///
 /// # Errors
 /// It is missing, not a regular file, or larger than the limit of its kind.

@@ -122,7 +122,7 @@ impl From<FileError> for Diagnostic {
                 .hint("remove it, or choose a different folder with --out"),
             (_, Scope::Cache) => finding
                 .expected("a cache of plain folders and regular files")
-                .hint("remove it: nself creates the cache again, which does not belong in version control"),
+                .hint("remove it, and do not commit the cache `.nself`: nself creates it again"),
             (_, Scope::Project | Scope::Operator) => finding
                 .expected("plain folders and regular files; nself follows no symbolic link in a project")
                 .hint(error.reason.hint()),

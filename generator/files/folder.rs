@@ -230,6 +230,7 @@ impl Folder {
             if prefix == path && expected != EntryKind::Folder {
                 return self.error(prefix, Reason::NotAFile(kind));
             }
+            // A folder is expected here: every part before the last one must be a folder.
             if prefix == path || kind != EntryKind::Folder {
                 return self.error(prefix, Reason::NotAFolder(kind));
             }

@@ -77,8 +77,8 @@ impl FromStr for Runner {
 /// # Errors
 /// NS701 for each migration that the runner cannot run, NS804 if a file cannot be written.
 pub fn export(selection: &Selection, runner: Runner, folder: &Path) -> Result<Vec<String>, Vec<Diagnostic>> {
-    let definition =
-        selection.single("the folder gets the migrations of one database, but several databases are selected")?;
+    let definition = selection
+        .single("a folder can have the migrations of one database only, but several databases are selected")?;
     let history = selection.history(&definition.name)?;
     let files = convert(runner, &history.migrations)?;
     let folder = Root::named(folder);

@@ -130,7 +130,7 @@ fn verify_mode(out: &Root, path: &ArtifactPath, repairs: bool) -> FileState {
     let lost = if expected & 0o100 == 0 { "is executable" } else { "is not executable" };
     FileState::Different(
         Diagnostic::error(Code::HandEdited, FieldPath::root())
-            .message(format!("{path} {lost}, although its mode is {expected:04o}"))
+            .message(format!("{path} {lost}, but was generated with the mode {expected:04o}"))
             .hint("restore the mode with `nself gen` or `nself verify --repair`"),
     )
 }

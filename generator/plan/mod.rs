@@ -33,11 +33,11 @@ pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
 pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Balanced, BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, File,
-    FileContent, FixedNetwork, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring,
-    NameServer, Operator, OutsideServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, ProgramService,
-    Programs, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Target, Upstream,
-    Value, Volume, VolumeMount, namespace,
+    BalancedServer, Check, Cluster, ConfigMount, Connection, Dashboard, Database, DatabaseSetup, File, FileContent,
+    FixedNetwork, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer,
+    Operator, OutsideServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, ProgramService, Programs, Publish,
+    Replication, Resolver, ScrapeJob, Secret, ServerAccess, ServerList, Service, Site, Step, Target, Upstream, Value,
+    Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

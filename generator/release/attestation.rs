@@ -77,7 +77,7 @@ impl SigningKey {
     /// Either file exists or cannot be written.
     pub fn create(path: &Path) -> io::Result<()> {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-            .map_err(|_| io::Error::other("the system provides no random numbers"))?;
+            .map_err(|_| io::Error::other("the operating system provides no random numbers"))?;
         let pair =
             Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|error| io::Error::other(error.to_string()))?;
         let public_der = [SPKI.as_slice(), pair.public_key().as_ref()].concat();

@@ -122,7 +122,8 @@ fn random_text(length: u16) -> Result<String, Diagnostic> {
         let mut bytes = [0_u8; 64];
         getrandom::fill(&mut bytes).map_err(|error| {
             Diagnostic::error(Code::Io, FieldPath::root())
-                .message(format!("the system provides no random numbers: {error}"))
+                .message(format!("the operating system provides no random numbers: {error}"))
+                .hint("run nself where the system call `getrandom` is allowed")
         })?;
         // 248 is 4 × 62. If larger bytes were used too, the first characters of the alphabet would be more likely.
         let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));

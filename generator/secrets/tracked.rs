@@ -113,8 +113,8 @@ impl IndexReader<'_> {
         }
         let is_whole = self.is_whole(offset)?;
         // An entry without a path is only valid in a split index, where it replaces an entry of the shared index.
-        let is_complete = !is_whole || paths.iter().all(|path| !path.is_empty());
-        is_complete.then_some((paths, is_whole))
+        let has_valid_paths = !is_whole || paths.iter().all(|path| !path.is_empty());
+        has_valid_paths.then_some((paths, is_whole))
     }
 
     /// Returns the path of one entry, and the start of the next one. 40 bytes of times and numbers, a digest and flags

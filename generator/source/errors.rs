@@ -5,7 +5,7 @@ use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnos
 use nickel_lang_core::files::Files;
 
 use super::explain;
-use super::imports::OutsideImport;
+use super::imports::RefusedImport;
 use super::node::{Finding, Mark};
 use super::reading::RefusedFile;
 use super::source_map::SourceMap;
@@ -72,8 +72,8 @@ pub fn too_large() -> Finding {
 }
 
 /// Returns a finding about an import outside the project. The message shows only the file's name without its folders.
-pub fn import_outside(import: &OutsideImport) -> Finding {
-    let OutsideImport { place, name } = import;
+pub fn import_outside(import: &RefusedImport) -> Finding {
+    let RefusedImport { place, name } = import;
     let (message, hint) = match place {
         Some(_) => (format!("the import of `{name}` points outside the project"), "copy the file into the project"),
         None => (format!("`{name}` is a link to a file outside its folder"), "replace the link with the stack file"),

@@ -16,12 +16,12 @@ pub struct Imports {
     /// Files that were read, and paths at which a new file would change the result, sorted.
     pub inputs: Vec<Input>,
     /// The first import that is not allowed.
-    pub outside: Option<OutsideImport>,
+    pub outside: Option<RefusedImport>,
 }
 
-/// An import of a file outside the project, the library and the allowed folders.
+/// An import of a file that the program may not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutsideImport {
+pub struct RefusedImport {
     /// The importing file and the byte at which its import begins; `None` for the stack itself.
     pub place: Option<(FileId, u32)>,
     /// The file's name without its folders.
@@ -87,7 +87,7 @@ fn library_path<'a>(program: &NickelProgram, cache: &CacheHub, id: FileId, path:
 
 /// Returns the first import of a file outside the project. A file that only other outside files import is not named,
 /// since that would reveal their content.
-fn first_outside(program: &NickelProgram, cache: &CacheHub, outside: &[FileId]) -> Option<OutsideImport> {
+fn first_outside(program: &NickelProgram, cache: &CacheHub, outside: &[FileId]) -> Option<RefusedImport> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let from_inside = |id: &FileId| {
         let places = importers(cache, *id).filter(|(importer, _)| !outside.contains(importer));
@@ -97,10 +97,10 @@ fn first_outside(program: &NickelProgram, cache: &CacheHub, outside: &[FileId]) 
     match (first_with_place, outside) {
         (_, []) => None,
         (Some((place, id)), _) => {
-            Some(OutsideImport { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
+            Some(RefusedImport { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
         }
         // No file of the project imports the file, so it is the stack file itself.
-        (None, _) => Some(OutsideImport { place: None, name: name(&program.stack) }),
+        (None, _) => Some(RefusedImport { place: None, name: name(&program.stack) }),
     }
 }
 

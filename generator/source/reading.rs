@@ -9,14 +9,14 @@ use nickel_lang_core::cache::{CacheHub, InputFormat};
 use nickel_lang_core::files::FileId;
 use nickel_lang_core::traverse::TraverseAlloc;
 
-use super::imports::{OutsideImport, allowed_folders, is_library_file, path_of};
+use super::imports::{RefusedImport, allowed_folders, is_library_file, path_of};
 use super::program::NickelProgram;
 use crate::files::{FileKind, Reason, real_path, stat_target};
 
 /// A file that the program may not read.
 pub struct RefusedFile {
     /// The import of the file. Its place is `None` for the stack itself, which nothing imports.
-    pub import: OutsideImport,
+    pub import: RefusedImport,
     /// Why a file inside the project is refused; `None` for a file outside of it.
     pub reason: Option<Reason>,
 }
@@ -44,7 +44,7 @@ pub fn first_refused_file(program: &NickelProgram, cache: &mut CacheHub, stack: 
                     real_path(&candidate).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
                 if reason.is_some() || !is_inside {
                     let name = candidate.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    let import = OutsideImport { place: Some((id, byte)), name };
+                    let import = RefusedImport { place: Some((id, byte)), name };
                     return Some(RefusedFile { import, reason: if is_inside { reason } else { None } });
                 }
                 if format == InputFormat::Nickel

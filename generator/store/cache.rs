@@ -49,7 +49,7 @@ impl Cache {
         self.0.path().join("lib")
     }
 
-    /// Returns the place of the stamp of one command line.
+    /// Returns the place of the stamp of one command line: the record that lets an unchanged run repeat its output.
     pub fn stamp(&self, request: &Digest) -> StampFile {
         StampFile { cache: self.0.clone(), name: request.short().to_string() }
     }

@@ -44,8 +44,7 @@ fn files_have_their_mode() {
     assert_eq!((masked.code, nself("check").code), (0, 0), "{}", masked.stderr);
     set(&program, 0o644);
     let verification = nself_in(folder.path(), ["verify"]);
-    let message =
-        "error[NS801]: local/files/probe/mode-0755/usr/local/bin/run is not executable, although its mode is 0755";
+    let message = "error[NS801]: local/files/probe/mode-0755/usr/local/bin/run is not executable, but was generated with the mode 0755";
     assert!(verification.code == 1 && verification.stderr.contains(message), "{}", verification.stderr);
     assert_eq!(mode(&program), 0o644, "without --repair nothing changes");
     let repaired = nself_in(folder.path(), ["verify", "--repair"]);

@@ -60,7 +60,7 @@ fn run_stacks() {
     let stacks: [(&str, StackTest); 4] = [
         ("the two-line stack", stack::starts),
         ("the golden stack", shop::runs),
-        ("typed tables", migrations::run_before_services),
+        ("migrations", migrations::migrations_run_before_services),
         ("monitoring", monitoring::monitoring_works),
     ];
     for (index, (what, run)) in stacks.into_iter().enumerate() {

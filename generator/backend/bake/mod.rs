@@ -71,9 +71,9 @@ struct ImageBuild<'a> {
 }
 
 fn image_builds(plan: &Plan) -> ImageBuilds<'_> {
-    // The processes of a service (`processes`) use the image of the service.
-    let built_once = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
-    let builds = built_once.filter_map(|(name, service)| {
+    // An entry of `processes` runs the image of its service, so it has no build of its own.
+    let services_with_own_image = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
+    let builds = services_with_own_image.filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);
         Some((name, ImageBuild { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
     });

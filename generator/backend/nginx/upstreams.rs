@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::backend::render::{Language, nginx, nginx_host, nginx_host_machine, nginx_upstream, nginx_word, render};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Balanced, BalancedServer, IngressPlan, Resolver, Target, Upstream};
+use crate::plan::{BalancedServer, IngressPlan, Resolver, ServerList, Target, Upstream};
 use crate::values::ServiceName;
 
 const TEMPLATE: &str = include_str!("upstreams.conf.j2");
@@ -36,16 +36,16 @@ struct ServerView {
 /// Returns the file with all upstreams.
 pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
     let locations = ingress.sites.values().flat_map(|site| &site.locations);
-    let upstreams: BTreeSet<(&Upstream, Option<&Balanced>)> =
+    let upstreams: BTreeSet<(&Upstream, Option<&ServerList>)> =
         locations.map(|location| (&location.upstream, location.balanced.as_ref())).collect();
-    let view = |(upstream, balanced): (&Upstream, Option<&Balanced>)| {
-        let alone = |host, port, resolve| vec![ServerView { host, port, resolve, weight: 1, backup: false }];
+    let view = |(upstream, balanced): (&Upstream, Option<&ServerList>)| {
+        let only_server = |host, port, resolve| vec![ServerView { host, port, resolve, weight: 1, backup: false }];
         let servers = match (upstream, balanced) {
             (_, Some(balanced)) => {
                 balanced.servers.iter().map(|server| server_view(ingress, server)).collect::<Result<_, _>>()?
             }
-            (Upstream::Service { service, port }, None) => alone(service_host(ingress, service)?, *port, true),
-            (Upstream::HostMachine { port }, None) => alone(nginx_word("host.docker.internal"), *port, false),
+            (Upstream::Service { service, port }, None) => only_server(service_host(ingress, service)?, *port, true),
+            (Upstream::HostMachine { port }, None) => only_server(nginx_word("host.docker.internal"), *port, false),
         };
         let host_machine = balanced.is_none() && matches!(upstream, Upstream::HostMachine { .. });
         Ok(UpstreamView { name: name(upstream, balanced), host_machine, servers })
@@ -71,8 +71,9 @@ fn server_view(ingress: &IngressPlan, server: &BalancedServer) -> Result<ServerV
     Ok(ServerView { host, port, resolve, weight: server.weight, backup: server.is_backup })
 }
 
-/// Returns the name of an upstream. Names of services contain no underscore, so two upstreams never share a name.
-pub fn name(upstream: &Upstream, balanced: Option<&Balanced>) -> Value {
+/// Returns the name of an upstream. Its parts are joined with underscores, which names of services do not contain, so
+/// two upstreams never share a name.
+pub fn name(upstream: &Upstream, balanced: Option<&ServerList>) -> Value {
     let number = balanced.map(|balanced| balanced.number);
     match upstream {
         Upstream::Service { service, port } => nginx_upstream(service, *port, number),

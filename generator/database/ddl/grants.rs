@@ -24,18 +24,18 @@ impl<'a> GrantTarget<'a> {
     }
 
     /// Returns one statement for each role, such as `GRANT SELECT ON TABLE orders TO app;`: `verb` is before the
-    /// privileges, `to` is before the role, and `end` is after it.
+    /// privileges, `preposition` is before the role, and `end` is after it.
     fn statements<P: Privilege>(
         &self,
         verb: &str,
         grants: &Grants<P>,
-        (to, end): (&str, &str),
+        (preposition, end): (&str, &str),
     ) -> impl Iterator<Item = String> {
         let nonempty = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
         let GrantTarget { kind, object, .. } = self;
         let statement = |(name, privileges): (&SqlIdent, &BTreeSet<P>)| {
             let privileges: Vec<String> = privileges.iter().map(|privilege| self.privilege(privilege.sql())).collect();
-            format!("{verb} {} ON {kind} {object} {to} {}{end};", privileges.join(", "), role(name))
+            format!("{verb} {} ON {kind} {object} {preposition} {}{end};", privileges.join(", "), role(name))
         };
         nonempty.map(statement).collect::<Vec<_>>().into_iter()
     }
@@ -89,7 +89,8 @@ pub fn change_relation_grants<'a>(
 ) -> Vec<String> {
     let target = GrantTarget::new("TABLE", object);
     let mut sql = change_grants(target, from, to);
-    // Revoking a privilege on the table also revokes it on each column.
+    // Revoking a privilege on the table also revokes it on each column, so a column that keeps the privilege gets it
+    // again.
     let (revoked, revoked_options) = (minus(from.grants, to.grants), minus(from.options, to.options));
     for ColumnRights { column, old, new } in columns {
         let grants = without(old.grants, &revoked);
@@ -112,7 +113,7 @@ pub fn change_table_grants(object: &str, from: &Table, to: &Table, includes: imp
     change_relation_grants(object, from.rights(), to.rights(), columns)
 }
 
-/// Returns the statements that change the privileges on a view and its columns; `None` means a new view.
+/// Returns the statements that change the privileges on a view and its columns. For a new view, `from` is `None`.
 pub fn change_view_grants(name: &ObjectName, from: Option<&View>, to: &View) -> Vec<String> {
     let none = Grants::new();
     let columns: BTreeSet<&SqlName> =
@@ -135,6 +136,7 @@ pub fn change_identity_grants(
     from: Rights<SequencePrivilege>,
     to: Rights<SequencePrivilege>,
 ) -> Option<String> {
+    // The `format` of PostgreSQL below replaces `%s` with the name of the sequence.
     let changes = change_grants(GrantTarget::new("SEQUENCE", "%s"), from, to);
     if changes.is_empty() {
         return None;
@@ -146,7 +148,8 @@ pub fn change_identity_grants(
     Some(super::do_block(&format!("BEGIN {} END", changes.iter().map(execute).collect::<Vec<_>>().join(" "))))
 }
 
-/// Returns the statements that change default privileges, in a schema (in SQL) or in the whole database.
+/// Returns the statements that change the default privileges of a schema, whose name `schema` is quoted for SQL, or, for
+/// `None`, of the whole database.
 pub fn change_default_privileges(
     schema: Option<&str>,
     from: &DefaultPrivileges,
@@ -180,10 +183,11 @@ fn default_grants<P: Privilege>(
     from: &Grants<P>,
     to: &Grants<P>,
 ) -> Vec<String> {
-    let change = |verb: &str, grants: Grants<P>, to: &str| {
+    let change = |verb: &str, grants: Grants<P>, preposition: &str| {
         let grants = grants.into_iter().filter(|(_, privileges)| !privileges.is_empty());
-        let statements = grants
-            .map(|(name, granted)| alter(&format!("{verb} {} ON {kind} {to} {};", privileges(granted), role(&name))));
+        let statements = grants.map(|(name, granted)| {
+            alter(&format!("{verb} {} ON {kind} {preposition} {};", privileges(granted), role(&name)))
+        });
         statements.collect::<Vec<_>>()
     };
     [change("REVOKE", minus(from, to), "FROM"), change("GRANT", minus(to, from), "TO")].concat()

@@ -92,7 +92,7 @@ impl History {
                 }
                 (Err(reason), ..) => findings.push(
                     malformed_file(&path_in_messages("up.sql"), reason)
-                        .hint("give the folder its old name; `nself db new` names new migrations"),
+                        .hint("rename the folder back to its old name; create new migrations with `nself db new`"),
                 ),
                 (_, None, _) => findings.push(malformed_file(&path_in_messages("up.sql"), "the file is missing")),
                 (_, _, None) => findings.push(malformed_file(&path_in_messages("plan.json"), "the file is missing")),

@@ -55,7 +55,7 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// One finding for each change that is impossible, ambiguous or has a hazard that the definition does not allow.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::reviewed(root, &new), &overloads::with_keys_of(old, &new))
+    plan_with(Planner::reviewed(root, &new), &overloads::with_function_keys_of(old, &new))
 }
 
 /// Plans like [`plan`], but allows every hazard. `db diff` uses this function, since it only displays the plan.
@@ -64,7 +64,7 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, 
 /// One finding for each change that is impossible or ambiguous.
 pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::unreviewed(root, &new), &overloads::with_keys_of(old, &new))
+    plan_with(Planner::unreviewed(root, &new), &overloads::with_function_keys_of(old, &new))
 }
 
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
@@ -89,8 +89,8 @@ fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagn
     if !findings.is_empty() {
         return Err(findings);
     }
-    // The sort is stable: steps at the same position of a phase stay in the order in which they were added, that of
-    // names.
+    // The sort is stable: steps at the same position of a phase stay in the order in which they were added, which is
+    // the order of the names of their objects.
     steps.sort_by_key(|step| (step.phase, step.order_in_phase));
     Ok(group_steps(steps))
 }
@@ -103,8 +103,8 @@ fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
 }
 
 /// Groups steps into migrations. A concurrent index build is a separate migration, since it runs outside of a
-/// transaction. New labels are committed before their use. Constraints that are added without a check of existing rows
-/// are validated in a later migration. Extensions are in separate migrations, since they need other rights.
+/// transaction. New labels of enumerations are committed before their use. Constraints that are added without a check of
+/// existing rows are validated in a later migration. Extensions are in separate migrations, since they need other rights.
 fn group_steps(steps: Vec<MigrationStep>) -> StepGroups {
     let is_separate = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
     let mut groups: StepGroups = Vec::new();

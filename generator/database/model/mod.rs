@@ -56,6 +56,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// One database.
+// PostgreSQL's schemas are `Namespace`s here, as in its catalogs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Database")]
@@ -66,7 +67,7 @@ pub struct Schema {
     /// The Hasura service that serves the tables as GraphQL.
     #[serde(skip_serializing)]
     pub served_by: Option<ServiceName>,
-    /// Schemas besides `public`, with comments and grants.
+    /// Schemas besides `public`, and settings of `public`: comments and grants.
     #[serde(skip_serializing_if = "is_default")]
     pub schemas: BTreeMap<SqlName, Namespace>,
     /// Privileges on all objects of the database, including those that are created later.

@@ -211,7 +211,7 @@ fn live_database_files(
     let finding = if is_one_of(&POSTGRES) {
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of PostgreSQL: copies of files that change are no backup"))
-            .hint("remove it: `backups.enabled = true` takes base backups and the log of the database server")
+            .hint("remove the name from `backups.volumes`: `backups.enabled = true` backs up the database server with base backups and its log")
     } else if OBJECT_STORES.iter().any(|store| image.contains(store.image_word)) {
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of the object store, which only the store can read"))

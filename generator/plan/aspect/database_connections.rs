@@ -24,8 +24,8 @@ struct Demand {
     /// The field that decides the number.
     path: FieldPath,
     connections: u64,
-    /// How the number is composed.
-    sum: String,
+    /// How the number is composed, in words.
+    explanation: String,
 }
 
 /// Returns the size of a pool. A container of the pooler has one pool for each pair of role and database. All of them
@@ -48,9 +48,11 @@ pub fn check(stack: &Stack, roster: &Roster, users: &SecretUsers, pools: u64, po
         let from_pooler = pooler.map(|pooler| {
             let containers = containers(pooler);
             let connections = pools * u64::from(pool_size) * containers;
-            let sum =
-                format!("the pooler: {pools} pools of {pool_size} connections in {}", words(containers, "container"));
-            Demand { path: pooler.path.clone(), connections, sum }
+            let explanation = format!(
+                "the pooler: {pools} pools of {pool_size} connections in {}",
+                number_of(containers, "container")
+            );
+            Demand { path: pooler.path.clone(), connections, explanation }
         });
         let path = match stack.database_server.settings.keys().find(|name| name.as_str() == "max_connections") {
             Some(name) => path!("database_server", "settings", name),
@@ -81,7 +83,7 @@ fn excess(path: FieldPath, server: &str, accepted: u64, mut demands: Vec<Demand>
         .expected(format!("at most {accepted} connections of all services together"))
         .hint(hint);
     let largest = demands.into_iter().filter(|demand| demand.connections > 0).take(3);
-    Some(largest.fold(finding, |finding, demand| finding.related(demand.path, demand.sum)))
+    Some(largest.fold(finding, |finding, demand| finding.related(demand.path, demand.explanation)))
 }
 
 /// Returns the declared connections of the services that use an endpoint.
@@ -96,7 +98,11 @@ fn demands(roster: &Roster, users: &SecretUsers, endpoint: DatabaseEndpoint) -> 
                 demands.push(Demand {
                     path: member.path.key("databases").key(entry.as_str()).key("connections"),
                     connections: u64::from(connections) * containers,
-                    sum: format!("{} in {}", words(connections.into(), "connection"), words(containers, "container")),
+                    explanation: format!(
+                        "{} in {}",
+                        number_of(connections.into(), "connection"),
+                        number_of(containers, "container")
+                    ),
                 });
             }
         }
@@ -111,6 +117,7 @@ fn containers(member: &PlannedService) -> u64 {
     u64::from(service.replicas.unwrap_or(1).max(scaled).max(1))
 }
 
-fn words(number: u64, noun: &str) -> String {
+/// Returns a number with its noun: `1 container`, `2 containers`.
+fn number_of(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

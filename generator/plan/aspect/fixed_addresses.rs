@@ -20,7 +20,7 @@ pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Option<FixedNetwork>> {
     planned.findings.extend(members().nth(CAPACITY).map(|(_, member)| {
         Diagnostic::error(Code::FixedAddress, member.path.key("fixed_address"))
             .message(format!(
-                "more than {CAPACITY} services have a fixed address, but the network has no more addresses"
+                "more than {CAPACITY} services have a fixed address, but the network has only {CAPACITY} addresses for services"
             ))
             .expected(format!("at most {CAPACITY} services with `fixed_address`"))
             .hint("remove `fixed_address` from services that clients can reach by name")

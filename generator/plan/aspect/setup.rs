@@ -84,8 +84,8 @@ fn job_service(host: &DatabaseHost) -> crate::stack::Service {
     host.job(FOLDER, variables, vec![admin_password])
 }
 
-/// Returns the job's part of the plan: for each service, the secrets with the URLs that work only after the job has ended,
-/// each with the extensions of its database.
+/// Returns the job's part of the plan. It lists each service that waits for the job, with the secrets that hold its
+/// connection URLs, and for each secret the extensions that the job creates in the database of the URL.
 pub fn setup(
     stack: &Stack,
     roster: &Roster,

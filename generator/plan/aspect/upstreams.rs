@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::{Address, missing_service, port};
-use crate::plan::model::{Balanced, BalancedServer, IngressPlan, OutsideServer, Site, Target, Upstream};
+use crate::plan::model::{BalancedServer, IngressPlan, OutsideServer, ServerList, Site, Target, Upstream};
 use crate::plan::roster::Roster;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RouteUpstream, Stack};
@@ -16,7 +16,7 @@ use crate::values::{Checked, Cidr, ServiceName};
 const MAX_WEIGHT: u16 = 100;
 
 /// Plans the servers of a route; `None` for a route with its service alone.
-pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Option<Balanced>> {
+pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Option<ServerList>> {
     let declared = &address.route.upstreams;
     let path = address.path.key("upstreams");
     if declared.is_empty() {
@@ -52,7 +52,7 @@ pub fn servers(stack: &Stack, roster: &Roster, address: &Address) -> Planned<Opt
         );
     }
     // `number` replaces the number when all locations are known.
-    Planned::without_wirings(Some(Balanced { number: 1, servers }), findings)
+    Planned::without_wirings(Some(ServerList { number: 1, servers }), findings)
 }
 
 fn refused(path: &FieldPath, message: &str) -> Diagnostic {

@@ -173,7 +173,7 @@ impl Scope<'_> {
                         Value::Secret(_) => {
                             return Err(Diagnostic::error(Code::PlainSecret, path)
                                 .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
-                                .hint("compose it as a separate secret: `secrets.name = nself.template […]`"));
+                                .hint("declare a secret that contains the whole text, `secrets.name = nself.template […]`, and use it in the variable"));
                         }
                     }
                 }

@@ -121,7 +121,7 @@ pub struct Location {
     pub upstream: Upstream,
     /// Several servers, in place of `upstream` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub balanced: Option<Balanced>,
+    pub balanced: Option<ServerList>,
     pub kind: RouteKind,
     /// Whether only internal addresses may use the location.
     pub internal: bool,
@@ -152,7 +152,7 @@ pub struct Location {
 
 /// Servers that share the requests of a location.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Balanced {
+pub struct ServerList {
     /// The number of this list among the different lists of servers of the same upstream, from 1.
     pub number: usize,
     pub servers: Vec<BalancedServer>,

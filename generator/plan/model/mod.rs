@@ -29,7 +29,7 @@ pub use database::{Database, DatabaseSetup, Grant, LoginRole, Peers, Pooler, Rep
 pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{
-    Balanced, BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Target, Upstream,
+    BalancedServer, EdgeCapacity, IngressPlan, Location, NameServer, Resolver, ServerList, Site, Target, Upstream,
 };
 pub use migrations::{Migrations, Step};
 pub use monitoring::{Dashboard, Monitoring, Operator, Platform, Program, ProgramService, ScrapeJob};

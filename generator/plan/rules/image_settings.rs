@@ -1,4 +1,5 @@
-//! Rules of what images of the catalogue fix: ports that a setting cannot change, and variables that exclude each other.
+//! Rules for settings that must agree with the image: the port on which a program of the catalogue listens, and variables
+//! that exclude each other.
 
 use super::mounts::SECRETS;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -11,7 +12,8 @@ enum PortSetting {
     Fixed,
     /// A variable whose value is the number, or ends with it.
     Variable(&'static str),
-    /// A word of the command that is the number, or ends with it.
+    /// An option of the command, for the hint. Any word of the command that is the number, or ends with it, sets the
+    /// port.
     Command(&'static str),
 }
 
@@ -34,7 +36,7 @@ const PORTS: [(&str, &str, u16, PortSetting); 15] = [
     ("seaweedfs", "http", 8333, PortSetting::Command("-s3.port")),
 ];
 
-/// Checks the ports and the variables of a service that the image fixes.
+/// Checks the ports of a service, and its pairs of variables that exclude each other.
 pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = check_ports(member);
     findings.extend(check_pairs(member));
@@ -90,8 +92,8 @@ fn listens_by_command(member: &PlannedService, number: u16) -> bool {
     words.into_iter().any(|word| ends_with_number(word.as_str(), number))
 }
 
-/// Refuses a variable beside the variable with the file of its value: `X` beside `X_FILE`. Images refuse such a pair when
-/// they start, or ignore one of the two.
+/// Refuses `X` together with `X_FILE`, the variable that names the file with the value of `X`. Images refuse such a pair
+/// when they start, or ignore one of the two.
 fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
     let service = &member.service;
     let path_of = |field: &str, name: &str| -> FieldPath { member.path.key(field).key(name) };

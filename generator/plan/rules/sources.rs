@@ -139,8 +139,11 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     if kinds.iter().filter(|is_set| **is_set).count() != 1 {
         findings.push(
             Diagnostic::error(Code::BadValue, path.clone())
-                .message("a health check must have exactly one kind")
-                .expected("one of `http`, `tcp`, `grpc`, `exec` and `none`"),
+                .message(match kinds.iter().filter(|is_set| **is_set).count() {
+                    0 => "the health check has no kind",
+                    _ => "the health check has several kinds",
+                })
+                .expected("exactly one of `http`, `tcp`, `grpc`, `exec` and `none`"),
         );
     }
     let ports = [

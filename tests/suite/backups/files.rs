@@ -11,7 +11,7 @@ use super::{SmallTarget, assert_fails, assert_works, now, seconds_pass};
 use crate::support::run;
 
 /// Takes two snapshots, loses everything, and restores both.
-fn restore_each_of_two_times(files: &Files) {
+fn restore_two_points_in_time(files: &Files) {
     let volume = files.volume();
     fill(&volume);
     let first = files.describe();
@@ -50,9 +50,9 @@ fn restore_each_of_two_times(files: &Files) {
 }
 
 #[test]
-fn a_volume_is_restored_to_each_of_two_times() {
+fn a_volume_is_restored_to_two_points_in_time() {
     let Some(files) = Files::new() else { return };
-    restore_each_of_two_times(&files);
+    restore_two_points_in_time(&files);
     // Folders of restores are not part of a snapshot.
     files.backup(&["LABEL=third"]);
     let before = files.describe();
@@ -77,7 +77,7 @@ fn a_volume_is_restored_to_each_of_two_times() {
 #[test]
 fn the_programs_of_busybox_restore_the_same_volume() {
     let Some(files) = Files::new().and_then(Files::with_busybox) else { return };
-    restore_each_of_two_times(&files);
+    restore_two_points_in_time(&files);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn the_owner_of_a_volume_restores_it_without_root() {
     fs::remove_dir_all(volume.join("invoices")).unwrap();
     assert_works(&as_owner(&files, "files-restore.sh", &["SERVICES_ARE_STOPPED=yes"]));
     assert_eq!(files.describe(), before);
-    // A file that it cannot read makes no snapshot.
+    // With a file that the owner of the volume cannot read, the backup fails and stores no snapshot.
     assert_works(&run(Command::new("chown").arg("0:0").arg(volume.join("large"))));
     fs::set_permissions(volume.join("large"), fs::Permissions::from_mode(0o600)).unwrap();
     assert_fails(&as_owner(&files, "files-backup.sh", &[]), "Permission denied");
@@ -122,8 +122,8 @@ fn damaged_and_missing_pieces_of_snapshots_are_found() {
         let file = files.target_files(piece).remove(0);
         let bytes = fs::read(&file).unwrap();
         let mut flipped = bytes.clone();
-        let middle = flipped.len() - 20;
-        flipped[middle] ^= 1;
+        let position = flipped.len() - 20;
+        flipped[position] ^= 1;
         for damaged in [&flipped, &bytes[..bytes.len() / 2].to_vec()] {
             fs::write(&file, damaged).unwrap();
             assert_ne!(verify().code, 0, "{piece}");
@@ -174,7 +174,7 @@ fn a_full_or_absent_target_leaves_earlier_snapshots() {
 }
 
 #[test]
-fn runs_at_once_and_interrupted_runs_leave_only_whole_snapshots() {
+fn simultaneous_and_interrupted_runs_leave_only_whole_snapshots() {
     let Some(files) = Files::new() else { return };
     fill(&files.volume());
     std::thread::scope(|scope| {
@@ -200,7 +200,7 @@ fn runs_at_once_and_interrupted_runs_leave_only_whole_snapshots() {
     run(Command::new("kill").args(["-KILL", "--", &format!("-{}", killed.id())]));
     killed.wait().unwrap();
     assert_eq!(count(), 3, "the folder of the killed run");
-    assert_eq!(files.snapshots(), whole, "it does not count");
+    assert_eq!(files.snapshots(), whole, "the folder of the killed run is not a snapshot");
     assert_works(&files.script("files-verify.sh", &[]));
     files.backup(&[]);
     assert_eq!(count(), 4, "a young incomplete folder may belong to a run");
@@ -228,7 +228,7 @@ fn retention_removes_the_oldest_snapshots_only() {
     files.backup(&["LABEL=back", "NSELF_BACKUP_KEEP_COUNT=1", "VOLUME=uploads"]);
     let last = files.snapshots().pop().unwrap();
     assert!(last.contains("-back-"), "{last}");
-    // The time after the jump belongs to the newest snapshot, and without a time it is the newest, too.
+    // A TARGET_TIME after the jump selects the newest snapshot, and so does a restore without TARGET_TIME.
     fs::remove_file(files.volume().join("two")).unwrap();
     let moment = run(Command::new("sh").arg("-c").arg("date -u +%Y-%m-%dT%H:%M:%SZ").env("PATH", &files.path)).stdout;
     assert_works(&files.restore(&["VOLUME=uploads", &format!("TARGET_TIME={}", moment.trim())]));
@@ -236,7 +236,7 @@ fn retention_removes_the_oldest_snapshots_only() {
     files.path = path;
     assert_works(&files.restore(&["VOLUME=uploads"]));
     assert_eq!(fs::read_to_string(files.volume().join("two")).unwrap(), "two");
-    // With the right time again, the number counts in the order in which they were taken.
+    // With the clock correct again, KEEP_COUNT keeps the snapshots that were taken last, whatever their times.
     files.backup(&["LABEL=end", "NSELF_BACKUP_KEEP_COUNT=2", "VOLUME=uploads"]);
     let kept = files.snapshots();
     let labels: Vec<&str> = kept.iter().map(|name| name.split('-').nth(1).unwrap()).collect();
@@ -269,7 +269,7 @@ fn a_target_that_lists_too_little_loses_no_snapshot() {
     let snapshot = fs::read_dir(files.path("target/files/volume-uploads")).unwrap().next().unwrap().unwrap().path();
     let old = snapshot.with_file_name("20260101T000000Z-scheduled-000000");
     fs::rename(snapshot, &old).unwrap();
-    // The list of the target has nothing, then all but the renamed snapshot; no snapshot is removed.
+    // The target first fails to list the snapshots, then lists them; the old snapshot stays in both cases.
     let rclone = files.path("tools/rclone");
     fs::rename(&rclone, files.path("tools/real")).unwrap();
     for (answer, works) in [("exit 3", false), (":", true)] {
@@ -342,16 +342,16 @@ fn files_that_change_meanwhile_are_read_again_or_reported() {
     );
     let listed = files.script("list.sh", &[]).stdout;
     assert!(listed.contains("of its entries changed while they were read"), "{listed}");
-    let quiet = |text: &str| {
+    let without_changing_files = |text: &str| {
         text.lines()
             .filter(|line| !line.contains("/busy") && !line.contains("/log"))
             .map(|line| format!("{line}\n"))
             .collect::<String>()
     };
-    let before = quiet(&files.describe());
+    let before = without_changing_files(&files.describe());
     assert_works(&files.script("files-verify.sh", &[]));
     assert_works(&files.restore(&[]));
-    assert_eq!(quiet(&files.describe()), before);
+    assert_eq!(without_changing_files(&files.describe()), before);
     // Known-good control: nothing changes.
     let output = files.script("files-backup.sh", &[]);
     assert!(output.code == 0 && !output.stderr.contains("changed"), "{}", output.stderr);

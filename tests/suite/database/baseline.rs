@@ -60,7 +60,7 @@ fn assert_no_nself_objects(server: &Server, database: &str) {
 fn a_server_without_a_ledger_is_taken_over() {
     let Some(server) = Server::start(Version::V15) else { return };
     for database in ["orders", "fresh"] {
-        server.defined(database);
+        server.database_for_migrations(database);
     }
     let mut theirs = server.session(OWNER, "orders");
     let shop = fs::read_to_string(root().join("tests/sql/shop.sql")).unwrap();
@@ -129,9 +129,9 @@ fn a_server_without_a_ledger_is_taken_over() {
 #[test]
 fn a_running_server_is_taken_over_at_its_version() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     let at = owner(&server, "orders");
     let mut theirs = server.session(OWNER, "orders");
     assert_refused(
@@ -174,7 +174,7 @@ fn a_running_server_is_taken_over_at_its_version() {
 #[test]
 fn the_name_of_an_owner_cannot_inject_sql() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let mark = project.folder.path().join("mark");
     let role = format!("\"o'$role$ \\! touch {} #\"", mark.display());
@@ -228,7 +228,7 @@ const THERE: [&str; 4] = [
 #[test]
 fn settings_of_a_server_are_not_differences() {
     let (Some(server), Some(other)) = (Server::start(Version::V15), Server::start(Version::V15)) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let mut admin = server.session("postgres", "postgres");
     let set = |name: &str, value: &str| format!("ALTER DATABASE orders SET {name} = {value};");
     for (name, value, _) in HERE {
@@ -296,7 +296,7 @@ fn settings_of_a_server_are_not_differences() {
 #[test]
 fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     server.session(OWNER, "orders").run_or_panic("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
     let project = Project::new(FIRST);
     let at = owner(&server, "orders");

@@ -71,7 +71,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 /// Creates the table with rows, writers, a monitoring session, and an open transaction that has written the first row.
 fn busy_table(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let server = Server::start(Version::V15)?;
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(&definition(note, ""));
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
@@ -92,7 +92,7 @@ fn waiting(session: &mut Session, query: &str) -> bool {
 #[test]
 fn an_index_is_built_while_others_write() {
     let Some((server, project, _writers, mut session, mut open)) = busy_table("nullable = true") else { return };
-    project.next(&definition("nullable = true", "indexes.orders_note_idx.columns = [{ column = \"note\" }]"));
+    project.add_migration(&definition("nullable = true", "indexes.orders_note_idx.columns = [{ column = \"note\" }]"));
     project.deploy();
     let runner = project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     eventually("it waits for the open transaction", || waiting(&mut session, "CREATE INDEX CONCURRENTLY"));
@@ -128,7 +128,7 @@ fn an_index_is_built_while_others_write() {
 fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
     let Some((server, project, _writers, mut session, mut open)) = busy_table("nullable = true") else { return };
     let more = "checks.orders_n_check = \"n >= 0\"";
-    project.next(&definition("backfill = \"'none'\"", more));
+    project.add_migration(&definition("backfill = \"'none'\"", more));
     project.deploy();
     let mut most = 0;
     let mut watch = |session: &mut Session, mut runner: Child| {

@@ -22,7 +22,8 @@ const FACTS: &str = "
   SELECT concat_ws(' ', enumtypid::regtype, enumsortorder, enumlabel) FROM pg_enum
   ORDER BY 1;";
 
-fn reference(tools: &Path, file: &Path) -> crate::support::ProcessOutput {
+/// Returns the SQL of the reference reader.
+fn sql_of_reference_reader(tools: &Path, file: &Path) -> crate::support::ProcessOutput {
     let script = "const {exporter} = require(process.argv[1] + '/node_modules/@dbml/core');\
         try { process.stdout.write(exporter.export(require('fs').readFileSync(process.argv[2], 'utf8'), 'postgres')) }\
         catch (error) { console.error(JSON.stringify(error.diags)); process.exit(1) }";
@@ -38,7 +39,7 @@ fn both_readers_of_dbml_give_the_same_tables() {
     let (Some(tools), Some(server)) = (tool("dbml"), Server::start(Version::V15)) else { return };
     for name in ["shop", "school"] {
         let file = root().join("tests/dbml").join(format!("{name}.dbml"));
-        let theirs = reference(&tools, &file);
+        let theirs = sql_of_reference_reader(&tools, &file);
         assert_eq!(theirs.code, 0, "{}", theirs.stderr);
         server.database(&format!("{name}_theirs"));
         let mut their_session = server.session("postgres", &format!("{name}_theirs"));

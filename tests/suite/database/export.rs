@@ -44,10 +44,10 @@ fn without(text: &str, words: &str) -> String {
 fn atlas_accepts_the_sum_and_runs_the_migrations() {
     let (Some(atlas), Some(server)) = (tool("bin/atlas-read"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
-        server.defined(database);
+        server.database_for_migrations(database);
     }
     let project = Project::new(FIRST);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     project.nself(&["db", "export", "--format", "atlas", "--out", "atlas"]);
     let folder = project.folder.path().join("atlas");
@@ -80,10 +80,10 @@ fn atlas_accepts_the_sum_and_runs_the_migrations() {
 fn refinery_creates_the_same_database() {
     let (Some(refinery), Some(server)) = (tool("refinery/bin/refinery"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
-        server.defined(database);
+        server.database_for_migrations(database);
     }
     let project = Project::new(FIRST);
-    project.next(&format!("{FIRST}, views.notes.query = \"SELECT note FROM orders\""));
+    project.add_migration(&format!("{FIRST}, views.notes.query = \"SELECT note FROM orders\""));
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let export = |out: &str| nself_in(project.folder.path(), ["db", "export", "--format", "refinery", "--out", out]);
     assert_eq!(export("refinery").code, 0);
@@ -103,7 +103,7 @@ fn refinery_creates_the_same_database() {
     assert_eq!(ask().code, 0);
     assert_eq!(server.session(OWNER, "exported").run_or_panic(history).trim(), "1 init, 2 next");
     // refinery always uses one transaction for each file.
-    project.next(SECOND);
+    project.add_migration(SECOND);
     let output = export("other");
     assert!(
         output.code == 2
@@ -120,10 +120,10 @@ fn refinery_creates_the_same_database() {
 fn golang_migrate_creates_the_same_database() {
     let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
-        server.defined(database);
+        server.database_for_migrations(database);
     }
     let project = Project::new(FIRST);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let folder = project.folder.path().join("exported");
     project.nself(&["db", "export", "--format", "golang-migrate", "--out", "exported"]);
@@ -148,7 +148,7 @@ fn golang_migrate_creates_the_same_database() {
 #[test]
 fn each_format_marks_migrations_that_run_outside_a_transaction() {
     let project = Project::new(FIRST);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     let export = |format: &str| {
         let out = format!("out-{format}");
         let output = nself_in(project.folder.path(), ["db", "export", "--format", format, "--out", &out]);

@@ -43,12 +43,12 @@ fn six_are_refused(project: &Project, server: &Server, pooler: &Pooler, why: &st
 #[test]
 fn migrations_do_not_go_through_a_pooler() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     project.deploy();
     let Some(ours) = server.pooler(&settings()) else { return };
-    assert_eq!(psql(&ours, "SELECT 1").stdout.trim(), "1", "it is well");
+    assert_eq!(psql(&ours, "SELECT 1").stdout.trim(), "1", "the pooler accepts queries");
     six_are_refused(&project, &server, &ours, "unsupported startup parameter");
     // A pooler that ignores unknown settings.
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
@@ -64,7 +64,7 @@ fn migrations_do_not_go_through_a_pooler() {
 #[test]
 fn a_setting_does_not_affect_the_next_client() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let values_of_clients = |settings: &str| -> Option<Vec<String>> {
         let pooler = server.pooler(settings)?;
         assert_eq!(psql(&pooler, "SET app.tenant_id = 'of-another'").code, 0);
@@ -83,7 +83,7 @@ fn a_setting_does_not_affect_the_next_client() {
 #[test]
 fn migrations_refuse_a_standby_which_then_receives_them() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let standby = server.standby();
     project.deploy();
@@ -103,7 +103,7 @@ fn migrations_refuse_a_standby_which_then_receives_them() {
 fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
     for kind in ["transaction", "index"] {
         let Some(server) = Server::start(Version::V15) else { return };
-        server.defined("orders");
+        server.database_for_migrations("orders");
         let project = Project::new(FIRST);
         project.nself(&["db", "new", "--by-hand", "--name", "careless"]);
         let up = project.folder.path().join("db/orders/migrations/0002_careless/up.sql");
@@ -116,7 +116,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
             }
             _ => FIRST.replace("primary_key", "indexes.orders_note_idx.columns = [{ column = \"note\" }], primary_key"),
         };
-        project.next(&next);
+        project.add_migration(&next);
         let output = project.migrate(&server, "orders");
         assert_refused(&output, "the lock is lost");
         assert_eq!(applied_migrations(&output), 3, "{}", output.stdout);
@@ -141,7 +141,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
 #[test]
 fn changes_that_postgresql_refuses_are_refused_without_a_server() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let mut session = server.session(OWNER, "orders");
     let table =
         |kind: &str| format!("tables.orders = {{ columns.id = {{ type = \"{kind}\" }}, primary_key = [\"id\"] }}");
@@ -179,11 +179,11 @@ fn changes_that_postgresql_refuses_are_refused_without_a_server() {
 #[test]
 fn the_down_script_checks_the_ledger() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let first = server.session(OWNER, "orders").catalog();
-    project.next(SECOND);
+    project.add_migration(SECOND);
     assert_eq!(applied_migrations(&project.migrate(&server, "orders")), 3);
     let mut session = server.session("postgres", "orders");
     let script = project.folder.path().join("down.sql");
@@ -217,7 +217,7 @@ fn the_down_script_checks_the_ledger() {
     assert_eq!(session.run_or_panic("SELECT count(*) FROM orders;").trim(), "1");
     // A change that loses data cannot be reverted, and invalid numbers are refused.
     let without_note = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
-    project.next(&format!("{without_note}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
+    project.add_migration(&format!("{without_note}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
     let output = nself_in(project.folder.path(), ["db", "down", "--to", "1"]);
     assert!(
         output.code == 2 && output.stderr.contains("error[NS725]") && output.stdout.is_empty(),

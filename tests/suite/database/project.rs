@@ -46,7 +46,8 @@ impl Project {
         output
     }
 
-    pub fn next(&self, definition: &str) {
+    /// Changes the definition, and writes the migration to it.
+    pub fn add_migration(&self, definition: &str) {
         self.define(definition);
         self.nself(&["db", "new", "--name", "next"]);
     }

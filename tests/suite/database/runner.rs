@@ -28,7 +28,7 @@ fn start_waiting(container: &str, argument: &str, variable: &str, server: &Serve
 #[test]
 fn pods_wait_for_the_extensions_of_their_databases() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let mut waiting = start_waiting("postgres-setup", "URL_1:citext,pgcrypto", "URL_1", &server);
     let mut session = server.session("postgres", "orders");
     session.run_or_panic("CREATE EXTENSION citext;");
@@ -42,7 +42,7 @@ fn pods_wait_for_the_extensions_of_their_databases() {
 #[test]
 fn pods_wait_for_the_last_migration() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let runner = fs::read_to_string(project.deploy().join("run.sql")).unwrap();
     let manifest = runner.lines().find(|line| line.starts_with("INSERT INTO nself_manifest")).unwrap();
@@ -55,13 +55,13 @@ fn pods_wait_for_the_last_migration() {
 #[test]
 fn each_migration_is_applied_once_and_in_order() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let first = project.migrate(&server, "orders");
     assert_eq!((first.code, applied_migrations(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
     let again = project.migrate(&server, "orders");
     assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (0, "done\n", ""));
-    project.next(SECOND);
+    project.add_migration(SECOND);
     let second = project.migrate(&server, "orders");
     // The column, the index (outside a transaction), the constraint.
     assert_eq!((second.code, applied_migrations(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
@@ -84,7 +84,7 @@ fn each_migration_is_applied_once_and_in_order() {
 #[test]
 fn a_digest_of_a_different_server_version_is_not_a_change() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
@@ -101,13 +101,13 @@ fn a_digest_of_a_different_server_version_is_not_a_change() {
 #[test]
 fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
-    server.defined("fresh");
+    server.database_for_migrations("orders");
+    server.database_for_migrations("fresh");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let old = project.folder.path().join("old");
     assert!(run(Command::new("cp").args(["-r"]).arg(project.deploy()).arg(&old)).code == 0);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     let folder = project.deploy();
 
     // A changed file: neither it nor earlier migrations are applied.
@@ -161,9 +161,9 @@ fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
 #[test]
 fn six_concurrent_runners_apply_each_migration_once() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
-    project.next(SECOND);
+    project.add_migration(SECOND);
     project.deploy();
     let start = |_| -> Child {
         project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -181,7 +181,7 @@ fn six_concurrent_runners_apply_each_migration_once() {
 #[test]
 fn a_runner_that_was_killed_is_resumed() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     project.nself(&["db", "new", "--by-hand", "--name", "slow"]);
     let up = project.folder.path().join("db/orders/migrations/0002_slow/up.sql");
@@ -213,12 +213,12 @@ fn a_runner_that_was_killed_is_resumed() {
 #[test]
 fn an_invalid_index_is_built_again() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
     session.run_or_panic("INSERT INTO orders VALUES (1, 'same'), (2, 'same');");
-    project.next(SECOND);
+    project.add_migration(SECOND);
     assert_refused(&project.migrate(&server, "orders"), "could not create unique index");
     let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid;";
     assert_eq!(session.run_or_panic(invalid).trim(), "1");
@@ -232,7 +232,7 @@ fn an_invalid_index_is_built_again() {
 #[test]
 fn extensions_are_created_and_removed() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(&format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]"));
     let output = project.migrate(&server, "orders");
     assert_eq!(output.code, 0, "{}", output.stderr);
@@ -240,17 +240,17 @@ fn extensions_are_created_and_removed() {
     let count = "SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql';";
     assert_eq!(session.run_or_panic(count).trim(), "2");
     let allow = "allow = { citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }";
-    project.next(&format!("{FIRST}, {allow}"));
+    project.add_migration(&format!("{FIRST}, {allow}"));
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 1, ""), "{}", output.stdout);
     assert_eq!(session.run_or_panic(count).trim(), "0");
     // In a new database, each extension exists when a migration needs it, and is removed afterwards.
-    server.defined("later");
+    server.database_for_migrations("later");
     let output = project.migrate(&server, "later");
     assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 2, ""), "{}", output.stdout);
     assert_eq!(server.session("postgres", "later").run_or_panic(count).trim(), "0");
     // The same on a database with a ledger.
-    project.next(&format!("{FIRST}, extensions = [\"pageinspect\"]"));
+    project.add_migration(&format!("{FIRST}, extensions = [\"pageinspect\"]"));
     for database in ["orders", "later"] {
         let output = project.migrate(&server, database);
         assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 1, ""), "{}", output.stdout);
@@ -262,7 +262,7 @@ fn extensions_are_created_and_removed() {
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     project.nself(&["db", "new", "--by-hand", "--name", "bad"]);
     let up = project.folder.path().join("db/orders/migrations/0002_bad/up.sql");
@@ -283,7 +283,7 @@ fn a_migration_that_fails_leaves_nothing_behind() {
 #[test]
 fn objects_of_all_kinds_belong_to_the_role_of_the_migrations() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let mut session = server.session("postgres", "orders");
     for (kind, create) in [

@@ -127,7 +127,7 @@ impl Server {
     }
 
     /// Creates a database that belongs to the role of its migrations.
-    pub fn defined(&self, name: &str) {
+    pub fn database_for_migrations(&self, name: &str) {
         self.database_of(name, OWNER);
     }
 

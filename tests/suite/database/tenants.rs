@@ -35,7 +35,8 @@ fn tenants() -> Option<(Server, tempfile::TempDir)> {
     Some((server, case))
 }
 
-fn rows(session: &mut Session, sql: &str) -> String {
+/// Returns what a statement prints, or the first line of its error.
+fn output_or_error(session: &mut Session, sql: &str) -> String {
     session
         .try_run(sql)
         .map_or_else(|error| error.lines().next().unwrap_or_default().to_owned(), |text| text.trim().to_owned())
@@ -45,8 +46,8 @@ fn rows(session: &mut Session, sql: &str) -> String {
 fn no_role_can_read_or_write_rows_of_a_different_tenant() {
     let Some((server, _case)) = tenants() else { return };
     let mut superuser = server.session("postgres", "tickets");
-    let of_b = "SELECT md5(string_agg(t::text, ',' ORDER BY t)) FROM (SELECT p::text FROM people p WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000' UNION ALL SELECT t::text FROM tickets t WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000') AS x(t);";
-    let before = superuser.run_or_panic(of_b);
+    let digest_of_rows_of_b = "SELECT md5(string_agg(t::text, ',' ORDER BY t)) FROM (SELECT p::text FROM people p WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000' UNION ALL SELECT t::text FROM tickets t WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000') AS x(t);";
+    let before = superuser.run_or_panic(digest_of_rows_of_b);
     // A role that reads and writes, a role that reads, and the owner of the tables.
     for role in ["tickets", "reports", "tickets_migrations"] {
         for setting in [None, Some(""), Some(A)] {
@@ -59,12 +60,15 @@ fn no_role_can_read_or_write_rows_of_a_different_tenant() {
                 ["people", "tickets", "open_tickets", "(SELECT * FROM tickets) t", "tickets JOIN people ON true"]
             {
                 let sql = format!("SELECT count(*) FROM {from};");
-                let found = rows(&mut session, &sql);
+                let found = output_or_error(&mut session, &sql);
                 // The reader has no rights on `people`.
                 let denied = role == "reports" && from.contains("people") && found.contains("permission denied");
                 assert!(found == expected || denied, "{role} {setting:?} {from}: {found}");
             }
-            assert_eq!(rows(&mut session, "SELECT count(*) FROM tickets WHERE title LIKE '%b@%' OR true;"), expected);
+            assert_eq!(
+                output_or_error(&mut session, "SELECT count(*) FROM tickets WHERE title LIKE '%b@%' OR true;"),
+                expected
+            );
             for write in [
                 format!("INSERT INTO people (tenant_id, email) VALUES ('{B}', 'x@example.com');"),
                 format!("INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{B}', '{B}', 'x');"),
@@ -81,13 +85,13 @@ fn no_role_can_read_or_write_rows_of_a_different_tenant() {
                 ),
                 "COPY tickets TO STDOUT;".to_owned(),
             ] {
-                let output = rows(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
+                let output = output_or_error(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
                 assert!(
                     !output.contains("b@example.com") && !output.contains(B),
                     "{role} {setting:?} {write}: {output}"
                 );
                 let _ = session.try_run(&write);
-                assert_eq!(superuser.run_or_panic(of_b), before, "{role} {setting:?}: {write}");
+                assert_eq!(superuser.run_or_panic(digest_of_rows_of_b), before, "{role} {setting:?}: {write}");
             }
         }
     }
@@ -99,7 +103,7 @@ fn the_check_detects_a_missing_policy() {
     let Some((server, _case)) = tenants() else { return };
     server.session("postgres", "tickets").run_or_panic("ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;");
     let mut service = server.session("tickets", "tickets");
-    assert_eq!(rows(&mut service, "SELECT count(*) FROM tickets;"), "2");
+    assert_eq!(output_or_error(&mut service, "SELECT count(*) FROM tickets;"), "2");
 }
 
 /// Parts that the convention adds cannot be removed or changed.
@@ -127,7 +131,7 @@ fn a_tenant_table_without_its_policy_is_refused() {
             output.stderr
         );
     }
-    // Row-level security is always forced.
+    // `row_security = 'off` is accepted and changes nothing: row-level security stays forced.
     fs::write(&file, text.replacen("scope = 'tenant,", "scope = 'tenant, row_security = 'off,", 1)).unwrap();
     assert_eq!(nself_in(case.path(), ["db", "diff"]).code, 0);
 }

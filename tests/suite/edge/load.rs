@@ -63,7 +63,7 @@ fn start(environment: &Path, cgroup: &Cgroup, change: impl Fn(&str) -> String) -
     let mut service = Command::new("python3");
     let (_, port) = SERVICE.split_once(':').unwrap();
     service.arg(root().join("tests/edge/load.py")).args(["serve", port]);
-    RunningEdge::start_before(service, Some(&cgroup.0), environment, change)
+    RunningEdge::start_in_front_of(service, Some(&cgroup.0), environment, change)
 }
 
 /// Runs a load and returns the number of each result.

@@ -55,15 +55,16 @@ fn shorten_time(line: &str) -> String {
         return line.to_owned();
     };
     let is_time = name.ends_with("_timeout") || name == "keepalive_time" || name == "lingering_time";
-    let unit = value.find(|c: char| !c.is_ascii_digit()).map_or(("", value), |at| (&value[at..], &value[..at]));
-    let (seconds, number) = match unit {
+    let unit_and_number =
+        value.find(|c: char| !c.is_ascii_digit()).map_or(("", value), |at| (&value[at..], &value[..at]));
+    let (seconds, number) = match unit_and_number {
         ("m", number) => (60, number),
         ("h", number) => (3600, number),
         ("s" | "", number) => (1, number),
         _ => (0, ""),
     };
     match number.parse::<u64>() {
-        // TLS handshakes and the start of the programs are as slow as ever.
+        // At least 500 ms: TLS handshakes and the start of programs take the same time as ever.
         Ok(number) if is_time && name != "worker_shutdown_timeout" && name != "ssl_session_timeout" => {
             format!("{name} {}ms;", (number * seconds * 1000 / FACTOR).max(500))
         }
@@ -95,8 +96,8 @@ fn states_after_silence(seconds: u64) -> BTreeMap<String, String> {
 fn check_silent_streams() {
     let project = generated_project(STACK);
     let environment = project.path().join("deploy/prod");
-    let whole = std::env::var("NSELF_SILENCE").is_ok();
-    let silence = if whole { TEN_MINUTES } else { TEN_MINUTES / FACTOR };
+    let takes_ten_minutes = std::env::var("NSELF_SILENCE").is_ok();
+    let silence = if takes_ten_minutes { TEN_MINUTES } else { TEN_MINUTES / FACTOR };
     let mut rpc = Command::new(tool("hypercorn/bin/hypercorn").expect("the tools are installed"));
     rpc.args(["--bind", RPC, "--read-timeout", "1200", "--keep-alive", "1200", "service:app"]);
     rpc.current_dir(root().join("tests/edge")).env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null());
@@ -108,21 +109,21 @@ fn check_silent_streams() {
     };
     let start = |change: &dyn Fn(&str) -> String| {
         let use_local_rpc = |text: &str| change(&text.replace("server rpc:8004 resolve;", &format!("server {RPC};")));
-        RunningEdge::start_before(service(), None, &environment, use_local_rpc)
+        RunningEdge::start_in_front_of(service(), None, &environment, use_local_rpc)
     };
     {
-        let _edge = start(&|text| if whole { text.to_owned() } else { shorten_times(text) });
+        let _edge = start(&|text| if takes_ten_minutes { text.to_owned() } else { shorten_times(text) });
         let streams = states_after_silence(silence);
         assert!(streams.len() == 8 && streams.values().all(|state| state == "complete"), "{streams:#?}");
     }
-    if !whole {
+    if !takes_ten_minutes {
         // Known-bad control: without the times of the routes, nginx's defaults cut every stream.
-        let without = |text: &str| {
+        let without_route_timeouts = |text: &str| {
             let is_of_route = |line: &str| line.starts_with("        ") && line.contains("_timeout ");
             let lines = text.lines().filter(|line| !is_of_route(line));
             shorten_times(&lines.collect::<Vec<_>>().join("\n"))
         };
-        let _edge = start(&without);
+        let _edge = start(&without_route_timeouts);
         let streams = states_after_silence(silence);
         assert!(streams.values().all(|state| state != "complete"), "{streams:#?}");
     }

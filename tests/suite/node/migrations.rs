@@ -1,5 +1,5 @@
-//! Typed tables on the node: the golden stack `database`, with ports of the node in the place of its gateway. Pods of a new
-//! generation wait for its migrations, while the old ones serve.
+//! Migrations on a Kubernetes node: the golden stack `database`, reached at ports of the node instead of through its gateway.
+//! Pods of a new generation wait for its migrations, while the old pods serve.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,11 +19,12 @@ pub fn project() -> tempfile::TempDir {
     project
 }
 
-pub fn run_before_services(node: &Node, project: &Path, folder: &Path) {
+/// Checks that migrations run before the services that use their tables start.
+pub fn migrations_run_before_services(node: &Node, project: &Path, folder: &Path) {
     node.create_namespace(project);
     node.release(project);
     let time = node.wait_for_pods(NAMESPACE, 180);
-    report_measurement(&format!("the stack with typed tables is ready on a node after {:.0} s", time.as_secs_f64()));
+    report_measurement(&format!("the stack with migrations is ready on a node after {:.0} s", time.as_secs_f64()));
     assert_eq!(psql(node, "SELECT count(*) FROM nself.ledger WHERE state = 'done'"), "1");
     assert_eq!(psql(node, "SELECT count(*) FROM countries"), "2", "the seeds of this environment");
     new_pods_wait_for_a_new_migration(node, project, folder);

@@ -54,7 +54,7 @@ impl Reader {
         self.resolve_default_privileges(owner);
     }
 
-    /// Everyone may use the schema `public`, so only the opposite is part of a definition.
+    /// Records that PUBLIC may not use the schema `public`. The right to use it is the default, so a definition omits it.
     fn resolve_public_schema(&mut self) {
         if self.public_revoked_at.is_some() {
             self.schema.schemas.entry(SqlName::wrap(PUBLIC_SCHEMA.into())).or_default().private = true;
@@ -122,6 +122,7 @@ impl Reader {
                     view.forget_empty_column_grants();
                     return Ok(());
                 }
+                // A partition declares only columns that differ, so a column that it inherits is declared now.
                 let inherited = self.schema.columns_of(name).remove(column);
                 let inherited = inherited.ok_or_else(|| format!("{name} has no column `{column}`"))?;
                 let table = self.schema.tables.get_mut(name).ok_or_else(|| not_found(name))?;
@@ -173,7 +174,7 @@ impl Reader {
 }
 
 impl Reader {
-    /// Applies a GRANT or REVOKE to the sequence of an identity column; `None` if the sequence is none.
+    /// Applies a GRANT or REVOKE to the sequence of an identity column; `None` if no identity column has this sequence.
     fn apply_to_identity(
         &mut self,
         grant: &Grant,
@@ -200,6 +201,7 @@ impl Grant {
         let is_revoked = |privilege: &ColumnPrivilege| {
             self.privileges.as_ref().is_none_or(|words| words.contains(&privilege.sql().to_ascii_lowercase()))
         };
+        // REVOKE GRANT OPTION FOR revokes only the right to grant.
         let changed = [Some(options), (!self.with_grant_option).then_some(grants)];
         for grants in changed.into_iter().flatten() {
             if let Some(privileges) = grants.get_mut(role) {

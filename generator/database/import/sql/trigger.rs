@@ -107,10 +107,7 @@ impl Reader {
             _ => TriggerState::Origin,
         };
         let Some(reference) = Parts::of(node).take_node(TRIGGER_REF) else {
-            return unsupported(
-                node,
-                "nself cannot represent ALL triggers, which include those of keys; name each trigger",
-            );
+            return unsupported(node, "nself cannot represent ALL triggers or USER triggers; name each trigger");
         };
         let name = ident(&reference)?;
         match self.table(table, node)?.triggers.get_mut(&name) {

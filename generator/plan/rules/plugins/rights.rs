@@ -223,7 +223,7 @@ pub fn secrets(stack: &Stack) -> Vec<Diagnostic> {
         findings.extend(served.map(|database| {
             Diagnostic::error(Code::PluginRights, path!("databases", database, "served_by"))
                 .message(format!(
-                    "a Hasura service of the stack would not start without the database of the plugin `{name}`"
+                    "the plugin `{name}` cannot use `served_by`: the Hasura service of the stack would not start without the plugin's database"
                 ))
                 .hint("remove `served_by`, and let a service of the plugin serve the tables or answer `hasura.actions`")
         }));

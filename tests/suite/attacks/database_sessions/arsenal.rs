@@ -32,7 +32,7 @@ pub struct Trap {
 }
 
 impl Trap {
-    /// Creates the function `public.sprung()` as the role of the session, in its database.
+    /// Creates the function `public.record_run()` as the role of the session, in its database.
     pub fn set(server: &Server, session: &mut Session) -> Trap {
         let folder = server.folder().join("marks");
         std::fs::create_dir_all(&folder).unwrap();
@@ -42,7 +42,7 @@ impl Trap {
         // Changes of a sequence are not rolled back; only a superuser can run a program.
         session.run_or_panic(&format!(
             "CREATE SEQUENCE public.marks; GRANT ALL ON SEQUENCE public.marks TO PUBLIC;
-             CREATE FUNCTION public.sprung() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
+             CREATE FUNCTION public.record_run() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
              BEGIN
                IF session_user <> {owner} THEN
                  PERFORM nextval('public.marks');
@@ -50,36 +50,37 @@ impl Trap {
                END IF;
              EXCEPTION WHEN OTHERS THEN NULL;
              END $f$;",
-            owner = "(SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'sprung' LIMIT 1)",
-            mark = mark.file_name().map_or_else(String::new, |_| inner(server, &mark)),
+            owner = "(SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'record_run' LIMIT 1)",
+            mark = inner(server, &mark),
         ));
         Trap { mark }
     }
 
     /// Creates overloads of all functions and operators in statements of nself.
     pub fn arm(&self, session: &mut Session) {
-        let names: BTreeSet<String> = STATEMENTS.iter().flat_map(|text| called(text)).collect();
+        let names: BTreeSet<String> = STATEMENTS.iter().flat_map(|text| called_functions(text)).collect();
         let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         let count = session.run_or_panic(&format!(
             "SET client_min_messages = error;
              DO $arm$
-             DECLARE l text; r text; op text; fn text; result text; body text := $b$BEGIN PERFORM public.sprung(); RETURN NULL; END$b$;
+             DECLARE l text; r text; op text; fn text; result text; body text := $b$BEGIN PERFORM public.record_run(); RETURN NULL; END$b$;
              BEGIN
-               FOREACH l IN ARRAY {TYPES} LOOP FOREACH r IN ARRAY {TYPES} LOOP
-                 FOREACH op IN ARRAY {OPERATORS} LOOP
-                   CONTINUE WHEN EXISTS (SELECT FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace AND oprname = op
-                                           AND oprleft = l::regtype AND oprright = r::regtype);
-                   result := CASE WHEN op = '||' THEN 'text' WHEN op IN ('+', '-', '/', '<<', '|') THEN 'int8' ELSE 'bool' END;
-                   EXECUTE format('CREATE FUNCTION public.trap_%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', md5(op), l, r, result, body);
-                   EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.trap_%s)', op, l, r, md5(op));
+               FOREACH l IN ARRAY {TYPES} LOOP
+                 FOREACH r IN ARRAY {TYPES} LOOP
+                   FOREACH op IN ARRAY {OPERATORS} LOOP
+                     CONTINUE WHEN EXISTS (SELECT FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace AND oprname = op
+                                             AND oprleft = l::regtype AND oprright = r::regtype);
+                     result := CASE WHEN op = '||' THEN 'text' WHEN op IN ('+', '-', '/', '<<', '|') THEN 'int8' ELSE 'bool' END;
+                     EXECUTE format('CREATE FUNCTION public.trap_%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', md5(op), l, r, result, body);
+                     EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.trap_%s)', op, l, r, md5(op));
+                   END LOOP;
+                   FOR fn, result IN SELECT DISTINCT proname, 'text' FROM pg_proc
+                       WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ({names}) LOOP
+                     CONTINUE WHEN EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = fn
+                                             AND pronargs = 2 AND proargtypes[0] = l::regtype AND proargtypes[1] = r::regtype);
+                     EXECUTE format('CREATE FUNCTION public.%I(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', fn, l, r, result, body);
+                   END LOOP;
                  END LOOP;
-                 FOR fn, result IN SELECT DISTINCT proname, 'text' FROM pg_proc
-                     WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ({names}) LOOP
-                   CONTINUE WHEN EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = fn
-                                           AND pronargs = 2 AND proargtypes[0] = l::regtype AND proargtypes[1] = r::regtype);
-                   EXECUTE format('CREATE FUNCTION public.%I(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', fn, l, r, result, body);
-                 END LOOP;
-               END LOOP;
                  FOR fn, result IN SELECT DISTINCT proname, 'text' FROM pg_proc
                      WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ({names}) LOOP
                    CONTINUE WHEN EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = fn
@@ -113,9 +114,8 @@ fn inner(server: &Server, path: &Path) -> String {
 }
 
 /// Returns the words before an opening bracket.
-fn called(text: &str) -> Vec<String> {
-    let word = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
-    let before =
-        text.match_indices('(').map(|(at, _)| text[..at].rsplit(|sign| !word(sign)).next().unwrap_or_default());
+fn called_functions(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let before = text.match_indices('(').map(|(at, _)| text[..at].rsplit(|c| !is_word(c)).next().unwrap_or_default());
     before.filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect()
 }

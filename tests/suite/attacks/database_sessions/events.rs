@@ -9,7 +9,7 @@ use crate::support::nself_in;
 /// Creates a trigger of the superuser whose function the owner of the database has replaced.
 fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::database::server::Session, Trap)> {
     let server = Server::start(version)?;
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(&format!("{FIRST}, extensions = [\"citext\"]"));
     let mut owner = server.session(OWNER, "orders");
     let trap = Trap::set(&server, &mut owner);
@@ -19,7 +19,7 @@ fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::
         "CREATE {function} 'BEGIN END'; CREATE EVENT TRIGGER audit ON {event} EXECUTE FUNCTION public.audit();"
     ));
     superuser.run_or_panic(&format!("ALTER FUNCTION public.audit() OWNER TO {OWNER};"));
-    owner.run_or_panic(&format!("CREATE OR REPLACE {function} 'BEGIN PERFORM public.sprung(); END';"));
+    owner.run_or_panic(&format!("CREATE OR REPLACE {function} 'BEGIN PERFORM public.record_run(); END';"));
     trap.hostile_objects_ran(&mut owner);
     Some((server, project, owner, trap))
 }

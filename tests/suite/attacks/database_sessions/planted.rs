@@ -14,7 +14,7 @@ fn url(server: &Server, user: &str, database: &str) -> String {
 /// Creates a database with a ledger, whose owner has created all hostile objects.
 fn database_with_hostile_objects(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
     let server = Server::start(version)?;
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(definition);
     let mut owner = server.session(OWNER, "orders");
     let trap = Trap::set(&server, &mut owner);
@@ -51,8 +51,9 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
         assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the first start");
     }
     // The superuser also removes an extension.
-    project
-        .next(&format!("{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"));
+    project.add_migration(&format!(
+        "{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"
+    ));
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, applied_migrations(&output)), (0, 1), "{}{}", output.stdout, output.stderr);
     assert_eq!(trap.hostile_objects_ran(&mut owner), (false, false), "the runner that removes");
@@ -73,7 +74,7 @@ fn no_query_of_a_superuser_runs_code_of_an_owner() {
     quiet("status");
     // The planted objects are part of what was read.
     let output = nself(&["db", "import", "--url", &admin]);
-    assert!(output.code == 0 && output.stdout.contains("sprung"), "{}{}", output.stdout, output.stderr);
+    assert!(output.code == 0 && output.stdout.contains("record_run"), "{}{}", output.stdout, output.stderr);
     quiet("import");
     for sides in [[admin.as_str(), "stack.ncl"], ["stack.ncl", &admin]] {
         let output = nself(&["db", "diff", "--from", sides[0], "--to", sides[1], "--scratch", &scratch]);
@@ -96,15 +97,15 @@ fn no_query_of_a_superuser_runs_code_of_an_owner() {
 #[test]
 fn a_view_in_place_of_the_ledger_is_not_run() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let mut owner = server.session(OWNER, "orders");
     let trap = Trap::set(&server, &mut owner);
     owner.run_or_panic(
         "CREATE SCHEMA nself; CREATE DOMAIN public.line AS text;
-         CREATE FUNCTION public.shown(public.line) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN 'x'; END$$;
+         CREATE FUNCTION public.shown(public.line) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.record_run(); RETURN 'x'; END$$;
          CREATE TYPE public.word AS ENUM ('a');
-         CREATE FUNCTION public.shown(public.word) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN 'x'; END$$;
+         CREATE FUNCTION public.shown(public.word) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.record_run(); RETURN 'x'; END$$;
          CREATE CAST (public.word AS text) WITH FUNCTION public.shown(public.word) AS IMPLICIT;",
     );
     let ways = [
@@ -163,12 +164,13 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
     // A trigger on the ledger, by a role with that right.
     superuser.run_or_panic(
         "GRANT TRIGGER ON nself.ledger TO owner;
-         CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN NEW; END$$;",
+         CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.record_run(); RETURN NEW; END$$;",
     );
     service.run_or_panic(
         "CREATE TRIGGER fires BEFORE INSERT OR DELETE ON nself.ledger FOR EACH ROW EXECUTE FUNCTION public.fires();",
     );
-    project.next(&format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}"));
+    project
+        .add_migration(&format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}"));
     let output = project.migrate(&server, "orders");
     assert!(output.code != 0 && output.stderr.contains("the runner did not create"), "{}", output.stderr);
 }
@@ -179,7 +181,7 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
 #[test]
 fn default_privileges_do_not_open_the_ledger() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     let mut owner = server.session(OWNER, "orders");
     owner.run_or_panic("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO owner, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO owner;");

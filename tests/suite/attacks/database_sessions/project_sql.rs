@@ -54,7 +54,7 @@ fn is_absent(mark: &Path) -> bool {
 #[test]
 fn sql_of_the_project_cannot_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(&format!(
         "{FIRST}, seeds.local = [\"INSERT INTO orders (id) VALUES (1) ON CONFLICT DO NOTHING;\"]"
     ));
@@ -93,7 +93,7 @@ fn is_denied(output: &ProcessOutput) -> bool {
 #[test]
 fn a_hand_written_migration_cannot_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let (mark, inner) = marks(&server);
     let project = Project::new(FIRST);
     project.nself(&["db", "new", "--by-hand", "--name", "up"]);
@@ -140,7 +140,7 @@ fn a_hand_written_migration_cannot_gain_rights() {
 #[test]
 fn scratch_definitions_are_created_by_a_role_without_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let view = "SELECT count(*) AS files FROM pg_ls_dir('.') AS d (name)";
@@ -172,7 +172,7 @@ fn scratch_definitions_are_created_by_a_role_without_rights() {
 #[test]
 fn the_runner_refuses_a_session_that_can_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.defined("orders");
+    server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     project.deploy();
     let mut superuser = server.session("postgres", "orders");

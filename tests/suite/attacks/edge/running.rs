@@ -27,6 +27,7 @@ pub fn generated_project(body: &str) -> tempfile::TempDir {
     let project = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", {body} }}"
     ));
+    // The folder from which the service `mlflow` of the catalogue is built, for stacks that have it.
     std::fs::create_dir(project.path().join("mlflow")).unwrap();
     std::fs::write(project.path().join("mlflow/Dockerfile"), "FROM ghcr.io/mlflow/mlflow:v3.4.0\n").unwrap();
     let output = nself_in(project.path(), ["gen"]);
@@ -83,12 +84,12 @@ impl RunningEdge {
         let service = tool("hypercorn/bin/hypercorn").expect("the tools are installed");
         let mut service = Command::new(service);
         service.args(["--bind", SERVICE, "service:app"]).current_dir(root().join("tests/edge"));
-        Self::start_before(service, None, environment, change)
+        Self::start_in_front_of(service, None, environment, change)
     }
 
     /// Starts nginx in front of a service that listens at [`SERVICE`]; in the memory cgroup in the folder `cgroup`, if
     /// given.
-    pub fn start_before(
+    pub fn start_in_front_of(
         mut service: Command,
         cgroup: Option<&Path>,
         environment: &Path,
@@ -122,6 +123,7 @@ impl RunningEdge {
         let cases: Vec<Value> = requests
             .iter()
             .map(|request| {
+                // Port 9000 is the service itself, without nginx.
                 let to = if request.port == 9000 { "127.0.0.1" } else { SERVER };
                 json!({ "from": request.from, "to": to, "port": request.port, "host": request.host, "raw": request.raw })
             })
@@ -235,7 +237,8 @@ fn copy_with_local_upstreams(environment: &Path, change: &impl Fn(&str) -> Strin
     copy
 }
 
-/// Starts nginx in the root file system with the nginx of our image and empty writable folders.
+/// Starts nginx in the root file system `system`, whose nginx has the version of the generated image, with empty writable
+/// folders.
 fn nginx(system: &PathBuf, files: &Path, pair: &Path, cgroup: Option<&Path>) -> Child {
     let script = r#"
 set -e

@@ -97,7 +97,7 @@ fn only_roles_with_a_grant_can_call_a_definer() {
             project.nself(&["db", "new", "--name", "next"]);
         }
         let database = format!("definers{i}");
-        server.defined(&database);
+        server.database_for_migrations(&database);
         project.deploy();
         let output = project.migrate(&server, &database);
         assert_eq!(output.code, 0, "{}", output.stderr);

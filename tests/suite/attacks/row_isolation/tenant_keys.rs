@@ -29,7 +29,7 @@ fn tables(convention: &str, scope: &str, action: &str) -> String {
 /// Returns whether tenant B learns that A has the person 1, and B's notes after A deletes it.
 fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     let project = Project::new(definition);
-    server.defined(database);
+    server.database_for_migrations(database);
     project.deploy();
     let output = project.migrate(server, database);
     assert_eq!(output.code, 0, "{}", output.stderr);

@@ -149,8 +149,8 @@ edits! {
     };
     "rename the key of an overload" |d, dice| {
         let old = dice.pick(&d.keys(&["functions"], |_, f| f.get("name").is_some()))?.clone();
-        let (fresh, function) = (d.name("over"), d.map(&["functions"]).remove(&old)?);
-        d.map(&["functions"]).insert(fresh, function);
+        let (new_name, function) = (d.name("over"), d.map(&["functions"]).remove(&old)?);
+        d.map(&["functions"]).insert(new_name, function);
         Some(())
     };
     "drop overload" |d, dice| {

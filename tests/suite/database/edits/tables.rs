@@ -55,16 +55,16 @@ edits! {
     };
     "rename table" |d, dice| {
         let name = d.table(dice, |table| table.get("renamed_from").is_none())?;
-        let fresh = d.name("t");
+        let new_name = d.name("t");
         let (word, full) = match name.split_once('.') {
-            Some((schema, word)) => (word.to_owned(), format!("{schema}.{fresh}")),
-            None => (name.clone(), fresh.clone()),
+            Some((schema, word)) => (word.to_owned(), format!("{schema}.{new_name}")),
+            None => (name.clone(), new_name.clone()),
         };
         // Only objects of an earlier version can be renamed.
         let mut table = d.map(&["tables"]).remove(&name)?;
         table["renamed_from"] = json!(word);
         d.map(&["tables"]).insert(full, table);
-        d.replace(&word, &fresh);
+        d.replace(&word, &new_name);
         Some(())
     };
     "add nullable column" |d, dice| {
@@ -89,22 +89,22 @@ edits! {
     };
     "rename column" |d, dice| {
         let (table, column) = d.column(dice, |column| column.get("renamed_from").is_none())?;
-        let fresh = d.name("c");
+        let new_name = d.name("c");
         let mut definition = d.map(&["tables", &table, "columns"]).remove(&column)?;
         definition["renamed_from"] = json!(column);
-        d.map(&["tables", &table, "columns"]).insert(fresh, definition);
+        d.map(&["tables", &table, "columns"]).insert(new_name, definition);
         Some(())
     };
     "rename used column" |d, dice| {
         let table = d.table(dice, |table| table.get("checks").is_some() || table.get("indexes").is_some())?;
         let columns = d.keys(&["tables", &table, "columns"], |name, column| name != "id" && column.get("renamed_from").is_none());
         let column = dice.pick(&columns)?.clone();
-        let fresh = d.name("c");
+        let new_name = d.name("c");
         let mut definition = d.map(&["tables", &table, "columns"]).remove(&column)?;
         definition["renamed_from"] = json!(column);
-        d.map(&["tables", &table, "columns"]).insert(fresh.clone(), definition);
+        d.map(&["tables", &table, "columns"]).insert(new_name.clone(), definition);
         // Names of columns are unique, so no other table changes.
-        d.replace(&column, &fresh);
+        d.replace(&column, &new_name);
         Some(())
     };
     "widen number" |d, dice| {

@@ -20,13 +20,14 @@ edits! {
     };
     "rename label" |d, dice| {
         let name = user_type(d, dice, "enum")?;
-        let fresh = d.name("label ");
+        let new_name = d.name("label ");
         let kind = d.map(&["types", &name, "enum"]);
         if kind.contains_key("renamed_values") { return None; }
         let values = kind.get_mut("values")?.as_array_mut()?;
-        let old = std::mem::replace(values.first_mut()?, json!(fresh));
+        let old = std::mem::replace(values.first_mut()?, json!(new_name));
+        // A label that this change adds has no old name, and `paid` may be the default of a column.
         if old.as_str()?.starts_with("label") || old == "paid" { return None; }
-        kind.insert("renamed_values".into(), json!({ fresh: old }));
+        kind.insert("renamed_values".into(), json!({ new_name: old }));
         Some(())
     };
     "drop label" |d, dice| {
@@ -45,12 +46,12 @@ edits! {
     "rename type" |d, dice| {
         let kind = ["enum", "domain", "composite"][dice.below(3)];
         let name = user_type(d, dice, kind)?;
-        let fresh = d.name("y");
+        let new_name = d.name("y");
         let mut found = d.map(&["types"]).remove(&name)?;
         if found[kind].get("renamed_from").is_some() { d.map(&["types"]).insert(name, found); return None; }
         found[kind]["renamed_from"] = json!(name);
-        d.map(&["types"]).insert(fresh.clone(), found);
-        d.replace(&name, &fresh);
+        d.map(&["types"]).insert(new_name.clone(), found);
+        d.replace(&name, &new_name);
         Some(())
     };
     "comment type" |d, dice| {
@@ -99,7 +100,12 @@ edits! {
         let name = dice.pick(&names)?.clone();
         let mut rest = d.root.clone();
         rest["types"].as_object_mut()?.remove(&name);
-        if contains(&rest["tables"], &name) || contains(&rest["objects"], &name) || rest["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"].as_str().unwrap().starts_with(&name))) { return None; }
+        let has_column = |table: &Value| {
+            let mut columns = table["columns"].as_object().unwrap().values();
+            columns.any(|column| column["type"].as_str().unwrap().starts_with(&name))
+        };
+        let is_column_type = rest["tables"].as_object().into_iter().flatten().any(|(_, table)| has_column(table));
+        if is_column_type || contains(&rest["tables"], &name) || contains(&rest["objects"], &name) { return None; }
         d.root = rest;
         Some(())
     };
@@ -142,8 +148,8 @@ edits! {
     "own sequence" |d, dice| {
         let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
         let table = dice.pick(&d.keys(&["tables"], |_, _| true))?.clone();
-        let space = |name: &str| name.split_once('.').map(|(schema, _)| schema.to_owned());
-        if space(&name) != space(&table) {
+        let schema_of = |name: &str| name.split_once('.').map(|(schema, _)| schema.to_owned());
+        if schema_of(&name) != schema_of(&table) {
             return None;
         }
         let column = dice.pick(&d.keys(&["tables", &table, "columns"], |_, c| c.get("generated").is_none()))?.clone();
@@ -160,11 +166,11 @@ edits! {
     };
     "rename sequence" |d, dice| {
         let name = dice.pick(&d.keys(&["sequences"], |_, s| s.get("renamed_from").is_none()))?.clone();
-        let fresh = d.name("s");
+        let new_name = d.name("s");
         let mut sequence = d.map(&["sequences"]).remove(&name)?;
         sequence["renamed_from"] = json!(name);
-        d.map(&["sequences"]).insert(fresh.clone(), sequence);
-        d.replace(&name, &fresh);
+        d.map(&["sequences"]).insert(new_name.clone(), sequence);
+        d.replace(&name, &new_name);
         Some(())
     };
 }
