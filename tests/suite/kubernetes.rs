@@ -275,21 +275,27 @@ fn refuses(cluster: &Cluster) {
     assert!(complaint.contains("violates PodSecurity \"restricted"), "{complaint}");
 }
 
-/// Runs a checker on the manifests of every golden case, and on a bad manifest as a control.
-fn run_checker(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<ProcessOutput>, ProcessOutput)> {
+/// Runs a checker on each group of manifests, and on a bad manifest as a control.
+fn run_checker(
+    program: &str,
+    arguments: &[&str],
+    groups: &[Vec<String>],
+    bad: &str,
+) -> Option<(Vec<ProcessOutput>, ProcessOutput)> {
     let program = tool(program)?;
-    let good = manifests(&environments());
-    let output = good.iter().map(|folder| {
-        let files = files(folder);
-        assert!(files.len() > 30, "{files:?}");
-        run(Command::new(&program).args(arguments).args(files))
-    });
-    let output: Vec<ProcessOutput> = output.collect();
+    let check = |files: &[String]| run(Command::new(&program).args(arguments).args(files));
+    let good = groups.iter().map(|files| check(files)).collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.yaml");
     fs::write(&file, bad).unwrap();
-    let bad = run(Command::new(&program).args(arguments).arg(&file));
-    Some((output, bad))
+    Some((good, check(&[path(&file)])))
+}
+
+/// Returns the manifests of every golden case, in a group for each folder.
+fn manifests_by_folder() -> Vec<Vec<String>> {
+    let groups: Vec<Vec<String>> = manifests(&environments()).iter().map(|folder| files(folder)).collect();
+    assert!(groups.iter().all(|files| files.len() > 30), "{groups:?}");
+    groups
 }
 
 /// Returns the objects in a folder of manifests, without files for kustomize.
@@ -306,13 +312,10 @@ const BAD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\
 
 #[test]
 fn published_schemas_accept_the_manifests() {
-    let Some((good, bad)) = run_checker("venv/bin/kubernetes-validate", &["-k", "1.36", "--strict", "--quiet"], BAD)
-    else {
-        return;
-    };
-    for output in good {
-        assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
-    }
+    let arguments = ["-k", "1.36", "--strict", "--quiet"];
+    let all = [manifests_by_folder().concat()];
+    let Some((good, bad)) = run_checker("venv/bin/kubernetes-validate", &arguments, &all, BAD) else { return };
+    assert_eq!(good[0].code, 0, "{}{}", good[0].stdout, good[0].stderr);
     assert_ne!(bad.code, 0);
 }
 
@@ -334,7 +337,9 @@ fn kube_score_finds_nothing() {
     for (check, _) in SCORE {
         arguments.extend(["--ignore-test", check]);
     }
-    let Some((good, bad)) = run_checker("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
+    // Some checks compare the objects of a folder with each other.
+    let control = BAD.replace(", nonsense: 1", "");
+    let Some((good, bad)) = run_checker("kubernetes/kube-score", &arguments, &manifests_by_folder(), &control) else {
         return;
     };
     for output in good {
@@ -359,28 +364,21 @@ const CHECKOV: [(&str, &str); 4] = [
 #[test]
 fn checkov_finds_nothing() {
     let Some(checkov) = tool("checkov/bin/checkov") else { return };
-    let check = |folder: &Path| {
+    // checkov takes several seconds to start; it prints one report for each folder.
+    let check = |folders: &[PathBuf]| {
         let skipped: Vec<&str> = CHECKOV.iter().map(|(id, _)| *id).collect();
         let mut command = Command::new(&checkov);
-        command.args([
-            "--framework",
-            "kubernetes",
-            "--skip-download",
-            "--compact",
-            "--quiet",
-            "-o",
-            "json",
-            "--skip-check",
-            &skipped.join(","),
-            "-d",
-        ]);
-        let output = run(command.arg(folder).env("LOG_LEVEL", "ERROR"));
-        let report: Value = serde_json::from_str(&output.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}{}", output.stdout, output.stderr));
-        report
+        command.args(["--framework", "kubernetes", "--skip-download", "--compact", "--quiet", "-o", "json"]);
+        command.args(["--skip-check", &skipped.join(",")]);
+        folders.iter().for_each(|folder| _ = command.arg("-d").arg(folder));
+        let output = run(command.env("LOG_LEVEL", "ERROR"));
+        let reports: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&output.stdout).into_iter().collect();
+        let reports = reports.unwrap_or_else(|error| panic!("{error}: {}{}", output.stdout, output.stderr));
+        assert_eq!(reports.len(), folders.len(), "{}", output.stderr);
+        reports
     };
-    for folder in manifests(&environments()) {
-        let report = check(&folder);
+    let folders = manifests(&environments());
+    for (folder, report) in folders.iter().zip(check(&folders)) {
         let failed = report["results"]["failed_checks"].as_array().unwrap();
         // Prometheus and the collector of logs need their tokens to read the API of the cluster.
         let reads_api = |failure: &&Value| {
@@ -396,7 +394,7 @@ fn checkov_finds_nothing() {
     // checkov ignores hidden folders.
     let bad = tempfile::Builder::new().prefix("bad").tempdir().unwrap();
     fs::write(bad.path().join("bad.yaml"), BAD.replace(", nonsense: 1", "")).unwrap();
-    assert!(check(bad.path())["summary"]["failed"].as_i64().unwrap() > 10);
+    assert!(check(&[bad.path().to_owned()])[0]["summary"]["failed"].as_i64().unwrap() > 10);
 }
 
 /// Validates with the schemas of the Kubernetes release; the API server checks objects of other projects.
@@ -406,21 +404,12 @@ fn kubeconform_finds_nothing() {
     let location = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", schemas.display());
     let skip =
         "Gateway,HTTPRoute,Certificate,Issuer,ExternalSecret,SealedSecret,PodMonitor,PrometheusRule,AlertmanagerConfig";
-    let Some((good, bad)) = run_checker(
-        "kubernetes/kubeconform",
-        &["-strict", "-summary", "-skip", skip, "-schema-location", &location],
-        BAD,
-    ) else {
-        return;
-    };
-    for output in good {
-        assert!(
-            output.code == 0 && output.stdout.contains("Invalid: 0, Errors: 0"),
-            "{}{}",
-            output.stdout,
-            output.stderr
-        );
-    }
+    let arguments = ["-strict", "-summary", "-skip", skip, "-schema-location", &location];
+    let all = [manifests_by_folder().concat()];
+    let Some((good, bad)) = run_checker("kubernetes/kubeconform", &arguments, &all, BAD) else { return };
+    let output = &good[0];
+    let valid = output.code == 0 && output.stdout.contains("Invalid: 0, Errors: 0");
+    assert!(valid, "{}{}", output.stdout, output.stderr);
     assert_ne!(bad.code, 0);
 }
 
