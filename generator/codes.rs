@@ -61,6 +61,8 @@ codes! {
         "The text does not have the form that this field takes. nself refuses text that a later tool could read as syntax; it does not escape it."
     OutOfRange "NS107" "a number is out of its range"
         "The number is outside the range of the field, which the finding shows."
+    TwoValues "NS108" "one setting has two values"
+        "A field and its shorthand set the same thing: `port` and `ports.http`, `route` and `routes.main`, or one variable in `env` and in `extra_env`. One of the two values would be ignored. Remove one."
     UnknownEnvironment "NS110" "no such environment"
         "The stack does not declare this environment. `nself env list` shows the declared ones."
     EnvironmentProfile "NS111" "an environment needs a profile"

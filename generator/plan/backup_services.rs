@@ -10,7 +10,7 @@ use super::service_names::{
     FILES_VERIFY, REPLICA, WAL_RECEIVER, service_name,
 };
 use crate::stack::{self, BackupTarget, HostMount, Stack, Volume};
-use crate::values::{BucketName, Checked, ContainerPath, ServiceName, Text, VolumeName};
+use crate::values::{BucketName, Checked, ContainerPath, Reason, ServiceName, VolumeName};
 
 /// The services that run the server's image and access the target. The first one owns the target's volume.
 pub const TARGET_CLIENTS: [&str; 8] =
@@ -135,7 +135,7 @@ fn host_folder(target: &BackupTarget) -> Option<HostMount> {
         source: target.folder.as_ref()?.host.clone()?,
         target: ContainerPath::wrap(FOLDER.to_owned()),
         writable: true,
-        reason: Text::wrap("the target of backups".to_owned()),
+        reason: Reason::wrap("the target of backups".to_owned()),
     })
 }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use super::environments;
 use super::node::{Entry, Node, Value};
 use super::program::NickelProgram;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
 
 /// The setting that includes a bundle.
 const ENABLED: &str = "enabled";
@@ -123,6 +125,41 @@ impl<'a> BundleSettings<'a> {
         let layer_of_size = bundle.get(SIZES).and_then(|sizes| sizes.node.get(size));
         layer_of_size.into_iter().chain(bundle.get(LAYER)).map(|entry| &entry.node)
     }
+}
+
+/// Removes the services of a layer whose names services of the stack with a source have, since the fields of both would be
+/// mixed. Returns the names. An environment's layer, which is merged later, may replace the image of a bundle's service.
+pub fn remove_taken_services(layer: &mut Node, stack: &Node) -> Vec<String> {
+    let mut taken = Vec::new();
+    let Value::Record(fields) = &mut layer.value else { return taken };
+    let Some(Value::Record(services)) = fields.get_mut("services").map(|entry| &mut entry.node.value) else {
+        return taken;
+    };
+    let stack_services = stack.get("services").map(|entry| &entry.node);
+    services.retain(|name, _| {
+        let stack_service = stack_services.and_then(|services| services.get(name));
+        let is_taken = stack_service.is_some_and(|service| has_source(&service.node));
+        taken.extend(is_taken.then(|| name.clone()));
+        !is_taken
+    });
+    taken
+}
+
+/// Adds a layer of a bundle to a stack. A service that the common part of the stack (`common`) also declares is reported and
+/// left out.
+pub fn add_layer(stack: &mut Node, common: &Node, bundle: &str, layer: &Node) -> Vec<Diagnostic> {
+    let mut layer = layer.clone();
+    let taken = remove_taken_services(&mut layer, common);
+    add_missing_fields(stack, &layer);
+    taken.into_iter().map(|service| name_taken(bundle, &service)).collect()
+}
+
+fn name_taken(bundle: &str, service: &str) -> Diagnostic {
+    Diagnostic::error(Code::NameTaken, path!("services", service))
+        .message(format!("`{bundle}` of the stack includes a service `{service}`, and this one has the same name"))
+        .hint(format!(
+            "rename the service; to replace only the image of `{bundle}`'s service, set `environments.<name>.services.{service}.image`"
+        ))
 }
 
 /// Adds the fields of a bundle's layer that the stack does not set. A field that the stack sets to `null` is removed.

@@ -49,13 +49,18 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         let bundles = bundle_field.iter().flat_map(|entry| bundles::by_name(&entry.node));
         let (included, excluded): (Vec<_>, Vec<_>) =
             bundles.partition(|(bundle, node)| settings.includes(bundle, node));
-        let bundle_layers = |(name, bundle)| settings.layers(name, bundle);
-        let included_bundle_layers: Vec<&Node> = included.into_iter().flat_map(bundle_layers).collect();
-        let excluded_bundle_layers: Vec<&Node> = excluded.into_iter().flat_map(bundle_layers).collect();
+        let excluded_bundle_layers: Vec<&Node> =
+            excluded.into_iter().flat_map(|(bundle, node)| settings.layers(bundle, node)).collect();
         let plugin_layers = plugins::layers(&common, &overlay, merge);
         let (included_plugins, excluded_plugins): (Vec<_>, Vec<_>) =
             plugin_layers.into_iter().partition(|plugin| plugin.is_included);
-        included_bundle_layers.into_iter().for_each(|layer| bundles::add_missing_fields(&mut merged, layer));
+        // The size layer of a bundle and its common layer have services of the same names, so all names are compared with
+        // those of the stack.
+        for (bundle, node) in included {
+            for layer in settings.layers(bundle, node) {
+                findings.extend(bundles::add_layer(&mut merged, &common, bundle, layer));
+            }
+        }
         findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));
         merge(&mut merged, overlay);
         remove_null_variables(&mut merged);

@@ -93,16 +93,8 @@ impl PluginLayer {
     /// a plugin's service.
     pub fn add_to(mut self, stack: &mut Node) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        if let Value::Record(fields) = &mut self.layer.value
-            && let Some(Entry { node: Node { value: Value::Record(services), .. }, .. }) = fields.get_mut("services")
-        {
-            let stack_services = stack.get("services").map(|entry| &entry.node);
-            services.retain(|service, _| {
-                let stack_service = stack_services.and_then(|stack_services| stack_services.get(service));
-                let is_taken = stack_service.is_some_and(|stack_service| bundles::has_source(&stack_service.node));
-                findings.extend(is_taken.then(|| name_taken(&self.name, service)));
-                !is_taken
-            });
+        for service in bundles::remove_taken_services(&mut self.layer, stack) {
+            findings.push(name_taken(&self.name, &service));
         }
         bundles::add_missing_fields(stack, &self.layer);
         findings

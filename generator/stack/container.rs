@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{AnnotationName, Cpus, Memory, Text, ranged};
+use crate::values::{AnnotationName, Cpus, Memory, Reason, Text, ranged};
 
 /// A port of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub struct Publish {
     pub protocol: Protocol,
     /// The reason why clients connect to the port without the edge, for example SSH of a git server.
     #[serde(default)]
-    pub reason: Option<Text>,
+    pub reason: Option<Reason>,
     /// Port on every node of a cluster with `published = 'nodeport`; `port` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub node_port: Option<u16>,

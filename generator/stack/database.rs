@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::values::{Checked, Cidr, ExtensionName, Host, SettingName, SqlIdent, Text, ranged};
+use crate::values::{Checked, Cidr, ExtensionName, Host, Reason, SettingName, SqlIdent, Text, ranged};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ pub struct ExternalServer {
     pub addresses: Vec<Cidr>,
     /// Switches the encryption of connections off, for this reason.
     #[serde(default)]
-    pub unencrypted: Option<Text>,
+    pub unencrypted: Option<Reason>,
 }
 
 impl ExternalServer {

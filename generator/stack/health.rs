@@ -1,6 +1,6 @@
 //! Health checks: the kind of the probe and its times.
 
-use crate::values::{Duration, PortName, Text, UrlPath};
+use crate::values::{Duration, PortName, Reason, Text, UrlPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct Health {
     /// A command in the container, which exits with 0 if the service is healthy.
     pub exec: Option<Vec<Text>>,
     /// The reason why the service has no check.
-    pub none: Option<Text>,
+    pub none: Option<Reason>,
     /// Time between checks; 10s by default.
     pub interval: Option<Duration>,
     /// Time after which a check fails; 5s by default.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, Email, Host, PanelUnit, PortName, ProjectPath, PromqlExpression, Series, SeriesValues, ServiceName, Text,
-    UrlPath, UserId, ranged,
+    Duration, Email, Host, PanelUnit, PortName, ProjectPath, PromqlExpression, Reason, Series, SeriesValues,
+    ServiceName, Text, UrlPath, UserId, ranged,
 };
 
 /// Metrics that a service exports in the format of Prometheus.
@@ -133,7 +133,7 @@ pub struct Monitoring {
     pub enabled: Option<bool>,
     /// The reason why servers run without the monitoring services, such as monitoring from outside. Unless `enabled` is
     /// true, they then do not run.
-    pub waive: Option<Text>,
+    pub waive: Option<Reason>,
     /// Limits of the monitoring services, and the time for which they keep data.
     pub size: BundleSize,
     /// Receivers of alerts by name.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{ContainerPath, Memory, ProjectPath, ServiceName, Text, UserId};
+use crate::values::{ContainerPath, Memory, ProjectPath, Reason, ServiceName, UserId};
 
 /// A named data volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,7 +50,7 @@ pub struct HostMount {
     #[serde(default)]
     pub writable: bool,
     /// The reason why the container needs files of the host. For example, the socket of the engine gives full control of the host.
-    pub reason: Text,
+    pub reason: Reason,
 }
 
 /// A writable memory file system.

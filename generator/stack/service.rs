@@ -3,7 +3,7 @@
 
 use crate::values::{
     AlertName, AnnotationName, Capability, Checked, ContainerPath, Duration, Host, ImageRef, Memory, PortName,
-    ProjectPath, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId, VariableName,
+    ProjectPath, Reason, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId, VariableName,
     VolumeName,
 };
 use std::collections::BTreeMap;
@@ -142,7 +142,7 @@ pub struct Service {
     /// Additional processes of the same image, each with a different command.
     pub processes: BTreeMap<ServiceName, Process>,
     /// Settings that Compose or Kubernetes may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
-    pub waive: BTreeMap<String, Text>,
+    pub waive: BTreeMap<String, Reason>,
 }
 
 /// Whether a service runs all the time or ends.

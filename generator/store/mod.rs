@@ -28,7 +28,7 @@ pub use folder_scan::FolderFlags;
 pub use generations::{Generation, GenerationChanges, Generations};
 pub use manifest::Manifest;
 pub use objects::Objects;
-pub use output_file::{ATTRIBUTES, MANIFEST, has_mode, read, write};
+pub use output_file::{MANIFEST, has_mode, read, write};
 pub use previous_outputs::PreviousOutputs;
 pub use report::{diff, foreign_files, line_end_warning, states};
 pub use stamp::{Stamp, StampFile};

@@ -7,9 +7,6 @@ use crate::files::{FileKind, Folder, Root};
 /// The name of the manifest, the list of the files that nself owns. It is next to the folders of the environments.
 pub const MANIFEST: &str = "nself.manifest";
 
-/// The name of the file with git's settings for merging the manifest.
-pub const ATTRIBUTES: &str = ".gitattributes";
-
 /// Reads a file of the output folder; `None` if it does not exist.
 ///
 /// # Errors

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 
 use super::change::{Change, State};
 use super::compare::Changes;
-use super::output_file::{ATTRIBUTES, MANIFEST};
+use super::output_file::MANIFEST;
 use super::report::{LINE_ENDS_CONVERTED, is_converted};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder};
 
-/// Content of `.gitattributes`: git merges the manifest by the union of both sides and keeps its line endings. The file
-/// is written only if it does not exist, so that the user can change it.
-const GIT_ATTRIBUTES: &str = "/nself.manifest -text merge=union\n";
+/// Files for git in the output folder. Git merges the manifest by the union of both sides and keeps its line endings. It
+/// ignores secrets, also those of an environment that was removed with its own `.gitignore`. Each file is written only if
+/// it does not exist, so that the user can change it.
+const GIT_FILES: [(&str, &str); 2] =
+    [(".gitattributes", "/nself.manifest -text merge=union\n"), (".gitignore", "/*/.env\n/*/secrets/\n")];
 
 /// Writes new and changed files and deletes stale ones; with `force`, it also replaces hand-edited and foreign files.
 ///
@@ -55,8 +57,10 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     if !changes.manifest_is_current || !changes.manifest_while_writing.is_empty() {
         out.write(MANIFEST, &changes.manifest_bytes).map_err(as_list)?;
     }
-    if out.stat(ATTRIBUTES).map_err(as_list)?.is_none() {
-        out.write(ATTRIBUTES, GIT_ATTRIBUTES.as_bytes()).map_err(as_list)?;
+    for (name, text) in GIT_FILES {
+        if out.stat(name).map_err(as_list)?.is_none() {
+            out.write(name, text.as_bytes()).map_err(as_list)?;
+        }
     }
     Ok(())
 }

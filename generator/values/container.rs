@@ -165,7 +165,31 @@ fn schedule_refusal(text: &str) -> Option<String> {
             return Some(format!("the {name} `{field}` is not a list of numbers from {min} to {max}, ranges or `*`"));
         }
     }
-    None
+    let [_, _, day, month, weekday] = fields[..] else { return None };
+    // With a day of the week, cron runs on either of the two days.
+    (weekday == "*" && !occurs(day, month)).then(|| format!("the day `{day}` does not occur in the month `{month}`"))
+}
+
+/// Returns whether some day of the month occurs in some month of a schedule.
+fn occurs(days: &str, months: &str) -> bool {
+    const LENGTHS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let first_day = days
+        .split(',')
+        .map(|item| item.split(['-', '/']).next().unwrap_or(item))
+        .map(|day| day.parse().unwrap_or(1))
+        .min();
+    let month_numbers = |item: &str| {
+        let (range, step) = item.split_once('/').unwrap_or((item, "1"));
+        let (first, last) = match range.split_once('-') {
+            Some(ends) => ends,
+            None if range == "*" || item.contains('/') => (if range == "*" { "1" } else { range }, "12"),
+            None => (range, range),
+        };
+        let number = |text: &str| text.parse::<usize>().unwrap_or(1);
+        (number(first)..=number(last)).step_by(number(step))
+    };
+    let mut lengths = months.split(',').flat_map(month_numbers).filter_map(|month| LENGTHS.get(month - 1));
+    first_day.is_none_or(|day| lengths.any(|length| day <= *length))
 }
 
 /// Returns why an image reference is refused.

@@ -25,7 +25,7 @@ pub use names::*;
 pub use object_store::*;
 pub use promql::{AlertName, PanelUnit, PromqlExpression, Series, SeriesValues};
 pub use size::{Cpus, Duration, Memory};
-pub use text::Text;
+pub use text::{Reason, Text};
 pub use web::*;
 
 /// Returns `true`: the default of fields that are on unless a definition turns them off.

@@ -89,6 +89,18 @@ checked! {
     Text, expected: "text without control characters, at most 32768 bytes", example: "info", refusal: |t| invisible_character_refusal(t, 32_768)
 }
 
+checked! {
+    /// The reason for an exception, which reviewers read.
+    Reason, expected: "a reason in words", example: "one server is enough", refusal: |t| reason_refusal(t)
+}
+
+fn reason_refusal(text: &str) -> Option<String> {
+    if text.trim().is_empty() {
+        return Some("it is empty".into());
+    }
+    Text::refusal(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::checked::{collect_refusals, take_refusals};

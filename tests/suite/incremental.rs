@@ -76,7 +76,7 @@ fn generate_without_cache(project: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Returns the generated files and the manifest.
 fn deploy(project: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = tree(&project.join("deploy"));
-    files.remove(".gitattributes");
+    files.retain(|path, _| path.contains('/') || path == "nself.manifest");
     files
 }
 

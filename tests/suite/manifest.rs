@@ -89,9 +89,27 @@ fn every_line_is_the_digest_of_a_file() {
     let project = repository(&TWO);
     let mut files = tree(&project.path().join("deploy"));
     let manifest = String::from_utf8(files.remove(MANIFEST).unwrap()).unwrap();
-    files.remove(".gitattributes").unwrap();
+    for name in [".gitattributes", ".gitignore"] {
+        files.remove(name).unwrap();
+    }
     let lines = files.iter().map(|(path, bytes)| format!("{}  {path}\n", blake3::hash(bytes).to_hex()));
     assert_eq!(manifest, lines.collect::<String>());
+}
+
+/// An environment that is removed leaves its secrets on disk, and git still ignores them.
+#[test]
+fn secrets_of_a_removed_environment_stay_ignored() {
+    let project = repository(&TWO);
+    let folder = project.path();
+    assert_eq!(nself_in(folder, ["secrets", "init", "--env", "staging"]).code, 0);
+    let removed =
+        text(&TWO, "info").replace("} | nself.Stack", "  environments.staging.enabled = false } | nself.Stack");
+    fs::write(folder.join("stack.ncl"), removed).unwrap();
+    generate(folder);
+    assert!(folder.join("deploy/staging/.env").exists() && !folder.join("deploy/staging/.gitignore").exists());
+    commit(folder);
+    let tracked = git_succeeds(folder, &["ls-files", "deploy"]);
+    assert!(tracked.contains("deploy/local/") && !tracked.contains("deploy/staging/"), "{tracked}");
 }
 
 /// Two branches each add a service; git merges the manifest, and one run repairs all files.

@@ -69,8 +69,16 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
         }
     }
     if let Some((service, wirings)) = owner_job(&planned.value.volumes) {
+        let name = service_name(VOLUME_OWNER);
+        if let Some(other) = roster.get(&name) {
+            planned.findings.push(
+                Diagnostic::error(Code::NameTaken, other.path.clone())
+                    .message(format!("the name `{name}` is reserved for the job that sets the owners of volumes"))
+                    .hint("rename the service"),
+            );
+        }
         let job = PlannedService { service, path: FieldPath::root(), category: Category::Catalogue };
-        planned.value.job.insert(service_name(VOLUME_OWNER), job);
+        planned.value.job.insert(name, job);
         planned.wirings.extend(wirings);
     }
     planned

@@ -10,8 +10,8 @@ use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
 use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, OnClusters, Protocol, Tmpfs, Zone};
 use crate::values::{
-    AnnotationName, Capability, Cidr, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule,
-    SecretName, ServiceName, Signal, SysctlName, Text, UrlPath, UserId, VariableName, VolumeName,
+    AnnotationName, Capability, Cidr, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Reason,
+    Schedule, SecretName, ServiceName, Signal, SysctlName, Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
 /// A service and the settings of its container.
@@ -119,7 +119,7 @@ pub struct Service {
     /// Raw keys of the pod.
     pub kubernetes: BTreeMap<String, serde_json::Value>,
     /// Settings that a target may ignore, with the user's reason.
-    pub waive: BTreeMap<String, Text>,
+    pub waive: BTreeMap<String, Reason>,
 }
 
 fn has_no_differences(on_clusters: &OnClusters) -> bool {

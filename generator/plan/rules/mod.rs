@@ -2,6 +2,7 @@
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
 mod cluster;
+mod credentials;
 mod data_folder;
 mod database;
 mod dockerfiles;
@@ -15,10 +16,12 @@ mod plugins;
 mod redis;
 mod resources;
 mod server_settings;
+mod shorthands;
 mod sources;
 mod variables;
 
-pub use variables::{check_variable, plain_credentials};
+pub use credentials::plain_credentials;
+pub use variables::check_variable;
 
 use super::addresses::Addresses;
 use super::inputs::Inputs;
@@ -35,8 +38,9 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     for service in roster.values() {
         findings.extend(variables::check_arguments(service));
         findings.extend(variables::check_build_arguments(service));
-        findings.extend(variables::check_raw_keys(service));
+        findings.extend(credentials::check(service));
         findings.extend(image_settings::check(service));
+        findings.extend(shorthands::check(service));
     }
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));

@@ -25,6 +25,9 @@ const CUSTOM_SERVICES: &str = "custom services";
 /// First port of custom services.
 const FIRST_CUSTOM: u16 = 8001;
 
+/// The lowest memory limit that Docker accepts.
+const MIN_MEMORY: Memory = Memory(6 << 20);
+
 /// Checks ports, limits and replicas.
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = check_allocated_ports(stack, roster);
@@ -202,6 +205,13 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         && limit < reservation
     {
         report("memory", limit.to_string(), reservation.to_string());
+    }
+    if let Some(limit) = limits.memory.filter(|limit| *limit < MIN_MEMORY) {
+        findings.push(
+            Diagnostic::error(Code::OutOfRange, member.path.key("limits").key("memory"))
+                .message(format!("with {limit} of memory, no container starts"))
+                .expected(format!("at least {MIN_MEMORY}")),
+        );
     }
     if let (Some(limit), Some(reservation)) = (limits.cpus, reservations.cpus)
         && limit < reservation

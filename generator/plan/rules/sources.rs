@@ -10,7 +10,7 @@ use crate::plan::addresses::missing_service;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::service_names::PROXY_SERVICE;
+use crate::plan::service_names::{ACME, PROXY_SERVICE};
 use crate::stack::{Condition, Profile, Run, Stack};
 use crate::values::ServiceName;
 use crate::words;
@@ -20,6 +20,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
         findings.extend(check_image(name, member, roster));
+        findings.extend(check_acme_image(name, member));
         findings.extend(dockerfiles::check(member, inputs.files));
         check_layout(name, member, &mut findings);
         check_health(member, &mut findings);
@@ -53,6 +54,21 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
         }
         (None, Some(_)) => None,
     }
+}
+
+/// The name of the image that the files of the ACME client are for.
+const ACME_IMAGE: &str = "certbot";
+
+/// Refuses a service of the stack that has the name of the ACME client, but is another program.
+fn check_acme_image(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+    let image = member.service.image.as_ref().filter(|_| name.as_str() == ACME)?;
+    (!image.as_str().contains(ACME_IMAGE)).then(|| {
+        Diagnostic::error(Code::NameTaken, member.path.clone())
+            .message(format!(
+                "the name `{ACME}` is reserved for the client of Let's Encrypt, and `{image}` is not its image"
+            ))
+            .hint(format!("rename the service; a mirror of the client's image has `{ACME_IMAGE}` in its name"))
+    })
 }
 
 /// Checks that an image which nself builds from a layout has a command and platforms, and no second build.

@@ -248,53 +248,6 @@ pub fn check_build_arguments(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses credentials in raw keys, recognised by the names of the keys inside of them.
-pub fn check_raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
-        for (key, value) in keys {
-            findings.extend(plain_credentials(key, value, &member.path.key(field).key(key)));
-        }
-    }
-    findings
-}
-
-/// Refuses credentials in data, recognised by the names of its keys. `name` is the key of the data itself, or empty.
-pub fn plain_credentials(name: &str, value: &serde_json::Value, path: &FieldPath) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    check_data(name, value, path, &mut findings);
-    findings
-}
-
-/// Adds findings about credentials in the data under the key `name`.
-fn check_data(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
-    use serde_json::Value as Json;
-    let mut check_text = |name: &str, text: &str| {
-        // The value of a field `key` is the name of a label, as in a toleration or a selector.
-        if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
-            findings.push(
-                Diagnostic::error(Code::PlainSecret, path.clone())
-                    .message(format!("`{name}` contains a credential in plain text"))
-                    .expected("a reference to a secret")
-                    .hint("use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
-            );
-        }
-    };
-    match value {
-        Json::String(text) => match text.split_once('=') {
-            Some((name, text)) => check_text(name, text),
-            None => check_text(name, text),
-        },
-        Json::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| check_data("", item, &path.index(i), findings));
-        }
-        Json::Object(fields) => {
-            fields.iter().for_each(|(key, value)| check_data(key, value, &path.key(key), findings));
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
