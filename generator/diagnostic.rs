@@ -146,6 +146,9 @@ pub struct Diagnostic {
     /// The environments with this finding; empty if it does not depend on an environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
+    /// What caused the finding. Findings about one service with the same cause are one mistake.
+    #[serde(skip)]
+    pub cause: Option<String>,
 }
 
 impl Diagnostic {
@@ -170,6 +173,7 @@ impl Diagnostic {
             hint: String::new(),
             related: Vec::new(),
             environments: Vec::new(),
+            cause: None,
         }
     }
 
@@ -200,6 +204,12 @@ impl Diagnostic {
     #[must_use]
     pub fn related(mut self, path: FieldPath, message: impl Into<String>) -> Self {
         self.related.push(Related { path, span: None, message: message.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 

@@ -25,6 +25,24 @@ pub enum Handling {
     Decided(&'static str),
     /// Cannot be expressed, for this reason.
     Refused(&'static str),
+    /// Written into these files for a service with a schedule; cannot be expressed for other services, because only a
+    /// scheduler of the host reads it.
+    Scheduled(&'static str),
+}
+
+impl Handling {
+    /// Returns why the field of an entry cannot be expressed; `None` if it can.
+    fn refusal(self, plan: &Plan, entry: &str) -> Option<&'static str> {
+        match self {
+            Handling::Refused(refusal) => Some(refusal),
+            Handling::Scheduled(_) => {
+                let service = plan.services.iter().find(|(name, _)| name.as_str() == entry);
+                let has_schedule = service.is_some_and(|(_, service)| service.schedule.is_some());
+                (!has_schedule).then_some("only a service with a `schedule` is started by the host, which can end it")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A row of a backend's table: the pattern of a field, such as `project` or `services.*.image`, and how the backend
@@ -71,8 +89,11 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
             if is_set {
                 report.fields.insert(pattern, *handling);
             }
-            if let (Handling::Refused(refusal), true) = (handling, is_set) {
-                for entry in &entries {
+            if !is_set {
+                continue;
+            }
+            for entry in &entries {
+                if let Some(refusal) = handling.refusal(plan, entry) {
                     match waiver(target, refusal, plan, [record, entry, field]) {
                         Some(Ok(waiver)) => drop(report.waived.insert([record, entry, field].join("."), waiver)),
                         Some(Err(finding)) => findings.push(finding),

@@ -121,10 +121,38 @@ pub fn nginx_quoted(value: &HeaderValue) -> Value {
     token(Language::Nginx, format!("\"{value}\""))
 }
 
-/// Returns a list of header names in double quotes.
-pub fn nginx_quoted_list(names: &[HeaderName]) -> Value {
-    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
-    token(Language::Nginx, format!("\"{}\"", names.join(", ")))
+/// Returns lists of header names in double quotes. Headers with the same name mean the same as one header with all their
+/// values.
+pub fn nginx_quoted_lists(names: &[HeaderName]) -> Vec<Value> {
+    let groups = nginx_groups(names.iter().map(|name| token(Language::Nginx, name.to_string())));
+    let quoted = |names: Vec<Value>| {
+        let names: Vec<String> = names.iter().map(Value::to_string).collect();
+        token(Language::Nginx, format!("\"{}\"", names.join(", ")))
+    };
+    groups.into_iter().map(quoted).collect()
+}
+
+/// Maximum number of bytes of all items of a list in one parameter. nginx refuses a parameter of 4096 bytes or more
+/// (`NGX_CONF_BUFFER`), and the rest of the parameter is shorter than 96 bytes.
+const MAX_LIST_BYTES: usize = 4000;
+
+/// Returns the items of a list in groups, each of which fits into one parameter of nginx. An item alone always fits.
+pub fn nginx_groups(items: impl Iterator<Item = Value>) -> Vec<Vec<Value>> {
+    // A separator has at most two bytes.
+    let length = |item: &Value| item.to_string().len() + 2;
+    let mut groups: Vec<Vec<Value>> = Vec::new();
+    let mut bytes = 0;
+    for item in items {
+        bytes += length(&item);
+        match groups.last_mut().filter(|_| bytes <= MAX_LIST_BYTES) {
+            Some(group) => group.push(item),
+            None => {
+                bytes = length(&item);
+                groups.push(vec![item]);
+            }
+        }
+    }
+    groups
 }
 
 /// Returns a variable of one location of a host, such as `$cors_api_example_com_0`.

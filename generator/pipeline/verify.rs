@@ -54,7 +54,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
         match verify_file(&out, (path, digest), options.repair.then_some(&source)) {
             FileState::Recorded => {}
             FileState::Repaired => repaired.push(path.clone()),
-            FileState::Different(finding) => findings.push(finding),
+            FileState::Different(finding) => findings.push(*finding),
         }
     }
     findings.extend(regenerated.iter().flat_map(|regenerated| compare(regenerated, &manifest)));
@@ -84,7 +84,7 @@ enum FileState {
     /// The file has the recorded digest.
     Recorded,
     Repaired,
-    Different(Diagnostic),
+    Different(Box<Diagnostic>),
 }
 
 /// Compares a file with its digest. With `repair`, a file that differs is restored from a copy.
@@ -94,12 +94,12 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
         Ok(Some(_)) => format!("{path} differs from the manifest"),
         Ok(None) => format!("{path} is missing"),
         // A link or an unreadable file; nothing is written there.
-        Err(finding) => return FileState::Different(finding),
+        Err(finding) => return FileState::Different(Box::new(finding)),
     };
     let copy = repair.and_then(|source| source.copy(path, digest));
     match copy.map(|bytes| store::write(out, path.as_str(), &bytes)) {
         Some(Ok(())) => FileState::Repaired,
-        Some(Err(finding)) => FileState::Different(finding),
+        Some(Err(finding)) => FileState::Different(Box::new(finding)),
         None => {
             let hint = match repair {
                 Some(_) => {
@@ -108,7 +108,7 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
                 None => "look at the difference with `nself check`, or restore the file with `nself verify --repair`",
             };
             let finding = Diagnostic::error(Code::HandEdited, FieldPath::root());
-            FileState::Different(finding.message(difference).hint(hint))
+            FileState::Different(Box::new(finding.message(difference).hint(hint)))
         }
     }
 }
@@ -124,15 +124,15 @@ fn verify_mode(out: &Root, path: &ArtifactPath, repairs: bool) -> FileState {
     if repairs {
         return match folder.set_mode(path.as_str(), expected) {
             Ok(()) => FileState::Repaired,
-            Err(error) => FileState::Different(error.into()),
+            Err(error) => FileState::Different(Box::new(error.into())),
         };
     }
     let lost = if expected & 0o100 == 0 { "is executable" } else { "is not executable" };
-    FileState::Different(
+    FileState::Different(Box::new(
         Diagnostic::error(Code::HandEdited, FieldPath::root())
             .message(format!("{path} {lost}, but was generated with the mode {expected:04o}"))
             .hint("restore the mode with `nself gen` or `nself verify --repair`"),
-    )
+    ))
 }
 
 /// The sources of copies of recorded files.

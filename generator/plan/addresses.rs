@@ -249,7 +249,9 @@ fn port_of(
             Some(name) => format!("use one of these names, or add the port to the service: `ports.{name} = 9090`"),
             None => "choose one of these names with `port`".to_owned(),
         };
-        Diagnostic::error(Code::UnknownPort, path.clone())
+        let finding = Diagnostic::error(Code::UnknownPort, path.clone());
+        let finding = if names.is_empty() { finding.cause(format!("{subject} has no port")) } else { finding };
+        finding
             .message(match name {
                 Some(name) => format!("{subject} has no port `{name}`"),
                 None if names.is_empty() => format!("{subject} declares no port"),
@@ -269,9 +271,15 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
     let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
+        .cause(missing_service_cause(name.as_str()))
         .message(format!("the stack has no service `{name}`"))
         .expected(words::one_of(&names))
         .hint(near.map_or_else(|| hint_to_add(name, stack), |near| format!("did you mean `{near}`?")))
+}
+
+/// Returns the cause of findings about a service that the stack does not have.
+pub fn missing_service_cause(name: &str) -> String {
+    format!("no service {name}")
 }
 
 /// Returns the hint for adding a service, or a further process if the name begins with the name of a service.

@@ -104,7 +104,7 @@ impl Service {
             external_networks: declared.external_networks.iter().cloned().collect(),
             labels: declared.labels.clone(),
             logging: declared.logging.clone(),
-            stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
+            stop_grace: declared.stop_grace.map_or(Duration(30_000), Duration::from),
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
             sysctls: declared.sysctls.clone(),
@@ -113,6 +113,7 @@ impl Service {
             // Set only by the plan of a cluster.
             programs: None,
             schedule: declared.schedule.clone(),
+            deadline: declared.deadline,
             compose: declared.compose.clone(),
             kubernetes: declared.kubernetes.clone(),
             waive: declared.waive.clone(),
@@ -138,6 +139,8 @@ impl Service {
             }
             // `connections::plan` collects these for the whole stack.
             Addition::Connection { .. } => {}
+            // `SecretUsers` collects these for the whole stack.
+            Addition::DatabaseParts(_) => {}
             Addition::Outside(server) => {
                 self.outside.insert(server.clone());
             }
@@ -237,7 +240,7 @@ fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health 
         interval: health.interval.unwrap_or(Duration(10_000)),
         timeout: health.timeout.unwrap_or(Duration(5_000)),
         retries: health.retries.unwrap_or(5),
-        start_period: health.start_period.unwrap_or(Duration(30_000)),
+        start_period: health.start_period.map_or(Duration(30_000), Duration::from),
         start_interval: health.start_interval.unwrap_or(Duration(1_000)),
     }
 }

@@ -20,7 +20,7 @@ use super::roster::{Roster, report_at_services, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{backup_services, rules, start_order};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Segment};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
 
@@ -67,7 +67,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(connections::networks(&roster, &connections, &server.jobs));
     let fixed_network = outcome.collect(fixed_addresses::plan(inputs, &roster));
     server.recipes.extend(proxy.certificates);
-    let secrets = secrets::with_users(declared, std::mem::take(&mut server.recipes), outcome.wirings.secret_users());
+    let users = outcome.wirings.secret_users();
+    let secrets = secrets::with_users(declared, std::mem::take(&mut server.recipes), users, stack.kubernetes.enabled);
     let services = assemble(inputs, &roster, &outcome.wirings, &secrets);
     let start_order = outcome.collect(start_order::plan(&roster, &services, &outcome.wirings));
     let services = services.into_iter().map(|(name, service)| (name, Arc::new(service))).collect();
@@ -84,7 +85,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
     let findings = without_unwritten_migrations(outcome.findings);
-    (plan, join_excluded_services(report_at_services(findings, &roster)))
+    (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
 }
 
 /// Removes findings about missing migrations of definitions that have other errors: the definition will change.
@@ -107,6 +108,26 @@ fn join_excluded_services(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
                 continue;
             }
             first_index_of.insert(finding.path.clone(), joined.len());
+        }
+        joined.push(finding);
+    }
+    joined
+}
+
+/// Merges the findings about each service with the same cause into the first, with the fields of the others.
+fn join_causes(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut joined: Vec<Diagnostic> = Vec::new();
+    let mut first_index_of: BTreeMap<(Vec<Segment>, String), usize> = BTreeMap::new();
+    for finding in findings {
+        if let Some(cause) = &finding.cause {
+            let is_process = matches!(finding.path.0.get(2), Some(Segment::Key(key)) if key == "processes");
+            let service: Vec<Segment> = finding.path.0.iter().take(if is_process { 4 } else { 2 }).cloned().collect();
+            if let Some(first) = first_index_of.get(&(service.clone(), cause.clone())) {
+                let message = format!("`{}` needs it, too", finding.path);
+                joined[*first].related.push(Related { path: finding.path, span: None, message });
+                continue;
+            }
+            first_index_of.insert((service, cause.clone()), joined.len());
         }
         joined.push(finding);
     }

@@ -26,6 +26,8 @@ pub enum Addition {
     DefaultVariable(VariableName, Value),
     /// Mounts a secret below `/run/secrets`. An undeclared secret is reported elsewhere.
     SecretFile(SecretName),
+    /// Uses the database with the URL in this secret, without reading the URL: the service reads parts of it.
+    DatabaseParts(SecretName),
     Volume(VolumeMount),
     /// Mounts generated files.
     Config(ConfigMount),
@@ -159,6 +161,7 @@ impl Wirings {
             for (addition, _) in additions {
                 match addition {
                     Addition::SecretFile(secret) => users.files.entry(secret.clone()).or_default(),
+                    Addition::DatabaseParts(secret) => users.parts.entry(secret.clone()).or_default(),
                     Addition::Variable(_, Value::Secret(secret))
                     | Addition::DefaultVariable(_, Value::Secret(secret)) => {
                         users.variables.entry(secret.clone()).or_default()
@@ -179,16 +182,19 @@ pub struct SecretUsers {
     pub files: BTreeMap<SecretName, BTreeSet<ServiceName>>,
     /// Services that read the secret from a variable.
     pub variables: BTreeMap<SecretName, BTreeSet<ServiceName>>,
+    /// Services that read parts of the connection URL in the secret.
+    pub parts: BTreeMap<SecretName, BTreeSet<ServiceName>>,
 }
 
 impl SecretUsers {
     /// Returns whether any service uses the secret.
     pub fn use_secret(&self, secret: &SecretName) -> bool {
-        self.files.contains_key(secret) || self.variables.contains_key(secret)
+        self.of_secret(secret).next().is_some()
     }
 
     /// Returns the services that use the secret.
     pub fn of_secret<'a>(&'a self, secret: &SecretName) -> impl Iterator<Item = &'a ServiceName> + use<'a> {
-        self.files.get(secret).into_iter().chain(self.variables.get(secret)).flatten()
+        let users = [&self.files, &self.variables, &self.parts].map(|users| users.get(secret));
+        users.into_iter().flatten().flatten().collect::<BTreeSet<_>>().into_iter()
     }
 }

@@ -78,6 +78,8 @@ impl<'a> CredentialSearch<'a> {
             "rows and functions are the same in all environments: let a service that has the secret write the value"
         } else if is_inside(&["env", "extra_env"]) {
             "use `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; or `nself.database_url \"main\"` for a database of the stack"
+        } else if is_inside(&["target", "relay", "receivers"]) {
+            "use `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`"
         } else if is_inside(&["template"]) {
             "use a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
         } else if is_inside(&["external"]) {

@@ -11,6 +11,7 @@ use super::reading::RefusedFile;
 use super::source_map::SourceMap;
 use crate::codes::Code;
 use crate::files::Reason;
+use crate::words;
 
 /// Returns a finding without a place.
 pub fn without_place(code: Code, message: String) -> Finding {
@@ -120,12 +121,17 @@ fn with_bounded_length(text: &str) -> String {
     }
 }
 
+/// Nickel's labels of the contract of a value, an item of an array and a field of a record.
+const EXPECTED_TYPE_LABELS: [&str; 3] =
+    ["expected type", "expected array element type", "expected dictionary field type"];
+
 /// Returns the findings for an error of Nickel: one for each syntax error, or one for any other error. The library's
 /// contracts add notes to a diagnostic, such as `code: NS107`, which replace parts of the finding.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code_of(&error);
     let advice = explain::advice_for(&error);
     let value_kind = blamed_kind(&error);
+    let error_word = blamed_word(&error);
     let mut files = files.clone();
     let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
@@ -144,7 +150,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
             else {
                 continue;
             };
-            if label.message == "expected type" && places.is_library(mark) {
+            if EXPECTED_TYPE_LABELS.contains(&label.message.as_str()) && places.is_library(mark) {
                 finding.expected =
                     contract_in_words(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
             }
@@ -173,6 +179,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         }
         if code == Code::Contract {
             describe_kind(&mut finding, value_kind);
+            suggest_tag(&mut finding, &error_word);
         }
         if code == Code::Syntax {
             let label = diagnostic.labels.first();
@@ -194,6 +201,27 @@ fn blamed_kind(error: &Error) -> Option<&'static str> {
     let Error::EvalError(error) = error else { return None };
     let EvalErrorKind::BlameError { evaluated_arg, .. } = &error.error else { return None };
     explain::kind(evaluated_arg.as_ref()?)
+}
+
+/// Returns the text or the tag that broke a contract; empty for any other value.
+fn blamed_word(error: &Error) -> String {
+    let Error::EvalError(error) = error else { return String::new() };
+    let EvalErrorKind::BlameError { evaluated_arg: Some(value), .. } = &error.error else { return String::new() };
+    let tag = value.as_enum_tag().map(|tag| tag.label().to_owned());
+    tag.or_else(|| value.as_string().map(|text| text.to_string())).unwrap_or_default()
+}
+
+/// Sets the hint to the allowed tag that is most similar to the word that is written instead. The word is not repeated.
+fn suggest_tag(finding: &mut Finding, word: &str) {
+    let Some(tags) = finding.expected.strip_prefix("one of '").filter(|_| finding.hint.is_empty()) else { return };
+    let begins_word = |tag: &&str| word.starts_with(*tag);
+    if let Some(tag) = words::nearest(word, tags.split(", '")).or_else(|| tags.split(", '").find(begins_word)) {
+        finding.hint = if tag == word {
+            format!("write a tag, with one quote in front: `'{tag}`")
+        } else {
+            format!("did you mean `'{tag}`?")
+        };
+    }
 }
 
 /// Completes the short message of one of Nickel's own contracts with the type of the value and the expected type.

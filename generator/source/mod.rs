@@ -196,12 +196,13 @@ fn evaluate_to_depth(
 }
 
 /// Returns findings about credentials in plain text in the stack.
-fn plain_credentials(document_origins: &Origins) -> impl Iterator<Item = Diagnostic> {
-    credentials::check(&document_origins.root).into_iter().map(|KeyedFinding { mut finding, key_mark }| {
+fn find_credentials(document_origins: &Origins) -> Vec<Diagnostic> {
+    let locate = |KeyedFinding { mut finding, key_mark }: KeyedFinding| {
         finding.span = document_origins.user_span(key_mark);
         document_origins.locate(&mut finding);
         finding
-    })
+    };
+    credentials::check(&document_origins.root).into_iter().map(locate).collect()
 }
 
 /// Merges the layers of an evaluated document and decodes its environments. `stack` is the name of the stack file.
@@ -222,8 +223,11 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
+    let mut plain_credentials: Vec<FieldPath> = Vec::new();
     if is_stack {
-        findings.extend(plain_credentials(&document_origins));
+        let credentials = find_credentials(&document_origins);
+        plain_credentials.extend(credentials.iter().map(|finding| finding.path.clone()));
+        findings.extend(credentials);
     }
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
@@ -233,10 +237,16 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let refused_names: BTreeSet<String> =
             mismatches.iter().filter_map(|mismatch| refused_name(&mismatch.finding)).map(str::to_owned).collect();
+        let credential_paths: BTreeSet<FieldPath> =
+            plain_credentials.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let broken_here: PathSet = broken_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         for KeyedFinding { mut finding, key_mark } in mismatches {
             let is_consequence = finding.code == Code::MissingField && broken_here.contains_child_of(&finding.path);
             if is_consequence || broken_here.covers(&finding.path) {
+                continue;
+            }
+            // `find_credentials` has reported a text with a known format.
+            if finding.code == Code::PlainSecret && credential_paths.contains(&finding.path) {
                 continue;
             }
             // A reference to a refused name needs no finding, because the name will change.
@@ -245,7 +255,7 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             }
             finding = complete_expected_fields(finding, &document_origins.root);
             field_hints::complete(&mut finding);
-            finding.span = origins.user_span(key_mark);
+            finding.span = origins.user_span(key_mark).or_else(|| place_of_removal(&document_origins, &name, &finding));
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
             refused_paths.push(finding.path.clone());
@@ -279,6 +289,19 @@ fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
         }
         _ => finding,
     }
+}
+
+/// Returns the place of the `null` with which the layer of an environment removes the field that a finding misses.
+fn place_of_removal(document_origins: &Origins, environment: &str, finding: &Diagnostic) -> Option<Span> {
+    if finding.code != Code::MissingField {
+        return None;
+    }
+    // The message names the field, and the path is that of its record.
+    let field = finding.message.split('`').nth(1)?;
+    let mut path = path!("environments", environment);
+    path.0.extend(finding.path.0.iter().cloned());
+    let path = path.key(field);
+    document_origins.holds(&path).then(|| document_origins.span(&path)).flatten()
 }
 
 /// Returns the name that a finding refuses: the name of an entry of a top-level field such as `services` or `volumes`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::node::{Document, Mark, Node, Value};
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 use crate::path;
+use crate::stack::file::REFERENCES;
 
 /// The merged tree of one environment, in which the places of fields are looked up.
 #[derive(Debug, Clone)]
@@ -24,6 +25,15 @@ impl Origins {
                 if self.document.is_user(mark) { in_user_file = Some(mark) } else { in_library = Some(mark) }
             }
         };
+        // A variable that the library declares has its key and its value there, but a reference has arguments of the user.
+        let key = match self.node(&path.parent()).map(|parent| &parent.value) {
+            Some(Value::Record(fields)) => fields.get(path.last_key()).and_then(|entry| entry.key),
+            _ => None,
+        };
+        let has_user_key = key.is_some_and(|mark| self.document.is_user(mark));
+        if !has_user_key && let Some(mark) = self.node(path).and_then(|node| self.mark_of_reference(node)) {
+            return self.document.span(mark);
+        }
         let mut node = &*self.root;
         remember(node.mark);
         for segment in &path.0 {
@@ -50,6 +60,25 @@ impl Origins {
             remember(node.mark);
         }
         in_user_file.or(in_library).and_then(|mark| self.document.span(mark))
+    }
+
+    /// Returns the first place in a user's file of a reference that a function of the library composed, such as
+    /// `nself.secret "name"`. The record itself is in the library, but its arguments are in the user's file.
+    fn mark_of_reference(&self, node: &Node) -> Option<Mark> {
+        let is_user = |mark: &Mark| self.document.is_user(*mark);
+        let Value::Record(fields) = &node.value else { return None };
+        let (name, entry) = fields.iter().next().filter(|_| fields.len() == 1)?;
+        let is_composed = REFERENCES.contains(&name.as_str()) && !node.mark.is_some_and(|mark| is_user(&mark));
+        if !is_composed {
+            return None;
+        }
+        let argument = &entry.node;
+        let inner: Vec<&Node> = match &argument.value {
+            Value::Record(fields) => fields.values().map(|entry| &entry.node).collect(),
+            Value::Array(items) => items.iter().collect(),
+            _ => Vec::new(),
+        };
+        std::iter::once(argument).chain(inner).filter_map(|node| node.mark).find(is_user)
     }
 
     /// Returns whether the environment has a value for the field, in a file of the user or in the library.

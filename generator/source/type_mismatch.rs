@@ -6,6 +6,7 @@ use serde::de;
 
 use super::explain;
 use crate::diagnostic::{Code, FieldPath};
+use crate::values::{Checked, SecretName};
 
 /// A value that does not fit its field.
 #[derive(Debug)]
@@ -38,7 +39,21 @@ impl de::Error for TypeMismatch {
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        let expected = expected_in_words(&expected.to_string());
+        let expected = expected.to_string();
+        // A name without `nself.secret` is a different mistake than the value of a secret.
+        if let (de::Unexpected::Str(text), "struct SecretReference") = (&found, expected.as_str())
+            && SecretName::new(text).is_err()
+        {
+            return TypeMismatch {
+                hint: "use `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`",
+                ..TypeMismatch::new(
+                    Code::PlainSecret,
+                    "a secret is written here as plain text".into(),
+                    "a reference to a secret".into(),
+                )
+            };
+        }
+        let expected = expected_in_words(&expected);
         let hint = match &found {
             // The hint to remove quotes is correct only if the text is valid without them.
             de::Unexpected::Str(text) if !fits_without_quotes(text, &expected) && !expected.starts_with("an array") => {

@@ -32,6 +32,8 @@ pub enum EnvReference {
     PooledUrl(SqlIdent),
     /// Connection URL of one of the service's `databases` on the replica.
     ReplicaUrl(SqlIdent),
+    /// One part of the connection to one of the service's `databases`, for images that do not read a URL.
+    DatabasePart(DatabasePart),
     /// A property of the stack.
     Stack(StackValue),
     /// A setting of the mail server that services use.
@@ -40,6 +42,33 @@ pub enum EnvReference {
     ByProfile(Box<ByProfile>),
     /// Several values joined to one text.
     Join(Vec<EnvValue>),
+}
+
+/// One part of the connection to a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabasePart {
+    /// The entry of the service's `databases`.
+    pub entry: SqlIdent,
+    pub part: ConnectionPart,
+}
+
+/// The parts of the connection to a database, which goes to the server itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionPart {
+    Host,
+    Port,
+    /// The role of the service.
+    User,
+    /// The password of the role, a secret.
+    Password,
+    /// The name of the database.
+    Name,
+    /// The value of libpq's `sslmode`: `verify-full` if connections are encrypted, otherwise `disable`.
+    SslMode,
+    /// The path of the file with the authority of the server's certificate. It exists if connections are encrypted.
+    Authority,
 }
 
 /// A service with an optional port and path.

@@ -24,8 +24,19 @@ pub struct ServiceFile {
 }
 
 /// Names of references; each is the only field of its record.
-const REFERENCES: [&str; 10] =
-    ["secret", "url", "public_url", "database_url", "pooled_url", "replica_url", "stack", "mail", "by_profile", "join"];
+pub const REFERENCES: [&str; 11] = [
+    "secret",
+    "url",
+    "public_url",
+    "database_url",
+    "pooled_url",
+    "replica_url",
+    "database_part",
+    "stack",
+    "mail",
+    "by_profile",
+    "join",
+];
 
 /// Returns the reference that a value in a file represents; `None` for other values.
 pub fn reference(value: &Value) -> Option<EnvValue> {

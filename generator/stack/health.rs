@@ -1,6 +1,6 @@
 //! Health checks: the kind of the probe and its times.
 
-use crate::values::{Duration, PortName, Reason, Text, UrlPath};
+use crate::values::{Duration, DurationOrZero, PortName, Reason, Text, UrlPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,8 @@ pub struct Health {
     /// Failed checks in a row after which the service is unhealthy; 5 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub retries: Option<u16>,
-    /// Time after the start in which failed checks do not count; 30s by default.
-    pub start_period: Option<Duration>,
+    /// Time after the start in which failed checks do not count; 30s by default. With `0s`, all count.
+    pub start_period: Option<DurationOrZero>,
     /// Time between checks until the first success, on clusters and in image configurations; 1s by default.
     pub start_interval: Option<Duration>,
 }

@@ -1,8 +1,8 @@
 //! Options of the Kubernetes target: properties of the cluster that nself cannot derive from the stack.
 
 use crate::values::{
-    AnnotationName, Cidr, Commit, Cpus, Duration, Host, Memory, ProjectPath, Registry, Sealed, SecretName, ServiceName,
-    Tag, Text,
+    AnnotationName, Cidr, Commit, Cpus, DurationOrZero, Host, Memory, ProjectPath, Registry, Sealed, SecretName,
+    ServiceName, Tag, Text,
 };
 use std::collections::BTreeMap;
 
@@ -30,8 +30,8 @@ pub struct Kubernetes {
     /// (`externalTrafficPolicy: Local`). Internal routes require it.
     pub preserves_client_address: bool,
     /// Time for which a stopping pod still answers requests, because nodes do not stop sending them at once; 5s by
-    /// default. Requires kubelets from 1.30; set 0s for older ones.
-    pub drain: Option<Duration>,
+    /// default. Requires kubelets from 1.30; set `0s`, which is no such time, for older ones.
+    pub drain: Option<DurationOrZero>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
     /// The kind of Service for published ports of services other than nginx; `loadbalancer` by default.

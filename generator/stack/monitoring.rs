@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::kubernetes::Kubernetes;
 use super::secret::SecretReference;
 use crate::values::{
-    Duration, Email, Host, PanelUnit, PortName, ProjectPath, PromqlExpression, Reason, Series, SeriesValues,
-    ServiceName, Text, UrlPath, UserId, ranged,
+    Duration, DurationOrZero, Email, Host, PanelUnit, PortName, ProjectPath, PromqlExpression, Reason, Series,
+    SeriesValues, ServiceName, Text, UrlPath, UserId, ranged,
 };
 
 /// Metrics that a service exports in the format of Prometheus.
@@ -55,9 +55,9 @@ impl Severity {
 pub struct Alert {
     /// Condition of the alert in PromQL.
     pub expr: PromqlExpression,
-    /// Time for which the condition must hold before the alert fires; none by default.
+    /// Time for which the condition must hold before the alert fires; `0s` by default: it fires at once.
     #[serde(default, rename = "for")]
-    pub hold: Option<Duration>,
+    pub hold: Option<DurationOrZero>,
     #[serde(default)]
     pub severity: Severity,
     /// One line for the notification.

@@ -1,6 +1,6 @@
 //! Additional processes of a service, such as a worker next to a web server: the same image with a different command.
 
-use crate::values::{Duration, PortName, Schedule, ServiceName, Text, VariableName};
+use crate::values::{Duration, DurationOrZero, PortName, Schedule, ServiceName, Text, VariableName};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -45,11 +45,13 @@ pub struct Process {
     #[serde(deserialize_with = "ranged::positive")]
     pub replicas: Option<u16>,
     pub autoscale: Option<Autoscale>,
-    pub stop_grace: Option<Duration>,
+    pub stop_grace: Option<DurationOrZero>,
     /// Whether the process runs all the time, once, or when an operator starts it.
     pub run: Run,
     /// Times in UTC at which the process is started. Without a schedule, it runs all the time.
     pub schedule: Option<Schedule>,
+    /// Time after which the process is ended if it is a job; none by default.
+    pub deadline: Option<Duration>,
 }
 
 impl Process {
@@ -101,6 +103,7 @@ impl Process {
             stop_grace: self.stop_grace.or(service.stop_grace),
             run: self.run,
             schedule: self.schedule.clone(),
+            deadline: self.deadline,
             processes: BTreeMap::new(),
             // Metrics name a port of the service, and alerts and dashboards describe the service.
             metrics: None,

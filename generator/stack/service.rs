@@ -2,9 +2,9 @@
 //! `stdlib/`.
 
 use crate::values::{
-    AlertName, AnnotationName, Capability, Checked, ContainerPath, Duration, Host, ImageRef, Memory, PortName,
-    ProjectPath, Reason, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId, VariableName,
-    VolumeName,
+    AlertName, AnnotationName, Capability, Checked, ContainerPath, Duration, DurationOrZero, Host, ImageRef, Memory,
+    PortName, ProjectPath, Reason, Schedule, SecretName, ServiceName, Signal, SqlIdent, SysctlName, Text, UserId,
+    VariableName, VolumeName,
 };
 use std::collections::BTreeMap;
 
@@ -109,8 +109,8 @@ pub struct Service {
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
     /// Requests of Hasura that the service answers.
     pub hasura: Option<Handlers>,
-    /// Time between the stop signal and the forced end of the service.
-    pub stop_grace: Option<Duration>,
+    /// Time between the stop signal and the forced end of the service; 30s by default. With `0s`, the engine ends it at once.
+    pub stop_grace: Option<DurationOrZero>,
     pub stop_signal: Option<Signal>,
     /// Size of /dev/shm.
     pub shm_size: Option<Memory>,
@@ -126,6 +126,8 @@ pub struct Service {
     pub run: Run,
     /// Times in UTC at which the service is started. Without a schedule, it runs all the time.
     pub schedule: Option<Schedule>,
+    /// Time after which a job is ended, for a service with a schedule, `run = 'once` or `run = 'on_request`; none by default.
+    pub deadline: Option<Duration>,
     /// Metrics of the service, which Prometheus reads where monitoring is on.
     pub metrics: Option<Metrics>,
     /// Alerts about the service by name, where monitoring is on.

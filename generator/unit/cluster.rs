@@ -375,3 +375,23 @@ fn a_job_in_a_group_has_no_label_of_the_disruption_budget() {
     let control = process(&json!({ "health": { "none": "no port" } }));
     assert!(control.contains("kind: Deployment\n") && control.contains("nself/group: peers"), "{control}");
 }
+
+#[test]
+fn a_deadline_ends_every_kind_of_job() {
+    let job = |fields: &Value| {
+        let mut fields = fields.clone();
+        fields["waive"] = json!({ "compose.deadline": "it runs in the cluster only" });
+        for (key, value) in [("port", Value::Null), ("route", Value::Null), ("health", json!({ "none": "it ends" }))] {
+            fields[key] = value;
+        }
+        let generated = files(&on_cluster(&fields));
+        let jobs = generated.iter().filter(|(path, _)| path.as_str().contains("job-orders"));
+        jobs.map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned()).collect::<String>()
+    };
+    for kind in [json!({ "run": "once" }), json!({ "run": "on_request" }), json!({ "schedule": "0 3 * * *" })] {
+        assert!(!job(&kind).contains("activeDeadlineSeconds"), "{kind}");
+        let mut limited = kind.clone();
+        limited["deadline"] = json!("90m");
+        assert!(job(&limited).contains("activeDeadlineSeconds: 5400\n"), "{}", job(&limited));
+    }
+}

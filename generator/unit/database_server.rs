@@ -116,6 +116,72 @@ fn settings_that_do_not_apply_to_an_external_server_are_refused() {
     assert_eq!(admin, [(Code::DatabaseTaken, "services.orders".to_owned())]);
 }
 
+/// Returns the stack with a service that reads the parts of its connection instead of a URL.
+fn with_parts(server: Option<&Value>) -> Value {
+    let mut stack = with_databases(&json!({ "main": { "name": "wiki", "extensions": ["citext"] } }));
+    let part = |part: &str| json!({ "database_part": { "entry": "main", "part": part } });
+    let address = json!({ "join": [part("host"), ":", part("port"), "/", part("name")] });
+    stack["services"]["orders"]["env"] = json!({
+        "PGHOST": part("host"), "PGPORT": part("port"), "PGUSER": part("user"), "PGPASSWORD": part("password"),
+        "PGDATABASE": part("name"), "PGSSLMODE": part("ssl_mode"), "PGSSLROOTCERT": part("authority"), "ADDRESS": address,
+    });
+    if let Some(server) = server {
+        stack["database_server"] = json!({ "external": server });
+    }
+    stack
+}
+
+#[test]
+fn a_service_can_read_the_parts_of_its_connection() {
+    let parts = |stack: &Value| -> Vec<String> {
+        let (plan, findings) = plan(stack);
+        assert!(!findings.iter().any(crate::diagnostic::Diagnostic::is_error), "{findings:?}");
+        let orders = &plan.services["orders"];
+        let values =
+            ["ADDRESS", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGSSLROOTCERT"];
+        let values = values.map(|name| match &orders.env[name] {
+            crate::plan::Value::Text(text) => text.clone(),
+            crate::plan::Value::Secret(secret) => format!("secret {secret}"),
+        });
+        values.into_iter().chain(orders.secret_files.iter().map(ToString::to_string)).collect()
+    };
+    let authority = "/run/secrets/database_authority";
+    assert_eq!(
+        parts(&with_parts(Some(&external_server()))),
+        [
+            "db.example.com:6432/wiki",
+            "db.example.com",
+            "6432",
+            "orders",
+            "secret orders_db_password",
+            "wiki",
+            "verify-full",
+            authority,
+            "database_authority"
+        ]
+    );
+    let mut local = with_parts(None);
+    local["kubernetes"] = json!({ "enabled": false });
+    let expected =
+        ["postgres:5432/wiki", "postgres", "5432", "orders", "secret orders_db_password", "wiki", "disable", authority];
+    assert_eq!(parts(&local), expected);
+    // The URL is needed only by pods, which wait for the database with it.
+    assert!(!plan(&local).0.secrets.contains_key("orders_main_url"));
+    let orders = &plan(&local).0.services["orders"];
+    assert!(orders.depends_on.contains_key("postgres") && orders.depends_on.contains_key("postgres-setup"));
+}
+
+#[test]
+fn a_pod_that_reads_parts_waits_for_its_database_like_others() {
+    let files = files(&with_parts(Some(&external_server())));
+    let deployment = text(&files, "kubernetes/apps/orders/deployment-orders.yaml");
+    for wanted in ["URL_1:citext", "name: orders-main-url", "name: orders-db-password"] {
+        assert!(deployment.contains(wanted), "{wanted}: {deployment}");
+    }
+    let policies = files.iter().filter(|(path, _)| path.as_str().contains("networkpolicy-orders-to-outside"));
+    assert_eq!(policies.count(), 1);
+}
+
 #[test]
 fn a_database_without_a_server_is_a_finding_at_the_server() {
     let mut stack = with_databases(&json!({ "main": {} }));

@@ -24,7 +24,7 @@ pub use host_name::{host_as_label, is_private_host, labels_below};
 pub use names::*;
 pub use object_store::*;
 pub use promql::{AlertName, PanelUnit, PromqlExpression, Series, SeriesValues};
-pub use size::{Cpus, Duration, Memory};
+pub use size::{Cpus, Duration, DurationOrZero, Memory};
 pub use text::{Reason, Text};
 pub use web::*;
 

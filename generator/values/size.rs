@@ -54,14 +54,33 @@ quantity! {
     Cpus(u32), "a number of processors with at most three decimals", "0.5", parse_cpus, format_cpus
 }
 quantity! {
-    /// Milliseconds, written `500ms`, `10s`, `5m`, `1h`.
+    /// Milliseconds above zero, written `500ms`, `10s`, `5m`, `1h`. Zero is refused, because engines, clusters and nginx
+    /// read it as no limit, as their own default, or not at all. A field in which zero has a meaning is a
+    /// [`DurationOrZero`].
     Duration(u64), "a time in ms, s, m or h", "10s", parse_duration, format_duration
+}
+quantity! {
+    /// Milliseconds, written like a [`Duration`], or `0s`.
+    DurationOrZero(u64), "a time in ms, s, m or h, or `0s`", "10s", parse_duration_or_zero, format_duration
 }
 
 impl Duration {
     /// Returns the time in whole seconds, rounded up.
     pub fn seconds(self) -> u64 {
         self.0.div_ceil(1000)
+    }
+}
+
+impl From<DurationOrZero> for Duration {
+    fn from(time: DurationOrZero) -> Self {
+        Duration(time.0)
+    }
+}
+
+impl DurationOrZero {
+    /// Returns the time in whole seconds, rounded up.
+    pub fn seconds(self) -> u64 {
+        Duration::from(self).seconds()
     }
 }
 
@@ -113,6 +132,13 @@ fn format_cpus(millis: u32) -> String {
 const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
 
 fn parse_duration(text: &str) -> Result<u64, String> {
+    match parse_duration_or_zero(text)? {
+        0 => Err("it is zero; without a value, the field has its default".into()),
+        millis => Ok(millis),
+    }
+}
+
+fn parse_duration_or_zero(text: &str) -> Result<u64, String> {
     let unit = TIME_UNITS.iter().find_map(|&(unit, millis)| Some((text.strip_suffix(unit)?, millis)));
     let (digits, millis) = unit.ok_or("the duration does not end with ms, s, m or h")?;
     number(digits)?
@@ -149,7 +175,11 @@ mod tests {
             assert!(Cpus::new(text).is_err(), "{text}");
         }
         for text in ["", "10", "s", "1.5s", "-1s"] {
+            assert!(Duration::new(text).is_err() && DurationOrZero::new(text).is_err(), "{text}");
+        }
+        for text in ["0s", "0ms", "0h"] {
             assert!(Duration::new(text).is_err(), "{text}");
+            assert_eq!(DurationOrZero::new(text).unwrap().to_string(), "0s");
         }
     }
 }

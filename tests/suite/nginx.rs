@@ -216,6 +216,30 @@ fn every_kind_of_route_is_accepted() {
     }
 }
 
+/// nginx refuses a parameter of 4096 bytes or more, so long lists are divided.
+#[test]
+fn long_lists_of_paths_and_headers_are_accepted() {
+    let Some(root) = tool("forky") else { return };
+    let quoted = |items: Vec<String>| format!("[{}]", items.join(", "));
+    let paths = quoted((100..400).map(|i| format!("\"/internal/part-{i}/settings.of.part\"")).collect());
+    let headers = quoted((100..300).map(|i| format!("\"X-Internal-Header-Number-{i}\"")).collect());
+    let case = stack(&format!(
+        r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", edge.internal_addresses = ["192.0.2.7"],
+             services.up = {{ image = "a/up:1", port = 8001, guard.internal_paths = {paths},
+               route = {{ subdomain = "up", cors = {{ origins = ["https://app.example.org"], headers = {headers}, exposed_headers = {headers} }} }} }} }}"#
+    ));
+    let output = nself_in(case.path(), ["gen"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let folder = case.path().join("deploy/prod");
+    let site = std::fs::read_to_string(folder.join("nginx/sites/up.shop.example.com.conf")).unwrap();
+    for i in 100..400 {
+        assert_eq!(site.matches(&format!("/part-{i}(")).count(), 1, "{i}");
+    }
+    assert_eq!(site.matches("X-Internal-Header-Number-299").count(), 2, "{site}");
+    let output = test(&root, &folder);
+    assert!(is_accepted(&output), "{}", output.stderr);
+}
+
 #[test]
 fn shellcheck_accepts_the_certificate_script() {
     let script =

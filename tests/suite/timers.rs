@@ -62,6 +62,40 @@ fn the_unit_runs_the_service_once_in_the_folder_of_the_instance() {
     assert!(unit(&podman, "service").contains("\nExecStart=podman-compose run --rm -T nightly\n"));
 }
 
+#[test]
+fn a_deadline_ends_the_run_of_a_unit_and_is_refused_for_other_jobs() {
+    let more = "services.nightly.deadline = \"90m\",";
+    let case = project_with_schedule("15 3 * * *", more);
+    let service = unit(&case, "service");
+    for wanted in [
+        "\nTimeoutStartSec=5400\n",
+        "\nExecStart=docker compose run --rm -T --name shop-local-nightly-run nightly\n",
+        "\nExecStopPost=-docker rm --force shop-local-nightly-run\n",
+    ] {
+        assert!(service.contains(wanted), "{wanted}: {service}");
+    }
+    let path = case.path().join("deploy/local/timers/shop-local-nightly@srv-shop.service");
+    fs::write(&path, service.replace("=docker ", "=/bin/sh ").replace("=-docker ", "=-/bin/sh ")).unwrap();
+    let Some(output) = analyze(&["verify", "--man=no", path.to_str().unwrap()]) else { return };
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+
+    let once = |more: &str| {
+        let case = stack(&format!(
+            r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+                 services.once = {{ image = "a/once:1", run = 'once, deadline = "5m", user = "10001:10001", {more} }} }}"#
+        ));
+        let output = nself_in(case.path(), ["gen", "--env", "local"]);
+        (output, case)
+    };
+    let (refused, _) = once("");
+    assert!(refused.code == 2 && refused.stderr.contains("error[NS701]"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("services.once.waive.\"compose.deadline\""), "{}", refused.stderr);
+    let (accepted, case) = once("waive.\"compose.deadline\" = \"it ends by itself\",");
+    assert_eq!(accepted.code, 0, "{}", accepted.stderr);
+    let report = fs::read_to_string(case.path().join("deploy/local/fidelity.json")).unwrap();
+    assert!(report.contains("it ends by itself"), "{report}");
+}
+
 /// Returns the first minutes of 2027, whose first day is a Friday, at which cron starts a schedule, as systemd prints them.
 /// Each field is a set of numbers; `None` is `*`.
 fn cron_times(fields: [Option<&[u32]>; 5], count: usize) -> Vec<String> {

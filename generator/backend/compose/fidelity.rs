@@ -101,6 +101,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.on_request", Handling::Emitted("services.*.profiles")),
     ("services.*.programs", Handling::Mapped("services.backup-tools, which copies them into a volume")),
     ("services.*.schedule", Handling::Emitted("timers/")),
+    ("services.*.deadline", Handling::Scheduled("timers/: TimeoutStartSec")),
     ("services.*.kubernetes", Handling::Elsewhere("kubernetes/")),
     ("services.*.compose", Handling::Emitted("services.*")),
     ("services.*.waive", Handling::Decided("which losses are accepted")),

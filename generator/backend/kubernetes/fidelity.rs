@@ -104,6 +104,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.on_request", Handling::Emitted("CronJob with suspend")),
     ("services.*.programs", Handling::Emitted("initContainers, volumes.emptyDir")),
     ("services.*.schedule", Handling::Emitted("CronJob")),
+    ("services.*.deadline", Handling::Emitted("Job activeDeadlineSeconds")),
     ("services.*.compose", Handling::Elsewhere("compose.yaml")),
     ("services.*.kubernetes", Handling::Emitted("pod.spec")),
     ("services.*.waive", Handling::Decided("which losses are accepted")),

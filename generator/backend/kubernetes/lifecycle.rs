@@ -24,7 +24,7 @@ pub fn grace_period(cluster: &Cluster, service: &Service) -> u64 {
 }
 
 fn drain_seconds(cluster: &Cluster, service: &Service) -> u64 {
-    let drain = cluster.settings.drain.unwrap_or(DRAIN);
+    let drain = cluster.settings.drain.map_or(DRAIN, Duration::from);
     if service.is_reachable() { drain.seconds() } else { 0 }
 }
 

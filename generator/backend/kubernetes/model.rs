@@ -141,6 +141,8 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_deadline_seconds: Option<u64>,
     pub backoff_limit: u16,
     pub template: Template,
 }

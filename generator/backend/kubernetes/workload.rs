@@ -14,7 +14,7 @@ use super::namespace::claim;
 use crate::artifact::{Digest, json as json_writer};
 use crate::plan::Service;
 use crate::stack::Autoscale;
-use crate::values::ServiceName;
+use crate::values::{Duration, ServiceName};
 
 /// The number of old revisions that `kubectl rollout undo` can restore.
 const REVISION_HISTORY: u16 = 5;
@@ -136,8 +136,9 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
-    // Without a deadline: a migration, a backup or a restore takes as long as its data needs.
-    let job = Job { backoff_limit: 3, template };
+    // By default without a deadline: a migration, a backup or a restore takes as long as its data needs.
+    let deadline = service.deadline.map(Duration::seconds);
+    let job = Job { active_deadline_seconds: deadline, backoff_limit: 3, template };
     let schedule = service.schedule.as_ref().map(ToString::to_string);
     let Some(schedule) = schedule.or(service.on_request.then(|| NEVER.to_owned())) else {
         let metadata = Metadata { name: format!("{name}-{}", &digest.as_str()[..10]), ..metadata };

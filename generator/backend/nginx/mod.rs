@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::provenance::GeneratedLine;
 use super::render::{
-    Language, nginx, nginx_header_spellings, nginx_header_variable, nginx_host, nginx_location, nginx_path_pattern,
-    nginx_word, render,
+    Language, nginx, nginx_groups, nginx_header_spellings, nginx_header_variable, nginx_host, nginx_location,
+    nginx_path_pattern, nginx_word, render,
 };
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
@@ -267,7 +267,8 @@ fn families(edge: &IngressPlan) -> Families {
 struct LocationView {
     path: Value,
     internal: bool,
-    internal_paths: Vec<Value>,
+    /// The internal paths, in groups that fit into one parameter of nginx.
+    internal_paths: Vec<Vec<Value>>,
     internal_headers: Vec<Value>,
     rate_limit: Value,
     burst: u32,
@@ -313,13 +314,13 @@ fn location_view(
     Ok(LocationView {
         path: nginx_location(&location.path),
         internal: location.internal,
-        internal_paths: location.internal_paths.iter().map(nginx_path_pattern).collect(),
+        internal_paths: nginx_groups(location.internal_paths.iter().map(nginx_path_pattern)),
         internal_headers: location.internal_headers.iter().map(nginx_header_variable).collect(),
         rate_limit: nginx(&location.rate_limit),
         burst: edge.rate_limits.get(&location.rate_limit).map_or(1, |limit| limit.burst),
         unlimited: location.max_body.is_none(),
         max_body: location.max_body.unwrap_or(Memory(0)).0,
-        timeout: (location.timeout.0 / 1000).max(1),
+        timeout: location.timeout.seconds(),
         grpc: location.kind == RouteKind::Grpc,
         upstream: upstreams::name(&location.upstream, location.balanced.as_ref()),
         settings: routes::settings(edge, site, index, location),

@@ -6,7 +6,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use crate::backend::render::{
-    nginx, nginx_origin, nginx_quoted, nginx_quoted_list, nginx_raw_prefix, nginx_variable, nginx_word,
+    nginx, nginx_origin, nginx_quoted, nginx_quoted_lists, nginx_raw_prefix, nginx_variable, nginx_word,
 };
 use crate::plan::{IngressPlan, Location, Site};
 use crate::stack::RouteKind;
@@ -146,14 +146,10 @@ fn answer_headers(edge: &IngressPlan, location: &Location, cors_variable: &Value
     let methods: BTreeSet<String> = methods.map(str::to_ascii_uppercase).collect();
     let methods: Vec<HeaderName> = methods.into_iter().map(HeaderName::wrap).collect();
     add("Access-Control-Allow-Origin", cors_variable.clone());
-    add("Access-Control-Allow-Methods", nginx_quoted_list(&methods));
+    nginx_quoted_lists(&methods).into_iter().for_each(|list| add("Access-Control-Allow-Methods", list));
     add("Vary", nginx_word("Origin"));
-    if !cors.headers.is_empty() {
-        add("Access-Control-Allow-Headers", nginx_quoted_list(&cors.headers));
-    }
-    if !cors.exposed_headers.is_empty() {
-        add("Access-Control-Expose-Headers", nginx_quoted_list(&cors.exposed_headers));
-    }
+    nginx_quoted_lists(&cors.headers).into_iter().for_each(|list| add("Access-Control-Allow-Headers", list));
+    nginx_quoted_lists(&cors.exposed_headers).into_iter().for_each(|list| add("Access-Control-Expose-Headers", list));
     if cors.credentials {
         add("Access-Control-Allow-Credentials", nginx_word("true"));
     }

@@ -14,11 +14,11 @@ use crate::artifact::{Artifacts, StepInput};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::Plan;
 use crate::stack::Compat;
-use crate::values::{EnvironmentName, ProjectName, Schedule, ServiceName};
+use crate::values::{Duration, EnvironmentName, ProjectName, Schedule, ServiceName};
 
 pub const DESCRIPTION: Description = Description {
     paths: &["timers/"],
-    reads: "schedules of services",
+    reads: "schedules and deadlines of services",
     emit: Emit::FromInput(emit),
     file_fields,
     line_fields: |_, _| Vec::new(),
@@ -31,6 +31,9 @@ struct Timers<'a> {
     environment: &'a EnvironmentName,
     compat: Option<Compat>,
     schedules: BTreeMap<&'a ServiceName, &'a Schedule>,
+    /// The times after which containers are ended.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    deadlines: BTreeMap<&'a ServiceName, Duration>,
 }
 
 impl Timers<'_> {
@@ -48,8 +51,22 @@ impl Timers<'_> {
         }
     }
 
+    /// Returns the command of the engine.
+    fn engine(&self) -> &'static str {
+        if self.compat == Some(Compat::Podman) { "podman" } else { "docker" }
+    }
+
     fn service_unit(&self, service: &ServiceName) -> String {
         let (project, environment) = (self.project, self.environment);
+        // A client of the engine that is killed can leave the container running, so the unit removes the container.
+        let (container, engine) = (format!("{}-run", self.unit_name(service)), self.engine());
+        let (name, end) = match self.deadlines.get(service) {
+            None => (String::new(), String::new()),
+            Some(deadline) => (
+                format!("--name {container} "),
+                format!("TimeoutStartSec={}\nExecStopPost=-{engine} rm --force {container}\n", deadline.seconds()),
+            ),
+        };
         format!(
             "[Unit]\n\
              Description={service} of {project} in {environment}\n\
@@ -59,7 +76,7 @@ impl Timers<'_> {
              [Service]\n\
              Type=oneshot\n\
              WorkingDirectory=%f\n\
-             ExecStart={} run --rm -T {service}\n",
+             ExecStart={} run --rm -T {name}{service}\n{end}",
             self.program()
         )
     }
@@ -97,6 +114,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
         environment: &plan.environment,
         compat: plan.compat,
         schedules: schedules.collect(),
+        deadlines: plan.services.iter().filter_map(|(name, service)| Some((name, service.deadline?))).collect(),
     };
     let mut files = Artifacts::default();
     for (service, schedule) in &timers.schedules {
@@ -111,5 +129,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let prefix = format!("timers/{}-{}-", plan.project, plan.environment);
     let service = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));
-    service.map(|(service, _)| fields_of_service_keys(plan, service, &["schedule"], &[])).unwrap_or_default()
+    service
+        .map(|(service, _)| fields_of_service_keys(plan, service, &["schedule", "deadline"], &[]))
+        .unwrap_or_default()
 }

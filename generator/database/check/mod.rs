@@ -1,6 +1,7 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
 mod columns_in_text;
+mod default_value;
 mod grants;
 mod keys;
 pub mod migration_sql;
@@ -10,6 +11,7 @@ mod routine;
 mod table;
 mod trigger;
 mod types;
+mod view_columns;
 
 use std::collections::BTreeSet;
 

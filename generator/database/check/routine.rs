@@ -21,6 +21,7 @@ impl Check<'_> {
                 "name the columns",
             );
         }
+        self.check_columns_of_query(view.query.as_str(), &path.key("query"));
         if view.materialized && (view.security_barrier || view.check_option != CheckOption::default()) {
             let message = "a materialised view has neither `security_barrier` nor `check_option`";
             self.report(path.clone(), message, "leave these fields out");

@@ -215,6 +215,7 @@ impl Check<'_> {
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");
         }
+        self.check_default(column, path);
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {

@@ -43,7 +43,7 @@ pub type Roles = BTreeMap<ServiceName, Role>;
 const RESERVED: [&str; 6] = ["postgres", "template0", "template1", "public", REPLICATION, "pgbouncer"];
 
 /// Returns the name of a service's role: the name of the service with `_` for `-`.
-fn role_name(service: &ServiceName) -> SqlIdent {
+pub fn role_name(service: &ServiceName) -> SqlIdent {
     SqlIdent::wrap(service.as_str().replace('-', "_"))
 }
 

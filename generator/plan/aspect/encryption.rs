@@ -38,7 +38,17 @@ pub fn url_parameters(stack: &Stack, endpoint: DatabaseEndpoint) -> String {
     if !is_on(stack) {
         return String::new();
     }
-    format!("?sslmode=verify-full&sslrootcert={}", secret_path(authority(stack, endpoint)))
+    format!("?sslmode={}&sslrootcert={}", ssl_mode(stack), secret_path(authority(stack, endpoint)))
+}
+
+/// Returns the value of libpq's `sslmode` for connections to the server.
+pub fn ssl_mode(stack: &Stack) -> &'static str {
+    if is_on(stack) { "verify-full" } else { "disable" }
+}
+
+/// Returns the path of the file with the authority of the server's certificate in a container.
+pub fn authority_path(stack: &Stack) -> String {
+    secret_path(authority(stack, DatabaseEndpoint::Server))
 }
 
 /// Returns the path of a secret in a container.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::excluded_service;
-use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::stack::{EnvReference, EnvValue, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent, VariableName};
@@ -31,6 +31,7 @@ impl DatabaseEndpoint {
             EnvReference::DatabaseUrl(entry) => Some((DatabaseEndpoint::Server, entry)),
             EnvReference::PooledUrl(entry) => Some((DatabaseEndpoint::Pooler, entry)),
             EnvReference::ReplicaUrl(entry) => Some((DatabaseEndpoint::Replica, entry)),
+            EnvReference::DatabasePart(part) => Some((DatabaseEndpoint::Server, &part.entry)),
             _ => None,
         }
     }
@@ -77,11 +78,30 @@ impl DatabaseEndpoint {
     }
 }
 
-/// Returns the endpoints that the variables of a service refer to; the server itself when none does.
+/// Returns the service that declares a database entry which `service` uses: the service itself; the original of a copy; the
+/// service of a process. `None` if there is no such entry.
+pub fn database_owner<'a>(roster: &'a Roster, service: &'a ServiceName, entry: &SqlIdent) -> Option<&'a ServiceName> {
+    let declares =
+        |name: &ServiceName| roster.get(name).is_some_and(|member| member.service.databases.contains_key(entry));
+    if declares(service) {
+        return Some(service);
+    }
+    match &roster.get(service)?.category {
+        Category::Copy(original) | Category::Process(original) if declares(original) => Some(original),
+        _ => None,
+    }
+}
+
+/// Returns the endpoints that the variables and files of a service refer to; the server itself when none does.
 pub fn endpoints(planned: &PlannedService, profile: Profile) -> BTreeSet<DatabaseEndpoint> {
     let mut endpoints = BTreeSet::new();
     for value in planned.service.env.values().chain(planned.service.extra_env.values()) {
         collect_endpoints(value, profile, &mut endpoints);
+    }
+    for file in planned.service.files.values() {
+        file.for_each_reference(&mut |reference| {
+            endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint));
+        });
     }
     if endpoints.is_empty() {
         endpoints.insert(DatabaseEndpoint::Server);
@@ -94,6 +114,9 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
     match value {
         EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
             collect_endpoints(values.of(profile), profile, endpoints);
+        }
+        EnvValue::EnvReference(EnvReference::Join(parts)) => {
+            parts.iter().for_each(|part| collect_endpoints(part, profile, endpoints));
         }
         EnvValue::EnvReference(reference) => {
             endpoints.extend(DatabaseEndpoint::of_reference(reference).map(|(endpoint, _)| endpoint))

@@ -14,6 +14,7 @@ use crate::plan::model::{ConfigMount, File, FileContent, Value};
 use crate::plan::roster::Roster;
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::env::{ConnectionPart, DatabasePart};
 use crate::stack::file::reference;
 use crate::stack::{EnvReference, EnvValue, ServiceFile};
 use crate::values::{ContainerPath, FileMode, ProjectPath, ServiceName, assignments, credential_formats};
@@ -238,6 +239,7 @@ impl ContentResolver<'_> {
                     | EnvReference::DatabaseUrl(_)
                     | EnvReference::PooledUrl(_)
                     | EnvReference::ReplicaUrl(_)
+                    | EnvReference::DatabasePart(DatabasePart { part: ConnectionPart::Password, .. })
                     | EnvReference::Mail(_)
             );
         });

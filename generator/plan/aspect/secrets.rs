@@ -6,7 +6,7 @@ use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::excluded_service;
+use crate::plan::addresses::{excluded_service, missing_service_cause};
 use crate::plan::model::Secret;
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::{ADMIN_PASSWORD, CATCHER_PASSWORD, Recipe, Recipes};
@@ -129,7 +129,13 @@ pub fn files(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
 }
 
 /// Returns the secrets of the plan: each secret that a service uses, and each secret in a template that a service uses.
-pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUsers) -> BTreeMap<SecretName, Secret> {
+/// `has_pods` is true if manifests for a cluster are generated.
+pub fn with_users(
+    declared: DeclaredSecrets,
+    recipes: Recipes,
+    users: SecretUsers,
+    has_pods: bool,
+) -> BTreeMap<SecretName, Secret> {
     let mut declared = declared;
     for (name, recipe) in recipes {
         match declared.secrets.get_mut(&name) {
@@ -147,6 +153,12 @@ pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUser
     for (name, services) in users.variables {
         if let Some(secret) = secrets.get_mut(&name) {
             secret.variables_of = services;
+        }
+    }
+    // A container of the pod waits for the database with the URL.
+    for (name, services) in users.parts.into_iter().filter(|_| has_pods) {
+        if let Some(secret) = secrets.get_mut(&name) {
+            secret.variables_of.extend(services);
         }
     }
     let is_used = |secret: &Secret| !secret.files_of.is_empty() || !secret.variables_of.is_empty();
@@ -222,7 +234,13 @@ impl DeclaredSecrets {
             return excluded_service(service, declared, &path);
         }
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
-        Diagnostic::error(Code::UnknownSecret, path)
+        let finding = Diagnostic::error(Code::UnknownSecret, path);
+        let declaring_service = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str());
+        let finding = match declaring_service {
+            Some((_, service)) => finding.cause(missing_service_cause(service)),
+            None => finding,
+        };
+        finding
             .message(format!("no secret `{name}` is declared"))
             .expected(if names.is_empty() { "a declared secret".into() } else { words::one_of(&names) })
             .hint(self.hint_to_add(name, needed))

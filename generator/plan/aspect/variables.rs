@@ -1,16 +1,19 @@
 //! Variables of services, with all references resolved for one environment.
 
+use super::database_host::DatabaseHost;
 use super::endpoint::{self, DatabaseEndpoint};
 use super::mail::MailServer;
 use super::secrets::{DeclaredSecrets, NeededValue};
+use super::{databases, encryption};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, excluded_service};
 use crate::plan::inputs::{Inputs, SourceFile};
 use crate::plan::model::Value;
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::rules;
+use crate::plan::service_names::DATABASE;
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::env::{Scheme, ServiceAddress, StackValue};
+use crate::stack::env::{ConnectionPart, DatabasePart, Scheme, ServiceAddress, StackValue};
 use crate::stack::{EnvReference, EnvValue};
 use crate::values::{Checked, ServiceName, SqlIdent, Text, VariableName};
 use crate::words;
@@ -40,6 +43,7 @@ pub fn plan(
             let addition = Addition::Variable(variable, value);
             planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
         }
+        planned.wirings.extend(waits_by_parts(roster, service, member));
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (field, variables) in fields {
             for (variable, declared) in variables {
@@ -71,6 +75,21 @@ pub fn plan(
         }
     }
     planned
+}
+
+/// Returns the wirings of a service that reads parts of connections: it uses the databases as if it read their URLs.
+fn waits_by_parts(roster: &Roster, name: &ServiceName, member: &PlannedService) -> Vec<Wiring> {
+    let mut wirings = Vec::new();
+    member.service.for_each_reference(&mut |reference| {
+        if let EnvReference::DatabasePart(DatabasePart { entry, .. }) = reference
+            && let Some(owner) = endpoint::database_owner(roster, name, entry)
+        {
+            let url = DatabaseEndpoint::Server.url_secret(owner, entry);
+            let cause = roster[owner].path.key("databases").key(entry.as_str());
+            wirings.push(Wiring::new(name, Addition::DatabaseParts(url), &cause));
+        }
+    });
+    wirings
 }
 
 /// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
@@ -148,6 +167,7 @@ impl Scope<'_> {
             EnvReference::DatabaseUrl(entry) => return self.database_url(DatabaseEndpoint::Server, entry, path),
             EnvReference::PooledUrl(entry) => return self.database_url(DatabaseEndpoint::Pooler, entry, path),
             EnvReference::ReplicaUrl(entry) => return self.database_url(DatabaseEndpoint::Replica, entry, path),
+            EnvReference::DatabasePart(part) => return self.database_part(part, path),
             EnvReference::ByProfile(values) => {
                 return self
                     .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
@@ -210,19 +230,45 @@ impl Scope<'_> {
     ) -> Result<Value, Diagnostic> {
         let member = &self.roster[self.service];
         endpoint::check(endpoint, member, self.variable, (self.inputs.stack, self.roster), path)?;
-        if member.service.databases.contains_key(entry) {
-            return Ok(Value::Secret(endpoint.url_secret(self.service, entry)));
+        let owner = self.database_owner(entry, &path.key(endpoint.reference()))?;
+        Ok(Value::Secret(endpoint.url_secret(owner, entry)))
+    }
+
+    /// Returns a part of the connection to a database of the server itself.
+    fn database_part(&self, part: &DatabasePart, path: &FieldPath) -> Result<Value, Diagnostic> {
+        let Inputs { stack, .. } = self.inputs;
+        let member = &self.roster[self.service];
+        endpoint::check(DatabaseEndpoint::Server, member, self.variable, (stack, self.roster), path)?;
+        let owner = self.database_owner(&part.entry, &path.key("database_part").key("entry"))?;
+        let role = databases::role_name(owner);
+        let host = DatabaseHost::of(stack, self.roster);
+        let text = match part.part {
+            ConnectionPart::Password => return Ok(Value::Secret(databases::password(&role))),
+            ConnectionPart::Host => host.map_or_else(|| DATABASE.to_owned(), |server| server.host),
+            ConnectionPart::Port => host.map_or(5432, |server| server.port).to_string(),
+            ConnectionPart::User => role.to_string(),
+            ConnectionPart::Name => {
+                let declared = self.roster.get(owner).and_then(|owner| owner.service.databases.get(&part.entry));
+                let name = declared.and_then(|declared| declared.name.clone());
+                name.unwrap_or_else(|| databases::main_database(stack)).to_string()
+            }
+            ConnectionPart::SslMode => encryption::ssl_mode(stack).to_owned(),
+            ConnectionPart::Authority => encryption::authority_path(stack),
+        };
+        Ok(Value::Text(text))
+    }
+
+    /// Returns the service that declares a database entry which this service uses. A copy uses the main database with the
+    /// role of the original; a process uses all databases of its service.
+    fn database_owner(&self, entry: &SqlIdent, path: &FieldPath) -> Result<&ServiceName, Diagnostic> {
+        if let Some(owner) = endpoint::database_owner(self.roster, self.service, entry) {
+            return Ok(owner);
         }
-        // A copy uses the main database with the role of the original; a process uses all databases of its service.
-        if let Category::Copy(original) | Category::Process(original) = &member.category
-            && self.roster.get(original).is_some_and(|member| member.service.databases.contains_key(entry))
-        {
-            return Ok(Value::Secret(endpoint.url_secret(original, entry)));
-        }
+        let member = &self.roster[self.service];
         let entries: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
         let near = words::nearest(entry.as_str(), entries.iter().copied());
         let declare = || format!("declare it: `databases.{entry} = {{}}`");
-        Err(Diagnostic::error(Code::UnknownDatabase, path.key(endpoint.reference()))
+        Err(Diagnostic::error(Code::UnknownDatabase, path.clone())
             .message(format!("the service has no database entry `{entry}`"))
             .expected(if entries.is_empty() {
                 "an entry of the service's `databases`".into()

@@ -12,7 +12,7 @@ use crate::plan::service_names::{VOLUME_OWNER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, Health, Limits, Reservations, Stack, Zone};
 use crate::values::{
-    Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId, VolumeName,
+    Capability, Checked, ContainerPath, Cpus, DurationOrZero, ImageRef, Memory, ServiceName, Text, UserId, VolumeName,
 };
 
 /// The image of the job that sets owners, and of the containers on a cluster that wait for other services. The tag names an
@@ -127,11 +127,11 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
         command: Some(command.to_vec()),
         user: Some(UserId::wrap("0:0".into())),
         capabilities: vec![Capability::wrap("CHOWN".into())],
-        health: Some(Health { retries: Some(1), start_period: Some(Duration(0)), ..Health::default() }),
+        health: Some(Health { retries: Some(1), start_period: Some(DurationOrZero(0)), ..Health::default() }),
         limits: Limits { memory: Some(Memory(64 << 20)), cpus: Some(Cpus(500)), pids: Some(16), ..Limits::default() },
         reservations: Reservations { memory: Some(Memory(16 << 20)), cpus: Some(Cpus(10)) },
         zone: Some(Zone::Data),
-        stop_grace: Some(Duration(5_000)),
+        stop_grace: Some(DurationOrZero(5_000)),
         ..stack::Service::default()
     };
     Some((service, wirings))

@@ -114,6 +114,9 @@ pub struct Service {
     pub programs: Option<Programs>,
     /// Times at which a scheduled job runs.
     pub schedule: Option<Schedule>,
+    /// The time after which a job is ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Duration>,
     /// Raw Compose keys.
     pub compose: BTreeMap<String, serde_json::Value>,
     /// Raw keys of the pod.

@@ -193,6 +193,13 @@ fn check_listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>
 /// Checks that limits are not below reservations, and that the limit of processes is sufficient.
 fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let (limits, reservations) = (&member.service.limits, &member.service.reservations);
+    if let Some(limit) = limits.memory.filter(|limit| *limit < MIN_MEMORY) {
+        findings.push(
+            Diagnostic::error(Code::OutOfRange, member.path.key("limits").key("memory"))
+                .message(format!("with {limit} of memory, no container starts"))
+                .expected(format!("at least {MIN_MEMORY}")),
+        );
+    }
     let mut report = |field: &str, limit: String, reservation: String| {
         findings.push(
             Diagnostic::error(Code::LimitBelowReservation, member.path.key("limits").key(field))
@@ -205,13 +212,6 @@ fn check_limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         && limit < reservation
     {
         report("memory", limit.to_string(), reservation.to_string());
-    }
-    if let Some(limit) = limits.memory.filter(|limit| *limit < MIN_MEMORY) {
-        findings.push(
-            Diagnostic::error(Code::OutOfRange, member.path.key("limits").key("memory"))
-                .message(format!("with {limit} of memory, no container starts"))
-                .expected(format!("at least {MIN_MEMORY}")),
-        );
     }
     if let (Some(limit), Some(reservation)) = (limits.cpus, reservations.cpus)
         && limit < reservation

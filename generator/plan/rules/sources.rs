@@ -187,7 +187,7 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     let reason = match service.run {
-        Run::Always if service.schedule.is_none() => return None,
+        Run::Always if service.schedule.is_none() => return deadline_without_job(name, member),
         Run::Always => "schedule",
         Run::Once | Run::OnRequest => "run",
     };
@@ -204,6 +204,17 @@ fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> 
         Diagnostic::error(Code::EndlessJob, member.path.key(field))
             .message(format!("`{name}` does not run all the time (see `{reason}`), so it cannot have `{field}`"))
             .hint(format!("remove `{field}`, or remove `{reason}` if the service should run all the time")),
+    )
+}
+
+/// Refuses a deadline of a service that runs all the time.
+fn deadline_without_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+    member.service.deadline?;
+    Some(
+        Diagnostic::error(Code::EndlessJob, member.path.key("deadline"))
+            .message(format!("`{name}` runs all the time, so it cannot have a `deadline`"))
+            .expected("a job: a service with a `schedule`, `run = 'once` or `run = 'on_request`")
+            .hint("remove `deadline`, or make the service a job"),
     )
 }
 

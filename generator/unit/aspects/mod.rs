@@ -125,7 +125,7 @@ fn secrets_without_a_user_are_left_out() {
             let server = outcome.collect(databases::plan(inputs.stack, roster));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
             outcome.collect(secrets::files(roster, &declared));
-            let secrets = secrets::with_users(declared, BTreeMap::new(), outcome.wirings.secret_users());
+            let secrets = secrets::with_users(declared, BTreeMap::new(), outcome.wirings.secret_users(), false);
             secrets.contains_key(&SecretName::wrap("key".into()))
         })
     };

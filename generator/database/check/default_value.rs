@@ -1,0 +1,178 @@
+//! Finds defaults that the type of their column cannot have. Only literals, and functions of the server with a known result,
+//! are judged; the server decides about every other expression.
+
+use super::Check;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+
+/// A default whose type is known without a server.
+#[derive(Debug, PartialEq, Eq)]
+enum DefaultValue {
+    Text(String),
+    Number,
+    Boolean,
+    /// A point in time.
+    Time,
+    Uuid,
+}
+
+/// Functions and keywords of a point in time.
+const TIMES: [&str; 7] = [
+    "now()",
+    "current_timestamp",
+    "localtimestamp",
+    "clock_timestamp()",
+    "statement_timestamp()",
+    "transaction_timestamp()",
+    "current_date",
+];
+const UUIDS: [&str; 3] = ["gen_random_uuid()", "uuid_generate_v4()", "uuidv7()"];
+
+impl DefaultValue {
+    /// Returns the value of an expression; `None` if its type is not obvious.
+    fn of(expression: &str) -> Option<DefaultValue> {
+        let text = expression.trim();
+        let lower = text.to_ascii_lowercase();
+        if let Some(inner) = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+            let literal = inner.replace("''", "");
+            return (!literal.contains('\'')).then(|| DefaultValue::Text(inner.replace("''", "'")));
+        }
+        let digits = text.trim_start_matches('-');
+        if digits.starts_with(|c: char| c.is_ascii_digit()) && digits.parse::<f64>().is_ok() {
+            return Some(DefaultValue::Number);
+        }
+        match lower.as_str() {
+            "true" | "false" => Some(DefaultValue::Boolean),
+            word if TIMES.contains(&word) => Some(DefaultValue::Time),
+            word if UUIDS.contains(&word) => Some(DefaultValue::Uuid),
+            _ => None,
+        }
+    }
+
+    fn in_words(&self) -> &'static str {
+        match self {
+            DefaultValue::Text(_) => "this text",
+            DefaultValue::Number => "a number",
+            DefaultValue::Boolean => "a boolean",
+            DefaultValue::Time => "a time",
+            DefaultValue::Uuid => "a uuid",
+        }
+    }
+
+    /// Returns whether the server converts the value to a type when it writes a row. Unknown types accept every value.
+    fn fits(&self, kind: &TypeName, schema: &Schema) -> bool {
+        if kind.is_array() {
+            return !matches!(self, DefaultValue::Number | DefaultValue::Boolean);
+        }
+        let labels = kind.object().and_then(|object| match schema.types.get(&object) {
+            Some(UserType::Enum(declared)) => Some(&declared.values),
+            _ => None,
+        });
+        if let Some(labels) = labels {
+            return matches!(self, DefaultValue::Text(text) if labels.iter().any(|label| label.as_str() == text));
+        }
+        match (kind.base(), self) {
+            ("smallint" | "integer" | "bigint", DefaultValue::Text(text)) => {
+                text.contains(|c: char| c.is_ascii_digit())
+            }
+            ("numeric" | "real" | "double precision", DefaultValue::Text(text)) => {
+                let word = text.trim().trim_start_matches(['-', '+']).to_ascii_lowercase();
+                word.contains(|c: char| c.is_ascii_digit()) || ["nan", "inf", "infinity"].contains(&word.as_str())
+            }
+            ("smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision", value) => {
+                *value == DefaultValue::Number
+            }
+            ("boolean", DefaultValue::Text(text)) => is_boolean(text),
+            ("boolean", value) => *value == DefaultValue::Boolean,
+            ("uuid", DefaultValue::Text(text)) => {
+                text.trim().chars().all(|c| c.is_ascii_hexdigit() || ['-', '{', '}'].contains(&c))
+            }
+            ("uuid", value) => *value == DefaultValue::Uuid,
+            ("date" | "timestamp" | "timestamptz", value) => {
+                matches!(value, DefaultValue::Text(_) | DefaultValue::Time)
+            }
+            ("json" | "jsonb", DefaultValue::Text(text)) => {
+                text.trim_start().starts_with(|c: char| c.is_ascii_digit() || "{[\"-tfn".contains(c))
+            }
+            ("json" | "jsonb", _) => false,
+            _ => true,
+        }
+    }
+}
+
+/// Returns whether the server reads a text as a boolean: a beginning of `true`, `false`, `yes`, `no`, `on` or `off`, or a digit.
+fn is_boolean(text: &str) -> bool {
+    let word = text.trim().to_ascii_lowercase();
+    let begins = |full: &str| !word.is_empty() && full.starts_with(&word);
+    // `o` alone is ambiguous.
+    word == "1" || word == "0" || (word != "o" && ["true", "false", "yes", "no", "on", "off"].into_iter().any(begins))
+}
+
+impl Check<'_> {
+    /// Reports a default that the type of the column cannot have.
+    pub(super) fn check_default(&mut self, column: &Column, path: &FieldPath) {
+        let Some(default) = column.default.as_ref().and_then(|default| DefaultValue::of(default.as_str())) else {
+            return;
+        };
+        if !default.fits(&column.kind, self.schema) {
+            let message = format!("the column has the type {}, which cannot hold {}", column.kind, default.in_words());
+            self.report(path.key("default"), message, "correct the default, or the type of the column");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn literals_are_compared_with_the_type() {
+        let fits = |default: &str, kind: &str| {
+            let kind = TypeName::new(kind).unwrap();
+            DefaultValue::of(default).is_none_or(|value| value.fits(&kind, &Schema::default()))
+        };
+        for (default, kind) in [
+            ("0", "integer"),
+            ("'42'", "bigint"),
+            ("-1.5", "numeric(10,2)"),
+            ("'NaN'", "double precision"),
+            ("true", "boolean"),
+            ("'T'", "boolean"),
+            ("'off'", "boolean"),
+            ("5", "text"),
+            ("now()", "timestamptz"),
+            ("current_date", "date"),
+            ("'today'", "date"),
+            ("gen_random_uuid()", "uuid"),
+            ("gen_random_uuid()", "text"),
+            ("'00000000-0000-0000-0000-000000000000'", "uuid"),
+            ("'{}'", "jsonb"),
+            ("'{}'", "integer[]"),
+            ("'x'", "citext"),
+            ("nextval('s')", "integer"),
+            ("'x' || 'y'", "integer"),
+            ("E'1'", "integer"),
+        ] {
+            assert!(fits(default, kind), "{default} {kind}");
+        }
+        for (default, kind) in [
+            ("'x'", "integer"),
+            ("''", "bigint"),
+            ("true", "integer"),
+            ("now()", "bigint"),
+            ("'maybe'", "boolean"),
+            ("'o'", "boolean"),
+            ("1", "boolean"),
+            ("'x'", "numeric"),
+            ("'none'", "uuid"),
+            ("now()", "uuid"),
+            ("0", "timestamptz"),
+            ("'x'", "jsonb"),
+            ("false", "jsonb"),
+            ("0", "integer[]"),
+        ] {
+            assert!(!fits(default, kind), "{default} {kind}");
+        }
+    }
+}
