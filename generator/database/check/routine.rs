@@ -26,6 +26,10 @@ impl Check<'_> {
             let message = "a materialised view has neither `security_barrier` nor `check_option`";
             self.report(path.clone(), message, "leave these fields out");
         }
+        if view.materialized && !view.column_defaults.is_empty() {
+            let message = "no rows are inserted through a materialised view, so its columns have no defaults";
+            self.report(path.key("column_defaults"), message, "leave `column_defaults` out");
+        }
         if !view.materialized && !view.indexes.is_empty() {
             self.report(path.key("indexes"), "only a materialised view can have indexes", "set `materialized = true`");
         }

@@ -218,6 +218,7 @@ impl Check<'_> {
         self.check_default(column, path);
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
+        self.check_numbering(&column.identity_options.into(), &path.key("identity_options"));
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
             self.report(
                 path.key("identity_options"),

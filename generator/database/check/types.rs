@@ -75,8 +75,19 @@ impl Check<'_> {
         }
     }
 
+    /// Reports options of a sequence that the server refuses.
+    pub(super) fn check_numbering(&mut self, sequence: &Sequence, path: &FieldPath) {
+        for (field, is_zero) in [("cache", sequence.cache == Some(0)), ("increment", sequence.increment == Some(0))] {
+            if is_zero {
+                let message = format!("`{field}` of a sequence is 0, which PostgreSQL refuses");
+                self.report(path.key(field), message, format!("set `{field}` to a different number, or leave it out"));
+            }
+        }
+    }
+
     pub(super) fn check_sequences(&mut self) {
         for (name, sequence) in &self.schema.sequences {
+            self.check_numbering(sequence, &self.object_path("sequences", name));
             let Some(owner) = &sequence.owned_by else { continue };
             let path = self.object_path("sequences", name).key("owned_by");
             let column = self.schema.tables.get(&owner.table).and_then(|table| table.columns.get(&owner.column));

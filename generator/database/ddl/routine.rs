@@ -20,6 +20,7 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
     for (column, text) in &view.column_comments {
         sql.push(view_column_comment(name, column, Some(text)));
     }
+    sql.extend(view.column_defaults.iter().map(|(column, default)| view_column_default(name, column, Some(default))));
     sql.join("\n")
 }
 
@@ -43,6 +44,12 @@ fn view_options(view: &View) -> String {
 /// Returns the statement that sets the comment of a view's column.
 pub fn view_column_comment(view: &ObjectName, column: &SqlName, text: Option<&Text>) -> String {
     comment("COLUMN", &format!("{}.{}", view.sql(), quoted(column)), text)
+}
+
+/// Returns the statement that sets or drops the default of a view's column.
+pub fn view_column_default(view: &ObjectName, column: &SqlName, default: Option<&Expression>) -> String {
+    let action = default.map_or_else(|| "DROP DEFAULT".to_owned(), |default| format!("SET DEFAULT ({default})"));
+    format!("ALTER VIEW {} ALTER COLUMN {} {action};", view.sql(), quoted(column))
 }
 
 /// Returns the keyword of a view in CREATE, DROP and COMMENT.

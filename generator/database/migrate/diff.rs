@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
+use super::column_defaults::{DroppedDefaults, dropped_defaults};
 use super::graph::{Graph, ObjectNode};
 use super::late_drops::{LateDrops, late_drops};
-use super::rename::RenamedSchema;
+use super::rename::{RenamedSchema, all_names};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -26,10 +27,14 @@ pub struct Diff<'a> {
     pub recreated: BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>>,
     /// Dropped functions and objects that can be dropped only after what uses them.
     pub late_drops: LateDrops<'a>,
+    /// Columns whose defaults are dropped before their functions.
+    pub dropped_defaults: DroppedDefaults,
     /// The first new table that has these columns. It may be a renamed table.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
-    /// Names of the new schema's relations, which share one namespace: tables, views, sequences, indexes.
-    pub new_relations: BTreeSet<ObjectName>,
+    /// Names of the new schema's relations and types.
+    pub new_names: BTreeSet<ObjectName>,
+    /// Maps the new name of a dropped object, whose name a different object takes, to its old name.
+    freed_names: &'a BTreeMap<ObjectName, ObjectName>,
 }
 
 impl<'a> Diff<'a> {
@@ -40,19 +45,27 @@ impl<'a> Diff<'a> {
         (old_graph, new_graph): (Graph<'a>, Graph<'a>),
         affected: &'a Affected,
     ) -> Self {
+        let dropped_defaults = dropped_defaults(before_renames, &renamed.schema, new, affected);
         Diff {
             before_renames,
             old_table_names: &renamed.old_table_names,
             old: &renamed.schema,
             new,
-            late_drops: late_drops(&renamed.schema, new, affected, &old_graph),
+            late_drops: late_drops(&renamed.schema, new, affected, (&old_graph, &dropped_defaults)),
+            dropped_defaults,
             old_graph,
             new_graph,
             affected,
             recreated: affected.recreated(&renamed.schema, new),
             new_by_columns: new_by_columns(&renamed.schema, new),
-            new_relations: relation_names(new),
+            new_names: all_names(new),
+            freed_names: &renamed.freed_names,
         }
+    }
+
+    /// Returns the name that a dropped object had before it was renamed to free it; `None` for other objects.
+    pub fn freed_name(&self, name: &ObjectName) -> Option<&'a ObjectName> {
+        self.freed_names.get(name)
     }
 }
 
@@ -63,15 +76,6 @@ fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName
         tables.entry(table.columns.keys().collect()).or_insert(name);
     }
     tables
-}
-
-fn relation_names(schema: &Schema) -> BTreeSet<ObjectName> {
-    let tables = schema.tables.iter().flat_map(|(name, table)| {
-        let index_names = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-        let index_names = index_names.map(|index| name.in_same_schema(index));
-        std::iter::once(name.clone()).chain(index_names)
-    });
-    tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()
 }
 
 /// What happens to a table.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
+use crate::database::ddl;
 use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
 
@@ -34,7 +35,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     let changed_columns: BTreeSet<SqlName> = diff.affected.retyped_columns(name).union(regenerated).cloned().collect();
     DroppedParts {
         primary_key: change.kind != TableChangeKind::Drop
-            && (!old.has_primary_key_of(new)
+            && (!keeps_primary_key(name, old, new)
                 || (new.partition_by.is_some() && old.primary_key_storage != new.primary_key_storage)
                 || overlap(old.primary_key.iter().chain(&old.primary_key_include), regenerated)),
         uniques: keys_where(&old.uniques, |key, unique| {
@@ -65,6 +66,12 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
 
 fn keys_where<T>(parts: &BTreeMap<SqlName, T>, is_dropped: impl Fn(&SqlName, &T) -> bool) -> BTreeSet<SqlName> {
     parts.iter().filter(|(key, part)| is_dropped(key, part)).map(|(key, _)| key.clone()).collect()
+}
+
+/// Returns whether a table keeps its primary key. A key with a different name could not be renamed.
+fn keeps_primary_key(name: &ObjectName, old: &Table, new: &Table) -> bool {
+    old.has_primary_key_of(new)
+        && (old.primary_key.is_empty() || ddl::primary_key_name(name, old) == ddl::primary_key_name(name, new))
 }
 
 /// Returns whether two indexes differ at most in properties that change in place.
@@ -106,7 +113,7 @@ fn referenced_key_changes(diff: &Diff, (target, old): (&ObjectName, &Table), key
         diff.affected.retyped_columns(target).union(diff.affected.regenerated_columns(target)).cloned().collect();
     let referenced: BTreeSet<&SqlName> = key.references.columns.iter().collect();
     let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
-    let changes_primary_key = is_referenced(&old.primary_key) && !old.has_primary_key_of(new);
+    let changes_primary_key = is_referenced(&old.primary_key) && !keeps_primary_key(target, old, new);
     let changes_unique = old.uniques.iter().any(|(name, unique)| {
         let is_same = |new: &Unique| unique.is_same_key(new, old.partition_by.is_some());
         is_referenced(&unique.columns) && !new.uniques.get(name).is_some_and(is_same)

@@ -19,11 +19,14 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Sorts the objects of a schema.
+    /// Sorts the objects of a schema. Some types have other names in SQL, by the name that they have now.
     ///
     /// # Errors
     /// Objects that need each other in a cycle.
-    pub fn new(schema: &'a Schema) -> Result<Self, Vec<ObjectNode<'a>>> {
+    pub fn new(
+        schema: &'a Schema,
+        other_names: &BTreeMap<ObjectName, ObjectName>,
+    ) -> Result<Self, Vec<ObjectNode<'a>>> {
         let nodes: Vec<ObjectNode> = all_objects(schema).collect();
         let names: Vec<Cow<str>> = nodes.iter().map(|node| mentioned_as(schema, node)).collect();
         let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -36,6 +39,11 @@ impl<'a> Graph<'a> {
             .collect();
         for (index, multirange) in &multiranges {
             nodes_by_name.entry(multirange.name()).or_default().push(*index);
+        }
+        for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Type) {
+            if let Some(name) = other_names.get(node.1) {
+                nodes_by_name.entry(name.name()).or_default().push(index);
+            }
         }
         // `depends_on` names objects kept as their SQL, and functions of one name, by their keys.
         for (index, node) in nodes.iter().enumerate() {

@@ -1,8 +1,10 @@
 //! Functions and objects that can be dropped only after the columns, checks, indexes and domains that use them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::affected::Affected;
+use super::column_defaults::{DroppedDefaults, is_default_dropped};
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
 use super::needed_names::texts_of_index;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
@@ -13,7 +15,12 @@ use crate::database::model::*;
 pub type LateDrops<'a> = BTreeMap<ObjectNode<'a>, String>;
 
 /// Returns the dropped and recreated functions and objects that a column, check, index or domain uses.
-pub fn late_drops<'a>(old: &'a Schema, new: &Schema, affected: &Affected, graph: &Graph<'a>) -> LateDrops<'a> {
+pub fn late_drops<'a>(
+    old: &'a Schema,
+    new: &Schema,
+    affected: &Affected,
+    (graph, dropped_defaults): (&Graph<'a>, &DroppedDefaults),
+) -> LateDrops<'a> {
     let functions = old
         .functions
         .keys()
@@ -26,8 +33,10 @@ pub fn late_drops<'a>(old: &'a Schema, new: &Schema, affected: &Affected, graph:
         .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
     let mut users = LateDrops::new();
-    let mut unchecked: Vec<(ObjectNode, String)> =
-        dropped.iter().filter_map(|node| user_of(old, node).map(|user| (*node, user))).collect();
+    let mut unchecked: Vec<(ObjectNode, String)> = dropped
+        .iter()
+        .filter_map(|node| Some((*node, user_of(old, node, &defaults_of_users(new, node, dropped_defaults))?)))
+        .collect();
     while let Some((node, user)) = unchecked.pop() {
         if users.contains_key(&node) {
             continue;
@@ -40,8 +49,20 @@ pub fn late_drops<'a>(old: &'a Schema, new: &Schema, affected: &Affected, graph:
     users
 }
 
+/// Returns the defaults that are dropped before a function, so that they do not use it; none for other objects.
+fn defaults_of_users<'a>(
+    new: &Schema,
+    node: &ObjectNode,
+    dropped_defaults: &'a DroppedDefaults,
+) -> Cow<'a, DroppedDefaults> {
+    match node.0 == ObjectKind::Function && new.functions.contains_key(node.1) {
+        true => Cow::Borrowed(dropped_defaults),
+        false => Cow::Owned(DroppedDefaults::new()),
+    }
+}
+
 /// Returns the name of a column, check, index or domain that uses a function or an object.
-fn user_of(schema: &Schema, node: &ObjectNode) -> Option<String> {
+fn user_of(schema: &Schema, node: &ObjectNode, dropped_defaults: &DroppedDefaults) -> Option<String> {
     let identity = match node.0 {
         ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
         _ => None,
@@ -57,17 +78,29 @@ fn user_of(schema: &Schema, node: &ObjectNode) -> Option<String> {
     }
     match identity.is_some_and(|identity| identity.is_operator()) {
         true => exclusion_with(schema, &mention).or_else(|| {
-            user_whose_text(schema, &|text| mentioned_operators(text.as_str()).iter().any(|signs| *signs == mention))
+            user_whose_text(schema, dropped_defaults, &|text| {
+                mentioned_operators(text.as_str()).iter().any(|signs| *signs == mention)
+            })
         }),
-        false => user_whose_text(schema, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
+        false => user_whose_text(schema, dropped_defaults, &|text| {
+            mentioned_names(text.as_str()).any(|word| word == mention)
+        }),
     }
 }
 
 /// Returns the name of a column, check, exclusion constraint, index or domain whose SQL mentions something.
-fn user_whose_text(schema: &Schema, mentions: &dyn Fn(&Expression) -> bool) -> Option<String> {
+fn user_whose_text(
+    schema: &Schema,
+    dropped_defaults: &DroppedDefaults,
+    mentions: &dyn Fn(&Expression) -> bool,
+) -> Option<String> {
     for (name, table) in &schema.tables {
         let mut columns = table.columns.iter();
-        let column = columns.find(|(_, column)| column.default.iter().chain(&column.generated).any(mentions));
+        let column = columns.find(|(column, definition)| {
+            let default = definition.default.as_ref();
+            let default = default.filter(|_| !is_default_dropped(dropped_defaults, name, column));
+            default.into_iter().chain(&definition.generated).any(mentions)
+        });
         let mut checks = table.checks.iter();
         let check = || checks.find(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
         let mut indexes = table.indexes.iter();

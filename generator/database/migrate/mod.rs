@@ -8,9 +8,11 @@
 
 mod affected;
 mod column;
+mod column_defaults;
 mod comments_and_grants;
 mod diff;
 mod dropped;
+mod dropped_table;
 mod enumeration;
 mod foreign_keys;
 mod graph;
@@ -35,6 +37,8 @@ mod step;
 mod table;
 mod triggers;
 mod types;
+
+use std::collections::BTreeMap;
 
 use super::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -70,19 +74,21 @@ pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<S
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     let new = planner.new;
     let renamed = rename::apply(&mut planner, old);
-    let (old_graph, new_graph) = match (Graph::new(&renamed.schema), Graph::new(new)) {
-        (Ok(old_graph), Ok(new_graph)) => (old_graph, new_graph),
-        (_, Err(cycle)) | (Err(cycle), _) => {
-            planner.findings.push(cycle_finding(&cycle, planner.root));
-            return Err(planner.findings);
-        }
-    };
+    let (old_graph, new_graph) =
+        match (Graph::new(&renamed.schema, &renamed.freed_names), Graph::new(new, &BTreeMap::new())) {
+            (Ok(old_graph), Ok(new_graph)) => (old_graph, new_graph),
+            (_, Err(cycle)) | (Err(cycle), _) => {
+                planner.findings.push(cycle_finding(&cycle, planner.root));
+                return Err(planner.findings);
+            }
+        };
     let affected = Affected::new(&renamed, new, &old_graph);
     let diff = Diff::new(old, &renamed, new, (old_graph, new_graph), &affected);
     schemas::plan(&mut planner, &diff);
     types::plan(&mut planner, &diff);
     sequences::plan(&mut planner, &diff);
     routines::plan(&mut planner, &diff);
+    column_defaults::plan(&mut planner, &diff);
     objects::plan(&mut planner, &diff);
     table::plan(&mut planner, &diff);
     let Planner { mut steps, findings, .. } = planner;

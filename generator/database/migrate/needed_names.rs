@@ -28,6 +28,8 @@ pub fn for_each_needed_name(schema: &Schema, node: &ObjectNode, report: &mut imp
                     .values()
                     .flat_map(texts_of_index)
                     .for_each(|text| report_names(text.as_str(), true, report));
+                let defaults = view.column_defaults.values();
+                defaults.for_each(|text| report_names(text.as_str(), true, report));
                 view.depends_on.iter().for_each(|name| report(name.name(), true));
             }
         }

@@ -1,6 +1,8 @@
 //! Plans changes of functions and views. They are replaced where PostgreSQL allows it; otherwise they are dropped and
 //! created again, with all functions and views that depend on them.
 
+use std::collections::BTreeMap;
+
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
 use super::graph::{ObjectKind, ObjectNode};
@@ -157,17 +159,29 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
         let change = |from: &View, to: &View| ddl::change_view_grants(name, Some(from), to);
         annotated.push_grants(planner, change(old, new), change(new, old));
         annotated.plan_comment(planner, old.comment.as_ref(), new.comment.as_ref());
-        plan_column_comments(planner, &annotated, name, (old, new));
+        plan_columns_of_view(planner, &annotated, name, (old, new));
     }
 }
 
-/// Plans changes of the comments of a view's columns.
-fn plan_column_comments(planner: &mut Planner, view: &AnnotatedObject, name: &ObjectName, (old, new): (&View, &View)) {
+/// Plans changes of the defaults and comments of a view's columns.
+fn plan_columns_of_view(planner: &mut Planner, view: &AnnotatedObject, name: &ObjectName, (old, new): (&View, &View)) {
+    for column in changed_keys(&old.column_defaults, &new.column_defaults) {
+        let set_default = |view: &View| ddl::view_column_default(name, column, view.column_defaults.get(column));
+        planner.push(view.step("column_defaults").up(set_default(new)).down(set_default(old)));
+    }
     let (old, new) = (&old.column_comments, &new.column_comments);
-    let removed = old.keys().filter(|column| !new.contains_key(*column));
-    for column in new.keys().chain(removed).filter(|column| old.get(*column) != new.get(*column)) {
+    for column in changed_keys(old, new) {
         let set_comment = |text| ddl::view_column_comment(name, column, text);
         let step = view.step("column_comments").up(set_comment(new.get(column)));
         planner.push(step.down(set_comment(old.get(column))));
     }
+}
+
+/// Returns the keys whose values differ, or that only one side has.
+fn changed_keys<'a, T: PartialEq>(
+    old: &'a BTreeMap<SqlName, T>,
+    new: &'a BTreeMap<SqlName, T>,
+) -> impl Iterator<Item = &'a SqlName> {
+    let removed = old.keys().filter(|key| !new.contains_key(*key));
+    new.keys().chain(removed).filter(|key| old.get(*key) != new.get(*key))
 }

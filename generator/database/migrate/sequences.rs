@@ -73,8 +73,9 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         }
         let path = planner.path(&["sequences"]);
         change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
+        let old_name = diff.freed_name(name).unwrap_or(name);
         planner.push(
-            MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the sequence {name} is gone"))
+            MigrationStep::new(Phase::DropData, old_name.as_str(), path, format!("the sequence {old_name} is gone"))
                 .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Sequence, name))
                 .up(format!("DROP SEQUENCE {};", name.sql()))
                 .irreversible("the position of the sequence is lost")

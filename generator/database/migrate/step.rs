@@ -9,12 +9,17 @@ use crate::diagnostic::FieldPath;
 /// The reason why a dropped object or column cannot be restored.
 pub const DATA_LOST: &str = "the stored data is lost";
 
+/// The reason why an object that was renamed to free its name cannot be restored.
+pub const OTHER_OBJECT_HAS_NAME: &str = "a different object has its name";
+
 /// The purpose of a step. Phases run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Drops objects that refer to others in their SQL (views, functions, policies, triggers) before renames, so that
     /// the SQL that restores them uses the old names.
     DropDependents,
+    /// Renames dropped objects whose names other objects take.
+    FreeNames,
     /// Renames objects, columns, constraints and labels.
     Rename,
     /// Adds labels to enumerations. A label can be used only after a commit.

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TableChange, TableChangeKind};
+use super::dropped_table::drop_table;
 use super::graph::ObjectKind;
 use super::planner::Planner;
-use super::step::{DATA_LOST, MigrationStep, Phase};
+use super::step::{MigrationStep, Phase};
 use super::{column, foreign_keys, indexes, keys, partition, replica_identity, security, triggers};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::Code;
 
 /// Plans changes of tables.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
@@ -60,66 +61,6 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     replica_identity::plan(planner, diff, change);
     keys::comment_constraints(planner, change, |_| true);
     change_settings(planner, diff, change);
-}
-
-/// Plans the removal of a table.
-fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
-    let TableChange { name, old, path, .. } = *change;
-    if let Some(finding) = unclear_rename(planner, diff, change) {
-        planner.findings.push(finding);
-        return;
-    }
-    keys::drop_changed(planner, diff, change);
-    security::drop_changed(planner, diff, change);
-    triggers::drop_from_table(planner, diff, change);
-    let is_partition = old.partition_of.is_some();
-    if old.partition_of.as_ref().is_some_and(|partition| !diff.new.tables.contains_key(&partition.table)) {
-        // The server drops a partition with its partitioned table.
-        return;
-    }
-    let mut indexes = old.indexes.keys().chain(old.uniques.keys());
-    // The name of a dropped table must be free before a new relation with this name is created. A partition is dropped
-    // before new partitions are created, since their bounds may cover its rows.
-    let must_be_early = is_partition
-        || diff.new_relations.contains(name)
-        || indexes.any(|index| diff.new_relations.contains(&name.in_same_schema(index)));
-    let phase = if must_be_early { Phase::DropConstraints } else { Phase::DropData };
-    planner.push(
-        MigrationStep::new(
-            phase,
-            partition::object_name(name, old),
-            path.clone(),
-            format!("the {} {name} is gone", partition::table_word(old)),
-        )
-        .order_in_phase(if must_be_early {
-            usize::MAX
-        } else {
-            diff.old_graph.reverse_position(ObjectKind::Table, name)
-        })
-        .up(format!("DROP TABLE {};", name.sql()))
-        .irreversible(DATA_LOST)
-        .hazard(Hazard::DeletesData)
-        .hazards(is_partition.then_some(Hazard::AccessExclusive)),
-    );
-}
-
-/// Returns a finding if a new table has the columns of the dropped table, unless `allow` permits the loss of its rows.
-fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Option<Diagnostic> {
-    let TableChange { name, old, .. } = *change;
-    let columns: Vec<&SqlName> = old.columns.keys().collect();
-    if columns.is_empty() || old.partition_of.is_some() || planner.allows(name.as_str(), Hazard::DeletesData) {
-        return None;
-    }
-    let candidate = diff.new_by_columns.get(&columns)?;
-    let finding = Diagnostic::error(Code::RenameUnclear, planner.path(&["tables", candidate.as_str()]))
-        .message(format!("{name} was removed and {candidate} was added with the same columns: is this a rename?"))
-        .expected("`renamed_from` for a rename, or `allow` for a removal")
-        .hint(format!(
-            "`renamed_from = \"{}\"` keeps the rows; `allow.\"{}\".deletes_data = \"why\"` drops them",
-            escaped_for_nickel(name.name()),
-            escaped_for_nickel(name.as_str())
-        ));
-    Some(finding)
 }
 
 /// Plans the change of a table that both sides have.

@@ -5,7 +5,7 @@ use super::diff::{Diff, TypeChange};
 use super::enumeration;
 use super::graph::ObjectKind;
 use super::planner::Planner;
-use super::step::{DATA_LOST, MigrationStep, Phase};
+use super::step::{DATA_LOST, MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -29,12 +29,15 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     }
     for (name, old) in diff.old.types.iter().filter(|(name, _)| !diff.new.types.contains_key(*name)) {
         let path = planner.path(&["types"]);
-        planner.push(
-            MigrationStep::new(Phase::DropData, name.as_str(), path, format!("the type {name} is gone"))
-                .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Type, name))
-                .up(format!("DROP {} {};", ddl::type_kind(old), name.sql()))
-                .down(ddl::create_type(name, old)),
-        );
+        let freed_name = diff.freed_name(name);
+        let old_name = freed_name.unwrap_or(name);
+        let step = MigrationStep::new(Phase::DropData, old_name.as_str(), path, format!("the type {old_name} is gone"))
+            .order_in_phase(diff.old_graph.reverse_position(ObjectKind::Type, name))
+            .up(format!("DROP {} {};", ddl::type_kind(old), name.sql()));
+        planner.push(match freed_name {
+            Some(_) => step.irreversible(OTHER_OBJECT_HAS_NAME),
+            None => step.down(ddl::create_type(name, old)),
+        });
     }
 }
 

@@ -52,6 +52,9 @@ pub struct View {
     /// Comments of columns, by the names of the columns.
     #[serde(default, skip_serializing_if = "is_default")]
     pub column_comments: BTreeMap<SqlName, Text>,
+    /// Defaults for rows that are inserted through the view, by the names of the columns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub column_defaults: BTreeMap<SqlName, Expression>,
 }
 
 impl View {

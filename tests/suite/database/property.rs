@@ -20,7 +20,10 @@ pub fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, V
     for _ in 0..3 {
         match plan(a, b, &FieldPath::root()) {
             Err(findings)
-                if findings.iter().all(|found| matches!(found.code, Code::HazardNotAllowed | Code::RenameUnclear)) =>
+                if findings.iter().all(|found| {
+                    matches!(found.code, Code::HazardNotAllowed | Code::RenameUnclear)
+                        || (found.code == Code::NeedsBackfill && found.hint.contains("if every row has a value"))
+                }) =>
             {
                 for finding in findings {
                     let at = finding.hint.find("allow.\"").unwrap() + 7;

@@ -52,6 +52,9 @@ impl Reader {
             TABLE_RENAME_TO => self.rename_table(name, node),
             RENAME_COLUMN => self.rename_column(name, node),
             RENAME_CONSTRAINT => self.rename_constraint(name, node),
+            ALTER_CONSTRAINT => self.alter_constraint(name, node),
+            SET_SCHEMA => self.move_table(name, node),
+            DETACH_PARTITION => self.detach_partition(name, node),
             ENABLE_TRIGGER | DISABLE_TRIGGER | ENABLE_ALWAYS_TRIGGER | ENABLE_REPLICA_TRIGGER => {
                 self.change_trigger_state(name, node)
             }
@@ -69,6 +72,19 @@ impl Reader {
             }
             _ => self.alter_table_property(name, node),
         }
+    }
+
+    /// Reads ALTER CONSTRAINT, which changes when a foreign key is checked.
+    fn alter_constraint(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let constraint = ident(&parts.require(SyntaxKind::CONSTRAINT_NAME_REF)?)?;
+        let deferrable = constraint::take_deferrable(&mut parts);
+        parts.refuse_rest_except("ALTER CONSTRAINT")?;
+        match self.table(name, node)?.foreign_keys.get_mut(&constraint) {
+            Some(key) => key.deferrable = deferrable,
+            None => return unsupported(node, format!("there is no foreign key `{constraint}`")),
+        }
+        Ok(())
     }
 
     /// Reads an action of ALTER TABLE that changes a property of the table or validates a constraint.
@@ -132,6 +148,11 @@ impl Reader {
         let action = parts.take_any()?;
         if action.kind() == SET_TYPE {
             self.retype_column(table, &name, &action)?;
+            return parts.refuse_rest_except("ALTER COLUMN");
+        }
+        if let Some(view) = self.schema.views.get_mut(table) {
+            // pg_dump writes the defaults of a view's columns as `ALTER TABLE`, too.
+            super::alter_view::change_default(view, name, &action)?;
             return parts.refuse_rest_except("ALTER COLUMN");
         }
         for restart in action.descendants().filter(|part| part.kind() == RESTART) {
@@ -211,27 +232,5 @@ impl Reader {
     fn has_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<bool> {
         let name = ident(&Parts::of(node).require(SyntaxKind::COLUMN_NAME)?)?;
         Ok(self.schema.columns_of(table).contains_key(&name))
-    }
-
-    /// Reads ALTER VIEW or ALTER MATERIALIZED VIEW.
-    pub(super) fn alter_view(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let if_exists = parts.take_node(SyntaxKind::IF_EXISTS).is_some();
-        let name = object_name(&parts.require(SyntaxKind::VIEW_REF)?)?;
-        if let Some(action) = parts.take_node(SyntaxKind::SET_OPTIONS) {
-            self.object_in_messages = format!("the view {name}");
-            return match self.schema.views.get_mut(&name) {
-                Some(view) => super::view::read_options(view, &action),
-                None if if_exists => Ok(()),
-                None => unsupported(node, "there is no such view"),
-            };
-        }
-        let Some(action) = parts.take_node(SyntaxKind::VIEW_RENAME_TO) else { return self.alter_owner(node) };
-        self.object_in_messages = format!("the view {name}");
-        if if_exists && !self.is_relation_name_taken(&name) {
-            return Ok(());
-        }
-        self.rename_view(&name, &action)?;
-        parts.refuse_rest_except("ALTER VIEW MATERIALIZED ;")
     }
 }

@@ -37,6 +37,7 @@ impl Reader {
         match action.kind() {
             TYPE_RENAME_TO | DOMAIN_RENAME_TO => self.rename_type(&name, &action)?,
             RENAME_VALUE => self.rename_label(&name, &action)?,
+            RENAME_ATTRIBUTE => self.rename_attribute(&name, &action)?,
             _ => match self.schema.types.get_mut(&name) {
                 Some(UserType::Enum(kind)) if action.kind() == ADD_VALUE => add_label(kind, &action)?,
                 Some(UserType::Composite(kind)) if action.kind() == ALTER_TYPE_ATTRIBUTE_ACTION_LIST => {
@@ -50,6 +51,26 @@ impl Reader {
             },
         }
         parts.refuse_rest_except("ALTER TYPE DOMAIN ;")
+    }
+
+    /// Reads RENAME ATTRIBUTE.
+    fn rename_attribute(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        DropOptions::take(&mut parts);
+        let (from, to) = (ident(&parts.take_any()?)?, ident(&parts.take_any()?)?);
+        parts.refuse_rest_except("RENAME ATTRIBUTE TO")?;
+        self.require_no_mention(&name.in_same_schema(&from), node)?;
+        let Some(UserType::Composite(kind)) = self.schema.types.get_mut(name) else {
+            return unsupported(node, format!("there is no composite type `{name}`"));
+        };
+        if kind.attributes.iter().any(|attribute| attribute.name == to) {
+            return unsupported(node, format!("there is already an attribute `{to}`"));
+        }
+        match kind.attributes.iter_mut().find(|attribute| attribute.name == from) {
+            Some(attribute) => attribute.name = to,
+            None => return unsupported(node, format!("there is no attribute `{from}`")),
+        }
+        Ok(())
     }
 
     /// Reads RENAME VALUE. A default that is the label alone follows.

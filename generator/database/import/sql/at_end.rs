@@ -22,6 +22,7 @@ impl Reader {
         }
         self.forget_comments_of_dropped_constraints();
         self.require_collations();
+        self.require_owners_of_unlogged_sequences();
         self.resolve_grants();
         self.attach_partitions();
         self.allow_open_definers();
@@ -55,6 +56,20 @@ impl Reader {
             let mut comments = std::mem::take(&mut table.constraint_comments);
             comments.retain(|constraint, _| ddl::has_constraint(name, table, constraint));
             table.constraint_comments = comments;
+        }
+    }
+
+    /// Reports unlogged sequences that do not belong to an unlogged table.
+    fn require_owners_of_unlogged_sequences(&mut self) {
+        for (at, name) in std::mem::take(&mut self.unlogged_sequences) {
+            let Some(sequence) = self.schema.sequences.get(&name) else { continue };
+            let table = sequence.owned_by.as_ref().and_then(|owner| self.schema.tables.get(&owner.table));
+            if table.is_none_or(|table| !table.unlogged) {
+                let what = format!(
+                    "the sequence {name}: nself cannot represent `UNLOGGED` of a sequence that belongs to no unlogged table"
+                );
+                self.problems.push(Unsupported { at, what });
+            }
         }
     }
 

@@ -192,11 +192,14 @@ impl Reader {
     }
 
     fn drop_type(&mut self, name: &ObjectName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
-        if options.cascade && self.schema.types.contains_key(name) {
-            return unsupported(node, "CASCADE may also drop columns and routines; drop them by name first");
-        }
         if self.schema.types.remove(name).is_none() {
             return options.missing(node, &format!("type `{name}`"));
+        }
+        if options.cascade
+            && let Some(user) = self.user_of_type(name)
+        {
+            let what = format!("CASCADE may also drop a part of {user}, which uses the type; drop that part first");
+            return unsupported(node, what);
         }
         self.declared_at.remove(&format!("types.{name}"));
         self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Type(other) if other == name));

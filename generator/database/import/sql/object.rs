@@ -26,7 +26,7 @@ impl Reader {
             .filter(|part| !ignored.contains(&part.kind()))
             .map(|part| part.to_string())
             .collect();
-        let text = without_comments(&text);
+        let text = without_comments(&with_arguments(node).unwrap_or(text));
         let words = text.trim_end_matches(';').trim();
         let create = ObjectStatement::new(words).at(node)?;
         let object = SqlObject { create, mappings: Default::default(), depends_on: Default::default(), comment: None };
@@ -121,6 +121,24 @@ impl Reader {
             _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
         }
     }
+}
+
+/// Returns the statement of an aggregate whose argument is the option BASETYPE, in the form with a list of arguments;
+/// `None` for other statements.
+fn with_arguments(node: &SyntaxNode) -> Option<String> {
+    use SyntaxKind::{AGGREGATE_NAME, ATTRIBUTE_LIST, ATTRIBUTE_OPTION, CREATE_AGGREGATE, PARAM_LIST};
+    let child = |kind: SyntaxKind| node.children().find(|part| part.kind() == kind);
+    if node.kind() != CREATE_AGGREGATE || child(PARAM_LIST).is_some() {
+        return None;
+    }
+    let options = child(ATTRIBUTE_LIST)?;
+    let options = options.children().filter(|part| part.kind() == ATTRIBUTE_OPTION).map(|part| part.text().to_string());
+    let (base, others): (Vec<String>, Vec<String>) =
+        options.partition(|option| option.trim_start().to_ascii_lowercase().starts_with("basetype"));
+    let argument = base.first()?.split_once('=')?.1.trim();
+    let is_any = argument.trim_matches(['"', '\'']).eq_ignore_ascii_case("any");
+    let argument = if is_any { "*" } else { argument };
+    Some(format!("CREATE AGGREGATE {}({argument}) ({})", child(AGGREGATE_NAME)?.text(), others.join(", ")))
 }
 
 /// Returns the key of the object to which a text refers.

@@ -8,6 +8,42 @@ use super::tree::{Parsed, Parts, ident, object_name, tokens, unsupported};
 use crate::database::model::*;
 
 impl Reader {
+    /// Reads the roles and conditions after ALTER POLICY; those that it does not name stay as they are.
+    pub(super) fn change_policy(&mut self, table: &ObjectName, name: &SqlName, action: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(action);
+        let mut changed = Policy::default();
+        let has_roles = self.read_policy_clauses(&mut changed, &mut parts)?;
+        parts.refuse_rest_except("")?;
+        let Some(policy) = self.table(table, action)?.policies.get_mut(name) else {
+            return unsupported(action, "there is no policy with this name");
+        };
+        if has_roles {
+            policy.roles = changed.roles;
+        }
+        policy.using = changed.using.or(policy.using.take());
+        policy.check = changed.check.or(policy.check.take());
+        Ok(())
+    }
+
+    /// Takes the roles and conditions of a policy; returns whether there are roles.
+    fn read_policy_clauses(&mut self, policy: &mut Policy, parts: &mut Parts) -> Parsed<bool> {
+        use SyntaxKind::*;
+        let role_clause = parts.take_node(POLICY_ROLES);
+        if let Some(clause) = &role_clause {
+            policy.roles = roles(&Parts::of(clause).require(ROLE_REF_LIST)?)?.into_iter().collect();
+            // No roles means all roles.
+            if policy.roles.contains(PUBLIC_ROLE) {
+                policy.roles.clear();
+            }
+        }
+        for (kind, condition) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
+            if let Some(clause) = parts.take_node(kind) {
+                *condition = Some(self.expression_without_stars(&Parts::of(&clause).take_any()?)?);
+            }
+        }
+        Ok(role_clause.is_some())
+    }
+
     /// Reads CREATE POLICY.
     pub(super) fn create_policy(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
@@ -29,18 +65,7 @@ impl Reader {
                 _ => Command::All,
             };
         }
-        if let Some(clause) = parts.take_node(POLICY_ROLES) {
-            policy.roles = roles(&Parts::of(&clause).require(ROLE_REF_LIST)?)?.into_iter().collect();
-            // No roles means all roles.
-            if policy.roles.contains(PUBLIC_ROLE) {
-                policy.roles.clear();
-            }
-        }
-        for (kind, condition) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
-            if let Some(clause) = parts.take_node(kind) {
-                *condition = Some(self.expression_without_stars(&Parts::of(&clause).take_any()?)?);
-            }
-        }
+        self.read_policy_clauses(&mut policy, &mut parts)?;
         parts.refuse_rest_except("CREATE POLICY ;")?;
         match self.table(&table, &on)?.policies.insert(name, policy) {
             Some(_) => unsupported(node, "there is already a policy with this name"),

@@ -38,6 +38,8 @@ pub struct Reader {
     pub default_privileges_at: Option<usize>,
     /// Maps the sequence of an identity column to the column.
     pub identity_sequences: BTreeMap<ObjectName, ColumnOf>,
+    /// Place and name of the sequences that are created UNLOGGED.
+    pub unlogged_sequences: Vec<(usize, ObjectName)>,
     pub service_rights: ServiceRights,
     /// Tables that are attached as partitions.
     pub attached_tables: Vec<AttachedTable>,

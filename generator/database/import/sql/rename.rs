@@ -11,7 +11,7 @@ use crate::database::model::*;
 use crate::values::Checked;
 
 /// Reads the new name of `RENAME TO`.
-fn new_name(node: &SyntaxNode) -> Parsed<SqlName> {
+pub(super) fn new_name(node: &SyntaxNode) -> Parsed<SqlName> {
     let mut parts = Parts::of(node);
     let name = ident(&parts.take_any()?)?;
     parts.refuse_rest_except("RENAME TO")?;
@@ -19,44 +19,6 @@ fn new_name(node: &SyntaxNode) -> Parsed<SqlName> {
 }
 
 impl Reader {
-    /// Reads RENAME TO of a table.
-    pub(super) fn rename_table(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let to = from.in_same_schema(&new_name(node)?);
-        self.resolve_keys_to_primary_key();
-        self.require_no_pending_attachment(from, node)?;
-        self.table(from, node)?;
-        self.require_free_name(&to, node)?;
-        self.require_no_mention_of_relation(from, node)?;
-        let Some(mut table) = self.schema.tables.remove(from) else { return Ok(()) };
-        if !table.primary_key.is_empty() {
-            // The key keeps its name.
-            let key_name = primary_key_name(from, &table);
-            table.primary_key_name = Some(key_name).filter(|name| *name != default_key_name(&to));
-        }
-        self.schema.tables.insert(to.clone(), table);
-        for table in self.schema.tables.values_mut() {
-            let keys = table.foreign_keys.values_mut().map(|key| &mut key.references.table);
-            let partitioned = table.partition_of.iter_mut().map(|partition| &mut partition.table);
-            keys.chain(partitioned).filter(|name| *name == from).for_each(|name| *name = to.clone());
-        }
-        if let Some(order) = self.column_order.remove(from) {
-            self.column_order.insert(to.clone(), order);
-        }
-        let owners = self.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
-        owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
-        let identities = self.identity_sequences.values_mut();
-        identities.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
-        replace_type_name(&mut self.schema, from, &to);
-        self.rename_place("tables", from, &to);
-        self.rename_in_grants(from, &to);
-        for (_, table, _) in &mut self.keys_to_primary_key {
-            if table == from {
-                *table = to.clone();
-            }
-        }
-        Ok(())
-    }
-
     /// Reads RENAME COLUMN of a table.
     pub(super) fn rename_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
@@ -181,16 +143,20 @@ impl Reader {
 
     /// Reads RENAME TO of a sequence. Defaults that count with it follow.
     pub(super) fn rename_sequence(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let to = from.in_same_schema(&new_name(node)?);
-        self.require_free_name(&to, node)?;
+        self.rename_sequence_to(from, &from.in_same_schema(&new_name(node)?), node)
+    }
+
+    /// Gives a sequence a different name or schema.
+    pub(super) fn rename_sequence_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        self.require_free_name(to, node)?;
         let Some(sequence) = self.schema.sequences.remove(from) else {
             return unsupported(node, format!("there is no sequence `{from}`"));
         };
         self.schema.sequences.insert(to.clone(), sequence);
-        replace_sequence_name(&mut self.schema, from, &to);
-        self.rename_place("sequences", from, &to);
-        self.rename_in_grants(from, &to);
-        self.require_no_mention(from, node)
+        replace_sequence_name(&mut self.schema, from, to);
+        self.rename_place("sequences", from, to);
+        self.rename_in_grants(from, to);
+        if from.name() == to.name() { Ok(()) } else { self.require_no_mention(from, node) }
     }
 
     /// Reads `ALTER TRIGGER … RENAME TO` and `ALTER POLICY … RENAME TO`.
@@ -203,6 +169,10 @@ impl Reader {
         let table = object_name(&Parts::of(&on).take_any()?)?;
         self.object_in_messages = format!("`{from}` of {table}");
         let action = parts.take_any()?;
+        if action.kind() == ALTER_POLICY_TO {
+            self.change_policy(&table, &from, &action)?;
+            return parts.refuse_rest_except("ALTER POLICY ;");
+        }
         if ![TRIGGER_RENAME_TO, POLICY_RENAME_TO].contains(&action.kind()) {
             return unsupported(&action, format!("nself cannot represent `{}`", leading_keywords(node)));
         }
@@ -217,7 +187,7 @@ impl Reader {
     }
 
     /// Refuses a new name that a table, view, sequence or index has.
-    fn require_free_name(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+    pub(super) fn require_free_name(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         if self.is_relation_name_taken(name) {
             unsupported(node, format!("the name `{name}` is taken"))
         } else {
@@ -225,13 +195,13 @@ impl Reader {
         }
     }
 
-    fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
+    pub(super) fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
         if let Some(at) = self.declared_at.remove(&format!("{kind}.{from}")) {
             self.declared_at.insert(format!("{kind}.{to}"), at);
         }
     }
 
-    fn rename_in_grants(&mut self, from: &ObjectName, to: &ObjectName) {
+    pub(super) fn rename_in_grants(&mut self, from: &ObjectName, to: &ObjectName) {
         for grant in &mut self.grants {
             match &mut grant.object {
                 GrantObject::Relation(name) | GrantObject::Column(name, _) | GrantObject::Sequence(name)

@@ -19,6 +19,10 @@ impl Reader {
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
         let name = object_name(&parts.require(SyntaxKind::SEQUENCE)?)?;
         self.object_in_messages = format!("the sequence {name}");
+        if let Some(clause) = parts.take_node(SyntaxKind::UNLOGGED) {
+            // A sequence of an unlogged table follows its table.
+            self.unlogged_sequences.push((start_offset(&clause), name.clone()));
+        }
         if if_not_exists && self.schema.sequences.contains_key(&name) {
             return Ok(());
         }

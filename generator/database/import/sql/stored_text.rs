@@ -84,7 +84,9 @@ fn stored_texts(schema: &Schema) -> Vec<StoredText<'_>> {
         }
     }
     for (name, view) in &schema.views {
-        add(format!("the view {name}"), view.query.as_str(), None);
+        for text in std::iter::once(view.query.as_str()).chain(view.column_defaults.values().map(Expression::as_str)) {
+            add(format!("the view {name}"), text, None);
+        }
         for (index, definition) in &view.indexes {
             add_texts_of_index(definition, |text| add(format!("the index {index} of {name}"), text, Some(name)));
         }
@@ -132,6 +134,32 @@ impl Reader {
     pub(super) fn require_no_mention_of_type(&self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let texts = stored_texts(&self.schema);
         refuse(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
+    }
+
+    /// Returns a column, function, type or stored text that uses a type.
+    pub(super) fn user_of_type(&self, name: &ObjectName) -> Option<String> {
+        let is_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
+        let Schema { tables, functions, types, .. } = &self.schema;
+        let table = tables.iter().find(|(_, table)| table.columns.values().any(|column| is_type(&column.kind)));
+        let function =
+            || functions.iter().find(|(_, function)| function.arguments.iter().any(|argument| is_type(&argument.kind)));
+        let kind = || {
+            types.iter().find(|(_, kind)| match kind {
+                UserType::Domain(domain) => is_type(&domain.base),
+                UserType::Composite(kind) => kind.attributes.iter().any(|attribute| is_type(&attribute.kind)),
+                UserType::Range(range) => is_type(&range.subtype),
+                UserType::Enum(_) => false,
+            })
+        };
+        let text = || {
+            let mut texts = stored_texts(&self.schema).into_iter();
+            texts.find(|text| mentioned_names(text.text).any(|word| word == name.name())).map(|text| text.owner)
+        };
+        let table = table.map(|(table, _)| format!("the table {table}"));
+        table
+            .or_else(|| function().map(|(function, _)| format!("the function {function}")))
+            .or_else(|| kind().map(|(kind, _)| format!("the type {kind}")))
+            .or_else(text)
     }
 
     /// Refuses the rename of a sequence, or the removal of a function, that a stored text mentions.

@@ -34,12 +34,21 @@ impl Reader {
             view.check_option = if is_local { CheckOption::Local } else { CheckOption::Cascaded };
         }
         let query = parts.take_any()?;
-        let text = self.text_without_stars(&query)?;
+        let mut text = self.text_without_stars(&query)?;
+        let is_recursive = parts.take_token("RECURSIVE");
+        if is_recursive {
+            // As on the server, the query reads its own rows under the name of the view.
+            let (view_name, columns) = (quoted_if_needed(name.name()), names_in_sql(&view.columns));
+            text = format!("WITH RECURSIVE {view_name} ({columns}) AS ({text}) SELECT {columns} FROM {view_name}");
+        }
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.refuse_rest_except("CREATE VIEW MATERIALIZED AS ;")?;
         let mut column_order = self.output_columns(&query).unwrap_or_default();
         for (column, name) in column_order.iter_mut().zip(&view.columns) {
             column.clone_from(name);
+        }
+        if is_recursive {
+            column_order = std::mem::take(&mut view.columns);
         }
         self.column_order.insert(name.clone(), column_order);
         if let Some(earlier) = self.schema.views.get(&name)
@@ -49,6 +58,7 @@ impl Reader {
             // count as a second view of this name.
             view.comment.clone_from(&earlier.comment);
             view.column_comments.clone_from(&earlier.column_comments);
+            view.column_defaults.clone_from(&earlier.column_defaults);
             view.triggers.clone_from(&earlier.triggers);
             self.declared_at.remove(&format!("views.{name}"));
         } else {
@@ -58,6 +68,11 @@ impl Reader {
         self.schema.views.insert(name, view);
         Ok(())
     }
+}
+
+/// Returns names for a list of columns in SQL.
+fn names_in_sql(names: &[SqlName]) -> String {
+    names.iter().map(|name| quoted_if_needed(name.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a view without a query and options.
@@ -81,6 +96,7 @@ fn new_view(materialized: bool) -> View {
         column_grants: Default::default(),
         column_grant_options: Default::default(),
         column_comments: Default::default(),
+        column_defaults: Default::default(),
     }
 }
 

@@ -8,6 +8,7 @@ mod retype;
 
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
+use crate::database::migrate::column_defaults::is_default_dropped;
 use crate::database::migrate::diff::{Diff, TableChange};
 use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::planner::Planner;
@@ -31,8 +32,9 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
                 regenerate(planner, &change, old, new);
             }
             Some(new) => {
-                // The conversion to a recreated enumeration sets the default, too.
-                let default_is_set = diff.affected.is_rebuilt(&old.kind) && old.kind == new.kind;
+                // The conversion to a recreated enumeration and the steps around a recreated function set the default.
+                let default_is_set = (diff.affected.is_rebuilt(&old.kind) && old.kind == new.kind)
+                    || is_default_dropped(&diff.dropped_defaults, table.name, column);
                 alter_column(planner, diff, &change, (old, new), default_is_set);
             }
         }
@@ -129,6 +131,22 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
     );
 }
 
+/// Refuses NOT NULL for a column whose rows may have no value, unless the definition gives one or allows the failure.
+fn require_values(planner: &mut Planner, change: &ColumnChange, new: &Column) {
+    if new.backfill.is_some() || planner.allows(&change.object(), Hazard::MayFail) {
+        return;
+    }
+    planner.refuse(
+        Code::NeedsBackfill,
+        change.path().key("nullable"),
+        format!("{} becomes NOT NULL, but stored rows may have no value for it", change.object()),
+        &format!(
+            "set `backfill = \"an expression\"`, or write `allow.\"{}\".may_fail = \"why\"` if every row has a value",
+            escaped_for_nickel(&change.object())
+        ),
+    );
+}
+
 /// Plans the changes of a column that keeps its values. With `default_is_set`, another step already sets its default.
 fn alter_column(
     planner: &mut Planner,
@@ -175,7 +193,10 @@ fn alter_column(
     }
     change_identity(planner, diff, change, (old, new));
     match (old.nullable, new.nullable) {
-        (true, false) => set_not_null(planner, change, new.backfill.as_ref()),
+        (true, false) => {
+            require_values(planner, change, new);
+            set_not_null(planner, change, new.backfill.as_ref());
+        }
         (false, true) => planner.push(
             change
                 .step(Phase::Create, "nullable", "may be NULL")

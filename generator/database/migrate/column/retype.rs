@@ -154,10 +154,12 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
         None => labels_as_text(diff, &old.kind, &new.kind).unwrap_or_else(|| conversion(&old.kind, &new.kind)),
     };
     if matches!(conversion, Conversion::Other) && new.using.is_none() && !is_same_type {
+        let freed_name = old.kind.object().and_then(|kind| diff.freed_name(&kind));
+        let old_kind = freed_name.map_or_else(|| old.kind.clone(), |name| old.kind.with_object(name));
         planner.refuse(
             Code::NeedsUsing,
             change.path().key("type"),
-            format!("{}: PostgreSQL has no automatic conversion from {} to {}", change.object(), old.kind, new.kind),
+            format!("{}: PostgreSQL has no automatic conversion from {old_kind} to {}", change.object(), new.kind),
             &format!(
                 "give a conversion, such as `using = \"{}\"`, or add a new column",
                 escaped_for_nickel(&example_conversion(change.column.as_str(), &old.kind, &new.kind))

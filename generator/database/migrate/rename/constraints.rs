@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::renamed_schema::RenamedSchema;
+use super::taken_names::all_names;
 use crate::database::ddl;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
@@ -13,23 +14,31 @@ const AFTER_TABLE_RENAMES: usize = 1;
 
 /// Plans the renames of constraints and indexes, and applies them to the old schema in `renamed_old`.
 pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut RenamedSchema) {
+    let mut old_names = all_names(&renamed_old.schema);
+    renamed_old.freed_names.values().for_each(|name| {
+        old_names.remove(name);
+    });
     for (name, table) in &planner.new.tables {
         let Some(old) = renamed_old.schema.tables.get_mut(name) else { continue };
+        let is_free = |index: &SqlName| !old_names.contains(&name.in_same_schema(index));
         let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
         if !old.primary_key.is_empty() && old.has_primary_key_of(table) {
             let (old_key, new_key) = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
-            old.primary_key_name.clone_from(&table.primary_key_name);
-            renames.extend((old_key != new_key).then_some((constraint, old_key, new_key)));
+            if old_key == new_key || is_free(&new_key) {
+                old.primary_key_name.clone_from(&table.primary_key_name);
+                renames.extend((old_key != new_key).then_some((constraint, old_key, new_key)));
+            }
         }
-        let uniques = rename_pairs(&mut old.uniques, &table.uniques);
-        let foreign_keys = rename_pairs(&mut old.foreign_keys, &table.foreign_keys);
-        let checks = rename_pairs(&mut old.checks, &table.checks);
-        let excludes = rename_pairs(&mut old.excludes, &table.excludes);
+        // Constraints without an index may have the name of any relation.
+        let uniques = rename_pairs(&mut old.uniques, &table.uniques, is_free);
+        let foreign_keys = rename_pairs(&mut old.foreign_keys, &table.foreign_keys, |_| true);
+        let checks = rename_pairs(&mut old.checks, &table.checks, |_| true);
+        let excludes = rename_pairs(&mut old.excludes, &table.excludes, is_free);
         for (from, to) in uniques.into_iter().chain(foreign_keys).chain(checks).chain(excludes) {
             renames.push((constraint, from, to));
         }
-        let indexes = rename_pairs(&mut old.indexes, &table.indexes);
+        let indexes = rename_pairs(&mut old.indexes, &table.indexes, is_free);
         renames.extend(indexes.into_iter().map(|(from, to)| ("INDEX", from, to)));
         for (kind, from, to) in renames {
             old.rename_constraint_comment(&from, &to);
@@ -53,15 +62,21 @@ pub(super) fn rename_constraints(planner: &mut Planner, renamed_old: &mut Rename
 
 /// Renames the parts of an old table, such as its checks, that have a different name in the new table, and returns the
 /// old and new names. An old and a new part form a pair only if their definitions are equal and no other removed or
-/// added part has the same definition.
-fn rename_pairs<T: PartialEq>(old: &mut BTreeMap<SqlName, T>, new: &BTreeMap<SqlName, T>) -> Vec<(SqlName, SqlName)> {
+/// added part has the same definition. The new name must be free.
+fn rename_pairs<T: PartialEq>(
+    old: &mut BTreeMap<SqlName, T>,
+    new: &BTreeMap<SqlName, T>,
+    is_free: impl Fn(&SqlName) -> bool,
+) -> Vec<(SqlName, SqlName)> {
     let removed: Vec<&SqlName> = old.keys().filter(|name| !new.contains_key(*name)).collect();
     let added: Vec<&SqlName> = new.keys().filter(|name| !old.contains_key(*name)).collect();
     let mut pairs = Vec::new();
     for from in &removed {
         let candidates: Vec<_> = added.iter().filter(|name| new[**name] == old[*from]).collect();
         let twins = removed.iter().filter(|name| old[**name] == old[*from]).count();
-        if let ([to], 1) = (candidates.as_slice(), twins) {
+        if let ([to], 1) = (candidates.as_slice(), twins)
+            && is_free(to)
+        {
             pairs.push(((*from).clone(), (**to).clone()));
         }
     }

@@ -4,6 +4,7 @@
 mod columns;
 mod constraints;
 mod renamed_schema;
+mod taken_names;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,18 +16,25 @@ use crate::diagnostic::{Code, FieldPath};
 use crate::values::Checked;
 use columns::rename_columns;
 use constraints::rename_constraints;
+use taken_names::free_taken_names;
 
 pub use columns::{replace_column_names, with_partitions};
 pub use renamed_schema::RenamedSchema;
+pub use taken_names::{all_names, is_name_of_table_taken};
 
 /// Plans all renames, and returns the old schema with the new names.
 pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
-    let mut renamed =
-        RenamedSchema { schema: old.clone(), affected_tables: BTreeSet::new(), old_table_names: BTreeMap::new() };
+    let mut renamed = RenamedSchema {
+        schema: old.clone(),
+        affected_tables: BTreeSet::new(),
+        old_table_names: BTreeMap::new(),
+        freed_names: BTreeMap::new(),
+    };
     rename_types(planner, &mut renamed);
     rename_sequences(planner, &mut renamed);
     rename_tables(planner, &mut renamed);
     rename_columns(planner, &mut renamed);
+    free_taken_names(planner, &mut renamed);
     rename_constraints(planner, &mut renamed);
     renamed
 }

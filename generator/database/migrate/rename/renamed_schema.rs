@@ -11,4 +11,6 @@ pub struct RenamedSchema {
     pub affected_tables: BTreeSet<ObjectName>,
     /// Maps the new name of a renamed table to its old name.
     pub old_table_names: BTreeMap<ObjectName, ObjectName>,
+    /// Maps the new name of a dropped object, whose name a different object takes, to its old name.
+    pub freed_names: BTreeMap<ObjectName, ObjectName>,
 }

@@ -109,6 +109,22 @@ edits! {
         d.root = rest;
         Some(())
     };
+    "pass a name to a different kind" |d, dice| {
+        let kind = ["types", "sequences"][dice.below(2)];
+        let name = dice.pick(&d.keys(&[kind], |_, _| true))?.clone();
+        let mut rest = d.root.clone();
+        rest[kind].as_object_mut()?.remove(&name);
+        if contains(&rest, &name) { return None; }
+        d.root = rest;
+        d.allow(&name, &["deletes_data"]);
+        let (kind, object) = match (dice.below(2), kind) {
+            (0, _) => ("tables", json!({ "columns": { "id": { "type": "bigint" } } })),
+            (_, "types") => ("sequences", json!({ "start": 3 })),
+            _ => ("types", json!({ "composite": { "attributes": [{ "name": "a", "type": "text" }] } })),
+        };
+        d.map(&[kind]).insert(name, object);
+        Some(())
+    };
     "name primary key" |d, dice| {
         let table = dice.pick(&d.keys(&["tables"], |_, t| t.get("primary_key").is_some()))?.clone();
         let name = if dice.below(4) == 0 { Value::Null } else { json!(d.name("pk")) };

@@ -1,0 +1,89 @@
+//! `ALTER TABLE … DETACH PARTITION`: the partition becomes a plain table, with what it inherited.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::reader::Reader;
+use super::tree::{self, Parsed, Parts, object_name, unsupported};
+use crate::database::ddl::default_key_name;
+use crate::database::import::names::default_name;
+use crate::database::model::*;
+
+impl Reader {
+    /// Reads DETACH PARTITION.
+    pub(super) fn detach_partition(&mut self, partitioned: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        parts.take_node(SyntaxKind::DETACH_CONCURRENTLY);
+        parts.take_node(SyntaxKind::DETACH_FINALIZE);
+        let name = object_name(&parts.require(SyntaxKind::TABLE_NAME_REF)?)?;
+        parts.refuse_rest_except("DETACH PARTITION")?;
+        self.require_no_pending_attachment(partitioned, node)?;
+        self.resolve_keys_to_primary_key();
+        let parent = self.table(partitioned, node)?.clone();
+        let partition = self.table(&name, node)?.clone();
+        if partition.partition_of.as_ref().is_none_or(|partition| partition.table != *partitioned) {
+            return unsupported(node, format!("{name} is not a partition of {partitioned}"));
+        }
+        let has_identity = parent.columns.values().any(|column| column.identity.is_some());
+        if has_identity
+            || parent.partition_of.is_some()
+            || partition.partition_by.is_some()
+            || !parent.excludes.is_empty()
+        {
+            let what = "nself cannot follow the partition, since its table has an identity or an exclusion constraint, or one of the \
+                 two is a table with partitions in a partition; create the table without PARTITION OF instead";
+            return unsupported(node, what);
+        }
+        let mut table = Table { columns: self.schema.columns_of(&name), partition_of: None, ..partition };
+        let inherited = parent.checks.iter().filter(|(_, check)| !check.no_inherit);
+        for (key, check) in inherited {
+            table.checks.entry(key.clone()).or_insert_with(|| check.clone());
+        }
+        for (key, foreign_key) in &parent.foreign_keys {
+            table.foreign_keys.entry(key.clone()).or_insert_with(|| foreign_key.clone());
+        }
+        if !parent.primary_key.is_empty() {
+            self.require_default_name(&name, &default_key_name(&name), node)?;
+            table.primary_key.clone_from(&parent.primary_key);
+            table.primary_key_include.clone_from(&parent.primary_key_include);
+            table.primary_key_deferrable = parent.primary_key_deferrable;
+            table.primary_key_storage.clone_from(&parent.primary_key_storage);
+            table.primary_key_name = None;
+        }
+        for unique in parent.uniques.values() {
+            let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
+            let key = tree::name_at(&default_name(name.name(), Some(&columns.join("_")), "key"), node)?;
+            self.require_default_name(&name, &key, node)?;
+            if table.uniques.insert(key.clone(), unique.clone()).is_some() {
+                return unsupported(node, format!("nself does not know the name of a second key `{key}`"));
+            }
+        }
+        for index in parent.indexes.values() {
+            let Some(columns) = index.column_names() else {
+                return unsupported(node, "nself does not know the name of an index with expressions; drop it first");
+            };
+            let columns: Vec<&str> = columns.iter().chain(&index.include).map(SqlName::as_str).collect();
+            let key = tree::name_at(&default_name(name.name(), Some(&columns.join("_")), "idx"), node)?;
+            self.require_default_name(&name, &key, node)?;
+            let index = Index { comment: None, ..index.clone() };
+            if table.indexes.insert(key.clone(), index).is_some() {
+                return unsupported(node, format!("nself does not know the name of a second index `{key}`"));
+            }
+        }
+        if let Some(order) = self.column_order.get(partitioned).cloned() {
+            self.column_order.insert(name.clone(), order);
+        }
+        self.schema.tables.insert(name, table);
+        Ok(())
+    }
+
+    /// Refuses an inherited index whose default name another relation has: the server chose a different one.
+    fn require_default_name(&self, table: &ObjectName, key: &SqlName, node: &SyntaxNode) -> Parsed<()> {
+        match self.is_relation_name_taken(&table.in_same_schema(key)) {
+            true => unsupported(
+                node,
+                format!("the name `{key}` of the partition's index is taken; drop the other one first"),
+            ),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `RENAME TO` and `SET SCHEMA` of tables.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::reader::Reader;
+use super::rename::new_name;
+use super::tree::{AtNode, Parsed, Parts, ident, unsupported};
+use crate::database::ddl::{default_key_name, primary_key_name};
+use crate::database::identifiers::{mentioned_names, replace_names};
+use crate::database::migrate::replace_type_name;
+use crate::database::model::*;
+use crate::values::Checked;
+
+impl Reader {
+    /// Reads RENAME TO of a table.
+    pub(super) fn rename_table(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        self.rename_table_to(from, &from.in_same_schema(&new_name(node)?), node)
+    }
+
+    /// Reads SET SCHEMA of a table. Its indexes and sequences move with it.
+    pub(super) fn move_table(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(node);
+        let schema = ident(&parts.require(SyntaxKind::SCHEMA_REF)?)?;
+        parts.refuse_rest_except("SET SCHEMA")?;
+        let moved = |name: &ObjectName| ObjectName::new_in(schema.as_str(), name.name());
+        if schema.as_str() == from.schema() {
+            return Ok(());
+        }
+        if schema.as_str() != PUBLIC_SCHEMA && !self.schema.schemas.contains_key(&schema) {
+            return unsupported(node, format!("there is no schema `{schema}`"));
+        }
+        if self.table(from, node)?.partition_of.is_some() || self.table(from, node)?.partition_by.is_some() {
+            return unsupported(node, "nself cannot follow a partition or a partitioned table to a different schema");
+        }
+        let indexes: Vec<ObjectName> =
+            self.table(from, node)?.indexes.keys().map(|index| from.in_same_schema(index)).collect();
+        self.rename_table_to(from, &moved(from), node)?;
+        let is_owned = |sequence: &Sequence| sequence.owned_by.as_ref().is_some_and(|owner| owner.table == moved(from));
+        let sequences = self.schema.sequences.iter().filter(|(_, sequence)| is_owned(sequence));
+        for name in sequences.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.rename_sequence_to(&name, &moved(&name), node)?;
+        }
+        let identities = self.identity_sequences.iter().filter(|(_, owner)| owner.table == moved(from));
+        for name in identities.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            if let Some(owner) = self.identity_sequences.remove(&name) {
+                self.identity_sequences.insert(moved(&name), owner);
+                self.rename_in_grants(&name, &moved(&name));
+            }
+        }
+        indexes.iter().for_each(|index| self.rename_place("indexes", index, &moved(index)));
+        Ok(())
+    }
+
+    /// Gives a table a different name or schema.
+    fn rename_table_to(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        self.resolve_keys_to_primary_key();
+        self.require_no_pending_attachment(from, node)?;
+        self.table(from, node)?;
+        self.require_free_name(to, node)?;
+        self.require_no_mention_of_relation(from, node)?;
+        self.rename_in_publications(from, to, node)?;
+        let Some(mut table) = self.schema.tables.remove(from) else { return Ok(()) };
+        if !table.primary_key.is_empty() {
+            // The key keeps its name.
+            let key_name = primary_key_name(from, &table);
+            table.primary_key_name = Some(key_name).filter(|name| *name != default_key_name(to));
+        }
+        self.schema.tables.insert(to.clone(), table);
+        for table in self.schema.tables.values_mut() {
+            let keys = table.foreign_keys.values_mut().map(|key| &mut key.references.table);
+            let partitioned = table.partition_of.iter_mut().map(|partition| &mut partition.table);
+            keys.chain(partitioned).filter(|name| *name == from).for_each(|name| *name = to.clone());
+        }
+        if let Some(order) = self.column_order.remove(from) {
+            self.column_order.insert(to.clone(), order);
+        }
+        let owners = self.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
+        owners.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
+        let identities = self.identity_sequences.values_mut();
+        identities.filter(|owner| owner.table == *from).for_each(|owner| owner.table = to.clone());
+        replace_type_name(&mut self.schema, from, to);
+        self.rename_place("tables", from, to);
+        self.rename_in_grants(from, to);
+        for (_, table, _) in &mut self.keys_to_primary_key {
+            if table == from {
+                *table = to.clone();
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a table its new name in the publications that list it.
+    fn rename_in_publications(&mut self, from: &ObjectName, to: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
+        // The name could mean a different object.
+        let has_same_name = |name: &ObjectName| name != from && name.name() == from.name();
+        let is_unclear = self.schema.tables.keys().any(has_same_name)
+            || self.schema.tables.values().any(|table| table.columns.contains_key(from.name()))
+            || self.schema.schemas.contains_key(from.name())
+            || from.schema() != to.schema();
+        for (key, object) in &mut self.schema.objects {
+            let mentions = |text: &str| mentioned_names(text).any(|word| word == from.name());
+            let is_publication = object.identity().is_some_and(|identity| identity.class.words == "PUBLICATION");
+            if !is_publication || !mentions(object.create.as_str()) {
+                continue;
+            }
+            if is_unclear || mentions(key.as_str()) {
+                let what = format!(
+                    "nself cannot follow this change of `{from}`, because the {key} mentions it: drop the latter before the change \
+                     and create it again afterwards"
+                );
+                return unsupported(node, what);
+            }
+            let text = replace_names(object.create.as_str(), |word| {
+                (word == from.name()).then(|| quoted_if_needed(to.name()))
+            });
+            object.create = ObjectStatement::new(&text).at(node)?;
+        }
+        Ok(())
+    }
+}

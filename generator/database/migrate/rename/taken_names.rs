@@ -1,0 +1,181 @@
+//! Frees the names that new objects take from objects that are dropped. In each schema, tables, views, sequences, indexes
+//! and composite types share the names of relations; all types and the rows of tables and views share those of types. An
+//! object with data or dependents is dropped last, so it is renamed first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{RenamedSchema, replace_sequence_name, replace_type_name};
+use crate::database::ddl;
+use crate::database::import::names::default_name;
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
+use crate::database::model::*;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum NameSpace {
+    Relations,
+    Types,
+}
+
+/// An object that has a name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Holder<'a> {
+    /// A table or a view.
+    Rows(&'a ObjectName),
+    Type(&'a ObjectName),
+    Sequence(&'a ObjectName),
+    /// An index, or the index of a key, of a table or a view.
+    Index(&'a ObjectName, &'a str),
+    /// The sequence of an identity column.
+    Identity(&'a ObjectName, &'a SqlName),
+}
+
+/// Returns the names of all relations and types with the objects that have them.
+fn names_of(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
+    use NameSpace::{Relations, Types};
+    let rows = schema.tables.keys().chain(schema.views.keys());
+    let rows = rows.flat_map(|name| [Relations, Types].map(|space| (space, name.clone(), Holder::Rows(name))));
+    let sequences = schema.sequences.keys().map(|name| (Relations, name.clone(), Holder::Sequence(name)));
+    let types = schema.types.iter().flat_map(|(name, kind)| {
+        let relation = matches!(kind, UserType::Composite(_)).then(|| (Relations, name.clone(), Holder::Type(name)));
+        [(Types, name.clone(), Holder::Type(name))].into_iter().chain(relation)
+    });
+    let multiranges = schema.multiranges().map(|(range, name)| (Types, name, Holder::Type(range)));
+    let view_indexes = schema.views.iter().flat_map(|(owner, view)| {
+        view.indexes.keys().map(move |key| (Relations, owner.in_same_schema(key), Holder::Index(owner, key.as_str())))
+    });
+    rows.chain(sequences).chain(types).chain(multiranges).chain(view_indexes).chain(names_of_tables(schema))
+}
+
+/// Returns the names of the indexes, keys and identities of tables.
+fn names_of_tables(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
+    schema.tables.iter().flat_map(|(owner, table)| {
+        let keys = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+        let indexes = keys.map(move |key| (owner.in_same_schema(key), Holder::Index(owner, key.as_str())));
+        let primary_key = (!table.primary_key.is_empty())
+            .then(|| (owner.in_same_schema(&ddl::primary_key_name(owner, table)), Holder::Index(owner, "")));
+        let identities = table.columns.iter().filter(|(_, column)| column.identity.is_some());
+        let identities = identities.map(move |(column, _)| {
+            let name = SqlName::truncated(&default_name(owner.name(), Some(column.as_str()), "seq"));
+            (owner.in_same_schema(&name), Holder::Identity(owner, column))
+        });
+        indexes.chain(primary_key).chain(identities).map(|(name, holder)| (NameSpace::Relations, name, holder))
+    })
+}
+
+/// Returns the names of all relations and types.
+pub fn all_names(schema: &Schema) -> BTreeSet<ObjectName> {
+    names_of(schema).map(|(_, name, _)| name).collect()
+}
+
+/// Returns whether a table, or one of its partitions, has a name that a different object of the new schema takes. The
+/// table is then dropped before that object is created.
+pub fn is_name_of_table_taken(old: &Schema, new_names: &BTreeSet<ObjectName>, table: &ObjectName) -> bool {
+    super::with_partitions(old, table).iter().any(|name| new_names.contains(name))
+}
+
+/// Plans a different name for each dropped type, sequence, and index of a dropped table whose name a new object takes,
+/// and gives it this name in the old schema.
+pub(super) fn free_taken_names(planner: &mut Planner, renamed: &mut RenamedSchema) {
+    let new_names = all_names(planner.new);
+    let taken = taken_names(&renamed.schema, planner.new, &new_names);
+    if taken.is_empty() {
+        return;
+    }
+    let mut used_names: BTreeSet<ObjectName> = all_names(&renamed.schema).union(&new_names).cloned().collect();
+    for (name, kind) in taken {
+        let free_name = free_name(&name, &used_names);
+        used_names.insert(free_name.clone());
+        rename_in_schema(&mut renamed.schema, &name, &free_name);
+        let why = format!("{name} is dropped later, and a different object takes its name");
+        planner.push(
+            MigrationStep::new(Phase::FreeNames, name.as_str(), planner.root.clone(), why)
+                .up(super::rename_sql(kind, &name, &free_name))
+                .irreversible(OTHER_OBJECT_HAS_NAME),
+        );
+        renamed.freed_names.insert(free_name, name);
+    }
+}
+
+/// Returns the names that new objects take from dropped ones, each with the kind of the dropped object in ALTER.
+fn taken_names(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>) -> BTreeMap<ObjectName, &'static str> {
+    let mut takers: BTreeMap<(NameSpace, ObjectName), Vec<Holder>> = BTreeMap::new();
+    for (space, name, holder) in names_of(new) {
+        takers.entry((space, name)).or_default().push(holder);
+    }
+    let mut taken = BTreeMap::new();
+    for (space, name, holder) in names_of(old).filter(|(_, _, holder)| is_dropped(old, new, new_names, holder)) {
+        let is_taken_by = |taker: &Holder| *taker != holder && !continues(old, new, &holder, taker);
+        let key = (space, name);
+        if takers.get(&key).is_some_and(|takers| takers.iter().any(is_taken_by)) {
+            let kind = match holder {
+                Holder::Type(kind) => old.types.get(kind).filter(|_| *kind == key.1).map_or("TYPE", ddl::type_kind),
+                Holder::Sequence(_) => "SEQUENCE",
+                // The name of the sequence is that of the server, unless the table was renamed.
+                Holder::Identity(..) => "SEQUENCE IF EXISTS",
+                Holder::Index(..) | Holder::Rows(_) => "INDEX",
+            };
+            taken.insert(key.1, kind);
+        }
+    }
+    taken
+}
+
+/// Gives a type or sequence of a schema a different name.
+fn rename_in_schema(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
+    if let Some(kind) = schema.types.remove(from) {
+        schema.types.insert(to.clone(), kind);
+        replace_type_name(schema, from, to);
+    } else if let Some(sequence) = schema.sequences.remove(from) {
+        schema.sequences.insert(to.clone(), sequence);
+        replace_sequence_name(schema, from, to);
+    }
+}
+
+/// Returns whether an object of the old schema is dropped late in the migration.
+fn is_dropped(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>, holder: &Holder) -> bool {
+    let drops_table = |table: &ObjectName| {
+        // A table whose own name is taken is dropped early.
+        old.tables.contains_key(table)
+            && !new.tables.contains_key(table)
+            && !is_name_of_table_taken(old, new_names, table)
+    };
+    match holder {
+        Holder::Rows(_) => false,
+        Holder::Type(name) => !new.types.contains_key(*name),
+        Holder::Sequence(name) => !new.sequences.contains_key(*name),
+        Holder::Index(table, _) => drops_table(table),
+        Holder::Identity(table, column) => match new.tables.get(*table) {
+            Some(table) => table.columns.get(*column).is_none_or(|column| column.identity.is_none()),
+            None => drops_table(table),
+        },
+    }
+}
+
+/// Returns whether one object continues the numbers of the other, so that the step which creates it also drops the
+/// other one: the sequence and the identity of a column.
+fn continues(old: &Schema, new: &Schema, holder: &Holder, taker: &Holder) -> bool {
+    let owner_of = |schema: &Schema, sequence: &ObjectName| schema.sequences.get(sequence)?.owned_by.clone();
+    let is_owner = |owner: Option<ColumnOf>, (table, column): (&ObjectName, &SqlName)| {
+        owner.is_some_and(|owner| owner.table == *table && owner.column == *column)
+    };
+    match (holder, taker) {
+        (Holder::Sequence(name), Holder::Identity(table, column)) => is_owner(owner_of(old, name), (table, column)),
+        (Holder::Identity(table, column), Holder::Sequence(name)) => {
+            // The identity cannot have the name of a sequence that exists.
+            old.sequences.contains_key(*name) || is_owner(owner_of(new, name), (table, column))
+        }
+        _ => false,
+    }
+}
+
+/// Returns a name in the same schema that no object has.
+fn free_name(name: &ObjectName, used_names: &BTreeSet<ObjectName>) -> ObjectName {
+    let endings = std::iter::once(String::new()).chain((2..).map(|number: usize| number.to_string()));
+    let names = endings.map(|ending| {
+        let ending = format!("_before{ending}");
+        let start = prefix(name.name(), LONGEST_NAME - ending.len());
+        name.in_same_schema(&SqlName::truncated(&format!("{start}{ending}")))
+    });
+    names.into_iter().find(|name| !used_names.contains(name)).unwrap_or_else(|| name.clone())
+}

@@ -1,0 +1,173 @@
+//! Statements of upgrade scripts: each script is imported, and the catalog equals the one that the server makes of it.
+
+use nself::database::import::sql;
+use nself::database::model::Schema;
+
+use super::pairs::{Change, check_all, read_back_all};
+use super::server::Version;
+
+fn no_hint(_: &mut Schema) {}
+
+const SCRIPTS: [Change; 13] = [
+    Change {
+        name: "ALTER CONSTRAINT",
+        before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
+        after: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);
+            ALTER TABLE c ALTER CONSTRAINT f DEFERRABLE INITIALLY DEFERRED, ALTER CONSTRAINT g NOT DEFERRABLE; ALTER TABLE c ALTER CONSTRAINT h DEFERRABLE;",
+        hint: no_hint,
+    },
+    Change {
+        name: "ALTER POLICY",
+        before: "CREATE TABLE t (id integer, a text); CREATE POLICY p ON t USING (a = 'x');",
+        after: "CREATE TABLE t (id integer, a text); CREATE POLICY p ON t TO reader USING (a = 'x') WITH CHECK (id > 0); CREATE POLICY q ON t FOR INSERT WITH CHECK (id > 1);
+            ALTER POLICY p ON t USING (a = 'y'); ALTER POLICY q ON t TO writer WITH CHECK (id > 2); ALTER POLICY q ON t RENAME TO r; ALTER POLICY p ON t TO PUBLIC;",
+        hint: no_hint,
+    },
+    Change {
+        name: "SET SCHEMA of a table",
+        before: "CREATE SCHEMA s; CREATE TABLE keeps (id integer);",
+        after: "CREATE SCHEMA s; CREATE TABLE keeps (id integer); CREATE TABLE t (id serial PRIMARY KEY, n integer GENERATED ALWAYS AS IDENTITY, a text CONSTRAINT u UNIQUE); CREATE INDEX i ON t (a);
+            COMMENT ON INDEX i IS 'index'; CREATE TABLE c (t integer REFERENCES t); GRANT SELECT ON t TO reader; GRANT USAGE ON SEQUENCE t_id_seq TO reader; GRANT USAGE ON SEQUENCE t_n_seq TO writer;
+            ALTER TABLE t SET SCHEMA s; ALTER TABLE s.t ADD b text; CREATE TABLE t (other integer); ALTER TABLE s.t SET SCHEMA s;",
+        hint: no_hint,
+    },
+    Change {
+        name: "columns of a view",
+        before: "CREATE TABLE t (id integer, a text); CREATE VIEW v AS SELECT id, a FROM t; CREATE VIEW w AS SELECT id FROM t; ALTER VIEW w ALTER id SET DEFAULT 3; CREATE VIEW x AS SELECT id FROM t; ALTER VIEW x ALTER id SET DEFAULT 4;",
+        after: "CREATE TABLE t (id integer, a text); CREATE VIEW v AS SELECT id, a FROM t; COMMENT ON COLUMN v.a IS 'text'; GRANT SELECT (a) ON v TO reader;
+            CREATE FUNCTION next_id() RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER VIEW v ALTER COLUMN a SET DEFAULT 'z'; ALTER VIEW v ALTER id SET DEFAULT next_id(); ALTER VIEW v RENAME COLUMN a TO \"The b\"; ALTER VIEW v RENAME id TO n;
+            CREATE VIEW w AS SELECT id FROM t; ALTER VIEW w ALTER id SET DEFAULT 3; ALTER VIEW w ALTER COLUMN id DROP DEFAULT; CREATE VIEW x AS SELECT id FROM t; ALTER VIEW x ALTER id SET DEFAULT 5;",
+        hint: no_hint,
+    },
+    Change {
+        name: "RENAME ATTRIBUTE",
+        before: "CREATE TYPE c AS (a integer, b text);",
+        after: "CREATE TYPE c AS (a integer, b text); ALTER TYPE c RENAME ATTRIBUTE b TO \"The d\" CASCADE; CREATE TABLE t (x c);",
+        hint: |schema| {
+            let why = serde_json::from_value("meant".into()).unwrap();
+            let hazard = serde_json::from_value("deletes_data".into()).unwrap();
+            schema.allow.insert("c".into(), [(hazard, why)].into());
+        },
+    },
+    Change {
+        name: "CREATE RECURSIVE VIEW",
+        before: "CREATE TABLE t (id integer, parent integer);",
+        after: "CREATE TABLE t (id integer, parent integer); CREATE RECURSIVE VIEW \"The tree\" (id, depth) AS SELECT id, 1 FROM t WHERE parent IS NULL UNION ALL SELECT t.id, u.depth + 1 FROM t JOIN \"The tree\" u ON u.id = t.parent;
+            CREATE VIEW top AS SELECT id FROM \"The tree\" WHERE depth = 1;",
+        hint: no_hint,
+    },
+    Change {
+        name: "CREATE AGGREGATE with BASETYPE",
+        before: "CREATE TABLE t (a integer);",
+        after: "CREATE TABLE t (a integer); CREATE AGGREGATE joined (BASETYPE = text, SFUNC = textcat, STYPE = text, INITCOND = ''); CREATE FUNCTION add(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT $1 + 1';
+            CREATE AGGREGATE rows (basetype = 'any', sfunc = add, stype = bigint, initcond = '0'); COMMENT ON AGGREGATE rows(*) IS 'counts';",
+        hint: no_hint,
+    },
+    Change {
+        name: "DROP TYPE CASCADE of a type that nothing uses",
+        before: "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x e);",
+        after: "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x e); ALTER TABLE t ALTER x TYPE text USING x::text; DROP TYPE e CASCADE; DROP TYPE IF EXISTS no_type CASCADE;",
+        hint: no_hint,
+    },
+    Change {
+        name: "a publication whose table is renamed",
+        before: "CREATE TABLE t (id integer PRIMARY KEY); CREATE TABLE u (id integer PRIMARY KEY);",
+        after: "CREATE TABLE t (id integer PRIMARY KEY); CREATE TABLE u (id integer PRIMARY KEY); CREATE PUBLICATION pub FOR TABLE t, u (id); ALTER TABLE t RENAME TO \"The t\";",
+        hint: |schema| {
+            let table = schema.tables.get_mut("The t").unwrap();
+            table.renamed_from = Some(serde_json::from_value("t".into()).unwrap());
+        },
+    },
+    Change {
+        name: "a serial column of an unlogged table",
+        before: "CREATE TABLE a (id integer);",
+        after: "CREATE TABLE a (id integer); CREATE UNLOGGED TABLE t (id bigserial PRIMARY KEY);",
+        hint: no_hint,
+    },
+    Change {
+        name: "an unlogged sequence in front of its table",
+        before: "CREATE TABLE a (id integer);",
+        after: "CREATE TABLE a (id integer); CREATE UNLOGGED SEQUENCE t_id_seq; CREATE UNLOGGED TABLE t (id bigint DEFAULT nextval('t_id_seq') NOT NULL); ALTER SEQUENCE t_id_seq OWNED BY t.id;",
+        hint: no_hint,
+    },
+    Change {
+        name: "DETACH PARTITION",
+        before: "CREATE TABLE r (id integer PRIMARY KEY);",
+        after: "CREATE TABLE r (id integer PRIMARY KEY); CREATE TABLE p (id integer NOT NULL, day date NOT NULL DEFAULT '2026-01-01', v text CONSTRAINT c CHECK (v <> ''), r integer CONSTRAINT f REFERENCES r, PRIMARY KEY (id, day), CONSTRAINT u UNIQUE (day, v)) PARTITION BY RANGE (day);
+            CREATE INDEX \"by v\" ON p (v, id DESC) WITH (fillfactor = 70); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE TABLE \"P 2\" PARTITION OF p (v DEFAULT 'x') DEFAULT;
+            CREATE INDEX own ON p1 (r); GRANT SELECT ON p1 TO reader; ALTER TABLE p DETACH PARTITION p1; ALTER TABLE p DETACH PARTITION \"P 2\"; ALTER TABLE p1 ADD z integer;
+            CREATE TABLE p3 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
+        hint: no_hint,
+    },
+    Change {
+        name: "comments on indexes of constraints, which are left out",
+        before: "CREATE TABLE t (id integer, a text);",
+        after: "CREATE TABLE t (id integer PRIMARY KEY, a text);",
+        hint: no_hint,
+    },
+];
+
+#[test]
+fn scripts_lead_to_the_schema_of_the_server() {
+    check_all(Version::V15, &SCRIPTS);
+}
+
+#[test]
+fn scripts_lead_to_the_schema_of_a_newer_server() {
+    check_all(Version::V17, &SCRIPTS);
+}
+
+#[test]
+fn scripts_lead_to_the_schema_of_the_newest_server() {
+    check_all(Version::V18, &SCRIPTS);
+}
+
+#[test]
+fn schemas_of_scripts_are_read_back_from_a_dump() {
+    read_back_all(Version::V15, &SCRIPTS);
+}
+
+/// Each statement would change an object whose text nself keeps as it is, or leave its rows behind.
+#[test]
+fn statements_whose_effect_is_unclear_are_refused() {
+    let tables = "CREATE TABLE t (id integer, a text); CREATE VIEW v AS SELECT id, a FROM t; CREATE TYPE e AS ENUM ('a'); CREATE TYPE c AS (a integer, b text);";
+    for (script, reason) in [
+        ("ALTER TABLE t ALTER CONSTRAINT f DEFERRABLE;", "there is no foreign key `f`"),
+        ("ALTER POLICY p ON t USING (true);", "there is no policy with this name"),
+        ("ALTER TABLE t SET SCHEMA none;", "there is no schema `none`"),
+        ("CREATE SCHEMA s; ALTER TABLE t SET SCHEMA s;", "the view v mentions it"),
+        ("CREATE VIEW w AS SELECT a FROM v; ALTER VIEW v RENAME COLUMN a TO b;", "the view w mentions it"),
+        ("ALTER VIEW v RENAME COLUMN a TO id;", "nself cannot follow the rename of `a`"),
+        ("CREATE FUNCTION f(x c) RETURNS integer RETURN (x).a; ALTER TYPE c RENAME ATTRIBUTE a TO d;", "mentions it"),
+        ("CREATE TABLE u (x e); DROP TYPE e CASCADE;", "CASCADE may also drop a part of the table u"),
+        ("CREATE FUNCTION f() RETURNS e LANGUAGE sql AS 'SELECT NULL'; DROP TYPE e CASCADE;", "the function f"),
+        (
+            "CREATE TABLE p (t integer); CREATE PUBLICATION pub FOR TABLE p; DROP VIEW v; ALTER TABLE t RENAME TO u; ALTER TABLE p RENAME TO q;",
+            "",
+        ),
+        (
+            "DROP VIEW v; CREATE TABLE p (t integer); CREATE PUBLICATION pub FOR TABLE t; ALTER TABLE t RENAME TO u;",
+            "the publication pub mentions it",
+        ),
+        (
+            "CREATE TABLE p (id integer GENERATED ALWAYS AS IDENTITY) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p DEFAULT; ALTER TABLE p DETACH PARTITION p1;",
+            "cannot follow the partition",
+        ),
+        (
+            "CREATE TABLE p (id integer) PARTITION BY LIST (id); CREATE INDEX ON p (abs(id)); CREATE TABLE p1 PARTITION OF p DEFAULT; ALTER TABLE p DETACH PARTITION p1;",
+            "an index with expressions",
+        ),
+        ("ALTER TABLE t DETACH PARTITION v;", "there is no table `v`"),
+        ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
+    ] {
+        match sql::read(&format!("{tables} {script}")) {
+            Ok(_) => assert_eq!(reason, "", "{script}"),
+            Err(findings) => {
+                assert!(
+                    findings.iter().any(|it| it.what.contains(reason)) && !reason.is_empty(),
+                    "{script}: {findings:#?}"
+                )
+            }
+        }
+    }
+}
