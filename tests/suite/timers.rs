@@ -90,10 +90,10 @@ fn a_deadline_ends_the_run_of_a_unit_and_is_refused_for_other_jobs() {
     let (refused, _) = once("");
     assert!(refused.code == 2 && refused.stderr.contains("error[NS701]"), "{}", refused.stderr);
     assert!(refused.stderr.contains("services.once.waive.\"compose.deadline\""), "{}", refused.stderr);
-    let (accepted, case) = once("waive.\"compose.deadline\" = \"it ends by itself\",");
+    let (accepted, case) = once("waive.\"compose.deadline\" = \"it ends soon\",");
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
     let report = fs::read_to_string(case.path().join("deploy/local/fidelity.json")).unwrap();
-    assert!(report.contains("it ends by itself"), "{report}");
+    assert!(report.contains("it ends soon"), "{report}");
 }
 
 /// Returns the first minutes of 2027, whose first day is a Friday, at which cron starts a schedule, as systemd prints them.

@@ -71,7 +71,7 @@ struct ImageBuild<'a> {
 }
 
 fn image_builds(plan: &Plan) -> ImageBuilds<'_> {
-    // An entry of `processes` runs the image of its service, so it has no build of its own.
+    // An entry of `processes` runs the image of its service, so it is not built.
     let services_with_own_image = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
     let builds = services_with_own_image.filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);

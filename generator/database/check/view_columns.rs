@@ -1,5 +1,5 @@
 //! Finds columns in the query of a view that its tables do not have. Only a single SELECT from tables of the definition is
-//! judged; a query with anything else says nothing.
+//! checked.
 
 use std::collections::BTreeMap;
 
