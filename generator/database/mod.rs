@@ -6,6 +6,7 @@ mod check;
 pub mod completeness;
 mod convention;
 pub mod ddl;
+pub mod default_names;
 mod grammar;
 pub mod graphql;
 pub mod hazard;

@@ -1,10 +1,10 @@
-//! Hints for values that should be records: the field of the record that takes the value.
+//! Hints for values of a wrong type: the field of a record that takes the value, the items of a list, or the unit.
 
 use crate::diagnostic::{Code, Diagnostic, Segment};
 
 /// Fields that hold records, each with the field of the record to set. `*` is the name of an entry, which
-/// replaces `NAME` in a hint.
-const FIELDS: [(&[&str], &str); 20] = [
+/// replaces `NAME` in a hint; `[]` is an item of a list.
+const RECORDS: [(&[&str], &str); 23] = [
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
     (&["volumes", "*"], "set its path: `volumes.NAME.path = \"/data\"`"),
     (&["build"], "set the folder: `build.context = \"services/orders\"`"),
@@ -28,27 +28,63 @@ const FIELDS: [(&[&str], &str); 20] = [
     (&["target", "s3", "access_key"], "refer to a secret: `nself.secret \"backup_access_key\"`"),
     (&["target", "s3", "secret_key"], "refer to a secret: `nself.secret \"backup_secret_key\"`"),
     (&["relay", "password"], "refer to a secret: `nself.secret \"smtp_password\"`"),
+    (&["tmpfs", "[]"], "name its path: `{ path = \"/tmp\" }`"),
+    (&["uniques", "*"], "list its columns: `uniques.NAME.columns = [\"id\"]`"),
+    (&["types", "*", "enum"], "list its labels: `enum.values = [\"new\"]`"),
 ];
 
-/// Sets the hint of a finding about a value that should be a record, if the field is known.
+/// Fields that hold lists, each with the form of the list.
+const LISTS: [(&[&str], &str); 3] = [
+    (&["tmpfs"], "list the folders: `tmpfs = [{ path = \"/tmp\" }]`"),
+    (&["primary_key"], "list the columns: `primary_key = [\"id\"]`"),
+    (&["columns"], "list the columns: `columns = [\"id\"]`"),
+];
+
+/// Fields whose text ends with a unit, each with an example.
+const UNITS: [(&str, &str); 10] = [
+    ("memory", "512MiB"),
+    ("size", "512MiB"),
+    ("stop_grace", "30s"),
+    ("interval", "30s"),
+    ("timeout", "30s"),
+    ("start_period", "30s"),
+    ("deadline", "10m"),
+    ("drain", "10s"),
+    ("for", "5m"),
+    ("after", "10m"),
+];
+
+/// Sets the hint of a finding about a value of a wrong type, if the field is known.
 pub fn complete(finding: &mut Diagnostic) {
-    let is_about_type = matches!(finding.code, Code::Contract | Code::WrongType);
-    if !is_about_type || finding.expected != "a record" {
+    if !matches!(finding.code, Code::Contract | Code::WrongType) {
         return;
     }
+    let name = finding.path.last_key();
+    let hint = match finding.expected.as_str() {
+        "a record" => hint_of_field(&RECORDS, finding).map(|hint| hint.replace("NAME", name)),
+        expected if expected.starts_with("an array") => hint_of_field(&LISTS, finding).map(str::to_owned),
+        expected if expected.starts_with("text") && finding.message.ends_with("a number") => {
+            let unit = UNITS.iter().find(|(field, _)| *field == name);
+            unit.map(|(_, example)| format!("write it with its unit, in double quotes: `\"{example}\"`"))
+        }
+        _ => None,
+    };
+    if let Some(hint) = hint {
+        finding.hint = hint;
+    }
+}
+
+/// Returns the hint for the field of a finding. A longer pattern is more precise: `volumes.env` is a volume.
+fn hint_of_field<'a>(fields: &[(&[&str], &'a str)], finding: &Diagnostic) -> Option<&'a str> {
     let ends_with = |pattern: &[&str]| {
         let Some(start) = finding.path.0.len().checked_sub(pattern.len()) else { return false };
         finding.path.0[start..].iter().zip(pattern).all(|(segment, wanted)| match segment {
             Segment::Key(key) => *wanted == "*" || key == wanted,
-            Segment::Index(_) => false,
+            Segment::Index(_) => *wanted == "[]",
         })
     };
-    // A longer pattern is more precise: `volumes.env` is a volume.
-    let fitting = FIELDS.iter().filter(|(pattern, _)| ends_with(pattern));
-    let hint = fitting.max_by_key(|(pattern, _)| pattern.len()).map(|(_, hint)| hint);
-    if let Some(hint) = hint {
-        finding.hint = hint.replace("NAME", finding.path.last_key());
-    }
+    let fitting = fields.iter().filter(|(pattern, _)| ends_with(pattern));
+    fitting.max_by_key(|(pattern, _)| pattern.len()).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]
@@ -67,6 +103,8 @@ mod tests {
         assert!(hint(path!("services", "orders", "volumes"), "a record").contains("`volumes.data.path"));
         assert!(hint(path!("secrets", "key"), "a record").contains("`nself.random 43`"));
         assert!(hint(path!("services", "orders", "env"), "a record").contains("`env.LOG_LEVEL = "));
+        assert!(hint(path!("services", "orders", "tmpfs"), "an array").contains("[{ path"));
+        assert!(hint(path!("services", "orders", "tmpfs").index(0), "a record").starts_with("name its path"));
         assert_eq!(hint(path!("secrets", "key"), "text"), "");
         assert_eq!(hint(path!("services", "orders"), "a record"), "");
     }

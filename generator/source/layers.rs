@@ -130,6 +130,10 @@ fn oversize_finding(common: &Node, overlays: &BTreeMap<String, Node>, limit: usi
 /// Adds `environments` to the expected fields of a finding about an unknown field. A stack has this field, but it is
 /// removed before the environments are decoded.
 pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
+    if key == "environments" {
+        return finding
+            .hint("an environment has no environments inside: declare it next to this one, as `environments.<name>`");
+    }
     let hint = match words::nearest(key, ["environments"]) {
         Some(near) => format!("did you mean `{near}`?"),
         None => finding.hint.clone(),

@@ -34,6 +34,9 @@ const NOT_DECLARED: [&str; 18] = [
     "xmin",
 ];
 
+/// Words of operators, which no column can have as its name without quotes.
+const OPERATORS: [&str; 7] = ["ilike", "is", "isnull", "like", "notnull", "overlaps", "similar"];
+
 /// Returns whether an expression may mention other columns than these. Only then is it parsed, which takes far longer than
 /// a look at its words.
 fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bool {
@@ -43,9 +46,10 @@ fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bo
         TokenKind::Quoted => true,
         TokenKind::Word => {
             let word = token.text.to_ascii_lowercase();
-            let is_other = !columns.contains_key(word.as_str()) && !is_reserved_word(&word);
+            let is_known =
+                columns.contains_key(word.as_str()) || is_reserved_word(&word) || OPERATORS.contains(&word.as_str());
             // Before a bracket stands a function, and after `::` a type.
-            is_other && text_at(Some(i + 1)) != "(" && text_at(i.checked_sub(1)) != ":"
+            !is_known && text_at(Some(i + 1)) != "(" && !text_at(i.checked_sub(1)).ends_with(':')
         }
         TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => false,
     })

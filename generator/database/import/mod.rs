@@ -3,7 +3,7 @@
 
 pub mod dbml;
 pub mod migration_folder;
-pub mod names;
+
 pub mod nickel;
 pub mod sql;
 

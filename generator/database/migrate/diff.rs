@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
-use super::column_defaults::{DroppedDefaults, dropped_defaults};
+use super::dropped_defaults::{DroppedDefaults, dropped_defaults};
 use super::graph::{Graph, ObjectNode};
 use super::late_drops::{LateDrops, late_drops};
 use super::rename::{RenamedSchema, all_names};

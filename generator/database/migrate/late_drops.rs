@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::affected::Affected;
-use super::column_defaults::{DroppedDefaults, is_default_dropped};
+use super::dropped_defaults::{DroppedDefaults, is_default_dropped};
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
 use super::needed_names::texts_of_index;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};

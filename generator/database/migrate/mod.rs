@@ -12,6 +12,7 @@ mod column_defaults;
 mod comments_and_grants;
 mod diff;
 mod dropped;
+mod dropped_defaults;
 mod dropped_table;
 mod enumeration;
 mod foreign_keys;

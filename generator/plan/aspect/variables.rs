@@ -267,7 +267,13 @@ impl Scope<'_> {
         let member = &self.roster[self.service];
         let entries: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
         let near = words::nearest(entry.as_str(), entries.iter().copied());
-        let declare = || format!("declare it: `databases.{entry} = {{}}`");
+        // A separate database always works: the database of the project may have an owner.
+        let own_name = self.service.as_str().replace('-', "_");
+        let declare = || {
+            format!(
+                "declare it: `databases.{entry}.name = \"{own_name}\"` for a separate database, or `databases.{entry}.access = 'write` for the one of the project"
+            )
+        };
         Err(Diagnostic::error(Code::UnknownDatabase, path.clone())
             .message(format!("the service has no database entry `{entry}`"))
             .expected(if entries.is_empty() {

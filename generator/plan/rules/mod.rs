@@ -13,6 +13,7 @@ pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
+mod presence;
 mod redis;
 mod resources;
 mod server_settings;
@@ -32,6 +33,7 @@ use crate::diagnostic::Diagnostic;
 /// Checks the stack and the services as declared.
 pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = sources::check(inputs, roster);
+    findings.extend(presence::check(inputs.stack));
     findings.extend(resources::check(inputs.stack, roster));
     findings.extend(domains::check(inputs, roster));
     findings.extend(exposure::check(inputs.profile, roster));

@@ -128,7 +128,9 @@ fn port_field(member: &PlannedService, name: &PortName) -> FieldPath {
 fn check_files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let (service, limit) = (&member.service, member.service.limits.memory?);
     let files = Memory(service.tmpfs.iter().map(|folder| folder.limit().0).sum());
-    if files.0 * 2 <= limit.0 {
+    let reservation = service.reservations.memory.unwrap_or(Memory(0));
+    // A limit below the reservation is a finding already.
+    if files.0 * 2 <= limit.0 || limit < reservation {
         return None;
     }
     Some(

@@ -3,8 +3,8 @@
 use super::reader::{Reader, Reference, ReferenceSide};
 use super::tokens::DbmlToken;
 use crate::database::ddl::default_key_name;
+use crate::database::default_names::default_constraint_name;
 use crate::database::import::ImportFinding;
-use crate::database::import::names::default_constraint_name;
 use crate::database::model::*;
 use crate::values::Checked;
 

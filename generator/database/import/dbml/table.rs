@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::tokens::{DbmlToken, DbmlTokenKind};
-use crate::database::import::names::default_constraint_name;
+use crate::database::default_names::default_constraint_name;
 use crate::database::model::*;
 use crate::values::{Checked, Text};
 

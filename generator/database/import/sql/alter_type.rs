@@ -8,7 +8,7 @@ use super::tree::{
     AtNode, Parsed, Parts, expression, ident, leading_keywords, object_name, string_content, type_name, unsupported,
 };
 use super::{collation, constraint, tree};
-use crate::database::import::names;
+use crate::database::default_names;
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -190,7 +190,7 @@ fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> P
             clause.refuse_rest_except("CHECK ( )")?;
             parts.refuse_rest_except("ADD")?;
             let is_taken = |taken: &str| domain.checks.contains_key(taken);
-            let default_name = || names::free_default_name(name.name(), None, "check", is_taken);
+            let default_name = || default_names::free_default_name(name.name(), None, "check", is_taken);
             let check = check.map_or_else(|| tree::name_at(&default_name(), node), Ok)?;
             if domain.checks.insert(check.clone(), condition).is_some() {
                 return unsupported(node, format!("there are two constraints `{check}`"));

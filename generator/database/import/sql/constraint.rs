@@ -12,8 +12,8 @@ use super::tree::{
 use super::{collation, index, tree};
 use crate::database::ddl;
 use crate::database::ddl::default_key_name;
+use crate::database::default_names;
 use crate::database::identifiers;
-use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -305,7 +305,7 @@ impl Reader {
     ) -> Parsed<SqlName> {
         let is_taken =
             |name: &str| SqlName::new(name).is_ok_and(|name| self.is_relation_name_taken(&table.in_same_schema(&name)));
-        tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
+        tree::name_at(&default_names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
     /// Returns the default name of a constraint without an index. No such constraint of the schema has this name yet.
@@ -320,7 +320,7 @@ impl Reader {
             let mut tables_of_schema = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
             tables_of_schema.any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))
         };
-        tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
+        tree::name_at(&default_names::free_default_name(table.name(), part, label, is_taken), node)
     }
 }
 

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::tree::{self, Parsed, Parts, object_name, unsupported};
 use crate::database::ddl::default_key_name;
-use crate::database::import::names::default_name;
+use crate::database::default_names::default_name;
 use crate::database::model::*;
 
 impl Reader {

@@ -79,7 +79,7 @@ impl Reader {
         for key in repeated {
             let Some(unique) = table.uniques.get(&key) else { continue };
             let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
-            let default = crate::database::import::names::default_name(name.name(), Some(&columns.join("_")), "key");
+            let default = crate::database::default_names::default_name(name.name(), Some(&columns.join("_")), "key");
             if !key.as_str().starts_with(&default) {
                 let what = format!(
                     "the server makes one constraint of `{key}` and an equal one; leave it out, or add it with ALTER TABLE"

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, expression, object_name, path, string_content, type_name, unsupported};
 use super::{collation, constraint, tree};
-use crate::database::import::names;
+use crate::database::default_names;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
@@ -149,8 +149,9 @@ impl Reader {
             let check_name = constraint::take_name(&mut parts)?;
             let condition = expression(&parts.take_any()?)?;
             parts.refuse_rest_except("CHECK ( )")?;
-            let default_name =
-                || names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken));
+            let default_name = || {
+                default_names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken))
+            };
             let check = check_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
             domain.checks.insert(check, condition);
         }

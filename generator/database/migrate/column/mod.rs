@@ -8,8 +8,8 @@ mod retype;
 
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::migrate::column_defaults::is_default_dropped;
 use crate::database::migrate::diff::{Diff, TableChange};
+use crate::database::migrate::dropped_defaults::is_default_dropped;
 use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{DATA_LOST, Phase};

@@ -3,6 +3,7 @@
 
 mod columns;
 mod constraints;
+mod new_names;
 mod renamed_schema;
 mod taken_names;
 
@@ -13,12 +14,13 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
-use crate::values::Checked;
 use columns::rename_columns;
 use constraints::rename_constraints;
+use new_names::rename_sql;
 use taken_names::free_taken_names;
 
 pub use columns::{replace_column_names, with_partitions};
+pub use new_names::{replace_sequence_name, replace_type_name};
 pub use renamed_schema::RenamedSchema;
 pub use taken_names::{all_names, is_name_of_table_taken};
 
@@ -74,11 +76,6 @@ impl RenameCandidate<'_> {
     }
 }
 
-/// Returns the statement that renames an object.
-fn rename_sql(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
-    format!("ALTER {kind} {} RENAME TO {};", from.sql(), quoted(to.name()))
-}
-
 /// Returns the step that renames an object.
 fn rename_step(kind: &str, from: &ObjectName, to: &ObjectName, path: FieldPath) -> MigrationStep {
     MigrationStep::new(Phase::Rename, to.as_str(), path, format!("{from} is now called {to}"))
@@ -127,31 +124,6 @@ fn rename_labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, ol
     }
 }
 
-/// Replaces the name of a type in all columns, arguments, domains and attributes of this type.
-pub fn replace_type_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
-    let replace = |kind: &mut TypeName| {
-        if kind.object().as_ref() == Some(from) {
-            *kind = kind.with_object(to);
-        }
-    };
-    schema
-        .tables
-        .values_mut()
-        .flat_map(|table| table.columns.values_mut())
-        .for_each(|column| replace(&mut column.kind));
-    for function in schema.functions.values_mut() {
-        function.arguments.iter_mut().for_each(|argument| replace(&mut argument.kind));
-    }
-    for kind in schema.types.values_mut() {
-        match kind {
-            UserType::Domain(domain) => replace(&mut domain.base),
-            UserType::Composite(kind) => kind.attributes.iter_mut().for_each(|part| replace(&mut part.kind)),
-            UserType::Range(range) => replace(&mut range.subtype),
-            UserType::Enum(_) => {}
-        }
-    }
-}
-
 fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, sequence) in &new.sequences {
@@ -163,17 +135,6 @@ fn rename_sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
             planner.push(rename_step("SEQUENCE", &from, name, path.clone()));
             renamed.schema.sequences.insert(name.clone(), old);
             replace_sequence_name(&mut renamed.schema, &from, name);
-        }
-    }
-}
-
-/// Replaces the name of a sequence in the defaults of columns that count with it, as the server does it.
-pub fn replace_sequence_name(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
-    let (old, new) = (literal(&from.spelled()), literal(&to.spelled()));
-    let columns = schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
-    for default in columns.filter_map(|column| column.default.as_mut()) {
-        if default.as_str().starts_with("nextval(") {
-            *default = Expression::wrap(default.as_str().replace(&old, &new));
         }
     }
 }

@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RenamedSchema, replace_sequence_name, replace_type_name};
+use super::columns::with_partitions;
+use super::new_names::{rename_sql, replace_sequence_name, replace_type_name};
+use super::renamed_schema::RenamedSchema;
 use crate::database::ddl;
-use crate::database::import::names::default_name;
+use crate::database::default_names::default_name;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
 use crate::database::model::*;
@@ -71,7 +73,7 @@ pub fn all_names(schema: &Schema) -> BTreeSet<ObjectName> {
 /// Returns whether a table, or one of its partitions, has a name that a different object of the new schema takes. The
 /// table is then dropped before that object is created.
 pub fn is_name_of_table_taken(old: &Schema, new_names: &BTreeSet<ObjectName>, table: &ObjectName) -> bool {
-    super::with_partitions(old, table).iter().any(|name| new_names.contains(name))
+    with_partitions(old, table).iter().any(|name| new_names.contains(name))
 }
 
 /// Plans a different name for each dropped type, sequence, and index of a dropped table whose name a new object takes,
@@ -90,7 +92,7 @@ pub(super) fn free_taken_names(planner: &mut Planner, renamed: &mut RenamedSchem
         let why = format!("{name} is dropped later, and a different object takes its name");
         planner.push(
             MigrationStep::new(Phase::FreeNames, name.as_str(), planner.root.clone(), why)
-                .up(super::rename_sql(kind, &name, &free_name))
+                .up(rename_sql(kind, &name, &free_name))
                 .irreversible(OTHER_OBJECT_HAS_NAME),
         );
         renamed.freed_names.insert(free_name, name);
