@@ -5,6 +5,7 @@
 set -euo pipefail
 dir=$2
 pid=$dir/docker.pid
+tools=${NSELF_TOOLS:-$HOME/.cache/nself-tools}
 
 answers() { docker -H "unix://$dir/docker.sock" version >/dev/null 2>&1; }
 
@@ -33,6 +34,13 @@ case $1 in
       exit 1
     fi
     rm -f "$pid"
+    # The engine begins with the images that tests/tools.sh has imported. The files of their layers never change, so they are
+    # linked where the file system permits it.
+    if [ -d "$tools/engine" ] && [ ! -d "$dir/data" ]; then
+      mkdir "$dir/data"
+      find "$tools/engine" -mindepth 1 -maxdepth 1 ! -name overlay2 -exec cp -a -t "$dir/data" {} +
+      cp -al "$tools/engine/overlay2" "$dir/data/" 2>/dev/null || cp -a "$tools/engine/overlay2" "$dir/data/"
+    fi
     mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
     dockerd --host "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$pid" \
       --default-address-pool base=10.213.0.0/16,size=24 --bip 10.212.0.1/24 </dev/null >"$dir/docker.log" 2>&1 &

@@ -325,6 +325,21 @@ formatter() {
     --no-default-features --features format --root "$tools/nickel"
 }
 
+# The data of a container engine that has imported the root file systems of the test images.
+engine() {
+  local at
+  at=$(mktemp -d)
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --net --pid --mount --fork --kill-child --mount-proc bash -euc '
+    ip link set lo up
+    rm -rf "$2/engine"
+    tests/engine.sh start "$1"
+    DOCKER_HOST=unix://$1/docker.sock tests/images/base.sh base nginx
+    tests/engine.sh stop "$1"' engine "$at" "$tools"
+  mv "$at/data" "$tools/engine"
+  rm -rf "$at"
+}
+
 step packages packages
 step images images
 step judges judges
@@ -352,3 +367,4 @@ step calls calls
 step observability observability tests/monitoring/jaeger/go.sum
 step newest_server newest_server
 step formatter formatter
+step engine engine tests/engine.sh tests/images/base.sh "$tools"/stamps/{trixie,forky,pooler,monitoring,newest_server}

@@ -9,14 +9,7 @@ tools=${NSELF_TOOLS:-$HOME/.cache/nself-tools}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Every image copies this root file system, so it lacks what no container uses.
-unused=("./proc/*" "./tmp/*" "./sys/*" "./dev/*" ./run/secrets ./etc/nself ./var/cache/apt ./var/lib/apt/lists ./var/lib/postgresql/17
-  ./usr/share/doc ./usr/share/locale ./usr/share/man ./usr/libexec/docker ./usr/bin/docker-compose
-  ./usr/bin/{prometheus,promtool,amtool} ./usr/bin/prometheus-{alertmanager,node-exporter,postgres-exporter}
-  './usr/lib/x86_64-linux-gnu/libLLVM*' './usr/lib/postgresql/17/lib/llvmjit*' ./usr/lib/postgresql/17/lib/bitcode)
-if ! docker image inspect nself-test/base:1 >/dev/null 2>&1; then
-  tar -C "$tools/trixie" "${unused[@]/#/--exclude=}" -c . | docker import - nself-test/base:1 >/dev/null
-fi
+"$here/base.sh" base
 
 cp "$here/stand_in.py" "$here/grpc_health.py" "$here/postgres-entrypoint.sh" "$here"/../monitoring/{collector,traced}.py "$work/"
 mkdir "$work/empty"
@@ -123,9 +116,7 @@ RUN ["ln", "-s", "/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
 ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENTRYPOINT ["/bin/false"]' ;;
     */library/nginx:*)
-      docker image inspect nself-test/nginx:1 >/dev/null 2>&1 ||
-        tar -C "$tools/forky" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./tmp/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
-          --exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./usr/lib/postgresql -c . | docker import - nself-test/nginx:1 >/dev/null
+      "$here/base.sh" nginx
       image "$name" 'STOPSIGNAL SIGQUIT
 CMD ["nginx", "-g", "daemon off;"]' nginx ;;
     */library/redis:*-bookworm)
