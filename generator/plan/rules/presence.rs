@@ -19,7 +19,9 @@ pub fn check(stack: &Stack) -> Vec<Diagnostic> {
             );
         }
         // The service may run in other environments only, so an unknown name is a mistake only if a similar one exists.
-        let unknown = service.only_with.iter().enumerate().filter(|(_, other)| !stack.services.contains_key(*other));
+        // Services of the library name companions that a stack does not need to have.
+        let names = service.only_with.iter().enumerate().filter(|_| service.catalogue.is_none());
+        let unknown = names.filter(|(_, other)| !stack.services.contains_key(*other));
         for (i, other) in unknown {
             let others = stack.services.keys().filter(|known| *known != name).map(ServiceName::as_str);
             if let Some(near) = words::nearest(other.as_str(), others) {
