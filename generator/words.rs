@@ -1,5 +1,7 @@
 //! Text for people: invisible characters, plurals, and suggestions for misspelled words.
 
+use std::fmt;
+
 /// Returns whether a character is invisible or changes the direction of the following text: marks of direction, spaces
 /// and joiners without width, separators of lines, and characters that are reserved for formatting.
 pub fn is_mark(c: char) -> bool {
@@ -9,8 +11,9 @@ pub fn is_mark(c: char) -> bool {
 }
 
 /// Returns a number with its noun: `1 file`, `2 files`.
-pub fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+pub fn count<N: fmt::Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Returns the expected values as text: `one of a, b`, or the only value.

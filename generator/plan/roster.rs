@@ -55,6 +55,16 @@ impl PlannedService {
 /// The services of an environment by name. An entry is called a member.
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
 
+/// Returns a finding if a service has the name of a job that the plan adds. `task` says what the job does.
+pub fn name_of_job_taken(roster: &Roster, job: &ServiceName, task: &str) -> Option<Diagnostic> {
+    let service = roster.get(job)?;
+    Some(
+        Diagnostic::error(Code::NameTaken, service.path.clone())
+            .message(format!("the name `{job}` is reserved for the job that {task}"))
+            .hint("rename the service"),
+    )
+}
+
 /// Returns the plugin to which a service or one of its processes belongs; `None` for services of the stack.
 pub fn plugin_of<'a>(roster: &'a Roster, name: &'a ServiceName) -> Option<&'a ServiceName> {
     let member = roster.get(name)?;

@@ -189,7 +189,7 @@ pub struct SecretUsers {
 impl SecretUsers {
     /// Returns whether any service uses the secret.
     pub fn use_secret(&self, secret: &SecretName) -> bool {
-        self.of_secret(secret).next().is_some()
+        [&self.files, &self.variables, &self.parts].iter().any(|users| users.contains_key(secret))
     }
 
     /// Returns the services that use the secret.

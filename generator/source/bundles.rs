@@ -127,34 +127,34 @@ impl<'a> BundleSettings<'a> {
     }
 }
 
-/// Removes the services of a layer whose names services of the stack with a source have, since the fields of both would be
-/// mixed. Returns the names. An environment's layer, which is merged later, may replace the image of a bundle's service.
-pub fn remove_taken_services(layer: &mut Node, stack: &Node) -> Vec<String> {
-    let mut taken = Vec::new();
-    let Value::Record(fields) = &mut layer.value else { return taken };
-    let Some(Value::Record(services)) = fields.get_mut("services").map(|entry| &mut entry.node.value) else {
-        return taken;
-    };
+/// Returns the services of a layer whose names services of the stack with a source have.
+pub fn taken_services(layer: &Node, stack: &Node) -> BTreeSet<String> {
+    let Some(services) = layer.get("services") else { return BTreeSet::new() };
     let stack_services = stack.get("services").map(|entry| &entry.node);
-    services.retain(|name, _| {
+    let is_taken = |name: &&String| {
         let stack_service = stack_services.and_then(|services| services.get(name));
-        let is_taken = stack_service.is_some_and(|service| has_source(&service.node));
-        taken.extend(is_taken.then(|| name.clone()));
-        !is_taken
-    });
-    taken
+        stack_service.is_some_and(|service| has_source(&service.node))
+    };
+    fields(&services.node).map(|(name, _)| name).filter(is_taken).cloned().collect()
 }
 
-/// Adds a layer of a bundle to a stack. A service that the common part of the stack (`common`) also declares is reported and
-/// left out.
-pub fn add_layer(stack: &mut Node, common: &Node, bundle: &str, layer: &Node) -> Vec<Diagnostic> {
+/// Adds a layer to a stack without the taken services, since the fields of both would be mixed. An environment's layer,
+/// which is merged later, may replace the image of a bundle's service.
+pub fn add_layer(stack: &mut Node, layer: &Node, taken: &BTreeSet<String>) {
+    if taken.is_empty() {
+        return add_missing_fields(stack, layer);
+    }
     let mut layer = layer.clone();
-    let taken = remove_taken_services(&mut layer, common);
+    if let Value::Record(fields) = &mut layer.value
+        && let Some(Value::Record(services)) = fields.get_mut("services").map(|entry| &mut entry.node.value)
+    {
+        services.retain(|name, _| !taken.contains(name));
+    }
     add_missing_fields(stack, &layer);
-    taken.into_iter().map(|service| name_taken(bundle, &service)).collect()
 }
 
-fn name_taken(bundle: &str, service: &str) -> Diagnostic {
+/// Returns the finding for a service of the stack with the name of a bundle's service.
+pub fn name_taken(bundle: &str, service: &str) -> Diagnostic {
     Diagnostic::error(Code::NameTaken, path!("services", service))
         .message(format!("`{bundle}` of the stack includes a service `{service}`, and this one has the same name"))
         .hint(format!(
@@ -163,7 +163,7 @@ fn name_taken(bundle: &str, service: &str) -> Diagnostic {
 }
 
 /// Adds the fields of a bundle's layer that the stack does not set. A field that the stack sets to `null` is removed.
-pub fn add_missing_fields(stack: &mut Node, layer: &Node) {
+fn add_missing_fields(stack: &mut Node, layer: &Node) {
     let (Value::Record(stack), Value::Record(layer)) = (&mut stack.value, &layer.value) else { return };
     for (key, entry) in layer {
         match stack.get_mut(key) {

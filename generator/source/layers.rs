@@ -58,7 +58,9 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         // those of the stack.
         for (bundle, node) in included {
             for layer in settings.layers(bundle, node) {
-                findings.extend(bundles::add_layer(&mut merged, &common, bundle, layer));
+                let taken = bundles::taken_services(layer, &common);
+                bundles::add_layer(&mut merged, layer, &taken);
+                findings.extend(taken.iter().map(|service| bundles::name_taken(bundle, service)));
             }
         }
         findings.extend(included_plugins.into_iter().flat_map(|plugin| plugin.add_to(&mut merged)));

@@ -91,13 +91,10 @@ impl PluginLayer {
     /// Adds the plugin to the common part of a stack. A service that the stack also declares is reported and left out,
     /// since the fields of both would be mixed. An environment's layer, which is merged later, may replace the image of
     /// a plugin's service.
-    pub fn add_to(mut self, stack: &mut Node) -> Vec<Diagnostic> {
-        let mut findings = Vec::new();
-        for service in bundles::remove_taken_services(&mut self.layer, stack) {
-            findings.push(name_taken(&self.name, &service));
-        }
-        bundles::add_missing_fields(stack, &self.layer);
-        findings
+    pub fn add_to(self, stack: &mut Node) -> Vec<Diagnostic> {
+        let taken = bundles::taken_services(&self.layer, stack);
+        bundles::add_layer(stack, &self.layer, &taken);
+        taken.iter().map(|service| name_taken(&self.name, service)).collect()
     }
 }
 

@@ -143,7 +143,7 @@ impl<'a> Scanner<'a> {
                 }
                 return paths;
             }
-            // In `a::{self, b}`, `self` stands for `a`.
+            // In `a::{self, b}`, `self` means `a`.
             if self.word() != "self" || prefix.is_empty() {
                 prefix.push(self.word().to_owned());
             }

@@ -1,5 +1,6 @@
 //! Values of containers and clusters: images, paths, users, schedules.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -173,23 +174,29 @@ fn schedule_refusal(text: &str) -> Option<String> {
 /// Returns whether some day of the month occurs in some month of a schedule.
 fn occurs(days: &str, months: &str) -> bool {
     const LENGTHS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let first_day = days
-        .split(',')
-        .map(|item| item.split(['-', '/']).next().unwrap_or(item))
-        .map(|day| day.parse().unwrap_or(1))
-        .min();
-    let month_numbers = |item: &str| {
-        let (range, step) = item.split_once('/').unwrap_or((item, "1"));
-        let (first, last) = match range.split_once('-') {
-            Some(ends) => ends,
-            None if range == "*" || item.contains('/') => (if range == "*" { "1" } else { range }, "12"),
-            None => (range, range),
+    let Some(first_day) = schedule_values(days, 1, 31).pop_first() else { return true };
+    let months = schedule_values(months, 1, 12);
+    months.into_iter().any(|month| LENGTHS.get(usize::from(month) - 1).is_some_and(|length| first_day <= *length))
+}
+
+/// Returns the values of a checked field of a schedule, whose smallest and largest values are `min` and `max`: a list of `*`,
+/// numbers and ranges with optional steps. A number with a step begins a range up to the maximum, as on Kubernetes: `5/25`
+/// in the minutes is `5-59/25`, which is 5, 30 and 55.
+pub fn schedule_values(field: &str, min: u8, max: u8) -> BTreeSet<u8> {
+    let number = |text: &str| text.parse().unwrap_or(min);
+    let mut values = BTreeSet::new();
+    for item in field.split(',') {
+        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        let (from, to) = match (range.split_once('-'), range, step) {
+            (Some((from, to)), ..) => (number(from), number(to)),
+            (None, "*", _) => (min, max),
+            (None, single, Some(_)) => (number(single), max),
+            (None, single, None) => (number(single), number(single)),
         };
-        let number = |text: &str| text.parse::<usize>().unwrap_or(1);
-        (number(first)..=number(last)).step_by(number(step))
-    };
-    let mut lengths = months.split(',').flat_map(month_numbers).filter_map(|month| LENGTHS.get(month - 1));
-    first_day.is_none_or(|day| lengths.any(|length| day <= *length))
+        let step: u8 = step.map_or(1, |step| step.parse().unwrap_or(1)).max(1);
+        values.extend((from..=to).step_by(usize::from(step)));
+    }
+    values
 }
 
 /// Returns why an image reference is refused.

@@ -100,6 +100,11 @@ pub fn is_credential(name: &str) -> bool {
     }
 }
 
+/// Returns whether a setting with this name has a credential in plain text as its value.
+pub fn is_plain_credential(name: &str, text: &str) -> bool {
+    is_credential(name) && !is_harmless(text)
+}
+
 /// Returns whether a text cannot be a credential, regardless of the name of its setting: an empty text, a switch or a
 /// file path.
 pub fn is_harmless(text: &str) -> bool {

@@ -1,38 +1,23 @@
 //! Translates cron schedules to calendar events of systemd.
 
-use crate::values::Schedule;
+use std::collections::BTreeSet;
+
+use crate::values::{Schedule, schedule_values};
 
 /// Names of weekdays by their number in cron.
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /// One field of a schedule.
 struct Field {
-    values: Vec<u8>,
+    values: BTreeSet<u8>,
     /// Whether every value matches. Cron ignores such a field if it is the day of the month or of the week.
     is_every: bool,
 }
 
 impl Field {
-    /// Parses a checked field: a list of `*`, numbers and ranges with optional steps. A number with a step begins a
-    /// range up to the maximum, as on Kubernetes: `5/25` in the minutes is `5-59/25`, which is 5, 30 and 55.
     fn parse(field: &str, min: u8, max: u8) -> Self {
-        let number = |text: &str| text.parse().unwrap_or(min);
-        let (mut values, mut is_every) = (Vec::new(), false);
-        for item in field.split(',') {
-            let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
-            let (from, to) = match (range.split_once('-'), range, step) {
-                (Some((from, to)), ..) => (number(from), number(to)),
-                (None, "*", _) => (min, max),
-                (None, single, Some(_)) => (number(single), max),
-                (None, single, None) => (number(single), number(single)),
-            };
-            let step: u8 = step.map_or(1, |step| step.parse().unwrap_or(1)).max(1);
-            is_every |= range == "*" && step == 1;
-            values.extend((from..=to).step_by(usize::from(step)));
-        }
-        values.sort_unstable();
-        values.dedup();
-        Field { values, is_every }
+        let is_every = field.split(',').any(|item| ["*", "*/1"].contains(&item));
+        Field { values: schedule_values(field, min, max), is_every }
     }
 
     /// Returns the values as a list, each as `text` writes it; `*` for every value.

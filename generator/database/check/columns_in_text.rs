@@ -48,7 +48,7 @@ fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bo
             let word = token.text.to_ascii_lowercase();
             let is_known =
                 columns.contains_key(word.as_str()) || is_reserved_word(&word) || OPERATORS.contains(&word.as_str());
-            // Before a bracket stands a function, and after `::` a type.
+            // A word before a bracket is a function, and a word after `::` is a type.
             !is_known && text_at(Some(i + 1)) != "(" && !text_at(i.checked_sub(1)).ends_with(':')
         }
         TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => false,

@@ -9,6 +9,7 @@ use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, service_name};
 use crate::plan::wiring::SecretUsers;
 use crate::stack::Stack;
+use crate::words;
 
 /// Connections that PostgreSQL keeps for superusers (`superuser_reserved_connections`).
 const RESERVED: u64 = 3;
@@ -50,7 +51,7 @@ pub fn check(stack: &Stack, roster: &Roster, users: &SecretUsers, pools: u64, po
             let connections = pools * u64::from(pool_size) * containers;
             let explanation = format!(
                 "the pooler: {pools} pools of {pool_size} connections in {}",
-                number_of(containers, "container")
+                words::count(containers, "container")
             );
             Demand { path: pooler.path.clone(), connections, explanation }
         });
@@ -100,8 +101,8 @@ fn demands(roster: &Roster, users: &SecretUsers, endpoint: DatabaseEndpoint) -> 
                     connections: u64::from(connections) * containers,
                     explanation: format!(
                         "{} in {}",
-                        number_of(connections.into(), "connection"),
-                        number_of(containers, "container")
+                        words::count(connections, "connection"),
+                        words::count(containers, "container")
                     ),
                 });
             }
@@ -115,9 +116,4 @@ fn containers(member: &PlannedService) -> u64 {
     let service = &member.service;
     let scaled = service.autoscale.as_ref().map_or(0, |autoscale| autoscale.max);
     u64::from(service.replicas.unwrap_or(1).max(scaled).max(1))
-}
-
-/// Returns a number with its noun: `1 container`, `2 containers`.
-fn number_of(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

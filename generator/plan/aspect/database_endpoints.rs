@@ -64,8 +64,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
     let port = service.service.all_ports().into_values().next().unwrap_or(5432);
     let recipes = Recipes::from([(users_secret.clone(), Recipe::Template { parts })]);
-    let (server_host, server_port) =
-        DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |server| (server.host, server.port));
+    let (server_host, server_port) = DatabaseHost::address(stack, roster);
     let server = (Host::wrap(server_host), server_port);
     let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users: users_secret };
     Planned { value: PoolerPlan { pooler: Some(pooler), recipes }, wirings, findings }

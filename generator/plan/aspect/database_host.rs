@@ -30,6 +30,11 @@ impl<'a> DatabaseHost<'a> {
         Some(DatabaseHost { host: name.to_string(), port, psql_service, external: None })
     }
 
+    /// Returns host and port of the server. An environment without a server, which is reported elsewhere, has the defaults.
+    pub fn address(stack: &Stack, roster: &Roster) -> (String, u16) {
+        DatabaseHost::of(stack, roster).map_or((DATABASE.to_owned(), 5432), |server| (server.host, server.port))
+    }
+
     /// Returns the name of the superuser, or of the administrator of an external server.
     pub fn admin(&self) -> EnvValue {
         let default = || EnvValue::Text(Text::wrap("postgres".into()));

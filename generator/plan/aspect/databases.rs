@@ -15,7 +15,7 @@ use crate::plan::model::{Backups, Database, Grant, LoginRole, Migrations, Replic
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, WAL_RECEIVER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::{Access, Condition, Profile, Stack};
+use crate::stack::{Access, Condition, DatabaseUse, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
 
 /// The login role of a service.
@@ -50,6 +50,11 @@ pub fn role_name(service: &ServiceName) -> SqlIdent {
 /// Returns the name of the main database, which is the project's.
 pub fn main_database(stack: &Stack) -> SqlIdent {
     SqlIdent::wrap(stack.project.as_str().replace('-', "_"))
+}
+
+/// Returns the name of the database that a service uses.
+pub fn database_name(uses: &DatabaseUse, stack: &Stack) -> SqlIdent {
+    uses.name.clone().unwrap_or_else(|| main_database(stack))
 }
 
 /// Returns the role that owns a database which the stack defines, and all objects that its migrations create.
@@ -126,7 +131,7 @@ fn ownerless(stack: &Stack, roster: &Roster, databases: &BTreeMap<SqlIdent, Data
     });
     let findings =
         uses.filter(|(_, uses)| matches!(uses.access, Access::Write | Access::Read)).filter_map(|(path, uses)| {
-            let name = uses.name.clone().unwrap_or_else(|| main_database(stack));
+            let name = database_name(uses, stack);
             let database = databases.get(&name).filter(|database| database.owner.is_none())?;
             let schema = uses.schema.as_ref().map_or(PUBLIC_SCHEMA, SqlIdent::as_str);
             let creates = |grant: &Grant| grant.access == Access::Schema && grant.schema.as_str() == schema;
@@ -215,7 +220,7 @@ impl Uses {
     ) -> SqlIdent {
         let uses = &service.service.databases[key];
         let path = service.path.key("databases").key(key.as_str());
-        let database = uses.name.clone().unwrap_or_else(|| main_database(stack));
+        let database = database_name(uses, stack);
         if RESERVED.contains(&database.as_str()) {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, path.key("name"))

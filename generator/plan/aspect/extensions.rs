@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::databases::main_database;
+use super::databases::database_name;
 use super::server_settings::Libraries;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -102,7 +102,7 @@ fn requests<'a>(stack: &Stack, roster: &'a Roster, definitions: &'a BTreeMap<Sql
     for member in roster.values() {
         for (key, uses) in &member.service.databases {
             let path = member.path.key("databases").key(key.as_str()).key("extensions");
-            let database = uses.name.clone().unwrap_or_else(|| main_database(stack));
+            let database = database_name(uses, stack);
             for (i, name) in uses.extensions.iter().enumerate() {
                 requests.entry((name, database.clone())).or_insert_with(|| path.index(i));
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::database_host::{DatabaseHost, secret_file};
-use super::databases::{main_database, migrations_role, password};
+use super::databases::{database_name, migrations_role, password};
 use super::endpoint::DatabaseEndpoint;
 use crate::database::history::History;
 use crate::database::model::Schema;
@@ -13,7 +13,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Database, Migrations, Step};
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack};
@@ -61,12 +61,8 @@ pub fn plan(
         }
         planned.findings.extend(history.check_sql(name));
         let job = ServiceName::wrap(format!("migrate-{}", name.as_str().replace('_', "-")));
-        if let Some(other) = roster.get(&job) {
-            planned.findings.push(
-                Diagnostic::error(Code::NameTaken, other.path.clone())
-                    .message(format!("the name `{job}` is reserved for the job that migrates the database `{name}`"))
-                    .hint("rename the service"),
-            );
+        if let Some(finding) = name_of_job_taken(roster, &job, &format!("migrates the database `{name}`")) {
+            planned.findings.push(finding);
             continue;
         }
         // A database that no service uses is not created; `definitions` reports it. `databases` reports a missing
@@ -108,7 +104,7 @@ fn waiting_services(
         let service = planned.main_service(name);
         let owner = roster.get(service).unwrap_or(planned);
         let mut entries = owner.service.databases.iter();
-        let used = entries.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
+        let used = entries.find(|(_, uses)| database_name(uses, stack) == *database);
         if let Some((entry, _)) = used {
             urls.insert(name.clone(), DatabaseEndpoint::Server.url_secret(service, entry));
             let cause = owner.path.key("databases").key(entry.as_str());

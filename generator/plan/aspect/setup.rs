@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database_host::{DatabaseHost, secret_file};
 use super::databases::{Roles, Server, password};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::model::{ConfigMount, Database, DatabaseSetup, Migrations};
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::secret_list::ADMIN_PASSWORD;
 use crate::plan::service_names::{POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
@@ -29,10 +29,7 @@ pub fn plan(
 ) -> Planned<Roster> {
     let Some(host) = DatabaseHost::of(stack, roster) else { return Planned::default() };
     let job = service_name(JOB);
-    if let Some(other) = roster.get(&job) {
-        let finding = Diagnostic::error(Code::NameTaken, other.path.clone())
-            .message(format!("the name `{job}` is reserved for the job that prepares the database server"))
-            .hint("rename the service");
+    if let Some(finding) = name_of_job_taken(roster, &job, "prepares the database server") {
         return Planned { findings: vec![finding], ..Planned::default() };
     }
     let config =

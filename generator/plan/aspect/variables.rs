@@ -11,7 +11,6 @@ use crate::plan::inputs::{Inputs, SourceFile};
 use crate::plan::model::Value;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::rules;
-use crate::plan::service_names::DATABASE;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::{ConnectionPart, DatabasePart, Scheme, ServiceAddress, StackValue};
 use crate::stack::{EnvReference, EnvValue};
@@ -241,16 +240,14 @@ impl Scope<'_> {
         endpoint::check(DatabaseEndpoint::Server, member, self.variable, (stack, self.roster), path)?;
         let owner = self.database_owner(&part.entry, &path.key("database_part").key("entry"))?;
         let role = databases::role_name(owner);
-        let host = DatabaseHost::of(stack, self.roster);
+        let (host, port) = DatabaseHost::address(stack, self.roster);
         let text = match part.part {
             ConnectionPart::Password => return Ok(Value::Secret(databases::password(&role))),
-            ConnectionPart::Host => host.map_or_else(|| DATABASE.to_owned(), |server| server.host),
-            ConnectionPart::Port => host.map_or(5432, |server| server.port).to_string(),
+            ConnectionPart::Host => host,
+            ConnectionPart::Port => port.to_string(),
             ConnectionPart::User => role.to_string(),
             ConnectionPart::Name => {
-                let declared = self.roster.get(owner).and_then(|owner| owner.service.databases.get(&part.entry));
-                let name = declared.and_then(|declared| declared.name.clone());
-                name.unwrap_or_else(|| databases::main_database(stack)).to_string()
+                databases::database_name(&self.roster[owner].service.databases[&part.entry], stack).to_string()
             }
             ConnectionPart::SslMode => encryption::ssl_mode(stack).to_owned(),
             ConnectionPart::Authority => encryption::authority_path(stack),

@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing_service;
 use crate::plan::model::{Volume, VolumeMount};
-use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster, name_of_job_taken};
 use crate::plan::service_names::{VOLUME_OWNER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, Health, Limits, Reservations, Stack, Zone};
@@ -70,13 +70,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
     }
     if let Some((service, wirings)) = owner_job(&planned.value.volumes) {
         let name = service_name(VOLUME_OWNER);
-        if let Some(other) = roster.get(&name) {
-            planned.findings.push(
-                Diagnostic::error(Code::NameTaken, other.path.clone())
-                    .message(format!("the name `{name}` is reserved for the job that sets the owners of volumes"))
-                    .hint("rename the service"),
-            );
-        }
+        planned.findings.extend(name_of_job_taken(roster, &name, "sets the owners of volumes"));
         let job = PlannedService { service, path: FieldPath::root(), category: Category::Catalogue };
         planned.value.job.insert(name, job);
         planned.wirings.extend(wirings);

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::roster::PlannedService;
 use crate::stack::{Call, ValueOrSecret};
-use crate::values::credential_names::{is_credential, is_harmless};
+use crate::values::credential_names::{is_harmless, is_plain_credential};
 use crate::values::{HeaderName, credential_formats};
 
 /// Refuses credentials in raw keys, labels, headers and payloads of a service, recognised by their names.
@@ -27,13 +27,14 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
     for (path, route) in route.chain(routes) {
         let headers = path.key("request_headers");
         for (name, value) in &route.request_headers {
-            findings.extend(check_header(name, value.as_str(), &headers.key(name.as_str())));
+            findings.extend(check_header(name, value.as_str(), &headers.key(name.as_str()), HINT_FOR_ROUTES));
         }
     }
     for (path, call) in calls(member) {
         for (name, value) in &call.headers {
             if let ValueOrSecret::Value(text) = value {
-                findings.extend(check_header(name, text.as_str(), &path.key("headers").key(name.as_str())));
+                let path = path.key("headers").key(name.as_str());
+                findings.extend(check_header(name, text.as_str(), &path, HINT_FOR_CALLS));
             }
         }
     }
@@ -59,19 +60,18 @@ fn calls(member: &PlannedService) -> Vec<(FieldPath, &Call)> {
 /// Headers whose value is a credential, although no word of their name says so.
 const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
+const HINT_FOR_ROUTES: &str = "let the service read the credential: `env.NAME = nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`";
+const HINT_FOR_CALLS: &str = "write `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`";
+
 /// Refuses a header whose value is a credential.
-fn check_header(name: &HeaderName, value: &str, path: &FieldPath) -> Option<Diagnostic> {
+fn check_header(name: &HeaderName, value: &str, path: &FieldPath, hint: &str) -> Option<Diagnostic> {
     let is_named = CREDENTIAL_HEADERS.iter().any(|header| name.as_str().eq_ignore_ascii_case(header));
-    let is_found = (is_named || is_credential(name.as_str())) && !is_harmless(value);
+    let is_found = is_plain_credential(name.as_str(), value) || is_named && !is_harmless(value);
     (is_found && credential_formats::find(value).is_none()).then(|| {
         Diagnostic::error(Code::PlainSecret, path.clone())
             .message(format!("the header `{name}` contains a credential in plain text"))
             .expected("a reference to a secret, or a service that sets the header itself")
-            .hint(if path.to_string().contains(".hasura.") {
-                "write `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`"
-            } else {
-                "let the service read the credential: `env.NAME = nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`"
-            })
+            .hint(hint)
     })
 }
 
@@ -86,7 +86,7 @@ pub fn plain_credentials(name: &str, value: &Json, path: &FieldPath) -> Vec<Diag
 fn check_data(name: &str, value: &Json, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     let mut check_text = |name: &str, text: &str| {
         // The value of a field `key` is the name of a label, as in a toleration or a selector.
-        if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
+        if name != "key" && is_plain_credential(name, text) && credential_formats::find(text).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, path.clone())
                     .message(format!("`{name}` contains a credential in plain text"))

@@ -5,7 +5,7 @@ use super::mounts::SECRETS;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::roster::PlannedService;
 use crate::stack::EnvValue;
-use crate::values::credential_names::{is_credential, is_harmless};
+use crate::values::credential_names::is_plain_credential;
 
 /// The setting that determines on which port a program listens.
 enum PortSetting {
@@ -113,7 +113,7 @@ fn check_pairs(member: &PlannedService) -> Vec<Diagnostic> {
         };
         let Some((field, _, declared)) = variables().find(|(_, other, _)| other.as_str() == name) else { continue };
         // `check_variable` reports a credential in plain text, and its hint removes the variable as well.
-        if matches!(declared, EnvValue::Text(text) if is_credential(name) && !is_harmless(text.as_str())) {
+        if matches!(declared, EnvValue::Text(text) if is_plain_credential(name, text.as_str())) {
             continue;
         }
         let fix = if service.catalogue.is_some() {

@@ -152,12 +152,14 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         health.exec.is_some(),
         health.none.is_some(),
     ];
-    if kinds.iter().filter(|is_set| **is_set).count() != 1 {
+    let kind_count = kinds.iter().filter(|is_set| **is_set).count();
+    if kind_count != 1 {
         findings.push(
             Diagnostic::error(Code::BadValue, path.clone())
-                .message(match kinds.iter().filter(|is_set| **is_set).count() {
-                    0 => "the health check has no kind",
-                    _ => "the health check has several kinds",
+                .message(if kind_count == 0 {
+                    "the health check has no kind"
+                } else {
+                    "the health check has several kinds"
                 })
                 .expected("exactly one of `http`, `tcp`, `grpc`, `exec` and `none`"),
         );

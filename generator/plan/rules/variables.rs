@@ -10,7 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::Value;
 use crate::plan::roster::PlannedService;
 use crate::stack::{EnvReference, EnvValue, Profile};
-use crate::values::credential_names::{is_credential, is_harmless};
+use crate::values::credential_names::{is_credential, is_harmless, is_plain_credential};
 use crate::values::{Checked, Text, VariableName, assignments, credential_formats};
 use crate::words;
 
@@ -55,7 +55,7 @@ pub fn check_variable(
     let Value::Text(text) = value else { return findings };
     // `source::credentials` reports literal credentials; values joined from parts can only be recognised here.
     let known_format = credential_formats::find(text);
-    let is_plain_secret = known_format.is_some() || (is_credential(name.as_str()) && !is_harmless(text));
+    let is_plain_secret = known_format.is_some() || is_plain_credential(name.as_str(), text);
     if !is_reported_at_source(declared) && is_plain_secret {
         let what = known_format.unwrap_or("a credential");
         findings.push(
@@ -233,10 +233,7 @@ fn holds_login(word: &str, before: &[Text]) -> bool {
 pub fn check_build_arguments(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, text) in member.service.build.iter().flat_map(|build| &build.args) {
-        if is_credential(name.as_str())
-            && !is_harmless(text.as_str())
-            && credential_formats::find(text.as_str()).is_none()
-        {
+        if is_plain_credential(name.as_str(), text.as_str()) && credential_formats::find(text.as_str()).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, member.path.key("build").key("args").key(name.as_str()))
                     .message(format!("the build argument `{name}` contains a credential in plain text"))
