@@ -10,7 +10,10 @@ exec 9>"$tools/lock"
 flock 9
 export DEBIAN_FRONTEND=noninteractive
 
-# step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files.
+failed=()
+
+# step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files. The steps
+# after a failed one still run, so that one run tells everything that is missing.
 step() {
   local stamp="$tools/stamps/$1" text
   text=$(cat <(declare -f "$2") "${@:3}" | sha256sum)
@@ -19,8 +22,12 @@ step() {
   # Processes of a step must not inherit the lock.
   # In the background, because after `||` a shell ignores errors of commands.
   "$2" >"$tools/$1.log" 2>&1 9>&- &
-  wait "$!" || { tail -n 30 "$tools/$1.log" >&2; echo "tools: $1 failed" >&2; exit 1; }
-  echo "$text" >"$stamp"
+  if wait "$!"; then
+    echo "$text" >"$stamp"
+  else
+    tail -n 30 "$tools/$1.log" >&2
+    failed+=("$1")
+  fi
 }
 
 packages() {
@@ -325,7 +332,7 @@ formatter() {
     --no-default-features --features format --root "$tools/nickel"
 }
 
-# The data of a container engine that has imported the root file systems of the test images.
+# The data of a container engine with the test images of all golden stacks.
 engine() {
   local at
   at=$(mktemp -d)
@@ -334,7 +341,7 @@ engine() {
     ip link set lo up
     rm -rf "$2/engine"
     tests/engine.sh start "$1"
-    DOCKER_HOST=unix://$1/docker.sock tests/images/base.sh base nginx
+    DOCKER_HOST=unix://$1/docker.sock tests/images/build.sh --known golden/*/out/*/compose.yaml
     tests/engine.sh stop "$1"' engine "$at" "$tools"
   mv "$at/data" "$tools/engine"
   rm -rf "$at"
@@ -367,4 +374,10 @@ step calls calls
 step observability observability tests/monitoring/jaeger/go.sum
 step newest_server newest_server
 step formatter formatter
-step engine engine tests/engine.sh tests/images/base.sh "$tools"/stamps/{trixie,forky,pooler,monitoring,newest_server}
+step engine engine tests/engine.sh tests/images/* tests/monitoring/*.py \
+  "$tools"/stamps/{trixie,forky,pooler,monitoring,newest_server,servers,backups,observability,upgrading}
+
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "tools: failed steps: ${failed[*]}" >&2
+  exit 1
+fi

@@ -67,7 +67,7 @@ fn hints_name_the_missing_item() {
         (
             orders(r#"env.A = nself.database_url "main""#),
             "no database entry `main`",
-            "declare it: `databases.main = {}`",
+            "declare it: `databases.main.name = \"orders\"`",
         ),
         (
             "frontends.shop-web.port = 3001".to_owned(),
