@@ -183,7 +183,7 @@ pub fn fields_of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[K
 /// Returns the fields about a secret: its declaration, then the fields of the services that use it.
 pub fn fields_of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
     let secret = plan.secrets.iter().find(|(secret, _)| secret.as_str() == name).map(|(_, secret)| secret);
-    let users = secret.into_iter().flat_map(|secret| secret.files_of.iter().chain(&secret.variables_of));
+    let users = secret.into_iter().flat_map(|secret| secret.file_readers.iter().chain(&secret.variable_readers));
     let declared = users.filter_map(|user| plan.services.get(user)).map(|user| user.origin.key("secrets").key(name));
     std::iter::once(path!("secrets", name)).chain(declared).collect()
 }

@@ -42,7 +42,7 @@ impl Kind {
 }
 
 /// A platform with its raw keys.
-pub struct Target {
+pub struct PlatformKeys {
     /// The platform's name in messages.
     pub name: &'static str,
     pub keys: &'static [(&'static str, Kind)],
@@ -52,14 +52,14 @@ pub struct Target {
     pub same_fields: &'static [&'static str],
 }
 
-impl Target {
+impl PlatformKeys {
     /// Returns the finding for a raw key of the service `owner` that nself refuses; `None` for an allowed key.
     pub fn refusal(&self, key: &str, value: &Value, path: FieldPath, owner: &str) -> Option<Diagnostic> {
         let finding = Diagnostic::error(Code::RawKey, path);
         let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
             return Some(match self.fields(key) {
                 Some(fields) => finding
-                    .message(format!("nself writes the key `{key}` of {} itself", self.name))
+                    .message(format!("nself already writes the key `{key}` of {}", self.name))
                     .hint(format!("set {fields} of `services.{owner}` instead")),
                 None => finding
                     .message(format!("nself does not accept the key `{key}` of {}", self.name))
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::path;
 
-    const TARGET: Target = Target {
+    const TARGET: PlatformKeys = PlatformKeys {
         name: "Compose",
         keys: &[("hostname", Kind::Text), ("dns", Kind::List)],
         key_fields: &[("environment", &["env", "extra_env"])],
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(hint, "did you mean `hostname`?");
         assert_eq!(refusal("bogus", &json!("a")).unwrap().1, "");
         let (message, hint) = refusal("environment", &json!({})).unwrap();
-        assert_eq!(message, "nself writes the key `environment` of Compose itself");
+        assert_eq!(message, "nself already writes the key `environment` of Compose");
         assert_eq!(hint, "set one of `env`, `extra_env` of `services.orders` instead");
         assert_eq!(refusal("image", &json!("a")).unwrap().1, "set `image` of `services.orders` instead");
         assert_eq!(TARGET.list(), "Compose: hostname, dns");

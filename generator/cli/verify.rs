@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Also generate all files again from the stack, and compare them.
     #[arg(long)]
     rebuild: bool,
-    /// Restore files that differ from the manifest, and move damaged objects to the quarantine.
+    /// Restore files that differ from the manifest, and set damaged copies in the cache aside.
     #[arg(long)]
     repair: bool,
     /// The format of the output.
@@ -92,8 +92,8 @@ pub fn gc(arguments: &GcArguments) -> u8 {
             return ERROR;
         }
     }
-    // The lock excludes runs that write. A run that only reads does not take it and may miss a deleted object; it then
-    // writes the object again.
+    // The lock excludes other runs that write to the cache. A run without the lock may not find an object that was
+    // deleted here; its content is then generated again.
     let lock = cache.lock();
     let generations = cache.generations();
     let deleted_generations = generations.delete_all_but_latest(arguments.keep.max(1));

@@ -52,7 +52,7 @@ impl FileError {
     }
 
     /// Returns the reason without the path.
-    pub fn why(&self) -> String {
+    pub fn reason_text(&self) -> String {
         self.reason.in_words()
     }
 }
@@ -92,7 +92,7 @@ impl std::fmt::Display for FileError {
         // A path inside of the current folder is shown relative to that folder.
         let working_folder = std::env::current_dir().unwrap_or_default();
         let relative = self.path.strip_prefix(working_folder).ok().filter(|path| !path.as_os_str().is_empty());
-        write!(f, "{}: {}", relative.unwrap_or(&self.path).display(), self.why())
+        write!(f, "{}: {}", relative.unwrap_or(&self.path).display(), self.reason_text())
     }
 }
 

@@ -60,8 +60,9 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
             EntryKind::File => {
                 let is_executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
-                let bytes = read.map_err(|error| refused_entry(&relative, &error.why()))?.ok_or_else(removed)?;
-                total.add(folder, &relative, &bytes).map_err(|error| refused_entry(&relative, &error.why()))?;
+                let bytes =
+                    read.map_err(|error| refused_entry(&relative, &error.reason_text()))?.ok_or_else(removed)?;
+                total.add(folder, &relative, &bytes).map_err(|error| refused_entry(&relative, &error.reason_text()))?;
                 add_entry(&mut archive, EntryType::Regular, if is_executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
             }

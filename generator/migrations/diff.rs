@@ -10,7 +10,7 @@ use super::import::check_complete;
 use crate::database::history::{History, Migration};
 use crate::database::import::sql::{Imported, ServiceRights};
 use crate::database::ledger::settings::InputSettings;
-use crate::database::migrate::{StepGroups, plan_unreviewed};
+use crate::database::migrate::{StepGroups, plan_with_all_hazards};
 use crate::database::model::Schema;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -105,7 +105,7 @@ fn reprint(
     let Some(url) = scratch_url else {
         return Err(vec![
             Diagnostic::error(Code::ScratchRequired, FieldPath::root())
-                .message("only one side comes from a server, so nself cannot compare the two without `--scratch`")
+                .message("one side comes from a server and the other from files: to compare them, nself needs a scratch server (`--scratch`)")
                 .hint("add --scratch URL with a server of the same version: the other side is created there in a temporary database"),
         ]);
     };
@@ -164,7 +164,7 @@ impl DiffSchema {
         match &self.definition {
             Some(definition) => Definition { schema: self.schema.clone(), ..definition.clone() }.plan(old),
             // Hazards can only be allowed in a stack, so here they are listed and not refused.
-            None => Ok((plan_unreviewed(old, &self.schema, &path!("databases", self.name))?, Vec::new())),
+            None => Ok((plan_with_all_hazards(old, &self.schema, &path!("databases", self.name))?, Vec::new())),
         }
     }
 }

@@ -17,15 +17,16 @@ SET standard_conforming_strings = on;
 SET search_path = pg_catalog, pg_temp;
 @ROLE@
 DO $$ BEGIN
-  IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: a runner holds the lock'; END IF;
+  IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: another run of migrations holds the lock of this database; try again when it has ended'; END IF;
 END $$;
 ";
 
-/// Returns the script that reverts all migrations of the selected database after the number `last`; 0 reverts all.
+/// Returns the script that reverts all migrations of the selected database after the number `last_kept`; 0 reverts all.
 ///
 /// # Errors
-/// NS107 for a `last` outside of the history, NS725 for each migration that cannot be reverted without losing data.
-pub fn down_script(selection: &Selection, last: usize) -> Result<String, Vec<Diagnostic>> {
+/// NS107 for a `last_kept` outside of the history, NS725 for each migration that cannot be reverted without losing
+/// data.
+pub fn down_script(selection: &Selection, last_kept: usize) -> Result<String, Vec<Diagnostic>> {
     let definition =
         selection.single("the script reverts the migrations of one database, but several databases are selected")?;
     let history = selection.history(&definition.name)?;
@@ -38,20 +39,20 @@ pub fn down_script(selection: &Selection, last: usize) -> Result<String, Vec<Dia
             .message(format!("{} cannot be reverted without losing data", migration.name))
             .hint("change the definition instead, and run `nself db new`")
     };
-    script(&history, last, irreversible).map_err(|findings| definition.locate(findings))
+    script(&history, last_kept, irreversible).map_err(|findings| definition.locate(findings))
 }
 
 fn script(
     history: &History,
-    last: usize,
+    last_kept: usize,
     irreversible: impl Fn(&Migration) -> Diagnostic,
 ) -> Result<String, Vec<Diagnostic>> {
     let total = history.migrations.len();
-    if last > total {
+    if last_kept > total {
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, FieldPath::root())
                 .message(format!(
-                    "`--to {last}` names no migration: the history has {}",
+                    "`--to {last_kept}` names no migration: the history has {}",
                     words::count(total, "migration")
                 ))
                 .expected(format!("a number from 0 to {total}")),
@@ -62,7 +63,7 @@ fn script(
         .zip(history.migrations.iter().zip(&sum))
         .map(|(number, (migration, line))| (number, migration, line))
         .collect();
-    let reverted = numbered[last..].iter().rev();
+    let reverted = numbered[last_kept..].iter().rev();
     let findings: Vec<Diagnostic> = reverted
         .clone()
         .filter(|(_, migration, _)| migration.down.is_none())
@@ -96,6 +97,7 @@ fn write_step(text: &mut String, number: usize, migration: &Migration, line: &Su
 END $$;\n",
         chain = line.chain
     );
+    // Only a superuser can create the removed extensions again, so the script only checks that this was done.
     let extensions = migration.removed_extensions();
     if extensions.is_empty() {
         let _ = writeln!(text, "SET search_path = public;\n{}", migration.down.as_deref().unwrap_or_default());

@@ -64,7 +64,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     } else {
         findings.extend(damaged.iter().map(|name| {
             Diagnostic::warning(Code::Object, FieldPath::root())
-                .message(format!(".nself: the object {name} is damaged"))
+                .message(format!("the copy {name} of a generated file in the cache .nself is damaged"))
                 .hint("move it to the quarantine with `nself verify --repair`; nself does not use it")
         }));
     }

@@ -11,7 +11,7 @@ use crate::values::{EnvironmentName, SqlIdent};
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFiles {
     /// Contents of the hand-written nginx files in `nginx/conf.d` by name.
-    pub conf_d: BTreeMap<String, String>,
+    pub nginx_snippets: BTreeMap<String, String>,
     /// Contents of Dockerfiles by path in the project; `None` for a file that does not exist.
     pub dockerfiles: BTreeMap<String, Option<String>>,
     /// Files of the project that services use, by path.

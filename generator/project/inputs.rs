@@ -41,7 +41,7 @@ impl ProjectReader<'_> {
         let mut files = ProjectFiles {
             project_folder: path_to_project(self.out, self.project),
             lock: self.read_lock(),
-            conf_d: self.read_snippets(),
+            nginx_snippets: self.read_snippets(),
             ..ProjectFiles::default()
         };
         files.dockerfiles = self.read_dockerfiles(environments);
@@ -76,7 +76,7 @@ impl ProjectReader<'_> {
                 Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => self.findings.push(error.into()),
                 // A link or a folder, which the image builder may accept. nself does not read it, so it cannot check
                 // the base images.
-                Err(error) if self.frozen => self.findings.push(unchecked_base_images(&name, &error.why())),
+                Err(error) if self.frozen => self.findings.push(unchecked_base_images(&name, &error.reason_text())),
                 Err(_) => {}
             }
         }
@@ -105,7 +105,7 @@ impl ProjectReader<'_> {
                     self.watches.push(Watch::Absent(self.project.join(&name)));
                     SourceFile::Missing
                 }
-                Err(error) => SourceFile::Unusable(error.why()),
+                Err(error) => SourceFile::Unusable(error.reason_text()),
             };
             files.insert(name, file);
         }
@@ -155,7 +155,7 @@ impl ProjectReader<'_> {
                             .hint("replace the link with the file or folder, or mount the path to which the link points"),
                     );
                 }
-                Ok(_) => self.watches.push(Watch::Plain(path.clone())),
+                Ok(_) => self.watches.push(Watch::NoLink(path.clone())),
             }
         }
         None

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::folder::{ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, SecretFolder};
+use super::folder::{ENVIRONMENT_FILE, PRIVATE_MODE, SecretFolder};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::files::FileKind;
 use crate::path;
@@ -58,7 +58,7 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
     let old = folder.environment.read(ENVIRONMENT_FILE, FileKind::Secret).map_err(|error| vec![error.into()])?;
     let mut bytes = format!("{text}{END}\n").into_bytes();
     bytes.extend(lines_of_operator(&old.unwrap_or_default(), &written));
-    let write_result = folder.environment.replace(ENVIRONMENT_FILE, &bytes, ENVIRONMENT_FILE_MODE);
+    let write_result = folder.environment.replace(ENVIRONMENT_FILE, &bytes, PRIVATE_MODE);
     write_result.map_err(|error| vec![error.into()])
 }
 

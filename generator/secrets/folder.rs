@@ -19,9 +19,10 @@ const SECRET_LIST: &str = "secrets.json";
 pub(super) const FOLDER_MODE: u32 = 0o700;
 /// Mode of each value in the folder.
 pub(super) const VALUE_MODE: u32 = 0o444;
-/// Mode of `.env`, which only the container engine reads.
-pub(super) const ENVIRONMENT_FILE_MODE: u32 = 0o600;
-/// Name of the authority's certificate, which a person imports into a browser or passes to `curl --cacert`.
+/// Mode of files that no container reads: private values, and `.env`, which only the container engine reads.
+pub(super) const PRIVATE_MODE: u32 = 0o600;
+/// File name of the certificate of the project's certificate authority, which a person imports into a browser or passes
+/// to `curl --cacert`.
 pub(super) const AUTHORITY: &str = "authority";
 
 /// Returns the names of the environments in an output folder.
@@ -68,8 +69,8 @@ impl SecretFolder {
         Ok(SecretFolder { environment, path_in_messages, list })
     }
 
-    /// Refuses values that git tracks, since everyone who can read the repository knows them. Returns the reason as a
-    /// sentence if nself cannot find out which files git tracks.
+    /// Refuses values that git tracks, since everyone who can read the repository knows them. If nself cannot find out
+    /// which files git tracks, returns a sentence that says why; `None` if it can.
     ///
     /// # Errors
     /// NS509 for each tracked value.
@@ -130,7 +131,7 @@ impl SecretFolder {
 
     /// Writes a value that no container may read.
     pub(super) fn write_private(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
-        self.write_with_mode(name, value, ENVIRONMENT_FILE_MODE)
+        self.write_with_mode(name, value, PRIVATE_MODE)
     }
 
     fn write_with_mode(&self, name: &SecretName, value: &str, mode: u32) -> Result<(), Diagnostic> {

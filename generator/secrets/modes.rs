@@ -1,7 +1,7 @@
 //! Sets the modes of secrets. Containers run as other users and read the files through mounts, so the modes of the
 //! files allow everyone to read. The mode of the folder keeps other users of the machine from reaching the files.
 
-use super::folder::{AUTHORITY, ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, FOLDER_MODE, SecretFolder, VALUE_MODE};
+use super::folder::{AUTHORITY, ENVIRONMENT_FILE, FOLDER_MODE, PRIVATE_MODE, SecretFolder, VALUE_MODE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// The bits of a mode that allow anything to other users of the machine.
@@ -41,7 +41,7 @@ pub fn repair(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
         }
     }
     if let Some(stat) = folder.environment.stat(ENVIRONMENT_FILE)?.filter(|stat| stat.mode & OTHERS != 0) {
-        folder.environment.set_mode(ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE)?;
+        folder.environment.set_mode(ENVIRONMENT_FILE, PRIVATE_MODE)?;
         accessible.push(format!(".env ({:04o})", stat.mode & 0o7777));
     }
     let folder_path = folder.path_in_messages.display();

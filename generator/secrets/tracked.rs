@@ -56,7 +56,7 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     Some(match files::stat_target(&index) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.to_string()),
-        Ok(_) => files::read_operator_file(&index, FileKind::Input).map_err(|error| error.why()),
+        Ok(_) => files::read_operator_file(&index, FileKind::Input).map_err(|error| error.reason_text()),
     })
 }
 

@@ -5,7 +5,7 @@ use super::session::{Server, ServerResult, failure};
 use crate::database::ddl;
 use crate::database::ledger::settings::InputSettings;
 use crate::database::ledger::{self, RunIn};
-use crate::database::migrate::plan_unreviewed;
+use crate::database::migrate::plan_with_all_hazards;
 use crate::database::model::Schema;
 use crate::diagnostic::FieldPath;
 use crate::files::random_suffix;
@@ -65,7 +65,7 @@ impl Server {
     /// # Errors
     /// The errors of [`Server::schema`] and of planning the schema.
     pub fn reprint(&self, schema: &Schema, settings: &InputSettings) -> ServerResult<Schema> {
-        let groups = plan_unreviewed(&Schema::default(), schema, &FieldPath::root())?;
+        let groups = plan_with_all_hazards(&Schema::default(), schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
         let statements = statements.join("\n");
         let extensions: String = schema.extensions.iter().map(|name| ddl::create_extension(name) + "\n").collect();

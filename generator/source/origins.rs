@@ -25,7 +25,8 @@ impl Origins {
                 if self.document.is_user(mark) { in_user_file = Some(mark) } else { in_library = Some(mark) }
             }
         };
-        // A variable that the library declares has its key and its value there, but a reference has arguments of the user.
+        // If the library declares a variable, its key is in the library, but a reference that is its value has
+        // arguments in the user's file.
         let key = match self.node(&path.parent()).map(|parent| &parent.value) {
             Some(Value::Record(fields)) => fields.get(path.last_key()).and_then(|entry| entry.key),
             _ => None,
@@ -62,8 +63,9 @@ impl Origins {
         in_user_file.or(in_library).and_then(|mark| self.document.span(mark))
     }
 
-    /// Returns the first place in a user's file of a reference that a function of the library composed, such as
-    /// `nself.secret "name"`. The record itself is in the library, but its arguments are in the user's file.
+    /// Returns the place of the first argument of a reference in a user's file. A function of the library, such as
+    /// `nself.secret "name"`, creates the record of the reference in the library, but its arguments are in the user's
+    /// file.
     fn mark_of_reference(&self, node: &Node) -> Option<Mark> {
         let is_user = |mark: &Mark| self.document.is_user(*mark);
         let Value::Record(fields) = &node.value else { return None };

@@ -31,6 +31,7 @@ pub struct Route {
     /// Servers that share the requests of this route; the service alone by default.
     pub upstreams: Vec<RouteUpstream>,
     /// Name of a rate limit in `edge.rate_limits`; `api` by default.
+    // Names of rate limits have the same format as names of secrets.
     pub rate_limit: Option<SecretName>,
     /// Largest request body; `edge.max_body` by default, unlimited for uploads.
     pub max_body: Option<Memory>,
@@ -38,7 +39,7 @@ pub struct Route {
     pub timeout: Option<Duration>,
     /// Paths that only internal addresses may use on this route, in addition to the paths of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
-    /// Whether the service receives the path without `path`: `/api/x` as `/x`.
+    /// Whether the edge removes the `path` of the route from each request: the service receives `/api/x` as `/x`.
     pub strip_prefix: bool,
     /// A redirect that the edge sends instead of forwarding the request.
     pub redirect: Option<Redirect>,
@@ -93,6 +94,7 @@ pub struct Cors {
     pub origins: Vec<Origin>,
     /// Methods beyond GET, HEAD and POST.
     #[serde(default)]
+    // Methods have the same format as names of headers.
     pub methods: Vec<HeaderName>,
     /// Request headers that pages may set.
     #[serde(default)]
@@ -155,7 +157,7 @@ pub struct Frontend {
     pub port: u16,
     #[serde(default)]
     pub route: Route,
-    /// Whether the frontend is part of this environment; overrides `include_frontends`.
+    /// Whether an enabled frontend is part of this environment; by default `include_frontends`.
     #[serde(default)]
     pub include: Option<bool>,
     /// The container that serves the application in profiles other than `local`.

@@ -19,7 +19,7 @@ pub enum Watch {
     /// A path that does not exist.
     Absent(PathBuf),
     /// A file or folder that is not a symbolic link; its content is not compared.
-    Plain(PathBuf),
+    NoLink(PathBuf),
     /// The names in a folder.
     Folder(PathBuf),
     /// The names in a folder of outputs in which nself wrote everything.
@@ -32,7 +32,7 @@ impl Watch {
             Watch::Program(path)
             | Watch::File(path)
             | Watch::Absent(path)
-            | Watch::Plain(path)
+            | Watch::NoLink(path)
             | Watch::Folder(path)
             | Watch::OutputsOnly(path) => path,
         }
@@ -121,7 +121,7 @@ impl fmt::Display for FileStat {
 fn stat(watch: &Watch) -> Option<FileStat> {
     match watch {
         Watch::Absent(path) => stat_path(path).is_err().then(FileStat::default),
-        Watch::Plain(path) => stat_path(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
+        Watch::NoLink(path) => stat_path(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
         _ => Some(FileStat::of(&stat_target(watch.path()).ok()?)),
     }
 }
@@ -131,7 +131,7 @@ fn stat(watch: &Watch) -> Option<FileStat> {
 fn content_digest(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {
-        Watch::Absent(_) | Watch::Plain(_) | Watch::Program(_) => return Some("-".to_owned()),
+        Watch::Absent(_) | Watch::NoLink(_) | Watch::Program(_) => return Some("-".to_owned()),
         Watch::File(_) => Digest::of(&read_operator_file(path, FileKind::Input).ok()?),
         Watch::Folder(_) | Watch::OutputsOnly(_) => {
             let names = list_operator_folder(path)?;

@@ -64,7 +64,7 @@ pub(super) fn write(content: &StampContent) -> Option<String> {
             Watch::Program(path) => ('p', path),
             Watch::File(path) => ('f', path),
             Watch::Absent(path) => ('a', path),
-            Watch::Plain(path) => ('l', path),
+            Watch::NoLink(path) => ('l', path),
             Watch::Folder(path) => ('d', path),
             Watch::OutputsOnly(path) => ('c', path),
         };
@@ -128,7 +128,7 @@ fn parse_fingerprint(kind: &str, line: &str) -> Option<Fingerprint> {
         "p" => Watch::Program(path),
         "f" => Watch::File(path),
         "a" => Watch::Absent(path),
-        "l" => Watch::Plain(path),
+        "l" => Watch::NoLink(path),
         "d" => Watch::Folder(path),
         "c" => Watch::OutputsOnly(path),
         _ => return None,

@@ -132,7 +132,7 @@ fn every_file_has_a_backend_and_a_field() {
 }
 
 #[test]
-fn a_job_ends_on_both_platforms() {
+fn a_service_that_runs_once_is_not_restarted_on_either_platform() {
     let stack = |run: &str| {
         let job = json!({ "image": "ghcr.io/a/job:1", "user": "1000:1000", "run": run });
         let mut stack = stack(&json!({ "buckets": job }));

@@ -197,7 +197,7 @@ fn run_templates() {
         .and(node("express", &["src"], &at("express")))
         .and(node("nestjs", &["dist"], &at("nestjs")))
         .and(node("bullmq", &["src"], &at("bullmq")));
-    assert!(ready.is_some(), "the tools were there");
+    assert!(ready.is_some(), "nothing started, although the tools are installed");
     go("go-http", &at("go-http"));
     go("connect-go", &at("connect-go"));
     assert_success(nself_in(folder, ["gen"]));

@@ -34,7 +34,7 @@ fn write(project: &Path, text: &str) {
 /// Starts a stack of the server and `tickets`.
 fn tickets() -> Stack {
     let stack = Stack::start_with("minimal", |project| write(project, &services(&service("tickets", 8001, ""))));
-    stack.unwrap_or_else(|| panic!("the tools were there"))
+    stack.unwrap_or_else(|| panic!("nothing started, although the tools are installed"))
 }
 
 /// Generates the changed stack and starts it.
@@ -148,7 +148,7 @@ fn run_version_18() {
     let image = "postgres.image = \"docker.io/library/postgres:18-alpine\",\n";
     let stack =
         Stack::start_with("minimal", |project| write(project, &services(&(service("tickets", 8001, "") + image))));
-    let stack = stack.unwrap_or_else(|| panic!("the tools were there"));
+    let stack = stack.unwrap_or_else(|| panic!("nothing started, although the tools are installed"));
     must_start(&stack);
     assert!(query(&stack, "tickets", "SHOW server_version_num").starts_with("18"));
     query(&stack, "tickets", "CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)");
@@ -209,7 +209,7 @@ fn run_two_environments() {
         }
         write(project, &with("services.nginx.publish = { http.port = 8080, https.port = 8443 }"));
     });
-    let stack = stack.unwrap_or_else(|| panic!("the tools were there"));
+    let stack = stack.unwrap_or_else(|| panic!("nothing started, although the tools are installed"));
     assert_success(nself_in(stack.project.path(), ["secrets", "init", "--env", "second"]));
     must_start(&stack);
     let file = stack.project.path().join("deploy/second/compose.yaml");

@@ -44,7 +44,7 @@ const POOLED: &str = "TICKETS_MAIN_URL_POOLED";
 const READS: &str = "REPORTS_MAIN_URL_REPLICA";
 
 fn pooler_and_replica_work() {
-    let Some(stack) = Stack::start("replica") else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("replica") else { panic!("nothing started, although the tools are installed") };
     let output = stack.up();
     assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     transactions_share_connections(&stack);

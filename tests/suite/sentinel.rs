@@ -130,7 +130,7 @@ fn numbers(stack: &Stack, node: &str) -> BTreeSet<u64> {
 fn fail_over() {
     let start =
         Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), stack_text()).unwrap());
-    let Some(stack) = start else { panic!("the tools were there") };
+    let Some(stack) = start else { panic!("nothing started, although the tools are installed") };
     let up = |stack: &Stack| {
         let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120", "client", "redis-nodes-exporter"];
         arguments.extend(NODES.iter().chain(&SENTINELS));

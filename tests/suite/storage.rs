@@ -72,7 +72,7 @@ pub fn signed_request(stack: &Stack, path: &str, more: &[&str]) -> String {
 
 fn storage_works() {
     let start = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), STACK).unwrap());
-    let Some(stack) = start else { panic!("the tools were there") };
+    let Some(stack) = start else { panic!("nothing started, although the tools are installed") };
     // Compose would report other services as failed if they end and no service waits for them.
     let up = |stack: &Stack| {
         let output = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "nginx", "photos", "s3"]);

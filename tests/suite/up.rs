@@ -157,7 +157,7 @@ pub fn in_own_namespaces(test: &str, body: fn()) {
 }
 
 fn migrate_before_services() {
-    let Some(stack) = Stack::start("database") else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("database") else { panic!("nothing started, although the tools are installed") };
     let used = ["postgres", "hasura", "tickets", "reports"];
     let up = |stack: &Stack| {
         let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120"];
@@ -197,7 +197,9 @@ fn migrate_before_services() {
 }
 
 fn run_full_stack() {
-    let Some(stack) = Stack::start("full-catalogue") else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("full-catalogue") else {
+        panic!("nothing started, although the tools are installed")
+    };
     for round in 1..=3 {
         let watch = Watch::start(&stack.host(), stack.project.path());
         let output = stack.up();

@@ -76,7 +76,7 @@ fn compose_file(plan: &Plan, services: BTreeMap<String, Service>) -> File {
         secrets: plan
             .secrets
             .iter()
-            .filter(|(_, secret)| !secret.files_of.is_empty())
+            .filter(|(_, secret)| !secret.file_readers.is_empty())
             .map(|(name, _)| (name.to_string(), SecretFile { file: format!("./secrets/{name}") }))
             .collect(),
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::model::Raw;
 use crate::backend::provenance::KeyFields;
-use crate::backend::raw_keys::{Kind, Target};
+use crate::backend::raw_keys::{Kind, PlatformKeys};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan;
 use crate::values::ServiceName;
 
-/// Keys of a service in the Compose specification (schema of June 2026), without the keys that nself sets and the keys
-/// that give the container control of the host.
-pub const RAW_KEYS: Target = Target { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
+/// The raw keys of Compose: those that a stack may set, and those that nself writes from fields of a service.
+pub const RAW_KEYS: PlatformKeys =
+    PlatformKeys { name: "Compose", keys: KEYS, key_fields: KEY_FIELDS, same_fields: SAME_FIELDS };
 
 /// Keys that nself writes from fields of a service with the same names.
 const SAME_FIELDS: &[&str] = &[
@@ -33,7 +33,7 @@ const SAME_FIELDS: &[&str] = &[
     "working_dir",
 ];
 
-/// Compose's keys of a service that nself writes from fields with other names, with these fields.
+/// Keys that nself writes from fields of a service with different names. Each key has the list of its fields.
 pub const KEY_FIELDS: &[KeyFields] = &[
     ("environment", &["env", "extra_env", "env_files"]),
     ("env_file", &["env_files"]),
@@ -52,7 +52,8 @@ pub const KEY_FIELDS: &[KeyFields] = &[
     ("stop_grace_period", &["stop_grace"]),
 ];
 
-/// The keys that a stack may set, with the kinds of their values.
+/// The keys that a stack may set, with the kinds of their values: all keys of a service in the Compose specification
+/// (schema of June 2026), except keys that nself writes and keys that give the container control of the host.
 const KEYS: &[(&str, Kind)] = &[
     ("annotations", Kind::ListOrRecord),
     ("attach", Kind::Flag),
@@ -89,7 +90,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("ulimits", Kind::Record),
 ];
 
-/// Keys that docker-compose 1.29 does not support.
+/// Keys that docker-compose 1.29 and podman-compose do not support.
 const UNKNOWN_TO_OLDER_COMPOSE: &[&str] = &["annotations", "attach", "develop", "gpus", "pull_policy"];
 
 /// Returns the raw keys of a service with their values.
@@ -97,7 +98,7 @@ const UNKNOWN_TO_OLDER_COMPOSE: &[&str] = &["annotations", "attach", "develop", 
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type, NS705 for a key that the selected
 /// implementation of Compose does not support.
-pub fn checked(
+pub fn checked_keys(
     name: &ServiceName,
     planned: &plan::Service,
     for_older_compose: bool,

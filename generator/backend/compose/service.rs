@@ -62,7 +62,7 @@ pub fn service(
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
         sysctls: planned.sysctls.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))).collect(),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
-        raw: raw_keys::checked(name, planned, for_older_compose)?,
+        raw: raw_keys::checked_keys(name, planned, for_older_compose)?,
         ..resources(planned, for_older_compose)
     };
     Ok(service)

@@ -30,7 +30,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     let mut findings = Findings::default();
     let image = findings.value(image(cluster, name, service).map_err(Some));
     let init_containers = findings.value(wait::containers(cluster, name, service));
-    let raw = findings.value(super::raw_keys::checked(cluster.settings, name, service));
+    let raw = findings.value(super::raw_keys::checked_keys(cluster.settings, name, service));
     let (mounts, volumes) = volumes(cluster, service);
     let runs_to_completion = service.runs_to_completion();
     let replicated = service.replicas > 1 || service.autoscale.is_some();

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::backend::provenance::KeyFields;
-use crate::backend::raw_keys::{Kind, Target};
+use crate::backend::raw_keys::{Kind, PlatformKeys};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Service;
 use crate::stack::Kubernetes;
 use crate::values::ServiceName;
 
 /// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
-pub const RAW_KEYS: Target = Target { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
+pub const RAW_KEYS: PlatformKeys =
+    PlatformKeys { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
 
 /// Kubernetes keys that nself writes from fields of a service with other names, with these fields.
 pub const KEY_FIELDS: &[KeyFields] = &[
@@ -49,7 +50,7 @@ const KEYS: &[(&str, Kind)] = &[
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type.
-pub fn checked(
+pub fn checked_keys(
     settings: &Kubernetes,
     name: &ServiceName,
     service: &Service,

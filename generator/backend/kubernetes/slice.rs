@@ -91,8 +91,11 @@ impl<'a> ServiceSlices<'a> {
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         // This service's objects do not depend on the other services that use the secret.
-        let without_users =
-            |secret: &Secret| Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
+        let without_users = |secret: &Secret| Secret {
+            file_readers: BTreeSet::new(),
+            variable_readers: BTreeSet::new(),
+            ..secret.clone()
+        };
         let setup = self.plan.setup.as_ref().filter(|setup| service.depends_on.contains_key(&setup.job));
         let setup = setup.map(|setup| {
             services.extend(self.plan.services.get_key_value(&setup.job));
@@ -185,7 +188,7 @@ fn shared_plan(plan: &Plan) -> Plan {
         redirects_http: plan.ingress.redirects_http,
         resolver: plan.ingress.resolver.clone(),
         email: plan.ingress.email.clone(),
-        conf_d: BTreeMap::new(),
+        nginx_snippets: BTreeMap::new(),
     };
     Plan {
         project: plan.project.clone(),

@@ -15,8 +15,8 @@ use crate::values::ServiceName;
 
 /// The path of the record, relative to an environment's folder.
 pub const FILE: &str = "kubernetes/volumes.json";
-/// The version of the record. Version 1 dates from releases whose kustomization of the environment listed the namespace
-/// and the shared claims; [`unlisted_objects`] warns about them.
+/// The version of the record. Releases that wrote version 1 listed the namespace and the shared claims in the
+/// environment's kustomization, and later releases do not; [`unlisted_objects`] warns about this.
 const VERSION: u32 = 2;
 
 /// Returns the record: the claims of each service, with size, storage class and whether other services share them.
@@ -73,8 +73,8 @@ fn claim_name(record: &Value, service: &str, volume: &str) -> String {
     if is_shared { volume.to_owned() } else { claim_of_first_pod(volume, service) }
 }
 
-/// Returns a warning for each claim of the old record that no pod mounts any more. Its data stays in the cluster: a volume
-/// with a new name, or of a service with a new name, is empty.
+/// Returns a warning for each claim of the old record that no pod mounts any more. Its data stays in the cluster. If a
+/// volume or its service was renamed, the pods get an empty claim.
 fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     let volumes = |record: &Value| -> Vec<(String, String)> {
         let services = record["claims"].as_object().cloned().unwrap_or_default();
@@ -87,7 +87,7 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     };
     let declared = volumes(new);
     let claims: Vec<String> = declared.iter().map(|(service, volume)| claim_name(new, service, volume)).collect();
-    // A volume that becomes shared, or no longer is, has a separate warning.
+    // If only `shared` of a volume changed, `upgrade_warnings` itself warns about it.
     let lost_volumes = volumes(old).into_iter().filter(|(service, volume)| {
         !declared.contains(&(service.clone(), volume.clone())) && !claims.contains(&claim_name(old, service, volume))
     });
@@ -107,14 +107,14 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
                 "the volume `{volume}` of `{service}` {change}; its data stays in the cluster in `{pvc}`, unused"
             ))
             .hint(format!(
-                "to delete the data, run `kubectl delete pvc {pvc} --namespace {namespace}`; to keep it in use, {keep}"
+                "to delete the data, run `kubectl delete pvc {pvc} --namespace {namespace}`; to use the data again, {keep}"
             ))
     });
     findings.collect()
 }
 
-/// Returns the warning about objects that the kustomization listed in generations with version 1 of the record and no
-/// longer lists.
+/// Returns the warning about the namespace and the shared claims, which only releases with version 1 of the record list
+/// in the kustomization.
 fn unlisted_objects(plan: &Plan, namespace: &str, old: &Value) -> Diagnostic {
     let services = old["claims"].as_object().into_iter().flat_map(|services| services.values());
     let volumes = services.filter_map(Value::as_object).flatten();

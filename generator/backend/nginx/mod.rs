@@ -105,10 +105,10 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     for (name, site) in &edge.sites {
         files.add(format!("nginx/sites/{name}.conf"), site_conf(edge, site)?)?;
     }
-    for (name, text) in &edge.conf_d {
+    for (name, text) in &edge.nginx_snippets {
         files.add(format!("nginx/conf.d/{name}"), text.as_bytes())?;
     }
-    if edge.conf_d.is_empty() {
+    if edge.nginx_snippets.is_empty() {
         // nginx needs no file here; the folder shows where the user's files are mounted.
         files.add("nginx/conf.d/README", "Files of nginx/conf.d beside stack.ncl are copied here.\n")?;
     }

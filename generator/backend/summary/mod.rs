@@ -1,5 +1,5 @@
-//! Summaries of a plan: the secrets that an operator provides, and the health check of each service. Tools that run the
-//! stack read them instead of evaluating the stack.
+//! Summaries of a plan: each secret with the recipe for its value, and the health check of each service. Tools that run
+//! the stack read them instead of evaluating the stack.
 
 use std::collections::BTreeMap;
 
@@ -51,8 +51,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
 
 fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let entries = plan.secrets.iter().map(|(name, secret)| {
-        let variable = (!secret.variables_of.is_empty()).then(|| variable(name));
-        let used_by = secret.files_of.union(&secret.variables_of).cloned().collect();
+        let variable = (!secret.variable_readers.is_empty()).then(|| variable(name));
+        let used_by = secret.file_readers.union(&secret.variable_readers).cloned().collect();
         let min_length = (secret.min_length > 0).then_some(secret.min_length);
         (name.clone(), SecretEntry { recipe: secret.recipe.clone(), variable, min_length, used_by })
     });

@@ -16,7 +16,7 @@ pub struct Arguments {
     name: String,
     #[command(flatten)]
     stack: StackArguments,
-    /// Also delete the migrations of the plugin; its database stays on the servers.
+    /// Confirm that servers keep the plugin's database. Needed if the plugin has migrations, which are deleted with it.
     #[arg(long)]
     keep_data: bool,
 }
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             .message(format!("the plugin `{name}` has migrations, so servers may have its database `{database}`"))
             .expected("`--keep-data`, which deletes the folder and leaves the database as it is")
             .hint(format!(
-                "save the data first (`pg_dump {database}`), then delete it on each server with `DROP DATABASE {database}`"
+                "to delete the data, save it with `pg_dump {database}`, run `DROP DATABASE {database}` on each server, and then run this command with `--keep-data`"
             ));
         return Err(vec![finding]);
     }

@@ -23,13 +23,13 @@ impl Check<'_> {
         if trigger.events.is_empty() {
             self.report(path.key("events"), "the trigger has no events", "add an event such as 'insert");
         }
-        if table.is_some() && trigger.events.contains(&Event::Truncate) && !trigger.statement {
+        if table.is_some() && trigger.events.contains(&Event::Truncate) && !trigger.for_each_statement {
             let message = "a trigger for 'truncate runs once for the statement, not for each row";
             self.report(path.key("events"), message, "set `statement = true`, or remove 'truncate");
         }
         self.check_timing(table, trigger, path);
         self.check_transition_tables(table, trigger, path);
-        if trigger.constraint && (trigger.timing != Timing::After || trigger.statement) {
+        if trigger.constraint && (trigger.timing != Timing::After || trigger.for_each_statement) {
             let message = "a constraint trigger must run after each row";
             self.report(path.key("constraint"), message, "set `timing = 'after`, and leave `statement` out");
         }
@@ -46,12 +46,12 @@ impl Check<'_> {
             self.report(path.key("timing"), message, "use 'before or 'after");
         }
         let has_restriction = trigger.condition.is_some() || !trigger.update_of.is_empty();
-        if is_instead && (trigger.statement || has_restriction) {
+        if is_instead && (trigger.for_each_statement || has_restriction) {
             let message =
                 "a trigger with `timing = 'instead_of` runs for each row, and cannot have `when` or `update_of`";
             self.report(path.key("timing"), message, "leave `statement`, `when` and `update_of` out");
         }
-        if table.is_none() && !is_instead && !trigger.statement {
+        if table.is_none() && !is_instead && !trigger.for_each_statement {
             let message = "a trigger of a view with `timing = 'before` or `'after` must run once per statement";
             self.report(path.key("timing"), message, "set `statement = true`, or `timing = 'instead_of`");
         }
@@ -82,7 +82,7 @@ impl Check<'_> {
                 format!("needs a trigger with exactly one event, {} or {}", events[0].sql(), events[1].sql())
             } else if !is_plain || table.is_none() {
                 "needs a trigger of a table with `timing = 'after`, without `constraint` and `update_of`".to_owned()
-            } else if belongs_to_partitions && !trigger.statement {
+            } else if belongs_to_partitions && !trigger.for_each_statement {
                 "of a table with partitions needs `statement = true`".to_owned()
             } else {
                 continue;

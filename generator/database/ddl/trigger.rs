@@ -15,7 +15,7 @@ pub fn create_trigger(relation: &ObjectName, name: &SqlName, trigger: &Trigger) 
     sql.join("\n")
 }
 
-/// Returns the statement that sets in which sessions a trigger runs.
+/// Returns the statement that enables a trigger in all or in some sessions, or disables it.
 pub fn trigger_state(relation: &ObjectName, name: &SqlName, state: TriggerState) -> String {
     format!("ALTER TABLE {} {} TRIGGER {};", relation.sql(), state.sql(), quoted(name))
 }
@@ -51,7 +51,7 @@ fn statement(create: &str, relation: &ObjectName, name: &SqlName, trigger: &Trig
     };
     let transitions = transition(&trigger.old_table, "OLD") + &transition(&trigger.new_table, "NEW");
     let referencing = if transitions.is_empty() { String::new() } else { format!(" REFERENCING{transitions}") };
-    let level = if trigger.statement { "STATEMENT" } else { "ROW" };
+    let level = if trigger.for_each_statement { "STATEMENT" } else { "ROW" };
     let condition = trigger.condition.as_ref().map_or(String::new(), |expression| format!(" WHEN ({expression})"));
     let arguments: Vec<String> = trigger.arguments.iter().map(|argument| literal(argument.as_str())).collect();
     format!(

@@ -1,6 +1,6 @@
 @SESSION@
 DO $$ BEGIN
-  IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: a runner holds the lock'; END IF;
+  IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: another run of migrations holds the lock of this database; try again when it has ended'; END IF;
 END $$;
 BEGIN;
 @HELD@

@@ -60,16 +60,16 @@ pub type StepGroups = Vec<Vec<MigrationStep>>;
 /// One finding for each change that is impossible, ambiguous or has a hazard that the definition does not allow.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::reviewed(root, &new), &overloads::with_function_keys_of(old, &new))
+    plan_with(Planner::with_allowed_hazards(root, &new), &overloads::rename_function_keys(old, &new))
 }
 
 /// Plans like [`plan`], but allows every hazard. `db diff` uses this function, since it only displays the plan.
 ///
 /// # Errors
 /// One finding for each change that is impossible or ambiguous.
-pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
+pub fn plan_with_all_hazards(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     let (old, new) = (old.with_partitions_as_tables(), new.with_partitions_as_tables());
-    plan_with(Planner::unreviewed(root, &new), &overloads::with_function_keys_of(old, &new))
+    plan_with(Planner::with_all_hazards(root, &new), &overloads::rename_function_keys(old, &new))
 }
 
 fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {

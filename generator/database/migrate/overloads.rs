@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::database::model::*;
 
 /// Returns the old schema in which each function has the key of the same function in the new schema.
-pub fn with_function_keys_of<'a>(old: Cow<'a, Schema>, new: &Schema) -> Cow<'a, Schema> {
+pub fn rename_function_keys<'a>(old: Cow<'a, Schema>, new: &Schema) -> Cow<'a, Schema> {
     let mut has_names = old.functions.values().chain(new.functions.values()).map(|function| function.name.is_some());
     if !has_names.any(|has_name| has_name) {
         return old;
@@ -57,7 +57,7 @@ mod tests {
         let mut old = schema("integer");
         let other = schema("text").functions.into_values().next().unwrap();
         old.functions.insert(ObjectName::new("total_text").unwrap(), other);
-        let keyed = with_function_keys_of(Cow::Owned(old), &schema("text")).into_owned();
+        let keyed = rename_function_keys(Cow::Owned(old), &schema("text")).into_owned();
         assert_eq!(keyed.functions.len(), 2);
         let gone = keyed.functions.keys().find(|name| name.name() != key).unwrap();
         assert_eq!(gone.name(), format!("{} 2", "k".repeat(LONGEST_NAME - 2)));

@@ -21,12 +21,12 @@ pub struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     /// Returns a planner that accepts only the hazards that the new definition allows.
-    pub fn reviewed(root: &'a FieldPath, new: &'a Schema) -> Self {
-        Planner { allow: Some(&new.allow), ..Self::unreviewed(root, new) }
+    pub fn with_allowed_hazards(root: &'a FieldPath, new: &'a Schema) -> Self {
+        Planner { allow: Some(&new.allow), ..Self::with_all_hazards(root, new) }
     }
 
     /// Returns a planner that accepts every hazard.
-    pub fn unreviewed(root: &'a FieldPath, new: &'a Schema) -> Self {
+    pub fn with_all_hazards(root: &'a FieldPath, new: &'a Schema) -> Self {
         Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }
     }
 

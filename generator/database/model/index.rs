@@ -50,7 +50,7 @@ pub struct Index {
     pub nulls_not_distinct: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub include: Vec<SqlName>,
-    /// Contains only rows that meet the condition.
+    /// Condition of a partial index, which contains only rows that meet it.
     #[serde(rename = "where", skip_serializing_if = "is_default")]
     pub predicate: Option<Expression>,
     /// Storage parameters, such as `fillfactor`.
@@ -66,8 +66,8 @@ impl Index {
         self.columns.iter().map(|column| column.column.clone()).collect()
     }
 
-    /// Returns the index without the properties that change in place. Indexes of a partitioned table cannot change
-    /// their storage parameters.
+    /// Returns the index without the properties that PostgreSQL can change without building the index again. Storage
+    /// parameters of an index of a partitioned table cannot be changed.
     pub fn structure(&self, is_partitioned: bool) -> Index {
         let columns = self.columns.iter().map(|column| IndexColumn { statistics: None, ..column.clone() });
         let storage = if is_partitioned { self.storage.clone() } else { StorageParameters::new() };
@@ -97,7 +97,7 @@ pub struct IndexColumn {
     pub statistics: Option<u16>,
     #[serde(skip_serializing_if = "is_default")]
     pub descending: bool,
-    /// Position of NULLs, if it is not the default of the order.
+    /// Position of NULLs, if it is not the default: last in ascending order, first in descending order.
     #[serde(skip_serializing_if = "is_default")]
     pub nulls: Option<Nulls>,
 }

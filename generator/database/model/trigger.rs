@@ -18,8 +18,8 @@ pub struct Trigger {
     #[serde(default, skip_serializing_if = "is_default")]
     pub update_of: Vec<SqlName>,
     /// Runs once per statement instead of once per row.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub statement: bool,
+    #[serde(default, rename = "statement", skip_serializing_if = "is_default")]
+    pub for_each_statement: bool,
     #[serde(default, rename = "when", skip_serializing_if = "is_default")]
     pub condition: Option<Expression>,
     pub function: ObjectName,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::encryption;
-use super::server_files::{SERVERS, folder, script, setting};
+use super::server_files::{SERVERS, folder, script, setting_argument};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::backup_services::replication_clients;
 use crate::plan::inputs::Inputs;
@@ -91,7 +91,7 @@ fn wire(roster: &Roster) -> Vec<Wiring> {
         // The setup job makes the running server load changed rules; nothing does so for the replica.
         let reloads = name.as_str() == DATABASE;
         let config = ConfigMount { source: format!("postgres/{subfolder}"), target: folder(subfolder), reloads };
-        let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(subfolder)));
+        let rules = setting_argument(&format!("hba_file={}/pg_hba.conf", folder(subfolder)));
         let start = (name.as_str() == DATABASE).then(|| script(subfolder, "start.sh"));
         let additions = [rules, Addition::Config(config)].into_iter().chain(start);
         Some(additions.map(|addition| Wiring::new(&name, addition, &member.path)).collect::<Vec<_>>())

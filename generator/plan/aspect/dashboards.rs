@@ -164,8 +164,8 @@ fn source_uid(source: &Value) -> Option<&str> {
     }
 }
 
-/// Returns whether a data source exists: a generated one, the default one, one that is built into Grafana, or one that a
-/// variable names.
+/// Returns whether a data source exists: a generated one, one that is built into Grafana (`grafana`, `-- Mixed --`), or
+/// one that a variable names (`$source`).
 fn is_known_source(uid: &str) -> bool {
     let is_generated = SOURCES.iter().any(|program| program.name() == uid);
     is_generated || uid == "grafana" || uid.starts_with("-- ") || uid.starts_with('$')

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::database_clients::Clients;
 use super::database_host::DatabaseHost;
 use super::endpoint::DatabaseEndpoint;
-use super::server_files::{SERVERS, script, setting};
+use super::server_files::{SERVERS, script, setting_argument};
 use crate::path;
 use crate::plan::backup_services::replication_clients;
 use crate::plan::model::{ServerAccess, Value};
@@ -136,5 +136,5 @@ fn recipes(stack: &Stack, roster: &Roster, access: Option<&ServerAccess>) -> Rec
 fn server_settings(subfolder: &str) -> Vec<Addition> {
     let settings =
         ["ssl=on".to_owned(), format!("ssl_cert_file=/run/secrets/{CERTIFICATE}"), format!("ssl_key_file=/tmp/{KEY}")];
-    settings.iter().map(|text| setting(text)).chain([script(subfolder, "private-key.sh")]).collect()
+    settings.iter().map(|text| setting_argument(text)).chain([script(subfolder, "private-key.sh")]).collect()
 }

@@ -63,7 +63,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
         redirects_http: false,
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
-        conf_d: files.conf_d.clone(),
+        nginx_snippets: files.nginx_snippets.clone(),
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
     findings.extend(challenge_port(roster, &ingress));

@@ -147,21 +147,21 @@ pub fn with_users(
     let mut secrets = declared.secrets;
     for (name, services) in users.files {
         if let Some(secret) = secrets.get_mut(&name) {
-            secret.files_of = services;
+            secret.file_readers = services;
         }
     }
     for (name, services) in users.variables {
         if let Some(secret) = secrets.get_mut(&name) {
-            secret.variables_of = services;
+            secret.variable_readers = services;
         }
     }
     // A container of the pod waits for the database with the URL.
     for (name, services) in users.parts.into_iter().filter(|_| has_pods) {
         if let Some(secret) = secrets.get_mut(&name) {
-            secret.variables_of.extend(services);
+            secret.variable_readers.extend(services);
         }
     }
-    let is_used = |secret: &Secret| !secret.files_of.is_empty() || !secret.variables_of.is_empty();
+    let is_used = |secret: &Secret| !secret.file_readers.is_empty() || !secret.variable_readers.is_empty();
     let parts = secrets.values().filter(|secret| is_used(secret)).flat_map(|secret| match &secret.recipe {
         Recipe::Template { parts } => parts.iter().filter_map(|part| part.secret.clone()).collect(),
         _ => Vec::new(),
@@ -185,7 +185,7 @@ pub enum NeededValue {
 impl DeclaredSecrets {
     /// Adds a secret, unless a secret with this name exists. `min_length` is 0 if no service requires a length.
     fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
-        let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
+        let secret = Secret { recipe, file_readers: BTreeSet::new(), variable_readers: BTreeSet::new(), min_length };
         self.secrets.entry(name).or_insert(secret);
     }
 

@@ -13,7 +13,7 @@ pub fn folder(name: &str) -> ContainerPath {
 pub const SERVERS: [(&str, &str); 2] = [(DATABASE, "server"), (REPLICA, "standby")];
 
 /// Returns a setting of PostgreSQL as an argument of the server's command.
-pub fn setting(setting: &str) -> Addition {
+pub fn setting_argument(setting: &str) -> Addition {
     let text = |text: &str| Text::wrap(text.to_owned());
     Addition::Arguments { program: Some(text("postgres")), arguments: vec![text("-c"), text(setting)] }
 }

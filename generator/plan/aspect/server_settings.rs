@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::server_files::{SERVERS, setting};
+use super::server_files::{SERVERS, setting_argument};
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::assemble::memory_limit;
@@ -21,7 +21,7 @@ const GIB: u64 = 1 << 30;
 /// The name of the setting with the libraries that a server loads when it starts.
 const LIBRARIES: &str = "shared_preload_libraries";
 /// The extension whose library every server loads.
-pub const STATEMENTS: &str = "pg_stat_statements";
+pub const STATEMENT_STATISTICS: &str = "pg_stat_statements";
 
 /// Settings that do not depend on the server's memory.
 const FIXED: [(&str, &str); 6] = [
@@ -85,12 +85,12 @@ fn wirings(
     if !replication_clients(roster).is_empty() {
         derived.insert(RETAINED_WAL.0.to_owned(), RETAINED_WAL.1.to_owned());
     }
-    let loaded_libraries = [STATEMENTS].into_iter().chain(libraries.names.iter().map(String::as_str));
+    let loaded_libraries = [STATEMENT_STATISTICS].into_iter().chain(libraries.names.iter().map(String::as_str));
     derived.insert(LIBRARIES.to_owned(), loaded_libraries.collect::<Vec<_>>().join(","));
     derived.extend(libraries.settings.clone());
     derived.retain(|setting, _| !declared.contains_key(setting.as_str()) && !is_in_command(server, setting));
     let wiring = |setting: &str, value: &str, cause: FieldPath| {
-        Wiring::new(name, self::setting(&format!("{setting}={value}")), &cause)
+        Wiring::new(name, setting_argument(&format!("{setting}={value}")), &cause)
     };
     let limit = server.path.key("limits").key("memory");
     let derived = derived.iter().map(|(setting, value)| wiring(setting, value, limit.clone()));
@@ -100,9 +100,9 @@ fn wirings(
     derived.chain(declared).collect()
 }
 
-/// Returns the settings that follow from the memory limit. A quarter is for the server's cache, and three quarters are the
-/// estimate of this cache and the file cache together. The rest of the memory is divided among sorts: two
-/// for each possible connection.
+/// Returns the settings that follow from the memory limit. The server's cache gets a quarter of the limit. The memory
+/// outside of this cache is divided among sorts: two for each possible connection. The planner of queries may expect
+/// that three quarters of the limit cache data, in the server or in the file cache.
 fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
     let buffers = (limit.0 / 4).clamp(16 * MIB, 16 * GIB);
     let memory_per_sort = limit.0.saturating_sub(buffers) / (2 * connections.max(1));

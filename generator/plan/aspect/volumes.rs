@@ -38,7 +38,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                 planned.findings.push(
                     Diagnostic::error(Code::VolumeShared, path)
                         .message(format!("the volume `{volume_name}` belongs to a different service"))
-                        .expected("a volume with one owner")
+                        .expected("a name that no other service uses for a volume")
                         .hint(
                             "rename the volume; to share the volume of the owner instead, add this service to `readers` or `writers` of that volume",
                         )

@@ -43,7 +43,7 @@ pub struct IngressPlan {
     pub resolver: Resolver,
     pub email: Option<Email>,
     /// Contents of hand-written files by name. None of them has a server name of a site.
-    pub conf_d: BTreeMap<String, String>,
+    pub nginx_snippets: BTreeMap<String, String>,
 }
 
 /// The load that fits into the limits of the edge's container.

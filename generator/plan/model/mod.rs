@@ -175,9 +175,9 @@ pub struct Volume {
 pub struct Secret {
     pub recipe: Recipe,
     /// Services that read the secret from a file.
-    pub files_of: BTreeSet<ServiceName>,
+    pub file_readers: BTreeSet<ServiceName>,
     /// Services that read the secret from a variable, because their image cannot read it from a file; on a cluster also
     /// services with a container that reads it before they start.
-    pub variables_of: BTreeSet<ServiceName>,
+    pub variable_readers: BTreeSet<ServiceName>,
     pub min_length: u16,
 }

@@ -193,7 +193,7 @@ fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
     let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
     let findings = frontends.map(|(name, _)| {
         Diagnostic::warning(Code::Unsupported, path!("frontends", name))
-            .message("a cluster cannot connect to a dev server, so the frontend has no site on it")
+            .message("a cluster cannot connect to a dev server, so it does not serve the frontend")
             .hint("open the dev server directly, or exclude the frontend from this environment: `include = false`")
     });
     findings.collect()

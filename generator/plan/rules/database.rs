@@ -49,7 +49,7 @@ pub fn check_superuser(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     }
     let finding = |path: FieldPath| {
         Diagnostic::error(Code::Superuser, path)
-            .message("the password of the superuser would leave the database server")
+            .message("only the database server may use the password of the superuser")
             .expected("the role of the service, which has its own password")
             .hint("declare `databases.main` in the service, and use `nself.database_url \"main\"`")
     };

@@ -39,7 +39,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     repetitions.chain(domain_without_subdomains(domain)).collect()
 }
 
-/// Returns the labels of a subdomain before the domain, for a subdomain that repeats the domain; otherwise `None`.
+/// Returns the labels before the domain in a subdomain that ends with the domain; `None` for other subdomains.
 fn labels_before_domain<'a>(route: &'a Route, domain: &str) -> Option<&'a str> {
     labels_below(route.subdomain.as_ref()?.as_str(), domain)
 }
@@ -61,7 +61,7 @@ fn domain_without_subdomains(domain: &str) -> Option<Diagnostic> {
     })
 }
 
-/// Returns the proposal to give one of the environments a different domain, which begins with its name.
+/// Returns the proposal to give one of the environments a different domain: its name, a dot and the shared domain.
 fn separate_domain(domain: &str, names: &[&EnvironmentName]) -> String {
     let is_prefix =
         |name: &EnvironmentName| domain.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'));
@@ -80,7 +80,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     {
         by_domain.entry(stack.domain.as_str()).or_default().push(name);
     }
-    // A refused domain has a finding of its type.
+    // A value that is no domain already has a finding.
     let shared_domains =
         by_domain.into_iter().filter(|(domain, names)| names.len() > 1 && Host::refusal(domain).is_none());
     shared_domains

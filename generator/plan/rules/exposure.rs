@@ -61,7 +61,7 @@ fn check_published_ports(
                 .expected("a `reason` for a port that clients reach without nginx")
                 .hint(match member.service.zone {
                     Some(Zone::Data) => {
-                        format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
+                        format!("remove `publish`, and run a client in the container: `docker compose exec {name} COMMAND`")
                     }
                     _ => format!(
                         "add a route to the service, or a reason to the port: `publish.{port} = {{ port = {}, reason = \"…\" }}`",

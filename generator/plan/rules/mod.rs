@@ -55,7 +55,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 
 /// Checks the finished plan.
 pub fn check_plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, plan: &Plan) -> Vec<Diagnostic> {
-    let mut findings = nginx_snippets::check(addresses.routes(), &inputs.files.conf_d);
+    let mut findings = nginx_snippets::check(addresses.routes(), &inputs.files.nginx_snippets);
     findings.extend(mounts::check(roster, &plan.services));
     findings.extend(data_folder::check(roster, plan));
     findings.extend(cluster::check_plan(inputs, roster, plan));

@@ -100,7 +100,7 @@ fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
 /// answer.
 fn check_egress() {
     let started = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), TWO).unwrap());
-    let stack = started.expect("the tools were there");
+    let stack = started.expect("nothing started, although the tools are installed");
     let _machine = Machine::start();
     let up = |stack: &Stack| {
         let output = stack.compose(&["up", "-d", "--no-deps", "one", "other", "inner"]);
@@ -333,7 +333,7 @@ const ONE: [&str; 2] = ["-c", "SELECT 1"];
 /// Expectation: the server refuses the superuser outside the network of its jobs, the replica's role outside its
 /// network, and every role outside its databases. Control: with rules without networks, the superuser is accepted.
 fn check_roles_by_network() {
-    let stack = Stack::start("replica").expect("the tools were there");
+    let stack = Stack::start("replica").expect("nothing started, although the tools are installed");
     let output = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres-replica", "tickets"]);
     assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     let rejects = "pg_hba.conf rejects connection";
@@ -418,7 +418,7 @@ fn check_encryption() {
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replacen("  domain =", "  database_server.tls = true,\n  domain =", 1)).unwrap();
     });
-    let stack = started.expect("the tools were there");
+    let stack = started.expect("nothing started, although the tools are installed");
     let output = stack.up();
     assert_eq!(output.code, 0, "{}\n{}", output.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     let ask = |host: &str, parameters: &str| {

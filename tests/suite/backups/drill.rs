@@ -11,7 +11,8 @@ fn a_fresh_machine_restores_from_the_target() {
     }
 }
 
-/// The user of the server lists what root has stored, and files keep the owner that no other container could give them.
+/// `backup-list`, which runs as the user of the database server, lists the snapshots that root has stored. Restored
+/// files have their old owner, which only root can set.
 #[test]
 fn a_stack_restores_its_volume() {
     if tool("backups/bin/rclone").is_some() {
@@ -20,7 +21,7 @@ fn a_stack_restores_its_volume() {
 }
 
 fn restore_uploads() {
-    let Some(stack) = Stack::start("backup-files") else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("backup-files") else { panic!("nothing started, although the tools are installed") };
     // The job that restores is the only one that may write to the volume.
     let shell = |script: &str| {
         let arguments = ["run", "--rm", "-T", "--entrypoint", "sh", "backup-files-restore", "-c", script];
@@ -43,7 +44,7 @@ fn restore_uploads() {
     successful_stdout(job(&stack, &restore));
     let state = shell("cd /volumes/uploads && cat 'a file' .nself-restore-old-*/* && stat -c '%a %u:%g' 'a file' .");
     assert_eq!(state, "first\nsecond\n600 10001:10001\n755 10001:10001");
-    // A read-only mount keeps the job that copies from changing anything.
+    // The job that takes snapshots cannot change the volume, since it mounts it read-only.
     let arguments = ["run", "--rm", "-T", "--entrypoint", "sh", "backup-files", "-c", "touch /volumes/uploads/b"];
     assert_ne!(stack.compose(&arguments).code, 0);
 }
@@ -83,7 +84,7 @@ fn job(stack: &Stack, arguments: &[&str]) -> ProcessOutput {
     stack.compose(&all)
 }
 
-/// Waits until a container has printed something.
+/// Checks a condition every second until it is true, up to 180 times.
 fn eventually(stack: &Stack, what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..180 {
         if holds() {
@@ -95,7 +96,7 @@ fn eventually(stack: &Stack, what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn drill() {
-    let Some(stack) = Stack::start("backups") else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("backups") else { panic!("nothing started, although the tools are installed") };
     up(&stack);
     let listed = || job(&stack, &["backup-list"]).stdout;
     eventually(&stack, "the first base backup", || listed().contains("-first-"));
@@ -106,8 +107,8 @@ fn drill() {
     sql(&stack, "SELECT pg_sleep(1.2)");
     sql(&stack, "DROP TABLE entries");
     let dropped = sql(&stack, now);
-    let until = |listed: String| listed.trim().rsplit_once(" reaches ").map(|(_, time)| time.to_owned());
-    eventually(&stack, "the log is stored", || until(listed()).is_some_and(|time| time[..19] > dropped[..19]));
+    let end_of_log = |listed: String| listed.trim().rsplit_once(" reaches ").map(|(_, time)| time.to_owned());
+    eventually(&stack, "the log is stored", || end_of_log(listed()).is_some_and(|time| time[..19] > dropped[..19]));
     successful_stdout(job(&stack, &["backup-verify"]));
 
     // Only the target and the secrets survive.
@@ -144,7 +145,7 @@ fn drill() {
     successful_stdout(job(&stack, &["-e", "SERVER_IS_STOPPED=yes", "backup-restore"]));
     up(&stack);
     assert_eq!(sql(&stack, "SELECT count(*), max(id) FROM entries"), "1000|1000");
-    // An interrupted exchange of folders keeps the server from creating an empty database.
+    // After an interrupted exchange of folders the server does not start, since it would create an empty database.
     successful_stdout(stack.compose(&[
         "exec",
         "-T",

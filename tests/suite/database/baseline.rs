@@ -152,7 +152,7 @@ fn a_running_server_is_taken_over_at_its_version() {
     admin.run_or_panic("ALTER TABLE orders OWNER TO orders_migrations;");
     // A runner is active.
     admin.run_or_panic("SELECT pg_advisory_lock(7241105402127946086);");
-    assert_refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
+    assert_refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["another run of migrations"]);
     assert_no_nself_objects(&server, "orders");
     admin.run_or_panic("SELECT pg_advisory_unlock_all();");
     let output = baseline(&project, &at, &server, &["--to", "1"]);

@@ -60,7 +60,7 @@ fn changes_are_shown_and_written_once() {
     }
     let json = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    // Hazards cannot be allowed in a folder, so the plan lists them.
+    // A folder of migrations has no `allow`, so hazards are listed instead of refused.
     assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")), "{answer}");
     assert!(answer.to_string().contains("\"hazards\":[\"deletes_data\"]"), "{answer}");
     let text = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty"]);
@@ -135,10 +135,7 @@ fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
         folder,
         &format!(
             "tables.orders = {ORDERS}, tables.orders_b = {}",
-            orders("", "")
-                .replace("tables.orders = ", "")
-                .trim_end_matches(',')
-                .replace("primary_key", "renamed_from = \"orders\", primary_key")
+            ORDERS.replace("primary_key", "renamed_from = \"orders\", primary_key")
         ),
     );
     assert_fails(folder, new, "NS722", "both exist");
@@ -191,7 +188,7 @@ fn history_that_changed_is_refused() {
     assert_success(folder, &["db", "new", "--name", "b"]);
     let file = |path: &str| folder.join("db/shop").join(path);
     let verify = &["db", "verify"][..];
-    let tampered = |path: &str, change: &dyn Fn(&str) -> String, code: &str, words: &str| {
+    let check_tampering = |path: &str, change: &dyn Fn(&str) -> String, code: &str, words: &str| {
         let good = fs::read_to_string(file(path)).unwrap();
         fs::write(file(path), change(&good)).unwrap();
         assert_fails(folder, verify, code, words);
@@ -199,24 +196,24 @@ fn history_that_changed_is_refused() {
         fs::write(file(path), good).unwrap();
         assert_success(folder, verify);
     };
-    tampered(
+    check_tampering(
         "migrations/0001_init/up.sql",
         &|text| text.replace("NOT NULL", ""),
         "NS730",
         "0001_init was edited after it was recorded",
     );
-    tampered("migrations/0001_init/down.sql", &|text| text.replace("RAISE", "-- RAISE"), "NS730", "0001_init");
-    tampered("migrations/0002_b/plan.json", &|text| text.replace("is new", "is old"), "NS730", "0002_b");
-    tampered(
+    check_tampering("migrations/0001_init/down.sql", &|text| text.replace("RAISE", "-- RAISE"), "NS730", "0001_init");
+    check_tampering("migrations/0002_b/plan.json", &|text| text.replace("is new", "is old"), "NS730", "0002_b");
+    check_tampering(
         "schema/tables/b.json",
         &|text| text.replace("bigint", "text"),
         "NS730",
         "schema/tables/b.json does not match the migrations",
     );
     let swapped = |text: &str| text.lines().rev().fold(String::new(), |all, line| all + line + "\n");
-    tampered("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
-    tampered("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
-    tampered("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
+    check_tampering("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
+    check_tampering("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
+    check_tampering("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
     // Converted line endings are not a change.
     let up = file("migrations/0001_init/up.sql");
     let text = fs::read_to_string(&up).unwrap();
@@ -286,7 +283,7 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     assert_eq!(text_by_hand, "INSERT INTO ours VALUES (1);\n");
     let up = fs::read_to_string(folder.join("db/shop/migrations/0003_ours/up.sql")).unwrap();
     assert!(up.contains("ours") && !up.contains("theirs"), "{up}");
-    // Rewritten history is detected by comparison with the base.
+    // A base that is not a revision is an error.
     assert_fails(folder, &["db", "verify", "--base", "nowhere"], "NS804", "set --base to a revision");
 }
 

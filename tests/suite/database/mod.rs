@@ -1,4 +1,4 @@
-//! Databases against real PostgreSQL servers.
+//! Tests of databases and migrations, most of them with real PostgreSQL servers.
 
 mod baseline;
 mod case;

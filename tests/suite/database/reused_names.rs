@@ -78,7 +78,7 @@ const CHANGES: [Change; 20] = [
         },
     },
     Change {
-        name: "a table becomes a range, and a domain the type of its ranges",
+        name: "a table becomes a range type, and a domain its multirange type",
         before: "CREATE TABLE r (id integer); CREATE DOMAIN r_multirange AS text;",
         after: "CREATE TYPE r AS RANGE (SUBTYPE = integer);",
         hint: no_hint,
@@ -90,7 +90,7 @@ const CHANGES: [Change; 20] = [
         hint: no_hint,
     },
     Change {
-        name: "functions and views use the new object of the name",
+        name: "functions and views that use the name of a type then use that of a table",
         before: "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x e); CREATE FUNCTION f(a e) RETURNS e LANGUAGE sql AS 'SELECT a'; CREATE VIEW v AS SELECT 'a'::e AS x, x AS y FROM t;
             CREATE FUNCTION g() RETURNS e LANGUAGE sql AS 'SELECT NULL::e';",
         after: "CREATE TABLE e (id integer); CREATE TABLE t (x text); CREATE FUNCTION f(a e) RETURNS e LANGUAGE sql AS 'SELECT a'; CREATE VIEW v AS SELECT e.id AS x, t.x AS y FROM t, e;
@@ -104,7 +104,7 @@ const CHANGES: [Change; 20] = [
         hint: no_hint,
     },
     Change {
-        name: "a sequence, to the identity of a column that it does not number",
+        name: "a sequence, to the sequence of a new identity column",
         before: "CREATE SEQUENCE t_id_seq; CREATE TABLE t (v integer);",
         after: "CREATE TABLE t (v integer, id integer GENERATED ALWAYS AS IDENTITY);",
         hint: no_hint,
@@ -167,9 +167,9 @@ fn a_name_passes_to_a_different_object_on_the_newest_server() {
     check_all(Version::V18, &CHANGES);
 }
 
-/// A table cannot be dropped before a column whose type is its row, and a rename is early.
+/// A table cannot be dropped before a column that has its row type, but the new object needs the name before that.
 #[test]
-fn a_name_that_is_needed_until_the_end_is_refused_with_the_way_in_two_migrations() {
+fn a_name_that_is_needed_until_the_end_is_refused_with_a_hint_for_two_migrations() {
     for (before, after) in [
         ("CREATE TABLE e (id integer); CREATE TABLE t (x e);", "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x text);"),
         ("CREATE TABLE e (id integer); CREATE TYPE c AS (x e);", "CREATE SEQUENCE e; CREATE TYPE c AS (y integer);"),
@@ -186,7 +186,7 @@ fn a_name_that_is_needed_until_the_end_is_refused_with_the_way_in_two_migrations
     }
 }
 
-/// A finding does not show the name that an object has only until it is dropped.
+/// A finding shows the name of the definition, not the temporary name that an object gets before it is dropped.
 #[test]
 fn findings_name_the_object_by_its_own_name() {
     let before = import("CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (x e);");

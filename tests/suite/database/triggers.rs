@@ -1,4 +1,5 @@
-//! Triggers of all kinds, and comments of other parts: the SQL is imported, created from an empty database, changed, and read back from a dump.
+//! Triggers of all kinds, and comments of policies and of columns of views: the SQL is imported, its objects are created in
+//! an empty database, changed, and imported again from a dump.
 
 use super::pairs::{Change, check_all, read_back_all};
 use super::server::Version;

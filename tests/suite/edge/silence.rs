@@ -1,5 +1,5 @@
 //! Streams that are silent for ten minutes stay open on every kind of route. The test divides all times by 60: the times
-//! in the generated files, and the defaults of nginx for all others. `NSELF_SILENCE=600` waits ten minutes in place of that.
+//! in the generated files, and the defaults of nginx for all others. If `NSELF_SILENCE` is set, it waits ten minutes instead.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -114,6 +114,7 @@ fn check_silent_streams() {
     {
         let _edge = start(&|text| if takes_ten_minutes { text.to_owned() } else { shorten_times(text) });
         let streams = states_after_silence(silence);
+        // A response and a request on each of `plain`, `files` and `chat`, a websocket on `chat`, and a call on `rpc`.
         assert!(streams.len() == 8 && streams.values().all(|state| state == "complete"), "{streams:#?}");
     }
     if !takes_ten_minutes {

@@ -51,7 +51,7 @@ fn a_log_line_and_a_trace_are_found() {
 
 fn find_log_line_and_trace() {
     let start = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), STACK).unwrap());
-    let Some(stack) = start else { panic!("the tools were there") };
+    let Some(stack) = start else { panic!("nothing started, although the tools are installed") };
     let from = Instant::now();
     let folder = stack.engine_data().join("containers");
     let script = "mkdir -p /var/lib/docker/containers && mount --bind \"$0\" /var/lib/docker/containers";

@@ -15,12 +15,12 @@ use crate::support::{ProcessOutput, nself_in, root, run};
 pub const ADDRESS: &str = "10.214.0.2";
 
 /// Port of the API server, which the generated policies allow.
-const SECURE: u16 = 6443;
+const API_PORT: u16 = 6443;
 
 /// Port of the node for HTTPS.
 pub const HTTPS: u16 = 30443;
 
-/// A layer of the operator: services reserve less of the node's processors.
+/// An overlay of Kustomize, in which services reserve less of the node's processors.
 const SMALL: &str = r#"apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [../deploy/local/kubernetes]
@@ -32,7 +32,7 @@ patches:
 /// A running node; dropping the value stops its pods and programs.
 pub struct Node {
     pub cluster: Cluster,
-    engine: tempfile::TempDir,
+    engine_folder: tempfile::TempDir,
 }
 
 impl Drop for Node {
@@ -56,8 +56,9 @@ fn assert_success(output: ProcessOutput) -> ProcessOutput {
 impl Node {
     pub fn start() -> Node {
         assert_success(script("node.sh", &["network"]));
-        let cluster = Cluster::start_without_nodes(ADDRESS, SECURE).expect("the tools were there");
-        let node = Node { cluster, engine: tempfile::tempdir().unwrap() };
+        let cluster =
+            Cluster::start_without_nodes(ADDRESS, API_PORT).expect("nothing started, although the tools are installed");
+        let node = Node { cluster, engine_folder: tempfile::tempdir().unwrap() };
         assert_success(script("node.sh", &["start", &node.cluster.path("")]));
         node
     }
@@ -66,19 +67,25 @@ impl Node {
     pub fn import_images(&self, manifests: &[&Path]) {
         let names: BTreeSet<String> = manifests.iter().flat_map(|folder| images(folder)).collect();
         let lines: String = names.iter().map(|name| format!("    image: \"{name}\"\n")).collect();
-        let list = self.engine.path().join("images.yaml");
+        let list = self.engine_folder.path().join("images.yaml");
         fs::write(&list, lines).unwrap();
-        let engine = self.engine.path().join("engine");
+        let engine = self.engine_folder.path().join("engine");
         let socket = format!("unix://{}/docker.sock", engine.display());
         // The engine forbids the forwarding of packets in its namespace.
         assert_success(run(Command::new("ip").args(["netns", "add", "engine"])));
-        assert_success(run(inside("engine").arg(root().join("tests/engine.sh")).arg("start").arg(&engine)));
+        assert_success(run(command_in_namespace("engine")
+            .arg(root().join("tests/engine.sh"))
+            .arg("start")
+            .arg(&engine)));
         assert_success(run(Command::new(root().join("tests/images/build.sh")).arg(&list).env("DOCKER_HOST", &socket)));
-        let archive = self.engine.path().join("images.tar");
+        let archive = self.engine_folder.path().join("images.tar");
         let mut save = Command::new("docker");
         save.arg("save").arg("-o").arg(&archive).args(names).env("DOCKER_HOST", &socket);
         assert_success(run(&mut save));
-        assert_success(run(inside("engine").arg(root().join("tests/engine.sh")).arg("stop").arg(&engine)));
+        assert_success(run(command_in_namespace("engine")
+            .arg(root().join("tests/engine.sh"))
+            .arg("stop")
+            .arg(&engine)));
         assert_success(script("node.sh", &["import", &self.cluster.path(""), &archive.to_string_lossy()]));
         fs::remove_file(archive).unwrap();
     }
@@ -90,7 +97,7 @@ impl Node {
         self.cluster.apply_text(&assert_success(nself_in(project, ["secrets", "kubernetes", "--env", "local"])).stdout);
     }
 
-    /// Generates the manifests, and applies them with the layer for a small node.
+    /// Generates the manifests, and applies them with the overlay for a small node.
     pub fn release(&self, project: &Path) {
         generate(project);
         let small = project.join("small");
@@ -114,7 +121,7 @@ impl Node {
 
     /// Returns the answer to a client that trusts only the project's authority.
     pub fn answer(&self, project: &Path, host: &str, path: &str) -> String {
-        let mut curl = inside("outside");
+        let mut curl = command_in_namespace("outside");
         curl.args(["curl", "-sS", "--max-time", "10", "--resolve", &format!("{host}:{HTTPS}:{ADDRESS}"), "--cacert"]);
         curl.arg(project.join("deploy/local/secrets/authority")).arg(format!("https://{host}:{HTTPS}{path}"));
         run(&mut curl).stdout
@@ -148,7 +155,7 @@ impl Node {
         let from = Instant::now();
         loop {
             self.create_volumes(namespace);
-            let waiting = self.waiting(namespace);
+            let waiting = self.unready_workloads(namespace);
             if waiting.is_empty() {
                 return from.elapsed();
             }
@@ -162,8 +169,8 @@ impl Node {
         }
     }
 
-    /// Returns workloads and jobs that are not ready or complete.
-    fn waiting(&self, namespace: &str) -> Vec<String> {
+    /// Returns the names of workloads that are not ready and of jobs that are not complete.
+    fn unready_workloads(&self, namespace: &str) -> Vec<String> {
         let number = |value: &Value| value.as_i64().unwrap_or_default();
         let items = self.get(namespace, "deployment,statefulset,job");
         assert!(!items.is_empty(), "no workloads in {namespace}");
@@ -212,7 +219,7 @@ pub fn wait_until(what: &str, seconds: u64, holds: impl Fn() -> bool) {
 }
 
 /// Returns a command that runs a program in a network namespace.
-pub fn inside(namespace: &str) -> Command {
+pub fn command_in_namespace(namespace: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net=/run/netns/{namespace}"));
     command

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::machine::{Node, inside, wait_until};
+use super::machine::{Node, command_in_namespace, wait_until};
 use crate::support::{report_measurement, root, run, stack};
 
 const NAMESPACE: &str = "watched-local";
@@ -223,7 +223,7 @@ impl Receiver {
         let output = run(Command::new("ip").args(["-n", "outside", "address", "add", &address, "dev", "lo"]));
         assert_eq!(output.code, 0, "{}", output.stderr);
         let folder = tempfile::tempdir().unwrap();
-        let mut program = inside("outside");
+        let mut program = command_in_namespace("outside");
         program.arg("python3").arg(root().join("tests/monitoring/receiver.py")).args([RECEIVER, "9999"]);
         let program = program.arg(folder.path().join("calls")).stdin(Stdio::null()).spawn().unwrap();
         Receiver { program, folder }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::machine::{Node, generate, inside, wait_until};
+use super::machine::{Node, command_in_namespace, generate, wait_until};
 use crate::support::{ProcessOutput, report_measurement, stack};
 
 const NAMESPACE: &str = "shop-local";
@@ -125,7 +125,7 @@ struct OutsideServer(Child);
 
 impl OutsideServer {
     fn start() -> OutsideServer {
-        let mut server: Command = inside("outside");
+        let mut server: Command = command_in_namespace("outside");
         server.args(["python3", "-m", "http.server", "8000", "--directory", "/bin"]);
         OutsideServer(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }

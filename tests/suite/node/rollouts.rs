@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::machine::{ADDRESS, HTTPS, Node, change, inside, wait_until};
+use super::machine::{ADDRESS, HTTPS, Node, change, command_in_namespace, wait_until};
 use super::shop::NAMESPACE;
 use crate::support::{report_measurement, root, run};
 
@@ -32,7 +32,7 @@ struct Load {
 impl Load {
     fn start() -> Load {
         let end = tempfile::tempdir().unwrap();
-        let mut client: Command = inside("outside");
+        let mut client: Command = command_in_namespace("outside");
         client.arg("python3").arg(root().join("tests/edge/load.py")).args(["steady", "8", "180"]);
         client.env("HOST", "catalogue.shop.localhost").env("EDGE", format!("{ADDRESS}:{HTTPS}"));
         client.env("SOURCES", "10.214.0.1{:02}").env("END", end.path().join("end"));

@@ -83,7 +83,7 @@ fn start(images_folder: &Path) -> Stack {
         // The script reads it from the folder of the stack.
         std::os::unix::fs::symlink(images_folder, project.join("images")).unwrap();
     };
-    let stack = Stack::start_with("plugins", change).expect("the tools were there");
+    let stack = Stack::start_with("plugins", change).expect("nothing started, although the tools are installed");
     set_secret(&stack, "np_notify_webhook_url", "http://receiver:8009/");
     stack
 }

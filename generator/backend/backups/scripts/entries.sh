@@ -9,10 +9,10 @@ what=$1
 shift
 newline='
 '
-return=$(printf '\r')
+carriage_return=$(printf '\r')
 for entry; do
   case $entry in
-    *\\* | *"$newline"* | *"$return"*) name=$(printf %s "$entry" | od -An -v -to1 | sed 's/ /\\/g' | tr -d '\n') ;;
+    *\\* | *"$newline"* | *"$carriage_return"*) name=$(printf %s "$entry" | od -An -v -to1 | sed 's/ /\\/g' | tr -d '\n') ;;
     *) name=$entry ;;
   esac
   if [ "$what" = metadata ]; then

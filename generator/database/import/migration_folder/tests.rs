@@ -1,4 +1,4 @@
-//! Tests of the order of files and of the part of a file that runs forward.
+//! Tests of the order of files and of the part of a file that applies the migration.
 
 use super::{FolderContent, is_read, read};
 
@@ -51,11 +51,12 @@ fn files_have_the_order_of_their_tool() {
     let journal = r#"{"version": "7", "entries": [{"idx": 1, "tag": "0001_a"}, {"idx": 0, "tag": "0000_z"}]}"#;
     let files = [("meta/_journal.json", journal), ("0000_z.sql", ""), ("0001_a.sql", "A;--> statement-breakpoint\nB")];
     assert_eq!(paths(&files), ["0000_z.sql", "0001_a.sql"]);
+    // A `;` replaces the breakpoint, padded to its 24 characters.
     assert_eq!(read(&folder(&files)).unwrap()[1].sql, format!("A;{:<24}\nB", ";"));
 }
 
 #[test]
-fn only_the_part_that_runs_forward_is_read_and_lines_keep_their_numbers() {
+fn only_the_part_that_applies_the_migration_is_read_and_lines_keep_their_numbers() {
     let goose = "-- +goose Up\nA;\n-- +goose StatementBegin\nB\n-- +goose StatementEnd\n-- +goose Down\nC;\n";
     assert_eq!(read(&folder(&[("1_a.sql", goose)])).unwrap()[0].sql, "\nA;\n\nB\n;\n\n\n");
     let dbmate = "-- note\n-- migrate:up transaction:false\nA;\n-- migrate:down\nB;";

@@ -1,4 +1,4 @@
-//! `LIKE` in CREATE TABLE, which copies the columns of another table as they are at that time.
+//! `LIKE` in CREATE TABLE, which copies the columns that another table has when the statement runs.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use super::tree::{Parsed, Parts, object_name, path, start_offset, tokens, unsupp
 use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 
-/// Properties that INCLUDING names.
+/// Properties that can follow INCLUDING and EXCLUDING.
 const PROPERTIES: [&str; 9] =
     ["comments", "compression", "constraints", "defaults", "generated", "identity", "indexes", "statistics", "storage"];
 
-/// Reads the properties that INCLUDING and EXCLUDING leave.
+/// Returns the properties that are copied after all INCLUDING and EXCLUDING options are applied in their order.
 fn included_properties(parts: &mut Parts) -> BTreeSet<String> {
     let mut included = BTreeSet::new();
     for option in parts.take_rest() {
@@ -34,7 +34,7 @@ fn included_properties(parts: &mut Parts) -> BTreeSet<String> {
 }
 
 impl Reader {
-    /// Copies the columns of a table, and what INCLUDING names, to a new table.
+    /// Copies the columns of a table, and the properties after INCLUDING, to a new table.
     pub(super) fn add_columns_like(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let reference = parts.require(SyntaxKind::RELATION_NAME_REF)?;
@@ -66,7 +66,7 @@ impl Reader {
         {
             return unsupported(
                 node,
-                "nself cannot copy extended statistics; use EXCLUDING STATISTICS, and create them",
+                "nself cannot copy extended statistics; use EXCLUDING STATISTICS, and CREATE STATISTICS in a separate statement",
             );
         }
         if included.contains("indexes") { self.copy_indexes(table, &source, &included, node) } else { Ok(()) }
@@ -84,7 +84,7 @@ impl Reader {
         if has_expression || !source.excludes.is_empty() {
             return unsupported(
                 node,
-                "nself cannot copy exclusion constraints and indexes of expressions; use EXCLUDING INDEXES, and create them",
+                "nself cannot copy exclusion constraints or indexes of expressions; use EXCLUDING INDEXES and separate statements",
             );
         }
         if !source.primary_key.is_empty() {

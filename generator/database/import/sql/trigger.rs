@@ -33,7 +33,7 @@ impl Reader {
             timing,
             events: Default::default(),
             update_of: Vec::new(),
-            statement: parts.take_node(FOR_EACH_ROW).is_none(),
+            for_each_statement: parts.take_node(FOR_EACH_ROW).is_none(),
             condition: None,
             // A placeholder until the call has been read.
             function: relation.clone(),

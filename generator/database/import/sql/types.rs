@@ -77,7 +77,7 @@ impl Reader {
                 "collation" => collation = collation::read_collation(&value)?,
                 "subtype_diff" => subtype_diff = Some(self.function_of_range(&value)?),
                 "multirange_type_name" => {
-                    // A name without a schema is in that of the range.
+                    // A name without a schema belongs to the schema of the range.
                     let names = path(&value);
                     multirange = Some(match names.as_slice() {
                         [multirange] => name.in_same_schema(&tree::name_at(multirange, &value)?),

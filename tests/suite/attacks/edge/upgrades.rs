@@ -18,9 +18,9 @@ fn an_upgrade_to_http2_cannot_smuggle_requests() {
 fn upgrades() {
     let project = project_with_all_routes();
     let staging = environment(&project, "staging");
-    let (api, inside) = ("api.shop.example.com", "/v1/metadata");
+    let (api, internal_path) = ("api.shop.example.com", "/v1/metadata");
     // Control: a configuration that forwards `Upgrade` unchanged.
-    let open = |text: &str| {
+    let forward_all_upgrades = |text: &str| {
         text.replace("Upgrade $upgrade;", "Upgrade $http_upgrade;")
             .replace(
                 "map $upgrade $connection_upgrade {\n        default \"\";\n        websocket upgrade;",
@@ -29,16 +29,20 @@ fn upgrades() {
             .replace("proxy_set_header HTTP2-Settings \"\";", "")
     };
     {
-        let edge = RunningEdge::start_with(&staging, open);
-        assert_eq!(edge.status(STRANGER, api, inside), 403, "the path is closed to a request");
-        let got = edge.smuggle(STRANGER, api, "/healthz", inside);
+        let edge = RunningEdge::start_with(&staging, forward_all_upgrades);
+        assert_eq!(edge.status(STRANGER, api, internal_path), 403, "the path is closed to a request");
+        let got = edge.smuggle(STRANGER, api, "/healthz", internal_path);
         assert_eq!(got["upgraded"], true, "{got}");
         let received: Value = serde_json::from_str(got["body"].as_str().unwrap()).unwrap();
-        assert_eq!((received["path"].as_str(), received["version"].as_str()), (Some(inside), Some("2")), "{got}");
+        assert_eq!(
+            (received["path"].as_str(), received["version"].as_str()),
+            (Some(internal_path), Some("2")),
+            "{got}"
+        );
     }
     let edge = RunningEdge::start(&staging);
     for subdomain in ["api", "app1", "graph", "storage", "plain", "web"] {
-        let got = edge.smuggle(STRANGER, &host(subdomain), "/healthz", inside);
+        let got = edge.smuggle(STRANGER, &host(subdomain), "/healthz", internal_path);
         assert_eq!(got["upgraded"], false, "{subdomain}: {got}");
         assert_eq!(got["status"], 200, "{subdomain}: answered without an upgrade");
     }
@@ -49,7 +53,7 @@ fn upgrades() {
         edge.send(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0)
     };
     assert_eq!(upgrade("websocket").status, 101, "websockets pass");
-    assert_eq!(upgrade("WebSocket").status, 101, "in any case");
+    assert_eq!(upgrade("WebSocket").status, 101, "in upper and lower case");
     for value in
         ["h2c", "H2C", "websocket, h2c", "h2c, websocket", "websocket\r\nUpgrade: h2c", "TLS/1.0", "websocket/13"]
     {

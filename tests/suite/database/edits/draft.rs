@@ -145,7 +145,7 @@ impl Draft {
             let Some(next) = at.get(*step) else { return false };
             at = next;
         }
-        contains(at, word)
+        contains_word(at, word)
     }
 
     pub fn table(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<String> {
@@ -173,22 +173,22 @@ impl Draft {
             .as_object()
             .unwrap()
             .values()
-            .any(|other| other.get("generated").is_some_and(|text| contains(text, column)));
-        let in_partition = |part: &Value| part["partition_of"]["table"] == table && contains(part, column);
+            .any(|other| other.get("generated").is_some_and(|text| contains_word(text, column)));
+        let in_partition = |part: &Value| part["partition_of"]["table"] == table && contains_word(part, column);
         let in_partitions = !self.keys(&["tables"], |_, part| in_partition(part)).is_empty();
         let in_objects = self.mentions(&["objects"], column);
-        generated || in_partitions || in_objects || contains(&rest, column) || self.mentions(&["views"], column)
+        generated || in_partitions || in_objects || contains_word(&rest, column) || self.mentions(&["views"], column)
     }
 
     pub fn drop_views(&mut self, word: &str) {
         let reads = |body: &Value| body.as_str().is_some_and(|body| body.starts_with("BEGIN ATOMIC"));
-        for function in self.keys(&["functions"], |_, it| reads(&it["body"]) && contains(&it["body"], word)) {
+        for function in self.keys(&["functions"], |_, it| reads(&it["body"]) && contains_word(&it["body"], word)) {
             self.map(&["functions"]).remove(&function);
         }
-        for key in self.keys(&["objects"], |_, object| contains(&object["create"], word)) {
+        for key in self.keys(&["objects"], |_, object| contains_word(&object["create"], word)) {
             self.map(&["objects"]).remove(&key);
         }
-        let gone = self.keys(&["views"], |_, view| contains(view, word));
+        let gone = self.keys(&["views"], |_, view| contains_word(view, word));
         for view in gone {
             self.map(&["views"]).remove(&view);
             self.drop_views(&view);
@@ -204,11 +204,11 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
-pub fn contains(value: &Value, word: &str) -> bool {
+pub fn contains_word(value: &Value, word: &str) -> bool {
     match value {
         Value::String(text) => words(text).any(|found| found == word),
-        Value::Array(items) => items.iter().any(|item| contains(item, word)),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key == word || contains(value, word)),
+        Value::Array(items) => items.iter().any(|item| contains_word(item, word)),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key == word || contains_word(value, word)),
         _ => false,
     }
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, add_index, contains, plain, take, whole};
+use super::{Edit, add_index, contains_word, is_unpartitioned, plain, take};
 
 edits! {
     "add unique" |d, dice| {
         let (table, column) = d.column(dice, |column| ["integer", "text", "uuid", "varchar(20)"].iter().any(|kind| column["type"] == *kind) && plain(column))?;
-        whole(&d.root["tables"][&table]).then_some(())?;
+        is_unpartitioned(&d.root["tables"][&table]).then_some(())?;
         let name = d.name("u");
         let mut unique = json!({ "columns": [column] });
         if dice.below(3) == 0 { unique["deferrable"] = json!("deferred"); }
@@ -35,7 +35,7 @@ edits! {
     "primary key becomes deferrable" |d, dice| {
         let table = d.table(dice, |table| table.get("primary_key").is_some() && table.get("partition_by").is_none() && table.get("replica_identity").is_none())?;
         let word = table.rsplit('.').next()?.to_owned();
-        if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains(keys, &word))).is_empty() { return None; }
+        if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains_word(keys, &word))).is_empty() { return None; }
         if d.mentions(&["objects"], &word) || d.mentions(&["views"], &word) { return None; }
         d.map(&["tables", &table]).insert("primary_key_deferrable".into(), json!("deferred"));
         Some(())
@@ -76,14 +76,14 @@ edits! {
         Some(())
     };
     "add check without validation" |d, dice| {
-        let table = d.table(dice, whole)?;
+        let table = d.table(dice, is_unpartitioned)?;
         let name = d.name("k");
         d.map(&["tables", &table, "checks"]).insert(name, json!({ "expression": "id > -5", "not_valid": true }));
         Some(())
     };
     "check tables that inherit no more" |d, dice| {
         let (table, key, value) = take(d, dice, "checks")?;
-        (whole(&d.root["tables"][&table]) && value.is_string()).then_some(())?;
+        (is_unpartitioned(&d.root["tables"][&table]) && value.is_string()).then_some(())?;
         d.map(&["tables", &table, "checks"]).insert(key, json!({ "expression": value, "no_inherit": true }));
         Some(())
     };
@@ -124,7 +124,7 @@ edits! {
         Some(())
     };
     "add exclusion" |d, dice| {
-        let table = d.table(dice, |table| whole(table) && !table.get("excludes").is_some_and(|all| contains(all, "int8range")))?;
+        let table = d.table(dice, |table| is_unpartitioned(table) && !table.get("excludes").is_some_and(|all| contains_word(all, "int8range")))?;
         let name = d.name("e");
         d.map(&["tables", &table, "excludes"]).insert(name, json!({ "using": "gist", "elements": [{ "expression": "int8range(id, id + 1)", "with": "&&" }] }));
         Some(())
@@ -143,7 +143,7 @@ edits! {
         Some(())
     };
     "storage parameters of a primary key" |d, dice| {
-        let table = d.table(dice, |table| whole(table) && table.get("primary_key").is_some())?;
+        let table = d.table(dice, |table| is_unpartitioned(table) && table.get("primary_key").is_some())?;
         let storage = [json!({ "fillfactor": "70" }), json!({ "fillfactor": "90" }), json!({})];
         d.map(&["tables", &table]).insert("primary_key_storage".into(), storage[dice.below(3)].clone());
         Some(())
@@ -168,9 +168,9 @@ edits! {
         Some(())
     };
     "change primary key" |d, dice| {
-        let table = d.table(dice, |table| whole(table) && table["primary_key"] == json!(["id"]) && table.get("primary_key_include").is_none())?;
+        let table = d.table(dice, |table| is_unpartitioned(table) && table["primary_key"] == json!(["id"]) && table.get("primary_key_include").is_none())?;
         let word = table.rsplit('.').next()?.to_owned();
-        if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains(keys, &word))).is_empty() { return None; }
+        if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains_word(keys, &word))).is_empty() { return None; }
         let columns = d.keys(&["tables", &table, "columns"], |name, column| name != "id" && column.get("nullable").is_none() && column["type"] == "integer");
         let other = dice.pick(&columns)?.clone();
         d.map(&["tables", &table]).insert("primary_key".into(), json!(["id", other]));

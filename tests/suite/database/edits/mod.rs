@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use draft::contains;
+use draft::contains_word;
 pub use draft::{Dice, Draft};
 
 macro_rules! edits {
@@ -30,7 +30,7 @@ pub static EDITS: LazyLock<Vec<Edit>> = LazyLock::new(|| {
         .concat()
 });
 
-fn whole(table: &Value) -> bool {
+fn is_unpartitioned(table: &Value) -> bool {
     table.get("partition_by").is_none()
 }
 
@@ -57,7 +57,7 @@ pub const TYPES: &[(&str, &str, &str)] = &[
 
 pub type Edit = (&'static str, fn(&mut Draft, &mut Dice) -> Option<()>);
 
-fn kind(dice: &mut Dice) -> (&'static str, &'static str) {
+fn random_type(dice: &mut Dice) -> (&'static str, &'static str) {
     let (kind, _, default) = TYPES[dice.below(TYPES.len())];
     (kind, default)
 }
@@ -67,7 +67,7 @@ fn add_table(d: &mut Draft, dice: &mut Dice, schema: &str) -> Option<String> {
     let mut columns = Map::new();
     columns.insert("id".into(), json!({ "type": "bigint" }));
     for _ in 0..=dice.below(3) {
-        let (kind, default) = kind(dice);
+        let (kind, default) = random_type(dice);
         let mut column = json!({ "type": kind });
         match dice.below(3) {
             0 => column["nullable"] = json!(true),

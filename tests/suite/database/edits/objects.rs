@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Draft, Edit, add_column, user_type, whole};
+use super::{Draft, Edit, add_column, is_unpartitioned, user_type};
 
 /// Adds an object; its key follows from the statement.
 fn add(d: &mut Draft, create: String) {
@@ -118,7 +118,7 @@ edits! {
         Some(())
     };
     "add publication" |d, dice| {
-        let plain = |table: &serde_json::Value| whole(table) && table.get("unlogged").is_none();
+        let plain = |table: &serde_json::Value| is_unpartitioned(table) && table.get("unlogged").is_none();
         let (table, name) = (d.table(dice, plain)?, d.name("pub"));
         let columns = ["", " (id)", " (id) WHERE (id > 3)"][dice.below(3)];
         add(d, format!("CREATE PUBLICATION {name} FOR TABLE {table}{columns} WITH (publish = 'insert')"));

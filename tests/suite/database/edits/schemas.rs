@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, add_column, add_table, contains, kind, whole};
+use super::{Edit, add_column, add_table, contains_word, is_unpartitioned, random_type};
 
 edits! {
     "add schema" |d, dice| {
@@ -18,7 +18,7 @@ edits! {
     };
     "drop schema" |d, dice| {
         let name = dice.pick(&d.keys(&["schemas"], |_, _| true))?.clone();
-        if contains(&d.root["tables"], &name) || !d.keys(&["tables"], |table, _| table.starts_with(&format!("{name}."))).is_empty() { return None; }
+        if contains_word(&d.root["tables"], &name) || !d.keys(&["tables"], |table, _| table.starts_with(&format!("{name}."))).is_empty() { return None; }
         if d.mentions(&["views"], &name) || d.mentions(&["functions"], &name) { return None; }
         d.map(&["schemas"]).remove(&name).map(drop)
     };
@@ -31,7 +31,7 @@ edits! {
         Some(())
     };
     "use extension" |d, dice| {
-        if !d.root.get("extensions").is_some_and(|all| contains(all, "citext")) { return None; }
+        if !d.root.get("extensions").is_some_and(|all| contains_word(all, "citext")) { return None; }
         add_column(d, dice, json!({ "type": "citext", "nullable": true })).map(drop)
     };
     "drop extension" |d, _| {
@@ -45,7 +45,7 @@ edits! {
     };
     "add partitioned table" |d, dice| {
         let (name, part) = (d.name("t"), d.name("q"));
-        let (kind, _) = kind(dice);
+        let (kind, _) = random_type(dice);
         let column = d.name("c");
         d.map(&["tables"]).insert(name, json!({
             "columns": { "id": { "type": "bigint" }, column: { "type": kind, "nullable": true } }, "primary_key": ["id"],
@@ -54,15 +54,16 @@ edits! {
         Some(())
     };
     "add partition" |d, dice| {
-        let table = d.table(dice, |table| !whole(table))?;
+        let table = d.table(dice, |table| !is_unpartitioned(table))?;
         let count = d.keys(&["tables", &table, "partitions"], |_, _| true).len();
         let part = d.name("q");
+        // Above the first partition; ranges do not overlap, since `next` grows with each name.
         let (from, to) = ((count * 1000 + d.next * 10_000).to_string(), (count * 1000 + d.next * 10_000 + 5).to_string());
         d.map(&["tables", &table, "partitions"]).insert(part, json!({ "range": { "from": [from], "to": [to] } }));
         Some(())
     };
     "give a partition its own objects" |d, dice| {
-        let table = d.table(dice, |table| !whole(table))?;
+        let table = d.table(dice, |table| !is_unpartitioned(table))?;
         let part = dice.pick(&d.keys(&["tables", &table, "partitions"], |_, _| true))?.clone();
         let bound = d.map(&["tables", &table, "partitions"]).remove(&part)?;
         let columns = d.keys(&["tables", &table, "columns"], |_, column| column.get("generated").is_none());
@@ -86,7 +87,7 @@ edits! {
         Some(())
     };
     "add default partition" |d, dice| {
-        let table = d.table(dice, |table| !whole(table) && !contains(&table["partitions"], "default"))?;
+        let table = d.table(dice, |table| !is_unpartitioned(table) && !contains_word(&table["partitions"], "default"))?;
         let part = d.name("q");
         let defaults = d.keys(&["tables"], |_, it| it["partition_of"]["table"] == table.as_str() && it["partition_of"]["bound"] == "default");
         defaults.is_empty().then_some(())?;
@@ -94,7 +95,7 @@ edits! {
         Some(())
     };
     "drop partition" |d, dice| {
-        let table = d.table(dice, |table| !whole(table))?;
+        let table = d.table(dice, |table| !is_unpartitioned(table))?;
         let parts = d.keys(&["tables", &table, "partitions"], |_, bound| bound != "default" && bound["range"]["from"][0] != "MINVALUE");
         let part = dice.pick(&parts)?.clone();
         d.map(&["tables", &table, "partitions"]).remove(&part);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Edit, take, whole};
+use super::{Edit, is_unpartitioned, take};
 
 edits! {
     "protect rows" |d, dice| {
@@ -56,7 +56,7 @@ edits! {
         Some(())
     };
     "change replica identity" |d, dice| {
-        let table = d.table(dice, whole)?;
+        let table = d.table(dice, is_unpartitioned)?;
         let indexes = d.keys(&["tables", &table, "uniques"], |_, unique| unique.get("deferrable").is_none());
         let fits = |name: &&String| d.root["tables"][&table]["uniques"][name]["columns"].as_array().is_some_and(|columns| {
             columns.iter().all(|column| d.root["tables"][&table]["columns"][column.as_str().unwrap()].get("nullable").is_none())

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, TYPES, add_column, add_table, contains, is, kind, object, plain, set, whole};
+use super::{Edit, TYPES, add_column, add_table, contains_word, is, is_unpartitioned, object, plain, random_type, set};
 
 edits! {
     "add table" |d, dice| add_table(d, dice, "").map(drop);
     "change parameters of a table" |d, dice| {
-        let table = d.table(dice, whole)?;
+        let table = d.table(dice, is_unpartitioned)?;
         let storage = [json!({ "fillfactor": "70" }), json!({ "autovacuum_enabled": "false", "toast.autovacuum_enabled": "off" }), json!({})];
         d.map(&["tables", &table]).insert("storage".into(), storage[dice.below(3)].clone());
         Some(())
@@ -68,11 +68,11 @@ edits! {
         Some(())
     };
     "add nullable column" |d, dice| {
-        let (kind, _) = kind(dice);
+        let (kind, _) = random_type(dice);
         add_column(d, dice, json!({ "type": kind, "nullable": true })).map(drop)
     };
     "add column with default" |d, dice| {
-        let (kind, default) = kind(dice);
+        let (kind, default) = random_type(dice);
         add_column(d, dice, json!({ "type": kind, "default": default })).map(drop)
     };
     "add column with backfill" |d, dice| add_column(d, dice, json!({ "type": "bigint", "backfill": "id * 2" })).map(drop);
@@ -129,7 +129,7 @@ edits! {
         Some(())
     };
     "widen used column" |d, dice| {
-        let table = d.table(dice, |table| whole(table) && ["checks", "indexes", "uniques"].iter().any(|key| table.get(key).is_some()))?;
+        let table = d.table(dice, |table| is_unpartitioned(table) && ["checks", "indexes", "uniques"].iter().any(|key| table.get(key).is_some()))?;
         let columns = d.keys(&["tables", &table, "columns"], |_, column| column["type"] == "integer" && plain(column));
         let at = (table, dice.pick(&columns)?.clone());
         set(d, &at, "type", json!("bigint"));
@@ -176,7 +176,7 @@ edits! {
     };
     "make identity" |d, dice| {
         let at = d.column(dice, |column| column["type"] == "integer" && plain(column) && column.get("nullable").is_none())?;
-        whole(&d.root["tables"][&at.0]).then(|| set(d, &at, "identity", json!("by_default")))
+        is_unpartitioned(&d.root["tables"][&at.0]).then(|| set(d, &at, "identity", json!("by_default")))
     };
     "change identity" |d, dice| {
         let at = d.column(dice, |column| column["identity"] == "by_default")?;
@@ -234,9 +234,9 @@ edits! {
         Some(())
     };
     "toggle unlogged" |d, dice| {
-        let table = d.table(dice, |table| whole(table) && table.get("foreign_keys").is_none())?;
+        let table = d.table(dice, |table| is_unpartitioned(table) && table.get("foreign_keys").is_none())?;
         let word = table.rsplit('.').next()?.to_owned();
-        let referenced = d.keys(&["tables"], |name, other| name != table && contains(other, &word));
+        let referenced = d.keys(&["tables"], |name, other| name != table && contains_word(other, &word));
         if !referenced.is_empty() || d.mentions(&["objects"], &word) || d.root["tables"][&table]["columns"].as_object()?.values().any(|c| c.get("identity").is_some()) { return None; }
         let was = d.map(&["tables", &table]).remove("unlogged");
         if was.is_none() { d.map(&["tables", &table]).insert("unlogged".into(), json!(true)); }

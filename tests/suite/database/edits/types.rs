@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, add_column, contains, object, user_type};
+use super::{Edit, add_column, contains_word, object, user_type};
 
 edits! {
     "add enumeration" |d, dice| {
@@ -105,7 +105,7 @@ edits! {
             columns.any(|column| column["type"].as_str().unwrap().starts_with(&name))
         };
         let is_column_type = rest["tables"].as_object().into_iter().flatten().any(|(_, table)| has_column(table));
-        if is_column_type || contains(&rest["tables"], &name) || contains(&rest["objects"], &name) { return None; }
+        if is_column_type || contains_word(&rest["tables"], &name) || contains_word(&rest["objects"], &name) { return None; }
         d.root = rest;
         Some(())
     };
@@ -114,7 +114,7 @@ edits! {
         let name = dice.pick(&d.keys(&[kind], |_, _| true))?.clone();
         let mut rest = d.root.clone();
         rest[kind].as_object_mut()?.remove(&name);
-        if contains(&rest, &name) { return None; }
+        if contains_word(&rest, &name) { return None; }
         d.root = rest;
         d.allow(&name, &["deletes_data"]);
         let (kind, object) = match (dice.below(2), kind) {

@@ -40,13 +40,13 @@ started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 note "backup $name begins"
 mkfifo "$work/copy"
 sha256sum <"$work/copy" >"$work/sum" &
-summer=$!
+sum_process=$!
 # Each program of the pipe reports its failure in a file, since the status of a pipe is that of its last program.
 { pg_basebackup -w -D - -F tar -X fetch -c fast -l "nself $name" --no-sync -v 2>"$work/log" || echo pg_basebackup >>"$work/failed"; } |
   { compress || echo compression >>"$work/failed"; } |
   { tee "$work/copy" || echo tee >>"$work/failed"; } |
   { remote rcat "$(at "$folder/$file")" || echo rclone >>"$work/failed"; }
-wait "$summer" || echo sha256sum >>"$work/failed"
+wait "$sum_process" || echo sha256sum >>"$work/failed"
 exec 3>&-
 if [ -e "$work/failed" ]; then
   cat "$work/log" >&2
@@ -70,6 +70,7 @@ size=$(remote lsf --format s "$(at "$folder/$file")")
 printf '%s  %s\n' "$sum" "$file" | remote rcat "$(at "$folder/sha256sums")" || abandon "the checksums could not be stored"
 
 version=$(postgres --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+# The fields are those of `list_backups`; the first is the version of the format.
 echo 1 "$system" "$timeline" "$name" "$(segment_name "$timeline" "$start_lsn" "$bytes")" "$bytes" "$end_lsn" \
   "$started" "$ended" "$epoch" "$size" "$sum" "$version" "$file" |
   remote rcat "$(at "$folder/backup.txt")" || abandon "the description of the backup could not be stored"

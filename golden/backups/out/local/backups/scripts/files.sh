@@ -10,7 +10,7 @@
 restoring='.nself-restore-*'
 newline='
 '
-return=$(printf '\r')
+carriage_return=$(printf '\r')
 here=$(cd "$(dirname "$0")" && pwd)
 # The target may be a folder that a different user lists; its content is encrypted.
 umask 022
@@ -29,31 +29,31 @@ open_buckets() {
   fi
 }
 
-# Fails if a file of messages has one that is not about entries that were removed meanwhile.
-only_removed() {
+# fail_unless_removed FILE: fails if a message in FILE is not about an entry that was removed meanwhile.
+fail_unless_removed() {
   if grep -v 'No such file or directory$' "$1" >&2; then fail "the folder $PWD cannot be read"; fi
 }
 
 # ordinary TESTS...: find in the current folder, without names that have line breaks or backslashes.
 ordinary() {
   find . -name "$restoring" -prune -o -path './lost+found' -prune -o \
-    ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*' "$@"
+    ! -path "*$newline*" ! -path "*$carriage_return*" ! -path '*\\*' "$@"
 }
 
 # unusual TESTS...: find in the current folder, only names that have line breaks or backslashes.
 unusual() {
   find . -name "$restoring" -prune -o -path './lost+found' -prune -o \
-    \( -path "*$newline*" -o -path "*$return*" -o -path '*\\*' \) "$@"
+    \( -path "*$newline*" -o -path "*$carriage_return*" -o -path '*\\*' \) "$@"
 }
 
-# Prints a line with the metadata of each file, folder and link in the current folder. The time of the last change is part
-# of it, which each program that writes changes.
-look() {
+# Prints a line with the metadata of each file, folder and link in the current folder. It contains the
+# time of the last change (ctime), which every write updates.
+list_metadata() {
   {
     ordinary -exec stat -c '%f %u %g %s %Y %i %z %n' {} +
     unusual -exec sh "$here/entries.sh" metadata {} +
   } 2>"$work/errors" || :
-  only_removed "$work/errors"
+  fail_unless_removed "$work/errors"
 }
 
 # Prints the checksum of each file in the current folder, and that of each link's target.
@@ -63,11 +63,12 @@ sums() {
     ordinary -type l -exec sh "$here/entries.sh" sum {} +
     unusual \( -type f -o -type l \) -exec sh "$here/entries.sh" sum {} +
   } 2>"$work/errors" || :
-  only_removed "$work/errors"
+  fail_unless_removed "$work/errors"
 }
 
-# describe SUMS LOOK: the list of a snapshot. Folders and links have neither size nor time, and links no owner, since not
-# every tar restores them; pipes and sockets are left out.
+# describe SUMS METADATA: the list of a snapshot, with a line for each entry: mode, user, group, size, time, checksum, name.
+# Folders and links have neither size nor time, and links no owner, since not every tar restores them; pipes and sockets are
+# left out.
 describe() {
   awk '
     FILENAME == ARGV[1] { sum[substr($0, 67)] = substr($0, 1, 64); next }
@@ -81,7 +82,7 @@ describe() {
     }' "$1" "$2" | sort
 }
 
-# decode NAME: sets `decoded` to the name of an entry.
+# decode NAME: sets `decoded` to NAME, or to what it means if it consists of octal numbers (see entries.sh).
 decode() {
   decoded=$1
   case $1 in
@@ -149,12 +150,12 @@ fetch_piece() {
   rm -f "$work/copy" "$work/failed"
   mkfifo "$work/copy"
   sha256sum <"$work/copy" >"$work/sum" &
-  summer=$!
+  sum_process=$!
   { remote cat "$(at "files/$source/$name/$1")" || echo rclone >>"$work/failed"; } |
     { tee "$work/copy" || echo tee >>"$work/failed"; } |
     { decompress "$1" || echo decompression >>"$work/failed"; } |
     { tar -x -p --numeric-owner -f - -C "$3" || echo tar >>"$work/failed"; }
-  wait "$summer" || echo sha256sum >>"$work/failed"
+  wait "$sum_process" || echo sha256sum >>"$work/failed"
   if [ -e "$work/failed" ]; then
     fail "the snapshot $name of $source is damaged or cannot be fetched; what failed: $(tr '\n' ' ' <"$work/failed")"
   fi
@@ -168,7 +169,7 @@ comparable() {
   if [ "$(id -u)" = 0 ]; then cat; else sed 's/^\([0-9a-f]*\) [0-9]* [0-9]* /\1 /'; fi
 }
 
-# require ACTUAL EXPECTED: fails if a line of a list is not in the other one.
+# require ACTUAL EXPECTED: fails if a line of EXPECTED is not in ACTUAL.
 require() {
   awk 'FILENAME == ARGV[1] { found[$0]; next } !($0 in found)' "$1" "$2" >"$work/missing"
   if [ -s "$work/missing" ]; then
@@ -186,7 +187,7 @@ unpack() {
   done <"$work/pieces"
   (
     cd "$1"
-    look >"$work/look"
+    list_metadata >"$work/look"
     sums >"$work/sums"
   ) || exit 1
   describe "$work/sums" "$work/look" >"$work/found"
@@ -196,7 +197,7 @@ unpack() {
   require "$work/actual" "$work/expected"
 }
 
-# Removes files that were read, but removed before the snapshot ended.
+# remove_unlisted FOLDER: removes unpacked entries that the list omits, because they were deleted before the snapshot ended.
 remove_unlisted() {
   awk '
     { name = $0; for (i = 0; i < 6; i++) name = substr(name, index(name, " ") + 1) }

@@ -30,13 +30,13 @@ fetch() {
   mkdir -m 700 "$1/data"
   mkfifo "$1/copy"
   sha256sum <"$1/copy" >"$1/sum" &
-  summer=$!
+  sum_process=$!
   note "fetching $name"
   { remote cat "$(at "$system/base/$name/$file")" || echo rclone >>"$1/failed"; } |
     { tee "$1/copy" || echo tee >>"$1/failed"; } |
     { decompress "$file" || echo decompression >>"$1/failed"; } |
     { tar -x -p -C "$1/data" || echo tar >>"$1/failed"; }
-  wait "$summer" || echo sha256sum >>"$1/failed"
+  wait "$sum_process" || echo sha256sum >>"$1/failed"
   if [ -e "$1/failed" ]; then fail "the backup $name is damaged or cannot be fetched; what failed: $(tr '\n' ' ' <"$1/failed")"; fi
   if [ "$(cut -d ' ' -f 1 "$1/sum")" != "$sum" ]; then fail "the backup $name is damaged: its checksum is different"; fi
   read_remote lsf --files-only "$(at "$system/wal")" >"$1/segments"

@@ -28,9 +28,9 @@ store_stream() {
   rm -f "$work/copy"
   mkfifo "$work/copy"
   sha256sum <"$work/copy" >"$work/sum" &
-  summer=$!
+  sum_process=$!
   { tee "$work/copy" || echo tee >>"$work/failed"; } | { remote rcat "$(at "$path/$1")" || echo rclone >>"$work/failed"; }
-  wait "$summer" || echo sha256sum >>"$work/failed"
+  wait "$sum_process" || echo sha256sum >>"$work/failed"
   if [ -e "$work/failed" ]; then return 0; fi
   sum=$(cut -d ' ' -f 1 "$work/sum")
   read_back=$(remote cat "$(at "$path/$1")" | sha256sum | cut -d ' ' -f 1)
@@ -99,7 +99,7 @@ pack_changes() {
     set -- "$@" "$decoded"
   done <"$work/again"
   sh "$here/entries.sh" sum "$@" >>"$work/sums" 2>"$work/errors" || :
-  only_removed "$work/errors"
+  fail_unless_removed "$work/errors"
   cat "$work/again" >>"$work/packed"
   pack "$@"
 }
@@ -124,15 +124,15 @@ list_packed() {
 
 take_volume() {
   cd "$(folder_of "$source")"
-  look >"$work/packed"
+  list_metadata >"$work/packed"
   sums >"$work/sums"
   pack .
-  look >"$work/look"
+  list_metadata >"$work/look"
   find_changes
   while [ -s "$work/changes" ] && [ "$pieces" -lt 4 ]; do
     note "$(grep -c . "$work/changes") entries of $source changed while they were read; they are read again"
     pack_changes
-    look >"$work/look"
+    list_metadata >"$work/look"
     find_changes
   done
   list_packed

@@ -4,7 +4,7 @@
 set -eu
 PGPASSWORD=$(cat "$PGPASSWORD_FILE")
 export PGPASSWORD
-# Names of roles and databases are found in the server's own schemas only.
+# Functions and operators are looked up in the server's own schemas only.
 session="${PGOPTIONS:+$PGOPTIONS }-c search_path=pg_catalog,pg_temp"
 # Event triggers are code of other roles. PostgreSQL before 17 has neither this setting nor login triggers, and only a
 # superuser may change it.
