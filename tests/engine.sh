@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Starts or stops a container engine for one test; DIR has its socket, data and process id. The engine creates packet
-# rules and a bridge, so it refuses to start in the machine's network namespace (tests/suite/up.rs creates another).
+# Starts or stops a container engine for one test; DIR has its socket, data and process id. With NSELF_TEST_DISK, the data
+# is in a new folder there, which `stop` removes. The engine creates packet rules and a bridge, so it refuses to start in
+# the machine's network namespace (tests/suite/up.rs creates another).
 # usage: tests/engine.sh start|stop DIR
 set -euo pipefail
 dir=$2
@@ -20,9 +21,13 @@ stop() {
     kill -9 "$id" 2>/dev/null || true
   fi
   # A killed engine leaves mounts behind. Unmount the deepest first.
-  awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
+  awk -v dir="$dir/" -v data="$(readlink -f "$dir/data")/" 'index($2, dir) == 1 || index($2, data) == 1 { print $2 }' \
+    /proc/self/mounts | sort -r | while read -r point; do
     umount -l "$point" || true
   done
+  if [ -L "$dir/data" ]; then
+    rm -rf "$(readlink "$dir/data")" "$dir/data"
+  fi
 }
 
 case $1 in
@@ -34,10 +39,14 @@ case $1 in
       exit 1
     fi
     rm -f "$pid"
-    # The engine begins with the images that tests/tools.sh has imported. The files of their layers never change, so they are
+    # The engine begins with the images that tests/tools.sh has built. The files of their layers never change, so they are
     # linked where the file system permits it.
-    if [ -d "$tools/engine" ] && [ ! -d "$dir/data" ]; then
-      mkdir "$dir/data"
+    if [ -d "$tools/engine" ] && [ ! -e "$dir/data" ]; then
+      if [ -n "${NSELF_TEST_DISK:-}" ]; then
+        ln -s "$(mktemp -d -p "$NSELF_TEST_DISK")" "$dir/data"
+      else
+        mkdir "$dir/data"
+      fi
       find "$tools/engine" -mindepth 1 -maxdepth 1 ! -name overlay2 -exec cp -a -t "$dir/data" {} +
       cp -al "$tools/engine/overlay2" "$dir/data/" 2>/dev/null || cp -a "$tools/engine/overlay2" "$dir/data/"
     fi

@@ -81,8 +81,7 @@ impl Check<'_> {
             self.check_type(kind, path);
         }
         let schema = self.schema;
-        let has_function =
-            |name: &ObjectName| schema.functions.iter().any(|(key, function)| function.name_in_sql(key) == *name);
+        let has_function = |name: &ObjectName| schema.functions_named(name).next().is_some();
         for name in object_statement::functions_with_schemas(object.create.as_str()) {
             // An extension may have the function.
             if schema.extensions.is_empty() && self.has_schema(&name) && !has_function(&name) {

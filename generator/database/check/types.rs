@@ -54,7 +54,7 @@ impl Check<'_> {
             self.report(path.key("multirange"), message, "declare it in `schemas`");
         }
         if let Some(function) = range.subtype_diff.as_ref().filter(|function| function.schema() != "pg_catalog") {
-            let is_declared = self.schema.functions.iter().any(|(key, other)| other.name_in_sql(key) == *function);
+            let is_declared = self.schema.functions_named(function).next().is_some();
             if !is_declared && self.schema.extensions.is_empty() {
                 let hint =
                     "declare it in `functions`, or write `pg_catalog.` before the name of a function of the server";

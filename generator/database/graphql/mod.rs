@@ -62,8 +62,7 @@ pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFuncti
 
 /// Returns whether several functions have the name of this one. Hasura cannot serve such functions.
 fn is_overloaded(schema: &Schema, key: &ObjectName, function: &Function) -> bool {
-    let name = function.name_in_sql(key);
-    schema.functions.iter().filter(|(key, other)| other.name_in_sql(key) == name).count() > 1
+    schema.functions_named(&function.name_in_sql(key)).count() > 1
 }
 
 fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {

@@ -103,6 +103,11 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Returns the functions with a schema and name, with their keys.
+    pub fn functions_named(&self, name: &ObjectName) -> impl Iterator<Item = (&ObjectName, &Function)> {
+        self.functions.iter().filter(move |(key, function)| function.has_name(key, name))
+    }
+
     /// Copies to `other` what a server does not store: hints, allowances, scopes and explicit dependencies of objects
     /// that both have. `other` is a different form of this schema, such as the one that a server printed.
     pub fn copy_hints_to(&self, other: &mut Schema) {

@@ -160,6 +160,14 @@ impl Function {
         self.name.as_ref().map_or_else(|| key.clone(), |name| key.in_same_schema(name))
     }
 
+    /// Returns whether the function with this key has a schema and name.
+    pub(super) fn has_name(&self, key: &ObjectName, name: &ObjectName) -> bool {
+        match &self.name {
+            None => key == name,
+            Some(own) => own.as_str() == name.name() && key.schema() == name.schema(),
+        }
+    }
+
     /// Returns whether a call could mean both functions: they have the same name and arguments.
     pub fn is_same_routine(&self, key: &ObjectName, other: &Function, other_key: &ObjectName) -> bool {
         self.name_in_sql(key) == other.name_in_sql(other_key) && self.has_input_types(other.input_types())

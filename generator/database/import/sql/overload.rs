@@ -11,11 +11,9 @@ use crate::values::Checked;
 impl Reader {
     /// Returns the key of the function with a name and, if they are given, arguments of these types.
     pub(super) fn key_of_function(&self, name: &ObjectName, argument_types: Option<&[TypeName]>) -> Option<ObjectName> {
-        let is_meant = |key: &ObjectName, function: &Function| {
-            function.name_in_sql(key) == *name
-                && argument_types.is_none_or(|types| function.has_input_types(types.iter()))
-        };
-        let mut functions = self.schema.functions.iter().filter(|(key, function)| is_meant(key, function));
+        let has_arguments =
+            |function: &Function| argument_types.is_none_or(|types| function.has_input_types(types.iter()));
+        let mut functions = self.schema.functions_named(name).filter(|(_, function)| has_arguments(function));
         functions.next().map(|(key, _)| key.clone())
     }
 

@@ -112,7 +112,7 @@ impl Reader {
     /// Returns the function that an option names: one that the SQL creates, else one of the server.
     fn function_of_range(&self, node: &SyntaxNode) -> Parsed<ObjectName> {
         let name = object_name(node)?;
-        let is_created = self.schema.functions.iter().any(|(key, function)| function.name_in_sql(key) == name);
+        let is_created = self.schema.functions_named(&name).next().is_some();
         let has_schema = path(node).len() > 1;
         Ok(if is_created || has_schema { name } else { ObjectName::new_in("pg_catalog", name.name()) })
     }
