@@ -13,6 +13,7 @@ pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
+mod postgres_setting;
 mod presence;
 mod redis;
 mod resources;
