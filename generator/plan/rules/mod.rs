@@ -8,6 +8,7 @@ mod database;
 mod dockerfiles;
 pub mod domains;
 mod exposure;
+pub mod fixed_names;
 mod image_settings;
 pub mod machines;
 mod mounts;
@@ -20,6 +21,7 @@ mod resources;
 mod server_settings;
 mod shorthands;
 mod sources;
+pub mod unused_backups;
 mod variables;
 
 pub use credentials::plain_credentials;
