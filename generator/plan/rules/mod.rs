@@ -1,6 +1,7 @@
 //! Rules across the fields and services of one environment. The contracts in `schemas/` check structure; these rules
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
+mod alerts;
 mod cluster;
 mod credentials;
 mod data_folder;
@@ -46,6 +47,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(credentials::check(service));
         findings.extend(image_settings::check(service));
         findings.extend(shorthands::check(service));
+        findings.extend(alerts::check(service));
     }
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));
