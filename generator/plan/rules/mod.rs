@@ -26,6 +26,7 @@ pub mod unused_backups;
 mod variables;
 
 pub use credentials::plain_credentials;
+pub use resources::{CUSTOM as CUSTOM_PORTS, PLUGINS as PLUGIN_PORTS};
 pub use variables::check_variable;
 
 use super::addresses::Addresses;
