@@ -127,6 +127,14 @@ pub struct Related {
     pub message: String,
 }
 
+impl Related {
+    /// Returns whether the field and that of the finding are two of a kind, such as two routes, so that either can be
+    /// changed. Messages about such a field begin with these words.
+    pub fn is_counterpart(&self) -> bool {
+        self.message.starts_with("the other ")
+    }
+}
+
 /// One finding. [`Diagnostic::error`] and [`Diagnostic::warning`] create it, and the other methods set its fields.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {

@@ -30,12 +30,18 @@ const MAX_CANDIDATES: usize = 1_000;
 const MAX_COMPARED: usize = 16;
 /// The minimum similarity, from 0 to 1, of a misspelling to the candidate that was meant.
 const MIN_SIMILARITY: f32 = 0.7;
+/// The same for two words of three letters, of which one may differ.
+const MIN_SIMILARITY_OF_SHORT: f32 = 0.66;
 
 /// Returns the candidate that is most similar to `word`; `None` if none is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > MAX_LENGTH {
         return None;
     }
+    let min_similarity = |candidate: &str| match (word.len(), candidate.len()) {
+        (3, 3) => MIN_SIMILARITY_OF_SHORT,
+        _ => MIN_SIMILARITY,
+    };
     let letters = letter_counts(word);
     let short_candidates =
         candidates.into_iter().take(MAX_CANDIDATES).filter(|candidate| candidate.len() <= MAX_LENGTH);
@@ -43,14 +49,15 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     // are then compared exactly, in their original order.
     let bounded =
         short_candidates.map(|candidate| (max_similarity(&letters, &letter_counts(candidate)), candidate)).enumerate();
-    let mut likely: Vec<(usize, (f32, &str))> = bounded.filter(|(_, (bound, _))| *bound > MIN_SIMILARITY).collect();
+    let mut likely: Vec<(usize, (f32, &str))> =
+        bounded.filter(|(_, (bound, candidate))| *bound > min_similarity(candidate)).collect();
     likely.sort_by(|(_, (a, _)), (_, (b, _))| b.total_cmp(a));
     likely.truncate(MAX_COMPARED);
     likely.sort_by_key(|(index, _)| *index);
     let similarity = |candidate: &str| similar::TextDiff::from_chars(candidate, word).ratio();
     let with_similarity = likely.into_iter().map(|(_, (_, candidate))| (similarity(candidate), candidate));
     let best = with_similarity.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, candidate)| candidate)
+    best.filter(|(similarity, candidate)| *similarity > min_similarity(candidate)).map(|(_, candidate)| candidate)
 }
 
 /// Returns the question whether the most similar candidate was meant; empty if none is similar enough.

@@ -228,6 +228,12 @@ impl Artifacts {
         self.index_of(path).ok().map(|i| &self.0[i].1)
     }
 
+    /// Returns the first path that is not before `path` in the order of strings.
+    pub fn first_from(&self, path: &str) -> Option<&ArtifactPath> {
+        let (Ok(i) | Err(i)) = self.index_of(path);
+        self.0.get(i).map(|(path, _)| path)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&ArtifactPath, &Artifact)> {
         self.0.iter().map(|(path, artifact)| (path, artifact))
     }

@@ -23,6 +23,7 @@ pub mod raw_keys;
 pub mod render;
 pub mod summary;
 pub mod timers;
+pub mod waivers;
 
 pub use plan_digests::{PlanDigests, PlanField};
 pub use provenance::GeneratedLine;

@@ -15,6 +15,8 @@ pub enum Kind {
     List,
     Record,
     ListOrRecord,
+    /// A record of limits, each a number or a record of numbers.
+    Limits,
 }
 
 impl Kind {
@@ -26,6 +28,12 @@ impl Kind {
             Kind::List => value.is_array(),
             Kind::Record => value.is_object(),
             Kind::ListOrRecord => value.is_array() || value.is_object(),
+            Kind::Limits => value.as_object().is_some_and(|limits| {
+                limits.values().all(|limit| {
+                    let parts = limit.as_object();
+                    limit.is_number() || parts.is_some_and(|parts| parts.values().all(Value::is_number))
+                })
+            }),
         }
     }
 
@@ -37,6 +45,7 @@ impl Kind {
             Kind::List => "an array",
             Kind::Record => "a record",
             Kind::ListOrRecord => "an array or a record",
+            Kind::Limits => "a record of numbers, or of records such as `{ soft = 1024, hard = 4096 }`",
         }
     }
 }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{ERROR, SUCCESS, output};
+use super::free_port::free_port;
+use super::{ERROR, SUCCESS, StackArguments, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{self, FileError, Reason, Root};
+use crate::plan::CUSTOM_PORTS;
 use crate::templates;
 use crate::values::{Checked, ProjectName, ProjectPath, ServiceName};
 
@@ -74,8 +76,9 @@ fn step_for_stack(folder: &Path, template: &str) -> String {
     }
     let name = folder.file_name().and_then(|name| name.to_str());
     let service = name.filter(|name| ServiceName::refusal(name).is_none()).unwrap_or("orders");
+    let port = free_port(&StackArguments::default_stack().evaluation_request(), CUSTOM_PORTS);
     format!(
-        "in stack.ncl: services.{service} = nself.templates.{template} & {{ build.context = \"{context}\", port = 8001 }},"
+        "in stack.ncl: services.{service} = nself.templates.{template} & {{ build.context = \"{context}\", port = {port} }},"
     )
 }
 

@@ -6,6 +6,7 @@ mod db;
 mod env;
 mod explain;
 mod fmt;
+mod free_port;
 mod generate;
 mod graph;
 mod image;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
 use crate::backend::PlanDigests;
-use crate::backend::{self, compose, kubernetes, postgres};
+use crate::backend::{self, compose, kubernetes, postgres, waivers};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::path;
 use crate::plan::{self, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
+use crate::words;
 
 /// An environment's plan, and the places in the source of its fields.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ impl Renderer<'_> {
                 }
             }
         }
+        let tables = [("compose", compose::FIDELITY), ("kubernetes", kubernetes::FIDELITY)];
+        findings.extend(waivers::unknown_waivers(&plan, &tables));
         findings.retain(|finding| {
             let follows_broken_field = environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
@@ -137,11 +140,28 @@ const FOLLOW_UPS: [(Code, &str); 6] = [
 /// about a record that lacks it, or about something that the value would have declared.
 fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     let lacks_field = match finding.code {
-        Code::NoImage => matches!(refused.0.last(), Some(Segment::Key(field)) if field == "image" || field == "build"),
+        // `imag` is meant to be the image.
+        Code::NoImage => words::nearest(refused.last_key(), ["image", "build"]).is_some(),
         Code::BadValue | Code::MissingField | Code::UnknownSecret => true,
         _ => false,
     };
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
+        return true;
+    }
+    // A rate limit or a destination of a receiver that was refused is missing.
+    let is_missing = match refused.0.as_slice() {
+        [Segment::Key(edge), Segment::Key(limits), Segment::Key(name), ..]
+            if edge == "edge" && limits == "rate_limits" =>
+        {
+            finding.code == Code::UnknownDependency && finding.message.contains(&format!("rate limit `{name}`"))
+        }
+        [monitoring, receivers, receiver, _, ..] => {
+            finding.code == Code::NoAlerts
+                && finding.path.0 == [monitoring.clone(), receivers.clone(), receiver.clone()]
+        }
+        _ => false,
+    };
+    if is_missing {
         return true;
     }
     // For example `services`, `orders`, and `port` below it.

@@ -22,7 +22,7 @@ use crate::diagnostic::{self, Code, Diagnostic};
 use crate::files::{OUTPUT, Root};
 use crate::lock::Lock;
 use crate::path;
-use crate::plan::{domains, machines};
+use crate::plan::{domains, machines, unused_backups};
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Evaluator};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
@@ -240,6 +240,7 @@ fn environment_conflicts(environments: &[Environment]) -> Findings {
     let names_and_stacks = || environments.iter().map(|environment| (&environment.name, &environment.stack));
     let mut findings = domains::check_environments(names_and_stacks());
     findings.extend(machines::check_environments(names_and_stacks()));
+    findings.extend(unused_backups::check_environments(names_and_stacks()));
     for finding in &mut findings {
         let is_concerned =
             |environment: &&Environment| finding.environments.iter().any(|name| *name == environment.name.as_str());

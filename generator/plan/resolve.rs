@@ -84,7 +84,10 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
-    let findings = without_unwritten_migrations(outcome.findings);
+    // Most other findings of a stack with a wrong name follow from the name.
+    let wrong_names = rules::fixed_names::check(stack);
+    let findings = if wrong_names.is_empty() { outcome.findings } else { wrong_names };
+    let findings = without_unwritten_migrations(findings);
     (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
 }
 

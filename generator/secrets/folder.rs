@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{self, EntryKind, FileKind, Root};
 use crate::plan::secret_list::{self, SecretEntry, SecretList};
 use crate::values::SecretName;
+use crate::words;
 
 /// The folder of the values, in the folder of the environment.
 const SECRETS: &str = "secrets";
@@ -54,9 +55,17 @@ impl SecretFolder {
         let path_in_messages = output_in_messages.join(name);
         let list_path = path_in_messages.join(SECRET_LIST);
         let missing_list = || {
-            Diagnostic::error(Code::Io, FieldPath::root())
+            let known = environments(output).unwrap_or_default();
+            let suggestion = words::suggestion(name, known.iter().map(String::as_str));
+            let hint = match (known.as_slice(), suggestion.as_str()) {
+                ([], _) => "run `nself gen` first, or set the output folder with --out".to_owned(),
+                (_, "") => "run `nself gen` if the stack has this environment".to_owned(),
+                (_, suggestion) => format!("{suggestion} Otherwise run `nself gen`"),
+            };
+            let finding = Diagnostic::error(Code::Io, FieldPath::root())
                 .message(format!("{} does not exist", list_path.display()))
-                .hint("run `nself gen` first, or set the output folder with --out")
+                .hint(hint);
+            if known.is_empty() { finding } else { finding.expected(words::one_of(&known)) }
         };
         let environment = output.open()?.map(|output| output.folder(name)).transpose()?.flatten();
         let environment = environment.ok_or_else(missing_list)?;

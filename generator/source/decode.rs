@@ -228,6 +228,8 @@ impl<'a> Decoder<'a, '_> {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
+        // A layer does not have every field of its type.
+        let fields: Vec<&str> = fields.iter().copied().filter(|field| *field != key).collect();
         let near = words::nearest(key, fields.iter().copied());
         let field_names = fields.join(", ");
         let hint = near.map_or_else(

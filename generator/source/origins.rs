@@ -27,11 +27,7 @@ impl Origins {
         };
         // If the library declares a variable, its key is in the library, but a reference that is its value has
         // arguments in the user's file.
-        let key = match self.node(&path.parent()).map(|parent| &parent.value) {
-            Some(Value::Record(fields)) => fields.get(path.last_key()).and_then(|entry| entry.key),
-            _ => None,
-        };
-        let has_user_key = key.is_some_and(|mark| self.document.is_user(mark));
+        let has_user_key = self.mark_of_key(path).is_some_and(|mark| self.document.is_user(mark));
         if !has_user_key && let Some(mark) = self.node(path).and_then(|node| self.mark_of_reference(node)) {
             return self.document.span(mark);
         }
@@ -158,7 +154,8 @@ impl Origins {
         mark.filter(|mark| self.document.is_user(*mark)).and_then(|mark| self.document.span(mark))
     }
 
-    /// Sets the place of a finding and of its related fields.
+    /// Sets the place of a finding and of its related fields. Of two fields that exclude each other, the one that the user
+    /// wrote is the place of the finding.
     pub fn locate(&self, finding: &mut Diagnostic) {
         if finding.span.is_none() {
             finding.span = self.span(&finding.path);
@@ -168,6 +165,29 @@ impl Origins {
                 related.span = self.span(&related.path);
             }
         }
+        if !self.is_of_user(&finding.path)
+            && let Some(other) = finding.related.iter_mut().find(|related| {
+                related.is_counterpart()
+                    && !related.path.0.is_empty()
+                    && related.span.is_some()
+                    && self.is_of_user(&related.path)
+            })
+        {
+            std::mem::swap(&mut finding.path, &mut other.path);
+            std::mem::swap(&mut finding.span, &mut other.span);
+        }
+    }
+
+    /// Returns the place of a field's key.
+    fn mark_of_key(&self, path: &FieldPath) -> Option<Mark> {
+        let Value::Record(fields) = &self.node(&path.parent())?.value else { return None };
+        fields.get(path.last_key())?.key
+    }
+
+    /// Returns whether the field itself, or its key, has a place in a file of the user.
+    fn is_of_user(&self, path: &FieldPath) -> bool {
+        let is_user = |mark: Option<Mark>| mark.is_some_and(|mark| self.document.is_user(mark));
+        is_user(self.mark_of_key(path)) || self.node(path).is_some_and(|node| is_user(node.mark))
     }
 }
 

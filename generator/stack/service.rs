@@ -24,6 +24,9 @@ pub struct Service {
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
+    /// The only name under which the service works, since other services and its secrets use this name; set by services
+    /// of the library.
+    pub fixed_name: Option<ServiceName>,
     /// Image with tag or digest; with `build`, the name of the built image.
     pub image: Option<ImageRef>,
     /// Folder with a Dockerfile, from which the image is built.

@@ -2,6 +2,7 @@
 //! disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use itertools::{EitherOrBoth, Itertools};
@@ -13,7 +14,7 @@ use super::output_file::has_mode;
 use super::previous_outputs::PreviousOutputs;
 use crate::artifact::{Artifact, ArtifactPath, Artifacts, Digest, RecordedFile};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileError, FileKind, Folder, Root, SizeBudget};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, SizeBudget};
 use crate::merge_conflict;
 
 /// The comparison of a run.
@@ -85,7 +86,7 @@ pub fn compare(
         from_manifest = PreviousOutputs::from_manifest(out).map_err(as_list)?;
         &from_manifest
     };
-    let mut comparison = Comparison::new(folder.as_ref(), previous);
+    let mut comparison = Comparison::new(folder.as_ref(), previous, artifacts);
     for pair in previous.outputs.iter().merge_join_by(artifacts.iter(), |(a, _), (b, _)| a.cmp(b)) {
         let (path, old, artifact) = match pair {
             EitherOrBoth::Both((path, old), (_, artifact)) => (path, Some(old), Some(artifact)),
@@ -98,14 +99,18 @@ pub fn compare(
             comparison.manifest.files.insert(path.clone(), old.digest);
         }
     }
-    if !comparison.findings.is_empty() {
-        return Err(comparison.findings);
-    }
     let is_output = |path: &str| previous.outputs.contains_key(path) || artifacts.get(path).is_some();
     let scan = folder
         .as_ref()
         .map(|folder| FolderScan::of_folder(folder, &comparison.environments, &previous.folders, is_output))
         .unwrap_or_default();
+    let foreign_folders = comparison.replaced_folders.extract_if(.., |(path, _)| {
+        scan.foreign_files.iter().any(|file| file.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/')))
+    });
+    comparison.findings.extend(foreign_folders.map(|(_, error)| error.into()));
+    if !comparison.findings.is_empty() {
+        return Err(comparison.findings);
+    }
     Ok(comparison.finish(out, scan))
 }
 
@@ -113,9 +118,13 @@ pub fn compare(
 struct Comparison<'a> {
     folder: Option<&'a Folder>,
     previous: &'a PreviousOutputs,
+    artifacts: &'a Artifacts,
     changes: Vec<Change>,
     reused: usize,
     findings: Vec<Diagnostic>,
+    /// Paths of generated files at which the disk has a folder of outputs, each with the error of reading it. The folder
+    /// goes when its outputs are deleted, unless it has other files.
+    replaced_folders: Vec<(String, FileError)>,
     environments: BTreeSet<&'a str>,
     manifest: Manifest,
     /// The number of bytes that were read so far, which is limited.
@@ -123,13 +132,15 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(folder: Option<&'a Folder>, previous: &'a PreviousOutputs) -> Self {
+    fn new(folder: Option<&'a Folder>, previous: &'a PreviousOutputs, artifacts: &'a Artifacts) -> Self {
         Comparison {
             folder,
             previous,
+            artifacts,
             changes: Vec::new(),
             reused: 0,
             findings: Vec::new(),
+            replaced_folders: Vec::new(),
             environments: BTreeSet::new(),
             manifest: Manifest::default(),
             total: SizeBudget::new(FileKind::Output),
@@ -150,18 +161,39 @@ impl<'a> Comparison<'a> {
             Some(None) => return self.findings.push(changed_after_reuse(path.as_str())),
             bytes => bytes.flatten(),
         };
-        match self.folder.map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut self.total)) {
-            Err(error) => self.findings.push(error.into()),
-            Ok(disk) => {
-                let state = state_of_path(disk.as_deref(), new, record, self.previous.is_unfinished);
-                // A file that git or a copy wrote without its mode is written again.
-                let state = state.map(|state| match state {
-                    State::Same if !has_mode(self.folder, path.as_str()) => State::Changed,
-                    state => state,
-                });
-                let path = path.to_string();
-                self.changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
+        let disk = match self.folder.map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut self.total)) {
+            Ok(disk) => disk,
+            Err(error) if self.is_in_place_of_outputs(path.as_str(), &error.reason) => {
+                self.replaced_folders.extend(new.map(|_| (path.to_string(), error)));
+                None
             }
+            Err(error) => return self.findings.push(error.into()),
+        };
+        let state = state_of_path(disk.as_deref(), new, record, self.previous.is_unfinished);
+        // A file that git or a copy wrote without its mode is written again.
+        let state = state.map(|state| match state {
+            State::Same if !has_mode(self.folder, path.as_str()) => State::Changed,
+            state => state,
+        });
+        let path = path.to_string();
+        self.changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
+    }
+
+    /// Returns whether a path cannot be read because an output was a file and becomes a folder, or the reverse.
+    fn is_in_place_of_outputs(&self, path: &str, reason: &Reason) -> bool {
+        match reason {
+            Reason::NotAFolder(EntryKind::File) => {
+                path.match_indices('/').any(|(i, _)| self.previous.outputs.contains_key(&path[..i]))
+            }
+            Reason::NotAFile(EntryKind::Folder) => {
+                let folder = format!("{path}/");
+                let is_inside =
+                    |first: Option<&ArtifactPath>| first.is_some_and(|first| first.as_str().starts_with(&folder));
+                let mut outputs =
+                    self.previous.outputs.range::<str, _>((Bound::Included(folder.as_str()), Bound::Unbounded));
+                is_inside(outputs.next().map(|(path, _)| path)) || is_inside(self.artifacts.first_from(&folder))
+            }
+            _ => false,
         }
     }
 

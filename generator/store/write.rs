@@ -40,19 +40,22 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         // run recognises the files of a run that was killed.
         out.write(MANIFEST, &changes.manifest_while_writing).map_err(as_list)?;
     }
+    // Files are deleted first, since a file may take the place of a folder, or the reverse.
+    let differing = changes.changes.iter().filter(|change| change.state.differs());
+    let (written, deleted): (Vec<_>, Vec<_>) = differing.partition(|change| change.new.is_some());
     let mut folders_of_deleted = BTreeSet::new();
-    for change in changes.changes.iter().filter(|change| change.state.differs()) {
+    for change in deleted {
         check_unchanged(&out, change).map_err(|finding| vec![finding])?;
-        if let Some(bytes) = &change.new {
-            out.write(&change.path, bytes).map_err(as_list)?;
-        } else {
-            out.remove_file(&change.path).map_err(as_list)?;
-            folders_of_deleted.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
-        }
+        out.remove_file(&change.path).map_err(as_list)?;
+        folders_of_deleted.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
     }
     // Deepest folder first. A folder that is not empty cannot be removed and stays.
     for folder in folders_of_deleted.iter().rev() {
         let _ = out.remove_folder(folder);
+    }
+    for change in written {
+        check_unchanged(&out, change).map_err(|finding| vec![finding])?;
+        out.write(&change.path, change.new.as_deref().unwrap_or_default()).map_err(as_list)?;
     }
     if !changes.manifest_is_current || !changes.manifest_while_writing.is_empty() {
         out.write(MANIFEST, &changes.manifest_bytes).map_err(as_list)?;

@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
+use super::promql_words::{functions, is_function, is_keyword};
 use super::text::{alphabet_refusal, invisible_character_refusal};
 use crate::codes::Code;
+use crate::words;
 
 checked! {
     /// An expression of PromQL, or of LogQL in panels with logs: visible characters with closed quotes and brackets.
@@ -43,7 +45,8 @@ fn expression_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
     }
-    invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text)).or_else(|| operand_refusal(text))
+    let refusal = invisible_character_refusal(text, MAX_BYTES).or_else(|| bracket_refusal(text));
+    refusal.or_else(|| operand_refusal(text)).or_else(|| word_refusal(&tokens(text)))
 }
 
 /// Operators with an operand on each side. `+` and `-` may also stand before a number, and `|` belongs to LogQL.
@@ -79,6 +82,29 @@ fn operand_refusal(text: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Returns the reason to refuse an expression with two operators in sequence, an unknown function, or two operands
+/// without an operator between them. LogQL, which has more words, has a `|` behind its selector.
+fn word_refusal(tokens: &[&str]) -> Option<String> {
+    if tokens.iter().any(|token| token.starts_with('|')) {
+        return None;
+    }
+    let is_name = |token: &str| token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let is_operand = |token: &str| token.starts_with(is_word) && !token.contains(['@', '$']) && !is_keyword(token);
+    tokens.windows(2).find_map(|pair| {
+        let (first, second) = (pair[0], pair[1]);
+        if BINARY_OPERATORS.contains(&first) && BINARY_OPERATORS.contains(&second) && !SIGNS.contains(&second) {
+            Some(format!("the operator `{second}` follows the operator `{first}`"))
+        } else if second == "(" && is_name(first) && !is_function(first) && !is_keyword(first) {
+            let near = words::nearest(first, functions()).map(|near| format!("; did you mean `{near}`?"));
+            Some(format!("PromQL has no function `{first}`{}", near.unwrap_or_default()))
+        } else if is_operand(first) && is_operand(second) {
+            Some(format!("there is no operator between `{first}` and `{second}`"))
+        } else {
+            None
+        }
+    })
 }
 
 /// Splits an expression into operators, parentheses and other words. A quoted text, and everything in braces or brackets,
@@ -209,6 +235,12 @@ mod tests {
             "a # ==\n> 1 # ==",
             "rate(a[$__rate_interval]) or vector(0)",
             "{a=\"b\"} |~ \"x\" | logfmt",
+            "SUM(a) BY (b) > bool 1 and on(c) d atan2 e",
+            "a * on(b) group_left(c) d > 1e3",
+            "rate(a[5m] offset 1h30m) @ 1609746000 > 0x1F",
+            "rate({a=\"b\"} | unwrap duration_seconds(c) [5m]) foo bar",
+            "(day_of_week() == 0 or a) == -Inf",
+            "max_over_time(rate(a[5m])[1h:1m] @ end())",
         ] {
             assert_eq!(PromqlExpression::refusal(text), None, "{text}");
         }
@@ -224,6 +256,12 @@ mod tests {
             "* a",
             "a - # b",
             "# a",
+            "foo >> 1",
+            "a == > b",
+            "ratee(foo[5m]) > 1",
+            "foo bar",
+            "a > 1 b",
+            "1 2",
         ] {
             assert!(PromqlExpression::refusal(text).is_some(), "{text}");
         }

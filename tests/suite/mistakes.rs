@@ -76,7 +76,19 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 22] = [
+const HINTS: [(&str, &str, &str, &str); 24] = [
+    (
+        "environments = { prod.compose.machine = \"a\", staging.compose.machine = \"a\" },",
+        "`environments.prod.services.nginx.publish = { http.address = \"192.0.2.1\", https.address = \"192.0.2.1\" }`",
+        "environments = { prod = { compose.machine = \"a\", services.nginx.publish = { http.address = \"192.0.2.1\", https.address = \"192.0.2.1\" } }, staging = { compose.machine = \"a\", services.nginx.publish = { http.address = \"192.0.2.2\", https.address = \"192.0.2.2\" } } },",
+        "NS321",
+    ),
+    (
+        "services.cache = nself.services.redis,",
+        "write `services.redis = nself.services.redis`",
+        "services.redis = nself.services.redis,",
+        "NS324",
+    ),
     ("environments.production = {},", "did you mean `prod`?", "environments.prod = {},", "NS111"),
     (
         "mail.relay = { host = \"smtp.example.com\", port = 465 },",
@@ -162,7 +174,7 @@ const HINTS: [(&str, &str, &str, &str); 22] = [
     (
         "services.aa = { image = \"a/b:1\", port = 8001, route.host = \"aa.internal\" },",
         "choose a public host name",
-        "services.aa = { image = \"a/b:1\", port = 8001, route.host = \"aa.example.org\" },",
+        "services.aa = { image = \"a/b:1\", only = ['prod], port = 8001, route.host = \"aa.example.org\" },",
         "NS601",
     ),
     (

@@ -55,7 +55,9 @@ fn a_plugin_from_a_folder_is_added_listed_and_removed() {
     assert_eq!((&plugin["status"], &plugin["database"]), (&Value::from("pinned"), &Value::from("np_links")));
     assert_eq!(plugin["services"], serde_json::json!(["links"]));
 
-    assert_failure(&nself_in(folder, ["plugin", "remove", "links"]), "NS759");
+    let output = nself_in(folder, ["plugin", "remove", "links"]);
+    assert_failure(&output, "NS759");
+    assert!(output.stderr.contains("--> stack.ncl:"), "{}", output.stderr);
     declare(folder, "");
     let output = nself_in(folder, ["plugin", "remove", "links"]);
     assert_failure(&output, "NS759");
@@ -139,6 +141,13 @@ fn a_new_plugin_works_with_every_template() {
         let compose = fs::read_to_string(project.path().join("deploy/prod/compose.yaml")).unwrap_or_default();
         assert!(is_bullmq || compose.contains("\n  my-links:\n") && compose.contains("PORT: \"3820\""), "{template}");
         assert_failure(&nself_in(project.path(), ["plugin", "new", "my-links"]), "already exists");
+    }
+    // The next plugin gets the next free port.
+    let project = shop("my-links = import \"plugins/my-links/plugin.ncl\"");
+    for (name, port) in [("my-links", 3820), ("others", 3821)] {
+        assert_success(nself_in(project.path(), ["plugin", "new", name]));
+        let definition = fs::read_to_string(project.path().join(format!("plugins/{name}/plugin.ncl"))).unwrap();
+        assert!(definition.contains(&format!("port = {port},")), "{definition}");
     }
     assert_failure(&nself_in(shop("").path(), ["plugin", "new", "My_Links"]), "NS105");
 }

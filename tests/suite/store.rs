@@ -199,6 +199,61 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     assert!(!out.path().join("local/nginx/b").exists());
 }
 
+/// A configuration file that becomes a folder, and the reverse, is replaced without `--force`, in one run and back.
+#[test]
+fn a_file_becomes_a_folder_and_a_folder_a_file() {
+    let out = tempfile::tempdir().unwrap();
+    let root = Root::at(out.path(), Scope::Output);
+    let previous = PreviousOutputs::default();
+    let paths_on_disk = || tree(out.path()).into_keys().filter(|path| path.starts_with("local")).collect::<Vec<_>>();
+    for path in ["local/files/api/a", "local/files/api/a/b/c", "local/files/api/a/b", "local/files/api/a"] {
+        let mut files = Artifacts::default();
+        files.add(path, "text\n").unwrap();
+        let changes = compare(&root, &files, None, &previous).unwrap();
+        apply(&changes, false).unwrap();
+        assert_eq!(paths_on_disk(), [path]);
+        assert!(!compare(&root, &files, None, &previous).unwrap().differ(), "{path}");
+    }
+    // Files that nself did not write stay, and nothing else changes.
+    let folder = |path: &str| {
+        let mut files = Artifacts::default();
+        files.add(path, "text\n").unwrap();
+        files
+    };
+    apply(&compare(&root, &folder("local/files/api/a/b"), None, &previous).unwrap(), false).unwrap();
+    fs::write(out.path().join("local/files/api/a/own"), "own\n").unwrap();
+    let before = tree(out.path());
+    assert_eq!(compare(&root, &folder("local/files/api/a"), None, &previous).unwrap_err()[0].code, Code::OutputUnsafe);
+    assert!(tree(out.path()) == before);
+}
+
+/// A stack with a file inside of a file changes nothing, and its correction works without further steps.
+#[test]
+fn a_stack_with_a_file_inside_a_file_changes_nothing() {
+    let services = |files: &str| {
+        let service = format!("services.extra = {{ image = \"a/extra:1\", files = {{ {files} }} }}");
+        text(&SMALLER.replace(" }", &format!(", {service} }}")))
+    };
+    let case = stack(SMALLER);
+    for (files, code) in [
+        (r#""/etc/a".text = "x""#, 0),
+        (r#""/etc/a".text = "x", "/etc/a/b".text = "y""#, 2),
+        (r#""/etc/a/b".text = "y""#, 0),
+        (r#""/etc/a".text = "x""#, 0),
+    ] {
+        let before = tree(case.path());
+        fs::write(case.path().join("stack.ncl"), services(files)).unwrap();
+        let output = nself_in(case.path(), ["gen"]);
+        assert_eq!(output.code, code, "{files}: {}", output.stderr);
+        assert_eq!(output.stderr.contains("NS317"), code == 2, "{}", output.stderr);
+        let deploy = case.path().join("deploy");
+        assert!(
+            code == 0 || tree(&deploy).iter().all(|(path, bytes)| before.get(&format!("deploy/{path}")) == Some(bytes))
+        );
+        settle();
+    }
+}
+
 /// A folder is replaced by a link after the comparison.
 #[test]
 fn a_folder_that_becomes_a_link_is_not_followed() {

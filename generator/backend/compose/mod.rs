@@ -10,6 +10,7 @@ mod postgres_upgrade;
 mod raw_keys;
 mod service;
 
+pub use fidelity::TABLE as FIDELITY;
 pub use raw_keys::RAW_KEYS;
 
 use std::collections::BTreeMap;

@@ -87,7 +87,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("stdin_open", Kind::Flag),
     ("storage_opt", Kind::Record),
     ("tty", Kind::Flag),
-    ("ulimits", Kind::Record),
+    ("ulimits", Kind::Limits),
 ];
 
 /// Keys that docker-compose 1.29 and podman-compose do not support.

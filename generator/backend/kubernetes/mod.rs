@@ -23,6 +23,7 @@ mod wait;
 mod workload;
 mod writer;
 
+pub use fidelity::TABLE as FIDELITY;
 pub use raw_keys::RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::super::free_port::free_port;
 use super::super::init::{template, write_files};
 use super::super::{SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
+use crate::plan::PLUGIN_PORTS;
 use crate::plugins::{self, FILE};
 use crate::templates;
 use crate::values::plugin_names;
@@ -14,6 +16,8 @@ use crate::values::plugin_names;
 /// The definition of a new plugin, with markers in place of its name, its prefix and its template.
 const DEFINITION: &str = include_str!("../../../stdlib/init/plugin.ncl");
 const MARKERS: [&str; 3] = ["my-plugin", "np_my_plugin", "my-template"];
+/// The line with the port of the service.
+const PORT: &str = "port = 3820,";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -36,6 +40,8 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         .zip(values)
         .rev()
         .fold(DEFINITION.to_owned(), |text, (marker, value)| text.replace(marker, value));
+    let port = free_port(&arguments.stack.evaluation_request(), PLUGIN_PORTS);
+    let definition = definition.replace(PORT, &format!("port = {port},"));
     let mut files = vec![(FILE, definition.into_bytes())];
     files.extend(templates::files(template).map(|(path, bytes)| (path, bytes.to_vec())));
     let folder = plugin_names::folder(name);

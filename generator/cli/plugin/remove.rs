@@ -29,8 +29,12 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     if let Some(environment) = environments.iter().find(|environment| environment.origins.holds(&path)) {
         let finding = Diagnostic::error(Code::PluginInUse, path.clone())
             .message(format!("the stack still declares the plugin `{name}`"))
-            .hint("remove this line and run `nself gen`, then run this command again")
-            .at(environment.origins.span(&path));
+            .hint(format!(
+                "remove `plugins.{name} = import \"{}/{}\"` from the stack and run `nself gen`, then run this command again",
+                plugin_names::folder(name),
+                plugins::FILE
+            ))
+            .at(environment.origins.span(&path!("plugins")));
         return Err(vec![finding]);
     }
     let database = plugin_names::database(name);

@@ -51,8 +51,7 @@ const POSTGRES: [&str; 5] = ["postgres", "postgis", "pgvector", "timescale", "ci
 pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     let stack = inputs.stack;
-    planned.findings.extend(check_volumes(stack, roster));
-    planned.findings.extend(check_buckets(stack));
+    planned.findings.extend(check_names(stack, roster));
     planned.findings.extend(stored_in_own_store(stack, roster, addresses));
     planned.findings.extend(several_users(stack, roster));
     let (volumes, buckets) = (volumes(stack, roster), buckets(stack, roster));
@@ -85,6 +84,11 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, declared: &D
     // A wiring of a job that the stack disables would be one of no service.
     planned.wirings.retain(|wiring| roster.contains_key(&wiring.service));
     planned
+}
+
+/// Checks the names of volumes and buckets.
+pub fn check_names(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    check_volumes(stack, roster).into_iter().chain(check_buckets(stack)).collect()
 }
 
 /// Returns the wiring that sets a variable of a job.

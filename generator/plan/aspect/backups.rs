@@ -2,7 +2,7 @@
 //! server. A restore gets the server's data folder, which it replaces.
 
 use super::secrets::{DeclaredSecrets, NeededValue};
-use super::{server_files, setup};
+use super::{backup_files, server_files, setup};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::backup_services::{FOLDER, TARGET_CLIENTS, backups_are_on};
@@ -35,6 +35,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
                     .hint("set `backups.enabled = false` in this environment"),
             );
         }
+        // The names are checked so that a mistake does not wait for the day on which backups are enabled.
+        planned.findings.extend(backup_files::check_names(inputs.stack, roster));
         return planned;
     }
     let (password, cause) = (SecretName::wrap(PASSWORD.to_owned()), path!("backups"));

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::Addresses;
 use crate::plan::inputs::{Inputs, SourceFile};
 use crate::plan::model::{ConfigMount, File, FileContent, Value};
-use crate::plan::roster::Roster;
+use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::{ConnectionPart, DatabasePart};
@@ -34,6 +34,9 @@ pub fn plan(
     let mut targets: BTreeMap<String, (&ContainerPath, FieldPath)> = BTreeMap::new();
     for (name, member) in roster {
         let owner = member.main_service(name);
+        if owner == name {
+            planned.findings.extend(files_inside_files(member));
+        }
         for (target, declared) in &member.service.files {
             let path = roster[owner].path.key("files").key(target.as_str());
             let source = source(owner, target, declared.mode.as_ref());
@@ -79,6 +82,24 @@ fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>
     let mode = mode.map(|mode| format!("{:0>4}", mode.as_str())).filter(|mode| mode != "0644");
     let folder = mode.map_or_else(String::new, |mode| format!("{}{mode}/", FileMode::FOLDER));
     format!("files/{service}/{folder}{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
+}
+
+/// Returns a finding for each file of a service whose path is inside the path of another file of the service.
+fn files_inside_files(member: &PlannedService) -> Vec<Diagnostic> {
+    let files = &member.service.files;
+    let path_of = |target: &ContainerPath| member.path.key("files").key(target.as_str());
+    let mut findings = Vec::new();
+    for target in files.keys() {
+        let folders = target.as_str().match_indices('/').map(|(i, _)| &target.as_str()[..i]);
+        if let Some((outer, _)) = folders.filter_map(|folder| files.get_key_value(folder)).next() {
+            findings.push(
+                refused_file(&path_of(target), format!("`{target}` is inside `{outer}`, which is a file itself"))
+                    .hint("change the path of one of the two, so that neither is a folder of the other")
+                    .related(path_of(outer), "the other file"),
+            );
+        }
+    }
+    findings
 }
 
 /// Returns a finding about a file.

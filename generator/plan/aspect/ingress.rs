@@ -106,7 +106,7 @@ fn sites(
     findings: &mut Vec<Diagnostic>,
 ) -> (BTreeMap<String, Site>, Vec<InternalRoute>) {
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
-    let mut owners: BTreeMap<(String, UrlPath), &Address> = BTreeMap::new();
+    let mut owners: BTreeMap<(String, String), &Address> = BTreeMap::new();
     let mut internal_routes = Vec::new();
     for address in addresses.routes() {
         let planned = location(inputs.stack, roster, address, shared);
@@ -119,15 +119,18 @@ fn sites(
         if tls_mode(inputs.stack, inputs.profile) == TlsMode::Acme {
             findings.extend(certificate_findings(inputs.stack, address));
         }
+        // A path covers whole segments, so `/api` and `/api/` are one.
+        let path = location.path.as_str().trim_end_matches('/');
         for host in &address.hosts {
-            if let Some(first) = owners.insert((host.clone(), location.path.clone()), address) {
+            if let Some(first) = owners.insert((host.clone(), path.to_owned()), address) {
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!(
-                            "`{}{}` is already a route of the service `{}`",
+                            "`{}{}` is the address of two routes, of `{}` and of `{}`",
                             declared_host(address),
                             location.path,
-                            first.owner
+                            first.owner,
+                            address.owner
                         ))
                         .hint(format!("give `{}` or `{}` a different subdomain or path", address.owner, first.owner))
                         .related(first.path.clone(), "the other route"),

@@ -235,7 +235,7 @@ fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared:
             Diagnostic::warning(Code::NoAlerts, field)
                 .message(format!("no receiver gets alerts of severity {}", missing.join(" and ")))
                 .expected("a receiver for each severity")
-                .hint("add `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
+                .hint("add `secrets.alerts_url = nself.external \"the webhook for alerts\"` and `monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md lists all kinds of receivers")
                 .related(roster[&alertmanager.service].path.clone(), "this service sends the alerts"),
         );
     }

@@ -61,7 +61,8 @@ pub struct Libraries {
 }
 
 fn declared_connections(stack: &Stack) -> Option<u64> {
-    stack.database_server.settings.get("max_connections").and_then(|text| text.as_str().parse().ok())
+    let declared = stack.database_server.settings.get("max_connections");
+    declared.and_then(|text| text.as_str().parse().ok()).filter(|connections| *connections > 0)
 }
 
 /// Returns how many connections the server of the stack accepts; `None` if the stack has no server, or if the command of

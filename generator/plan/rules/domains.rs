@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::inputs::Inputs;
-use crate::plan::roster::Roster;
+use crate::plan::inputs::{Inputs, profile};
+use crate::plan::roster::{Roster, roster};
 use crate::stack::{Profile, Route, Stack};
 use crate::values::{Checked, EnvironmentName, Host, labels_below};
 
@@ -72,14 +72,24 @@ fn separate_domain(domain: &str, names: &[&EnvironmentName]) -> String {
     }
 }
 
-/// Warns of staging and production environments with the same domain, for which only one server can answer.
+/// Warns of staging and production environments with the same domain or with a route of the same host, for which only one
+/// server can answer.
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_domain: BTreeMap<&str, Vec<&EnvironmentName>> = BTreeMap::new();
+    let mut by_host: BTreeMap<String, SharedHost> = BTreeMap::new();
     for (name, stack) in
         environments.filter(|(_, stack)| matches!(stack.profile, Some(Profile::Staging | Profile::Prod)))
     {
         by_domain.entry(stack.domain.as_str()).or_default().push(name);
+        for (host, path) in declared_hosts(stack) {
+            let shared = by_host.entry(host).or_insert_with(|| SharedHost { path, environments: Vec::new() });
+            shared.environments.push((name, stack.domain.as_str()));
+        }
     }
+    let hosts = by_host
+        .into_iter()
+        .filter(|(host, _)| Host::refusal(host).is_none())
+        .filter_map(|(host, shared)| shared_host(&host, shared));
     // A value that is no domain already has a finding.
     let shared_domains =
         by_domain.into_iter().filter(|(domain, names)| names.len() > 1 && Host::refusal(domain).is_none());
@@ -98,5 +108,49 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
             finding.environments = names.iter().map(ToString::to_string).collect();
             finding
         })
+        .chain(hosts)
         .collect()
+}
+
+/// A host that routes name, with the field of the first one.
+struct SharedHost<'a> {
+    path: FieldPath,
+    /// The environments with such a route, each with its domain.
+    environments: Vec<(&'a EnvironmentName, &'a str)>,
+}
+
+/// Returns the hosts that routes of services and frontends name.
+fn declared_hosts(stack: &Stack) -> Vec<(String, FieldPath)> {
+    let roster = roster(stack, profile(stack)).value;
+    let mut hosts = BTreeMap::new();
+    for member in roster.values() {
+        let main = member.service.route.iter().map(|route| (member.path.key("route"), route));
+        let others = member.service.routes.iter();
+        let others = others.map(|(name, route)| (member.path.key("routes").key(name.as_str()), route));
+        for (path, route) in main.chain(others) {
+            if let Some(host) = &route.host {
+                hosts.entry(host.to_string()).or_insert_with(|| path.key("host"));
+            }
+        }
+    }
+    hosts.into_iter().collect()
+}
+
+/// Returns the finding for a host that environments share. Environments with the same domain have a finding of the domain.
+fn shared_host(host: &str, SharedHost { path, environments }: SharedHost) -> Option<Diagnostic> {
+    let (first, domain) = environments.first()?;
+    let others: Vec<_> = environments.iter().filter(|(_, other)| other != domain).collect();
+    let (second, _) = others.first()?;
+    let quoted: Vec<String> =
+        std::iter::once(first).chain(others.iter().map(|(name, _)| name)).map(|name| format!("`{name}`")).collect();
+    let mut finding = Diagnostic::warning(Code::SharedDomain, path.clone())
+        .message(format!(
+            "{} have a route of the same host `{host}`, but only one server can answer for a host",
+            quoted.join(", ")
+        ))
+        .hint(format!(
+            "set `environments.{second}.{path}` to a different host, or limit the service to one of them with `only`"
+        ));
+    finding.environments = environments.iter().map(|(name, _)| name.to_string()).collect();
+    Some(finding)
 }

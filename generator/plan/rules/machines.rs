@@ -1,6 +1,6 @@
 //! Rules of environments that run on the same machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -8,9 +8,9 @@ use crate::path;
 use crate::plan::addresses::{published_address, published_protocols};
 use crate::plan::fixed_network;
 use crate::plan::inputs::profile;
-use crate::plan::roster::{Roster, roster};
+use crate::plan::roster::{Roster, roster, tls_mode};
 use crate::plan::service_names::PROXY_SERVICE;
-use crate::stack::{Protocol, Stack};
+use crate::stack::{Protocol, Stack, TlsMode};
 use crate::values::{EnvironmentName, Host, Subnet};
 
 /// A published port of an environment.
@@ -19,6 +19,15 @@ struct PublishedPort {
     environment: EnvironmentName,
     address: IpAddr,
     path: FieldPath,
+    /// Whether nginx publishes it, and whether nginx gets certificates from Let's Encrypt.
+    of_proxy: Option<TlsMode>,
+}
+
+/// The ports that nginx publishes in two environments of a machine.
+struct ProxyConflict {
+    machine: Host,
+    ports: BTreeSet<u16>,
+    uses_acme: bool,
 }
 
 /// Refuses environments of one machine that publish the same port or have the same network of fixed addresses: the second
@@ -26,6 +35,7 @@ struct PublishedPort {
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_port: BTreeMap<(&Host, u16, &str), Vec<PublishedPort>> = BTreeMap::new();
     let mut by_subnet: BTreeMap<(&Host, Subnet), &EnvironmentName> = BTreeMap::new();
+    let mut proxies: BTreeMap<(EnvironmentName, EnvironmentName), ProxyConflict> = BTreeMap::new();
     let mut findings = Vec::new();
     for (name, stack) in environments {
         let Some(machine) = &stack.compose.machine else { continue };
@@ -39,10 +49,21 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
             let others = by_port.entry((machine, port, protocol.name())).or_default();
             let first =
                 others.iter().find(|other| other.environment != *name && overlap(other.address, published.address));
-            findings.extend(first.map(|first| port_conflict(machine, port, first, &published)));
+            match first {
+                Some(first) if first.of_proxy.is_some() && published.of_proxy.is_some() => {
+                    let pair = (first.environment.clone(), published.environment.clone());
+                    let empty = ProxyConflict { machine: machine.clone(), ports: BTreeSet::new(), uses_acme: false };
+                    let conflict = proxies.entry(pair).or_insert(empty);
+                    conflict.ports.insert(port);
+                    conflict.uses_acme |= [first, &published].iter().any(|port| port.of_proxy == Some(TlsMode::Acme));
+                }
+                Some(first) => findings.push(port_conflict(machine, port, first, &published)),
+                None => {}
+            }
             others.push(published);
         }
     }
+    findings.extend(proxies.iter().map(|((first, second), conflict)| proxy_conflict(first, second, conflict)));
     findings
 }
 
@@ -54,7 +75,8 @@ fn published_ports(name: &EnvironmentName, stack: &Stack, roster: &Roster) -> Ve
         member.service.publish.iter().flat_map(move |(port, publish)| {
             let path = member.path.key("publish").key(port.as_str());
             let address = published_address(is_proxy, profile, publish);
-            let published = PublishedPort { environment: name.clone(), address, path };
+            let of_proxy = is_proxy.then(|| tls_mode(stack, profile));
+            let published = PublishedPort { environment: name.clone(), address, path, of_proxy };
             published_protocols(stack, service, port, publish)
                 .map(move |protocol| (publish.port, protocol, published.clone()))
         })
@@ -78,6 +100,37 @@ fn port_conflict(machine: &Host, port: u16, first: &PublishedPort, second: &Publ
         .expected("different ports, or different addresses of the machine")
         .hint(format!("for example `environments.{}.{field}.port = {}`", second.environment, other_port(port)));
     finding.environments = vec![first.environment.to_string(), second.environment.to_string()];
+    finding
+}
+
+/// Returns the finding for the ports that nginx publishes in two environments. Let's Encrypt needs port 80 of each, so only
+/// addresses can differ.
+fn proxy_conflict(first: &EnvironmentName, second: &EnvironmentName, conflict: &ProxyConflict) -> Diagnostic {
+    let ports: Vec<String> = conflict.ports.iter().map(u16::to_string).collect();
+    let with_address = |environment: &EnvironmentName, number: u8| {
+        let address = format!("address = \"192.0.2.{number}\"");
+        format!("`environments.{environment}.services.{PROXY_SERVICE}.publish = {{ http.{address}, https.{address} }}`")
+    };
+    let hint = if conflict.uses_acme {
+        format!(
+            "give each its own address of the machine, for example {} and {}",
+            with_address(first, 1),
+            with_address(second, 2)
+        )
+    } else {
+        format!(
+            "for example `environments.{second}.services.{PROXY_SERVICE}.publish = {{ http.port = 8080, https.port = 8443 }}`"
+        )
+    };
+    let mut finding = Diagnostic::error(Code::MachinePort, path!("compose", "machine"))
+        .message(format!(
+            "`{first}` and `{second}` run on `{}`, and {PROXY_SERVICE} of both publishes the ports {}",
+            conflict.machine,
+            ports.join(" and ")
+        ))
+        .expected("different ports, or different addresses of the machine")
+        .hint(hint);
+    finding.environments = vec![second.to_string(), first.to_string()];
     finding
 }
 

@@ -1,6 +1,7 @@
 //! Rules across the fields and services of one environment. The contracts in `schemas/` check structure; these rules
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
+mod alerts;
 mod cluster;
 mod credentials;
 mod data_folder;
@@ -8,20 +9,24 @@ mod database;
 mod dockerfiles;
 pub mod domains;
 mod exposure;
+pub mod fixed_names;
 mod image_settings;
 pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
+mod postgres_setting;
 mod presence;
 mod redis;
 mod resources;
 mod server_settings;
 mod shorthands;
 mod sources;
+pub mod unused_backups;
 mod variables;
 
 pub use credentials::plain_credentials;
+pub use resources::{CUSTOM as CUSTOM_PORTS, PLUGINS as PLUGIN_PORTS};
 pub use variables::check_variable;
 
 use super::addresses::Addresses;
@@ -43,6 +48,7 @@ pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(credentials::check(service));
         findings.extend(image_settings::check(service));
         findings.extend(shorthands::check(service));
+        findings.extend(alerts::check(service));
     }
     findings.extend(cluster::check_declarations(inputs, roster));
     findings.extend(database::check(inputs.stack, roster));

@@ -13,7 +13,7 @@ use crate::values::{Memory, PortName, ServiceName};
 /// Ports of the frontends' dev servers.
 const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
 /// Ports of plugins.
-const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
+pub const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
 /// The port of a plugin that is older than the range of plugin ports.
 const OLD_PLUGIN: u16 = 3203;
 /// The ports of plugins, as text for messages. The port of the old plugin is left out, since new plugins do not use it.
@@ -24,6 +24,8 @@ const TOOLS: std::ops::RangeInclusive<u16> = 3102..=3202;
 const CUSTOM_SERVICES: &str = "custom services";
 /// First port of custom services.
 const FIRST_CUSTOM: u16 = 8001;
+/// Ports of custom services.
+pub const CUSTOM: std::ops::RangeInclusive<u16> = FIRST_CUSTOM..=u16::MAX;
 
 /// The lowest memory limit that Docker accepts.
 const MIN_MEMORY: Memory = Memory(6 << 20);
@@ -169,7 +171,7 @@ fn check_published_ports(stack: &Stack, roster: &Roster, findings: &mut Vec<Diag
                     Diagnostic::error(Code::PortTaken, path.clone())
                         .message(format!("port {} of the host is published twice", publish.port))
                         .hint("publish one of the two on a different port")
-                        .related(first, "it is also published here"),
+                        .related(first, "the other use of the port"),
                 );
             }
         }

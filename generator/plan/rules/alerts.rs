@@ -1,0 +1,44 @@
+//! Rules of the alerts of services: Prometheus does not start with a template that it cannot read, and the test of an alert
+//! checks it after the time for which the condition must hold.
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::roster::PlannedService;
+use crate::stack::Alert;
+use crate::values::template_refusal;
+
+/// The time after which the test of an alert checks it by default, in milliseconds.
+const TEST_TIME: u64 = 30 * 60_000;
+
+/// Checks the alerts of a service.
+pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
+    let alerts = member.service.alerts.iter();
+    let alerts = alerts.map(|(name, alert)| (member.path.key("alerts").key(name.as_str()), alert));
+    alerts.flat_map(|(path, alert)| check_texts(alert, &path).into_iter().chain(check_test(alert, &path))).collect()
+}
+
+fn check_texts(alert: &Alert, path: &FieldPath) -> Vec<Diagnostic> {
+    let texts = [("summary", Some(&alert.summary)), ("runbook", alert.runbook.as_ref())];
+    let refused = texts.into_iter().filter_map(|(field, text)| Some((field, template_refusal(text?.as_str())?)));
+    let finding = |(field, reason): (&str, String)| {
+        Diagnostic::error(Code::BadValue, path.key(field))
+            .message(format!("Prometheus cannot read the template: {reason}"))
+            .expected("text with actions such as `{{ $labels.instance }}` and `{{ $value }}`")
+    };
+    refused.map(finding).collect()
+}
+
+fn check_test(alert: &Alert, path: &FieldPath) -> Option<Diagnostic> {
+    let after = alert.test.as_ref()?.after;
+    let hold = alert.hold.filter(|hold| hold.0 > after.map_or(TEST_TIME, |after| after.0))?;
+    let (field, what) = match after {
+        Some(_) => (path.key("test").key("after"), "`after`"),
+        None => (path.key("test"), "the 30 minutes of the test"),
+    };
+    Some(
+        Diagnostic::error(Code::BadValue, field)
+            .message(format!("{what} ends before `for`, so the alert cannot fire in its test"))
+            .expected(format!("at least {hold}"))
+            .hint(format!("for example `test.after = \"{hold}\"`"))
+            .related(path.key("for"), "the condition must hold for this time"),
+    )
+}

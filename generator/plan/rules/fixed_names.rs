@@ -1,0 +1,31 @@
+//! The rule of services whose secrets and clients contain their name.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+use crate::stack::Stack;
+use crate::values::ServiceName;
+
+/// Refuses services of the library under a different name than theirs. Everything else that is wrong with such a stack may
+/// follow from the name.
+pub fn check(stack: &Stack) -> Vec<Diagnostic> {
+    let services = stack.services.iter();
+    let renamed = services.filter_map(|(name, service)| Some((name, service.fixed_name.as_ref()?)));
+    renamed.filter(|(name, fixed_name)| name != fixed_name).map(|names| wrong_name(stack, names)).collect()
+}
+
+fn wrong_name(stack: &Stack, (name, fixed_name): (&ServiceName, &ServiceName)) -> Diagnostic {
+    let finding = Diagnostic::error(Code::FixedName, path!("services", name));
+    if stack.services.get(fixed_name).is_some_and(|other| other.fixed_name.as_ref() == Some(fixed_name)) {
+        return finding
+            .message(format!(
+                "`nself.services.{fixed_name}` can be used only once, and `services.{fixed_name}` uses it"
+            ))
+            .hint(format!(
+                "remove `{name}`, or declare it with its own settings: `services.{name} = {{ image = \"…\", … }}`"
+            ))
+            .related(path!("services", fixed_name), "the first use");
+    }
+    finding
+        .message(format!("`nself.services.{fixed_name}` must be called `{fixed_name}`: its secrets and other services use this name"))
+        .hint(format!("write `services.{fixed_name} = nself.services.{fixed_name}`, and use `{fixed_name}` in `depends_on` and references"))
+}
