@@ -84,16 +84,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
-    let findings = without_unwritten_migrations(outcome.findings);
-    (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
-}
-
-/// Removes findings about missing migrations of definitions that have other errors: the definition will change.
-fn without_unwritten_migrations(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let is_other_error = |finding: &&Diagnostic| finding.is_error() && finding.code != Code::MigrationMissing;
-    let errors: Vec<FieldPath> = findings.iter().filter(is_other_error).map(|finding| finding.path.clone()).collect();
-    let is_wrong = |definition: &FieldPath| errors.iter().any(|path| path.starts_with(definition));
-    findings.into_iter().filter(|finding| finding.code != Code::MigrationMissing || !is_wrong(&finding.path)).collect()
+    (plan, join_causes(join_excluded_services(report_at_services(outcome.findings, &roster))))
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
