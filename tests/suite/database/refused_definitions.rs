@@ -126,7 +126,7 @@ const ACCEPTED: [&str; 40] = [
     r#"{"views":{"v":{"query":"SELECT o.id AS n, count(*) AS many FROM orders o JOIN customers c ON c.id = customer GROUP BY n ORDER BY many"}}}"#,
     r#"{"views":{"v":{"query":"SELECT x, y.z FROM orders, unnest(ARRAY[1]) AS x, LATERAL (SELECT name AS z FROM customers WHERE id = customer) y"}}}"#,
     r#"{"views":{"v":{"query":"SELECT id FROM orders UNION SELECT 1 AS other ORDER BY id"}}}"#,
-    r#"{"views":{"v":{"query":"SELECT id, row_to_json(o) AS whole, o.xmin::text AS x FROM (orders o JOIN customers c ON c.id = customer) WHERE false"}}}"#,
+    r#"{"views":{"v":{"query":"SELECT o.id, row_to_json(o) AS whole, o.xmin::text AS x FROM (orders o JOIN customers c ON c.id = customer) WHERE false"}}}"#,
 ];
 
 /// Adds the fields of a value to a different value.
