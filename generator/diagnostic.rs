@@ -79,13 +79,25 @@ impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Key(key) if i == 0 => write!(f, "{key}")?,
-                Segment::Key(key) => write!(f, ".{key}")?,
+                Segment::Key(key) => {
+                    f.write_str(if i == 0 { "" } else { "." })?;
+                    if is_nickel_name(key) {
+                        f.write_str(key)?;
+                    } else {
+                        write!(f, "\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))?;
+                    }
+                }
                 Segment::Index(index) => write!(f, "[{index}]")?,
             }
         }
         Ok(())
     }
+}
+
+/// Returns whether a key of a Nickel record needs no quotes.
+fn is_nickel_name(key: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || "_-'".contains(c);
+    key.trim_start_matches('_').starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(is_inner)
 }
 
 impl Serialize for FieldPath {
@@ -252,4 +264,13 @@ pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
         (&a.span, a.severity, a.code, &a.path, &a.message).cmp(&(&b.span, b.severity, b.code, &b.path, &b.message))
     });
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_path_quotes_keys_as_nickel_does() {
+        let path = path!("tables", "shop.orders", "columns", "_1", "a\"b", "_x-1").index(2);
+        assert_eq!(path.to_string(), r#"tables."shop.orders".columns."_1"."a\"b"._x-1[2]"#);
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
+use squawk_syntax::ast::{AstNode, Expr, Plpgsql, PreparableStmt};
+use squawk_syntax::body::BodyLanguage;
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::completeness::{self, TextForm};
@@ -94,6 +95,25 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
         errors.iter().map(|error| reason(error.range().start().into(), error.message())).collect()
     };
     with_enough_stack(text, parse)
+}
+
+/// Beginnings of the messages about PL/pgSQL that are certain. The parser does not know all forms of the statements inside.
+const CERTAIN_MESSAGES: [&str; 3] = ["expected SEMICOLON", "expected END_KW", "expected a block"];
+
+/// Returns the byte offset and reason of the first error in a body in PL/pgSQL, if the parser is certain: a statement or a
+/// block without its end.
+pub fn plpgsql_error(body: &str) -> Option<(usize, String)> {
+    let (_, errors) = with_enough_stack(body, || {
+        let (green, errors) = Plpgsql::parse_text(body);
+        // The tree of the parser stays on its thread.
+        drop(green);
+        ((), errors)
+    });
+    let first = errors.into_iter().min_by_key(|error| error.range().start())?;
+    let is_certain = CERTAIN_MESSAGES.iter().any(|message| first.message().starts_with(message));
+    let at = usize::from(first.range().start());
+    let message = first.message().replace("SEMICOLON", "`;`").replace("END_KW", "`END`");
+    is_certain.then(|| (at, reason_in_words(&message, body.get(at..).unwrap_or_default())))
 }
 
 /// Returns a message of the parser with the word from the text in place of the name of a token, such as IDENT.

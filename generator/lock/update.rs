@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(
             paths_and_messages,
             [
-                ("services.redis:8".to_owned(), "`docker.io/library/redis:8` is not in nself.lock"),
+                ("services.\"redis:8\"".to_owned(), "`docker.io/library/redis:8` is not in nself.lock"),
                 (String::new(), "nself.lock has `ghcr.io/acme/orders:1`, which no service uses"),
             ]
         );

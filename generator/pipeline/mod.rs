@@ -18,7 +18,7 @@ pub use verify::{Verification, VerifyOptions, verify};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::commands::Commands;
-use crate::diagnostic::{self, Code, Diagnostic};
+use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::files::{OUTPUT, Root};
 use crate::lock::Lock;
 use crate::path;
@@ -225,7 +225,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         upgrade_warnings.extend(rendered.upgrade_warnings);
         plans.push(rendered.planned);
     }
-    let findings = diagnostic::merge(findings);
+    let findings = without_unwritten_migrations(diagnostic::merge(findings));
     if findings.iter().any(Diagnostic::is_error) {
         return Err(findings);
     }
@@ -233,6 +233,14 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let findings = commands.complete_hints(findings);
     let upgrade_warnings = commands.complete_hints(diagnostic::merge(upgrade_warnings));
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
+}
+
+/// Removes findings about missing migrations of definitions that have other errors: the definition will change.
+fn without_unwritten_migrations(findings: Findings) -> Findings {
+    let is_other_error = |finding: &&Diagnostic| finding.is_error() && finding.code != Code::MigrationMissing;
+    let errors: Vec<FieldPath> = findings.iter().filter(is_other_error).map(|finding| finding.path.clone()).collect();
+    let is_wrong = |definition: &FieldPath| errors.iter().any(|path| path.starts_with(definition));
+    findings.into_iter().filter(|finding| finding.code != Code::MigrationMissing || !is_wrong(&finding.path)).collect()
 }
 
 /// Returns findings about environments that share a domain or a port, at the field of one of them.

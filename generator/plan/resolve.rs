@@ -87,16 +87,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     // Most other findings of a stack with a wrong name follow from the name.
     let wrong_names = rules::fixed_names::check(stack);
     let findings = if wrong_names.is_empty() { outcome.findings } else { wrong_names };
-    let findings = without_unwritten_migrations(findings);
     (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
-}
-
-/// Removes findings about missing migrations of definitions that have other errors: the definition will change.
-fn without_unwritten_migrations(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let is_other_error = |finding: &&Diagnostic| finding.is_error() && finding.code != Code::MigrationMissing;
-    let errors: Vec<FieldPath> = findings.iter().filter(is_other_error).map(|finding| finding.path.clone()).collect();
-    let is_wrong = |definition: &FieldPath| errors.iter().any(|path| path.starts_with(definition));
-    findings.into_iter().filter(|finding| finding.code != Code::MigrationMissing || !is_wrong(&finding.path)).collect()
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the

@@ -375,7 +375,7 @@ mod tests {
         at("image", Code::BadValue);
         at("limits.memory", Code::BadValue);
         at("limits.pids", Code::OutOfRange);
-        at("env.A B", Code::BadName);
+        at("env.\"A B\"", Code::BadName);
         at("env.C.secret", Code::BadName);
         at("env.D", Code::WrongType);
         at("volumes.data.path", Code::BadValue);

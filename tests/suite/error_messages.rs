@@ -409,8 +409,8 @@ fn no_finding_is_lost_when_its_record_is_decoded_again() {
         "NS103 services.Bad.depends_on",
         "NS102 services.Bad.prot",
         "NS106 services.Bad.limits.memory",
-        "NS105 services.Bad.volumes.X Y",
-        "NS106 services.Bad.volumes.X Y.path",
+        "NS105 services.Bad.volumes.\"X Y\"",
+        "NS106 services.Bad.volumes.\"X Y\".path",
         "NS106 services.orders.depends_on.redis",
         "NS106 domain",
     ] {

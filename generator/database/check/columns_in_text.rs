@@ -13,7 +13,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
 /// Words that look like columns: functions without parentheses, and the columns that every table has.
-const NOT_DECLARED: [&str; 18] = [
+pub(super) const NOT_DECLARED: [&str; 18] = [
     "cmax",
     "cmin",
     "ctid",
@@ -39,7 +39,7 @@ const OPERATORS: [&str; 7] = ["ilike", "is", "isnull", "like", "notnull", "overl
 
 /// Returns whether an expression may mention other columns than these. Only then is it parsed, which takes far longer than
 /// a look at its words.
-fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bool {
+pub(super) fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bool {
     let Ok(tokens) = lexer::tokens(expression) else { return true };
     let text_at = |index: Option<usize>| index.and_then(|index| tokens.get(index)).map_or("", |token| token.text);
     tokens.iter().enumerate().any(|(i, token)| match token.kind {
@@ -57,7 +57,7 @@ fn may_mention_others<T>(expression: &str, columns: &BTreeMap<SqlName, T>) -> bo
 
 /// Returns the columns without a table's name that an expression mentions. What a subquery mentions may belong to its own
 /// tables, and is left out.
-fn mentioned_columns(expression: &str) -> BTreeSet<String> {
+pub(super) fn mentioned_columns(expression: &str) -> BTreeSet<String> {
     let parsed = SourceFile::parse(&format!("SELECT {expression};"));
     let mut columns = BTreeSet::new();
     if parsed.errors().is_empty() {

@@ -101,7 +101,7 @@ impl DefaultValue {
 }
 
 /// Returns whether the server reads a text as a boolean: a beginning of `true`, `false`, `yes`, `no`, `on` or `off`, or a digit.
-fn is_boolean(text: &str) -> bool {
+pub(super) fn is_boolean(text: &str) -> bool {
     let word = text.trim().to_ascii_lowercase();
     let begins = |full: &str| !word.is_empty() && full.starts_with(&word);
     // `o` alone is ambiguous.

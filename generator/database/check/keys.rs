@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use super::comparable::can_refer;
 use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -109,6 +110,25 @@ impl Check<'_> {
                 message,
                 "refer to the primary key, or add these columns to `uniques` of the other table",
             );
+            return;
+        }
+        self.check_types_of_key(table, key, &path.key("columns"));
+    }
+
+    /// Reports columns of a key whose types PostgreSQL cannot compare with those of the referenced columns.
+    fn check_types_of_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
+        let schema = self.schema;
+        let tables = schema.table_and_ancestors(&key.references.table);
+        let referenced = |name: &SqlName| tables.iter().find_map(|(_, table)| table.columns.get(name));
+        for (name, target_name) in key.columns.iter().zip(&key.references.columns) {
+            let (Some(column), Some(target)) = (table.columns.get(name), referenced(target_name)) else { continue };
+            if !can_refer(&column.kind, &target.kind, schema) {
+                let message = format!(
+                    "`{name}` of the type {} cannot refer to `{target_name}` of the type {}",
+                    column.kind, target.kind
+                );
+                self.report(path.clone(), message, format!("give `{name}` the type {}", target.kind));
+            }
         }
     }
 

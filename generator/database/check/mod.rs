@@ -1,17 +1,21 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
 mod columns_in_text;
+mod comparable;
 mod default_value;
+mod expression_type;
+mod expressions;
 mod grants;
 mod keys;
 pub mod migration_sql;
 mod names;
 mod object;
+mod query_columns;
 mod routine;
+mod storage;
 mod table;
 mod trigger;
 mod types;
-mod view_columns;
 
 use std::collections::BTreeSet;
 
@@ -23,7 +27,7 @@ pub use routine::{mend_of_search_path, unsafe_search_path};
 
 /// Returns all findings about a definition to which the convention has been applied.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
-    let mut check = Check { schema, root, findings: Vec::new() };
+    let mut check = Check { schema, root, changing_functions: schema.changing_functions(), findings: Vec::new() };
     check.check_schema_names();
     check.check_shared_names();
     check.check_types();
@@ -49,6 +53,8 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
 struct Check<'a> {
     schema: &'a Schema,
     root: &'a FieldPath,
+    /// Declared functions whose result for the same arguments can change.
+    changing_functions: BTreeSet<String>,
     findings: Vec<Diagnostic>,
 }
 
@@ -92,7 +98,13 @@ impl Check<'_> {
             return;
         }
         let schema = self.schema;
-        if schema.has_type(&object) || schema.tables.contains_key(&object) || !schema.extensions.is_empty() {
+        if schema.types.contains_key(&object) && !kind.modifiers().is_empty() {
+            let message = format!("`{object}` takes no number in brackets");
+            self.report(path.clone(), message, format!("write `{}`", kind.without_modifiers()));
+        }
+        let is_row =
+            schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
+        if schema.has_type(&object) || is_row || !schema.extensions.is_empty() {
             return;
         }
         let near = crate::words::nearest(

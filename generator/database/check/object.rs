@@ -97,7 +97,7 @@ impl Check<'_> {
     }
 
     /// Returns whether a plain partition of a table has the name.
-    fn is_partition(&self, name: &ObjectName) -> bool {
+    pub(super) fn is_partition(&self, name: &ObjectName) -> bool {
         let mut tables = self.schema.tables.iter();
         tables.any(|(table, definition)| definition.partitions.keys().any(|part| table.in_same_schema(part) == *name))
     }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
+use squawk_syntax::ast::{AstNode, Type};
 use squawk_syntax::quote::is_reserved_word;
+use squawk_syntax::{SourceFile, SyntaxKind};
 
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::database::{completeness, lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::Checked;
 
 impl Check<'_> {
     pub(super) fn check_view(&mut self, name: &ObjectName, view: &View) {
@@ -26,6 +29,10 @@ impl Check<'_> {
             let message = "a materialised view has neither `security_barrier` nor `check_option`";
             self.report(path.clone(), message, "leave these fields out");
         }
+        for (column, default) in &view.column_defaults {
+            let path = path.key("column_defaults").key(column.as_str());
+            self.check_default_expression(default.as_str(), None, &path);
+        }
         if view.materialized && !view.column_defaults.is_empty() {
             let message = "no rows are inserted through a materialised view, so its columns have no defaults";
             self.report(path.key("column_defaults"), message, "leave `column_defaults` out");
@@ -38,6 +45,10 @@ impl Check<'_> {
         }
         for (key, trigger) in &view.triggers {
             self.check_trigger(None, trigger, &path.key("triggers").key(key.as_str()));
+        }
+        for (key, index) in &view.indexes {
+            let path = path.key("indexes").key(key.as_str()).key("storage");
+            self.check_storage_of_index(index.using, &index.storage, &path);
         }
     }
 
@@ -83,6 +94,7 @@ impl Check<'_> {
             let message = "a function needs `returns`, and a procedure cannot have `returns`";
             self.report(path.key("returns"), message, "set either `returns` or `procedure = true`");
         }
+        self.check_returns(function, &path.key("returns"));
         self.check_arguments(function, &path);
         let is_allowed =
             self.schema.allow.get(name.as_str()).is_some_and(|hazards| hazards.contains_key(&Hazard::OpenDefiner));
@@ -99,6 +111,22 @@ impl Check<'_> {
             );
         }
         self.check_body(function, path.key("body"));
+        self.check_columns_of_body(name, function, &path.key("body"));
+    }
+
+    /// Reports types in the result of a function that do not exist.
+    fn check_returns(&mut self, function: &Function, path: &FieldPath) {
+        let Some(returns) = &function.returns else { return };
+        for kind in types_of_result(returns.as_str()) {
+            let is_of_catalog = kind.object().is_some_and(|object| {
+                PSEUDO_TYPES.contains(&object.as_str())
+                    || object.name().starts_with("pg_")
+                    || ["pg_catalog", "information_schema"].contains(&object.schema())
+            });
+            if !kind.is_polymorphic() && !is_of_catalog {
+                self.check_type(&kind, path);
+            }
+        }
     }
 
     /// Reports modes and estimates that the server refuses.
@@ -135,6 +163,9 @@ impl Check<'_> {
                     "remove `default`",
                 );
             }
+            if let Some(default) = &argument.default {
+                self.check_default_expression(default.as_str(), Some(&argument.kind), &path.key("default"));
+            }
             if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !argument.kind.is_array()) {
                 let message = "a variadic argument must be an array and the last input argument";
                 self.report(path.key("mode"), message, "move the argument, and add `[]` to its type");
@@ -142,8 +173,8 @@ impl Check<'_> {
         }
     }
 
-    /// Checks a function's body. SQL is parsed, as the server does when it creates the function; in other languages
-    /// only quotes and comments are checked.
+    /// Checks a function's body. SQL is parsed, as the server does when it creates the function; in PL/pgSQL the ends of
+    /// statements and blocks are checked.
     fn check_body(&mut self, function: &Function, path: FieldPath) {
         let body = function.body.as_str();
         let mut report = |code, message: String| {
@@ -171,8 +202,39 @@ impl Check<'_> {
                 Code::SqlSyntax,
                 format!("at {}: the {} is not closed", lexer::place_in_words(body, unclosed.at), unclosed.what),
             );
+        } else if let Some((at, message)) = parse::plpgsql_error(body) {
+            report(Code::SqlSyntax, format!("at {}: {message}", lexer::place_in_words(body, at)));
         }
     }
+}
+
+/// Types that only functions have.
+const PSEUDO_TYPES: [&str; 3] = ["cstring", "event_trigger", "internal"];
+
+/// Returns the type of each row of a result.
+fn without_setof(kind: &str) -> &str {
+    match kind.split_once(char::is_whitespace) {
+        Some((word, rest)) if word.eq_ignore_ascii_case("setof") => rest.trim_start(),
+        _ => kind,
+    }
+}
+
+/// Returns the types in the result of a function, such as those of the columns of `TABLE (…)`.
+fn types_of_result(returns: &str) -> Vec<TypeName> {
+    if let Ok(kind) = TypeName::new(returns)
+        && kind.is_built_in()
+    {
+        return Vec::new();
+    }
+    parse::with_enough_stack(returns, || {
+        let parsed = SourceFile::parse(&format!("CREATE FUNCTION f() RETURNS {returns} LANGUAGE sql AS '';"));
+        let nodes = parsed.syntax_node().descendants().filter(|node| node.kind() == SyntaxKind::RET_TYPE);
+        let types = nodes.flat_map(|node| node.descendants().collect::<Vec<_>>());
+        let texts = types.filter(|node| Type::can_cast(node.kind())).map(|node| node.text().to_string());
+        // `orders.id%TYPE` is the type of a column.
+        let texts = texts.filter(|text| !text.contains('%'));
+        texts.filter_map(|text| TypeName::new(without_setof(&text)).ok()).collect()
+    })
 }
 
 /// The message about an INSERT without a list of columns.

@@ -60,6 +60,8 @@ impl Check<'_> {
         self.check_replica_identity(name, table, &path.key("replica_identity"));
         self.check_partitioning(name, table, &path);
         self.check_columns_in_expressions(name, table, &path);
+        self.check_expressions_of_table(table, &path);
+        self.check_storage_of_table(table, &path);
     }
 
     fn check_primary_key(&mut self, table: &Table, path: &FieldPath) {

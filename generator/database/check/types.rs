@@ -25,6 +25,9 @@ impl Check<'_> {
                     let path = path.key("domain");
                     self.check_type(&domain.base, &path.key("type"));
                     self.check_collation_of_type(domain.collation.as_ref(), &path.key("collation"));
+                    if let Some(default) = &domain.default {
+                        self.check_default_expression(default.as_str(), Some(&domain.base), &path.key("default"));
+                    }
                 }
                 UserType::Range(range) => self.check_range(name, range, &path.key("range")),
                 UserType::Composite(kind) => {

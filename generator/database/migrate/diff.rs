@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
-use super::dropped_defaults::{DroppedDefaults, dropped_defaults};
+use super::dropped_defaults::{DroppedChecks, DroppedDefaults, dropped_checks, dropped_defaults};
 use super::graph::{Graph, ObjectNode};
 use super::late_drops::{LateDrops, late_drops};
 use super::rename::{RenamedSchema, all_names};
@@ -29,6 +29,8 @@ pub struct Diff<'a> {
     pub late_drops: LateDrops<'a>,
     /// Columns whose defaults are dropped before their functions.
     pub dropped_defaults: DroppedDefaults,
+    /// Checks that are dropped before their functions.
+    pub dropped_checks: DroppedChecks,
     /// The first new table that has these columns. It may be a renamed table.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
     /// Names of the new schema's relations and types.
@@ -46,13 +48,15 @@ impl<'a> Diff<'a> {
         affected: &'a Affected,
     ) -> Self {
         let dropped_defaults = dropped_defaults(before_renames, &renamed.schema, new, affected);
+        let dropped_checks = dropped_checks(before_renames, &renamed.schema, new, affected);
         Diff {
             before_renames,
             old_table_names: &renamed.old_table_names,
             old: &renamed.schema,
             new,
-            late_drops: late_drops(&renamed.schema, new, affected, (&old_graph, &dropped_defaults)),
+            late_drops: late_drops(&renamed.schema, new, affected, (&old_graph, &dropped_defaults, &dropped_checks)),
             dropped_defaults,
+            dropped_checks,
             old_graph,
             new_graph,
             affected,

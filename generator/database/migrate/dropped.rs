@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
+use super::dropped_defaults::is_dropped;
 use crate::database::ddl;
 use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
@@ -46,6 +47,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
         checks: keys_where(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
                 || mentions_column(check.as_str(), &changed_columns)
+                || is_dropped(&diff.dropped_checks, name, key)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
             let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);
@@ -55,6 +57,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             new.foreign_keys.get(key).is_none_or(|new| new != foreign_key && !is_only_validated(diff, foreign_key, new))
                 || overlap(&foreign_key.columns, &changed_columns)
                 || target_changes(diff, foreign_key)
+                || is_in_circle_of_logging(diff, name, foreign_key)
         }),
         indexes: keys_where(&old.indexes, |key, index| {
             let is_partitioned = change.new.partition_by.is_some();
@@ -84,6 +87,25 @@ pub(super) fn same_index(a: &Index, b: &Index, is_partitioned: bool) -> bool {
 fn is_only_validated(diff: &Diff, old: &ForeignKey, new: &ForeignKey) -> bool {
     let target = diff.new.tables.get(&new.references.table);
     old.differs_only_in_validity(new) && target.is_some_and(|target| target.partition_by.is_none())
+}
+
+/// Returns whether a foreign key is part of a circle of tables that become logged or unlogged. No order of these changes
+/// would be right: a logged table cannot refer to an unlogged one.
+fn is_in_circle_of_logging(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> bool {
+    let changes = |name: &ObjectName| match (diff.old.tables.get(name), diff.new.tables.get(name)) {
+        (Some(old), Some(new)) => old.unlogged != new.unlogged,
+        _ => false,
+    };
+    let target = &key.references.table;
+    if target == name || !changes(name) || !changes(target) {
+        return false;
+    }
+    let (mut reached, mut waiting) = (BTreeSet::from([target]), vec![target]);
+    while let Some(table) = waiting.pop() {
+        let keys = diff.old.tables.get(table).into_iter().flat_map(|table| table.foreign_keys.values());
+        waiting.extend(keys.map(|key| &key.references.table).filter(|other| reached.insert(other)));
+    }
+    reached.contains(name)
 }
 
 /// Returns whether an index has a column that is dropped and added again, or an expression or operator class that

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::dropped::{DroppedParts, dropped_parts};
+use super::dropped_defaults::is_dropped;
 use super::foreign_keys;
 use super::indexes;
 use super::key_step::{add_constraint_sql, added_entries, drop_constraint_sql, key_step, validation_step};
@@ -35,12 +36,12 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     for key in &dropped.checks {
         let is_gone = !new.checks.contains_key(key);
-        planner.push(drop_constraint(
-            change,
-            key,
-            add_constraint_sql(name, &ddl::check(key, &old.checks[key])),
-            is_gone,
-        ));
+        let add = add_constraint_sql(name, &ddl::check(key, &old.checks[key]));
+        let step = drop_constraint(change, key, add, is_gone);
+        planner.push(match is_dropped(&diff.dropped_checks, name, key) {
+            true => MigrationStep { phase: Phase::DropDependents, order_in_phase: 0, ..step },
+            false => step,
+        });
     }
     for key in &dropped.excludes {
         let is_gone = !new.excludes.contains_key(key);

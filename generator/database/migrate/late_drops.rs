@@ -1,10 +1,9 @@
 //! Functions and objects that can be dropped only after the columns, checks, indexes and domains that use them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::affected::Affected;
-use super::dropped_defaults::{DroppedDefaults, is_default_dropped};
+use super::dropped_defaults::{DroppedChecks, DroppedDefaults, is_dropped};
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
 use super::needed_names::texts_of_index;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
@@ -19,7 +18,7 @@ pub fn late_drops<'a>(
     old: &'a Schema,
     new: &Schema,
     affected: &Affected,
-    (graph, dropped_defaults): (&Graph<'a>, &DroppedDefaults),
+    (graph, dropped_defaults, dropped_checks): (&Graph<'a>, &DroppedDefaults, &DroppedChecks),
 ) -> LateDrops<'a> {
     let functions = old
         .functions
@@ -33,9 +32,15 @@ pub fn late_drops<'a>(
         .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
     let mut users = LateDrops::new();
+    // Parts that are dropped before a function is created again do not use it.
+    let no_parts = BTreeMap::new();
     let mut unchecked: Vec<(ObjectNode, String)> = dropped
         .iter()
-        .filter_map(|node| Some((*node, user_of(old, node, &defaults_of_users(new, node, dropped_defaults))?)))
+        .filter_map(|node| {
+            let is_recreated = node.0 == ObjectKind::Function && new.functions.contains_key(node.1);
+            let dropped = if is_recreated { (dropped_defaults, dropped_checks) } else { (&no_parts, &no_parts) };
+            Some((*node, user_of(old, node, dropped)?))
+        })
         .collect();
     while let Some((node, user)) = unchecked.pop() {
         if users.contains_key(&node) {
@@ -49,20 +54,11 @@ pub fn late_drops<'a>(
     users
 }
 
-/// Returns the defaults that are dropped before a function, so that they do not use it; none for other objects.
-fn defaults_of_users<'a>(
-    new: &Schema,
-    node: &ObjectNode,
-    dropped_defaults: &'a DroppedDefaults,
-) -> Cow<'a, DroppedDefaults> {
-    match node.0 == ObjectKind::Function && new.functions.contains_key(node.1) {
-        true => Cow::Borrowed(dropped_defaults),
-        false => Cow::Owned(DroppedDefaults::new()),
-    }
-}
+/// The defaults and checks that do not use a function.
+type UnusedParts<'a> = (&'a DroppedDefaults, &'a DroppedChecks);
 
 /// Returns the name of a column, check, index or domain that uses a function or an object.
-fn user_of(schema: &Schema, node: &ObjectNode, dropped_defaults: &DroppedDefaults) -> Option<String> {
+fn user_of(schema: &Schema, node: &ObjectNode, dropped: UnusedParts) -> Option<String> {
     let identity = match node.0 {
         ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
         _ => None,
@@ -78,31 +74,33 @@ fn user_of(schema: &Schema, node: &ObjectNode, dropped_defaults: &DroppedDefault
     }
     match identity.is_some_and(|identity| identity.is_operator()) {
         true => exclusion_with(schema, &mention).or_else(|| {
-            user_whose_text(schema, dropped_defaults, &|text| {
+            user_whose_text(schema, dropped, &|text| {
                 mentioned_operators(text.as_str()).iter().any(|signs| *signs == mention)
             })
         }),
-        false => user_whose_text(schema, dropped_defaults, &|text| {
-            mentioned_names(text.as_str()).any(|word| word == mention)
-        }),
+        false => user_whose_text(schema, dropped, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
     }
 }
 
 /// Returns the name of a column, check, exclusion constraint, index or domain whose SQL mentions something.
 fn user_whose_text(
     schema: &Schema,
-    dropped_defaults: &DroppedDefaults,
+    (dropped_defaults, dropped_checks): UnusedParts,
     mentions: &dyn Fn(&Expression) -> bool,
 ) -> Option<String> {
     for (name, table) in &schema.tables {
         let mut columns = table.columns.iter();
         let column = columns.find(|(column, definition)| {
             let default = definition.default.as_ref();
-            let default = default.filter(|_| !is_default_dropped(dropped_defaults, name, column));
+            let default = default.filter(|_| !is_dropped(dropped_defaults, name, column));
             default.into_iter().chain(&definition.generated).any(mentions)
         });
         let mut checks = table.checks.iter();
-        let check = || checks.find(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
+        let check = || {
+            checks
+                .find(|(key, check)| !is_dropped(dropped_checks, name, key) && mentions(&check.expression))
+                .map(|(check, _)| check)
+        };
         let mut indexes = table.indexes.iter();
         let index = || indexes.find(|(_, index)| texts_of_index(index).any(mentions)).map(|(index, _)| index);
         let mut excludes = table.excludes.iter();

@@ -20,6 +20,7 @@ mod sequence;
 mod storage;
 mod table;
 mod trigger;
+mod type_modifiers;
 mod type_name;
 mod types;
 

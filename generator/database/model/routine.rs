@@ -209,6 +209,21 @@ impl Function {
     }
 }
 
+impl Schema {
+    /// Returns the names of functions in PL/pgSQL of which no variant is immutable, so that their results can change. The
+    /// server replaces a call of a function in SQL by its body, and judges the body.
+    pub fn changing_functions(&self) -> BTreeSet<String> {
+        let is_changing = |function: &Function| {
+            function.language == FunctionLanguage::Plpgsql && function.volatility != Volatility::Immutable
+        };
+        let names = |changing: bool| {
+            let functions = self.functions.iter().filter(move |(_, function)| is_changing(function) == changing);
+            functions.map(|(key, function)| function.name_in_sql(key).name().to_owned()).collect::<BTreeSet<_>>()
+        };
+        &names(true) - &names(false)
+    }
+}
+
 /// An argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

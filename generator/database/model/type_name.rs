@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::names::{ObjectName, PUBLIC_SCHEMA, path_parts, quoted_if_needed};
 use super::storage::ColumnStorage;
+use super::type_modifiers;
 use crate::codes::Code;
 use crate::values::SqlIdent;
 use crate::values::checked::{Checked, checked};
@@ -253,6 +254,7 @@ fn canonical(text: &str) -> Result<String, String> {
     // The number of bits of a float chooses one of two types.
     let bits = modifiers.trim_matches(['(', ')']).parse::<u8>().ok().filter(|_| name == "float");
     let (name, modifiers) = match bits {
+        Some(bits) if !(1..=53).contains(&bits) => return Err("a float has 1 to 53 bits".into()),
         Some(bits) => (if bits <= 24 { "real" } else { "double precision" }.to_owned(), String::new()),
         None => (name, modifiers),
     };
@@ -261,6 +263,12 @@ fn canonical(text: &str) -> Result<String, String> {
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
         return Err(format!("the type is neither built in nor a valid name: {reason}"));
+    }
+    if !modifiers.is_empty()
+        && BUILT_IN_TYPES.binary_search(&name).is_ok()
+        && let Some(reason) = type_modifiers::refusal(name, &modifiers)
+    {
+        return Err(reason);
     }
     // The default scale and length are left out.
     let modifiers = if name == "numeric" { modifiers.replace(",0)", ")") } else { modifiers };
@@ -402,6 +410,9 @@ mod tests {
             "\"text\"",
             "\"char\"(3)",
             "\"Status\"[3]",
+            "varchar(0)",
+            "int(11)",
+            "float(0)",
             "\"\"",
             "\"x\" y",
         ] {

@@ -27,9 +27,11 @@ const CHANGES: [Change; 41] = [
     Change {
         name: "the log of tables that refer to each other",
         before: "CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (id integer PRIMARY KEY REFERENCES a); CREATE TABLE \"0\" (a integer REFERENCES b);
-            CREATE UNLOGGED TABLE x (id integer PRIMARY KEY, x integer REFERENCES x); CREATE UNLOGGED TABLE w (x integer PRIMARY KEY REFERENCES x); CREATE UNLOGGED TABLE y (w integer REFERENCES w);",
+            CREATE UNLOGGED TABLE x (id integer PRIMARY KEY, x integer REFERENCES x); CREATE UNLOGGED TABLE w (x integer PRIMARY KEY REFERENCES x); CREATE UNLOGGED TABLE y (w integer REFERENCES w);
+            CREATE TABLE c (id integer PRIMARY KEY, d integer); CREATE TABLE d (id integer PRIMARY KEY, c integer CONSTRAINT d_c REFERENCES c DEFERRABLE INITIALLY DEFERRED); ALTER TABLE c ADD CONSTRAINT c_d FOREIGN KEY (d) REFERENCES d;",
         after: "CREATE UNLOGGED TABLE a (id integer PRIMARY KEY); CREATE UNLOGGED TABLE b (id integer PRIMARY KEY REFERENCES a); CREATE UNLOGGED TABLE \"0\" (a integer REFERENCES b);
-            CREATE TABLE x (id integer PRIMARY KEY, x integer REFERENCES x); CREATE TABLE w (x integer PRIMARY KEY REFERENCES x); CREATE TABLE y (w integer REFERENCES w);",
+            CREATE TABLE x (id integer PRIMARY KEY, x integer REFERENCES x); CREATE TABLE w (x integer PRIMARY KEY REFERENCES x); CREATE TABLE y (w integer REFERENCES w);
+            CREATE UNLOGGED TABLE c (id integer PRIMARY KEY, d integer); CREATE UNLOGGED TABLE d (id integer PRIMARY KEY, c integer CONSTRAINT d_c REFERENCES c DEFERRABLE INITIALLY DEFERRED); ALTER TABLE c ADD CONSTRAINT c_d FOREIGN KEY (d) REFERENCES d;",
         hint: no_hint,
     },
     Change {

@@ -92,7 +92,7 @@ fn an_allowance_without_an_object_is_reported() {
         folder,
         &["db", "new"],
         "NS720",
-        "  --> stack.ncl:9:20 (databases.shop.allow.orders.nte)\n   = help: did you mean `orders.note`?",
+        "  --> stack.ncl:9:20 (databases.shop.allow.\"orders.nte\")\n   = help: did you mean `orders.note`?",
     );
     define(folder, &allowing("orders.note"));
     let new = assert_success(folder, &["db", "new"]);

@@ -18,6 +18,7 @@ mod pooler;
 pub mod project;
 mod property;
 mod public_schemas;
+mod refused_definitions;
 mod reused_names;
 mod routines;
 mod rows;

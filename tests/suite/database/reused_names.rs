@@ -9,7 +9,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 20] = [
+const CHANGES: [Change; 21] = [
     Change {
         name: "a key, from a dropped table",
         before: "CREATE TABLE t1 (a integer, CONSTRAINT k PRIMARY KEY (a)); CREATE TABLE t2 (b text NOT NULL);",
@@ -131,6 +131,14 @@ const CHANGES: [Change; 20] = [
         name: "the longest names",
         before: "CREATE TYPE äääääääääääääääääääääääääääääää AS ENUM ('a'); CREATE TYPE aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa AS (a integer);",
         after: "CREATE TABLE äääääääääääääääääääääääääääääää (id integer); CREATE TABLE aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa (id integer);",
+        hint: no_hint,
+    },
+    Change {
+        name: "checks that call a function whose arguments change",
+        before: "CREATE FUNCTION ok(a integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$SELECT true$$;
+            CREATE TABLE t (a integer, b integer, CONSTRAINT same CHECK (ok(a)), CONSTRAINT gone CHECK (ok(b)), CONSTRAINT other CHECK (a > 0)); COMMENT ON CONSTRAINT same ON t IS 'x';",
+        after: "CREATE FUNCTION ok(a integer, b integer DEFAULT 1) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$SELECT true$$;
+            CREATE TABLE t (a integer, b integer, CONSTRAINT same CHECK (ok(a)), CONSTRAINT new CHECK (ok(a, b)), CONSTRAINT other CHECK (a > 0)); COMMENT ON CONSTRAINT same ON t IS 'x';",
         hint: no_hint,
     },
     Change {

@@ -1,0 +1,87 @@
+//! The types of columns that a foreign key can compare (from `pg_amop` and `pg_cast` of PostgreSQL).
+
+use crate::database::model::*;
+
+/// Groups of comparable types. A type can refer to the types of the same list and of the lists after it.
+const GROUPS: &[&[&[&str]]] = &[
+    &[&["smallint", "integer", "bigint"], &["numeric"], &["real", "double precision"]],
+    &[&["text", "varchar", "char"]],
+    &[&["date", "timestamp", "timestamptz"]],
+    &[&["time"], &["timetz"]],
+    &[&["uuid"]],
+    &[&["boolean"]],
+    &[&["bytea"]],
+    &[&["macaddr", "macaddr8"]],
+    &[&["inet", "cidr"]],
+    &[&["jsonb"]],
+];
+
+/// Returns the type of the values of a type: the base of a domain.
+fn resolved<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
+    let mut kind = kind;
+    // A domain over itself is an error elsewhere.
+    for _ in 0..schema.types.len() {
+        match kind.object().and_then(|object| schema.types.get(&object)) {
+            Some(UserType::Domain(domain)) if !kind.is_array() => kind = &domain.base,
+            _ => break,
+        }
+    }
+    kind
+}
+
+/// Returns the group of a type and its place in the group; `None` for a type that is not judged.
+fn place(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
+    if kind.is_array() {
+        return None;
+    }
+    if let Some(object) = kind.object() {
+        let index = schema
+            .types
+            .iter()
+            .position(|(name, declared)| *name == object && matches!(declared, UserType::Enum(_)))?;
+        return Some((GROUPS.len() + index, 0));
+    }
+    GROUPS.iter().enumerate().find_map(|(group, ranks)| {
+        let rank = ranks.iter().position(|types| types.contains(&kind.base()))?;
+        Some((group, rank))
+    })
+}
+
+/// Returns whether a foreign key from a column of one type can refer to a column of another. Types of extensions may be
+/// comparable with any type.
+pub fn can_refer(from: &TypeName, to: &TypeName, schema: &Schema) -> bool {
+    match (place(resolved(from, schema), schema), place(resolved(to, schema), schema)) {
+        (Some((group, rank)), Some((other_group, other_rank))) => group == other_group && rank <= other_rank,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn a_foreign_key_compares_types_of_one_group() {
+        let can = |from: &str, to: &str| {
+            can_refer(&TypeName::new(from).unwrap(), &TypeName::new(to).unwrap(), &Schema::default())
+        };
+        for (from, to) in [
+            ("integer", "bigint"),
+            ("bigint", "smallint"),
+            ("integer", "numeric(10)"),
+            ("numeric", "real"),
+            ("varchar(20)", "text"),
+            ("date", "timestamptz"),
+            ("citext", "text"),
+            ("text[]", "text"),
+        ] {
+            assert!(can(from, to), "{from} {to}");
+        }
+        for (from, to) in
+            [("numeric", "bigint"), ("real", "numeric"), ("uuid", "text"), ("text", "integer"), ("timetz", "time")]
+        {
+            assert!(!can(from, to), "{from} {to}");
+        }
+    }
+}

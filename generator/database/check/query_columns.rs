@@ -1,0 +1,434 @@
+//! Finds columns in queries that the tables of their FROM do not have: in the queries of views, and in the bodies of
+//! functions in SQL. A name is reported only if all tables that could have the column are tables of the definition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use squawk_syntax::ast::{AstNode, FromItem, Type};
+use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
+
+use super::Check;
+use super::columns_in_text::NOT_DECLARED;
+use crate::database::identifiers::mentioned_names;
+use crate::database::model::*;
+use crate::database::parse;
+use crate::diagnostic::FieldPath;
+use crate::words;
+
+/// The columns that every table has.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+/// Names of rows in statements that change rows.
+const CHANGED_ROWS: [&str; 3] = ["excluded", "new", "old"];
+
+/// A table or other source of rows in FROM.
+struct RowSource<'a> {
+    /// The name before the dot of its columns.
+    alias: String,
+    /// The table, if it is one of the definition with its own names for the columns.
+    table: Option<(&'a ObjectName, BTreeSet<&'a str>)>,
+}
+
+/// The names that a query can use.
+struct QueryScope<'a, 'b> {
+    sources: Vec<RowSource<'a>>,
+    /// The names that the query gives its results, for ORDER BY and GROUP BY.
+    results: BTreeSet<String>,
+    /// The query around this one.
+    outer: Option<&'b QueryScope<'a, 'b>>,
+}
+
+/// A name that no source has: the message, and a hint.
+type Fault = (String, String);
+
+/// The names of a definition that queries use, and the faults so far.
+struct QueryReader<'a> {
+    schema: &'a Schema,
+    /// Names of the arguments of the function, and the name of the function.
+    arguments: BTreeSet<&'a str>,
+    function_name: &'a str,
+    /// Plain partitions with their tables.
+    partitions: BTreeMap<ObjectName, &'a ObjectName>,
+    /// Names of the WITH queries in the text. Each may hide a table.
+    with_queries: BTreeSet<String>,
+    faults: Vec<Fault>,
+}
+
+/// The number of faults of one text that are reported.
+const MAX_FAULTS: usize = 10;
+
+/// Returns the last name of a node as the server stores it.
+fn last_name(node: &SyntaxNode) -> Option<String> {
+    mentioned_names(&node.text().to_string()).last().map(std::borrow::Cow::into_owned)
+}
+
+fn child(node: &SyntaxNode, kind: SyntaxKind) -> Option<SyntaxNode> {
+    node.children().find(|part| part.kind() == kind)
+}
+
+impl<'a> QueryScope<'a, '_> {
+    /// Returns this query and the queries around it.
+    fn and_outer(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.outer)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &RowSource<'a>> {
+        self.and_outer().flat_map(|scope| &scope.sources)
+    }
+
+    fn column_names(&self) -> impl Iterator<Item = &'a str> {
+        self.sources().filter_map(|source| source.table.as_ref()).flat_map(|(_, columns)| columns.iter().copied())
+    }
+}
+
+impl<'a> QueryReader<'a> {
+    /// Returns the columns of a table of the definition.
+    fn table(&self, name: &ObjectName) -> Option<(&'a ObjectName, BTreeSet<&'a str>)> {
+        let name = self.partitions.get(name).copied().unwrap_or(name);
+        let (name, _) = self.schema.tables.get_key_value(name)?;
+        let tables = self.schema.table_and_ancestors(name);
+        let columns = tables.iter().flat_map(|(_, table)| table.columns.keys().map(SqlName::as_str));
+        Some((name, columns.collect()))
+    }
+
+    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table.
+    fn relation(&self, reference: &SyntaxNode, alias: Option<String>, has_new_names: bool) -> RowSource<'a> {
+        let text = reference.text().to_string();
+        let names: Vec<String> = mentioned_names(&text).filter(|name| name != "only").map(Into::into).collect();
+        let name = match names.as_slice() {
+            [name] => Some(ObjectName::new_in(PUBLIC_SCHEMA, name)),
+            [schema, name] => Some(ObjectName::new_in(schema, name)),
+            _ => None,
+        };
+        let is_hidden = has_new_names || matches!(names.as_slice(), [name] if self.with_queries.contains(name));
+        let table = name.filter(|_| !is_hidden).and_then(|name| self.table(&name));
+        RowSource { alias: alias.or_else(|| names.last().cloned()).unwrap_or_default(), table }
+    }
+
+    /// Adds the sources of rows in a FROM clause, USING clause or join.
+    fn add_sources(&self, node: &SyntaxNode, sources: &mut Vec<RowSource<'a>>) {
+        use SyntaxKind::*;
+        let alias = child(node, FROM_ALIAS);
+        let name = alias.as_ref().and_then(|alias| last_name(&child(alias, TABLE_ALIAS)?));
+        match node.kind() {
+            RELATION_FROM_ITEM => {
+                let has_new_names = alias.is_some_and(|alias| child(&alias, COLUMN_LIST).is_some());
+                let reference = child(node, RELATION_NAME_REF);
+                sources.extend(reference.map(|reference| self.relation(&reference, name, has_new_names)));
+            }
+            FROM_CLAUSE | USING_CLAUSE | JOIN_EXPR | JOIN | PAREN_EXPR => {
+                for part in node.children() {
+                    self.add_sources(&part, sources);
+                }
+            }
+            PAREN_FROM_ITEM if alias.is_none() => {
+                let count = sources.len();
+                for part in node.children() {
+                    self.add_sources(&part, sources);
+                }
+                if sources.len() == count {
+                    sources.push(RowSource { alias: String::new(), table: None });
+                }
+            }
+            kind if FromItem::can_cast(kind) => {
+                let called = || node.children().next().and_then(|call| last_name(&call.children().next()?));
+                sources.push(RowSource { alias: name.or_else(called).unwrap_or_default(), table: None });
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the names of the results of a query that has names for them.
+    fn results(node: &SyntaxNode) -> BTreeSet<String> {
+        let lists = node.children().filter_map(|clause| child(&clause, SyntaxKind::TARGET_LIST));
+        let targets = lists.flat_map(|list| list.children().collect::<Vec<_>>());
+        targets.filter_map(|target| last_name(&child(&target, SyntaxKind::AS_NAME)?)).collect()
+    }
+
+    /// Reads a statement with its own FROM.
+    fn read_statement(&mut self, node: &SyntaxNode, outer: Option<&QueryScope<'a, '_>>) {
+        use SyntaxKind::*;
+        let mut sources = Vec::new();
+        for clause in node.children().filter(|part| matches!(part.kind(), FROM_CLAUSE | USING_CLAUSE)) {
+            self.add_sources(&clause, &mut sources);
+        }
+        let target = child(node, RELATION_NAME).and_then(|name| child(&name, RELATION_NAME_REF));
+        if let Some(target) = target.or_else(|| child(node, RELATION_NAME_REF)) {
+            let alias = node.children().find(|part| matches!(part.kind(), OPTIONAL_AS_ALIAS | REQUIRED_AS_ALIAS));
+            let source = self.relation(&target, alias.and_then(|alias| last_name(&alias)), false);
+            self.check_targets(node, &source);
+            sources.push(source);
+        }
+        let scope = QueryScope { sources, results: Self::results(node), outer };
+        for part in node.children() {
+            self.read(&part, &scope, false);
+        }
+    }
+
+    /// Reports columns to which INSERT or UPDATE writes and which the table does not have.
+    fn check_targets(&mut self, statement: &SyntaxNode, source: &RowSource<'a>) {
+        use SyntaxKind::*;
+        let Some((name, columns)) = &source.table else { return };
+        let is_list = |part: &SyntaxNode| matches!(part.kind(), COLUMN_TARGET_LIST | SET_CLAUSE);
+        let targets = statement.children().filter(is_list).flat_map(|list| list.descendants().collect::<Vec<_>>());
+        for target in targets.filter(|part| part.kind() == COLUMN_TARGET) {
+            let first = target.children().next().filter(|first| first.kind() == COLUMN_NAME_REF);
+            let Some(column) = first.and_then(|first| last_name(&first)) else { continue };
+            if !columns.contains(column.as_str()) {
+                self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
+            }
+        }
+    }
+
+    fn add_fault(&mut self, fault: impl FnOnce() -> Fault) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault());
+        }
+    }
+
+    /// Reads an expression or clause. `may_name_results` tells whether a name may be that of a result.
+    fn read(&mut self, node: &SyntaxNode, scope: &QueryScope<'a, '_>, may_name_results: bool) {
+        use SyntaxKind::*;
+        match node.kind() {
+            SELECT | INSERT | UPDATE | DELETE => self.read_statement(node, Some(scope)),
+            MERGE | SELECT_INTO | COLUMN_TARGET | FROM_ALIAS | RELATION_NAME_REF | LOCKING_CLAUSE => {}
+            COMPOUND_SELECT => {
+                // The order of a UNION names results of its first part.
+                for part in node.children().filter(|part| part.kind() != ORDER_BY_CLAUSE) {
+                    self.read(&part, scope, false);
+                }
+            }
+            NAME_REF => self.check_name(node, scope, may_name_results),
+            FIELD_EXPR => match node.children().next() {
+                Some(first) if first.kind() == NAME_REF => self.check_field(node, &first, scope),
+                // `shop.orders.id` has its table and schema before the column.
+                Some(first) if first.kind() == FIELD_EXPR => {}
+                Some(first) => self.read(&first, scope, may_name_results),
+                None => {}
+            },
+            CALL_EXPR => {
+                let called = |part: &SyntaxNode| matches!(part.kind(), NAME_REF | FIELD_EXPR);
+                for part in
+                    node.children().enumerate().filter(|(i, part)| *i > 0 || !called(part)).map(|(_, part)| part)
+                {
+                    self.read(&part, scope, may_name_results);
+                }
+            }
+            kind if Type::can_cast(kind) => {}
+            kind => {
+                let names_results =
+                    may_name_results || matches!(kind, GROUP_BY_CLAUSE | ORDER_BY_CLAUSE | DISTINCT_CLAUSE);
+                for part in node.children() {
+                    self.read(&part, scope, names_results);
+                }
+            }
+        }
+    }
+
+    /// Checks a name without a table before it.
+    fn check_name(&mut self, node: &SyntaxNode, scope: &QueryScope<'a, '_>, may_name_results: bool) {
+        let token = node.first_token().filter(|token| token.kind() == SyntaxKind::IDENT);
+        let Some(name) = token.and_then(|_| last_name(node)) else { return };
+        let is_column = |source: &RowSource| {
+            source.alias == name || source.table.as_ref().is_none_or(|(_, columns)| columns.contains(name.as_str()))
+        };
+        let is_known = scope.sources().any(is_column)
+            || (may_name_results && scope.and_outer().any(|scope| scope.results.contains(&name)))
+            || self.arguments.contains(name.as_str())
+            || SYSTEM_COLUMNS.contains(&name.as_str())
+            || NOT_DECLARED.contains(&name.as_str());
+        if !is_known {
+            self.add_fault(|| {
+                let near = words::suggestion(&name, scope.column_names());
+                let hint = if near.is_empty() { "correct the name, or add its table to FROM".to_owned() } else { near };
+                (format!("the query mentions `{name}`, which no table of its FROM has as a column"), hint)
+            });
+        }
+    }
+
+    /// Checks `o.total`: a column of the row source `o`.
+    fn check_field(&mut self, node: &SyntaxNode, first: &SyntaxNode, scope: &QueryScope<'a, '_>) {
+        let is_star =
+            node.children_with_tokens().filter_map(SyntaxElement::into_token).any(|token| token.text() == "*");
+        let (Some(alias), Some(column)) = (last_name(first), last_name(node)) else { return };
+        let Some(source) = scope.sources().find(|source| source.alias == alias) else {
+            let has_unknown = scope.sources().any(|source| source.alias.is_empty());
+            let is_argument = self.arguments.contains(alias.as_str()) || self.function_name == alias;
+            if !has_unknown && !is_argument && !CHANGED_ROWS.contains(&alias.as_str()) {
+                self.add_fault(|| {
+                    let near = words::suggestion(&alias, scope.sources().map(|source| source.alias.as_str()));
+                    let hint =
+                        if near.is_empty() { format!("add `{alias}` to FROM, or correct the name") } else { near };
+                    (format!("the query mentions `{alias}.{column}`, but FROM has no `{alias}`"), hint)
+                });
+            }
+            return;
+        };
+        let Some((name, columns)) = &source.table else { return };
+        // `orders.label` also calls a function `label(orders)`.
+        let is_column = columns.contains(column.as_str()) || SYSTEM_COLUMNS.contains(&column.as_str());
+        let functions = &self.schema.functions;
+        let is_function = || functions.iter().any(|(key, function)| function.name_in_sql(key).name() == column);
+        if !is_star && !is_column && !is_function() {
+            self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
+        }
+    }
+}
+
+fn missing_column<'a>(column: &str, table: &ObjectName, columns: impl Iterator<Item = &'a str>) -> Fault {
+    let message = format!("the query mentions `{column}` of `{table}`, which has no such column");
+    (message, words::suggestion(column, columns))
+}
+
+/// Returns the faults of statements. `text` is a view's query, or the body of `function`.
+fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)>) -> Vec<Fault> {
+    let partitions = schema
+        .tables
+        .iter()
+        .flat_map(|(name, table)| table.partitions.keys().map(move |partition| (name.in_same_schema(partition), name)));
+    let arguments = function.iter().flat_map(|(_, function)| &function.arguments);
+    let mut reader = QueryReader {
+        schema,
+        arguments: arguments.filter_map(|argument| argument.name.as_ref()).map(SqlName::as_str).collect(),
+        function_name: function.map_or("", |(name, _)| name.name()),
+        partitions: partitions.collect(),
+        with_queries: BTreeSet::new(),
+        faults: Vec::new(),
+    };
+    let is_standard = function.is_some_and(|(_, function)| function.has_standard_body());
+    let statements =
+        if is_standard { format!("CREATE PROCEDURE f() LANGUAGE sql\n{text};") } else { format!("{text}\n;") };
+    parse::with_enough_stack(text, || {
+        let parsed = SourceFile::parse(&statements);
+        if parsed.errors().is_empty() {
+            let outermost = QueryScope { sources: Vec::new(), results: BTreeSet::new(), outer: None };
+            let tree = parsed.syntax_node();
+            let with_queries = tree.descendants().filter(|part| part.kind() == SyntaxKind::WITH_TABLE);
+            reader.with_queries =
+                with_queries.filter_map(|query| last_name(&child(&query, SyntaxKind::CTE_NAME)?)).collect();
+            let is_body = |part: &SyntaxNode| matches!(part.kind(), SyntaxKind::ATOMIC_BODY | SyntaxKind::RETURN_STMT);
+            let statements: Vec<SyntaxNode> = match is_standard {
+                true => tree.descendants().filter(is_body).collect(),
+                false => tree.children().collect(),
+            };
+            for statement in statements.iter().filter(|statement| is_query_or_change(statement.kind())) {
+                reader.read(statement, &outermost, false);
+            }
+        }
+        reader.faults
+    })
+}
+
+/// Returns whether a statement reads or changes rows of tables.
+fn is_query_or_change(kind: SyntaxKind) -> bool {
+    use SyntaxKind::*;
+    matches!(
+        kind,
+        SELECT | COMPOUND_SELECT | PAREN_SELECT | INSERT | UPDATE | DELETE | VALUES | ATOMIC_BODY | RETURN_STMT
+    )
+}
+
+impl Check<'_> {
+    /// Reports columns in a view's query that its tables do not have.
+    pub(super) fn check_columns_of_query(&mut self, query: &str, path: &FieldPath) {
+        let found = faults(self.schema, query, None);
+        self.report_faults(found, path);
+    }
+
+    /// Reports columns in a function's body that the tables do not have.
+    pub(super) fn check_columns_of_body(&mut self, name: &ObjectName, function: &Function, path: &FieldPath) {
+        // With another search path, the names of tables mean other tables.
+        let has_path = function.settings.contains_key("search_path");
+        if function.language == FunctionLanguage::Sql && !has_path {
+            let name = function.name_in_sql(name);
+            let found = faults(self.schema, function.body.as_str(), Some((&name, function)));
+            self.report_faults(found, path);
+        }
+    }
+
+    fn report_faults(&mut self, faults: Vec<Fault>, path: &FieldPath) {
+        let mut reported = BTreeSet::new();
+        for (message, hint) in faults {
+            if reported.insert(message.clone()) {
+                self.report(path.clone(), message, hint);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::values::Checked;
+
+    /// Returns the names that the faults of a query mention.
+    fn names(query: &str) -> String {
+        let column = || json!({ "type": "bigint" });
+        let schema: Schema = serde_json::from_value(json!({ "tables": {
+            "orders": { "columns": { "id": column(), "total": column(), "customer_id": column() } },
+            "shop.customers": { "columns": { "id": column(), "name": column() } },
+        }, "functions": {
+            "label": { "arguments": [{ "type": "orders" }], "returns": "text", "language": "sql", "body": "SELECT 'x'" },
+        }}))
+        .unwrap();
+        let name = ObjectName::new("find").unwrap();
+        let function: Function = serde_json::from_value(json!({
+            "arguments": [{ "name": "wanted", "type": "bigint" }], "returns": "bigint", "language": "sql", "body": "SELECT 1",
+        }))
+        .unwrap();
+        let found = faults(&schema, query, Some((&name, &function)));
+        let names = found.iter().filter_map(|(message, _)| message.split('`').nth(1));
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn names_that_no_table_has_are_found() {
+        for (query, expected) in [
+            ("SELECT nope, id FROM orders WHERE totl > 0", "nope totl"),
+            ("SELECT o.nope FROM orders o", "nope"),
+            ("SELECT orders.id FROM orders o", "orders.id"),
+            ("SELECT id FROM orders UNION SELECT b FROM orders ORDER BY x", "b"),
+            (
+                "SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM shop.customers c WHERE c.id = custmer_id)",
+                "custmer_id",
+            ),
+            ("SELECT x FROM orders JOIN shop.customers c ON c.id = customer_id AND y", "x y"),
+            ("INSERT INTO orders (id, nope) VALUES (1, 2)", "nope"),
+            ("UPDATE orders SET nope = 1, id = wrong WHERE total = 2", "nope wrong"),
+            ("DELETE FROM orders WHERE nope", "nope"),
+            ("SELECT nope", "nope"),
+            ("SELECT id FROM orders; SELECT nope FROM orders", "nope"),
+        ] {
+            assert_eq!(names(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn names_of_other_sources_are_accepted() {
+        for query in [
+            "SELECT id AS x, count(*) AS n FROM orders GROUP BY x ORDER BY n DESC, total",
+            "SELECT o.id, o.label, o.ctid, o, xmin FROM orders o",
+            "SELECT x FROM orders, unnest(ARRAY[1]) AS u (x)",
+            "SELECT x FROM unknown_table",
+            "WITH orders AS (SELECT 1 AS x) SELECT x, orders.y FROM orders",
+            "WITH RECURSIVE r AS (SELECT id FROM orders UNION ALL SELECT r.id FROM r WHERE other) SELECT z FROM r",
+            "SELECT s.q, q FROM (SELECT id AS q FROM orders) s",
+            "SELECT id FROM orders WHERE id = wanted AND find.wanted = 1 AND total > $1",
+            "SELECT public.orders.nope FROM orders",
+            "SELECT (wanted).x, wanted.y FROM orders",
+            "SELECT extract(year FROM current_date), id::my_type, CAST(id AS numeric(3)) FROM orders",
+            "SELECT a FROM orders AS t (a, b)",
+            "SELECT id FROM orders, LATERAL (SELECT total AS t2 FROM shop.customers WHERE name = customer_id) l",
+            "SELECT sum(id) OVER w FROM orders WINDOW w AS (PARTITION BY total)",
+            "INSERT INTO orders AS o (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET total = excluded.total RETURNING o.id",
+            "UPDATE orders o SET total = c.name FROM shop.customers c WHERE c.id = o.customer_id",
+            "DELETE FROM orders USING shop.customers c WHERE c.id = customer_id",
+            "SELECT id FROM orders ORDER BY id FOR UPDATE OF orders",
+            "SELECT row_to_json(orders) FROM (orders JOIN shop.customers c ON c.id = customer_id)",
+            "SELECT EXTRACT(epoch FROM x) FROM generate_series(1, 2) x",
+            "SELECT make_interval(days => 3), DATE '2020-01-01' FROM orders",
+        ] {
+            assert_eq!(names(query), "", "{query}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Checks storage parameters: their names, and the ranges of their values (from `reloptions.c` of PostgreSQL 15 to 18).
+
+use std::ops::RangeInclusive;
+
+use super::Check;
+use super::default_value::is_boolean;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::words;
+
+/// The values of a storage parameter.
+enum Values {
+    Whole(RangeInclusive<i64>),
+    Real(RangeInclusive<f64>),
+    Boolean,
+    Word(&'static [&'static str]),
+}
+
+use Values::{Boolean, Real, Whole, Word};
+
+const MAX: i64 = i32::MAX as i64;
+/// Parameters of a table that the storage of its long values does not have.
+const OF_TABLES: &[(&str, Values)] = &[
+    ("autovacuum_analyze_scale_factor", Real(0.0..=100.0)),
+    ("autovacuum_analyze_threshold", Whole(0..=MAX)),
+    ("fillfactor", Whole(10..=100)),
+    ("parallel_workers", Whole(0..=1024)),
+    ("toast_tuple_target", Whole(128..=8160)),
+    ("user_catalog_table", Boolean),
+];
+/// Parameters of a table, and with `toast.` of the storage of its long values.
+const OF_TABLES_AND_LONG_VALUES: &[(&str, Values)] = &[
+    ("autovacuum_enabled", Boolean),
+    ("autovacuum_freeze_max_age", Whole(100_000..=2_000_000_000)),
+    ("autovacuum_freeze_min_age", Whole(0..=1_000_000_000)),
+    ("autovacuum_freeze_table_age", Whole(0..=2_000_000_000)),
+    ("autovacuum_multixact_freeze_max_age", Whole(10_000..=2_000_000_000)),
+    ("autovacuum_multixact_freeze_min_age", Whole(0..=1_000_000_000)),
+    ("autovacuum_multixact_freeze_table_age", Whole(0..=2_000_000_000)),
+    ("autovacuum_vacuum_cost_delay", Real(0.0..=100.0)),
+    ("autovacuum_vacuum_cost_limit", Whole(1..=10_000)),
+    ("autovacuum_vacuum_insert_scale_factor", Real(0.0..=100.0)),
+    ("autovacuum_vacuum_insert_threshold", Whole(-1..=MAX)),
+    ("autovacuum_vacuum_max_threshold", Whole(-1..=MAX)),
+    ("autovacuum_vacuum_scale_factor", Real(0.0..=100.0)),
+    ("autovacuum_vacuum_threshold", Whole(0..=MAX)),
+    ("log_autovacuum_min_duration", Whole(-1..=MAX)),
+    ("vacuum_index_cleanup", Word(&["auto"])),
+    ("vacuum_max_eager_freeze_failure_rate", Real(0.0..=1.0)),
+    ("vacuum_truncate", Boolean),
+];
+const OF_BTREE: &[(&str, Values)] = &[("deduplicate_items", Boolean), ("fillfactor", Whole(10..=100))];
+const OF_HASH_AND_SPGIST: &[(&str, Values)] = &[("fillfactor", Whole(10..=100))];
+const OF_GIST: &[(&str, Values)] = &[("buffering", Word(&["auto"])), ("fillfactor", Whole(10..=100))];
+const OF_GIN: &[(&str, Values)] = &[("fastupdate", Boolean), ("gin_pending_list_limit", Whole(64..=MAX))];
+const OF_BRIN: &[(&str, Values)] = &[("autosummarize", Boolean), ("pages_per_range", Whole(1..=131_072))];
+
+impl Values {
+    /// Returns whether the server accepts a value.
+    fn contain(&self, value: &str) -> bool {
+        match self {
+            Whole(range) => value.parse::<i64>().is_ok_and(|number| range.contains(&number)),
+            Real(range) => value.parse::<f64>().is_ok_and(|number| range.contains(&number)),
+            Boolean => is_boolean(value),
+            // These parameters are also booleans.
+            Word(words) => is_boolean(value) || words.iter().any(|word| word.eq_ignore_ascii_case(value)),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Whole(range) => format!("a whole number from {} to {}", range.start(), range.end()),
+            Real(range) => format!("a number from {} to {}", range.start(), range.end()),
+            Boolean => "`true` or `false`".to_owned(),
+            Word(words) => format!("`true`, `false` or `{}`", words.join("` or `")),
+        }
+    }
+}
+
+/// Returns the parameters of indexes of a method; `None` for the methods of extensions.
+fn parameters_of_index(method: Method) -> Option<&'static [(&'static str, Values)]> {
+    match method {
+        Method::Btree => Some(OF_BTREE),
+        Method::Hash | Method::Spgist => Some(OF_HASH_AND_SPGIST),
+        Method::Gin => Some(OF_GIN),
+        Method::Gist => Some(OF_GIST),
+        Method::Brin => Some(OF_BRIN),
+        Method::Hnsw | Method::Ivfflat => None,
+    }
+}
+
+impl Check<'_> {
+    /// Checks the storage parameters of a table, and those of its indexes and keys.
+    pub(super) fn check_storage_of_table(&mut self, table: &Table, path: &FieldPath) {
+        self.check_parameters(&table.storage, &[OF_TABLES, OF_TABLES_AND_LONG_VALUES], &path.key("storage"));
+        self.check_parameters(&table.primary_key_storage, &[OF_BTREE], &path.key("primary_key_storage"));
+        for (key, unique) in &table.uniques {
+            self.check_parameters(&unique.storage, &[OF_BTREE], &path.key("uniques").key(key.as_str()).key("storage"));
+        }
+        for (key, exclude) in &table.excludes {
+            let path = path.key("excludes").key(key.as_str()).key("storage");
+            self.check_storage_of_index(exclude.using, &exclude.storage, &path);
+        }
+        for (key, index) in &table.indexes {
+            let path = path.key("indexes").key(key.as_str()).key("storage");
+            self.check_storage_of_index(index.using, &index.storage, &path);
+        }
+    }
+
+    /// Checks the storage parameters of an index or of the index of a constraint.
+    pub(super) fn check_storage_of_index(&mut self, method: Method, storage: &StorageParameters, path: &FieldPath) {
+        if let Some(parameters) = parameters_of_index(method) {
+            self.check_parameters(storage, &[parameters], path);
+        }
+    }
+
+    fn check_parameters(&mut self, storage: &StorageParameters, known: &[&[(&str, Values)]], path: &FieldPath) {
+        for (name, value) in storage {
+            let (known, name_in_list) = match name.as_str().strip_prefix("toast.") {
+                Some(name) => (&known[known.len() - 1..], name),
+                None => (known, name.as_str()),
+            };
+            let mut parameters = known.iter().copied().flatten();
+            let path = path.key(name.as_str());
+            match parameters.find(|(parameter, _)| *parameter == name_in_list) {
+                Some((_, values)) if values.contain(value.as_str()) => {}
+                Some((_, values)) => {
+                    let message = format!("PostgreSQL does not accept the value `{value}` of `{name}`");
+                    self.report(path, message, format!("set it to {}", values.in_words()));
+                }
+                None => {
+                    let names = known.iter().copied().flatten().map(|(parameter, _)| *parameter);
+                    let near = words::suggestion(name_in_list, names);
+                    let hint = if near.is_empty() { "remove it".to_owned() } else { near };
+                    self.report(path, format!("PostgreSQL has no storage parameter `{name}` here"), hint);
+                }
+            }
+        }
+    }
+}
