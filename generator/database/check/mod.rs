@@ -11,6 +11,7 @@ pub mod migration_sql;
 mod names;
 mod object;
 mod query_columns;
+mod query_scope;
 mod routine;
 mod storage;
 mod table;

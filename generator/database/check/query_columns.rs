@@ -1,14 +1,14 @@
 //! Finds columns in queries that the tables of their FROM do not have: in the queries of views, and in the bodies of
 //! functions in SQL. A name is reported only if all tables that could have the column are tables of the definition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use squawk_syntax::ast::{AstNode, FromItem, Type};
+use squawk_syntax::ast::{AstNode, Type};
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
 
 use super::Check;
 use super::columns_in_text::NOT_DECLARED;
-use crate::database::identifiers::mentioned_names;
+use super::query_scope::{QueryScope, QueryTables, RowSource, child, last_name, results_of};
 use crate::database::model::*;
 use crate::database::parse;
 use crate::diagnostic::FieldPath;
@@ -19,145 +19,37 @@ const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "
 /// Names of rows in statements that change rows.
 const CHANGED_ROWS: [&str; 3] = ["excluded", "new", "old"];
 
-/// A table or other source of rows in FROM.
-struct RowSource<'a> {
-    /// The name before the dot of its columns.
-    alias: String,
-    /// The table, if it is one of the definition with its own names for the columns.
-    table: Option<(&'a ObjectName, BTreeSet<&'a str>)>,
-}
-
-/// The names that a query can use.
-struct QueryScope<'a, 'b> {
-    sources: Vec<RowSource<'a>>,
-    /// The names that the query gives its results, for ORDER BY and GROUP BY.
-    results: BTreeSet<String>,
-    /// The query around this one.
-    outer: Option<&'b QueryScope<'a, 'b>>,
-}
-
 /// A name that no source has: the message, and a hint.
 type Fault = (String, String);
 
 /// The names of a definition that queries use, and the faults so far.
 struct QueryReader<'a> {
-    schema: &'a Schema,
+    tables: QueryTables<'a>,
     /// Names of the arguments of the function, and the name of the function.
     arguments: BTreeSet<&'a str>,
     function_name: &'a str,
-    /// Plain partitions with their tables.
-    partitions: BTreeMap<ObjectName, &'a ObjectName>,
-    /// Names of the WITH queries in the text. Each may hide a table.
-    with_queries: BTreeSet<String>,
     faults: Vec<Fault>,
 }
 
 /// The number of faults of one text that are reported.
 const MAX_FAULTS: usize = 10;
 
-/// Returns the last name of a node as the server stores it.
-fn last_name(node: &SyntaxNode) -> Option<String> {
-    mentioned_names(&node.text().to_string()).last().map(std::borrow::Cow::into_owned)
-}
-
-fn child(node: &SyntaxNode, kind: SyntaxKind) -> Option<SyntaxNode> {
-    node.children().find(|part| part.kind() == kind)
-}
-
-impl<'a> QueryScope<'a, '_> {
-    /// Returns this query and the queries around it.
-    fn and_outer(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |scope| scope.outer)
-    }
-
-    fn sources(&self) -> impl Iterator<Item = &RowSource<'a>> {
-        self.and_outer().flat_map(|scope| &scope.sources)
-    }
-
-    fn column_names(&self) -> impl Iterator<Item = &'a str> {
-        self.sources().filter_map(|source| source.table.as_ref()).flat_map(|(_, columns)| columns.iter().copied())
-    }
-}
-
 impl<'a> QueryReader<'a> {
-    /// Returns the columns of a table of the definition.
-    fn table(&self, name: &ObjectName) -> Option<(&'a ObjectName, BTreeSet<&'a str>)> {
-        let name = self.partitions.get(name).copied().unwrap_or(name);
-        let (name, _) = self.schema.tables.get_key_value(name)?;
-        let tables = self.schema.table_and_ancestors(name);
-        let columns = tables.iter().flat_map(|(_, table)| table.columns.keys().map(SqlName::as_str));
-        Some((name, columns.collect()))
-    }
-
-    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table.
-    fn relation(&self, reference: &SyntaxNode, alias: Option<String>, has_new_names: bool) -> RowSource<'a> {
-        let text = reference.text().to_string();
-        let names: Vec<String> = mentioned_names(&text).filter(|name| name != "only").map(Into::into).collect();
-        let name = match names.as_slice() {
-            [name] => Some(ObjectName::new_in(PUBLIC_SCHEMA, name)),
-            [schema, name] => Some(ObjectName::new_in(schema, name)),
-            _ => None,
-        };
-        let is_hidden = has_new_names || matches!(names.as_slice(), [name] if self.with_queries.contains(name));
-        let table = name.filter(|_| !is_hidden).and_then(|name| self.table(&name));
-        RowSource { alias: alias.or_else(|| names.last().cloned()).unwrap_or_default(), table }
-    }
-
-    /// Adds the sources of rows in a FROM clause, USING clause or join.
-    fn add_sources(&self, node: &SyntaxNode, sources: &mut Vec<RowSource<'a>>) {
-        use SyntaxKind::*;
-        let alias = child(node, FROM_ALIAS);
-        let name = alias.as_ref().and_then(|alias| last_name(&child(alias, TABLE_ALIAS)?));
-        match node.kind() {
-            RELATION_FROM_ITEM => {
-                let has_new_names = alias.is_some_and(|alias| child(&alias, COLUMN_LIST).is_some());
-                let reference = child(node, RELATION_NAME_REF);
-                sources.extend(reference.map(|reference| self.relation(&reference, name, has_new_names)));
-            }
-            FROM_CLAUSE | USING_CLAUSE | JOIN_EXPR | JOIN | PAREN_EXPR => {
-                for part in node.children() {
-                    self.add_sources(&part, sources);
-                }
-            }
-            PAREN_FROM_ITEM if alias.is_none() => {
-                let count = sources.len();
-                for part in node.children() {
-                    self.add_sources(&part, sources);
-                }
-                if sources.len() == count {
-                    sources.push(RowSource { alias: String::new(), table: None });
-                }
-            }
-            kind if FromItem::can_cast(kind) => {
-                let called = || node.children().next().and_then(|call| last_name(&call.children().next()?));
-                sources.push(RowSource { alias: name.or_else(called).unwrap_or_default(), table: None });
-            }
-            _ => {}
-        }
-    }
-
-    /// Returns the names of the results of a query that has names for them.
-    fn results(node: &SyntaxNode) -> BTreeSet<String> {
-        let lists = node.children().filter_map(|clause| child(&clause, SyntaxKind::TARGET_LIST));
-        let targets = lists.flat_map(|list| list.children().collect::<Vec<_>>());
-        targets.filter_map(|target| last_name(&child(&target, SyntaxKind::AS_NAME)?)).collect()
-    }
-
     /// Reads a statement with its own FROM.
     fn read_statement(&mut self, node: &SyntaxNode, outer: Option<&QueryScope<'a, '_>>) {
         use SyntaxKind::*;
         let mut sources = Vec::new();
         for clause in node.children().filter(|part| matches!(part.kind(), FROM_CLAUSE | USING_CLAUSE)) {
-            self.add_sources(&clause, &mut sources);
+            self.tables.add_sources(&clause, &mut sources);
         }
         let target = child(node, RELATION_NAME).and_then(|name| child(&name, RELATION_NAME_REF));
         if let Some(target) = target.or_else(|| child(node, RELATION_NAME_REF)) {
             let alias = node.children().find(|part| matches!(part.kind(), OPTIONAL_AS_ALIAS | REQUIRED_AS_ALIAS));
-            let source = self.relation(&target, alias.and_then(|alias| last_name(&alias)), false);
+            let source = self.tables.relation(&target, alias.and_then(|alias| last_name(&alias)), false);
             self.check_targets(node, &source);
             sources.push(source);
         }
-        let scope = QueryScope { sources, results: Self::results(node), outer };
+        let scope = QueryScope { sources, results: results_of(node), outer };
         for part in node.children() {
             self.read(&part, &scope, false);
         }
@@ -265,7 +157,7 @@ impl<'a> QueryReader<'a> {
         let Some((name, columns)) = &source.table else { return };
         // `orders.label` also calls a function `label(orders)`.
         let is_column = columns.contains(column.as_str()) || SYSTEM_COLUMNS.contains(&column.as_str());
-        let functions = &self.schema.functions;
+        let functions = self.tables.functions();
         let is_function = || functions.iter().any(|(key, function)| function.name_in_sql(key).name() == column);
         if !is_star && !is_column && !is_function() {
             self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
@@ -280,17 +172,11 @@ fn missing_column<'a>(column: &str, table: &ObjectName, columns: impl Iterator<I
 
 /// Returns the faults of statements. `text` is a view's query, or the body of `function`.
 fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)>) -> Vec<Fault> {
-    let partitions = schema
-        .tables
-        .iter()
-        .flat_map(|(name, table)| table.partitions.keys().map(move |partition| (name.in_same_schema(partition), name)));
     let arguments = function.iter().flat_map(|(_, function)| &function.arguments);
     let mut reader = QueryReader {
-        schema,
+        tables: QueryTables::new(schema),
         arguments: arguments.filter_map(|argument| argument.name.as_ref()).map(SqlName::as_str).collect(),
         function_name: function.map_or("", |(name, _)| name.name()),
-        partitions: partitions.collect(),
-        with_queries: BTreeSet::new(),
         faults: Vec::new(),
     };
     let is_standard = function.is_some_and(|(_, function)| function.has_standard_body());
@@ -302,7 +188,7 @@ fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)
             let outermost = QueryScope { sources: Vec::new(), results: BTreeSet::new(), outer: None };
             let tree = parsed.syntax_node();
             let with_queries = tree.descendants().filter(|part| part.kind() == SyntaxKind::WITH_TABLE);
-            reader.with_queries =
+            reader.tables.with_queries =
                 with_queries.filter_map(|query| last_name(&child(&query, SyntaxKind::CTE_NAME)?)).collect();
             let is_body = |part: &SyntaxNode| matches!(part.kind(), SyntaxKind::ATOMIC_BODY | SyntaxKind::RETURN_STMT);
             let statements: Vec<SyntaxNode> = match is_standard {

@@ -37,6 +37,8 @@ impl Store {
         let s3 = free();
         let mut command = Command::new(weed);
         command.args(["server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"]);
+        // These interfaces have fixed ports, so a second server would not start.
+        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]);
         // Each bucket gets several volumes.
         command.arg("-volume.max=100");
         let ports = [("s3.port", &s3), ("master.port", &free()), ("volume.port", &free()), ("filer.port", &free())];

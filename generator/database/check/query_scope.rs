@@ -1,0 +1,137 @@
+//! The tables and other sources of rows that a query names in FROM, and the names that it can use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use squawk_syntax::ast::{AstNode, FromItem};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use crate::database::identifiers::mentioned_names;
+use crate::database::model::*;
+
+/// A table or other source of rows in FROM.
+pub(super) struct RowSource<'a> {
+    /// The name before the dot of its columns.
+    pub(super) alias: String,
+    /// The table, if it is one of the definition with its own names for the columns.
+    pub(super) table: Option<(&'a ObjectName, BTreeSet<&'a str>)>,
+}
+
+/// The names that a query can use.
+pub(super) struct QueryScope<'a, 'b> {
+    pub(super) sources: Vec<RowSource<'a>>,
+    /// The names that the query gives its results, for ORDER BY and GROUP BY.
+    pub(super) results: BTreeSet<String>,
+    /// The query around this one.
+    pub(super) outer: Option<&'b QueryScope<'a, 'b>>,
+}
+
+/// The tables that queries can name.
+pub(super) struct QueryTables<'a> {
+    schema: &'a Schema,
+    /// Plain partitions with their tables.
+    partitions: BTreeMap<ObjectName, &'a ObjectName>,
+    /// Names of the WITH queries in the text. Each may hide a table.
+    pub(super) with_queries: BTreeSet<String>,
+}
+
+/// Returns the last name of a node as the server stores it.
+pub(super) fn last_name(node: &SyntaxNode) -> Option<String> {
+    mentioned_names(&node.text().to_string()).last().map(std::borrow::Cow::into_owned)
+}
+
+/// Returns the first child of a kind.
+pub(super) fn child(node: &SyntaxNode, kind: SyntaxKind) -> Option<SyntaxNode> {
+    node.children().find(|part| part.kind() == kind)
+}
+
+impl<'a> QueryScope<'a, '_> {
+    /// Returns this query and the queries around it.
+    pub(super) fn and_outer(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.outer)
+    }
+
+    pub(super) fn sources(&self) -> impl Iterator<Item = &RowSource<'a>> {
+        self.and_outer().flat_map(|scope| &scope.sources)
+    }
+
+    pub(super) fn column_names(&self) -> impl Iterator<Item = &'a str> {
+        self.sources().filter_map(|source| source.table.as_ref()).flat_map(|(_, columns)| columns.iter().copied())
+    }
+}
+
+impl<'a> QueryTables<'a> {
+    /// Returns the tables of a definition.
+    pub(super) fn new(schema: &'a Schema) -> Self {
+        let partitions = schema.tables.iter().flat_map(|(name, table)| {
+            table.partitions.keys().map(move |partition| (name.in_same_schema(partition), name))
+        });
+        QueryTables { schema, partitions: partitions.collect(), with_queries: BTreeSet::new() }
+    }
+
+    pub(super) fn functions(&self) -> &'a BTreeMap<ObjectName, Function> {
+        &self.schema.functions
+    }
+
+    /// Returns the columns of a table of the definition.
+    fn table(&self, name: &ObjectName) -> Option<(&'a ObjectName, BTreeSet<&'a str>)> {
+        let name = self.partitions.get(name).copied().unwrap_or(name);
+        let (name, _) = self.schema.tables.get_key_value(name)?;
+        let tables = self.schema.table_and_ancestors(name);
+        let columns = tables.iter().flat_map(|(_, table)| table.columns.keys().map(SqlName::as_str));
+        Some((name, columns.collect()))
+    }
+
+    /// Returns the source of rows that a name in FROM means. A name of a WITH query hides a table.
+    pub(super) fn relation(&self, reference: &SyntaxNode, alias: Option<String>, has_new_names: bool) -> RowSource<'a> {
+        let text = reference.text().to_string();
+        let names: Vec<String> = mentioned_names(&text).filter(|name| name != "only").map(Into::into).collect();
+        let name = match names.as_slice() {
+            [name] => Some(ObjectName::new_in(PUBLIC_SCHEMA, name)),
+            [schema, name] => Some(ObjectName::new_in(schema, name)),
+            _ => None,
+        };
+        let is_hidden = has_new_names || matches!(names.as_slice(), [name] if self.with_queries.contains(name));
+        let table = name.filter(|_| !is_hidden).and_then(|name| self.table(&name));
+        RowSource { alias: alias.or_else(|| names.last().cloned()).unwrap_or_default(), table }
+    }
+
+    /// Adds the sources of rows in a FROM clause, USING clause or join.
+    pub(super) fn add_sources(&self, node: &SyntaxNode, sources: &mut Vec<RowSource<'a>>) {
+        use SyntaxKind::*;
+        let alias = child(node, FROM_ALIAS);
+        let name = alias.as_ref().and_then(|alias| last_name(&child(alias, TABLE_ALIAS)?));
+        match node.kind() {
+            RELATION_FROM_ITEM => {
+                let has_new_names = alias.is_some_and(|alias| child(&alias, COLUMN_LIST).is_some());
+                let reference = child(node, RELATION_NAME_REF);
+                sources.extend(reference.map(|reference| self.relation(&reference, name, has_new_names)));
+            }
+            FROM_CLAUSE | USING_CLAUSE | JOIN_EXPR | JOIN | PAREN_EXPR => {
+                for part in node.children() {
+                    self.add_sources(&part, sources);
+                }
+            }
+            PAREN_FROM_ITEM if alias.is_none() => {
+                let count = sources.len();
+                for part in node.children() {
+                    self.add_sources(&part, sources);
+                }
+                if sources.len() == count {
+                    sources.push(RowSource { alias: String::new(), table: None });
+                }
+            }
+            kind if FromItem::can_cast(kind) => {
+                let called = || node.children().next().and_then(|call| last_name(&call.children().next()?));
+                sources.push(RowSource { alias: name.or_else(called).unwrap_or_default(), table: None });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Returns the names that a query gives its results.
+pub(super) fn results_of(node: &SyntaxNode) -> BTreeSet<String> {
+    let lists = node.children().filter_map(|clause| child(&clause, SyntaxKind::TARGET_LIST));
+    let targets = lists.flat_map(|list| list.children().collect::<Vec<_>>());
+    targets.filter_map(|target| last_name(&child(&target, SyntaxKind::AS_NAME)?)).collect()
+}
