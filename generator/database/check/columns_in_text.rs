@@ -12,11 +12,8 @@ use crate::database::lexer::{self, TokenKind};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-/// Words that look like columns: functions without parentheses, and the columns that every table has.
-pub(super) const NOT_DECLARED: [&str; 18] = [
-    "cmax",
-    "cmin",
-    "ctid",
+/// Words without brackets that stand for a value of the session.
+pub(super) const SESSION_VALUES: [&str; 12] = [
     "current_catalog",
     "current_date",
     "current_role",
@@ -28,11 +25,11 @@ pub(super) const NOT_DECLARED: [&str; 18] = [
     "localtimestamp",
     "session_user",
     "system_user",
-    "tableoid",
     "user",
-    "xmax",
-    "xmin",
 ];
+
+/// The columns that every table has.
+pub(super) const SYSTEM_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
 
 /// Words of operators, which no column can have as its name without quotes.
 const OPERATORS: [&str; 7] = ["ilike", "is", "isnull", "like", "notnull", "overlaps", "similar"];
@@ -83,7 +80,8 @@ fn collect_columns(node: &SyntaxNode, columns: &mut BTreeSet<String>) {
 fn column_name(reference: &SyntaxNode) -> Option<String> {
     let text = reference.text().to_string();
     let name = mentioned_names(&text).next()?.into_owned();
-    (text.starts_with('"') || !NOT_DECLARED.contains(&name.as_str())).then_some(name)
+    let is_of_server = SESSION_VALUES.contains(&name.as_str()) || SYSTEM_COLUMNS.contains(&name.as_str());
+    (text.starts_with('"') || !is_of_server).then_some(name)
 }
 
 impl Check<'_> {

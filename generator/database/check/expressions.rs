@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use super::columns_in_text::{may_mention_others, mentioned_columns};
+use super::columns_in_text::{SESSION_VALUES, may_mention_others, mentioned_columns};
 use super::expression_type::{is_number, type_of_condition};
 use crate::database::identifiers::mentions_column;
 use crate::database::lexer::{self, TokenKind};
@@ -95,19 +95,6 @@ pub const CHANGING_FUNCTIONS: [&str; 21] = [
     "uuid_generate_v4",
     "uuidv7",
 ];
-/// Words without brackets that stand for a value of the session.
-const CHANGING_WORDS: [&str; 9] = [
-    "current_date",
-    "current_role",
-    "current_schema",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "localtime",
-    "localtimestamp",
-    "session_user",
-];
-
 /// What an expression does, as far as its words tell.
 #[derive(Default)]
 struct Contents {
@@ -139,7 +126,7 @@ impl Contents {
                 CHANGING_FUNCTIONS.contains(&word.as_str()) && !is_declared(schema, &word)
                     || changing_functions.contains(&word)
             } else {
-                CHANGING_WORDS.contains(&word.as_str())
+                SESSION_VALUES.contains(&word.as_str())
             };
             if is_changing {
                 contents.changing.get_or_insert(word);

@@ -7,15 +7,13 @@ use squawk_syntax::ast::{AstNode, Type};
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
 
 use super::Check;
-use super::columns_in_text::NOT_DECLARED;
+use super::columns_in_text::{SESSION_VALUES, SYSTEM_COLUMNS};
 use super::query_scope::{QueryScope, QueryTables, RowSource, child, last_name, results_of};
 use crate::database::model::*;
 use crate::database::parse;
 use crate::diagnostic::FieldPath;
 use crate::words;
 
-/// The columns that every table has.
-const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 /// Names of rows in statements that change rows.
 const CHANGED_ROWS: [&str; 3] = ["excluded", "new", "old"];
 
@@ -126,7 +124,7 @@ impl<'a> QueryReader<'a> {
             || (may_name_results && scope.and_outer().any(|scope| scope.results.contains(&name)))
             || self.arguments.contains(name.as_str())
             || SYSTEM_COLUMNS.contains(&name.as_str())
-            || NOT_DECLARED.contains(&name.as_str());
+            || SESSION_VALUES.contains(&name.as_str());
         if !is_known {
             self.add_fault(|| {
                 let near = words::suggestion(&name, scope.column_names());
