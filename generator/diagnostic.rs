@@ -137,14 +137,9 @@ pub struct Related {
     pub path: FieldPath,
     pub span: Option<Span>,
     pub message: String,
-}
-
-impl Related {
-    /// Returns whether the field and that of the finding are two of a kind, such as two routes, so that either can be
-    /// changed. Messages about such a field begin with these words.
-    pub fn is_counterpart(&self) -> bool {
-        self.message.starts_with("the other ")
-    }
+    /// Whether the two fields exclude each other, such as two routes, so that the user can change either of them.
+    #[serde(skip)]
+    pub is_counterpart: bool,
 }
 
 /// One finding. [`Diagnostic::error`] and [`Diagnostic::warning`] create it, and the other methods set its fields.
@@ -223,7 +218,14 @@ impl Diagnostic {
 
     #[must_use]
     pub fn related(mut self, path: FieldPath, message: impl Into<String>) -> Self {
-        self.related.push(Related { path, span: None, message: message.into() });
+        self.related.push(Related { path, span: None, message: message.into(), is_counterpart: false });
+        self
+    }
+
+    /// Adds the other of two fields that exclude each other.
+    #[must_use]
+    pub fn counterpart(mut self, path: FieldPath, message: impl Into<String>) -> Self {
+        self.related.push(Related { path, span: None, message: message.into(), is_counterpart: true });
         self
     }
 

@@ -111,6 +111,15 @@ fn omitted_field(target: &str, field: &str) -> Diagnostic {
         .message(format!("the fidelity table of the {target} backend has no row for `{field}`"))
 }
 
+/// Returns the name of the waiver for a field of a service or of a volume; `None` for fields of other records.
+pub fn waiver_name(target: &str, record: &str, field: &str) -> Option<String> {
+    match record {
+        "services" => Some(format!("{target}.{field}")),
+        "volumes" => Some(format!("{target}.volume_{field}")),
+        _ => None,
+    }
+}
+
 /// Returns the reason with which the stack waives a refused field, NS701 if it does not waive it, or nothing if the
 /// field belongs to no service. Only fields of services and of volumes, such as `services.orders.autoscale` and
 /// `volumes.data.size`, can be refused; the service, or the service that owns the volume, can waive them.
@@ -119,7 +128,7 @@ fn waiver(target: &str, refusal: &str, plan: &Plan, path: [&str; 3]) -> Option<R
     let volume = plan.volumes.iter().find(|(volume, _)| record == "volumes" && volume.as_str() == entry);
     let owner = volume.map_or(entry, |(_, volume)| volume.owner.as_str());
     let (_, service) = plan.services.iter().find(|(service, _)| service.as_str() == owner)?;
-    let waiver_name = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
+    let waiver_name = waiver_name(target, record, field)?;
     if let Some(waiver) = service.waive.get(&waiver_name) {
         return Some(Ok(waiver.to_string()));
     }

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fidelity::{Handling, Row};
+use super::fidelity::{Handling, Row, waiver_name};
+use super::{compose, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Plan;
 use crate::words;
 
-/// Waivers of losses that depend on more than one field (`kubernetes/wait.rs`).
-const OTHERS: [&str; 1] = ["kubernetes.depends_on"];
-
-/// Returns NS102 for each waiver that no platform has. `tables` are the fidelity tables of the platforms.
-pub fn unknown_waivers(plan: &Plan, tables: &[(&str, &[Row])]) -> Vec<Diagnostic> {
+/// Returns NS102 for each waiver that no platform has.
+pub fn unknown_waivers(plan: &Plan) -> Vec<Diagnostic> {
+    let tables = [("compose", compose::FIDELITY), ("kubernetes", kubernetes::FIDELITY)];
     let in_tables = tables.iter().flat_map(|(target, table)| table.iter().filter_map(move |row| waiver(target, row)));
-    let known: BTreeSet<String> = in_tables.chain(OTHERS.map(str::to_owned)).collect();
+    let known: BTreeSet<String> = in_tables.chain([kubernetes::WAITING_WAIVER.to_owned()]).collect();
     // Processes have the waivers of their service.
     let mut findings: BTreeMap<FieldPath, Diagnostic> = BTreeMap::new();
     for service in plan.services.values() {
@@ -35,9 +34,5 @@ pub fn unknown_waivers(plan: &Plan, tables: &[(&str, &[Row])]) -> Vec<Diagnostic
 fn waiver(target: &str, (pattern, handling): &Row) -> Option<String> {
     let (record, field) = pattern.split_once(".*.")?;
     let is_refused = matches!(handling, Handling::Refused(_) | Handling::Scheduled(_));
-    match record {
-        "services" if is_refused => Some(format!("{target}.{field}")),
-        "volumes" if is_refused => Some(format!("{target}.volume_{field}")),
-        _ => None,
-    }
+    if is_refused { waiver_name(target, record, field) } else { None }
 }

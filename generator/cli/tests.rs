@@ -54,7 +54,7 @@ fn a_finding_is_printed_with_its_place_and_help() {
     let mut finding = Diagnostic::error(Code::PortTaken, path!("services", "orders", "port"))
         .message("port \u{1b}[31m8001 is taken")
         .hint("give one of the two a different port")
-        .related(path!("services", "other", "port"), "the other owner");
+        .counterpart(path!("services", "other", "port"), "the other owner");
     finding.environments = vec!["prod".to_owned()];
     let rendered = render(&finding, false);
     let text = rendered.as_str();

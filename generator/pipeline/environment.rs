@@ -84,8 +84,7 @@ impl Renderer<'_> {
                 }
             }
         }
-        let tables = [("compose", compose::FIDELITY), ("kubernetes", kubernetes::FIDELITY)];
-        findings.extend(waivers::unknown_waivers(&plan, &tables));
+        findings.extend(waivers::unknown_waivers(&plan));
         findings.retain(|finding| {
             let follows_broken_field = environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)

@@ -118,7 +118,7 @@ fn join_causes(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
             let service: Vec<Segment> = finding.path.0.iter().take(if is_process { 4 } else { 2 }).cloned().collect();
             if let Some(first) = first_index_of.get(&(service.clone(), cause.clone())) {
                 let message = format!("`{}` needs it, too", finding.path);
-                joined[*first].related.push(Related { path: finding.path, span: None, message });
+                joined[*first].related.push(Related { path: finding.path, span: None, message, is_counterpart: false });
                 continue;
             }
             first_index_of.insert((service, cause.clone()), joined.len());

@@ -292,7 +292,7 @@ fn insert(roster: &mut Roster, name: &ServiceName, planned: PlannedService) -> O
             Diagnostic::error(Code::NameTaken, planned.path)
                 .message(format!("the container name `{name}` is taken"))
                 .hint("rename one of the two")
-                .related(first.path.clone(), "the other service"),
+                .counterpart(first.path.clone(), "the other service"),
         );
     }
     roster.insert(name.clone(), planned);

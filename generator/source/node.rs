@@ -106,6 +106,7 @@ impl Document {
                     path: FieldPath::root(),
                     span,
                     message: message.clone(),
+                    is_counterpart: false,
                 });
             }
             diagnostic

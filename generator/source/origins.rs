@@ -167,7 +167,7 @@ impl Origins {
         }
         if !self.is_of_user(&finding.path)
             && let Some(other) = finding.related.iter_mut().find(|related| {
-                related.is_counterpart()
+                related.is_counterpart
                     && !related.path.0.is_empty()
                     && related.span.is_some()
                     && self.is_of_user(&related.path)

@@ -2,6 +2,7 @@
 //! is the lowest layer: it does not depend on the stack.
 
 pub mod address_range;
+pub mod alert_template;
 pub mod assignments;
 pub mod checked;
 mod container;
@@ -11,6 +12,7 @@ pub mod host_name;
 mod names;
 mod object_store;
 pub mod plugin_names;
+mod postgres_boolean;
 pub mod promql;
 mod promql_words;
 pub mod ranged;
@@ -24,8 +26,8 @@ pub use container::*;
 pub use host_name::{host_as_label, is_private_host, labels_below};
 pub use names::*;
 pub use object_store::*;
+pub use postgres_boolean::is_postgres_boolean;
 pub use promql::{AlertName, PanelUnit, PromqlExpression, Series, SeriesValues};
-pub use promql_words::template_refusal;
 pub use size::{Cpus, Duration, DurationOrZero, Memory};
 pub use text::{Reason, Text};
 pub use web::*;

@@ -26,6 +26,7 @@ mod writer;
 pub use fidelity::TABLE as FIDELITY;
 pub use raw_keys::RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, upgrade_warnings};
+pub use wait::WAITING_WAIVER;
 
 use std::collections::{BTreeMap, BTreeSet};
 

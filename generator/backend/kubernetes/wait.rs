@@ -13,6 +13,9 @@ use crate::plan::{DatabaseSetup, Migrations, Programs, Service, Value, encryptio
 use crate::stack::Condition;
 use crate::values::{ExtensionName, ServiceName, UserId};
 
+/// The waiver of a stack that accepts that a pod does not wait for a job.
+pub const WAITING_WAIVER: &str = "kubernetes.depends_on";
+
 /// Waits for each `host:port`. A service's address answers as soon as one of its pods is ready. Not every busybox has
 /// `nc -z`.
 const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
@@ -52,14 +55,14 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                 migration_containers.extend(findings.value(container.map_err(Some)));
             }
             // The stack accepts that the pod starts immediately and restarts until the job has ended.
-            (Condition::Completed, ..) if service.waive.contains_key("kubernetes.depends_on") => {}
+            (Condition::Completed, ..) if service.waive.contains_key(WAITING_WAIVER) => {}
             (Condition::Completed, ..) => findings.extend([Diagnostic::error(Code::Unsupported, path)
                 .message(format!(
                     "a pod cannot wait for the job `{to}`, because it has no access to the Kubernetes API"
                 ))
                 .hint(format!(
                     "accept that the pod starts at once and restarts until the job has ended: \
-                     `{}.\"kubernetes.depends_on\" = \"…\"`",
+                     `{}.\"{WAITING_WAIVER}\" = \"…\"`",
                     service.waive_path()
                 ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)

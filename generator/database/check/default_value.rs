@@ -4,6 +4,7 @@
 use super::Check;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
+use crate::values::is_postgres_boolean;
 
 /// A default whose type is known without a server.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl DefaultValue {
             ("smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision", value) => {
                 *value == DefaultValue::Number
             }
-            ("boolean", DefaultValue::Text(text)) => is_boolean(text),
+            ("boolean", DefaultValue::Text(text)) => is_postgres_boolean(text),
             ("boolean", value) => *value == DefaultValue::Boolean,
             ("uuid", DefaultValue::Text(text)) => {
                 text.trim().chars().all(|c| c.is_ascii_hexdigit() || ['-', '{', '}'].contains(&c))
@@ -98,14 +99,6 @@ impl DefaultValue {
             _ => true,
         }
     }
-}
-
-/// Returns whether the server reads a text as a boolean: a beginning of `true`, `false`, `yes`, `no`, `on` or `off`, or a digit.
-pub(super) fn is_boolean(text: &str) -> bool {
-    let word = text.trim().to_ascii_lowercase();
-    let begins = |full: &str| !word.is_empty() && full.starts_with(&word);
-    // `o` alone is ambiguous.
-    word == "1" || word == "0" || (word != "o" && ["true", "false", "yes", "no", "on", "off"].into_iter().any(begins))
 }
 
 impl Check<'_> {

@@ -122,9 +122,9 @@ fn type_of(node: &SyntaxNode, schema: &Schema, column_type: &impl Fn(&str) -> Op
         SyntaxKind::CALL_EXPR => {
             let called = first().filter(|called| called.kind() == SyntaxKind::NAME_REF)?.text().to_string();
             let name = mentioned_names(&called).next()?.into_owned();
-            let mut declared = schema.functions.iter().filter(|(key, other)| other.name_in_sql(key).name() == name);
+            let mut declared = schema.functions_in_any_schema(&name);
             match (declared.next(), declared.next()) {
-                (Some((_, function)), None) => TypeName::new(function.returns.as_ref()?.as_str()).ok(),
+                (Some(function), None) => TypeName::new(function.returns.as_ref()?.as_str()).ok(),
                 (Some(_), Some(_)) => None,
                 (None, _) => {
                     let (_, result) = FUNCTIONS.iter().find(|(function, _)| *function == name)?;

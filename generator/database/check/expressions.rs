@@ -95,6 +95,7 @@ pub const CHANGING_FUNCTIONS: [&str; 21] = [
     "uuid_generate_v4",
     "uuidv7",
 ];
+
 /// What an expression does, as far as its words tell.
 #[derive(Default)]
 struct Contents {
@@ -140,8 +141,7 @@ impl Contents {
 fn is_declared(schema: &Schema, name: &str) -> bool {
     let is_aggregate =
         |key: &ObjectKey| key.as_str().strip_prefix("aggregate ").is_some_and(|rest| rest.contains(name));
-    schema.functions.iter().any(|(key, function)| function.name_in_sql(key).name() == name)
-        || schema.objects.keys().any(is_aggregate)
+    schema.functions_in_any_schema(name).next().is_some() || schema.objects.keys().any(is_aggregate)
 }
 
 impl Check<'_> {

@@ -95,7 +95,7 @@ impl Check<'_> {
                 Diagnostic::error(Code::SchemaInvalid, path)
                     .message(format!("the name `{name}` is taken"))
                     .hint("rename one of the two: tables, views, sequences, indexes and unique constraints of a schema share their names")
-                    .related(first, "the other object with this name"),
+                    .counterpart(first, "the other object with this name"),
             );
         }
     }

@@ -98,8 +98,7 @@ impl Check<'_> {
 
     /// Returns whether a plain partition of a table has the name.
     pub(super) fn is_partition(&self, name: &ObjectName) -> bool {
-        let mut tables = self.schema.tables.iter();
-        tables.any(|(table, definition)| definition.partitions.keys().any(|part| table.in_same_schema(part) == *name))
+        self.schema.table_of_partition(name).is_some()
     }
 
     /// Reports a collation that neither every server nor the definition has.

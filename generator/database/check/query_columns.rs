@@ -155,8 +155,7 @@ impl<'a> QueryReader<'a> {
         let Some((name, columns)) = &source.table else { return };
         // `orders.label` also calls a function `label(orders)`.
         let is_column = columns.contains(column.as_str()) || SYSTEM_COLUMNS.contains(&column.as_str());
-        let functions = self.tables.functions();
-        let is_function = || functions.iter().any(|(key, function)| function.name_in_sql(key).name() == column);
+        let is_function = || self.tables.schema.functions_in_any_schema(&column).next().is_some();
         if !is_star && !is_column && !is_function() {
             self.add_fault(|| missing_column(&column, name, columns.iter().copied()));
         }
@@ -172,7 +171,7 @@ fn missing_column<'a>(column: &str, table: &ObjectName, columns: impl Iterator<I
 fn faults(schema: &Schema, text: &str, function: Option<(&ObjectName, &Function)>) -> Vec<Fault> {
     let arguments = function.iter().flat_map(|(_, function)| &function.arguments);
     let mut reader = QueryReader {
-        tables: QueryTables::new(schema),
+        tables: QueryTables { schema, with_queries: BTreeSet::new() },
         arguments: arguments.filter_map(|argument| argument.name.as_ref()).map(SqlName::as_str).collect(),
         function_name: function.map_or("", |(name, _)| name.name()),
         faults: Vec::new(),

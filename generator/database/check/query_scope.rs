@@ -1,6 +1,6 @@
 //! The tables and other sources of rows that a query names in FROM, and the names that it can use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use squawk_syntax::ast::{AstNode, FromItem};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
@@ -27,9 +27,7 @@ pub(super) struct QueryScope<'a, 'b> {
 
 /// The tables that queries can name.
 pub(super) struct QueryTables<'a> {
-    schema: &'a Schema,
-    /// Plain partitions with their tables.
-    partitions: BTreeMap<ObjectName, &'a ObjectName>,
+    pub(super) schema: &'a Schema,
     /// Names of the WITH queries in the text. Each may hide a table.
     pub(super) with_queries: BTreeSet<String>,
 }
@@ -60,21 +58,9 @@ impl<'a> QueryScope<'a, '_> {
 }
 
 impl<'a> QueryTables<'a> {
-    /// Returns the tables of a definition.
-    pub(super) fn new(schema: &'a Schema) -> Self {
-        let partitions = schema.tables.iter().flat_map(|(name, table)| {
-            table.partitions.keys().map(move |partition| (name.in_same_schema(partition), name))
-        });
-        QueryTables { schema, partitions: partitions.collect(), with_queries: BTreeSet::new() }
-    }
-
-    pub(super) fn functions(&self) -> &'a BTreeMap<ObjectName, Function> {
-        &self.schema.functions
-    }
-
     /// Returns the columns of a table of the definition.
     fn table(&self, name: &ObjectName) -> Option<(&'a ObjectName, BTreeSet<&'a str>)> {
-        let name = self.partitions.get(name).copied().unwrap_or(name);
+        let name = self.schema.table_of_partition(name).unwrap_or(name);
         let (name, _) = self.schema.tables.get_key_value(name)?;
         let tables = self.schema.table_and_ancestors(name);
         let columns = tables.iter().flat_map(|(_, table)| table.columns.keys().map(SqlName::as_str));

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use super::Check;
-use super::default_value::is_boolean;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
+use crate::values::is_postgres_boolean;
 use crate::words;
 
 /// The values of a storage parameter.
@@ -61,9 +61,9 @@ impl Values {
         match self {
             Whole(range) => value.parse::<i64>().is_ok_and(|number| range.contains(&number)),
             Real(range) => value.parse::<f64>().is_ok_and(|number| range.contains(&number)),
-            Boolean => is_boolean(value),
+            Boolean => is_postgres_boolean(value),
             // These parameters are also booleans.
-            Word(words) => is_boolean(value) || words.iter().any(|word| word.eq_ignore_ascii_case(value)),
+            Word(words) => is_postgres_boolean(value) || words.iter().any(|word| word.eq_ignore_ascii_case(value)),
         }
     }
 

@@ -76,7 +76,7 @@ fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec
                         "`{name}` and another object would have the same name `{name_in_graphql}` in GraphQL"
                     ))
                     .hint("rename one of the two objects")
-                    .related(first.clone(), "the other object"),
+                    .counterpart(first.clone(), "the other object"),
             ),
             None => drop(used_names.insert(name_in_graphql, path)),
         }

@@ -9,7 +9,7 @@ use crate::database::model::*;
 
 /// Plans the steps that drop defaults and set them again.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
-    for (table, columns) in &diff.dropped_defaults {
+    for (table, columns) in &diff.recreated_parts.defaults {
         for column in columns {
             let find = |schema: &Schema| schema.tables.get(table)?.columns.get(column)?.default.clone();
             let alter = format!("ALTER TABLE {} ALTER COLUMN {}", table.sql(), quoted(column));

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
-use super::dropped_defaults::{DroppedChecks, DroppedDefaults, dropped_checks, dropped_defaults};
 use super::graph::{Graph, ObjectNode};
 use super::late_drops::{LateDrops, late_drops};
+use super::recreated_parts::RecreatedParts;
 use super::rename::{RenamedSchema, all_names};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
@@ -27,10 +27,8 @@ pub struct Diff<'a> {
     pub recreated: BTreeMap<Cow<'a, str>, Vec<ObjectNode<'a>>>,
     /// Dropped functions and objects that can be dropped only after what uses them.
     pub late_drops: LateDrops<'a>,
-    /// Columns whose defaults are dropped before their functions.
-    pub dropped_defaults: DroppedDefaults,
-    /// Checks that are dropped before their functions.
-    pub dropped_checks: DroppedChecks,
+    /// Defaults and checks that are dropped before their functions.
+    pub recreated_parts: RecreatedParts,
     /// The first new table that has these columns. It may be a renamed table.
     pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
     /// Names of the new schema's relations and types.
@@ -47,16 +45,14 @@ impl<'a> Diff<'a> {
         (old_graph, new_graph): (Graph<'a>, Graph<'a>),
         affected: &'a Affected,
     ) -> Self {
-        let dropped_defaults = dropped_defaults(before_renames, &renamed.schema, new, affected);
-        let dropped_checks = dropped_checks(before_renames, &renamed.schema, new, affected);
+        let recreated_parts = RecreatedParts::of(before_renames, &renamed.schema, new, affected);
         Diff {
             before_renames,
             old_table_names: &renamed.old_table_names,
             old: &renamed.schema,
             new,
-            late_drops: late_drops(&renamed.schema, new, affected, (&old_graph, &dropped_defaults, &dropped_checks)),
-            dropped_defaults,
-            dropped_checks,
+            late_drops: late_drops(&renamed.schema, new, affected, (&old_graph, &recreated_parts)),
+            recreated_parts,
             old_graph,
             new_graph,
             affected,

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
-use super::dropped_defaults::is_dropped;
 use crate::database::ddl;
 use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
@@ -47,7 +46,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
         checks: keys_where(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
                 || mentions_column(check.as_str(), &changed_columns)
-                || is_dropped(&diff.dropped_checks, name, key)
+                || diff.recreated_parts.has_check(name, key)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
             let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::dropped::{DroppedParts, dropped_parts};
-use super::dropped_defaults::is_dropped;
 use super::foreign_keys;
 use super::indexes;
 use super::key_step::{add_constraint_sql, added_entries, drop_constraint_sql, key_step, validation_step};
@@ -38,7 +37,7 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let is_gone = !new.checks.contains_key(key);
         let add = add_constraint_sql(name, &ddl::check(key, &old.checks[key]));
         let step = drop_constraint(change, key, add, is_gone);
-        planner.push(match is_dropped(&diff.dropped_checks, name, key) {
+        planner.push(match diff.recreated_parts.has_check(name, key) {
             true => MigrationStep { phase: Phase::DropDependents, order_in_phase: 0, ..step },
             false => step,
         });

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::affected::Affected;
-use super::dropped_defaults::{DroppedChecks, DroppedDefaults, is_dropped};
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
 use super::needed_names::texts_of_index;
+use super::recreated_parts::RecreatedParts;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 
@@ -18,7 +18,7 @@ pub fn late_drops<'a>(
     old: &'a Schema,
     new: &Schema,
     affected: &Affected,
-    (graph, dropped_defaults, dropped_checks): (&Graph<'a>, &DroppedDefaults, &DroppedChecks),
+    (graph, recreated_parts): (&Graph<'a>, &RecreatedParts),
 ) -> LateDrops<'a> {
     let functions = old
         .functions
@@ -33,13 +33,13 @@ pub fn late_drops<'a>(
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
     let mut users = LateDrops::new();
     // Parts that are dropped before a function is created again do not use it.
-    let no_parts = BTreeMap::new();
+    let no_parts = RecreatedParts::default();
     let mut unchecked: Vec<(ObjectNode, String)> = dropped
         .iter()
         .filter_map(|node| {
             let is_recreated = node.0 == ObjectKind::Function && new.functions.contains_key(node.1);
-            let dropped = if is_recreated { (dropped_defaults, dropped_checks) } else { (&no_parts, &no_parts) };
-            Some((*node, user_of(old, node, dropped)?))
+            let unused = if is_recreated { recreated_parts } else { &no_parts };
+            Some((*node, user_of(old, node, unused)?))
         })
         .collect();
     while let Some((node, user)) = unchecked.pop() {
@@ -54,11 +54,9 @@ pub fn late_drops<'a>(
     users
 }
 
-/// The defaults and checks that do not use a function.
-type UnusedParts<'a> = (&'a DroppedDefaults, &'a DroppedChecks);
-
-/// Returns the name of a column, check, index or domain that uses a function or an object.
-fn user_of(schema: &Schema, node: &ObjectNode, dropped: UnusedParts) -> Option<String> {
+/// Returns the name of a column, check, index or domain that uses a function or an object. `unused` are the defaults and
+/// checks that do not use it any more.
+fn user_of(schema: &Schema, node: &ObjectNode, unused: &RecreatedParts) -> Option<String> {
     let identity = match node.0 {
         ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
         _ => None,
@@ -74,31 +72,27 @@ fn user_of(schema: &Schema, node: &ObjectNode, dropped: UnusedParts) -> Option<S
     }
     match identity.is_some_and(|identity| identity.is_operator()) {
         true => exclusion_with(schema, &mention).or_else(|| {
-            user_whose_text(schema, dropped, &|text| {
+            user_whose_text(schema, unused, &|text| {
                 mentioned_operators(text.as_str()).iter().any(|signs| *signs == mention)
             })
         }),
-        false => user_whose_text(schema, dropped, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
+        false => user_whose_text(schema, unused, &|text| mentioned_names(text.as_str()).any(|word| word == mention)),
     }
 }
 
 /// Returns the name of a column, check, exclusion constraint, index or domain whose SQL mentions something.
-fn user_whose_text(
-    schema: &Schema,
-    (dropped_defaults, dropped_checks): UnusedParts,
-    mentions: &dyn Fn(&Expression) -> bool,
-) -> Option<String> {
+fn user_whose_text(schema: &Schema, unused: &RecreatedParts, mentions: &dyn Fn(&Expression) -> bool) -> Option<String> {
     for (name, table) in &schema.tables {
         let mut columns = table.columns.iter();
         let column = columns.find(|(column, definition)| {
             let default = definition.default.as_ref();
-            let default = default.filter(|_| !is_dropped(dropped_defaults, name, column));
+            let default = default.filter(|_| !unused.has_default(name, column));
             default.into_iter().chain(&definition.generated).any(mentions)
         });
         let mut checks = table.checks.iter();
         let check = || {
             checks
-                .find(|(key, check)| !is_dropped(dropped_checks, name, key) && mentions(&check.expression))
+                .find(|(key, check)| !unused.has_check(name, key) && mentions(&check.expression))
                 .map(|(check, _)| check)
         };
         let mut indexes = table.indexes.iter();

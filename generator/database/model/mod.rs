@@ -109,6 +109,11 @@ impl Schema {
         self.functions.iter().filter(move |(key, function)| function.has_name(key, name))
     }
 
+    /// Returns the functions with a name in any schema.
+    pub fn functions_in_any_schema<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Function> {
+        self.functions.iter().filter(move |(key, function)| function.unqualified_name(key) == name).map(|(_, it)| it)
+    }
+
     /// Copies to `other` what a server does not store: hints, allowances, scopes and explicit dependencies of objects
     /// that both have. `other` is a different form of this schema, such as the one that a server printed.
     pub fn copy_hints_to(&self, other: &mut Schema) {

@@ -160,6 +160,11 @@ impl Function {
         self.name.as_ref().map_or_else(|| key.clone(), |name| key.in_same_schema(name))
     }
 
+    /// Returns the name of the function with this key, without its schema.
+    pub fn unqualified_name<'a>(&'a self, key: &'a ObjectName) -> &'a str {
+        self.name.as_ref().map_or_else(|| key.name(), SqlName::as_str)
+    }
+
     /// Returns whether the function with this key has a schema and name.
     pub(super) fn has_name(&self, key: &ObjectName, name: &ObjectName) -> bool {
         match &self.name {

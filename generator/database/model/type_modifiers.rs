@@ -22,20 +22,19 @@ const MODIFIERS: &[(&str, &[RangeInclusive<i64>])] = &[
 
 /// Returns the reason why a built-in type cannot have these modifiers, which are in brackets.
 pub fn refusal(name: &str, modifiers: &str) -> Option<String> {
-    let ranges = MODIFIERS.iter().find(|(other, _)| *other == name).map_or(&[][..], |(_, ranges)| ranges);
-    let values: Vec<&str> = modifiers.trim_matches(['(', ')']).split(',').collect();
-    if ranges.is_empty() {
+    let Some((_, ranges)) = MODIFIERS.iter().find(|(other, _)| *other == name) else {
         return Some(format!("`{name}` takes no number in brackets; write `{name}`"));
-    }
+    };
+    let values: Vec<&str> = modifiers.trim_matches(['(', ')']).split(',').collect();
     if values.len() > ranges.len() {
         let count =
             if ranges.len() == 1 { "one number".to_owned() } else { format!("at most {} numbers", ranges.len()) };
         return Some(format!("`{name}` takes {count} in brackets"));
     }
-    let is_outside = |(value, range): &(&&str, &RangeInclusive<i64>)| {
-        value.parse::<i64>().is_ok_and(|number| !range.contains(&number)) || value.parse::<i64>().is_err()
+    let is_inside = |(value, range): &(&&str, &RangeInclusive<i64>)| {
+        value.parse::<i64>().is_ok_and(|number| range.contains(&number))
     };
-    let (value, range) = values.iter().zip(ranges).find(is_outside)?;
+    let (value, range) = values.iter().zip(*ranges).find(|pair| !is_inside(pair))?;
     Some(format!(
         "`{value}` in the brackets of `{name}` is not a whole number from {} to {}",
         range.start(),

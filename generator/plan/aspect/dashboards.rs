@@ -186,7 +186,7 @@ pub fn check_uids(monitoring: &Monitoring, roster: &Roster) -> Vec<Diagnostic> {
                 findings.push(
                     refused(&path, format!("two dashboards have the uid `{uid}`"))
                         .hint("change the `uid` in the file of one of them")
-                        .related(first, "the other dashboard"),
+                        .counterpart(first, "the other dashboard"),
                 );
             }
         }

@@ -252,7 +252,7 @@ impl Uses {
                             path.key("access"),
                             path.key("name")
                         ))
-                        .related(first_owner, "the other owner"),
+                        .counterpart(first_owner, "the other owner"),
                 ),
             },
             access => {

@@ -57,7 +57,7 @@ pub fn plan(
                         planned.findings.push(
                             refused_file(&path, message)
                                 .hint("rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`")
-                                .related(other_path, "the other file"),
+                                .counterpart(other_path, "the other file"),
                         );
                     }
                     planned.value.insert(source, file);
@@ -95,7 +95,7 @@ fn files_inside_files(member: &PlannedService) -> Vec<Diagnostic> {
             findings.push(
                 refused_file(&path_of(target), format!("`{target}` is inside `{outer}`, which is a file itself"))
                     .hint("change the path of one of the two, so that neither is a folder of the other")
-                    .related(path_of(outer), "the other file"),
+                    .counterpart(path_of(outer), "the other file"),
             );
         }
     }

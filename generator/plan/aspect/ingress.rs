@@ -133,7 +133,7 @@ fn sites(
                             address.owner
                         ))
                         .hint(format!("give `{}` or `{}` a different subdomain or path", address.owner, first.owner))
-                        .related(first.path.clone(), "the other route"),
+                        .counterpart(first.path.clone(), "the other route"),
                 );
                 break;
             }

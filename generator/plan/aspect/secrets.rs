@@ -75,7 +75,7 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
                 Diagnostic::error(Code::NameTaken, path)
                     .message(format!("the secret `{name}` is declared twice"))
                     .hint("rename one of them, or remove one and refer to the other with `nself.secret`")
-                    .related(first, "the other declaration"),
+                    .counterpart(first, "the other declaration"),
             );
             continue;
         }

@@ -42,7 +42,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                         .hint(
                             "rename the volume; to share the volume of the owner instead, add this service to `readers` or `writers` of that volume",
                         )
-                        .related(first, "the other service with this volume"),
+                        .counterpart(first, "the other service with this volume"),
                 );
                 continue;
             }

@@ -4,7 +4,7 @@
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::roster::PlannedService;
 use crate::stack::Alert;
-use crate::values::template_refusal;
+use crate::values::alert_template::template_refusal;
 
 /// The time after which the test of an alert checks it by default, in milliseconds.
 const TEST_TIME: u64 = 30 * 60_000;

@@ -84,12 +84,14 @@ fn inside_generated_files(mount: &MountPath, folder: &MountPath) -> Diagnostic {
 
 /// Returns the finding for a mount at the path of an earlier mount.
 fn taken_path(mount: &MountPath, first: &MountPath) -> Diagnostic {
-    let related = first.reason_if_added.unwrap_or("the other mount");
-    Diagnostic::error(Code::MountTaken, mount.path.clone())
+    let finding = Diagnostic::error(Code::MountTaken, mount.path.clone())
         .message(format!("`{}` is mounted twice", mount.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
-        .hint("remove one of the two, or change its path")
-        .related(first.path.clone(), related)
+        .hint("remove one of the two, or change its path");
+    match first.reason_if_added {
+        Some(reason) => finding.related(first.path.clone(), reason),
+        None => finding.counterpart(first.path.clone(), "the other mount"),
+    }
 }
 
 /// Returns the mounts that nself adds to the service.

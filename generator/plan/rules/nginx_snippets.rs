@@ -78,6 +78,7 @@ fn name_taken(name: &str, owner: &NameOwner) -> Diagnostic {
                 path: FieldPath::root(),
                 span: Some(other.clone()),
                 message: "the other server".into(),
+                is_counterpart: false,
             });
             finding
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::values::is_postgres_boolean;
+
 /// The settings by name. Each line of the file has a name, a kind and the values of the kind, separated by tabs: for numbers
 /// the smallest and the largest value of any version, behind the unit if there is one; for words the documented ones, and
 /// others that the server accepts. The file is from `pg_settings` of each version. It lacks settings that cannot be
@@ -67,7 +69,7 @@ impl Setting {
         let (number, unit) = number_and_unit(value);
         match self {
             Setting::Text => None,
-            Setting::Boolean => (!is_boolean(value)).then(|| "`on` or `off`".into()),
+            Setting::Boolean => (!is_postgres_boolean(value)).then(|| "`on` or `off`".into()),
             Setting::Number { is_whole, range } => match number.filter(|_| unit.is_empty()) {
                 Some(number) => outside(if *is_whole { number.round() } else { number }, *range, ""),
                 None => Some("a number without a unit".into()),
@@ -117,13 +119,6 @@ fn outside_of_quantities(number: f64, (min, max): (f64, f64), units: Units, base
     let unit = if number < min && min < 0.0 { "" } else { unit };
     let factor = base / size;
     outside(number * factor, (min * factor, max * factor), unit)
-}
-
-fn is_boolean(value: &str) -> bool {
-    let words = ["true", "false", "yes", "no"];
-    let value = value.to_ascii_lowercase();
-    let is_prefix = !value.is_empty() && words.iter().any(|word| word.starts_with(&value));
-    is_prefix || ["on", "of", "off", "1", "0"].contains(&value.as_str())
 }
 
 /// Returns the number at the start of a value, and the unit after it.

@@ -67,7 +67,7 @@ fn check_allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
                 Diagnostic::error(Code::PortTaken, path)
                     .message(format!("port {port} is taken"))
                     .hint("give one of the two a different port")
-                    .related(first, "the other use of the port"),
+                    .counterpart(first, "the other use of the port"),
             );
         }
     };
@@ -171,7 +171,7 @@ fn check_published_ports(stack: &Stack, roster: &Roster, findings: &mut Vec<Diag
                     Diagnostic::error(Code::PortTaken, path.clone())
                         .message(format!("port {} of the host is published twice", publish.port))
                         .hint("publish one of the two on a different port")
-                        .related(first, "the other use of the port"),
+                        .counterpart(first, "the other use of the port"),
                 );
             }
         }
@@ -188,7 +188,7 @@ fn check_listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>
                 Diagnostic::error(Code::PortTaken, port_field(member, &name))
                     .message(format!("the ports `{first}` and `{name}` of the container have the same number {port}"))
                     .hint("remove one of the two, or change its number")
-                    .related(port_field(member, &first), "the other port"),
+                    .counterpart(port_field(member, &first), "the other port"),
             );
         }
     }

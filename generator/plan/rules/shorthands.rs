@@ -33,5 +33,5 @@ fn two_values(path: FieldPath, other: FieldPath, field: &str, other_field: &str)
     Diagnostic::error(Code::TwoValues, path)
         .message(format!("`{field}` and `{other_field}` are one setting, but they have different values"))
         .hint(format!("remove one of the two; to change `{other_field}` in one environment, use the same name there"))
-        .related(other, "the other value")
+        .counterpart(other, "the other value")
 }

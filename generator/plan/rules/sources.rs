@@ -305,7 +305,7 @@ fn check_aliases(roster: &Roster) -> Vec<Diagnostic> {
                     Diagnostic::error(Code::NameTaken, path)
                         .message(format!("the name `{alias}` is taken"))
                         .hint("remove the alias, or rename the other service or alias")
-                        .related(first, "the other use of the name"),
+                        .counterpart(first, "the other use of the name"),
                 );
             }
         }

@@ -9,7 +9,6 @@ mod retype;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::migrate::diff::{Diff, TableChange};
-use crate::database::migrate::dropped_defaults::is_dropped;
 use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{DATA_LOST, Phase};
@@ -34,7 +33,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
             Some(new) => {
                 // The conversion to a recreated enumeration and the steps around a recreated function set the default.
                 let default_is_set = (diff.affected.is_rebuilt(&old.kind) && old.kind == new.kind)
-                    || is_dropped(&diff.dropped_defaults, table.name, column);
+                    || diff.recreated_parts.has_default(table.name, column);
                 alter_column(planner, diff, &change, (old, new), default_is_set);
             }
         }

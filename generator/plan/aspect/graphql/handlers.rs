@@ -90,7 +90,7 @@ impl Reader<'_> {
                     Diagnostic::error(Code::NameTaken, path)
                         .message(format!("two {kind} of the same Hasura service have the name `{name}`"))
                         .hint("rename one of the two")
-                        .related(first, "the other declaration"),
+                        .counterpart(first, "the other declaration"),
                 );
             }
         }

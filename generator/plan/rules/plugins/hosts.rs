@@ -60,5 +60,5 @@ fn host_taken(host: &str, plugin: &ServiceName, path: &FieldPath, other: &FieldP
     Diagnostic::error(Code::PluginRights, path.clone())
         .message(format!("the plugin `{plugin}` would answer requests to `{host}`, a host of another service"))
         .hint(format!("choose a different host, such as `route.subdomain = \"{plugin}\"`"))
-        .related(other.clone(), "the other service")
+        .counterpart(other.clone(), "the other service")
 }

@@ -1,0 +1,71 @@
+//! Defaults of columns and checks that are dropped for a while, because a function that they call is dropped and created
+//! again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::affected::Affected;
+use super::graph::{ObjectKind, ObjectNode, mentioned_as};
+use crate::database::identifiers::mentioned_names;
+use crate::database::model::*;
+
+/// Columns or constraints of the old schema, by table.
+type PartsByTable = BTreeMap<ObjectName, BTreeSet<SqlName>>;
+
+/// The parts of tables that call a function which is created again.
+#[derive(Default)]
+pub struct RecreatedParts {
+    /// Columns whose defaults are dropped. Defaults that another step sets are left out.
+    pub defaults: PartsByTable,
+    /// Checks that are dropped. Checks that renames change are left out.
+    pub checks: PartsByTable,
+}
+
+impl RecreatedParts {
+    /// Returns the parts of tables, except those of partitioned tables and partitions, which share them.
+    pub fn of(before_renames: &Schema, old: &Schema, new: &Schema, affected: &Affected) -> Self {
+        let mut parts = RecreatedParts::default();
+        let is_recreated =
+            |name: &&ObjectName| affected.recreated_routines.contains(*name) && new.functions.contains_key(*name);
+        let recreated = old.functions.keys().filter(is_recreated);
+        let functions: BTreeSet<_> =
+            recreated.map(|name| mentioned_as(old, &ObjectNode(ObjectKind::Function, name))).collect();
+        if functions.is_empty() {
+            return parts;
+        }
+        let calls = |text: &str| mentioned_names(text).any(|word| functions.contains(&word));
+        for (name, table) in &old.tables {
+            // Defaults and checks are dropped before columns and tables get other names.
+            let Some(before) = before_renames.tables.get(name) else { continue };
+            if table.partition_by.is_some() || table.partition_of.is_some() {
+                continue;
+            }
+            let retyped = affected.retyped_columns(name);
+            let columns = table.columns.iter().filter(|(key, column)| {
+                !retyped.contains(*key)
+                    && before.columns.contains_key(*key)
+                    && column.default.as_ref().is_some_and(|default| calls(default.as_str()))
+            });
+            add(&mut parts.defaults, name, columns.map(|(key, _)| key));
+            let checks = table.checks.iter();
+            let checks = checks.filter(|(key, check)| before.checks.get(*key) == Some(*check) && calls(check.as_str()));
+            add(&mut parts.checks, name, checks.map(|(key, _)| key));
+        }
+        parts
+    }
+
+    pub fn has_default(&self, table: &ObjectName, column: &SqlName) -> bool {
+        self.defaults.get(table).is_some_and(|columns| columns.contains(column))
+    }
+
+    pub fn has_check(&self, table: &ObjectName, check: &SqlName) -> bool {
+        self.checks.get(table).is_some_and(|checks| checks.contains(check))
+    }
+}
+
+/// Adds parts of a table, if there are any.
+fn add<'a>(parts: &mut PartsByTable, table: &ObjectName, names: impl Iterator<Item = &'a SqlName>) {
+    let names: BTreeSet<SqlName> = names.cloned().collect();
+    if !names.is_empty() {
+        parts.insert(table.clone(), names);
+    }
+}

@@ -1,0 +1,116 @@
+//! The templates in the texts of alerts.
+
+/// Functions of the templates in the texts of alerts, those of Go's templates, and their keywords and constants.
+const WORDS: [&str; 64] = [
+    "and",
+    "args",
+    "block",
+    "break",
+    "call",
+    "continue",
+    "define",
+    "else",
+    "end",
+    "eq",
+    "externalURL",
+    "false",
+    "first",
+    "ge",
+    "graphLink",
+    "gt",
+    "html",
+    "htmlEscape",
+    "humanize",
+    "humanize1024",
+    "humanizeDuration",
+    "humanizePercentage",
+    "humanizeTimestamp",
+    "if",
+    "index",
+    "js",
+    "label",
+    "le",
+    "len",
+    "lt",
+    "match",
+    "ne",
+    "nil",
+    "not",
+    "now",
+    "or",
+    "parseDuration",
+    "parseDurationTime",
+    "pathPrefix",
+    "print",
+    "printf",
+    "println",
+    "query",
+    "range",
+    "reReplaceAll",
+    "safeHtml",
+    "slice",
+    "sortByLabel",
+    "stripDomain",
+    "stripPort",
+    "strvalue",
+    "tableLink",
+    "template",
+    "title",
+    "tmpl",
+    "toDuration",
+    "toLower",
+    "toTime",
+    "toUpper",
+    "true",
+    "urlQueryEscape",
+    "urlquery",
+    "value",
+    "with",
+];
+
+/// Returns why Prometheus refuses the text of an alert, in which `{{ … }}` is an action of a template.
+pub fn template_refusal(text: &str) -> Option<String> {
+    let mut rest = text;
+    while let Some((_, action)) = rest.split_once("{{") {
+        let Some((action, after)) = action.split_once("}}").filter(|(action, _)| !action.contains("{{")) else {
+            return Some("a `{{` has no `}}`".into());
+        };
+        let action = action.trim_start_matches('-').trim_start();
+        let word = action.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic());
+        if action.trim_end_matches('-').trim().is_empty() {
+            return Some("`{{ }}` is empty".into());
+        }
+        if is_name && !WORDS.contains(&word) {
+            return Some(format!("templates have no function `{word}`; a label is `{{{{ $labels.{word} }}}}`"));
+        }
+        rest = after;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_of_templates_are_closed_and_begin_with_a_function_or_a_value() {
+        for text in [
+            "",
+            "plain }}",
+            "{{ $labels.instance }} has {{ $value | humanize }}",
+            "{{- if gt $value 1.0 -}}many{{- else -}}one{{ end }}",
+            "{{ printf \"%.2f\" $value }}",
+            "{{ with query \"up\" }}{{ . | first | value }}{{ end }}",
+            "{{/* a comment */}}",
+            "{{ \"{\" }}",
+        ] {
+            assert_eq!(template_refusal(text), None, "{text}");
+        }
+        for text in
+            ["{{ $labels.x }} {{ bad", "{{ bad }}", "{{ $labels.x }", "{{}}", "{{ {{ $value }} }}", "{{ labels.x }}"]
+        {
+            assert!(template_refusal(text).is_some(), "{text}");
+        }
+    }
+}
