@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use nself::database::CATALOG;
+
 use crate::support::{ProcessOutput, run, tool};
 
 /// PostgreSQL 15 of Debian 12, 17 of Debian 13 in its root file system, or 18 from an npm package.
@@ -258,6 +260,8 @@ pub struct Session {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// True after the server has prepared [`CATALOG`], whose parsing and planning take longer than its execution.
+    has_catalog: bool,
 }
 
 const MARK: &str = "-----answered-----";
@@ -274,7 +278,7 @@ impl Session {
             .unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut session = Session { child, input, output };
+        let mut session = Session { child, input, output, has_catalog: false };
         session.run_or_panic("SET client_min_messages = warning;");
         session
     }
@@ -315,7 +319,10 @@ impl Session {
     }
 
     pub fn catalog(&mut self) -> String {
-        self.run_or_panic(include_str!("../../../generator/database/catalog.sql"))
+        if !std::mem::replace(&mut self.has_catalog, true) {
+            self.run_or_panic(&format!("PREPARE catalog AS {CATALOG}"));
+        }
+        self.run_or_panic("EXECUTE catalog;")
     }
 }
 
