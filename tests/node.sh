@@ -58,7 +58,7 @@ network() {
   sysctl -qw net.bridge.bridge-nf-call-iptables=1
 }
 
-# The network of pods, and a container runtime with images that are only there if they were imported.
+# The network of pods, and a container runtime, which has only imported images.
 containers() {
   mkdir -p "$dir/cni"
   cat >"$dir/cni/10-bridge.conflist" <<END
@@ -99,7 +99,7 @@ archive() {
   rm -rf "$work"
 }
 
-# Images of the node itself: what holds a pod's namespaces, and the cluster's name server.
+# Images of the node itself: pause, whose container holds the namespaces of a pod, busybox, and CoreDNS, the cluster's name server.
 images() {
   local root=$dir/image applet busybox
   mkdir -p "$root/bin" "$root/tmp"
@@ -145,7 +145,7 @@ END
     --config="$dir/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir="$dir/kubelet" \
     --cert-dir="$dir/kubelet-certificates" --node-ip=$address --hostname-override=node
   until_true 60 kubectl get node node
-  # Without measurements of its file system, the kubelet does not report this size, and pods that ask for some would wait.
+  # Without measurements of its file system, the kubelet does not report the size of ephemeral storage, and pods that request some would stay pending.
   kubectl patch node node --subresource=status --type=merge -p '{"status": {"capacity": {"ephemeral-storage": "50Gi"}}}' >/dev/null
   kubectl wait --for=condition=Ready node/node --timeout=60s >/dev/null
 }
@@ -165,7 +165,7 @@ END
     --run-firewall=true --run-router=false --run-service-proxy=false --service-cluster-ip-range=10.96.0.0/16
 }
 
-names() {
+name_server() {
   kubectl create secret generic coredns -n kube-system --from-file=config="$KUBECONFIG" >/dev/null
   kubectl apply --server-side -f - >/dev/null <<'END'
 apiVersion: v1
@@ -216,7 +216,7 @@ END
 
 # Ends the pods before the runtime: without it their processes would stay.
 stop() {
-  local name task control
+  local name task cgroup
   for name in kubelet kube-proxy kube-router; do
     kill "$(cat "$dir/$name.pid")" 2>/dev/null || true
   done
@@ -224,21 +224,21 @@ stop() {
     ctr tasks kill -s KILL "$task" >/dev/null 2>&1 &
   done
   wait
-  until_true 20 empty
+  until_true 20 no_container_runs
   kill "$(cat "$dir/containerd.pid")" 2>/dev/null || true
   awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
     umount -l "$point" || true
   done
-  for control in /sys/fs/cgroup/kubepods /sys/fs/cgroup/*/kubepods; do
-    [ ! -d "$control" ] || find "$control" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  for cgroup in /sys/fs/cgroup/kubepods /sys/fs/cgroup/*/kubepods; do
+    [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
   done
 }
 
-empty() { ! ctr tasks ls | grep -q RUNNING; }
+no_container_runs() { ! ctr tasks ls | grep -q RUNNING; }
 
 case ${1:-} in
   network) network ;;
-  start) containers; images; kubelet; services; names ;;
+  start) containers; images; kubelet; services; name_server ;;
   import) ctr images import "$3" >/dev/null ;;
   stop) stop ;;
   *)

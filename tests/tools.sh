@@ -13,7 +13,7 @@ export DEBIAN_FRONTEND=noninteractive
 failed=()
 
 # step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files. The steps
-# after a failed one still run, so that one run tells everything that is missing.
+# after a failed one still run, so that one run reports all steps that fail.
 step() {
   local stamp="$tools/stamps/$1" text
   text=$(cat <(declare -f "$2") "${@:3}" | sha256sum)
@@ -80,7 +80,7 @@ pooler() {
   chroot "$tools/trixie" apt-get clean
 }
 
-# Prometheus, Alertmanager and exporters of the monitoring bundle, with promtool and amtool, in the same root.
+# Prometheus, Alertmanager and exporters of the monitoring bundle, with promtool and amtool, in the same root file system.
 monitoring() {
   chroot "$tools/trixie" apt-get -q update
   chroot "$tools/trixie" apt-get -qy install --no-install-recommends \
@@ -88,6 +88,7 @@ monitoring() {
   chroot "$tools/trixie" apt-get clean
 }
 
+# Tools that check generated files; tests/suite runs them.
 judges() {
   python3 -m venv "$tools/venv"
   "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \

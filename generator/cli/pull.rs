@@ -23,13 +23,13 @@ pub struct PullArguments {
     /// Accept only a release of exactly these environments; may be repeated.
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
-    /// The folder to write to; it must be empty or hold an unchanged earlier pull.
+    /// The folder to write to; it must be empty or contain only unchanged files of an earlier pull.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Accept only a release that this public key signed for this address. If repeated, one of the keys is enough.
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
-    /// Accept a release that is older than the installed one, or of which nself cannot tell whether it is older.
+    /// Accept a release that is older than the installed one, or that cannot be compared with it.
     #[arg(long)]
     allow_downgrade: bool,
     #[command(flatten)]

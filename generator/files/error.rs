@@ -41,7 +41,7 @@ impl FileError {
         FileError::new(path, scope, Reason::System(error.into()))
     }
 
-    /// Returns whether the operating system refused, rather than nself.
+    /// Returns whether the error comes from the operating system, not from a rule of nself.
     pub fn is_system(&self) -> bool {
         matches!(self.reason, Reason::System(_))
     }
@@ -82,7 +82,8 @@ impl Reason {
             Reason::NotAFile(EntryKind::Link) => "replace the link with the file to which it points",
             Reason::NotAFolder(EntryKind::Link) => "replace the link with the folder to which it points",
             Reason::NotAFolder(_) => "put a folder in its place",
-            Reason::NotAFile(_) | Reason::Outside | Reason::System(_) => "put a regular file in its place",
+            Reason::Outside => "use a path below the folder, without `..`",
+            Reason::NotAFile(_) | Reason::System(_) => "put a regular file in its place",
         }
     }
 }

@@ -52,13 +52,13 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     let (mut findings, mut repaired) = (Vec::new(), Vec::new());
     for (path, digest) in &manifest.files {
         match verify_file(&out, (path, digest), options.repair.then_some(&source)) {
-            FileState::Recorded => {}
+            FileState::Intact => {}
             FileState::Repaired => repaired.push(path.clone()),
             FileState::Different(finding) => findings.push(*finding),
         }
     }
     findings.extend(regenerated.iter().flat_map(|regenerated| compare(regenerated, &manifest)));
-    let (intact, damaged) = objects.check_all();
+    let (intact_count, damaged) = objects.check_all();
     if options.repair {
         objects.quarantine(&damaged);
     } else {
@@ -70,7 +70,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     }
     drop(lock);
     let differs = findings.iter().any(Diagnostic::is_error) || (!options.repair && !damaged.is_empty());
-    Ok(Verification { files: manifest.files.len(), objects: intact, damaged, repaired, findings, differs })
+    Ok(Verification { files: manifest.files.len(), objects: intact_count, damaged, repaired, findings, differs })
 }
 
 fn no_files(request: &Request) -> Diagnostic {
@@ -82,7 +82,7 @@ fn no_files(request: &Request) -> Diagnostic {
 /// The result of comparing a file with the manifest.
 enum FileState {
     /// The file has the recorded digest.
-    Recorded,
+    Intact,
     Repaired,
     Different(Box<Diagnostic>),
 }
@@ -113,24 +113,24 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
     }
 }
 
-/// Compares the mode of a file with the one of its path. Only the executable bit of files with a declared mode counts, so
-/// neither git nor the umask of a copy causes a difference.
-fn verify_mode(out: &Root, path: &ArtifactPath, repairs: bool) -> FileState {
+/// Compares the mode of a file with the mode that its path implies. Only the executable bit of files with a declared
+/// mode counts, so neither git nor the umask of a copy causes a difference.
+fn verify_mode(out: &Root, path: &ArtifactPath, repair: bool) -> FileState {
     let folder = out.open().ok().flatten();
     let Some(folder) = folder.filter(|folder| !store::has_mode(Some(folder), path.as_str())) else {
-        return FileState::Recorded;
+        return FileState::Intact;
     };
     let expected = mode::of_path(path.as_str());
-    if repairs {
+    if repair {
         return match folder.set_mode(path.as_str(), expected) {
             Ok(()) => FileState::Repaired,
             Err(error) => FileState::Different(Box::new(error.into())),
         };
     }
-    let lost = if expected & 0o100 == 0 { "is executable" } else { "is not executable" };
+    let difference = if expected & 0o100 == 0 { "is executable" } else { "is not executable" };
     FileState::Different(Box::new(
         Diagnostic::error(Code::HandEdited, FieldPath::root())
-            .message(format!("{path} {lost}, but was generated with the mode {expected:04o}"))
+            .message(format!("{path} {difference}, but was generated with the mode {expected:04o}"))
             .hint("restore the mode with `nself gen` or `nself verify --repair`"),
     ))
 }

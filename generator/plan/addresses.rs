@@ -294,10 +294,13 @@ fn hint_to_add(name: &ServiceName, stack: &Stack) -> String {
 /// Returns the finding for a service that the environment excludes although the field `path` refers to it. All such
 /// findings about one service are merged.
 pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &FieldPath) -> Diagnostic {
-    let field = if service.enabled == Some(false) { "enabled" } else { "only" };
+    let (field, correction) = match service.enabled {
+        Some(false) => ("enabled", "enable it in this environment"),
+        _ => ("only", "add the profile of this environment to `only`"),
+    };
     Diagnostic::error(Code::DisabledDependency, path!("services", name, field))
         .message(format!("`{name}` is not part of this environment, but other services need it"))
-        .hint("enable it in this environment, or remove the fields that refer to it")
+        .hint(format!("{correction}, or remove the fields that refer to it"))
         .related(path.clone(), format!("`{path}` refers to it"))
 }
 

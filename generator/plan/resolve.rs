@@ -18,7 +18,7 @@ use super::model::{
 };
 use super::roster::{Roster, report_at_services, roster, tls_mode};
 use super::secret_list::Recipes;
-use super::wiring::{Outcome, SecretUsers};
+use super::wiring::{AspectResults, SecretUsers};
 use super::{backup_services, rules, start_order};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Segment};
 use crate::stack::Stack;
@@ -28,7 +28,7 @@ use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlId
 /// plan is always complete, but must not be used for generated files if a finding is an error.
 pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (Plan, Vec<Diagnostic>) {
     let inputs = Inputs::new(name, stack, files);
-    let mut outcome = Outcome::default();
+    let mut outcome = AspectResults::default();
     let mut roster = outcome.collect(roster(stack, inputs.profile));
     backup_services::complete(stack, &mut roster);
     outcome.findings.extend(rules::check_declarations(inputs, &roster));
@@ -56,8 +56,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     }
     let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
     let users = outcome.wirings.secret_users();
-    let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
-    let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
+    let stack_parts = graphql::StackParts { stack, roster: &roster, addresses: &addresses, secrets: &declared };
+    let graphql = outcome.collect(graphql::plan(&stack_parts, &definitions, &outcome.wirings));
     let migrations = database_endpoints::select_waiter_urls(migrated.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     outcome.collect(backups::start_guard(&roster));
@@ -150,7 +150,7 @@ fn database_server(
     roster: &Roster,
     (server, migrations, backups): (databases::Server, BTreeMap<SqlIdent, Migrations>, Option<Backups>),
     users: &SecretUsers,
-    outcome: &mut Outcome,
+    outcome: &mut AspectResults,
 ) -> ServerPlan {
     let stack = inputs.stack;
     let setup = setup::setup(stack, roster, (&server.roles, &server.databases), users);

@@ -26,7 +26,7 @@ pub enum Addition {
     DefaultVariable(VariableName, Value),
     /// Mounts a secret below `/run/secrets`. An undeclared secret is reported elsewhere.
     SecretFile(SecretName),
-    /// Uses the database with the URL in this secret, without reading the URL: the service reads parts of it.
+    /// Records that the service reads only parts of the connection URL in this secret, such as the host.
     DatabaseParts(SecretName),
     Volume(VolumeMount),
     /// Mounts generated files.
@@ -89,14 +89,14 @@ impl<T> Planned<T> {
     }
 }
 
-/// Wirings and findings of the aspects so far.
+/// The wirings and findings of the aspects that were planned so far.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct AspectResults {
     pub wirings: Wirings,
     pub findings: Vec<Diagnostic>,
 }
 
-impl Outcome {
+impl AspectResults {
     /// Collects an aspect's wirings and findings, and returns its part.
     pub fn collect<T>(&mut self, planned: Planned<T>) -> T {
         self.findings.extend(planned.findings);
@@ -188,7 +188,7 @@ pub struct SecretUsers {
 
 impl SecretUsers {
     /// Returns whether any service uses the secret.
-    pub fn use_secret(&self, secret: &SecretName) -> bool {
+    pub fn is_secret_used(&self, secret: &SecretName) -> bool {
         [&self.files, &self.variables, &self.parts].iter().any(|users| users.contains_key(secret))
     }
 

@@ -111,7 +111,7 @@ pub fn shorten_texts(findings: &mut [Finding], places: &SourceMap) {
     }
 }
 
-/// Maximum number of characters of a text in a finding. A program can make its own texts arbitrarily long.
+/// Maximum number of characters of a text in a finding. A stack can compute texts of any length.
 const MAX_TEXT_LENGTH: usize = 500;
 
 fn with_bounded_length(text: &str) -> String {
@@ -121,7 +121,7 @@ fn with_bounded_length(text: &str) -> String {
     }
 }
 
-/// Nickel's labels of the contract of a value, an item of an array and a field of a record.
+/// The labels with which Nickel marks a contract: that of a value, of an item of an array, or of a field of a record.
 const EXPECTED_TYPE_LABELS: [&str; 3] =
     ["expected type", "expected array element type", "expected dictionary field type"];
 
@@ -131,7 +131,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     let code = code_of(&error);
     let advice = explain::advice_for(&error);
     let value_kind = blamed_kind(&error);
-    let error_word = blamed_word(&error);
+    let blamed_word = blamed_word(&error);
     let mut files = files.clone();
     let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
@@ -179,7 +179,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         }
         if code == Code::Contract {
             describe_kind(&mut finding, value_kind);
-            suggest_tag(&mut finding, &error_word);
+            suggest_tag(&mut finding, &blamed_word);
         }
         if code == Code::Syntax {
             let label = diagnostic.labels.first();
@@ -232,8 +232,8 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message == "tag not in the enum type" {
         finding.message = "the value is not one of the allowed values".into();
     }
-    let is_general = ["", "expected a Record", "not a record", "expected an array", "expected an enum"];
-    if !is_general.contains(&finding.message.as_str()) {
+    let general_messages = ["", "expected a Record", "not a record", "expected an array", "expected an enum"];
+    if !general_messages.contains(&finding.message.as_str()) {
         return;
     }
     finding.message = match kind {

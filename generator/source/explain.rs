@@ -149,10 +149,8 @@ pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
             "put text in double quotes"
         }
-        ("text", expected)
-            if expected == "true or false"
-                || ["a number", "a whole number"].iter().any(|number| expected.starts_with(number)) =>
-        {
+        ("text", "true or false") => "write `true` or `false` without quotes",
+        ("text", expected) if ["a number", "a whole number"].iter().any(|number| expected.starts_with(number)) => {
             "remove the quotes"
         }
         ("text", expected) if expected.starts_with("an array") => {

@@ -51,7 +51,8 @@ pub struct Tls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TlsMode {
-    /// Created by `nself secrets init`, with a certificate authority of this project.
+    /// Created by `nself secrets init`, with a certificate authority of this project. On clusters, cert-manager issues
+    /// self-signed certificates.
     Local,
     /// Issued by Let's Encrypt with the HTTP challenge.
     Acme,

@@ -52,7 +52,7 @@ pub struct ActionHandler {
     pub comment: Option<Text>,
 }
 
-/// The place of an action in the GraphQL API.
+/// The kind of field with which the GraphQL API offers an action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionKind {

@@ -47,6 +47,20 @@ fn contains(lines: &[String], wanted: &[&str]) -> bool {
 }
 
 #[test]
+fn local_certificates_are_self_signed_in_every_profile() {
+    let issuer = |mode: &str| {
+        let mut stack = on_cluster(&json!({}));
+        stack["tls"] = json!({ "mode": mode });
+        let generated = files(&stack);
+        let paths = generated.iter().map(|(path, _)| path.as_str().to_owned());
+        let path = paths.into_iter().find(|path| path.ends_with("/issuer-edge.yaml")).unwrap();
+        text(&generated, &path)
+    };
+    assert!(issuer("local").contains("selfSigned:") && !issuer("local").contains("acme"), "{}", issuer("local"));
+    assert!(issuer("acme").contains("acme:") && !issuer("acme").contains("selfSigned"), "{}", issuer("acme"));
+}
+
+#[test]
 fn a_reachable_pod_serves_until_no_node_sends_requests() {
     let plain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
     assert!(contains(&plain, &["preStop:", "sleep:", "seconds: 5"]), "{plain:#?}");

@@ -25,8 +25,8 @@ const fn format(
     Format { description, prefixes, alphabet, length, is_random }
 }
 
-/// Formats of tokens. The lower bound of a length is the shortest token that was issued; a single length is documented
-/// by the issuer.
+/// Formats of tokens. The lower bound of a range of lengths is the shortest token that was issued; a range of one
+/// length is documented by the issuer.
 const FORMATS: [Format; 11] = [
     format("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], alphanumeric, 36..=255, is_varied),
     format("a GitHub token", &["github_pat_"], url_safe, 60..=255, is_mixed),
@@ -41,6 +41,8 @@ const FORMATS: [Format; 11] = [
     format("an OpenAI API key", &["sk-"], alphanumeric, 40..=64, is_mixed),
 ];
 
+// Descriptions of credentials that are not in `FORMATS`.
+
 const KEY: &str = "a private key";
 const JWT: &str = "a signed token (JWT)";
 const URL: &str = "a URL with a password";
@@ -50,8 +52,8 @@ pub fn find(text: &str) -> Option<&'static str> {
     all(text).next().map(|(_, description)| description)
 }
 
-/// Finds the same credentials as [`find`], but accepts `user:password@` in URLs, for text that explains how to write a
-/// URL.
+/// Returns the same as [`find`], but ignores URLs in a text that has a sample password such as `user:password@`. For
+/// text that explains how to write a URL.
 pub fn find_in_prose(text: &str) -> Option<&'static str> {
     let has_sample = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
     all(text).map(|(_, description)| description).find(|description| *description != URL || !has_sample(text))

@@ -17,7 +17,7 @@ fn name_refusal(text: &str, max: usize) -> Option<String> {
         } else if text.contains("--") {
             Some("it has two consecutive hyphens".into())
         } else if text.len() < 2 {
-            Some("it has one character, but needs two".into())
+            Some("it has one character, but needs at least two".into())
         } else {
             None
         }

@@ -133,7 +133,7 @@ const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h
 
 fn parse_duration(text: &str) -> Result<u64, String> {
     match parse_duration_or_zero(text)? {
-        0 => Err("it is zero; without a value, the field has its default".into()),
+        0 => Err("it is zero; remove the field to use its default".into()),
         millis => Ok(millis),
     }
 }

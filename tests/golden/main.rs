@@ -1,8 +1,8 @@
 //! Golden cases: each folder of `golden/` is one test with the name of the folder. `out/` has the files that the stack
 //! generates, `error.txt` the findings of a stack that is refused. `NSELF_BLESS=1` rewrites both; read the diff before
 //! you commit it. The comment at the top of a `stack.ncl` describes the case. Three of its lines are options: `#
-//! Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`, and `#
-//! Plugins: links` copies plugins of `examples/` into the project.
+//! Plugins: links` copies plugins of `examples/` into the project, `# Environments: prod` limits a case with `out/` to
+//! these environments, and `# Time limit: 2` is passed on to `nself gen` in a case with `error.txt`.
 
 // Tests may use functions of `std::fs` that the program must not use.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
@@ -28,8 +28,8 @@ fn main() -> ExitCode {
             Ok(())
         })
     };
-    let files = golden(false).into_iter().map(|folder| trial(folder, gives_its_files));
-    let errors = golden(true).into_iter().map(|folder| trial(folder, gives_its_findings));
+    let files = golden(false).into_iter().map(|folder| trial(folder, check_generated_files));
+    let errors = golden(true).into_iter().map(|folder| trial(folder, check_findings));
     let stacks = stacks::folders().into_iter().map(|folder| {
         Trial::test(format!("stacks::{}", name(&folder)), move || {
             stacks::is_accepted_whole(&folder);
@@ -54,7 +54,11 @@ impl Case {
         let comment: Vec<String> = text.lines().map_while(|line| line.strip_prefix("# ")).map(str::to_owned).collect();
         let setting = |line: &str| [ENVIRONMENTS, TIME_LIMIT, PLUGINS].iter().any(|label| line.starts_with(label));
         let purpose = comment.first().is_some_and(|line| line.len() > 20 && !setting(line));
-        assert!(purpose, "the first line of {}/stack.ncl is a comment that says what the case shows", name(&folder));
+        assert!(
+            purpose,
+            "the first line of {}/stack.ncl must be a comment with the purpose of the case",
+            name(&folder)
+        );
         Self { folder, comment }
     }
 
@@ -70,16 +74,16 @@ impl Case {
     }
 }
 
-fn bless() -> bool {
+fn is_blessing() -> bool {
     std::env::var_os("NSELF_BLESS").is_some()
 }
 
-fn gives_its_files(case: &Case) {
+fn check_generated_files(case: &Case) {
     let copy = project(&case.folder);
     let output = nself_in(copy.path(), [&["gen", "--out", "out"], case.environments().as_slice()].concat());
     assert_eq!(output.code, 0, "{}", output.stderr);
     let (golden, generated) = (case.folder.join("out"), copy.path().join("out"));
-    if bless() {
+    if is_blessing() {
         replace(&golden, &generated);
     }
     let (expected, files) = (tree(&golden), tree(&generated));
@@ -118,14 +122,14 @@ fn second_run_changes_nothing(case: &Case, project: &Path) {
     assert_eq!(nself_in(project, [&["check", "--out", "out"], environments.as_slice()].concat()).code, 0);
 }
 
-fn gives_its_findings(case: &Case) {
+fn check_findings(case: &Case) {
     let copy = project(&case.folder);
     let command = ["gen", "--time-limit", case.setting(TIME_LIMIT).unwrap_or("30")];
     let output = nself_in(copy.path(), command);
     assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{}", output.stderr);
     assert!(!copy.path().join("deploy").exists(), "a refused stack leaves no file");
     let file = case.folder.join("error.txt");
-    if bless() {
+    if is_blessing() {
         fs::write(&file, &output.stderr).unwrap();
     }
     let expected = fs::read_to_string(&file).unwrap();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds local images under the names that a compose.yaml or a manifest asks for. They stand in for images that cannot be pulled here:
-# PostgreSQL, PgBouncer, nginx, redis, busybox, Prometheus, Alertmanager and exporters are the real programs of Debian 13, rclone is of
-# PyPI, and logs and traces go to VictoriaLogs and Jaeger in the place of Loki and Tempo. The rest is stand_in.py or a program of tests/monitoring.
+# Builds local images under the names in a compose.yaml or a manifest. They replace images that cannot be pulled during the tests:
+# PostgreSQL, PgBouncer, nginx, redis, busybox, Prometheus, Alertmanager and exporters are the real programs of Debian 13; rclone and
+# SeaweedFS come from PyPI; VictoriaLogs and Jaeger replace Loki and Tempo. Most other images run stand_in.py, some a program of tests/monitoring.
 # usage: DOCKER_HOST=… tests/images/build.sh [--known] compose.yaml...   (needs tests/tools.sh first; --known leaves out other images)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -56,7 +56,8 @@ debian_program() {
 ENTRYPOINT [\"/usr/bin/$program\"$(printf ', "%s"' "$@")]"
 }
 
-# store NAME HEALTH COMMAND: a program with the arguments of the real NAME, which asks for its health or starts another store.
+# store NAME HEALTH COMMAND: writes a program NAME that takes the arguments of the real one. `-health` requests the URL HEALTH, and
+# `-config.file=…` starts COMMAND instead of the real program.
 store() {
   # shellcheck disable=SC2016 # the program that it writes expands them
   printf '#!/bin/sh\ncase $1 in\n-health) exec curl -fsS -o /dev/null %s ;;\n-config.file=*) test -f "${1#*=}" && exec %s ;;\nesac\nexit 2\n' \

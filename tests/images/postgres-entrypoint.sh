@@ -50,7 +50,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
       *.sql) run_sql -f "$file" ;;
       *.sql.gz) gunzip -c "$file" | run_sql ;;
       *.sh)
-        # shellcheck disable=SC1090 # the image's contract: what is not executable is sourced
+        # shellcheck disable=SC1090 # as the image documents it: files that are not executable are sourced
         if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
       *) [ ! -e "$file" ] || echo "ignoring $file" >&2 ;;
     esac

@@ -55,7 +55,7 @@ fn hints_name_the_missing_item() {
             orders(r#"env.A = nself.secret "redis_url""#)
                 + ", services.redis = nself.services.redis & { only = ['staging] }",
             "`redis` is not part of this environment, but other services need it",
-            "enable it in this environment, or remove the fields that refer to it",
+            "add the profile of this environment to `only`, or remove the fields that refer to it",
         ),
         (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
         (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),

@@ -145,7 +145,7 @@ fn common_mistakes_are_reported_with_their_fix() {
             "services.aa.read_only = \"no\",",
             "NS101 stack.ncl:3:25 services.aa.read_only",
             "the value has the wrong type: text",
-            "remove the quotes",
+            "`true` or `false` without quotes",
         ),
         (
             "services.aa.command = \"a b\",",
@@ -213,7 +213,7 @@ fn common_mistakes_are_reported_with_their_fix() {
             "environments.prod.services.aa.egress = \"true\",",
             "NS103 stack.ncl:3:40 services.aa.egress",
             "the value has the wrong type: text",
-            "remove the quotes",
+            "`true` or `false` without quotes",
         ),
         (
             "environments.prod.services.aa.limits.memory = 256,",

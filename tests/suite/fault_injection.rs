@@ -1,5 +1,5 @@
 //! The cache and the output folder under faults: killed and concurrent runs, full disks, read-only folders, damage, a
-//! clock that goes backwards. There is never a wrong byte or a crash.
+//! clock that goes backwards. No fault leads to a wrong byte or a crash.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -123,12 +123,12 @@ fn gc_deletes_unused_objects_and_keeps_young_ones() {
     }
     let all = objects(folder).len();
     assert_eq!(nself_in(folder, ["gc", "--keep", "1"]).code, 0);
-    assert_eq!(objects(folder).len(), all, "younger than the grace");
+    assert_eq!(objects(folder).len(), all, "objects that are younger than the grace period are kept");
     let output = nself_in(folder, ["gc", "--keep", "1", "--grace", "0"]);
     assert_eq!(output.code, 0);
     assert!(objects(folder).len() < all, "{}", output.stderr);
     fs::write(folder.join("deploy/prod/compose.yaml"), "edited").unwrap();
-    assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0, "what the latest generation needs is there");
+    assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0, "objects of the latest generation are kept");
     assert_eq!(nself_in(Path::new("/"), ["gc"]).code, 0);
 }
 
@@ -171,17 +171,17 @@ fn killed_concurrent_runs_leave_consistent_files() {
     }
     let level = "debug";
     fs::write(folder.join("stack.ncl"), body(level)).unwrap();
-    let healed = nself_in(folder, ["gen"]);
-    assert_eq!(healed.code, 0, "{}", healed.stderr);
+    let repaired_run = nself_in(folder, ["gen"]);
+    assert_eq!(repaired_run.code, 0, "{}", repaired_run.stderr);
     assert_eq!(tree(&folder.join("deploy")), results[level]);
     assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
 }
 
 /// A memory file system of the given size; unmounted when the value is dropped.
-struct Small(tempfile::TempDir);
+struct SmallDisk(tempfile::TempDir);
 
-impl Small {
-    fn mount(size: &str) -> Option<Small> {
+impl SmallDisk {
+    fn mount(size: &str) -> Option<SmallDisk> {
         let folder = tempfile::tempdir().unwrap();
         let mount = run(Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size},mode=755"), "none"])
@@ -191,11 +191,11 @@ impl Small {
             skip("no right to mount a small file system");
             return None;
         }
-        Some(Small(folder))
+        Some(SmallDisk(folder))
     }
 }
 
-impl Drop for Small {
+impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = run(Command::new("umount").arg("-l").arg(self.0.path()));
     }
@@ -203,11 +203,11 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_is_an_error_and_leaves_no_partial_file() {
-    let Some(disk) = Small::mount("1m") else { return };
+    let Some(disk) = SmallDisk::mount("1m") else { return };
     let folder = disk.0.path();
     fs::write(folder.join("stack.ncl"), body("info")).unwrap();
-    let room = nself_in(folder, ["gen"]);
-    assert_eq!(room.code, 0, "known-bad control: with room it succeeds: {}", room.stderr);
+    let with_space = nself_in(folder, ["gen"]);
+    assert_eq!(with_space.code, 0, "control: with enough space the run succeeds: {}", with_space.stderr);
     let first = tree(&folder.join("deploy"));
     let fill = |folder: &Path| {
         let mut file = fs::File::create(folder.join("ballast")).unwrap();
@@ -215,22 +215,26 @@ fn a_full_disk_is_an_error_and_leaves_no_partial_file() {
     };
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
     fill(folder);
-    let full = nself_in(folder, ["gen"]);
-    assert_eq!(full.code, 2, "{}", full.stderr);
-    assert!(full.stderr.contains("NS804") || full.stderr.contains("NS001"), "{}", full.stderr);
+    let without_space = nself_in(folder, ["gen"]);
+    assert_eq!(without_space.code, 2, "{}", without_space.stderr);
+    assert!(
+        without_space.stderr.contains("NS804") || without_space.stderr.contains("NS001"),
+        "{}",
+        without_space.stderr
+    );
     objects_are_whole(folder);
     for (path, bytes) in tree(&folder.join("deploy")) {
         assert!(bytes == first[&path] || String::from_utf8_lossy(&bytes).contains("debug"), "{path} is half a file");
     }
     fs::remove_file(folder.join("ballast")).unwrap();
-    let healed = nself_in(folder, ["gen"]);
-    assert_eq!(healed.code, 0, "{}", healed.stderr);
+    let repaired_run = nself_in(folder, ["gen"]);
+    assert_eq!(repaired_run.code, 0, "{}", repaired_run.stderr);
     assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
 }
 
 #[test]
 fn a_read_only_cache_only_costs_time() {
-    let Some(disk) = Small::mount("4m") else { return };
+    let Some(disk) = SmallDisk::mount("4m") else { return };
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -244,12 +248,12 @@ fn a_read_only_cache_only_costs_time() {
     assert_eq!(run(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&cache)).code, 0);
     let output = nself_in(folder, ["gen"]);
     let verified = nself_in(folder, ["verify", "--rebuild"]);
-    let swept = nself_in(folder, ["gc", "--grace", "0"]);
+    let gc_output = nself_in(folder, ["gc", "--grace", "0"]);
     assert_eq!(run(Command::new("umount").arg(&cache)).code, 0);
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(tree(&folder.join("deploy")), first);
     assert_eq!(verified.code, 0, "{}", verified.stderr);
-    assert!(swept.code == 2 && swept.stderr.contains("Read-only"), "{}", swept.stderr);
+    assert!(gc_output.code == 2 && gc_output.stderr.contains("Read-only"), "{}", gc_output.stderr);
 }
 
 #[test]
@@ -266,7 +270,7 @@ fn damaged_and_newer_records_count_as_missing() {
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
     assert_eq!(nself_in(folder, ["why", "--rebuilt"]).code, 0);
     assert_eq!(nself_in(folder, ["gc", "--grace", "0"]).code, 0);
-    assert!(folder.join(".nself/objects2").is_dir(), "what another release keeps stays");
+    assert!(folder.join(".nself/objects2").is_dir(), "gc keeps the folder of a different release");
     // Wrong clocks: all files are older than the stamp, or in the future.
     for time in ["1980-01-01", "2099-01-01"] {
         for path in tree(folder).keys() {
@@ -292,6 +296,6 @@ fn the_cache_contains_no_secret_values() {
     let long: Vec<&Vec<u8>> = values.values().filter(|value| value.len() > 15).collect();
     assert!(long.len() > 3, "{:?}", values.keys());
     let is_in_cache = |value: &[u8]| cache_bytes.windows(value.len()).any(|part| part == value);
-    assert!(is_in_cache(b"shop.example.com"), "known-bad control: what is no secret is found");
+    assert!(is_in_cache(b"shop.example.com"), "control: the search finds text that is not secret");
     assert!(!long.iter().any(|value| is_in_cache(value)));
 }

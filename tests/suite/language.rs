@@ -9,7 +9,7 @@ use crate::support::{assert_services_refused, golden, name, nself_in, project, r
 fn every_code_has_an_explanation_and_a_case() {
     let golden_errors: String =
         golden(true).iter().map(|case| std::fs::read_to_string(case.join("error.txt")).unwrap()).collect();
-    let elsewhere = [
+    let codes_of_other_tests = [
         "NS001", "NS101", "NS110", "NS313", "NS506", "NS508", "NS509", "NS515", "NS516", "NS705", "NS706", "NS707",
         "NS320", "NS616", "NS708", "NS709", "NS713", "NS714", "NS715", "NS716", "NS720", "NS721", "NS722", "NS723",
         "NS724", "NS725", "NS730", "NS731", "NS732", "NS733", "NS734", "NS735", "NS736", "NS744", "NS757", "NS758",
@@ -18,7 +18,10 @@ fn every_code_has_an_explanation_and_a_case() {
     ];
     for code in nself::codes::Code::ALL {
         assert!(code.explanation().len() > 40, "{code}");
-        assert!(golden_errors.contains(&format!("[{code}]")) || elsewhere.contains(&code.id()), "no case shows {code}");
+        assert!(
+            golden_errors.contains(&format!("[{code}]")) || codes_of_other_tests.contains(&code.id()),
+            "no case shows {code}"
+        );
         let output = nself_in(Path::new("/"), ["explain", code.id()]);
         assert!(output.code == 0 && output.stdout.contains(code.title()), "{code}");
     }
@@ -90,9 +93,9 @@ fn a_layer_adds_parts_and_removes_values() {
     );
     let output = nself_in(case.path(), ["gen"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let has = |env: &str, what: &str| {
+    let has = |env: &str, text: &str| {
         let files = crate::support::tree(&case.path().join("deploy").join(env));
-        files.values().any(|bytes| String::from_utf8_lossy(bytes).contains(what))
+        files.values().any(|bytes| String::from_utf8_lossy(bytes).contains(text))
     };
     assert_eq!(["local", "staging", "prod"].map(|env| has(env, "a/tool:1")), [true, false, true]);
     assert_eq!(["local", "staging", "prod"].map(|env| has(env, "orders.")), [true, true, false]);
@@ -139,11 +142,13 @@ fn a_layer_adds_parts_and_removes_values() {
         assert_eq!(output.code, 2);
         for (line, (path, _, most)) in ranges.iter().enumerate() {
             let place = format!("--> stack.ncl:{}:", line + 4);
-            let said = |found: &str| {
-                [place.as_str(), "NS107", path, &format!("from 1 to {most}\n")].iter().all(|part| found.contains(part))
+            let is_reported = |finding: &str| {
+                [place.as_str(), "NS107", path, &format!("from 1 to {most}\n")]
+                    .iter()
+                    .all(|part| finding.contains(part))
             };
             assert!(
-                output.stderr.split("\n\n").any(|found| said(&format!("{found}\n"))),
+                output.stderr.split("\n\n").any(|finding| is_reported(&format!("{finding}\n"))),
                 "{layer}{path}: {}",
                 output.stderr
             );

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 /// Runs `nginx -t` in a root file system with the nginx of our image and a temporary key pair.
-fn test(root: &Path, environment: &Path) -> ProcessOutput {
+fn test_configuration(root: &Path, environment: &Path) -> ProcessOutput {
     let script = r#"
 set -e
 mount --bind "$1" "$1"
@@ -45,11 +45,11 @@ fn is_accepted(output: &ProcessOutput) -> bool {
 fn nginx_accepts_every_configuration_without_a_warning() {
     let Some(root) = tool("forky") else { return };
     for environment in environments() {
-        let output = test(&root, &environment);
+        let output = test_configuration(&root, &environment);
         assert!(is_accepted(&output), "{}: {}", environment.display(), output.stderr);
     }
-    for folder in clusters() {
-        let output = test(&root, folder.path());
+    for folder in cluster_configurations() {
+        let output = test_configuration(&root, folder.path());
         assert!(is_accepted(&output), "{}", output.stderr);
     }
     for (from, to) in [
@@ -62,16 +62,16 @@ fn nginx_accepts_every_configuration_without_a_warning() {
         let broken_text = text.replacen(&from.replace("\n    ", "\n        "), to, 1);
         assert_ne!(text, broken_text, "{from}");
         std::fs::write(&file, broken_text).unwrap();
-        assert!(!is_accepted(&test(&root, copy.path())), "the check can fail: {to}");
+        assert!(!is_accepted(&test_configuration(&root, copy.path())), "the check can fail: {to}");
     }
 }
 
 /// Returns the files in the ConfigMaps that pods of nginx mount.
-fn clusters() -> Vec<tempfile::TempDir> {
+fn cluster_configurations() -> Vec<tempfile::TempDir> {
     manifests(&environments()).iter().map(|folder| configuration_of_pods(folder)).collect()
 }
 
-/// Returns these files for one folder of manifests.
+/// Returns the files in the ConfigMaps of nginx for one folder of manifests.
 pub fn configuration_of_pods(manifests: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(manifests.join("apps/nginx")).unwrap().map(|entry| entry.unwrap().path()) {
@@ -87,20 +87,20 @@ pub fn configuration_of_pods(manifests: &Path) -> tempfile::TempDir {
     copy
 }
 
-/// Copies the files for the analysers: includes point into the copy.
-fn readable(environment: &Path) -> (tempfile::TempDir, PathBuf) {
+/// Copies an environment so that the analysers can read it: the includes name files of the copy.
+fn copy_for_analysers(environment: &Path) -> (tempfile::TempDir, PathBuf) {
     let copy = project(environment);
     let main = copy.path().join("nginx/nginx.conf");
     let text = std::fs::read_to_string(&main).unwrap();
     let folder = copy.path().join("nginx");
     std::fs::write(folder.join("mime.types"), "types { text/html html; }\n").unwrap();
-    let readable = |text: &str| {
+    let with_local_paths = |text: &str| {
         text.replace("/etc/nself/", &format!("{}/", folder.display()))
             .replace("/etc/nginx/", &format!("{}/", folder.display()))
     };
-    std::fs::write(&main, readable(&text)).unwrap();
+    std::fs::write(&main, with_local_paths(&text)).unwrap();
     for site in std::fs::read_dir(folder.join("sites")).unwrap().map(|entry| entry.unwrap().path()) {
-        std::fs::write(&site, readable(&std::fs::read_to_string(&site).unwrap())).unwrap();
+        std::fs::write(&site, with_local_paths(&std::fs::read_to_string(&site).unwrap())).unwrap();
     }
     (copy, main)
 }
@@ -122,14 +122,14 @@ fn gixy_has_no_finding_at_any_level() {
         findings
     };
     for environment in environments() {
-        let (_copy, main) = readable(&environment);
+        let (_copy, main) = copy_for_analysers(&environment);
         assert_eq!(unexpected(&main), [] as [serde_json::Value; 0], "{}", environment.display());
     }
-    for folder in clusters() {
-        let (_copy, main) = readable(folder.path());
+    for folder in cluster_configurations() {
+        let (_copy, main) = copy_for_analysers(folder.path());
         assert_eq!(unexpected(&main), [] as [serde_json::Value; 0]);
     }
-    let (_copy, main) = readable(&environments()[0]);
+    let (_copy, main) = copy_for_analysers(&environments()[0]);
     let text = std::fs::read_to_string(&main).unwrap();
     std::fs::write(&main, text.replacen("server_tokens off;", "server_tokens on;", 1)).unwrap();
     assert!(analyse(&main).stdout.contains("version_disclosure"), "the check can fail");
@@ -140,7 +140,7 @@ fn gixy_has_no_finding_at_any_level() {
 fn an_independent_parser_reads_the_sites_of_the_model() {
     let Some(crossplane) = tool("venv/bin/crossplane") else { return };
     for environment in environments() {
-        let (_copy, main) = readable(&environment);
+        let (_copy, main) = copy_for_analysers(&environment);
         let output = run(Command::new(&crossplane).arg("parse").arg(&main));
         let parsed: serde_json::Value =
             serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
@@ -202,7 +202,7 @@ fn every_kind_of_route_is_accepted() {
         assert_eq!(output.code, 0, "{}", output.stderr);
         for environment in ["local", "staging", "prod"] {
             let folder = case.path().join("deploy").join(environment);
-            let output = test(&root, &folder);
+            let output = test_configuration(&root, &folder);
             assert!(is_accepted(&output), "{environment}: {}", output.stderr);
             // If TLS is terminated in front of nginx, nginx does not use TLS.
             let site = std::fs::read_to_string(folder.join("nginx/sites/up.shop.example.com.conf"))
@@ -236,7 +236,7 @@ fn long_lists_of_paths_and_headers_are_accepted() {
         assert_eq!(site.matches(&format!("/part-{i}(")).count(), 1, "{i}");
     }
     assert_eq!(site.matches("X-Internal-Header-Number-299").count(), 2, "{site}");
-    let output = test(&root, &folder);
+    let output = test_configuration(&root, &folder);
     assert!(is_accepted(&output), "{}", output.stderr);
 }
 

@@ -1,4 +1,4 @@
-//! The output folder: generated files are kept exact, other files are never changed.
+//! The output folder: generated files match the stack exactly, other files are never changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -164,7 +164,7 @@ fn a_damaged_manifest_is_an_error() {
     let case = generated_project();
     let manifest = case.path().join("deploy/nself.manifest");
     let text = fs::read_to_string(&manifest).unwrap();
-    // The half ends in a digest, so its last line is incomplete.
+    // The cut is inside a digest, so the last line is incomplete.
     let half = text[..text.len() / 2].rfind('\n').unwrap() + 20;
     for bad in [&text[..half], &text.replace("  local/", " local/")] {
         fs::write(&manifest, bad).unwrap();
@@ -186,12 +186,12 @@ fn killed_and_concurrent_runs_leave_complete_files() {
     let case = stack(STACK);
     for round in 0..12_u64 {
         let _ = fs::remove_dir_all(case.path().join("deploy"));
-        let mut racing: Vec<_> = (0..4)
+        let mut runs: Vec<_> = (0..4)
             .map(|_| crate::support::nself(case.path()).arg("gen").stderr(std::process::Stdio::null()).spawn().unwrap())
             .collect();
         std::thread::sleep(std::time::Duration::from_millis(5 + 7 * round));
-        racing[0].kill().unwrap();
-        for child in &mut racing {
+        runs[0].kill().unwrap();
+        for child in &mut runs {
             child.wait().unwrap();
         }
         let output = nself_in(case.path(), ["gen"]);
@@ -232,7 +232,7 @@ fn a_warm_run_detects_every_change() {
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
     fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
     fs::write(case.path().join("nginx/conf.d/new.conf"), "# new\n").unwrap();
-    assert_eq!(nself_in(case.path(), ["check"]).code, 1, "a new hand-written file");
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1, "a new hand-written file is a difference");
 }
 
 #[test]

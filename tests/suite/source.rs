@@ -13,8 +13,8 @@ fn gen_with(text: &str) -> ProcessOutput {
     output
 }
 
-/// Checks that the program ends with one of these findings; which limit is reached first can depend on the machine.
-fn ends_with(text: &str, codes: &[&str]) {
+/// Checks that `nself gen` reports one of these codes and ends in time; the machine decides which limit is reached first.
+fn assert_refused(text: &str, codes: &[&str]) {
     let started = Instant::now();
     let output = gen_with(text);
     let first_characters: String = text.chars().take(60).collect();
@@ -30,16 +30,16 @@ fn ends_with(text: &str, codes: &[&str]) {
 
 #[test]
 fn deep_nesting_is_a_finding() {
-    ends_with(&format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)), &["NS005"]);
-    ends_with(&format!("{}1{}", "{a=".repeat(5_000), "}".repeat(5_000)), &["NS005"]);
+    assert_refused(&format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)), &["NS005"]);
+    assert_refused(&format!("{}1{}", "{a=".repeat(5_000), "}".repeat(5_000)), &["NS005"]);
 }
 
 #[test]
 fn endless_programs_are_findings() {
-    ends_with("let rec f = fun x => 1 + f x in { a = f 1 }", &["NS005"]);
-    ends_with("let rec f = fun x => f (x @ x) in { a = f [1, 2] }", &["NS005"]);
-    ends_with("let rec f = fun x => f x in { a = f 1 }", &["NS005"]);
-    ends_with("{ a = import \"/dev/zero\" as 'Text }", &["NS006"]);
+    assert_refused("let rec f = fun x => 1 + f x in { a = f 1 }", &["NS005"]);
+    assert_refused("let rec f = fun x => f (x @ x) in { a = f [1, 2] }", &["NS005"]);
+    assert_refused("let rec f = fun x => f x in { a = f 1 }", &["NS005"]);
+    assert_refused("{ a = import \"/dev/zero\" as 'Text }", &["NS006"]);
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
     std::fs::write(&secret, "canary-9d1f\n").unwrap();
     let folder = tempfile::tempdir().unwrap();
     symlink(&secret, folder.path().join("link.txt")).unwrap();
-    let up = format!("../{}/secret.txt", outside.path().file_name().unwrap().to_string_lossy());
+    let relative = format!("../{}/secret.txt", outside.path().file_name().unwrap().to_string_lossy());
     let absolute = secret.display().to_string();
-    for import in ["link.txt", &up, &absolute] {
+    for import in ["link.txt", &relative, &absolute] {
         for form in [format!("import \"{import}\" as 'Text"), format!("import \"{import}\" as 'Nickel")] {
             let text = format!(
                 "let nself = import \"nself/main.ncl\" in {{ project = {form}, domain = \"x.example.com\" }} | nself.Stack"
@@ -78,19 +78,19 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
 fn imports_of_the_project_are_inputs() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("parts")).unwrap();
-    let part = |port: u16| {
+    let write_part = |port: u16| {
         let text = format!("{{ orders = {{ image = \"a/b:{port}\", port = {port} }} }}");
         std::fs::write(folder.path().join("parts/services.ncl"), text).unwrap();
     };
     let text = "let nself = import \"nself/main.ncl\" in { project = \"shop\", domain = \"x.example.com\", monitoring.waive = \"not the subject\", services = import \"parts/services.ncl\" } | nself.Stack";
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
-    part(8001);
+    write_part(8001);
     assert_eq!(nself_in(folder.path(), ["gen"]).code, 0);
     assert_eq!(nself_in(folder.path(), ["check"]).code, 0);
-    part(80);
+    write_part(80);
     let output = nself_in(folder.path(), ["check"]);
     assert!(output.code == 2 && output.stderr.contains("parts/services.ncl:1:"), "{}", output.stderr);
-    part(8002);
+    write_part(8002);
     assert_eq!(nself_in(folder.path(), ["check"]).code, 1, "the import decides the result");
     // A user's library that shadows the embedded one is detected as well.
     std::fs::create_dir(folder.path().join("nself")).unwrap();

@@ -10,7 +10,7 @@ use super::scalar::{float_text, write_indent, write_scalar};
 /// characters, and libyaml counts bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// The name of a kind of value that this writer does not support, for a message.
+/// Why a value cannot be written: the name of a kind that this writer does not support, or the message of serde.
 #[derive(Debug)]
 pub struct Unsupported(pub String);
 
@@ -69,7 +69,8 @@ impl<'a> Block<'a> {
     }
 }
 
-macro_rules! plain {
+/// Defines methods that write a value as its text, without quotes.
+macro_rules! write_plain {
     ($($method:ident: $kind:ty),*) => {
         $(fn $method(self, value: $kind) -> Result<(), Unsupported> {
             self.write_line(&value.to_string())
@@ -88,7 +89,7 @@ impl<'a> Serializer for Block<'a> {
     type SerializeStruct = Items<'a>;
     type SerializeStructVariant = Impossible<(), Unsupported>;
 
-    plain! {
+    write_plain! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
     }
@@ -217,11 +218,12 @@ impl Items<'_> {
         self.has_items = true;
     }
 
+    /// Returns the writer of an item's value, which follows `before` on the line.
     fn item(&mut self, before: Before) -> Block<'_> {
         Block { depth: self.block.depth + 1, out: &mut *self.block.out, before }
     }
 
-    fn key(&mut self, key: &str) {
+    fn write_key(&mut self, key: &str) {
         self.begin();
         let Block { out, depth, .. } = &mut self.block;
         let key_start = out.len();
@@ -273,7 +275,7 @@ impl SerializeMap for Items<'_> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Unsupported> {
         match serde_json::to_value(key) {
-            Ok(serde_json::Value::String(key)) => self.key(&key),
+            Ok(serde_json::Value::String(key)) => self.write_key(&key),
             _ => return Err(Unsupported("a key that is not text".into())),
         }
         Ok(())
@@ -293,7 +295,7 @@ impl SerializeStruct for Items<'_> {
     type Error = Unsupported;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Unsupported> {
-        self.key(key);
+        self.write_key(key);
         value.serialize(self.item(Before::Colon))
     }
 

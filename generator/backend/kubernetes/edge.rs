@@ -48,10 +48,10 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
     let terminates_tls = cluster.tls != TlsMode::Proxy;
     // With `tls.mode = 'files`, only the names of the secrets are used; the user supplies their content.
     let certificates = if terminates_tls { certificates(cluster) } else { Vec::new() };
-    let secrets: Vec<String> = certificates.iter().map(|(name, _)| name.clone()).collect();
+    let secret_names: Vec<String> = certificates.iter().map(|(name, _)| name.clone()).collect();
     let mut objects = match settings.edge {
-        ClusterEdge::Ingress => vec![ingress(cluster, &secrets)],
-        _ => gateway(cluster, &secrets),
+        ClusterEdge::Ingress => vec![ingress(cluster, &secret_names)],
+        _ => gateway(cluster, &secret_names),
     };
     if matches!(cluster.tls, TlsMode::Acme | TlsMode::Local) {
         if settings.issuer.is_none() {
@@ -84,12 +84,13 @@ fn hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
     cluster.plan.ingress.sites.values().flat_map(|site| &site.hosts).map(String::as_str).collect()
 }
 
-fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
+/// Returns the Gateway and its routes. With certificates, one route redirects HTTP to HTTPS.
+fn gateway(cluster: &Cluster, secret_names: &[String]) -> Vec<Object> {
     let same_namespace = json!({ "namespaces": { "from": "Same" } });
     let mut listeners =
         vec![json!({ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": same_namespace })];
-    if !secrets.is_empty() {
-        let references: Vec<Value> = secrets.iter().map(|name| json!({ "name": name })).collect();
+    if !secret_names.is_empty() {
+        let references: Vec<Value> = secret_names.iter().map(|name| json!({ "name": name })).collect();
         listeners.push(json!({
             "name": "https", "port": 443, "protocol": "HTTPS", "allowedRoutes": same_namespace,
             "tls": { "mode": "Terminate", "certificateRefs": references },
@@ -98,8 +99,8 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     let class = &cluster.settings.gateway_class;
     let spec = json!({ "gatewayClassName": class, "listeners": listeners });
     let mut objects = vec![with_edge_annotations(cluster, edge_object(cluster, GATEWAY_API, "Gateway", EDGE, spec))];
-    let listener = if secrets.is_empty() { "http" } else { "https" };
-    if !secrets.is_empty() {
+    let listener = if secret_names.is_empty() { "http" } else { "https" };
+    if !secret_names.is_empty() {
         let redirect =
             json!({ "type": "RequestRedirect", "requestRedirect": { "scheme": "https", "statusCode": 301 } });
         let spec = json!({
@@ -131,7 +132,7 @@ fn numbered_name(name: &str, index: usize) -> String {
     if index == 0 { name.to_owned() } else { format!("{name}-{}", index + 1) }
 }
 
-fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
+fn ingress(cluster: &Cluster, secret_names: &[String]) -> Object {
     let rules = cluster.plan.ingress.sites.values().flat_map(|site| site.hosts.iter().map(move |host| (host, site)));
     let rules = rules.map(|(host, site)| {
         let port = json!({ "number": backend_port(cluster, site) });
@@ -144,7 +145,7 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
         spec["ingressClassName"] = json!(class);
     }
     let hosts = certificate_hosts(cluster);
-    let tls = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).zip(secrets);
+    let tls = hosts.chunks(MAX_HOSTS_OF_CERTIFICATE).zip(secret_names);
     let tls: Vec<Value> = tls.map(|(hosts, secret)| json!({ "hosts": hosts, "secretName": secret })).collect();
     if !tls.is_empty() {
         spec["tls"] = json!(tls);
@@ -181,8 +182,8 @@ fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
 /// Returns the issuer of the namespace; for Let's Encrypt also the network policy that allows traffic to the pods of
 /// its challenge.
 fn issuer(cluster: &Cluster) -> Vec<Object> {
-    // The profile `local` has no public address, so its certificates are self-signed in every mode.
-    if cluster.plan.profile == Profile::Local {
+    // Let's Encrypt cannot reach an environment of the profile `local`, so its certificates are always self-signed.
+    if cluster.plan.profile == Profile::Local || cluster.tls == TlsMode::Local {
         return vec![edge_object(cluster, CERT_MANAGER_API, "Issuer", EDGE, json!({ "selfSigned": {} }))];
     }
     let solver = match cluster.settings.edge {

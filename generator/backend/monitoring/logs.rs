@@ -9,11 +9,11 @@ use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Plan, Platform, Program, ProgramService};
 
-/// The first day for which Loki uses this schema of its index. Later releases must keep the day: Loki could not read logs
-/// that were stored under a different schema.
+/// The first day for which Loki uses this schema of its index. Later releases of nself must not change this day: Loki
+/// could not read logs that it stored under a different schema.
 const FIRST_DAY: &str = "2026-01-01";
 
-/// Loki 3 as one process.
+/// The configuration of Loki 3 as one process.
 #[derive(Serialize)]
 struct Loki {
     auth_enabled: bool,
@@ -67,15 +67,15 @@ struct Compactor {
 
 /// Returns the number of days that logs are retained: one for each GiB of the volume, at least 2 and at most 31;
 /// 7 if the volume has no size.
-fn retention_days(endpoint: &ProgramService) -> u64 {
-    endpoint.volume.map_or(7, |size| size.0 >> 30).clamp(2, 31)
+fn retention_days(service: &ProgramService) -> u64 {
+    service.volume.map_or(7, |size| size.0 >> 30).clamp(2, 31)
 }
 
 /// Writes `loki.yaml`.
-pub fn loki(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn loki(service: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
     let config = Loki {
         auth_enabled: false,
-        server: json!({ "http_listen_port": endpoint.port, "log_level": "warn" }),
+        server: json!({ "http_listen_port": service.port, "log_level": "warn" }),
         common: Common {
             instance_addr: "127.0.0.1",
             path_prefix: "/loki",
@@ -93,7 +93,7 @@ pub fn loki(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnost
             }],
         },
         limits_config: Limits {
-            retention_period: format!("{}h", retention_days(endpoint) * 24),
+            retention_period: format!("{}h", retention_days(service) * 24),
             ingestion_rate_mb: 8,
             max_line_size: "256KB",
             max_line_size_truncate: true,
@@ -140,8 +140,8 @@ loki.process "containers" {{
   stage.labels {{
     values = {{ project = "", service = "", stream = "" }}
   }}
-  // The engine keeps the output of all its containers there: those of other environments have another project, and
-  // those without Alloy have no labels.
+  // The files contain the output of all containers of the engine. Lines of other environments have a different
+  // project, or no labels if that environment has no Alloy.
   stage.match {{
     selector = "{{project!=\"{project}\"}}"
     action   = "drop"
@@ -150,7 +150,7 @@ loki.process "containers" {{
     selector = "{{service=\"\"}}"
     action   = "drop"
   }}
-  // The path holds the identifier of the container, so each container would be a series.
+  // `filename` contains the identifier of the container, so each container would be a separate series.
   stage.label_drop {{
     values = ["filename", "project"]
   }}
@@ -209,7 +209,7 @@ loki.source.kubernetes "pods" {{
 loki.process "pods" {{
   forward_to = [loki.write.loki.receiver]
 
-  // It holds the name of the pod, so each pod would be a series.
+  // `instance` contains the name of the pod, so each pod would be a separate series.
   stage.label_drop {{
     values = ["instance", "job"]
   }}

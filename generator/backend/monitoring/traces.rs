@@ -19,14 +19,14 @@ struct Tempo {
 }
 
 /// Writes `tempo.yaml`.
-pub fn emit(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn emit(service: &ProgramService, files: &mut Files) -> Result<(), Diagnostic> {
     // Without these addresses, the receivers listen on the loopback address only.
     let receivers = json!({ "otlp": { "protocols": {
         "grpc": { "endpoint": "0.0.0.0:4317" },
         "http": { "endpoint": "0.0.0.0:4318" },
     } } });
     let config = Tempo {
-        server: json!({ "http_listen_port": endpoint.port, "log_level": "warn" }),
+        server: json!({ "http_listen_port": service.port, "log_level": "warn" }),
         distributor: json!({ "receivers": receivers }),
         storage: json!({ "trace": {
             "backend": "local",
@@ -34,13 +34,13 @@ pub fn emit(endpoint: &ProgramService, files: &mut Files) -> Result<(), Diagnost
             "local": { "path": "/var/tempo/blocks" },
         } }),
         overrides: json!({ "defaults": { "ingestion": { "rate_limit_bytes": 5_000_000, "burst_size_bytes": 10_000_000 } } }),
-        backend_worker: json!({ "compaction": { "block_retention": retention(endpoint) } }),
+        backend_worker: json!({ "compaction": { "block_retention": retention(service) } }),
         usage_report: json!({ "reporting_enabled": false }),
     };
     files.yaml(Program::Tempo, "tempo.yaml", &config)
 }
 
 /// Returns the time that traces are retained: a day for each GiB of the volume, at most 14 days.
-fn retention(endpoint: &ProgramService) -> String {
-    format!("{}h", endpoint.volume.map_or(2, |size| size.0 >> 30).clamp(1, 14) * 24)
+fn retention(service: &ProgramService) -> String {
+    format!("{}h", service.volume.map_or(2, |size| size.0 >> 30).clamp(1, 14) * 24)
 }

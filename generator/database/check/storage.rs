@@ -19,8 +19,8 @@ enum Values {
 use Values::{Boolean, Real, Whole, Word};
 
 const MAX: i64 = i32::MAX as i64;
-/// Parameters of a table that the storage of its long values does not have.
-const OF_TABLES: &[(&str, Values)] = &[
+/// Parameters that a table has and its TOAST table, which stores long values, does not have.
+const TABLE_PARAMETERS: &[(&str, Values)] = &[
     ("autovacuum_analyze_scale_factor", Real(0.0..=100.0)),
     ("autovacuum_analyze_threshold", Whole(0..=MAX)),
     ("fillfactor", Whole(10..=100)),
@@ -28,8 +28,8 @@ const OF_TABLES: &[(&str, Values)] = &[
     ("toast_tuple_target", Whole(128..=8160)),
     ("user_catalog_table", Boolean),
 ];
-/// Parameters of a table, and with `toast.` of the storage of its long values.
-const OF_TABLES_AND_LONG_VALUES: &[(&str, Values)] = &[
+/// Parameters that a table has, and with the prefix `toast.` also its TOAST table.
+const TABLE_AND_TOAST_PARAMETERS: &[(&str, Values)] = &[
     ("autovacuum_enabled", Boolean),
     ("autovacuum_freeze_max_age", Whole(100_000..=2_000_000_000)),
     ("autovacuum_freeze_min_age", Whole(0..=1_000_000_000)),
@@ -49,11 +49,11 @@ const OF_TABLES_AND_LONG_VALUES: &[(&str, Values)] = &[
     ("vacuum_max_eager_freeze_failure_rate", Real(0.0..=1.0)),
     ("vacuum_truncate", Boolean),
 ];
-const OF_BTREE: &[(&str, Values)] = &[("deduplicate_items", Boolean), ("fillfactor", Whole(10..=100))];
-const OF_HASH_AND_SPGIST: &[(&str, Values)] = &[("fillfactor", Whole(10..=100))];
-const OF_GIST: &[(&str, Values)] = &[("buffering", Word(&["auto"])), ("fillfactor", Whole(10..=100))];
-const OF_GIN: &[(&str, Values)] = &[("fastupdate", Boolean), ("gin_pending_list_limit", Whole(64..=MAX))];
-const OF_BRIN: &[(&str, Values)] = &[("autosummarize", Boolean), ("pages_per_range", Whole(1..=131_072))];
+const BTREE_PARAMETERS: &[(&str, Values)] = &[("deduplicate_items", Boolean), ("fillfactor", Whole(10..=100))];
+const HASH_AND_SPGIST_PARAMETERS: &[(&str, Values)] = &[("fillfactor", Whole(10..=100))];
+const GIST_PARAMETERS: &[(&str, Values)] = &[("buffering", Word(&["auto"])), ("fillfactor", Whole(10..=100))];
+const GIN_PARAMETERS: &[(&str, Values)] = &[("fastupdate", Boolean), ("gin_pending_list_limit", Whole(64..=MAX))];
+const BRIN_PARAMETERS: &[(&str, Values)] = &[("autosummarize", Boolean), ("pages_per_range", Whole(1..=131_072))];
 
 impl Values {
     /// Returns whether the server accepts a value.
@@ -80,11 +80,11 @@ impl Values {
 /// Returns the parameters of indexes of a method; `None` for the methods of extensions.
 fn parameters_of_index(method: Method) -> Option<&'static [(&'static str, Values)]> {
     match method {
-        Method::Btree => Some(OF_BTREE),
-        Method::Hash | Method::Spgist => Some(OF_HASH_AND_SPGIST),
-        Method::Gin => Some(OF_GIN),
-        Method::Gist => Some(OF_GIST),
-        Method::Brin => Some(OF_BRIN),
+        Method::Btree => Some(BTREE_PARAMETERS),
+        Method::Hash | Method::Spgist => Some(HASH_AND_SPGIST_PARAMETERS),
+        Method::Gin => Some(GIN_PARAMETERS),
+        Method::Gist => Some(GIST_PARAMETERS),
+        Method::Brin => Some(BRIN_PARAMETERS),
         Method::Hnsw | Method::Ivfflat => None,
     }
 }
@@ -92,10 +92,14 @@ fn parameters_of_index(method: Method) -> Option<&'static [(&'static str, Values
 impl Check<'_> {
     /// Checks the storage parameters of a table, and those of its indexes and keys.
     pub(super) fn check_storage_of_table(&mut self, table: &Table, path: &FieldPath) {
-        self.check_parameters(&table.storage, &[OF_TABLES, OF_TABLES_AND_LONG_VALUES], &path.key("storage"));
-        self.check_parameters(&table.primary_key_storage, &[OF_BTREE], &path.key("primary_key_storage"));
+        self.check_parameters(&table.storage, &[TABLE_PARAMETERS, TABLE_AND_TOAST_PARAMETERS], &path.key("storage"));
+        self.check_parameters(&table.primary_key_storage, &[BTREE_PARAMETERS], &path.key("primary_key_storage"));
         for (key, unique) in &table.uniques {
-            self.check_parameters(&unique.storage, &[OF_BTREE], &path.key("uniques").key(key.as_str()).key("storage"));
+            self.check_parameters(
+                &unique.storage,
+                &[BTREE_PARAMETERS],
+                &path.key("uniques").key(key.as_str()).key("storage"),
+            );
         }
         for (key, exclude) in &table.excludes {
             let path = path.key("excludes").key(key.as_str()).key("storage");
@@ -114,10 +118,11 @@ impl Check<'_> {
         }
     }
 
+    /// Checks parameters against lists of known ones. The prefix `toast.` selects the second list, which only tables have.
     fn check_parameters(&mut self, storage: &StorageParameters, known: &[&[(&str, Values)]], path: &FieldPath) {
         for (name, value) in storage {
             let (known, name_in_list) = match name.as_str().strip_prefix("toast.") {
-                Some(name) => (&known[known.len() - 1..], name),
+                Some(name) => (&known[1..], name),
                 None => (known, name.as_str()),
             };
             let mut parameters = known.iter().copied().flatten();

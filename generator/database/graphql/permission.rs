@@ -24,19 +24,19 @@ fn scope_column(table: &Table) -> Option<(&'static str, &'static str)> {
 
 /// Adds the permissions of one role on one table.
 pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
-    // Columns whose value a session variable determines: they limit the rows, and the role cannot write them.
-    let mut values = api.rows.clone();
+    // Maps columns to the session variables with their values. They limit the rows, and the role cannot write them.
+    let mut column_variables = api.rows.clone();
     if let Some((column, variable)) = scope_column(table) {
-        values.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
+        column_variables.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
     }
     let equals =
         |(column, value): (&SqlName, &SessionVariable)| (column.clone(), EqualsVariable { value: value.clone() });
-    let rows: Filter = values.iter().map(equals).collect();
+    let rows: Filter = column_variables.iter().map(equals).collect();
     let visible: Vec<SqlName> =
         if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
     let is_writable = |column: &&SqlName| {
         let is_plain = |column: &Column| column.generated.is_none() && column.identity != Some(Identity::Always);
-        table.columns.get(*column).is_some_and(is_plain) && !values.contains_key(*column)
+        table.columns.get(*column).is_some_and(is_plain) && !column_variables.contains_key(*column)
     };
     let insertable: Vec<SqlName> = visible.iter().filter(is_writable).cloned().collect();
     let updatable = insertable.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
@@ -61,7 +61,7 @@ pub(super) fn add_permissions(table: &Table, role: &SqlIdent, api: &Api, tracked
         ApiRight::Insert,
         PermissionRule {
             check: check.clone(),
-            set: values.clone(),
+            set: column_variables.clone(),
             columns: Some(insertable),
             ..PermissionRule::default()
         },

@@ -154,8 +154,9 @@ fn change_column(planner: &mut Planner, change: &ColumnChange, from: PartitionCo
             change.step(Phase::Create, "default", "has a different default").order_in_phase(change.order_in_phase + 1);
         planner.push(step.up(change.set_default(to.default)).down(change.set_default(from.default)));
     }
-    let set_nullable =
-        |nullable: bool| format!("{} {} NOT NULL;", change.alter(), if nullable { "DROP" } else { "SET" });
+    let set_nullable = |nullable: bool| {
+        format!("{} {} NOT NULL;", change.alter_column_prefix(), if nullable { "DROP" } else { "SET" })
+    };
     if from.nullable != to.nullable {
         let hazards =
             if to.nullable { vec![Hazard::DropsConstraint] } else { vec![Hazard::MayFail, Hazard::BlockingScan] };

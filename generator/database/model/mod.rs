@@ -91,7 +91,7 @@ pub struct Schema {
     #[serde(skip_serializing_if = "is_default")]
     pub functions: BTreeMap<ObjectName, Function>,
     /// Other objects, as the statements that create them: collations, text search, aggregates, operators, casts,
-    /// statistics, rules and publications. A key is what follows DROP for the object.
+    /// statistics, rules and publications. A key is the text after DROP in the statement that drops the object.
     #[serde(skip_serializing_if = "is_default")]
     pub objects: BTreeMap<ObjectKey, SqlObject>,
     /// Hazards that were reviewed: object, hazard, reason. An object is `orders`, `orders.note` (a column or another
@@ -119,43 +119,44 @@ impl Schema {
     pub fn copy_hints_to(&self, other: &mut Schema) {
         other.allow.clone_from(&self.allow);
         for (name, table) in &mut other.tables {
-            let Some(described) = self.tables.get(name) else { continue };
-            table.scope = described.scope;
-            table.renamed_from.clone_from(&described.renamed_from);
+            let Some(definition) = self.tables.get(name) else { continue };
+            table.scope = definition.scope;
+            table.renamed_from.clone_from(&definition.renamed_from);
             for (name, column) in &mut table.columns {
-                let Some(described) = described.columns.get(name) else { continue };
-                column.renamed_from.clone_from(&described.renamed_from);
-                column.backfill.clone_from(&described.backfill);
-                column.using.clone_from(&described.using);
+                let Some(definition) = definition.columns.get(name) else { continue };
+                column.renamed_from.clone_from(&definition.renamed_from);
+                column.backfill.clone_from(&definition.backfill);
+                column.using.clone_from(&definition.using);
             }
         }
-        for (name, kind) in &mut other.types {
-            match (kind, self.types.get(name)) {
-                (UserType::Enum(kind), Some(UserType::Enum(described))) => {
-                    kind.renamed_values.clone_from(&described.renamed_values);
-                    kind.renamed_from.clone_from(&described.renamed_from);
+        for (name, user_type) in &mut other.types {
+            match (user_type, self.types.get(name)) {
+                (UserType::Enum(target), Some(UserType::Enum(definition))) => {
+                    target.renamed_values.clone_from(&definition.renamed_values);
+                    target.renamed_from.clone_from(&definition.renamed_from);
                 }
-                (UserType::Domain(kind), Some(UserType::Domain(described))) => {
-                    kind.renamed_from.clone_from(&described.renamed_from);
+                (UserType::Domain(target), Some(UserType::Domain(definition))) => {
+                    target.renamed_from.clone_from(&definition.renamed_from);
                 }
-                (UserType::Composite(kind), Some(UserType::Composite(described))) => {
-                    kind.renamed_from.clone_from(&described.renamed_from);
+                (UserType::Composite(target), Some(UserType::Composite(definition))) => {
+                    target.renamed_from.clone_from(&definition.renamed_from);
                 }
                 _ => {}
             }
         }
         for (name, sequence) in &mut other.sequences {
-            sequence.renamed_from = self.sequences.get(name).and_then(|described| described.renamed_from.clone());
+            sequence.renamed_from = self.sequences.get(name).and_then(|definition| definition.renamed_from.clone());
         }
         for (name, view) in &mut other.views {
-            view.depends_on = self.views.get(name).map(|described| described.depends_on.clone()).unwrap_or_default();
+            view.depends_on = self.views.get(name).map(|definition| definition.depends_on.clone()).unwrap_or_default();
         }
         for (name, function) in &mut other.functions {
             function.depends_on =
-                self.functions.get(name).map(|described| described.depends_on.clone()).unwrap_or_default();
+                self.functions.get(name).map(|definition| definition.depends_on.clone()).unwrap_or_default();
         }
         for (key, object) in &mut other.objects {
-            object.depends_on = self.objects.get(key).map(|described| described.depends_on.clone()).unwrap_or_default();
+            object.depends_on =
+                self.objects.get(key).map(|definition| definition.depends_on.clone()).unwrap_or_default();
         }
     }
 }
@@ -172,7 +173,7 @@ pub struct Namespace {
     /// Privileges in `grants` that the role may grant to others.
     #[serde(skip_serializing_if = "is_default")]
     pub grant_options: Grants<SchemaPrivilege>,
-    /// Only for `public`, which everyone may use by default: only roles in `grants` may use it.
+    /// Limits the use of `public`, which everyone may use by default, to the roles in `grants`. Not for other schemas.
     #[serde(skip_serializing_if = "is_default")]
     pub private: bool,
     /// Privileges on all objects of the schema, including those that are created later.
@@ -181,7 +182,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Returns the grants with the privilege on the schema `public` that everyone has by default.
+    /// Returns the grants, and for the schema `public` also the privilege that everyone has by default.
     pub fn effective_grants(&self, name: &str) -> Grants<SchemaPrivilege> {
         let mut grants = self.grants.clone();
         if name == PUBLIC_SCHEMA && !self.private {

@@ -35,8 +35,9 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     let mut role_database_pairs = 0_u64;
     let mut parts = Vec::new();
     for role in roles.values() {
-        let uses_pooler =
-            |(secret, url): &(&SecretName, &Url)| url.endpoint == DatabaseEndpoint::Pooler && users.use_secret(secret);
+        let uses_pooler = |(secret, url): &(&SecretName, &Url)| {
+            url.endpoint == DatabaseEndpoint::Pooler && users.is_secret_used(secret)
+        };
         let reached_databases: BTreeSet<&SqlIdent> =
             role.urls.iter().filter(uses_pooler).map(|(_, url)| &url.database).collect();
         if reached_databases.is_empty() {
@@ -93,7 +94,7 @@ pub fn select_waiter_urls(
 ) -> BTreeMap<SqlIdent, Migrations> {
     for url in migrations.values_mut().flat_map(|migrations| migrations.waiters.values_mut()) {
         let candidates = DatabaseEndpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
-        if let Some(used) = candidates.into_iter().find(|name| users.use_secret(name)) {
+        if let Some(used) = candidates.into_iter().find(|name| users.is_secret_used(name)) {
             *url = used;
         }
     }

@@ -268,7 +268,7 @@ impl Scope<'_> {
         let own_name = self.service.as_str().replace('-', "_");
         let declare = || {
             format!(
-                "declare it: `databases.{entry}.name = \"{own_name}\"` for a separate database, or `databases.{entry}.access = 'write` for the one of the project"
+                "declare it: `databases.{entry}.name = \"{own_name}\"` for a separate database, or `databases.{entry}.access = 'write` for the database of the project"
             )
         };
         Err(Diagnostic::error(Code::UnknownDatabase, path.clone())

@@ -1,16 +1,16 @@
-//! The rule of services whose secrets and clients contain their name.
+//! The rule for services that work under one name only, because their secrets and clients contain it.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::stack::Stack;
 use crate::values::ServiceName;
 
-/// Refuses services of the library under a different name than theirs. Everything else that is wrong with such a stack may
-/// follow from the name.
+/// Refuses services of the library that do not have their fixed name. If it finds one, the caller reports nothing else,
+/// because other findings may follow from the name.
 pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     let services = stack.services.iter();
-    let renamed = services.filter_map(|(name, service)| Some((name, service.fixed_name.as_ref()?)));
-    renamed.filter(|(name, fixed_name)| name != fixed_name).map(|names| wrong_name(stack, names)).collect()
+    let fixed_names = services.filter_map(|(name, service)| Some((name, service.fixed_name.as_ref()?)));
+    fixed_names.filter(|(name, fixed_name)| name != fixed_name).map(|names| wrong_name(stack, names)).collect()
 }
 
 fn wrong_name(stack: &Stack, (name, fixed_name): (&ServiceName, &ServiceName)) -> Diagnostic {

@@ -32,6 +32,6 @@ pub fn check(member: &PlannedService) -> Vec<Diagnostic> {
 fn two_values(path: FieldPath, other: FieldPath, field: &str, other_field: &str) -> Diagnostic {
     Diagnostic::error(Code::TwoValues, path)
         .message(format!("`{field}` and `{other_field}` are one setting, but they have different values"))
-        .hint(format!("remove one of the two; to change `{other_field}` in one environment, use the same name there"))
+        .hint("remove one of the two; to change the setting in one environment, use the name that the rest of the stack uses")
         .counterpart(other, "the other value")
 }

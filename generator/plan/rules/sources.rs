@@ -67,7 +67,7 @@ fn check_acme_image(name: &ServiceName, member: &PlannedService) -> Option<Diagn
             .message(format!(
                 "the name `{ACME}` is reserved for the client of Let's Encrypt, and `{image}` is not its image"
             ))
-            .hint(format!("rename the service; a mirror of the client's image has `{ACME_IMAGE}` in its name"))
+            .hint(format!("rename the service; if its image is a mirror of the client, the name of the image must contain `{ACME_IMAGE}`"))
     })
 }
 

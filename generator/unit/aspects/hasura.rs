@@ -5,7 +5,7 @@ use super::{additions, name, stack_with_orders, waits_for, with_roster};
 use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::{databases, definitions, graphql, mail, migrations, secrets, variables};
-use crate::plan::wiring::{Addition, Outcome, Planned};
+use crate::plan::wiring::{Addition, AspectResults, Planned};
 use crate::plan::{HasuraMetadata, Value as PlannedValue};
 use crate::values::{Checked, SecretName, ServiceName, VariableName};
 use serde_json::{Value, json};
@@ -14,15 +14,16 @@ use std::collections::BTreeMap;
 /// Plans the metadata of a stack whose Hasura serves the database `shop`.
 fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceName, HasuraMetadata>>) -> T) -> T {
     with_roster(stack, |inputs, roster| {
-        let mut outcome = Outcome::default();
+        let mut outcome = AspectResults::default();
         let server = outcome.collect(databases::plan(inputs.stack, roster));
         let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
         let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
         let mail = mail::plan(inputs, roster, &declared).value;
         outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
-        let scope = graphql::Scope { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared };
-        test(graphql::plan(&scope, &definitions, &outcome.wirings))
+        let stack_parts =
+            graphql::StackParts { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared };
+        test(graphql::plan(&stack_parts, &definitions, &outcome.wirings))
     })
 }
 

@@ -13,7 +13,7 @@ use crate::plan::aspect::{
 use crate::plan::backup_services;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
-use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
+use crate::plan::wiring::{Addition, AspectResults, Planned, Wirings};
 use crate::plan::{Network, ProjectFiles, machines};
 use crate::source::decode_json;
 use crate::stack::env::MailSetting;
@@ -121,7 +121,7 @@ fn a_variable_with_an_unknown_secret_is_not_set() {
 fn secrets_without_a_user_are_left_out() {
     let planned = |fields: &Value| {
         with_roster(&stack_with_orders(fields), |inputs, roster| {
-            let mut outcome = Outcome::default();
+            let mut outcome = AspectResults::default();
             let server = outcome.collect(databases::plan(inputs.stack, roster));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
             outcome.collect(secrets::files(roster, &declared));

@@ -13,7 +13,7 @@ use crate::plan::aspect::{
     external_server, mail, secrets, server_settings, setup, variables,
 };
 use crate::plan::backup_services;
-use crate::plan::wiring::{Addition, Outcome, Planned};
+use crate::plan::wiring::{Addition, AspectResults, Planned};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ fn connections(services: &Value, settings: &Value) -> (Option<u16>, Vec<String>)
     }
     stack["database_server"] = json!({ "settings": settings });
     with_roster(&stack, |inputs, roster| {
-        let mut outcome = Outcome::default();
+        let mut outcome = AspectResults::default();
         let server = outcome.collect(databases::plan(inputs.stack, roster));
         let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
         let addresses = outcome.collect(Addresses::plan(inputs, roster));
@@ -92,7 +92,7 @@ fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
             stack_with_orders(&json!({ "databases": { "main": {} }, "env": { "URL": { reference: "main" } } }));
         stack["services"]["pgbouncer"] = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 } });
         with_roster(&stack, |inputs, roster| {
-            let mut outcome = Outcome::default();
+            let mut outcome = AspectResults::default();
             let server = outcome.collect(databases::plan(inputs.stack, roster));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
             let addresses = outcome.collect(Addresses::plan(inputs, roster));

@@ -6,8 +6,8 @@ use super::store::{ACCESS_KEY, SECRET_KEY, Store};
 use super::volume::{Files, fill};
 use super::{assert_fails, assert_works, now, seconds_pass};
 
-/// Stores snapshots of a bucket in another bucket of the same store.
-fn with_buckets(files: &mut Files, store: &Store) {
+/// Sets the variables of the backup scripts: they store snapshots of the bucket `invoices` in a different bucket.
+fn set_bucket_variables(files: &mut Files, store: &Store) {
     fs::write(files.path("access"), ACCESS_KEY).unwrap();
     fs::write(files.path("secret"), SECRET_KEY).unwrap();
     let file = |name: &str| files.path(name).display().to_string();
@@ -40,18 +40,18 @@ fn a_bucket_is_restored_to_each_of_two_times() {
     for bucket in ["ledger-backups", "invoices"] {
         store.bucket(bucket);
     }
-    with_buckets(&mut files, &store);
+    set_bucket_variables(&mut files, &store);
     fill(&files.volume());
     let put = |name: &str, text: &str| {
         fs::write(files.path("object"), text).unwrap();
-        // With the same time for all, a change to as many bytes is visible in the content only.
+        // All objects have the same time, so a change that keeps the size is visible in the content only.
         let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
         fs::File::options().append(true).open(files.path("object")).unwrap().set_modified(time).unwrap();
         let object = files.path("object").display().to_string();
-        let to = format!(":s3:invoices/{name}");
-        let kind = ["--metadata-set", "content-type=text/x-invoice", "--metadata-set", "customer=7"];
-        let mut arguments = vec!["copyto", "--metadata", "--ignore-times", &object, &to];
-        arguments.extend(kind);
+        let target = format!(":s3:invoices/{name}");
+        let metadata = ["--metadata-set", "content-type=text/x-invoice", "--metadata-set", "customer=7"];
+        let mut arguments = vec!["copyto", "--metadata", "--ignore-times", &object, &target];
+        arguments.extend(metadata);
         let output = store.rclone(&arguments);
         assert_works(&output);
     };
@@ -82,13 +82,17 @@ fn a_bucket_is_restored_to_each_of_two_times() {
     assert_eq!(contents("invoices"), second);
     assert_works(&files.restore(&["BUCKET=invoices", &format!("TARGET_TIME={moment}")]));
     assert_eq!(contents("invoices"), first);
-    let metadata = store.rclone(&["lsjson", "--metadata", "-R", ":s3:invoices"]).stdout;
-    assert_eq!(metadata.matches("\"content-type\":\"text/x-invoice\"").count(), 3, "{metadata}");
-    assert_eq!(metadata.matches("\"customer\":\"7\"").count(), 3, "{metadata}");
+    let listing = store.rclone(&["lsjson", "--metadata", "-R", ":s3:invoices"]).stdout;
+    assert_eq!(listing.matches("\"content-type\":\"text/x-invoice\"").count(), 3, "{listing}");
+    assert_eq!(listing.matches("\"customer\":\"7\"").count(), 3, "{listing}");
     let buckets = store.rclone(&["lsf", ":s3:"]).stdout;
-    let old: Vec<&str> = buckets.lines().filter(|name| name.starts_with("invoices-before-")).collect();
-    let kept: Vec<String> = old.iter().flat_map(|bucket| contents(bucket.trim_end_matches('/'))).collect();
-    assert!(kept.iter().any(|line| line.ends_with("later")), "objects that a restore removes stay: {buckets} {kept:?}");
+    let old_buckets: Vec<&str> = buckets.lines().filter(|name| name.starts_with("invoices-before-")).collect();
+    let old_objects: Vec<String> =
+        old_buckets.iter().flat_map(|bucket| contents(bucket.trim_end_matches('/'))).collect();
+    assert!(
+        old_objects.iter().any(|line| line.ends_with("later")),
+        "objects that a restore removes stay: {buckets} {old_objects:?}"
+    );
 
     let objects =
         store.rclone(&["lsf", "-R", "--files-only", ":s3:ledger-backups/ledger/prod/files/bucket-invoices"]).stdout;
@@ -108,7 +112,7 @@ fn an_empty_bucket_is_restored_from_a_folder() {
     let Some(mut files) = Files::new() else { return };
     let Some(store) = Store::start(files.folder.path()) else { return };
     store.bucket("invoices");
-    with_buckets(&mut files, &store);
+    set_bucket_variables(&mut files, &store);
     files.set("RCLONE_CONFIG_STORE_TYPE", "local");
     files.set("NSELF_BACKUP_PLACE", &format!("store:{}", files.path("target").display()));
     files.set("NSELF_BACKUP_FILES", "bucket-invoices");
@@ -120,6 +124,6 @@ fn an_empty_bucket_is_restored_from_a_folder() {
     assert_works(&files.restore(&[]));
     assert_eq!(store.rclone(&["lsf", ":s3:invoices"]).stdout, "");
     let buckets = store.rclone(&["lsf", ":s3:"]).stdout;
-    let old = buckets.lines().find(|name| name.starts_with("invoices-before-")).unwrap();
-    assert_eq!(store.rclone(&["cat", &format!(":s3:{old}later")]).stdout, "later");
+    let old_bucket = buckets.lines().find(|name| name.starts_with("invoices-before-")).unwrap();
+    assert_eq!(store.rclone(&["cat", &format!(":s3:{old_bucket}later")]).stdout, "later");
 }

@@ -1,4 +1,4 @@
-//! Takes over an existing server: imports its definition, writes its ledger, and continues with the runner.
+//! Tests of `nself db baseline`: an existing server is imported and gets a ledger, and the runner continues from there.
 
 use std::fs;
 
@@ -10,35 +10,36 @@ use crate::support::{ProcessOutput, nself_in, root, stack};
 /// Creates a stack whose database `orders` was imported from a server.
 fn adopt(server: &Server) -> Project {
     let project = Project { folder: stack("{}") };
-    let imported = project.nself(&["db", "import", "--url", &owner(server, "orders")]);
+    let imported = project.nself(&["db", "import", "--url", &owner_url(server, "orders")]);
     fs::write(project.folder.path().join("imported.ncl"), imported.stdout).unwrap();
     define(&project, "{}");
     project.nself(&["db", "new"]);
     project
 }
 
-fn define(project: &Project, and: &str) {
+/// Writes a stack whose database `orders` is the imported definition with some changes.
+fn define(project: &Project, changes: &str) {
     let text = format!(
         "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\
          services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
          services.reader = {{ image = \"a/reader:1\", databases.main = {{ name = \"orders\", access = 'read }} }},\n\
          services.writer = {{ image = \"a/writer:1\", databases.main = {{ name = \"orders\", access = 'write }} }},\n\
-         databases.orders = (import \"imported.ncl\") & {and} }} | nself.Stack\n"
+         databases.orders = (import \"imported.ncl\") & {changes} }} | nself.Stack\n"
     );
     fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
 }
 
-fn superuser(server: &Server, database: &str) -> String {
+fn superuser_url(server: &Server, database: &str) -> String {
     format!("postgresql://postgres@/{database}?host={}", server.folder().display())
 }
 
-fn owner(server: &Server, database: &str) -> String {
-    superuser(server, database).replace("postgres@", &format!("{OWNER}@"))
+fn owner_url(server: &Server, database: &str) -> String {
+    superuser_url(server, database).replace("postgres@", &format!("{OWNER}@"))
 }
 
-fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> ProcessOutput {
-    let scratch = superuser(scratch, "postgres");
-    let words = ["db", "baseline", "--url", at, "--scratch", &scratch];
+fn baseline(project: &Project, url: &str, scratch: &Server, more: &[&str]) -> ProcessOutput {
+    let scratch = superuser_url(scratch, "postgres");
+    let words = ["db", "baseline", "--url", url, "--scratch", &scratch];
     nself_in(project.folder.path(), words.iter().chain(more))
 }
 
@@ -62,13 +63,13 @@ fn a_server_without_a_ledger_is_taken_over() {
     for database in ["orders", "fresh"] {
         server.database_for_migrations(database);
     }
-    let mut theirs = server.session(OWNER, "orders");
+    let mut orders_session = server.session(OWNER, "orders");
     let shop = fs::read_to_string(root().join("tests/sql/shop.sql")).unwrap();
-    theirs.run_or_panic(&shop.replace("OWNER TO owner;", &format!("OWNER TO {OWNER};")));
-    theirs.run_or_panic("INSERT INTO customers (mail, name) VALUES ('a@b', 'a');");
-    let before = theirs.catalog();
+    orders_session.run_or_panic(&shop.replace("OWNER TO owner;", &format!("OWNER TO {OWNER};")));
+    orders_session.run_or_panic("INSERT INTO customers (mail, name) VALUES ('a@b', 'a');");
+    let before = orders_session.catalog();
     let project = adopt(&server);
-    let at = owner(&server, "orders");
+    let url = owner_url(&server, "orders");
 
     // Without a ledger, the runner would create everything again.
     let early = project.migrate(&server, "orders");
@@ -89,18 +90,18 @@ fn a_server_without_a_ledger_is_taken_over() {
         ),
         ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
     ] {
-        theirs.run_or_panic(change);
-        assert_refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nself changed nothing"]);
+        orders_session.run_or_panic(change);
+        assert_refused(&baseline(&project, &url, &server, &[]), "NS733", &[words, "nself changed nothing"]);
         assert_no_nself_objects(&server, "orders");
-        theirs.run_or_panic(back);
+        orders_session.run_or_panic(back);
     }
 
-    let output = baseline(&project, &at, &server, &["--format", "json"]);
+    let output = baseline(&project, &url, &server, &["--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     assert_eq!(answer["migrations"].as_u64().zip(answer["waiting"].as_u64()), Some((1, 0)), "{answer}");
-    assert_eq!(theirs.catalog(), before);
-    assert_eq!(theirs.run_or_panic("SELECT count(*) FROM customers;").trim(), "1");
+    assert_eq!(orders_session.catalog(), before);
+    assert_eq!(orders_session.run_or_panic("SELECT count(*) FROM customers;").trim(), "1");
 
     // The ledger equals the one that the runner writes for a new database.
     assert_eq!(project.migrate(&server, "fresh").code, 0);
@@ -113,16 +114,19 @@ fn a_server_without_a_ledger_is_taken_over() {
         )
     };
     assert_eq!(ledger("orders"), ledger("fresh"));
-    assert_refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger already has migrations"]);
+    assert_refused(&baseline(&project, &url, &server, &[]), "NS734", &["ledger already has migrations"]);
 
-    // No migrations to run, then the next one.
+    // The runner has nothing to do; then it applies the next migration.
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (0, "done\n", ""));
     define(&project, "{ tables.later = { columns.id.type = \"bigint\", primary_key = [\"id\"] } }");
     project.nself(&["db", "new", "--name", "later"]);
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 1, ""), "{}", output.stdout);
-    assert_eq!(theirs.run_or_panic("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
+    assert_eq!(
+        orders_session.run_or_panic("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(),
+        OWNER
+    );
 }
 
 /// The server has only the first migrations; an index that is built outside a transaction is handled as well.
@@ -132,30 +136,34 @@ fn a_running_server_is_taken_over_at_its_version() {
     server.database_for_migrations("orders");
     let project = Project::new(FIRST);
     project.add_migration(SECOND);
-    let at = owner(&server, "orders");
-    let mut theirs = server.session(OWNER, "orders");
+    let url = owner_url(&server, "orders");
+    let mut orders_session = server.session(OWNER, "orders");
     assert_refused(
-        &baseline(&project, &at, &server, &["--to", "5"]),
+        &baseline(&project, &url, &server, &["--to", "5"]),
         "NS107",
         &["names no migration: the history has 4 migrations"],
     );
-    let nothing = baseline(&project, &at, &server, &["--to", "1"]);
-    assert_refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
-    theirs.run_or_panic("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
-    let all = baseline(&project, &at, &server, &[]);
-    assert_refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
-    // Objects that the next migration could not change.
+    let on_empty_database = baseline(&project, &url, &server, &["--to", "1"]);
+    assert_refused(&on_empty_database, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
+    orders_session.run_or_panic("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
+    let to_latest = baseline(&project, &url, &server, &[]);
+    assert_refused(
+        &to_latest,
+        "NS733",
+        &["the column public.orders.state", "the constraint public.orders.orders_note_key"],
+    );
+    // The role of the migrations could not change objects of a different owner.
     let mut admin = server.session("postgres", "orders");
     admin.run_or_panic("ALTER TABLE orders OWNER TO writer;");
-    let foreign = baseline(&project, &at, &server, &["--to", "1"]);
-    assert_refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
+    let with_foreign_owner = baseline(&project, &url, &server, &["--to", "1"]);
+    assert_refused(&with_foreign_owner, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
     admin.run_or_panic("ALTER TABLE orders OWNER TO orders_migrations;");
     // A runner is active.
     admin.run_or_panic("SELECT pg_advisory_lock(7241105402127946086);");
-    assert_refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["another run of migrations"]);
+    assert_refused(&baseline(&project, &url, &server, &["--to", "1"]), "NS734", &["another run of migrations"]);
     assert_no_nself_objects(&server, "orders");
     admin.run_or_panic("SELECT pg_advisory_unlock_all();");
-    let output = baseline(&project, &at, &server, &["--to", "1"]);
+    let output = baseline(&project, &url, &server, &["--to", "1"]);
     assert_eq!(
         (output.code, output.stdout.as_str()),
         (0, "orders: 1 migration in the ledger, 3 waiting\n"),
@@ -166,7 +174,7 @@ fn a_running_server_is_taken_over_at_its_version() {
     assert_eq!((output.code, applied_migrations(&output), output.stderr.as_str()), (0, 3, ""), "{}", output.stdout);
     // The server already has the index and its constraint, and so has the temporary database.
     server.session("postgres", "orders").run_or_panic("DROP SCHEMA nself CASCADE;");
-    assert_eq!(baseline(&project, &at, &server, &[]).code, 0);
+    assert_eq!(baseline(&project, &url, &server, &[]).code, 0);
     assert_eq!(project.migrate(&server, "orders").stdout, "done\n");
 }
 
@@ -178,12 +186,12 @@ fn the_name_of_an_owner_cannot_inject_sql() {
     let project = Project::new(FIRST);
     let mark = project.folder.path().join("mark");
     let role = format!("\"o'$role$ \\! touch {} #\"", mark.display());
-    let mut theirs = server.session("postgres", "orders");
-    theirs
+    let mut orders_session = server.session("postgres", "orders");
+    orders_session
         .run_or_panic("SET standard_conforming_strings = on; CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
-    theirs.run_or_panic(&format!("CREATE ROLE {role};"));
-    theirs.run_or_panic(&format!("ALTER TABLE orders OWNER TO {role};"));
-    let output = baseline(&project, &owner(&server, "orders"), &server, &[]);
+    orders_session.run_or_panic(&format!("CREATE ROLE {role};"));
+    orders_session.run_or_panic(&format!("ALTER TABLE orders OWNER TO {role};"));
+    let output = baseline(&project, &owner_url(&server, "orders"), &server, &[]);
     assert_refused(&output, "NS734", &["the server's objects belong to `o'$role$"]);
     // The runner reports it as well.
     let output = project.migrate(&server, "orders");
@@ -205,8 +213,8 @@ const CLOCKS: &str = r#"tables.clocks = { columns = {
   indexes.clocks_at_idx = { columns = [{ column = "at" }], where = "at > '2020-01-01 00:00:00'::timestamptz" } },
   views.late = { query = "SELECT id FROM clocks WHERE at > '2024-01-01 00:00:00'::timestamptz AND bytes <> '\\xff'::bytea" }"#;
 
-/// Settings of a database, with the output of most servers; `None` for settings that only affect input.
-const HERE: [(&str, &str, Option<&str>); 8] = [
+/// Settings of the database that is taken over, with the default value; `None` for settings that affect only input.
+const DATABASE_SETTINGS: [(&str, &str, Option<&str>); 8] = [
     ("TimeZone", "'Asia/Kathmandu'", Some("UTC")),
     ("DateStyle", "SQL, DMY", Some("ISO, MDY")),
     ("IntervalStyle", "sql_standard", Some("postgres")),
@@ -217,7 +225,8 @@ const HERE: [(&str, &str, Option<&str>); 8] = [
     ("transform_null_equals", "on", None),
 ];
 
-const THERE: [&str; 4] = [
+/// Settings of the role that connects to the server of `--scratch`.
+const SCRATCH_SETTINGS: [&str; 4] = [
     "TimeZone = 'America/St_Johns'",
     "DateStyle = 'German'",
     "IntervalStyle = 'iso_8601'",
@@ -231,44 +240,44 @@ fn settings_of_a_server_are_not_differences() {
     server.database_for_migrations("orders");
     let mut admin = server.session("postgres", "postgres");
     let set = |name: &str, value: &str| format!("ALTER DATABASE orders SET {name} = {value};");
-    for (name, value, _) in HERE {
+    for (name, value, _) in DATABASE_SETTINGS {
         admin.run_or_panic(&set(name, value));
     }
     let mut elsewhere = other.session("postgres", "postgres");
-    for setting in THERE {
+    for setting in SCRATCH_SETTINGS {
         elsewhere.run_or_panic(&format!("ALTER ROLE postgres SET {setting};"));
     }
     let project = Project::new(CLOCKS);
     let output = project.migrate(&server, "orders");
     assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
-    let mut theirs = server.session("postgres", "orders");
+    let mut orders_session = server.session("postgres", "orders");
     // Each of these settings changes the stored or printed value.
-    let row =
-        theirs.run_or_panic("INSERT INTO clocks (id, path) VALUES (1, NULL) RETURNING day = '2024-04-03', known;");
+    let row = orders_session
+        .run_or_panic("INSERT INTO clocks (id, path) VALUES (1, NULL) RETURNING day = '2024-04-03', known;");
     assert_eq!(row.trim(), "t|t");
-    let as_here = theirs.catalog();
-    for (name, _, plain) in HERE {
-        let Some(plain) = plain else { continue };
-        theirs.run_or_panic(&format!("SET {name} TO {plain};"));
-        assert_ne!(theirs.catalog(), as_here, "{name} changes nothing");
-        theirs.run_or_panic(&format!("RESET {name};"));
+    let catalog_with_settings = orders_session.catalog();
+    for (name, _, default) in DATABASE_SETTINGS {
+        let Some(default) = default else { continue };
+        orders_session.run_or_panic(&format!("SET {name} TO {default};"));
+        assert_ne!(orders_session.catalog(), catalog_with_settings, "{name} changes nothing");
+        orders_session.run_or_panic(&format!("RESET {name};"));
     }
 
-    let (at, scratch) = (owner(&server, "orders"), superuser(&other, "postgres"));
+    let (url, scratch) = (owner_url(&server, "orders"), superuser_url(&other, "postgres"));
     let diff = |from: &str, to: &str| {
         nself_in(project.folder.path(), ["db", "diff", "--from", from, "--to", to, "--scratch", &scratch])
     };
-    for (from, to) in [(at.as_str(), "stack.ncl"), ("db/orders", &at)] {
+    for (from, to) in [(url.as_str(), "stack.ncl"), ("db/orders", &url)] {
         let output = diff(from, to);
         assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{from} {to}: {}{}", output.stdout, output.stderr);
     }
     // Changed settings do not count as a change of the database.
     admin.run_or_panic("ALTER DATABASE orders RESET ALL;");
     assert_eq!(project.migrate(&server, "orders").stderr, "");
-    for (name, value, _) in HERE {
+    for (name, value, _) in DATABASE_SETTINGS {
         admin.run_or_panic(&set(name, value));
     }
-    theirs.run_or_panic("DROP SCHEMA nself CASCADE;");
+    orders_session.run_or_panic("DROP SCHEMA nself CASCADE;");
     // Known-bad controls: the same text in a different zone is a different time; one more byte.
     for (change, back) in [
         (
@@ -280,16 +289,16 @@ fn settings_of_a_server_are_not_differences() {
             "ALTER TABLE clocks ALTER bytes SET DEFAULT E'\\\\xdead00';",
         ),
     ] {
-        theirs.run_or_panic(change);
-        assert_refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
-        let output = diff(&at, "stack.ncl");
+        orders_session.run_or_panic(change);
+        assert_refused(&baseline(&project, &url, &other, &[]), "NS733", &["the column public.clocks."]);
+        let output = diff(&url, "stack.ncl");
         assert!(output.code == 1 && output.stdout.contains("SET DEFAULT"), "{}{}", output.stdout, output.stderr);
-        theirs.run_or_panic(back);
+        orders_session.run_or_panic(back);
     }
     for server in [&other, &server] {
-        let output = baseline(&project, &at, server, &[]);
+        let output = baseline(&project, &url, server, &[]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
-        theirs.run_or_panic("DROP SCHEMA nself CASCADE;");
+        orders_session.run_or_panic("DROP SCHEMA nself CASCADE;");
     }
 }
 
@@ -299,28 +308,28 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     server.database_for_migrations("orders");
     server.session(OWNER, "orders").run_or_panic("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
     let project = Project::new(FIRST);
-    let at = owner(&server, "orders");
+    let url = owner_url(&server, "orders");
     let standby = server.standby();
     assert_refused(
-        &baseline(&project, &owner(&standby, "orders"), &server, &[]),
+        &baseline(&project, &owner_url(&standby, "orders"), &server, &[]),
         "NS734",
         &["this server is a standby"],
     );
     let other = Server::start(Version::V15).unwrap();
     assert_refused(
-        &baseline(&project, &at, &other, &[]),
+        &baseline(&project, &url, &other, &[]),
         "NS734",
         &["version 17, and the server of --scratch version 15"],
     );
     let Some(pooler) = server.pooler(&settings()) else { return };
-    let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
-    let careless = server.pooler(&careless).unwrap();
-    let through =
+    let lenient_settings = settings().replace("extra_float_digits", "extra_float_digits, options");
+    let lenient_pooler = server.pooler(&lenient_settings).unwrap();
+    let pooler_url =
         |pooler: &Pooler| format!("postgresql://orders_migrations:secret@/orders?host={}", pooler.folder().display());
-    let output = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
+    let output = nself_in(project.folder.path(), ["db", "import", "--url", &pooler_url(&pooler)]);
     assert!(output.code == 2 && output.stderr.contains("use the URL of the server itself"), "{}", output.stderr);
     // Control: a query that needs no settings succeeds.
-    let output = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
+    let output = nself_in(project.folder.path(), ["db", "status", "--url", &pooler_url(&pooler)]);
     assert!(
         output.code == 1 && output.stdout.contains("server: 0 applied, 1 waiting"),
         "{}{}",
@@ -329,14 +338,14 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     );
     // The first pooler rejects the settings, the second one is detected by the ledger's statements.
     for (pooler, message) in
-        [(pooler, "this connection goes through a pooler"), (careless, "this connection goes through a pooler")]
+        [(pooler, "this connection goes through a pooler"), (lenient_pooler, "this connection goes through a pooler")]
     {
-        let through = through(&pooler);
-        let output = baseline(&project, &through, &server, &[]);
+        let url = pooler_url(&pooler);
+        let output = baseline(&project, &url, &server, &[]);
         assert_refused(&output, "NS734", &[message]);
     }
     assert_no_nself_objects(&server, "orders");
     // Options of the user are kept, and the same command takes over the server directly.
-    let output = baseline(&project, &format!("{at}&options=-c%20statement_timeout%3D60000"), &server, &[]);
+    let output = baseline(&project, &format!("{url}&options=-c%20statement_timeout%3D60000"), &server, &[]);
     assert_eq!(output.code, 0, "{}", output.stderr);
 }

@@ -212,12 +212,12 @@ const CHANGES: [Change; 19] = [
 ];
 
 #[test]
-fn objects_kept_as_sql_change() {
+fn changes_of_objects_kept_as_sql_are_applied() {
     check_all(Version::V15, &CHANGES);
 }
 
 #[test]
-fn objects_kept_as_sql_change_on_17() {
+fn changes_of_objects_kept_as_sql_are_applied_on_17() {
     check_all(Version::V17, &CHANGES);
 }
 
@@ -231,9 +231,9 @@ fn objects_kept_as_sql_are_imported_from_a_dump_of_17() {
     read_back_all(Version::V17, &CHANGES);
 }
 
-/// The SQL of the server's own collations is the same in 18; the server of the tests has no ICU.
+/// The tests' server of version 18 was built without ICU, so changes with ICU collations run on the other versions only.
 #[test]
-fn objects_kept_as_sql_change_on_18() {
+fn changes_of_objects_kept_as_sql_are_applied_on_18() {
     let without_icu: Vec<Change> =
         CHANGES.into_iter().filter(|change| !change.before.contains("icu") && !change.after.contains("icu")).collect();
     assert!(without_icu.len() + 3 > CHANGES.len());
@@ -244,7 +244,7 @@ fn codes(findings: &[Diagnostic]) -> Vec<Code> {
     findings.iter().map(|finding| finding.code).collect()
 }
 
-/// A change that the server would refuse names what depends on the object.
+/// A change that the server would refuse names the object that depends on the changed one.
 #[test]
 fn an_object_that_a_column_uses_cannot_change() {
     for (before, after, dependent) in [
@@ -281,7 +281,7 @@ fn an_object_that_a_column_uses_cannot_change() {
     }
 }
 
-/// The statement decides the key, and names what the definition has.
+/// The key must follow from the statement, and the statement may name only objects of the definition.
 #[test]
 fn keys_and_names_of_objects_are_checked() {
     let findings_of = |objects: serde_json::Value| {
@@ -339,7 +339,7 @@ fn routines_that_the_server_cannot_distinguish_are_reported() {
 
 /// The server records what a body of the SQL standard uses, so the function is recreated with its operator.
 #[test]
-fn a_function_with_a_standard_body_depends_on_what_it_names() {
+fn a_function_with_a_standard_body_depends_on_its_operators() {
     let sql = |options: &str, body: &str| {
         let mut schema = import(&format!(
             "CREATE FUNCTION f(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
@@ -374,7 +374,8 @@ fn a_renamed_type_of_an_operator_that_a_check_uses_is_refused() {
     assert!(findings[0].message.contains("t.k"), "{}", findings[0].message);
 }
 
-/// A name that a function already has stays when the function gives its key to a new function.
+/// Imported functions keep their names, even where the key for an overload, such as `total_text`, is the name of another
+/// function.
 #[test]
 fn an_imported_overload_keeps_its_name() {
     let schema = import(
@@ -388,7 +389,7 @@ fn an_imported_overload_keeps_its_name() {
 }
 
 #[test]
-fn what_needs_a_superuser_is_refused_with_this_reason() {
+fn statements_that_need_a_superuser_are_refused_with_this_reason() {
     for statement in [
         "CREATE PUBLICATION p FOR ALL TABLES;",
         "CREATE TYPE t AS ENUM ('a'); CREATE CAST (text AS t) WITHOUT FUNCTION;",
@@ -401,9 +402,9 @@ fn what_needs_a_superuser_is_refused_with_this_reason() {
     }
 }
 
-/// The key of a function among those of its name is chosen by the definition; another key changes nothing.
+/// The definition chooses the keys of functions with the same name; a different key does not lead to a migration.
 #[test]
-fn the_key_of_an_overload_is_no_difference() {
+fn a_different_key_of_an_overload_is_not_a_change() {
     let sql = "CREATE FUNCTION total(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1'; CREATE FUNCTION total(text) RETURNS text LANGUAGE sql AS 'SELECT $1';";
     let before = import(sql);
     let keys: Vec<&str> = before.functions.keys().map(|key| key.as_str()).collect();

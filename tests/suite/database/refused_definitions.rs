@@ -28,7 +28,7 @@ fn base() -> Value {
     }})
 }
 
-const REFUSED: [&str; 55] = [
+const REFUSED: [&str; 57] = [
     r#"{"tables":{"orders":{"columns":{"note":{"default":"new"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"\"New order\""}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"total":{"default":"id + 1"}}}}}"#,
@@ -67,6 +67,8 @@ const REFUSED: [&str; 55] = [
     r#"{"tables":{"orders":{"storage":{"toast.fillfactor":"90"}}}}"#,
     r#"{"tables":{"orders":{"primary_key_storage":{"fillfactor":"5"}}}}"#,
     r#"{"tables":{"orders":{"indexes":{"i":{"columns":[{"column":"note"}],"using":"gin","storage":{"fillfactor":"90"}}}}}}"#,
+    r#"{"tables":{"orders":{"indexes":{"i":{"columns":[{"column":"id"}],"storage":{"toast.fillfactor":"90"}}}}}}"#,
+    r#"{"tables":{"orders":{"indexes":{"i":{"columns":[{"column":"id"}],"storage":{"toast.autovacuum_enabled":"off"}}}}}}"#,
     r#"{"tables":{"orders":{"indexes":{"i":{"columns":[{"column":"id"}],"using":"brin","storage":{"pages_per_range":"0"}}}}}}"#,
     r#"{"functions":{"f":{"returns":"integr","language":"sql","body":"SELECT 1"}}}"#,
     r#"{"functions":{"f":{"returns":"SETOF ordrs","language":"sql","body":"SELECT 1"}}}"#,

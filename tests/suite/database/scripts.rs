@@ -127,7 +127,8 @@ fn schemas_of_scripts_are_read_back_from_a_dump() {
     read_back_all(Version::V15, &SCRIPTS);
 }
 
-/// Each statement would change an object whose text nself keeps as it is, or leave its rows behind.
+/// Each script names an object that does not exist, or would change an object that nself cannot follow, such as a view whose
+/// SQL mentions a renamed column.
 #[test]
 fn statements_whose_effect_is_unclear_are_refused() {
     let tables = "CREATE TABLE t (id integer, a text); CREATE VIEW v AS SELECT id, a FROM t; CREATE TYPE e AS ENUM ('a'); CREATE TYPE c AS (a integer, b text);";

@@ -56,10 +56,13 @@ fn check_http3() {
         let headers = &received["headers"];
         assert_eq!((&headers["x-own"], &headers["x-forwarded-proto"]), (&"1".into(), &"https".into()));
         assert_eq!((&headers["host"], &headers["x-forwarded-for"]), (&HOST.into(), &SERVER.into()));
-        // The rules of the edge hold: closed paths, ambiguous paths, hosts without a site.
+        // The rules of the edge also apply to HTTP/3: internal paths, ambiguous paths, hosts without a site.
         assert_eq!(send_over_http3(HOST, "/admin/x")["status"], 403);
         assert_eq!(send_over_http3(HOST, "/a/..%2fadmin")["status"], 400);
-        assert!(send_over_http3("shop.example.org", "/")["error"].is_string(), "no site, no handshake");
+        assert!(
+            send_over_http3("shop.example.org", "/")["error"].is_string(),
+            "a host without a site gets no handshake"
+        );
         // Every site offers HTTP/3 over TLS, exactly once; the redirect from HTTP does not.
         for host in [HOST, "own.shop.example.com", "x.shop.example.com"] {
             let response = edge.send(&[Request::get(STRANGER, host, "/", "")]).remove(0);

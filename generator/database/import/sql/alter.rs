@@ -1,5 +1,5 @@
-//! `ALTER TABLE` and `ALTER INDEX`. pg_dump writes each part of a table that refers to a different object in this form,
-//! such as foreign keys.
+//! Reads `ALTER TABLE` and `ALTER INDEX`. pg_dump writes the parts of a table that refer to other objects, such as
+//! foreign keys, in this form.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -100,8 +100,8 @@ impl Reader {
                 let constraint = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
                 parts.refuse_rest_except("VALIDATE CONSTRAINT")?;
                 let table = self.table(name, node)?;
-                let check = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
-                match check.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
+                let check_flag = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
+                match check_flag.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
                     Some(not_valid) => *not_valid = false,
                     None => return unsupported(node, format!("there is no check or foreign key `{constraint}`")),
                 }

@@ -14,7 +14,7 @@ impl Reader {
         // Problems that are found here do not concern the last statement.
         self.object_in_messages.clear();
         self.resolve_keys_to_primary_key();
-        for (at, table, name) in std::mem::take(&mut self.keys_to_primary_key) {
+        for (at, table, name) in std::mem::take(&mut self.foreign_keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
             let Some(target) = key.map(|key| &key.references.table) else { continue };
             let what = format!("the foreign key {name} of {table}: {target} has no primary key");
@@ -102,7 +102,7 @@ impl Reader {
     /// tables, too, because a later primary key may be a different one.
     pub(super) fn resolve_keys_to_primary_key(&mut self) {
         let mut unresolved = Vec::new();
-        for (at, table, name) in std::mem::take(&mut self.keys_to_primary_key) {
+        for (at, table, name) in std::mem::take(&mut self.foreign_keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
             let Some(target) = key.map(|key| key.references.table.clone()) else { continue };
             let primary_key =
@@ -115,6 +115,6 @@ impl Reader {
                 key.references.columns = primary_key;
             }
         }
-        self.keys_to_primary_key = unresolved;
+        self.foreign_keys_to_primary_key = unresolved;
     }
 }

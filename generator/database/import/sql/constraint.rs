@@ -125,7 +125,7 @@ impl Reader {
         {
             self.column_mut(table, column, node)?.nullable = false;
         }
-        self.require_free_constraint(table, &name, node)?;
+        self.require_free_constraint_name(table, &name, node)?;
         let target = self.table(table, node)?;
         if !target.primary_key.is_empty() {
             return unsupported(node, "there are two primary keys");
@@ -180,7 +180,7 @@ impl Reader {
         parts.refuse_rest_except("UNIQUE")?;
         let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
         let name = name.map_or_else(|| self.default_relation_name(table, Some(&columns.join("_")), "key", node), Ok)?;
-        self.require_free_constraint(table, &name, node)?;
+        self.require_free_constraint_name(table, &name, node)?;
         self.table(table, node)?.uniques.insert(name, unique);
         Ok(())
     }
@@ -198,7 +198,7 @@ impl Reader {
         let only_column = mentioned_columns.next().filter(|_| mentioned_columns.next().is_none()).cloned();
         let only_column = only_column.as_ref().map(SqlName::as_str);
         let name = name.map_or_else(|| self.default_constraint_name(table, only_column, "check", node), Ok)?;
-        self.require_free_constraint(table, &name, node)?;
+        self.require_free_constraint_name(table, &name, node)?;
         self.table(table, node)?.checks.insert(name, CheckConstraint { expression: text, not_valid, no_inherit });
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Reader {
             name.map_or_else(|| self.default_constraint_name(table, Some(&column_names.join("_")), "fkey", node), Ok)?;
         // A key without referenced columns refers to the primary key, which may come later in the file.
         if referenced_columns.is_empty() {
-            self.keys_to_primary_key.push((tree::start_offset(node), table.clone(), name.clone()));
+            self.foreign_keys_to_primary_key.push((tree::start_offset(node), table.clone(), name.clone()));
         }
         let references = Target { table: referenced_table, columns: referenced_columns };
         let key = ForeignKey {
@@ -248,7 +248,7 @@ impl Reader {
             match_full,
             not_valid,
         };
-        self.require_free_constraint(table, &name, node)?;
+        self.require_free_constraint_name(table, &name, node)?;
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }
@@ -288,7 +288,7 @@ impl Reader {
         parts.refuse_rest_except("EXCLUDE")?;
         let name =
             name.map_or_else(|| self.default_relation_name(table, Some(&name_parts.join("_")), "excl", node), Ok)?;
-        self.require_free_constraint(table, &name, node)?;
+        self.require_free_constraint_name(table, &name, node)?;
         self.table(table, node)?
             .excludes
             .insert(name, Exclude { using: method, elements, predicate, deferrable, storage });

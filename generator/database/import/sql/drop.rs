@@ -123,7 +123,7 @@ impl Reader {
         for index in table.indexes.keys() {
             self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(index)));
         }
-        self.keys_to_primary_key.retain(|(_, table, _)| table != name);
+        self.foreign_keys_to_primary_key.retain(|(_, table, _)| table != name);
         self.remove_owned_sequences(|owner| owner.table == *name);
         self.forget_relation(name);
     }

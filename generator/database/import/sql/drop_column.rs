@@ -105,7 +105,7 @@ impl Reader {
         let is_removed = table.checks.remove(&constraint).is_some()
             || table.foreign_keys.remove(&constraint).is_some()
             || table.excludes.remove(&constraint).is_some();
-        self.keys_to_primary_key.retain(|(_, table, key)| table != name || *key != constraint);
+        self.foreign_keys_to_primary_key.retain(|(_, table, key)| table != name || *key != constraint);
         if is_removed { Ok(()) } else { options.missing(node, &format!("constraint `{constraint}`")) }
     }
 }

@@ -10,7 +10,8 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// The content of a file that has been read so far. A place (`at`) is the offset of a byte in the file.
+/// Reads an SQL file statement by statement and holds the content so far. A place (`at`) is the offset of a byte in the
+/// file.
 #[derive(Default)]
 pub struct Reader {
     pub schema: Schema,
@@ -21,11 +22,11 @@ pub struct Reader {
     pub declared_at: BTreeMap<String, usize>,
     /// Object of the current statement, with which messages begin: `the table orders`.
     pub object_in_messages: String,
-    /// Place, table and name of foreign keys that do not name the referenced columns: they refer to a primary key.
-    pub keys_to_primary_key: Vec<(usize, ObjectName, SqlName)>,
+    /// Place, table and name of foreign keys that name no referenced columns, so they refer to the primary key.
+    pub foreign_keys_to_primary_key: Vec<(usize, ObjectName, SqlName)>,
     /// Maps a role to the place of the first object that it owns.
     pub owners: BTreeMap<String, usize>,
-    /// The columns of each table and view in the order in which the server has them. A column that was dropped may remain.
+    /// The columns of each table and view in the order in which the server has them. A dropped column may be included.
     pub column_order: BTreeMap<ObjectName, Vec<SqlName>>,
     pub creation_schema: CreationSchema,
     /// Functions that PUBLIC may not execute.
@@ -137,7 +138,7 @@ impl Reader {
     }
 
     /// Refuses a second constraint of a table with the same name.
-    pub fn require_free_constraint(&self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<()> {
+    pub fn require_free_constraint_name(&self, table: &ObjectName, name: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         let is_taken = self.schema.tables.get(table).is_some_and(|definition| {
             let has_key = !definition.primary_key.is_empty();
             definition.has_constraint(name) || (has_key && ddl::primary_key_name(table, definition) == *name)

@@ -81,7 +81,7 @@ impl Reader {
         replace_type_name(&mut self.schema, from, to);
         self.rename_place("tables", from, to);
         self.rename_in_grants(from, to);
-        for (_, table, _) in &mut self.keys_to_primary_key {
+        for (_, table, _) in &mut self.foreign_keys_to_primary_key {
             if table == from {
                 *table = to.clone();
             }

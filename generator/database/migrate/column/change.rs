@@ -24,7 +24,8 @@ impl ColumnChange<'_> {
         self.table.path.key("columns").key(self.column.as_str())
     }
 
-    /// Returns a step about a field of the column, or about the column itself if the field is empty.
+    /// Returns a step about a field of the column, or about the column itself if the field is empty. `what` completes a
+    /// sentence that begins with the column, such as "is computed differently".
     pub fn step(&self, phase: Phase, field: &str, what: &str) -> MigrationStep {
         let path = if field.is_empty() { self.path() } else { self.path().key(field) };
         let object = self.object();
@@ -37,21 +38,21 @@ impl ColumnChange<'_> {
         format!("{}.{}", self.table.name, self.column)
     }
 
-    /// Returns the SQL of a statement that must see all rows of the table.
+    /// Returns `sql` for a statement that must see all rows: forced row security of the table is off while it runs.
     pub fn without_forced_row_security(&self, sql: &str) -> String {
         security::without_forced_row_security([(self.table.name, Some(self.table.old))], sql)
     }
 
     /// Returns the start of a statement that alters the column.
-    pub fn alter(&self) -> String {
+    pub fn alter_column_prefix(&self) -> String {
         format!("ALTER TABLE {} ALTER COLUMN {}", self.table.name.sql(), quoted(self.column))
     }
 
     /// Returns a statement that sets or drops the default.
     pub fn set_default(&self, default: Option<&Expression>) -> String {
         match default {
-            Some(default) => format!("{} SET DEFAULT ({default});", self.alter()),
-            None => format!("{} DROP DEFAULT;", self.alter()),
+            Some(default) => format!("{} SET DEFAULT ({default});", self.alter_column_prefix()),
+            None => format!("{} DROP DEFAULT;", self.alter_column_prefix()),
         }
     }
 

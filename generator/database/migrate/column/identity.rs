@@ -59,27 +59,27 @@ pub(super) fn change_identity(
                 step("is numbered by the server")
                     .up(format!(
                         "{} ADD {};\n{}",
-                        change.alter(),
+                        change.alter_column_prefix(),
                         ddl::identity(identity, new.identity_options),
                         change.without_forced_row_security(&set_position)
                     ))
-                    .down(format!("{} DROP IDENTITY;", change.alter())),
+                    .down(format!("{} DROP IDENTITY;", change.alter_column_prefix())),
             );
         }
         (Some(_), None) => planner.push(
             step("is no longer numbered by the server")
                 .order_in_phase(change.order_in_phase.saturating_sub(1))
-                .up(format!("{} DROP IDENTITY;", change.alter()))
+                .up(format!("{} DROP IDENTITY;", change.alter_column_prefix()))
                 .irreversible("the position of its sequence is lost"),
         ),
         (Some(from), Some(to)) if from != to => {
-            let set = |identity| format!("{} SET {};", change.alter(), ddl::generated_clause(identity));
+            let set = |identity| format!("{} SET {};", change.alter_column_prefix(), ddl::generated_clause(identity));
             planner.push(step("is numbered differently").up(set(to)).down(set(from)));
         }
         _ => {}
     }
     if old.identity.is_some() && new.identity.is_some() && old.identity_options != new.identity_options {
-        let alter = change.alter();
+        let alter = change.alter_column_prefix();
         let (table, column) = (literal(&change.table.name.sql()), literal(change.column.as_str()));
         let sequence = format!("pg_catalog.pg_get_serial_sequence({table}, {column})::pg_catalog.regclass");
         let statements = ddl::SequenceStatements { alter: &alter, option_prefix: "SET ", sequence: &sequence };

@@ -167,7 +167,7 @@ fn alter_column(
         planner.push(
             change
                 .step(Phase::Create, "generated", "keeps its values and is no longer computed")
-                .up(format!("{} DROP EXPRESSION;", change.alter()))
+                .up(format!("{} DROP EXPRESSION;", change.alter_column_prefix()))
                 .irreversible("PostgreSQL cannot turn an existing column into a generated one"),
         );
     } else if old.generated.is_none() && new.generated.is_some() {
@@ -200,8 +200,8 @@ fn alter_column(
             change
                 .step(Phase::Create, "nullable", "may be NULL")
                 .order_in_phase(change.order_in_phase + 1)
-                .up(format!("{} DROP NOT NULL;", change.alter()))
-                .down(format!("{} SET NOT NULL;", change.alter()))
+                .up(format!("{} DROP NOT NULL;", change.alter_column_prefix()))
+                .down(format!("{} SET NOT NULL;", change.alter_column_prefix()))
                 .hazard(Hazard::DropsConstraint)
                 .hazards(change.owner_hazard()),
         ),

@@ -26,7 +26,7 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
     }
     let add = format!("ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;");
     let remove = format!("ALTER TABLE {table} DROP CONSTRAINT {check};");
-    let alter = change.alter();
+    let alter = change.alter_column_prefix();
     planner.push(
         change
             .step(Phase::Attach, "nullable", "accepts no new NULLs")

@@ -201,7 +201,7 @@ fn set_type(change: &ColumnChange, from: &Column, to: &Column, using: Option<&Ex
         None => String::new(),
     };
     let using = using.map_or(String::new(), |using| format!(" USING ({using})"));
-    sql.push(format!("{} TYPE {}{collation}{using};", change.alter(), to.kind.sql()));
+    sql.push(format!("{} TYPE {}{collation}{using};", change.alter_column_prefix(), to.kind.sql()));
     // The server resets the storage and the compression to the defaults of the new type.
     sql.extend(ddl::alter_column_storage(change.table.name, change.column, &to.with_default_storage(), to));
     if to.default.is_some() {

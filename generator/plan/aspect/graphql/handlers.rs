@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::{Calls, Event, Needs};
-use super::lookup::{Scope, check_hasura, unknown_name};
+use super::lookup::{StackParts, check_hasura, unknown_name};
 use super::types;
 use crate::database::graphql::handlers::*;
 use crate::database::model::{ObjectName, Schema, SqlName};
@@ -20,11 +20,11 @@ use crate::words;
 
 /// Returns the calls of each Hasura service, with findings about calls that cannot work.
 pub fn read(
-    scope: &Scope,
+    stack_parts: &StackParts,
     definitions: &BTreeMap<SqlIdent, Schema>,
 ) -> (BTreeMap<ServiceName, Calls>, Vec<Diagnostic>) {
     let (mut calls_by_hasura, mut findings) = (BTreeMap::<ServiceName, Calls>::new(), Vec::new());
-    for (service, member) in scope.roster {
+    for (service, member) in stack_parts.roster {
         let Some(declared) = member.service.hasura.as_ref().filter(|_| !matches!(member.category, Category::Copy(_)))
         else {
             continue;
@@ -32,13 +32,13 @@ pub fn read(
         let path = member.path.key("hasura");
         let server = declared.server.clone().unwrap_or_else(|| service_name("hasura"));
         let place = if declared.server.is_some() { path.key("server") } else { path.clone() };
-        if let Err(finding) = check_hasura(scope.stack, scope.roster, &server, &place) {
+        if let Err(finding) = check_hasura(stack_parts.stack, stack_parts.roster, &server, &place) {
             findings.extend(finding);
             continue;
         }
         let served: BTreeMap<&SqlIdent, &Schema> =
             definitions.iter().filter(|(_, schema)| schema.served_by.as_ref() == Some(&server)).collect();
-        let reader = Reader { scope, service, member, path, server: server.clone(), served };
+        let reader = Reader { stack_parts, service, member, path, server: server.clone(), served };
         findings.extend(reader.add(declared, calls_by_hasura.entry(server).or_default()));
     }
     findings.extend(calls_by_hasura.values().flat_map(|calls| {
@@ -50,7 +50,7 @@ pub fn read(
 
 /// Reads the field `hasura` of one service.
 struct Reader<'a> {
-    scope: &'a Scope<'a>,
+    stack_parts: &'a StackParts<'a>,
     service: &'a ServiceName,
     member: &'a PlannedService,
     /// The field `hasura` of the service.
@@ -130,7 +130,11 @@ impl Reader<'_> {
             scheme: None,
         };
         let mut findings = Vec::new();
-        let url = self.scope.addresses.url_inside_stack(&address, (self.scope.stack, self.scope.roster), &path);
+        let url = self.stack_parts.addresses.url_inside_stack(
+            &address,
+            (self.stack_parts.stack, self.stack_parts.roster),
+            &path,
+        );
         let port = crate::plan::addresses::port(&self.member.service, &call.port, &path.key("port"));
         let mut headers = Vec::new();
         let mut secrets = Vec::new();
@@ -139,7 +143,8 @@ impl Reader<'_> {
                 ValueOrSecret::Value(text) => HeaderValue::Text(text.clone()),
                 ValueOrSecret::Secret(reference) => {
                     let place = path.key("headers").key(name.as_str());
-                    findings.extend(self.scope.secrets.require(&reference.secret, NeededValue::Any, &place).err());
+                    findings
+                        .extend(self.stack_parts.secrets.require(&reference.secret, NeededValue::Any, &place).err());
                     let variable =
                         VariableName::wrap(format!("NSELF_HEADER_{}", reference.secret.as_str().to_ascii_uppercase()));
                     secrets.push((variable.clone(), reference.secret.clone()));

@@ -9,7 +9,7 @@ use crate::values::ServiceName;
 use crate::words;
 
 /// The parts of the stack to which the metadata refers, besides the definitions.
-pub struct Scope<'a> {
+pub struct StackParts<'a> {
     pub stack: &'a Stack,
     pub roster: &'a Roster,
     pub addresses: &'a Addresses,
@@ -19,7 +19,8 @@ pub struct Scope<'a> {
 /// Checks that a service is Hasura and not a copy.
 ///
 /// # Errors
-/// NS302 at `path` if it is not one; `None` for a service that is not part of this environment, which serves nothing.
+/// NS301 at `path` if it is not one. `Err(None)` for a declared service that is not part of this environment: it serves
+/// nothing, so the field has no effect.
 pub fn check_hasura(
     stack: &Stack,
     roster: &Roster,
@@ -38,7 +39,7 @@ pub fn check_hasura(
                 .hint(format!("set `{} = \"{original}\"`", path.last_key())),
         ));
     }
-    if is_image(member, "hasura") {
+    if has_catalogue_entry(member, "hasura") {
         return Ok(());
     }
     Err(Some(
@@ -48,8 +49,8 @@ pub fn check_hasura(
     ))
 }
 
-/// Returns whether a service comes from this entry of the catalogue.
-pub fn is_image(member: &PlannedService, catalogue: &str) -> bool {
+/// Returns whether a service names this entry of the catalogue of images.
+pub fn has_catalogue_entry(member: &PlannedService, catalogue: &str) -> bool {
     member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == catalogue)
 }
 

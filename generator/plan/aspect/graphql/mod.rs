@@ -22,9 +22,9 @@ use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{Condition, GraphqlEndpoint, Served, Stack};
 use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, VariableName};
 use calls::Calls;
-use lookup::{check_hasura, is_image};
+use lookup::{check_hasura, has_catalogue_entry};
 
-pub use lookup::Scope;
+pub use lookup::StackParts;
 
 /// Suffix of the tag of the image with the command line.
 const IMAGE_SUFFIX: &str = ".cli-migrations-v3";
@@ -38,9 +38,9 @@ type Metadata = BTreeMap<ServiceName, HasuraMetadata>;
 
 /// Plans the metadata of each Hasura service, and mounts it. hasura-auth starts after Hasura, because hasura-auth adds
 /// its tables to the metadata.
-pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
-    let Scope { stack, roster, .. } = scope;
-    let (calls, findings) = handlers::read(scope, definitions);
+pub fn plan(stack_parts: &StackParts, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
+    let StackParts { stack, roster, .. } = stack_parts;
+    let (calls, findings) = handlers::read(stack_parts, definitions);
     let mut planned = Planned { findings, ..Planned::<Metadata>::default() };
     let served = definitions.iter().filter_map(|(name, schema)| Some((name, schema, schema.served_by.as_ref()?)));
     for (database, schema, original) in served {
@@ -48,7 +48,7 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
             planned.findings.extend(finding);
             continue;
         }
-        for (name, serves) in with_copies(scope, original) {
+        for (name, serves) in with_copies(stack_parts, original) {
             let Some(variable) = url_variable(stack, roster, (database, original), &wirings.variables(name)) else {
                 planned.findings.extend((name == original).then(|| missing_url(name, database)));
                 continue;
@@ -65,13 +65,13 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
         }
     }
     for (original, calls) in &calls {
-        for (name, serves) in with_copies(scope, original) {
+        for (name, serves) in with_copies(stack_parts, original) {
             planned.wirings.extend(add_calls(planned.value.entry(name.clone()).or_default(), name, calls, serves));
         }
         planned.wirings.extend(add_events(&mut planned.value, original, calls));
     }
     for (name, endpoint) in &stack.graphql_endpoints {
-        planned.findings.extend(check_served(scope, definitions, &calls, (name, endpoint)));
+        planned.findings.extend(check_served(stack_parts, definitions, &calls, (name, endpoint)));
     }
     for (name, metadata) in &mut planned.value {
         // Applying metadata removes each source that is not listed. hasura-auth needs the default source for its tables,
@@ -90,11 +90,14 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
 }
 
 /// Returns a Hasura service and its copies by name, each with the part of the API that it serves; `None` for all of it.
-fn with_copies<'a>(scope: &'a Scope, original: &'a ServiceName) -> BTreeMap<&'a ServiceName, Option<&'a Served>> {
-    let endpoints = scope.stack.graphql_endpoints.iter();
+fn with_copies<'a>(
+    stack_parts: &'a StackParts,
+    original: &'a ServiceName,
+) -> BTreeMap<&'a ServiceName, Option<&'a Served>> {
+    let endpoints = stack_parts.stack.graphql_endpoints.iter();
     let serves: BTreeMap<FieldPath, Option<&Served>> =
         endpoints.map(|(name, endpoint)| (path!("graphql_endpoints", name), endpoint.serves.as_ref())).collect();
-    let copies = scope.roster.iter().filter(|(_, member)| member.category == Category::Copy(original.clone()));
+    let copies = stack_parts.roster.iter().filter(|(_, member)| member.category == Category::Copy(original.clone()));
     copies.map(|(name, member)| (name, serves.get(&member.path).copied().flatten())).chain([(original, None)]).collect()
 }
 
@@ -146,13 +149,13 @@ fn add_events(metadata_by_hasura: &mut Metadata, original: &ServiceName, calls: 
 
 /// Returns findings about the part of the API that an endpoint serves.
 fn check_served(
-    scope: &Scope,
+    stack_parts: &StackParts,
     definitions: &Definitions,
     calls: &BTreeMap<ServiceName, Calls>,
     (name, endpoint): (&ServiceName, &GraphqlEndpoint),
 ) -> Vec<Diagnostic> {
     let path = path!("graphql_endpoints", name);
-    let member = scope.roster.values().find(|member| member.path == path);
+    let member = stack_parts.roster.values().find(|member| member.path == path);
     let (Some(Category::Copy(original)), Some(serves)) = (member.map(|member| &member.category), &endpoint.serves)
     else {
         return Vec::new();
@@ -215,7 +218,7 @@ fn apply_metadata(name: &ServiceName, roster: &Roster) -> Vec<Wiring> {
     }
     let mut wirings: Vec<Wiring> = additions.into_iter().map(|addition| Wiring::new(name, addition, &cause)).collect();
     for (client, member) in roster {
-        if is_image(member, "hasura-auth") && member.service.connects_to.contains(name) {
+        if has_catalogue_entry(member, "hasura-auth") && member.service.connects_to.contains(name) {
             let wait = Addition::Dependency(name.clone(), Condition::Healthy);
             wirings.push(Wiring::new(client, wait, &member.path.key("connects_to")));
         }

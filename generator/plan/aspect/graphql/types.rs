@@ -91,7 +91,11 @@ fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldP
         ),
         (Some(ActionType::Input(_)), Position::Output | Position::Result) => Some(
             refusal(format!("a result cannot contain `{base}`, which is an `input` type"))
-                .expected("an `object` type, or for a field of a result also a scalar or an enumeration"),
+                .expected(if position == Position::Output {
+                    "an `object` type, a scalar or an enumeration"
+                } else {
+                    "an `object` type"
+                }),
         ),
         (Some(ActionType::Enum(_) | ActionType::Scalar(_)), Position::Result) => Some(
             refusal(format!("an action returns an object or a list of objects, but `{base}` is neither"))

@@ -53,7 +53,7 @@ fn check_listed_addresses() {
     );
     let edge = RunningEdge::start(&environment(&with_wide_range, "prod"));
     assert_eq!(edge.status(NEIGHBOUR, &host("inner"), "/"), 200, "the address is in a listed range");
-    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "every caller can have the bridge's address");
+    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "nginx may see any caller with the bridge's address");
 }
 
 /// Attack: a machine of the local network, or a different container, connects to the nginx of a developer.

@@ -1,4 +1,4 @@
-//! Schemas, extensions and partitions.
+//! Edits of schemas, extensions and partitions.
 
 use serde_json::{Value, json};
 
@@ -36,11 +36,11 @@ edits! {
     };
     "drop extension" |d, _| {
         let all = d.root.get_mut("extensions")?.as_array_mut()?;
-        let gone = all.pop()?;
-        let gone = gone.as_str()?.to_owned();
-        let used = d.root["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"] == gone.as_str()));
-        if used { d.root["extensions"].as_array_mut()?.push(json!(gone)); return None; }
-        d.allow(&gone, &["deletes_data"]);
+        let extension = all.pop()?;
+        let extension = extension.as_str()?.to_owned();
+        let used = d.root["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"] == extension.as_str()));
+        if used { d.root["extensions"].as_array_mut()?.push(json!(extension)); return None; }
+        d.allow(&extension, &["deletes_data"]);
         Some(())
     };
     "add partitioned table" |d, dice| {

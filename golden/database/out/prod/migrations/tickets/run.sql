@@ -162,7 +162,8 @@ END $$;
 CREATE FUNCTION pg_temp.nself_catalog() RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp SET bytea_output = 'hex' SET datestyle = 'ISO,MDY' SET extra_float_digits = '1' SET intervalstyle = 'postgres' SET quote_all_identifiers = 'off' SET standard_conforming_strings = 'on' SET timezone = 'UTC' SET lc_monetary = 'C' AS $catalog$
 SELECT (current_setting('server_version_num')::int / 10000) || ':' || md5(string_agg(fact, E'\n' ORDER BY fact COLLATE "C")) FROM (
 -- Describes all objects of a database, one line for each fact. Equal objects have an equal description, regardless of
--- the order of their creation. Objects of extensions and of the schema `nself` are omitted.
+-- the order of their creation. Objects of extensions and of the schema `nself` are omitted. Numbers of objects that a
+-- server creates when it is initialized are below 16384.
 WITH
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
@@ -171,21 +172,27 @@ space AS (
 part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'),
 rel AS (
   SELECT c.*, s.nspname FROM pg_catalog.pg_class c JOIN space s ON s.oid = c.relnamespace
-   WHERE (('pg_catalog.pg_class'::pg_catalog.regclass)::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
+   WHERE c.oid >= 16384
+     AND (('pg_catalog.pg_class'::pg_catalog.regclass)::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
 ),
 typ AS (
   SELECT t.*, s.nspname FROM pg_catalog.pg_type t JOIN space s ON s.oid = t.typnamespace
-   WHERE (('pg_catalog.pg_type'::pg_catalog.regclass)::pg_catalog.oid, t.oid) NOT IN (SELECT classid, objid FROM part)
+   WHERE t.oid >= 16384
+     AND (('pg_catalog.pg_type'::pg_catalog.regclass)::pg_catalog.oid, t.oid) NOT IN (SELECT classid, objid FROM part)
 ),
 fun AS (
   SELECT p.*, s.nspname FROM pg_catalog.pg_proc p JOIN space s ON s.oid = p.pronamespace
-   WHERE (('pg_catalog.pg_proc'::pg_catalog.regclass)::pg_catalog.oid, p.oid) NOT IN (SELECT classid, objid FROM part)
+   WHERE p.oid >= 16384
+     AND (('pg_catalog.pg_proc'::pg_catalog.regclass)::pg_catalog.oid, p.oid) NOT IN (SELECT classid, objid FROM part)
+),
+col AS (
+  SELECT a.*, nspname, relname, relkind, relowner, relispartition FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid
+   WHERE attrelid >= 16384 AND attnum > 0 AND NOT attisdropped
 ),
 grants (kind, name, acl, owner) AS (
   SELECT 'schema', nspname::pg_catalog.text, nspacl, nspowner FROM space
   UNION ALL SELECT 'relation', nspname || '.' || relname, relacl, relowner FROM rel
-  UNION ALL SELECT 'column', nspname || '.' || relname || '.' || attname, attacl, relowner
-    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+  UNION ALL SELECT 'column', nspname || '.' || relname || '.' || attname, attacl, relowner FROM col
   UNION ALL SELECT 'function', nspname || '.' || proname,
     coalesce(proacl, pg_catalog.acldefault('f', proowner)), proowner FROM fun
   UNION ALL SELECT 'type', t.nspname || '.' || t.typname, coalesce(typacl, pg_catalog.acldefault('T', typowner)), typowner
@@ -252,29 +259,26 @@ fact (kind, name, what) AS (
          pg_catalog.concat_ws(' ', pg_catalog.format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
            -- In a composite type, the order of the columns is part of the type.
            CASE WHEN relkind = 'c' THEN (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute o
-             WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
+             WHERE o.attrelid = col.attrelid AND o.attnum BETWEEN 1 AND col.attnum AND NOT o.attisdropped) END,
            CASE WHEN attcollation <> t.typcollation THEN coalesce(
              (SELECT collname::pg_catalog.text FROM pg_catalog.pg_collation o WHERE o.oid = attcollation
                  AND o.collnamespace = 'pg_catalog'::pg_catalog.regnamespace),
              attcollation::pg_catalog.regcollation::pg_catalog.text) END,
            pg_catalog.pg_get_expr(adbin, adrelid), pg_catalog.col_description(attrelid, attnum))
-    FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
-    JOIN pg_catalog.pg_type t ON t.oid = atttypid
+    FROM col JOIN pg_catalog.pg_type t ON t.oid = atttypid
     LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
    WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
   UNION ALL
-  SELECT 'statistics', nspname || '.' || relname || '.' || attname, attstattarget::pg_catalog.text
-    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+  SELECT 'statistics', nspname || '.' || relname || '.' || attname, attstattarget::pg_catalog.text FROM col
    WHERE attstattarget >= 0 AND NOT (relkind IN ('i', 'I') AND relispartition)
   UNION ALL
   SELECT 'column options', nspname || '.' || relname || '.' || attname, o
-    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped, LATERAL pg_catalog.unnest(attoptions) o
+    FROM col, LATERAL pg_catalog.unnest(attoptions) o
    WHERE relkind IN ('r', 'p') AND o LIKE 'n\_distinct%'
   UNION ALL
   SELECT 'storage', nspname || '.' || relname || '.' || attname,
          pg_catalog.concat_ws(' ', CASE WHEN attstorage <> typstorage THEN attstorage END, nullif(attcompression, ''))
-    FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
-    JOIN pg_catalog.pg_type t ON t.oid = atttypid
+    FROM col JOIN pg_catalog.pg_type t ON t.oid = atttypid
    WHERE relkind IN ('r', 'p') AND (attstorage <> typstorage OR attcompression <> '')
   UNION ALL
   SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
