@@ -6,6 +6,7 @@ mod changes;
 mod commands;
 mod concurrency;
 mod dbml;
+mod dependents;
 mod edits;
 mod export;
 mod import;
