@@ -195,3 +195,23 @@ fn a_recreated_function_of_a_generated_column_is_refused_with_a_hint() {
     assert!(refused.message.contains("t.g depends on it"), "{refused:#?}");
     assert!(refused.hint.contains("a different name"), "{refused:#?}");
 }
+
+/// The server checks stored values of a domain only in columns of the domain itself.
+#[test]
+fn a_stricter_domain_inside_of_other_types_is_refused() {
+    for column in ["a d[]", "a c", "a c[]", "a inner_d[]", "a over_array"] {
+        let definition = |checks: &str| {
+            import(&format!(
+                "CREATE DOMAIN d AS text {checks}; CREATE DOMAIN inner_d AS d; CREATE DOMAIN over_array AS d[]; CREATE TYPE c AS (x d);
+                 CREATE TABLE t ({column});"
+            ))
+        };
+        for stricter in ["CONSTRAINT k CHECK (VALUE <> 'q')", "NOT NULL"] {
+            let findings = plan_allowing_hazards(&definition(""), &mut definition(stricter)).unwrap_err();
+            assert_eq!(findings.len(), 1, "{column}: {findings:#?}");
+            assert_eq!(findings[0].code, Code::ChangeRefused);
+            assert!(findings[0].message.contains("t.a"), "{column}: {findings:#?}");
+            assert!(plan_allowing_hazards(&definition(stricter), &mut definition("")).is_ok(), "{column}");
+        }
+    }
+}
