@@ -1,5 +1,6 @@
 //! Tests of databases and migrations, most of them with real PostgreSQL servers.
 
+mod application_changes;
 mod baseline;
 mod case;
 mod changes;
