@@ -134,7 +134,7 @@ const CHANGES: [Change; 14] = [
         hint: |_| (),
     },
     Change {
-        name: "an index on an attribute of a composite type that gets another one",
+        name: "an index on an attribute of a composite type that gets a further attribute",
         before: "CREATE TYPE c AS (x integer, y text); CREATE TABLE t (id integer, a c); CREATE INDEX i ON t (((a).x));
             INSERT INTO t (id, a) VALUES (1, ROW(1, 'a'));",
         after: "CREATE TYPE c AS (x integer, y text, z integer); CREATE TABLE t (id integer, a c); CREATE INDEX i ON t (((a).x));",
