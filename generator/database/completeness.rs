@@ -161,6 +161,14 @@ fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
             {
                 "a number ends in letters; write it in decimal digits, with a space after it"
             }
+            // `($1` is an argument of a function on both.
+            (TokenKind::Symbol, symbol)
+                if symbol != "$"
+                    && following.is_some_and(|next| next.text == "$")
+                    && significant.get(i + 2).is_some_and(|number| number.kind == TokenKind::Number) =>
+            {
+                return None;
+            }
             (TokenKind::Number | TokenKind::Symbol, _)
                 if touches_following && following.is_some_and(|next| next.text.starts_with('$')) =>
             {

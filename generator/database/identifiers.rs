@@ -83,6 +83,31 @@ pub fn mentioned_names(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     names_of_tokens(&significant_tokens(text)).into_iter()
 }
 
+/// Words of SQL after which tables are named.
+const WORDS_BEFORE_TABLES: [&str; 6] = ["from", "into", "join", "table", "update", "using"];
+
+/// Words of SQL after which no more tables are named.
+const WORDS_AFTER_TABLES: [&str; 9] =
+    ["group", "having", "on", "order", "returning", "select", "set", "values", "where"];
+
+/// Returns the names that the body of a function in SQL mentions, without those that mean its arguments.
+pub fn mentioned_names_in_body<'a>(text: &'a str, arguments: &BTreeSet<&str>) -> impl Iterator<Item = Cow<'a, str>> {
+    let mut tokens = significant_tokens(text);
+    let is_call: Vec<bool> = tokens.iter().skip(1).map(|next| next.text == "(").chain([false]).collect();
+    let (mut index, mut are_tables) = (0, false);
+    tokens.retain(|token| {
+        index += 1;
+        let Some(name) = name_of_token(token) else { return true };
+        if token.kind == TokenKind::Word && WORDS_BEFORE_TABLES.contains(&&*name) {
+            are_tables = true;
+        } else if token.kind == TokenKind::Word && WORDS_AFTER_TABLES.contains(&&*name) {
+            are_tables = false;
+        }
+        are_tables || is_call[index - 1] || !arguments.contains(&*name)
+    });
+    names_of_tokens(&tokens).into_iter()
+}
+
 /// Returns the tokens of a text without its comments.
 fn significant_tokens(text: &str) -> Vec<Token<'_>> {
     let mut significant_tokens = tokens(text).unwrap_or_default();
@@ -166,6 +191,14 @@ mod tests {
         let text = replace_names("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
         assert_eq!(text, "amount >= 0 AND note <> 'total'");
         assert_eq!(names_in("\"a\"\"b\" + \"createdAt\" + CreatedAt"), ["a\"b", "createdAt", "createdat"]);
+    }
+
+    #[test]
+    fn an_argument_hides_names_except_those_of_tables_and_functions() {
+        let names = |text| mentioned_names_in_body(text, &BTreeSet::from(["a", "Odd"])).collect::<Vec<_>>();
+        assert_eq!(names("SELECT lower(a), \"Odd\""), ["select", "lower"]);
+        assert_eq!(names("SELECT a FROM b, a WHERE b.id = a"), ["select", "from", "b", "a", "where", "b", "id"]);
+        assert_eq!(names("SELECT a(1)"), ["select", "a"]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Affected {
     pub recreated_objects: BTreeSet<ObjectName>,
     /// Tables whose columns change.
     changed_tables: BTreeSet<ObjectName>,
+    /// Names in SQL of the functions that may return other values than before, and of the enumerations that are recreated.
+    changed_names: BTreeSet<String>,
 }
 
 impl Affected {
@@ -33,8 +35,11 @@ impl Affected {
         let mut affected = Affected {
             changed_tables: renamed.affected_tables.clone(),
             rebuilt_enumerations: rebuilt_enumerations(old, new),
+            changed_names: functions_with_other_values(old, new),
             ..Affected::default()
         };
+        let enumerations = affected.rebuilt_enumerations.iter().map(|name| name.name().to_owned());
+        affected.changed_names.extend(enumerations);
         for (name, table) in &old.tables {
             if let Some(new) = new.tables.get(name) {
                 affected.compare_columns(name, table, new);
@@ -50,11 +55,11 @@ impl Affected {
     }
 
     /// Records a table whose columns change, and the columns that are retyped or generated again.
-    fn compare_columns(&mut self, name: &ObjectName, old: &Table, new: &Table) {
-        if old.columns.keys().ne(new.columns.keys()) {
+    fn compare_columns(&mut self, name: &ObjectName, old_table: &Table, new: &Table) {
+        if old_table.columns.keys().ne(new.columns.keys()) {
             self.changed_tables.insert(name.clone());
         }
-        let column_pairs = || old.columns.iter().map(|(column, old)| (column, old, new.columns.get(column)));
+        let column_pairs = || old_table.columns.iter().map(|(column, old)| (column, old, new.columns.get(column)));
         let is_retyped = |old: &Column, new: Option<&Column>| {
             new.is_some_and(|new| !new.has_type_of(old)) || self.is_rebuilt(&old.kind)
         };
@@ -68,6 +73,8 @@ impl Affected {
                 || new.is_virtual != old.is_virtual
                 || new.kind != old.kind
                 || mentions_column(expression.as_str(), &retyped_columns)
+                || self.is_rebuilt(&old.kind)
+                || self.any_computes_differently(old_table, [expression].into_iter())
         };
         let regenerated_columns: BTreeSet<SqlName> = column_pairs()
             .filter(|(_, old, new)| is_regenerated(old, *new))
@@ -144,10 +151,24 @@ impl Affected {
         dropped.chain(self.retyped_columns(table)).chain(self.regenerated_columns(table)).cloned().collect()
     }
 
+    /// Returns whether an expression of a table uses a function that may return other values than before, so that values
+    /// which the server stored for the expression are no longer right, or an enumeration that is recreated.
+    pub fn any_computes_differently<'a>(&self, table: &Table, mut texts: impl Iterator<Item = &'a Expression>) -> bool {
+        // A column hides the function of its name.
+        let calls = |word: Cow<str>| self.changed_names.contains(&*word) && !table.columns.contains_key(&*word);
+        !self.changed_names.is_empty() && texts.any(|text| mentioned_names(text.as_str()).any(calls))
+    }
+
     /// Returns whether a type is an enumeration that is recreated.
     pub fn is_rebuilt(&self, kind: &TypeName) -> bool {
         !self.rebuilt_enumerations.is_empty()
             && kind.object().is_some_and(|kind| self.rebuilt_enumerations.contains(&kind))
+    }
+
+    /// Returns whether an expression mentions an enumeration that is recreated.
+    pub fn mentions_rebuilt(&self, text: &Expression) -> bool {
+        let is_rebuilt = |word: Cow<str>| self.rebuilt_enumerations.iter().any(|name| name.name() == word);
+        !self.rebuilt_enumerations.is_empty() && mentioned_names(text.as_str()).any(is_rebuilt)
     }
 
     /// Returns the objects that are dropped, recreated or changed, by the name in SQL without schema. Views count as
@@ -157,13 +178,14 @@ impl Affected {
         let routines =
             self.recreated_routines.iter().chain(dropped_functions).map(|name| ObjectNode(ObjectKind::Function, name));
         let tables = self.changed_tables.iter().map(|name| ObjectNode(ObjectKind::Table, name));
+        let enumerations = self.rebuilt_enumerations.iter().map(|name| ObjectNode(ObjectKind::Type, name));
         let objects = old
             .objects
             .iter()
             .filter(|(key, _)| self.drops_object(new, key.node()))
             .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
         let mut recreated: BTreeMap<Cow<str>, Vec<ObjectNode>> = BTreeMap::new();
-        for node in routines.chain(tables).chain(objects) {
+        for node in routines.chain(tables).chain(enumerations).chain(objects) {
             recreated.entry(mentioned_as(old, &node)).or_default().push(node);
         }
         recreated
@@ -200,6 +222,33 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
         .filter(|(name, old)| new.functions.get(*name).is_some_and(|new| signature_differs(old, new)));
     let views = old.views.iter().filter(|(name, old)| new.views.get(*name).is_some_and(|new| view_differs(old, new)));
     functions.map(|(name, _)| name).chain(views.map(|(name, _)| name)).cloned().collect()
+}
+
+/// Returns the names of the functions whose definitions change, and of those that call them.
+fn functions_with_other_values(old: &Schema, new: &Schema) -> BTreeSet<String> {
+    let name_in_sql = |name| mentioned_as(old, &ObjectNode(ObjectKind::Function, name)).into_owned();
+    let changes = |name: &ObjectName, old: &Function| {
+        let is_other = |new: &Function| {
+            new.body != old.body
+                || new.language != old.language
+                || new.strict != old.strict
+                || signature_differs(old, new)
+        };
+        new.functions.get(name).is_some_and(is_other)
+    };
+    let changed = old.functions.iter().filter(|(name, function)| changes(name, function));
+    let mut names: BTreeSet<String> = changed.map(|(name, _)| name_in_sql(name)).collect();
+    loop {
+        let count = names.len();
+        for (name, function) in &old.functions {
+            if count > 0 && mentioned_names(function.body.as_str()).any(|word| names.contains(&*word)) {
+                names.insert(name_in_sql(name));
+            }
+        }
+        if names.len() == count {
+            return names;
+        }
+    }
 }
 
 /// Returns the changed functions whose SQL body (one that is not a string) mentions the old name of a renamed table.

@@ -1,9 +1,10 @@
 //! Finds the constraints and indexes of a table that must be dropped: because the definition no longer has them,
-//! because they change, or because they depend on a column that is retyped or computed again.
+//! because they change, or because they depend on a column that is retyped or computed again, or on a changed function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
+use super::needed_names::{texts_of_exclude, texts_of_index};
 use crate::database::ddl;
 use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
@@ -47,10 +48,13 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
                 || mentions_column(check.as_str(), &changed_columns)
                 || diff.recreated_parts.has_check(name, key)
+                || diff.affected.mentions_rebuilt(&check.expression)
         }),
         excludes: keys_where(&old.excludes, |key, exclude| {
-            let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);
-            new.excludes.get(key) != Some(exclude) || any_mentions(texts, &changed_columns)
+            new.excludes.get(key) != Some(exclude)
+                || any_mentions(texts_of_exclude(exclude), &changed_columns)
+                || diff.recreated_parts.has_exclude(name, key)
+                || diff.affected.any_computes_differently(old, texts_of_exclude(exclude))
         }),
         foreign_keys: keys_where(&old.foreign_keys, |key, foreign_key| {
             new.foreign_keys.get(key).is_none_or(|new| new != foreign_key && !is_only_validated(diff, foreign_key, new))
@@ -62,6 +66,8 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             let is_partitioned = change.new.partition_by.is_some();
             new.indexes.get(key).is_none_or(|new| !same_index(index, new, is_partitioned))
                 || index_depends_on(index, &changed_columns, regenerated)
+                || diff.recreated_parts.has_index(name, key)
+                || diff.affected.any_computes_differently(old, texts_of_index(index))
         }),
     }
 }
@@ -111,12 +117,11 @@ fn is_in_circle_of_logging(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> 
 /// depends on a changed column.
 fn index_depends_on(index: &Index, changed_columns: &BTreeSet<SqlName>, regenerated: &BTreeSet<SqlName>) -> bool {
     let columns = index.columns.iter().filter_map(|column| column.column.as_ref()).chain(&index.include);
-    let expressions = index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate);
     // An operator class depends on the type of its column.
     let columns_with_class = index.columns.iter().filter(|column| column.opclass.is_some());
     let columns_with_class = columns_with_class.filter_map(|column| column.column.as_ref());
     overlap(columns, regenerated)
-        || any_mentions(expressions, changed_columns)
+        || any_mentions(texts_of_index(index), changed_columns)
         || overlap(columns_with_class, changed_columns)
 }
 

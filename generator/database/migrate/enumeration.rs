@@ -89,9 +89,29 @@ fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
     let (mut before, mut sql, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for (table_name, table) in &diff.old.tables {
         let new_table = diff.new.tables.get(table_name);
+        // Generated columns are dropped before, unless they keep their values.
+        let is_dropped = |key: &SqlName, column: &Column| {
+            column.generated.is_some()
+                && (diff.affected.regenerated_columns(table_name).contains(key)
+                    || new_table.is_some_and(|table| !table.columns.contains_key(key)))
+        };
         let is_of_type = |column: &Column| column.kind.object().as_ref() == Some(name);
+        let is_converted = |key: &SqlName, column: &Column| is_of_type(column) && !is_dropped(key, column);
         let only = if table.partition_by.is_some() { "ONLY " } else { "" };
-        for (column_name, column) in table.columns.iter().filter(|(_, column)| is_of_type(column)) {
+        // The default of a column with another type can mention the enumeration.
+        for (column_name, column) in table.columns.iter().filter(|(_, column)| !diff.affected.is_rebuilt(&column.kind))
+        {
+            let Some(default) = column.default.as_ref().filter(|text| diff.affected.mentions_rebuilt(text)) else {
+                continue;
+            };
+            let alter = format!("ALTER TABLE {only}{} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
+            before.push(format!("{alter} DROP DEFAULT;"));
+            let new_column = new_table.and_then(|table| table.columns.get(column_name));
+            if new_column.is_some_and(|new| new.default == column.default) {
+                after.push(format!("{alter} SET DEFAULT ({default});"));
+            }
+        }
+        for (column_name, column) in table.columns.iter().filter(|(key, column)| is_converted(key, column)) {
             let alter =
                 |only: &str| format!("ALTER TABLE {only}{} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
             let array = if column.kind.is_array() { "[]" } else { "" };

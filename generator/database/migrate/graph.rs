@@ -8,6 +8,10 @@ use super::needed_names::for_each_needed_name;
 pub use super::node::{ObjectKind, ObjectNode};
 use crate::database::model::*;
 
+/// The distance between the positions of two objects, so that steps of an object can come right before and after its
+/// others without reaching the next object.
+const DISTANCE: usize = 4;
+
 /// All objects of a schema, sorted so that each comes after the objects that it needs.
 pub struct Graph<'a> {
     /// Sorted by kind and name. The other fields refer to a node by its index in this list.
@@ -92,14 +96,14 @@ impl<'a> Graph<'a> {
         self.nodes.binary_search(&ObjectNode(kind, name)).ok()
     }
 
-    /// Returns the position of an object, from 1; 0 for an object that is not in the graph.
+    /// Returns the position of an object, a multiple of [`DISTANCE`]; 0 for an object that is not in the graph.
     pub fn position(&self, kind: ObjectKind, name: &ObjectName) -> usize {
-        self.index_of(kind, name).map_or(0, |index| self.positions[index])
+        self.index_of(kind, name).map_or(0, |index| DISTANCE * self.positions[index])
     }
 
     /// Returns the position of an object in the reverse order, for drops.
     pub fn reverse_position(&self, kind: ObjectKind, name: &ObjectName) -> usize {
-        self.positions.len() + 1 - self.position(kind, name)
+        DISTANCE * (self.positions.len() + 1) - self.position(kind, name)
     }
 
     /// Returns the objects that must exist as long as an object exists.

@@ -18,6 +18,9 @@ use crate::database::model::*;
 /// before dropped tables.
 const AFTER_FOREIGN_KEYS: usize = usize::MAX - 2;
 
+/// Position of dropped generated columns in their phase: after the keys and indexes that contain them.
+pub const AFTER_KEYS: usize = AFTER_FOREIGN_KEYS + 1;
+
 /// Plans the removal of constraints and indexes that change. Of a dropped table, only the foreign keys are dropped in
 /// advance, since they could block other steps; the rest is dropped with the table.
 pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
@@ -37,19 +40,13 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let is_gone = !new.checks.contains_key(key);
         let add = add_constraint_sql(name, &ddl::check(key, &old.checks[key]));
         let step = drop_constraint(change, key, add, is_gone);
-        planner.push(match diff.recreated_parts.has_check(name, key) {
-            true => MigrationStep { phase: Phase::DropDependents, order_in_phase: 0, ..step },
-            false => step,
-        });
+        planner.push(before_function(step, diff.recreated_parts.has_check(name, key)));
     }
     for key in &dropped.excludes {
         let is_gone = !new.excludes.contains_key(key);
-        planner.push(drop_constraint(
-            change,
-            key,
-            add_constraint_sql(name, &ddl::exclude(key, &old.excludes[key])),
-            is_gone,
-        ));
+        let add = add_constraint_sql(name, &ddl::exclude(key, &old.excludes[key]));
+        let step = drop_constraint(change, key, add, is_gone);
+        planner.push(before_function(step, diff.recreated_parts.has_exclude(name, key)));
     }
     for key in &dropped.uniques {
         let is_gone = !new.uniques.contains_key(key);
@@ -66,7 +63,15 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         planner.push(drop_constraint(change, &key, add_constraint_sql(name, &definition), new.primary_key.is_empty()));
     }
     for index in &dropped.indexes {
-        planner.push(drop_index(change, index));
+        planner.push(before_function(drop_index(change, index), diff.recreated_parts.has_index(name, index)));
+    }
+}
+
+/// Returns the step, before the steps that drop functions if it drops a part that calls one of them.
+fn before_function(step: MigrationStep, calls_dropped: bool) -> MigrationStep {
+    match calls_dropped {
+        true => MigrationStep { phase: Phase::DropDependents, order_in_phase: 0, ..step },
+        false => step,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::affected::Affected;
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
-use super::needed_names::texts_of_index;
+use super::needed_names::{texts_of_exclude, texts_of_index};
 use super::recreated_parts::RecreatedParts;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
@@ -54,8 +54,8 @@ pub fn late_drops<'a>(
     users
 }
 
-/// Returns the name of a column, check, index or domain that uses a function or an object. `unused` are the defaults and
-/// checks that do not use it any more.
+/// Returns the name of a column, check, index or domain that uses a function or an object. `unused` are the parts of tables
+/// that do not use it any more.
 fn user_of(schema: &Schema, node: &ObjectNode, unused: &RecreatedParts) -> Option<String> {
     let identity = match node.0 {
         ObjectKind::Foundation | ObjectKind::Object => Some(schema.objects.get(node.1)?.identity()?),
@@ -96,14 +96,16 @@ fn user_whose_text(schema: &Schema, unused: &RecreatedParts, mentions: &dyn Fn(&
                 .map(|(check, _)| check)
         };
         let mut indexes = table.indexes.iter();
-        let index = || indexes.find(|(_, index)| texts_of_index(index).any(mentions)).map(|(index, _)| index);
+        let index = || {
+            indexes
+                .find(|(key, index)| !unused.has_index(name, key) && texts_of_index(index).any(mentions))
+                .map(|(index, _)| index)
+        };
         let mut excludes = table.excludes.iter();
         let exclude = || {
-            let texts = |exclude: &Exclude| {
-                exclude.elements.iter().any(|element| mentions(&element.expression))
-                    || exclude.predicate.iter().any(mentions)
-            };
-            excludes.find(|(_, exclude)| texts(exclude)).map(|(exclude, _)| exclude)
+            excludes
+                .find(|(key, exclude)| !unused.has_exclude(name, key) && texts_of_exclude(exclude).any(mentions))
+                .map(|(exclude, _)| exclude)
         };
         if table.partition_by.iter().flat_map(PartitionBy::expressions).any(mentions) {
             return Some(name.to_string());

@@ -106,7 +106,10 @@ fn cycle_finding(cycle: &[ObjectNode], root: &FieldPath) -> Diagnostic {
     let objects: Vec<String> = cycle.iter().map(ToString::to_string).collect();
     Diagnostic::error(Code::ObjectCycle, root.clone())
         .message(format!("these objects depend on each other: {}", objects.join(", ")))
-        .hint("remove one of the dependencies, such as an entry of `depends_on`")
+        .hint(
+            "remove one of the dependencies, such as an entry of `depends_on`, or write a function in PL/pgSQL, whose body \
+             the server does not check when it creates the function",
+        )
 }
 
 /// Groups steps into migrations. A concurrent index build is a separate migration, since it runs outside of a

@@ -1,7 +1,7 @@
 //! The names that an object needs, from its SQL and from `depends_on`.
 
 use super::node::{ObjectKind, ObjectNode};
-use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators};
+use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators, mentioned_names_in_body};
 use crate::database::model::*;
 
 /// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
@@ -67,7 +67,9 @@ fn report_function(function: &Function, report: &mut impl FnMut(&str, bool)) {
     let always = function.has_standard_body();
     if function.language == FunctionLanguage::Sql {
         // A body may use the operator that the function implements, so operators do not count.
-        mentioned_names(function.body.as_str()).for_each(|word| report(&word, always));
+        let arguments = function.arguments.iter().filter_map(|argument| argument.name.as_ref());
+        let arguments = arguments.map(SqlName::as_str).collect();
+        mentioned_names_in_body(function.body.as_str(), &arguments).for_each(|word| report(&word, always));
     }
     function.depends_on.iter().for_each(|name| report(name.name(), always));
 }
@@ -93,6 +95,11 @@ fn report_table(table: &Table, report: &mut impl FnMut(&str, bool)) {
 /// Returns the expressions and the predicate of an index.
 pub fn texts_of_index(index: &Index) -> impl Iterator<Item = &Expression> {
     index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate)
+}
+
+/// Returns the expressions and the predicate of an exclusion constraint.
+pub fn texts_of_exclude(exclude: &Exclude) -> impl Iterator<Item = &Expression> {
+    exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate)
 }
 
 /// Calls `report` with each name in a text.

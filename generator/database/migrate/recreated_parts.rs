@@ -1,10 +1,11 @@
-//! Defaults of columns and checks that are dropped for a while, because a function that they call is dropped and created
-//! again.
+//! Parts of tables that are dropped for a while, because a function that they call is dropped and created again: defaults
+//! of columns, checks, exclusion constraints and indexes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
 use super::graph::{ObjectKind, ObjectNode, mentioned_as};
+use super::needed_names::{texts_of_exclude, texts_of_index};
 use crate::database::identifiers::mentioned_names;
 use crate::database::model::*;
 
@@ -17,7 +18,11 @@ pub struct RecreatedParts {
     /// Columns whose defaults are dropped. Defaults that another step sets are left out.
     pub defaults: PartsByTable,
     /// Checks that are dropped. Checks that renames change are left out.
-    pub checks: PartsByTable,
+    checks: PartsByTable,
+    /// Exclusion constraints that are dropped.
+    excludes: PartsByTable,
+    /// Indexes that are dropped.
+    indexes: PartsByTable,
 }
 
 impl RecreatedParts {
@@ -49,6 +54,15 @@ impl RecreatedParts {
             let checks = table.checks.iter();
             let checks = checks.filter(|(key, check)| before.checks.get(*key) == Some(*check) && calls(check.as_str()));
             add(&mut parts.checks, name, checks.map(|(key, _)| key));
+            let excludes = table.excludes.iter().filter(|(key, exclude)| {
+                before.excludes.get(*key) == Some(*exclude)
+                    && texts_of_exclude(exclude).any(|text| calls(text.as_str()))
+            });
+            add(&mut parts.excludes, name, excludes.map(|(key, _)| key));
+            let indexes = table.indexes.iter().filter(|(key, index)| {
+                before.indexes.get(*key) == Some(*index) && texts_of_index(index).any(|text| calls(text.as_str()))
+            });
+            add(&mut parts.indexes, name, indexes.map(|(key, _)| key));
         }
         parts
     }
@@ -59,6 +73,14 @@ impl RecreatedParts {
 
     pub fn has_check(&self, table: &ObjectName, check: &SqlName) -> bool {
         self.checks.get(table).is_some_and(|checks| checks.contains(check))
+    }
+
+    pub fn has_exclude(&self, table: &ObjectName, exclude: &SqlName) -> bool {
+        self.excludes.get(table).is_some_and(|excludes| excludes.contains(exclude))
+    }
+
+    pub fn has_index(&self, table: &ObjectName, index: &SqlName) -> bool {
+        self.indexes.get(table).is_some_and(|indexes| indexes.contains(index))
     }
 }
 

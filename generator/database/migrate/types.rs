@@ -1,5 +1,7 @@
 //! Plans changes of user-defined types. Changes of enumerations are planned in `enumeration`.
 
+use std::collections::BTreeSet;
+
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TypeChange};
 use super::enumeration;
@@ -46,7 +48,7 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
     let TypeChange { name, old, new, order_in_phase, path } = *change;
     match (old, new) {
         (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, diff, &change.with(old, new)),
-        (UserType::Domain(old), UserType::Domain(new)) => change_domain(planner, &change.with(old, new)),
+        (UserType::Domain(old), UserType::Domain(new)) => change_domain(planner, diff, &change.with(old, new)),
         (UserType::Composite(old), UserType::Composite(new)) => change_composite(planner, diff, &change.with(old, new)),
         (UserType::Range(old), UserType::Range(new)) => {
             let structure = |range: &RangeType| {
@@ -80,7 +82,7 @@ fn change_type(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>
     }
 }
 
-fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
+fn change_domain(planner: &mut Planner, diff: &Diff, change: &TypeChange<Domain>) {
     let TypeChange { name, old, new, order_in_phase, path } = *change;
     let alter = format!("ALTER DOMAIN {}", name.sql());
     let step = |phase, key: &str, why: String| {
@@ -102,6 +104,18 @@ fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
         let why = format!("{name}: default");
         planner.push(step(Phase::Create, "default", why).up(set(&new.default)).down(set(&old.default)));
     }
+    let is_stricter =
+        (new.not_null && !old.not_null) || new.checks.iter().any(|(check, new)| old.checks.get(check) != Some(new));
+    let column = || column_with_inner_values(diff.old, name).or_else(|| column_with_inner_values(diff.new, name));
+    if is_stricter && let Some(column) = column() {
+        planner.refuse(
+            Code::ChangeRefused,
+            path.clone(),
+            format!("PostgreSQL cannot check the values of the domain {name} inside of the values of {column}"),
+            "create a domain with a different name, and change the type of the columns to it",
+        );
+        return;
+    }
     change_domain_checks(planner, change);
     match (old.not_null, new.not_null) {
         (false, true) => planner.push(
@@ -118,6 +132,45 @@ fn change_domain(planner: &mut Planner, change: &TypeChange<Domain>) {
         ),
         _ => {}
     }
+}
+
+/// Returns the name of a column whose values contain values of a domain, as those of arrays and composite types do.
+fn column_with_inner_values(schema: &Schema, domain: &ObjectName) -> Option<String> {
+    // Domains over the domain, and types whose values contain values of it.
+    let mut equal_types = BTreeSet::from([domain.clone()]);
+    let mut outer_types = BTreeSet::new();
+    let contains = |equal: &BTreeSet<ObjectName>, outer: &BTreeSet<ObjectName>, kind: &TypeName| {
+        kind.object().is_some_and(|object| outer.contains(&object) || (kind.is_array() && equal.contains(&object)))
+    };
+    loop {
+        let count = equal_types.len() + outer_types.len();
+        for (name, kind) in &schema.types {
+            let mentions = |kind: &TypeName| {
+                kind.object().is_some_and(|object| equal_types.contains(&object) || outer_types.contains(&object))
+            };
+            let (is_equal, is_outer) = match kind {
+                UserType::Domain(domain) if contains(&equal_types, &outer_types, &domain.base) => (false, true),
+                UserType::Domain(domain) => (mentions(&domain.base), false),
+                UserType::Composite(kind) => (false, kind.attributes.iter().any(|part| mentions(&part.kind))),
+                UserType::Range(range) => (false, mentions(&range.subtype)),
+                UserType::Enum(_) => (false, false),
+            };
+            if is_equal {
+                equal_types.insert(name.clone());
+            }
+            if is_outer {
+                outer_types.insert(name.clone());
+            }
+        }
+        if equal_types.len() + outer_types.len() == count {
+            break;
+        }
+    }
+    schema.tables.iter().find_map(|(name, table)| {
+        let mut columns = table.columns.iter();
+        let column = columns.find(|(_, column)| contains(&equal_types, &outer_types, &column.kind));
+        column.map(|(column, _)| format!("{name}.{column}"))
+    })
 }
 
 fn change_domain_checks(planner: &mut Planner, change: &TypeChange<Domain>) {

@@ -1,11 +1,13 @@
 //! Tests of databases and migrations, most of them with real PostgreSQL servers.
 
+mod application_changes;
 mod baseline;
 mod case;
 mod changes;
 mod commands;
 mod concurrency;
 mod dbml;
+mod dependents;
 mod edits;
 mod export;
 mod import;

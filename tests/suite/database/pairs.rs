@@ -8,7 +8,8 @@ use nself::diagnostic::{Diagnostic, FieldPath};
 use super::property::{plan_allowing_hazards, run_up, same};
 use super::server::{Server, Session, Version};
 
-/// A schema, the same schema after a change, and the hints for the change.
+/// A schema, the same schema after a change, and the hints for the change. Lines of the first one that begin with INSERT
+/// are rows.
 pub struct Change {
     pub name: &'static str,
     pub before: &'static str,
@@ -40,6 +41,10 @@ fn check(change: &Change, ours: &mut Session, theirs: &mut Session) -> Result<()
     run_up(ours, &plan(&Schema::default(), &before, &FieldPath::root()).map_err(text)?)?;
     let expected = catalog_of(theirs, change.before);
     same("the SQL", &expected, "from empty", &ours.catalog())?;
+    let rows: Vec<&str> = change.before.lines().map(str::trim).filter(|line| line.starts_with("INSERT ")).collect();
+    if !rows.is_empty() {
+        ours.try_run(&rows.join("\n"))?;
+    }
     (change.hint)(&mut after);
     let groups = plan_allowing_hazards(&before, &mut after).map_err(text)?;
     run_up(ours, &groups)?;

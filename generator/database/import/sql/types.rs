@@ -144,6 +144,14 @@ impl Reader {
                 domain.collation = collation::read_collation(&collation)?;
             }
         }
+        // The server copies the default of another domain.
+        if domain.default.is_none()
+            && !domain.base.is_array()
+            && let Some(base) = domain.base.object()
+            && let Some(UserType::Domain(base)) = self.schema.types.get(&base)
+        {
+            domain.default = base.default.clone();
+        }
         for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
             let mut parts = Parts::of(&clause);
             let check_name = constraint::take_name(&mut parts)?;

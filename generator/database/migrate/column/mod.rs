@@ -10,6 +10,7 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::migrate::diff::{Diff, TableChange};
 use crate::database::migrate::graph::ObjectKind;
+use crate::database::migrate::keys::AFTER_KEYS;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
@@ -110,11 +111,11 @@ fn restore_column_sql(change: &ColumnChange, column: &Column) -> String {
 fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
     let table = change.table.name.sql();
     let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column));
-    // The column is dropped before the columns in its expression change, and added again afterwards.
+    // The column is dropped before the columns and types in its expression change, and added again afterwards.
     planner.push(
         change
-            .step(Phase::Create, "generated", "is computed differently")
-            .order_in_phase(change.order_in_phase.saturating_sub(1))
+            .step(Phase::DropConstraints, "generated", "is computed differently")
+            .order_in_phase(AFTER_KEYS)
             .up(drop.clone())
             .down(restore_column_sql(change, old)),
     );
@@ -167,6 +168,8 @@ fn alter_column(
         planner.push(
             change
                 .step(Phase::Create, "generated", "keeps its values and is no longer computed")
+                // Before the type of the column changes.
+                .order_in_phase(0)
                 .up(format!("{} DROP EXPRESSION;", change.alter_column_prefix()))
                 .irreversible("PostgreSQL cannot turn an existing column into a generated one"),
         );

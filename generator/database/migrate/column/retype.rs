@@ -117,10 +117,15 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
     match new.base() {
         "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),
         "timestamp" if is_integer && !new.is_array() => format!("to_timestamp({name}) AT TIME ZONE 'UTC'"),
+        // The text of a time would be read in the time zone of the session.
+        "timestamptz" if old.base() == "timestamp" && !new.is_array() => format!("{name} AT TIME ZONE 'UTC'"),
+        "timestamp" if old.base() == "timestamptz" && !new.is_array() => format!("{name} AT TIME ZONE 'UTC'"),
         "boolean" if is_integer && !new.is_array() => format!("{name} <> 0"),
         "smallint" | "bigint" | "numeric" if old.as_str() == "boolean" && !new.is_array() => {
             format!("{name}::integer::{new}")
         }
+        // The text of a range is not that of a multirange.
+        kind if kind.ends_with("multirange") && old.base().ends_with("range") => format!("{name}::{new}"),
         _ if new.element().as_ref() == Some(old) => format!("ARRAY[{name}]"),
         _ if ["text", "varchar"].contains(&old.as_str()) || new.as_str() == "text" => format!("{name}::{new}"),
         _ if old.is_array() && new.is_array() => format!("{name}::text[]::{new}"),
