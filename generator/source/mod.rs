@@ -39,6 +39,7 @@ use crate::parallel;
 use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
+use crate::words;
 use decode::KeyedFinding;
 use node::{Document, Mark, Node};
 use path_set::PathSet;
@@ -287,6 +288,7 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             (_, None) => {}
         }
     }
+    drop_misspelled(&mut findings);
     let findings = crate::diagnostic::merge(findings);
     if environments.is_empty() { Err(findings) } else { Ok(LoadedStack { environments, inputs, findings }) }
 }
@@ -297,6 +299,19 @@ fn drop_repeated(findings: &mut Vec<Diagnostic>) {
     let mut known = BTreeSet::new();
     findings.retain(|finding| {
         finding.span.is_none() || known.insert((finding.code, finding.span.clone(), finding.message.clone()))
+    });
+}
+
+/// Removes findings of the evaluation about a field without a value if an unknown field beside it probably is that field.
+fn drop_misspelled(findings: &mut Vec<Diagnostic>) {
+    let unknown = findings.iter().filter(|finding| finding.code == Code::UnknownField);
+    let unknown: Vec<FieldPath> = unknown.map(|finding| finding.path.clone()).collect();
+    findings.retain(|finding| {
+        let is_meant = |field: &&FieldPath| {
+            field.parent() == finding.path.parent()
+                && words::nearest(field.last_key(), [finding.path.last_key()]).is_some()
+        };
+        finding.code != Code::MissingField || !unknown.iter().any(|field| is_meant(&field))
     });
 }
 
