@@ -119,6 +119,8 @@ codes! {
         "Sentinel makes a different Redis the master when one fails, so a service that connects to one node loses its writes then. Give the service `sentinel.client`, which has the addresses of the Sentinels and the name of the master, and use a client with support for Sentinel."
     FixedName "NS324" "a service of the library under a different name"
         "Secrets, databases, volumes and clients of such a service contain its name, such as the host in `redis_url`. So a stack can have it once, under the name that it has in `nself.services`. For a second program of the same kind, declare a service with its image: `services.cache = { image = \"redis:7.4-alpine\", … }`."
+    UnusedMigrations "NS325" "migrations of a database that no environment defines"
+        "The folder of a database has migrations of nself, but `databases` does not define a database of this name, so they are ignored. A definition with a new name is a new database: the old one keeps its tables and rows, and nself moves none of them. Define the database again under the name of the folder, or move its rows on the server yourself and delete the folder."
     EnvFile "NS318" "a file of variables cannot be read"
         "`env_files` are files of the project in UTF-8 with a line `NAME=value` for each variable. Empty lines and lines that begin with `#` are skipped, `export` in front of a name too, and single or double quotes around a value are removed. nself expands nothing. A value that is a credential is refused as in `env`."
     ServiceFile "NS317" "a configuration file cannot be written"

@@ -161,6 +161,9 @@ pub struct Diagnostic {
     /// The environments with this finding; empty if it does not depend on an environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
+    /// The field whose absence is the mistake. If a layer removes it, the place of the finding is that `null`.
+    #[serde(skip)]
+    pub lacks: Option<FieldPath>,
     /// What caused the finding. Findings about one service with the same cause are one mistake.
     #[serde(skip)]
     pub cause: Option<String>,
@@ -188,6 +191,7 @@ impl Diagnostic {
             hint: String::new(),
             related: Vec::new(),
             environments: Vec::new(),
+            lacks: None,
             cause: None,
         }
     }
@@ -226,6 +230,12 @@ impl Diagnostic {
     #[must_use]
     pub fn counterpart(mut self, path: FieldPath, message: impl Into<String>) -> Self {
         self.related.push(Related { path, span: None, message: message.into(), is_counterpart: true });
+        self
+    }
+
+    #[must_use]
+    pub fn lacks(mut self, field: FieldPath) -> Self {
+        self.lacks = Some(field);
         self
     }
 

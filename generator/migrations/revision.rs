@@ -67,13 +67,24 @@ impl Revision<'_> {
     }
 
     fn git(&self, arguments: &[&str]) -> Result<String, Vec<Diagnostic>> {
-        run_git(&self.project, arguments).map_err(|reason| {
-            vec![
-                Diagnostic::error(Code::Io, FieldPath::root())
-                    .message(format!("git {} failed: {reason}", arguments.join(" ")))
-                    .hint("set --base to a revision that exists in this repository, such as origin/main"),
-            ]
-        })
+        run_git(&self.project, arguments).map_err(|reason| vec![self.failure(&reason, arguments)])
+    }
+
+    /// Returns the finding about a failed command of git.
+    fn failure(&self, reason: &str, arguments: &[&str]) -> Diagnostic {
+        let finding = Diagnostic::error(Code::Io, FieldPath::root());
+        if run_git(&self.project, &["rev-parse", "--git-dir"]).is_err() {
+            return finding
+                .message(format!(
+                    "the project is not in a git repository that git can read, so it has no revision `{}`",
+                    self.name
+                ))
+                .expected("a folder in a git repository")
+                .hint("run the command in a clone of the repository");
+        }
+        finding
+            .message(format!("git {} failed: {reason}", arguments.join(" ")))
+            .hint("set --base to a revision that exists in this repository, such as origin/main")
     }
 }
 

@@ -147,6 +147,14 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
         return true;
     }
+    // A check of a definition that lacks a refused part. The path of a table has four steps.
+    let is_definition = matches!(finding.path.0.first(), Some(Segment::Key(section)) if section == "databases");
+    if is_definition && finding.path.0.len() >= 4 && refused.starts_with(&finding.path) {
+        return true;
+    }
+    if finding.code == Code::UnknownSecret && may_declare_secret(refused, &finding.message) {
+        return true;
+    }
     // A rate limit or a destination of a receiver that was refused is missing.
     let is_missing = match refused.0.as_slice() {
         [Segment::Key(edge), Segment::Key(limits), Segment::Key(name), ..]
@@ -177,6 +185,17 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
         Some(_) if finding.code == Code::BackupTarget => entry == path!("backups", "target"),
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
+    }
+}
+
+/// Returns whether a refused field may declare the secret that a message names: a whole service may declare any secret.
+fn may_declare_secret(refused: &FieldPath, message: &str) -> bool {
+    match refused.0.as_slice() {
+        [Segment::Key(services), Segment::Key(_)] => services == "services",
+        [Segment::Key(services), Segment::Key(_), Segment::Key(secrets), Segment::Key(name), ..] => {
+            services == "services" && secrets == "secrets" && message.contains(&format!("`{name}`"))
+        }
+        _ => false,
     }
 }
 

@@ -272,6 +272,7 @@ pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path:
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
         .cause(missing_service_cause(name.as_str()))
+        .lacks(path!("services", name))
         .message(format!("the stack has no service `{name}`"))
         .expected(words::one_of(&names))
         .hint(near.map_or_else(|| hint_to_add(name, stack), |near| format!("did you mean `{near}`?")))
@@ -282,13 +283,36 @@ pub fn missing_service_cause(name: &str) -> String {
     format!("no service {name}")
 }
 
+/// The services of the catalogue that a stack adds under their own names, sorted.
+const OPTIONAL_SERVICES: [&str; 11] = [
+    "admin",
+    "adminer",
+    "functions",
+    "mail",
+    "meilisearch",
+    "minio",
+    "mlflow",
+    "pgbouncer",
+    "postgres-replica",
+    "redis",
+    "s3",
+];
+
+/// Returns the hint for adding a service of the catalogue; `None` for any other name.
+pub fn hint_to_add_optional(name: &ServiceName) -> Option<String> {
+    OPTIONAL_SERVICES
+        .contains(&name.as_str())
+        .then(|| format!("add it from the library: `services.{name} = nself.services.{name}`"))
+}
+
 /// Returns the hint for adding a service, or a further process if the name begins with the name of a service.
 fn hint_to_add(name: &ServiceName, stack: &Stack) -> String {
     let mut processes = stack.services.keys().filter_map(|service| {
         let process = name.as_str().strip_prefix(service.as_str())?.strip_prefix('-')?;
         Some(format!("add it, for example `services.{service}.processes.{process} = …`"))
     });
-    processes.next_back().unwrap_or_else(|| format!("add it, for example `services.{name} = …`"))
+    let hint = processes.next_back().or_else(|| hint_to_add_optional(name));
+    hint.unwrap_or_else(|| format!("add it, for example `services.{name} = …`"))
 }
 
 /// Returns the finding for a service that the environment excludes although the field `path` refers to it. All such

@@ -250,7 +250,37 @@ impl ProjectReader<'_> {
             self.watches.extend(files.keys().map(|path| Watch::File(folder.join(path))));
             databases.insert(name.clone(), files);
         }
+        self.report_unused_migrations(environments, &databases)?;
         Ok(databases)
+    }
+
+    /// Warns of migrations of databases that no environment defines, such as one whose definition has a new name.
+    fn report_unused_migrations(
+        &mut self,
+        environments: &[Environment],
+        databases: &BTreeMap<SqlIdent, HistoryFiles>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let unused =
+            migrations::unused_folders(self.project, |name| databases.keys().any(|known| known.as_str() == name))?;
+        self.watches.push(match stat_path(&self.project.join(migrations::PARENT)) {
+            Ok(stat) if stat.is_folder() => Watch::Folder(self.project.join(migrations::PARENT)),
+            _ => Watch::Absent(self.project.join(migrations::PARENT)),
+        });
+        for name in unused {
+            let folder = format!("{}/{name}", migrations::PARENT);
+            self.watches.push(Watch::Folder(self.project.join(&folder)));
+            let mut finding = Diagnostic::warning(Code::UnusedMigrations, path!("databases"))
+                .message(format!("`{folder}` has migrations, but no environment defines the database `{name}`"))
+                .expected(format!("a definition `databases.{name}`"))
+                .hint(format!(
+                    "define `databases.{name}` again; or move the rows on the server yourself, and then delete `{folder}`"
+                ));
+            if let Some(environment) = environments.first() {
+                environment.origins.locate(&mut finding);
+            }
+            self.findings.push(finding);
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,33 @@ use crate::values::plugin_names::database_folder;
 /// The subfolders that nself reads and writes. Everything else in the folder, except the sum file, belongs to the user.
 const SUBFOLDERS: [&str; 2] = ["migrations", "schema"];
 
+/// The folder with the folders of all databases that do not belong to a plugin.
+pub const PARENT: &str = "db";
+
+/// Returns the names of the folders that have migrations of nself, but belong to no known database. Folders of other tools
+/// have no sum file.
+///
+/// # Errors
+/// NS804 if a folder cannot be read.
+pub fn unused_folders(project: &Path, is_known: impl Fn(&str) -> bool) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let mut unused = Vec::new();
+    let parent = Root::project(project).below(PathBuf::from(PARENT));
+    // A link or a file of this name belongs to the user.
+    let Ok(Some(parent)) = parent.open() else { return Ok(unused) };
+    for entry in parent.list().map_err(file_error)? {
+        let Some(name) = entry.name.to_str().filter(|name| entry.kind == EntryKind::Folder && !is_known(name)) else {
+            continue;
+        };
+        if let Some(folder) = parent.folder(name).map_err(file_error)?
+            && folder.stat(SUM_FILE).map_err(file_error)?.is_some()
+        {
+            unused.push(name.to_owned());
+        }
+    }
+    unused.sort();
+    Ok(unused)
+}
+
 /// Returns the folder of a database's migrations.
 pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
     project.join(database_folder(database))

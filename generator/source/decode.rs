@@ -74,6 +74,24 @@ impl Findings {
     pub fn make_final_since(&self, start: usize) {
         self.final_findings.borrow_mut().extend(self.provisional.borrow_mut().drain(start..));
     }
+
+    /// Moves the provisional findings about `path` and the fields below it from the index `start` to the final findings,
+    /// and drops the others.
+    fn make_final_below(&self, path: &FieldPath, start: usize) {
+        let findings: Vec<KeyedFinding> = self.provisional.borrow_mut().drain(start..).collect();
+        let below = findings.into_iter().filter(|found| found.finding.path.starts_with(path));
+        self.final_findings.borrow_mut().extend(below);
+    }
+
+    /// Returns whether an unknown field of the record at `path`, found since the index `start`, is probably the field that
+    /// is missing there.
+    fn is_misspelled(&self, missing: &str, path: &FieldPath, start: usize) -> bool {
+        self.provisional.borrow()[start..].iter().any(|KeyedFinding { finding, .. }| {
+            finding.code == Code::UnknownField
+                && finding.path.parent() == *path
+                && words::nearest(finding.path.last_key(), [missing]).is_some()
+        })
+    }
 }
 
 /// A path in the tree as a linked list of steps, the last step first. The list lives on the call stack, since most
@@ -157,21 +175,24 @@ impl<'a> Decoder<'a, '_> {
         // Do not report again: a skipped field that is now missing, a reference whose content is skipped, or a field that
         // failed before.
         let lacks_field = matches!(mismatch.code, Code::MissingField | Code::WrongType);
-        let is_reported = skipped.contains(&path) || (lacks_field && skipped.contains_child_of(&path));
+        let is_misspelled =
+            mismatch.missing.is_some_and(|field| self.findings.is_misspelled(field, &path, count_before));
+        let is_reported = is_misspelled || skipped.contains(&path) || (lacks_field && skipped.contains_child_of(&path));
         if !is_reported {
             let finding = Diagnostic::error(mismatch.code, path.clone());
             let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
+            let finding = mismatch.missing.into_iter().fold(finding, |finding, field| finding.lacks(path.key(field)));
             self.findings.final_findings.borrow_mut().push(KeyedFinding { finding, key_mark: None });
         }
         let is_below = path != node_path && path.starts_with(&node_path);
         // A field that is skipped already would fail in the same way again.
-        let is_new = is_below && skipped.insert(path);
+        let is_new = is_below && skipped.insert(path.clone());
         if !is_new {
             skipped.insert(node_path);
             self.findings.make_final_since(count_before);
             return Retry::GiveUp;
         }
-        self.findings.provisional.borrow_mut().truncate(count_before);
+        self.findings.make_final_below(&path, count_before);
         Retry::Again
     }
 
@@ -333,6 +354,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
                 expected: words::one_of(variants),
                 hint: "",
                 path: None,
+                missing: None,
             }),
         }
     }
@@ -390,6 +412,18 @@ mod tests {
         let found = codes(r#"{"env": {"A": {"by_profile": {"local": "x", "prod": "x"}}, "B": {"join": 5}}}"#);
         let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["env.A.by_profile", "env.B.join"]);
+    }
+
+    #[test]
+    fn a_misspelled_field_is_not_reported_as_missing_too() {
+        let of_profiles = |fields: &str| codes(&format!(r#"{{"env": {{"A": {{"by_profile": {{{fields}}}}}}}}}"#));
+        let (unknown, missing) = (Code::UnknownField, Code::MissingField);
+        let path = "env.A.by_profile".to_owned();
+        let misspelled = of_profiles(r#""local": "x", "stagin": "x", "prod": "x""#);
+        assert_eq!(misspelled, [(format!("{path}.stagin"), unknown)]);
+        let both = of_profiles(r#""local": "x", "demo": "x", "prod": "x""#);
+        assert_eq!(both.len(), 2, "{both:?}");
+        assert!(both.contains(&(format!("{path}.demo"), unknown)) && both.contains(&(path, missing)), "{both:?}");
     }
 
     #[test]

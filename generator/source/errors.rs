@@ -191,6 +191,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
             apply_note(&mut finding, line.trim());
         }
+        suggest_field(&mut finding);
         findings.push(finding);
     }
     findings
@@ -221,6 +222,18 @@ fn suggest_tag(finding: &mut Finding, word: &str) {
         } else {
             format!("did you mean `'{tag}`?")
         };
+    }
+}
+
+/// Sets the hint about an unknown field to the allowed field that is most similar.
+fn suggest_field(finding: &mut Finding) {
+    let (Some(field), Some(fields)) = (finding.message.split('`').nth(1), finding.expected.strip_prefix("one of "))
+    else {
+        return;
+    };
+    if finding.code == Code::UnknownField.id() && finding.hint.is_empty() {
+        let suggestion = words::suggestion(field, fields.split(", "));
+        finding.hint = if suggestion.is_empty() { "use one of these fields".into() } else { suggestion };
     }
 }
 

@@ -1,10 +1,12 @@
-//! Hints for values of a wrong type: the field of a record that takes the value, the items of a list, or the unit.
+//! Hints for values of a wrong type: the field of a record that takes the value, the items of a list, or the unit. And
+//! hints for keys of Compose.
 
 use crate::diagnostic::{Code, Diagnostic, Segment};
 
 /// Fields that hold records, each with the field of the record to set. `*` is the name of an entry, which
 /// replaces `NAME` in a hint; `[]` is an item of a list.
-const RECORDS: [(&[&str], &str); 23] = [
+const RECORDS: [(&[&str], &str); 24] = [
+    (&["indexes", "*", "columns", "[]"], "name the column: `{ column = \"id\" }`"),
     (&["volumes"], "name each volume: `volumes.data.path = \"/data\"`"),
     (&["volumes", "*"], "set its path: `volumes.NAME.path = \"/data\"`"),
     (&["build"], "set the folder: `build.context = \"services/orders\"`"),
@@ -34,7 +36,8 @@ const RECORDS: [(&[&str], &str); 23] = [
 ];
 
 /// Fields that hold lists, each with the form of the list.
-const LISTS: [(&[&str], &str); 3] = [
+const LISTS: [(&[&str], &str); 4] = [
+    (&["indexes", "*", "columns"], "list the columns: `columns = [{ column = \"id\" }]`"),
     (&["tmpfs"], "list the folders: `tmpfs = [{ path = \"/tmp\" }]`"),
     (&["primary_key"], "list the columns: `primary_key = [\"id\"]`"),
     (&["columns"], "list the columns: `columns = [\"id\"]`"),
@@ -54,8 +57,39 @@ const UNITS: [(&str, &str); 10] = [
     ("after", "10m"),
 ];
 
+/// Keys of a service of Compose that nself does not have, each with what to write instead.
+const COMPOSE_KEYS: [(&str, &str); 20] = [
+    ("cap_add", "write `capabilities = [\"CHOWN\"]`"),
+    ("configs", "write `files.\"/etc/app.conf\".text = \"…\"`"),
+    ("container_name", "remove it: other services reach this one by its name, and `aliases` adds names"),
+    ("cpus", "write `limits.cpus = \"0.5\"`"),
+    ("deploy", "use `replicas`, `limits` and `reservations`"),
+    ("environment", "write the variables in `env`: `env.LOG_LEVEL = \"info\"`"),
+    ("expose", "name the port: `ports.http = 8001`"),
+    ("healthcheck", "write `health.http.path = \"/healthz\"`, or `health.exec = [\"program\"]`"),
+    ("hostname", "remove it: other services reach this one by its name, and `aliases` adds names"),
+    ("links", "name the services that it connects to: `connects_to = [\"orders\"]`"),
+    ("mem_limit", "write `limits.memory = \"256MiB\"`"),
+    ("networks", "name the services that it connects to: `connects_to = [\"orders\"]`"),
+    ("pids_limit", "write `limits.pids = 100`"),
+    ("privileged", "remove it: a service gets single rights with `capabilities`"),
+    ("profiles", "name the profiles: `only = ['local]`"),
+    ("restart", "remove it: services restart by themselves, and a job has `run = 'once`"),
+    ("scale", "write `replicas = 2`"),
+    ("security_opt", "remove it: services cannot gain rights, and `capabilities` adds single ones"),
+    ("stop_grace_period", "write `stop_grace = \"30s\"`"),
+    ("volumes_from", "add the service to `readers` or `writers` of the volume"),
+];
+
 /// Sets the hint of a finding about a value of a wrong type, if the field is known.
 pub fn complete(finding: &mut Diagnostic) {
+    if let (Code::UnknownField, [Segment::Key(services), _, Segment::Key(key)]) =
+        (finding.code, finding.path.0.as_slice())
+        && services == "services"
+        && let Some((_, hint)) = COMPOSE_KEYS.iter().find(|(name, _)| name == key)
+    {
+        (*hint).clone_into(&mut finding.hint);
+    }
     if !matches!(finding.code, Code::Contract | Code::WrongType) {
         return;
     }

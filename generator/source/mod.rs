@@ -39,8 +39,9 @@ use crate::parallel;
 use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
+use crate::words;
 use decode::KeyedFinding;
-use node::{Document, Node};
+use node::{Document, Mark, Node};
 use path_set::PathSet;
 use program::NickelProgram;
 
@@ -213,10 +214,12 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
     let is_stack = root.get("nself_stack").is_some();
     let (trees, layer_findings) = if is_stack { layers::environments(&root) } else { Default::default() };
     let document = Arc::new(document);
-    let document_origins = Origins { document: Arc::clone(&document), root: Arc::new(root) };
+    let document_origins = Origins { document: Arc::clone(&document), root: Arc::new(root), layer: None };
     let mut findings = document.diagnostics();
+    let failed_paths: Vec<FieldPath> =
+        findings.iter().chain(&layer_findings).map(|finding| finding.path.clone()).collect();
+    drop_repeated(&mut findings);
     findings.extend(layer_findings);
-    let failed_paths: Vec<FieldPath> = findings.iter().map(|finding| finding.path.clone()).collect();
     for finding in &mut findings {
         field_hints::complete(finding);
         document_origins.locate(finding);
@@ -232,7 +235,8 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
     for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
-        let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
+        let layer = Some((Arc::clone(&document_origins.root), name.clone()));
+        let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree), layer };
         let mut refused_paths: Vec<FieldPath> =
             failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let refused_names: BTreeSet<String> =
@@ -240,6 +244,7 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         let credential_paths: BTreeSet<FieldPath> =
             plain_credentials.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let broken_here: PathSet = broken_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
+        let mut library_records = BTreeSet::new();
         for KeyedFinding { mut finding, key_mark } in mismatches {
             let is_consequence = finding.code == Code::MissingField && broken_here.contains_child_of(&finding.path);
             if is_consequence || broken_here.covers(&finding.path) {
@@ -253,9 +258,16 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             if origins.text(&finding.path).is_some_and(|text| refused_names.contains(text)) {
                 continue;
             }
+            if let Some(record) = library_record(&finding, key_mark, &document) {
+                refused_paths.push(finding.path.clone());
+                if !library_records.insert(record.path.clone()) {
+                    continue;
+                }
+                finding = record;
+            }
             finding = complete_expected_fields(finding, &document_origins.root);
             field_hints::complete(&mut finding);
-            finding.span = origins.user_span(key_mark).or_else(|| place_of_removal(&document_origins, &name, &finding));
+            finding.span = origins.user_span(key_mark);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
             refused_paths.push(finding.path.clone());
@@ -276,8 +288,44 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             (_, None) => {}
         }
     }
+    drop_misspelled(&mut findings);
     let findings = crate::diagnostic::merge(findings);
     if environments.is_empty() { Err(findings) } else { Ok(LoadedStack { environments, inputs, findings }) }
+}
+
+/// Removes findings of the evaluation that repeat an earlier one: a wrong value of which several fields are computed is one
+/// mistake.
+fn drop_repeated(findings: &mut Vec<Diagnostic>) {
+    let mut known = BTreeSet::new();
+    findings.retain(|finding| {
+        finding.span.is_none() || known.insert((finding.code, finding.span.clone(), finding.message.clone()))
+    });
+}
+
+/// Removes findings of the evaluation about a field without a value if an unknown field beside it probably is that field.
+fn drop_misspelled(findings: &mut Vec<Diagnostic>) {
+    let unknown = findings.iter().filter(|finding| finding.code == Code::UnknownField);
+    let unknown: Vec<FieldPath> = unknown.map(|finding| finding.path.clone()).collect();
+    findings.retain(|finding| {
+        let is_meant = |field: &&FieldPath| {
+            field.parent() == finding.path.parent()
+                && words::nearest(field.last_key(), [finding.path.last_key()]).is_some()
+        };
+        finding.code != Code::MissingField || !unknown.iter().any(|field| is_meant(&field))
+    });
+}
+
+/// Returns the finding about a record of the library, such as `nself.services`, at a place that does not accept its fields;
+/// `None` if the user wrote the field that is not accepted.
+fn library_record(finding: &Diagnostic, key_mark: Option<Mark>, document: &Document) -> Option<Diagnostic> {
+    key_mark.filter(|mark| finding.code == Code::UnknownField && !document.is_user(*mark))?;
+    let field = finding.path.last_key();
+    Some(
+        Diagnostic::error(Code::UnknownField, finding.path.parent())
+            .message(format!("this record of the library has fields, such as `{field}`, that are not allowed here"))
+            .expected(&finding.expected)
+            .hint(format!("name the field of it that you mean: `.{field}` at its end, for example")),
+    )
 }
 
 /// Adds `environments` to the expected fields if a finding is about an unknown field at the top of the stack file.
@@ -289,19 +337,6 @@ fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
         }
         _ => finding,
     }
-}
-
-/// Returns the place of the `null` with which the layer of an environment removes the field that a finding misses.
-fn place_of_removal(document_origins: &Origins, environment: &str, finding: &Diagnostic) -> Option<Span> {
-    if finding.code != Code::MissingField {
-        return None;
-    }
-    // The message names the field, and the path is that of its record.
-    let field = finding.message.split('`').nth(1)?;
-    let mut path = path!("environments", environment);
-    path.0.extend(finding.path.0.iter().cloned());
-    let path = path.key(field);
-    document_origins.holds(&path).then(|| document_origins.span(&path)).flatten()
 }
 
 /// Returns the name that a finding refuses: the name of an entry of a top-level field such as `services` or `volumes`.

@@ -12,6 +12,8 @@ use crate::stack::file::REFERENCES;
 pub struct Origins {
     pub(super) document: Arc<Document>,
     pub(super) root: Arc<Node>,
+    /// The tree of the whole stack and the name of the environment, in whose layer `null` removes a field.
+    pub(super) layer: Option<(Arc<Node>, String)>,
 }
 
 impl Origins {
@@ -157,6 +159,10 @@ impl Origins {
     /// Sets the place of a finding and of its related fields. Of two fields that exclude each other, the one that the user
     /// wrote is the place of the finding.
     pub fn locate(&self, finding: &mut Diagnostic) {
+        if let Some((field, span)) = finding.lacks.as_ref().and_then(|field| self.removal(field)) {
+            finding.hint = format!("remove this `null`, since `{}` needs `{field}`", finding.path);
+            finding.span = Some(span);
+        }
         if finding.span.is_none() {
             finding.span = self.span(&finding.path);
         }
@@ -170,7 +176,8 @@ impl Origins {
                 related.is_counterpart
                     && !related.path.0.is_empty()
                     && related.span.is_some()
-                    && self.is_of_user(&related.path)
+                    && (self.is_of_user(&related.path)
+                        || self.user_depth(&related.path) > self.user_depth(&finding.path))
             })
         {
             std::mem::swap(&mut finding.path, &mut other.path);
@@ -178,10 +185,36 @@ impl Origins {
         }
     }
 
+    /// Returns the field and the place of the `null` with which the environment's layer removes `field`, or a record that
+    /// contains it.
+    fn removal(&self, field: &FieldPath) -> Option<(FieldPath, Span)> {
+        let (root, environment) = self.layer.as_ref()?;
+        let mut node = &root.get("environments")?.node.get(environment)?.node;
+        let mut removed = FieldPath::root();
+        for segment in &field.0 {
+            let (Segment::Key(key), Value::Record(fields)) = (segment, &node.value) else { return None };
+            let entry = fields.get(key)?;
+            removed = removed.key(key);
+            node = &entry.node;
+            if node.value == Value::Null {
+                return Some((removed, self.user_span(node.mark.or(entry.key))?));
+            }
+        }
+        None
+    }
+
     /// Returns the place of a field's key.
     fn mark_of_key(&self, path: &FieldPath) -> Option<Mark> {
         let Value::Record(fields) = &self.node(&path.parent())?.value else { return None };
         fields.get(path.last_key())?.key
+    }
+
+    /// Returns the number of steps of a path to the last one that has a place in a file of the user.
+    fn user_depth(&self, path: &FieldPath) -> usize {
+        (1..=path.0.len())
+            .rev()
+            .find(|length| self.is_of_user(&FieldPath(path.0[..*length].to_vec())))
+            .unwrap_or_default()
     }
 
     /// Returns whether the field itself, or its key, has a place in a file of the user.

@@ -17,6 +17,8 @@ pub struct TypeMismatch {
     pub hint: &'static str,
     /// The path of the value, which the decoder sets.
     pub path: Option<FieldPath>,
+    /// The field that is missing, if one is.
+    pub missing: Option<&'static str>,
 }
 
 impl fmt::Display for TypeMismatch {
@@ -29,13 +31,25 @@ impl std::error::Error for TypeMismatch {}
 
 impl TypeMismatch {
     fn new(code: Code, message: String, expected: String) -> Self {
-        TypeMismatch { code, message, expected, hint: "", path: None }
+        TypeMismatch { code, message, expected, hint: "", path: None, missing: None }
     }
 }
 
 impl de::Error for TypeMismatch {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        TypeMismatch::new(Code::BadValue, message.to_string(), String::new())
+        let message = message.to_string();
+        match message.as_str() {
+            // The message of `std::net::IpAddr`.
+            "invalid IP address syntax" => TypeMismatch {
+                hint: "write the address itself; a name such as `localhost` is no address",
+                ..TypeMismatch::new(
+                    Code::BadValue,
+                    "the text is no IP address".into(),
+                    "an IP address such as `192.0.2.1`".into(),
+                )
+            },
+            _ => TypeMismatch::new(Code::BadValue, message, String::new()),
+        }
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
@@ -82,7 +96,10 @@ impl de::Error for TypeMismatch {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        TypeMismatch::new(Code::MissingField, format!("`{field}` is missing"), String::new())
+        TypeMismatch {
+            missing: Some(field),
+            ..TypeMismatch::new(Code::MissingField, format!("`{field}` is missing"), String::new())
+        }
     }
 }
 

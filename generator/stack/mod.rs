@@ -107,7 +107,8 @@ pub struct Stack {
     /// Secrets beyond those that services declare.
     #[serde(default)]
     pub secrets: BTreeMap<SecretName, Secret>,
-    /// Definitions of databases, with tables, types and functions, by name. They are the same in all environments.
+    /// Definitions of databases, with tables, types and functions, by name. A definition that several environments have must
+    /// be the same in all of them: `nself db` refuses a difference.
     #[serde(default)]
     pub databases: BTreeMap<SqlIdent, crate::database::model::Schema>,
     /// The database server.

@@ -315,6 +315,33 @@ fn init_prints_a_line_that_a_stack_accepts() {
 }
 
 #[test]
+fn init_prints_a_port_that_no_service_has() {
+    let taken = SHOP.replacen(
+        '{',
+        "{ services = { first = { image = \"a/b:1\", port = 8001 }, second = { image = \"a/b:1\", port = 8002 } },",
+        1,
+    );
+    let case = stack(&taken);
+    let output = nself_in(case.path(), ["init", "services/web", "--template", "express"]);
+    assert!(output.stderr.contains("port = 8003 }"), "{}", output.stderr);
+}
+
+#[test]
+fn a_misspelled_environment_is_recognized() {
+    let case = stack(SHOP);
+    assert_failure(
+        &nself_in(case.path(), ["gen", "--env", "prodd"]),
+        &["NS110", "no environment `prodd`", "one of local, prod, staging", "did you mean `prod`?"],
+    );
+    assert_failure(&nself_in(case.path(), ["gen", "--env", "qa"]), &["NS110", "declare it in `environments`"]);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    for command in ["init", "kubernetes", "check"] {
+        let output = nself_in(case.path(), ["secrets", command, "--env", "prodd"]);
+        assert_failure(&output, &["NS804", "deploy/prodd/secrets.json does not exist", "did you mean `prod`?"]);
+    }
+}
+
+#[test]
 fn json_is_printed_for_failures_as_well() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = { prot = 1 } }"#,

@@ -76,7 +76,7 @@ fn no_mistake_causes_a_second_finding() {
 }
 
 /// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
-const HINTS: [(&str, &str, &str, &str); 24] = [
+const HINTS: [(&str, &str, &str, &str); 34] = [
     (
         "environments = { prod.compose.machine = \"a\", staging.compose.machine = \"a\" },",
         "`environments.prod.services.nginx.publish = { http.address = \"192.0.2.1\", https.address = \"192.0.2.1\" }`",
@@ -195,6 +195,61 @@ const HINTS: [(&str, &str, &str, &str); 24] = [
         "services.cc = { image = \"a/b:1\", connects_to = [\"nightly\"] }, services.nightly = { image = \"a/b:1\", schedule = \"0 3 * * *\" },",
         "NS514",
     ),
+    (
+        "environments.prod.mail.relay = null, mail.relay.host = \"smtp.example.org\",",
+        "remove this `null`",
+        "mail.relay.host = \"smtp.example.org\",",
+        "NS314",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", depends_on = [\"redis\"] },",
+        "`services.redis = nself.services.redis`",
+        "services.aa = { image = \"a/b:1\", depends_on = [\"redis\"] }, services.redis = nself.services.redis,",
+        "NS301",
+    ),
+    (
+        "services.redis.enabled = true,",
+        "`services.redis = nself.services.redis`",
+        "services.redis = nself.services.redis,",
+        "NS307",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", databases.shop = {} },",
+        "set `services.aa.databases.shop.access` to 'schema, 'write or 'read",
+        "services.aa = { image = \"a/b:1\", databases.shop.access = 'write },",
+        "NS205",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", env.LEVEL = nself.by_profile { local = \"x\", stagin = \"x\", prod = \"x\" } },",
+        "did you mean `staging`?",
+        "services.aa = { image = \"a/b:1\", env.LEVEL = nself.by_profile { local = \"x\", staging = \"x\", prod = \"x\" } },",
+        "NS102",
+    ),
+    (
+        "services = (nself.redis_sentinel { replicaz = 2 }).services,",
+        "did you mean `replicas`?",
+        "services = (nself.redis_sentinel { replicas = 2 }).services,",
+        "NS102",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", volumes.data = { path = \"/data\", writers.aa = \"/d\" } },",
+        "remove this entry",
+        "services.aa = { image = \"a/b:1\", volumes.data.path = \"/data\" },",
+        "NS207",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", environment.LOG_LEVEL = \"info\" },",
+        "`env.LOG_LEVEL = \"info\"`",
+        "services.aa = { image = \"a/b:1\", env.LOG_LEVEL = \"info\" },",
+        "NS102",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", healthcheck.test = [\"x\"] },",
+        "`health.exec = [\"program\"]`",
+        "services.aa = { image = \"a/b:1\", health.exec = [\"program\"] },",
+        "NS102",
+    ),
+    ("services.nginx.route.subdomain = \"x\",", "remove it", "", "NS106"),
     ("services.postgres.env.POSTGRES_PASSWORD = \"hunter2hunter2\",", "remove `POSTGRES_PASSWORD`", "", "NS504"),
 ];
 
@@ -205,6 +260,41 @@ fn following_a_hint_removes_its_finding() {
         let has_hint = |finding: &Diagnostic| finding.code.id() == code && finding.hint.contains(hint);
         assert!(findings.iter().any(has_hint), "{fields}: {findings:?}");
         assert_eq!(self::findings(corrected_fields), Vec::<String>::new(), "{corrected_fields}");
+    }
+}
+
+/// A layer that removes a field with `null` is the place of what follows from it, not the field of the library that needs
+/// the removed one. And of several fields that are the mistake together, the one that the user wrote is the place.
+#[test]
+fn the_place_is_what_the_user_wrote() {
+    let monitored = "monitoring = { enabled = true, receivers.team.webhook.url = nself.secret \"alerts_url\" }, secrets.alerts_url = nself.external \"a webhook\"";
+    let without_loki = format!(
+        "{monitored},\nedge.internal_addresses = [\"198.51.100.0/24\"],\nenvironments.prod.services.loki =\nnull,"
+    );
+    let two_internal = format!(
+        "{monitored}, environments.prod.enabled = false,\nservices.mail = nself.services.mail & {{ only | force = ['staging] }},"
+    );
+    for (fields, code, line, hint) in [
+        (without_loki.as_str(), "NS301", 6, "remove this `null`, since `services."),
+        (
+            "environments.prod.mail.relay =\nnull, mail.relay.host = \"smtp.example.org\",",
+            "NS314",
+            4,
+            "remove this `null`",
+        ),
+        (two_internal.as_str(), "NS604", 4, "edge.internal_addresses"),
+        (
+            "\nservices.aa = { image = \"a/b:1\", databases.shop = {} },",
+            "NS205",
+            4,
+            "`services.aa.databases.shop.access`",
+        ),
+    ] {
+        let findings = diagnostics(fields);
+        let [finding] = findings.as_slice() else { panic!("{fields}: {findings:?}") };
+        let place = finding.span.as_ref().map(|span| span.line);
+        assert_eq!((finding.code.id(), place), (code, Some(line)), "{finding:?}");
+        assert!(finding.hint.contains(hint), "{finding:?}");
     }
 }
 

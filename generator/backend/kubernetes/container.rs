@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::model::{Capabilities, ContainerSecurity, Mount};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
 use crate::plan::Service;
 use crate::values::ServiceName;
 
@@ -25,9 +26,15 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     let settings = &cluster.settings;
     match (&settings.registry, &settings.tag) {
         (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
-        _ => Err(Diagnostic::error(Code::NoImage, service.origin.key("build"))
-            .message("the cluster pulls the built image from a registry, but the stack does not name one")
-            .expected("`kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`, or an `image`")),
+        // The findings about all built images are one, since one setting corrects them.
+        (registry, _) => {
+            let missing = if registry.is_none() { "registry" } else { "tag" };
+            Err(Diagnostic::error(Code::NoImage, path!("kubernetes", missing))
+                .lacks(path!("kubernetes", missing))
+                .message(format!("the cluster pulls built images from a registry, but the stack has no `{missing}`"))
+                .expected("the registry to which you push the built images, and their tag")
+                .hint("set both: `kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`"))
+        }
     }
 }
 

@@ -59,6 +59,21 @@ struct Check<'a> {
     findings: Vec<Diagnostic>,
 }
 
+/// Common names of types that PostgreSQL does not have, each with its own name for such values.
+const TYPES_OF_OTHER_SERVERS: [(&str, &str); 11] = [
+    ("blob", "bytea"),
+    ("datetime", "timestamptz"),
+    ("double", "double precision"),
+    ("guid", "uuid"),
+    ("longtext", "text"),
+    ("mediumtext", "text"),
+    ("number", "numeric"),
+    ("nvarchar", "text"),
+    ("object", "jsonb"),
+    ("string", "text"),
+    ("tinyint", "smallint"),
+];
+
 impl Check<'_> {
     fn object_path(&self, kind: &str, name: &ObjectName) -> FieldPath {
         self.root.key(kind).key(name.as_str())
@@ -87,6 +102,16 @@ impl Check<'_> {
         }
     }
 
+    /// Returns whether neither PostgreSQL, the schema nor an extension can have this type.
+    fn is_unknown_type(&self, kind: &TypeName) -> bool {
+        let schema = self.schema;
+        kind.object().is_some_and(|object| {
+            let is_row =
+                schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
+            !schema.has_type(&object) && !is_row && schema.extensions.is_empty()
+        })
+    }
+
     fn check_type(&mut self, kind: &TypeName, path: &FieldPath) {
         if kind.is_polymorphic() {
             let message =
@@ -103,15 +128,16 @@ impl Check<'_> {
             let message = format!("`{object}` takes no number in brackets");
             self.report(path.clone(), message, format!("write `{}`", kind.without_modifiers()));
         }
-        let is_row =
-            schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
-        if schema.has_type(&object) || is_row || !schema.extensions.is_empty() {
+        if !self.is_unknown_type(kind) {
             return;
         }
-        let near = crate::words::nearest(
-            object.as_str(),
-            schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN_TYPES.iter().copied()),
-        );
+        let of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == object.as_str());
+        let near = of_other_server.map(|(_, name)| *name).or_else(|| {
+            crate::words::nearest(
+                object.as_str(),
+                schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN_TYPES.iter().copied()),
+            )
+        });
         let hint = near.map_or_else(
             || "declare it in `types`, or its extension in `extensions`".to_owned(),
             |near| format!("did you mean `{near}`?"),

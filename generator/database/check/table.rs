@@ -229,7 +229,9 @@ impl Check<'_> {
             );
         }
         if column.identity.is_some() {
-            if !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {
+            // A type that does not exist is reported for itself.
+            let is_known = !self.is_unknown_type(&column.kind);
+            if is_known && !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {
                 self.report(path.key("identity"), "an identity column needs a whole-number type", "use bigint");
             }
             if column.nullable {

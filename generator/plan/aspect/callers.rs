@@ -69,7 +69,7 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
             if hosts.len() == 1 { "accepts" } else { "accept" },
             if only_cluster_lacks_callers { ", and requests to a cluster do not come from this machine" } else { "" },
         );
-        findings.push(
+        let finding =
             Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
                 .message(format!("{} {verb} only internal addresses, but `edge.internal_addresses` is empty{place}", hosts.join(", ")))
                 .expected("the addresses of the callers, such as the address range of an office or a VPN")
@@ -77,8 +77,10 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without nginx"
                 } else {
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
-                }),
-        );
+                });
+        findings.push(internal[1..].iter().fold(finding, |finding, route| {
+            finding.counterpart(route.path.clone(), "another internal route of these")
+        }));
     }
     findings
 }

@@ -247,11 +247,7 @@ impl Uses {
                     Diagnostic::error(Code::DatabaseTaken, path.clone())
                         .message(format!("the database `{database}` already has an owner"))
                         .expected("one owner per database")
-                        .hint(format!(
-                            "set `{}` to 'schema, 'write or 'read, or set `{}` to the name of a separate database",
-                            path.key("access"),
-                            path.key("name")
-                        ))
+                        .hint(owner_hint(&path, &first_owner))
                         .counterpart(first_owner, "the other owner"),
                 ),
             },
@@ -263,6 +259,19 @@ impl Uses {
         }
         database
     }
+}
+
+/// Returns the hint for the second owner of a database. Services of the library need their databases for themselves, so
+/// the entry of the other service changes.
+fn owner_hint(second: &FieldPath, first: &FieldPath) -> String {
+    let is_of_library =
+        |path: &FieldPath| ["auth", "hasura"].iter().any(|name| path.starts_with(&path!("services", *name)));
+    let changed = if is_of_library(second) { first } else { second };
+    format!(
+        "set `{}` to 'schema, 'write or 'read, or set `{}` to the name of a separate database",
+        changed.key("access"),
+        changed.key("name")
+    )
 }
 
 /// Returns the finding for a name that the migrations' role cannot have.

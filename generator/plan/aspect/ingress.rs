@@ -109,6 +109,15 @@ fn sites(
     let mut owners: BTreeMap<(String, String), &Address> = BTreeMap::new();
     let mut internal_routes = Vec::new();
     for address in addresses.routes() {
+        if address.owner.as_str() == PROXY_SERVICE {
+            findings.push(
+                Diagnostic::error(Code::BadValue, address.path.clone())
+                    .message(format!("{PROXY_SERVICE} serves all routes, so a route to itself would never end"))
+                    .expected(format!("a route of a service other than {PROXY_SERVICE}"))
+                    .hint("remove it; a server of your own is a file in `nginx/conf.d`"),
+            );
+            continue;
+        }
         let planned = location(inputs.stack, roster, address, shared);
         findings.extend(planned.findings);
         let Some(location) = planned.value else { continue };

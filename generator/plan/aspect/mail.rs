@@ -85,6 +85,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
     };
     let Some(relay) = &inputs.stack.mail.relay else {
         let finding = Diagnostic::error(Code::MailRelay, first_mail_variable)
+            .lacks(path!("mail", "relay"))
             .message("the variable needs a mail server, but this environment has neither `mail.relay` nor the service `mail`")
             .expected("`mail.relay = { host = \"smtp.example.com\" }`")
             .hint("declare `mail.relay` for this environment, or set the variable to a fixed value instead of `nself.mail`");

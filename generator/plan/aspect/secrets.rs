@@ -237,8 +237,8 @@ impl DeclaredSecrets {
         let finding = Diagnostic::error(Code::UnknownSecret, path);
         let declaring_service = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str());
         let finding = match declaring_service {
-            Some((_, service)) => finding.cause(missing_service_cause(service)),
-            None => finding,
+            Some((_, service)) => finding.cause(missing_service_cause(service)).lacks(path!("services", service)),
+            None => finding.lacks(path!("secrets", name)),
         };
         finding
             .message(format!("no secret `{name}` is declared"))

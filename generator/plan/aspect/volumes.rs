@@ -58,6 +58,10 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                         planned.findings.push(missing_service(service, stack, roster, &path));
                         continue;
                     }
+                    if service == name {
+                        planned.findings.push(mounted_by_owner(service, &path));
+                        continue;
+                    }
                     let shared_mount = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };
                     for service in with_processes(roster, service) {
                         planned.wirings.extend(mount(service, shared_mount.clone(), set_owner.is_some(), &path));
@@ -76,6 +80,14 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
         planned.wirings.extend(wirings);
     }
     planned
+}
+
+/// Returns the finding for a volume whose owner is also one of its `readers` or `writers`.
+fn mounted_by_owner(owner: &ServiceName, path: &FieldPath) -> Diagnostic {
+    Diagnostic::error(Code::MountTaken, path.clone())
+        .message(format!("the volume belongs to `{owner}`, which mounts it already"))
+        .expected("the name of a different service")
+        .hint("remove this entry; `path` of the volume is where its owner mounts it")
 }
 
 /// Returns a service and the services that run additional commands of its image (`processes`), which get the same mounts.

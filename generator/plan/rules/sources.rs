@@ -6,7 +6,7 @@ use super::dockerfiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
 use crate::path;
-use crate::plan::addresses::missing_service;
+use crate::plan::addresses::{hint_to_add_optional, missing_service};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Program;
 use crate::plan::roster::{PlannedService, Roster};
@@ -44,7 +44,7 @@ fn check_image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> 
                     .message(format!("`{name}` has neither an image nor a build folder"))
                     .expected(expected)
                     // A misspelled name of a service of the catalogue is a new service without an image.
-                    .hint(words::suggestion(name.as_str(), others)),
+                    .hint(hint_to_add_optional(name).unwrap_or_else(|| words::suggestion(name.as_str(), others))),
             )
         }
         // `image` is then the name of the image that is built.

@@ -287,6 +287,45 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     assert_fails(folder, &["db", "verify", "--base", "nowhere"], "NS804", "set --base to a revision");
 }
 
+#[test]
+fn a_base_needs_a_git_repository() {
+    let case = project("tables.a = { columns.id.type = \"bigint\" },");
+    assert_success(case.path(), &["db", "new"]);
+    assert_fails(
+        case.path(),
+        &["db", "verify", "--base", "main"],
+        "NS804",
+        "run the command in a clone of the repository",
+    );
+}
+
+/// A definition with a new name is a new database. The migrations of the old one, and those of other tools, stay.
+#[test]
+fn migrations_of_a_database_without_a_definition_are_a_warning() {
+    let case = project("tables.a = { columns.id.type = \"bigint\" },");
+    let folder = case.path();
+    assert_success(folder, &["db", "new"]);
+    assert!(!assert_success(folder, &["gen"]).stderr.contains("NS325"));
+    fs::create_dir_all(folder.join("db/migrations/0001_other_tool")).unwrap();
+    let moved = fs::read_to_string(folder.join("stack.ncl")).unwrap().replace("databases.shop", "databases.orders");
+    fs::write(
+        folder.join("stack.ncl"),
+        moved.replace(
+            "databases.orders =",
+            "services.own = { image = \"a/b:1\", databases.main.name = \"orders\" }, databases.orders =",
+        ),
+    )
+    .unwrap();
+    assert_success(folder, &["db", "new"]);
+    let warned = assert_success(folder, &["gen"]).stderr;
+    let warning = "warning[NS325]: `db/shop` has migrations, but no environment defines the database `shop`";
+    assert_eq!(warned.matches("NS325").count(), 1, "{warned}");
+    assert!(warned.contains(warning), "{warned}");
+    // The next run sees that the folder is gone.
+    fs::remove_dir_all(folder.join("db/shop")).unwrap();
+    assert!(!assert_success(folder, &["gen"]).stderr.contains("NS325"));
+}
+
 /// Environments may differ only in data.
 #[test]
 fn tables_must_be_the_same_in_all_environments() {
