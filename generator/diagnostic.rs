@@ -233,6 +233,7 @@ impl Diagnostic {
         self
     }
 
+    /// Sets the field whose absence is the mistake.
     #[must_use]
     pub fn lacks(mut self, field: FieldPath) -> Self {
         self.lacks = Some(field);

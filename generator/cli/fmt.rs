@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments) -> u8 {
                 }
             },
             Err(FormatFailure::FormatterMissing(finding)) => {
-                findings.push(finding);
+                findings.push(*finding);
                 output::findings(&findings);
                 return ERROR;
             }

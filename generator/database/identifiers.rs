@@ -90,10 +90,12 @@ const WORDS_BEFORE_TABLES: [&str; 6] = ["from", "into", "join", "table", "update
 const WORDS_AFTER_TABLES: [&str; 9] =
     ["group", "having", "on", "order", "returning", "select", "set", "values", "where"];
 
-/// Returns the names that the body of a function in SQL mentions, without those that mean its arguments.
-pub fn mentioned_names_in_body<'a>(text: &'a str, arguments: &BTreeSet<&str>) -> impl Iterator<Item = Cow<'a, str>> {
+/// Returns the names that a text mentions, without those that mean a variable: an argument of the function whose body the
+/// text is, or a column of the table to which an expression belongs. The names of functions in calls, of types in casts and
+/// of tables never mean a variable.
+pub fn mentioned_names_except<'a>(text: &'a str, variables: &BTreeSet<&str>) -> impl Iterator<Item = Cow<'a, str>> {
     let mut tokens = significant_tokens(text);
-    let is_call: Vec<bool> = tokens.iter().skip(1).map(|next| next.text == "(").chain([false]).collect();
+    let is_object: Vec<bool> = (0..tokens.len()).map(|index| is_call_or_type(&tokens, index)).collect();
     let (mut index, mut are_tables) = (0, false);
     tokens.retain(|token| {
         index += 1;
@@ -103,9 +105,19 @@ pub fn mentioned_names_in_body<'a>(text: &'a str, arguments: &BTreeSet<&str>) ->
         } else if token.kind == TokenKind::Word && WORDS_AFTER_TABLES.contains(&&*name) {
             are_tables = false;
         }
-        are_tables || is_call[index - 1] || !arguments.contains(&*name)
+        are_tables || is_object[index - 1] || !variables.contains(&*name)
     });
     names_of_tokens(&tokens).into_iter()
+}
+
+/// Returns whether the token at an index is the name of a function in a call, or of a type in a cast.
+fn is_call_or_type(tokens: &[Token], index: usize) -> bool {
+    let text = |i: usize| tokens.get(i).map_or("", |token| token.text);
+    let text_before = |i: usize, count: usize| i.checked_sub(count).map_or("", text);
+    // A type may have its schema in front of it.
+    let start = if text_before(index, 1) == "." { index.saturating_sub(2) } else { index };
+    let is_after_colons = text_before(start, 1) == ":" && text_before(start, 2) == ":";
+    text(index + 1) == "(" || is_after_colons || text_before(start, 1).eq_ignore_ascii_case("as")
 }
 
 /// Returns the tokens of a text without its comments.
@@ -194,11 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_hides_names_except_those_of_tables_and_functions() {
-        let names = |text| mentioned_names_in_body(text, &BTreeSet::from(["a", "Odd"])).collect::<Vec<_>>();
+    fn a_variable_hides_names_except_those_of_tables_functions_and_types() {
+        let names = |text| mentioned_names_except(text, &BTreeSet::from(["a", "Odd"])).collect::<Vec<_>>();
         assert_eq!(names("SELECT lower(a), \"Odd\""), ["select", "lower"]);
         assert_eq!(names("SELECT a FROM b, a WHERE b.id = a"), ["select", "from", "b", "a", "where", "b", "id"]);
         assert_eq!(names("SELECT a(1)"), ["select", "a"]);
+        assert_eq!(names("SELECT a::a, $1::b.a, cast(a AS a)"), ["select", "a", "b", "a", "cast", "as", "a"]);
     }
 
     #[test]

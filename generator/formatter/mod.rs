@@ -34,7 +34,7 @@ pub struct FormattedText<'a> {
 /// The reason why files are not formatted.
 pub enum FormatFailure {
     /// The formatter cannot be started, so no file can be formatted.
-    FormatterMissing(Diagnostic),
+    FormatterMissing(Box<Diagnostic>),
     File(Vec<Diagnostic>),
 }
 
@@ -108,7 +108,7 @@ impl SourceFile {
         if !errors.is_empty() {
             return Err(FormatFailure::File(errors));
         }
-        let output = formatted(&old).map_err(|error| FormatFailure::FormatterMissing(no_program(&error)))?;
+        let output = formatted(&old).map_err(|error| FormatFailure::FormatterMissing(Box::new(no_program(&error))))?;
         let new = String::from_utf8_lossy(&output.stdout).into_owned();
         // A formatter that prints nothing would empty the file.
         if !output.status.success() || new.trim().is_empty() != old.trim().is_empty() {

@@ -73,10 +73,10 @@ impl Revision<'_> {
     /// Returns the finding about a failed command of git.
     fn failure(&self, reason: &str, arguments: &[&str]) -> Diagnostic {
         let finding = Diagnostic::error(Code::Io, FieldPath::root());
-        if run_git(&self.project, &["rev-parse", "--git-dir"]).is_err() {
+        if let Err(fault) = run_git(&self.project, &["rev-parse", "--git-dir"]) {
             return finding
                 .message(format!(
-                    "the project is not in a git repository that git can read, so it has no revision `{}`",
+                    "git finds no repository for the project, so it cannot read the revision `{}`: {fault}",
                     self.name
                 ))
                 .expected("a folder in a git repository")

@@ -283,7 +283,7 @@ pub fn missing_service_cause(name: &str) -> String {
     format!("no service {name}")
 }
 
-/// The services of the catalogue that a stack adds under their own names, sorted.
+/// The services of `nself.services` in `stdlib/main.ncl`, which a stack adds under their own names, sorted.
 const OPTIONAL_SERVICES: [&str; 11] = [
     "admin",
     "adminer",
@@ -333,4 +333,18 @@ pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &Fie
 pub fn published_address(is_proxy: bool, profile: Profile, publish: &Publish) -> IpAddr {
     let default = if is_proxy && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
     publish.address.unwrap_or(default.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OPTIONAL_SERVICES;
+
+    #[test]
+    fn the_optional_services_are_those_of_the_library() {
+        let library = include_str!("../../stdlib/main.ncl");
+        let entries =
+            library.lines().skip_while(|line| *line != "  services").take_while(|line| *line != "  templates");
+        let names: Vec<&str> = entries.filter_map(|line| Some(line.split_once(" = import ")?.0.trim())).collect();
+        assert_eq!(names, OPTIONAL_SERVICES);
+    }
 }

@@ -250,7 +250,10 @@ impl ProjectReader<'_> {
             self.watches.extend(files.keys().map(|path| Watch::File(folder.join(path))));
             databases.insert(name.clone(), files);
         }
-        self.report_unused_migrations(environments, &databases)?;
+        // After an error, a definition may be missing only because it was refused.
+        if !self.findings.iter().any(Diagnostic::is_error) {
+            self.report_unused_migrations(environments, &databases)?;
+        }
         Ok(databases)
     }
 

@@ -1,5 +1,5 @@
-//! Hints for values of a wrong type: the field of a record that takes the value, the items of a list, or the unit. And
-//! hints for keys of Compose.
+//! Hints for values of a wrong type (the field of a record that takes the value, the items of a list, or the unit) and for
+//! keys of Compose.
 
 use crate::diagnostic::{Code, Diagnostic, Segment};
 

@@ -160,7 +160,10 @@ impl Origins {
     /// wrote is the place of the finding.
     pub fn locate(&self, finding: &mut Diagnostic) {
         if let Some((field, span)) = finding.lacks.as_ref().and_then(|field| self.removal(field)) {
-            finding.hint = format!("remove this `null`, since `{}` needs `{field}`", finding.path);
+            finding.hint = match finding.path == field {
+                true => "remove this `null`, so that the value of the whole stack applies".into(),
+                false => format!("remove this `null`, since `{}` needs `{field}`", finding.path),
+            };
             finding.span = Some(span);
         }
         if finding.span.is_none() {

@@ -266,7 +266,7 @@ fn following_a_hint_removes_its_finding() {
 /// A layer that removes a field with `null` is the place of what follows from it, not the field of the library that needs
 /// the removed one. And of several fields that are the mistake together, the one that the user wrote is the place.
 #[test]
-fn the_place_is_what_the_user_wrote() {
+fn the_place_of_a_finding_is_in_the_file_of_the_user() {
     let monitored = "monitoring = { enabled = true, receivers.team.webhook.url = nself.secret \"alerts_url\" }, secrets.alerts_url = nself.external \"a webhook\"";
     let without_loki = format!(
         "{monitored},\nedge.internal_addresses = [\"198.51.100.0/24\"],\nenvironments.prod.services.loki =\nnull,"

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
 use super::labels::added_labels;
 use super::rename::RenamedSchema;
-use crate::database::identifiers::{mentioned_names, mentions_column};
+use crate::database::identifiers::{mentioned_names, mentioned_names_except, mentions_column};
 use crate::database::model::*;
 
 /// Objects that are recreated, and tables and columns that change.
@@ -154,9 +154,10 @@ impl Affected {
     /// Returns whether an expression of a table uses a function that may return other values than before, so that values
     /// which the server stored for the expression are no longer right, or an enumeration that is recreated.
     pub fn any_computes_differently<'a>(&self, table: &Table, mut texts: impl Iterator<Item = &'a Expression>) -> bool {
-        // A column hides the function of its name.
-        let calls = |word: Cow<str>| self.changed_names.contains(&*word) && !table.columns.contains_key(&*word);
-        !self.changed_names.is_empty() && texts.any(|text| mentioned_names(text.as_str()).any(calls))
+        let columns: BTreeSet<&str> = table.columns.keys().map(SqlName::as_str).collect();
+        let is_changed = |word: Cow<str>| self.changed_names.contains(&*word);
+        !self.changed_names.is_empty()
+            && texts.any(|text| mentioned_names_except(text.as_str(), &columns).any(is_changed))
     }
 
     /// Returns whether a type is an enumeration that is recreated.
@@ -232,6 +233,7 @@ fn functions_with_other_values(old: &Schema, new: &Schema) -> BTreeSet<String> {
             new.body != old.body
                 || new.language != old.language
                 || new.strict != old.strict
+                || new.settings != old.settings
                 || signature_differs(old, new)
         };
         new.functions.get(name).is_some_and(is_other)

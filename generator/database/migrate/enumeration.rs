@@ -98,9 +98,12 @@ fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
         let is_of_type = |column: &Column| column.kind.object().as_ref() == Some(name);
         let is_converted = |key: &SqlName, column: &Column| is_of_type(column) && !is_dropped(key, column);
         let only = if table.partition_by.is_some() { "ONLY " } else { "" };
-        // The default of a column with another type can mention the enumeration.
-        for (column_name, column) in table.columns.iter().filter(|(_, column)| !diff.affected.is_rebuilt(&column.kind))
-        {
+        // The default of a column with another type can mention the enumeration. A default that calls a recreated function
+        // has steps of its own.
+        let has_default_to_set = |key: &SqlName, column: &Column| {
+            !diff.affected.is_rebuilt(&column.kind) && !diff.recreated_parts.has_default(table_name, key)
+        };
+        for (column_name, column) in table.columns.iter().filter(|(key, column)| has_default_to_set(key, column)) {
             let Some(default) = column.default.as_ref().filter(|text| diff.affected.mentions_rebuilt(text)) else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! The names that an object needs, from its SQL and from `depends_on`.
 
 use super::node::{ObjectKind, ObjectNode};
-use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators, mentioned_names_in_body};
+use crate::database::identifiers::{mentioned_names, mentioned_names_and_operators, mentioned_names_except};
 use crate::database::model::*;
 
 /// Calls `report` with each name that a node needs, and with whether the node always needs the object of this name
@@ -69,7 +69,7 @@ fn report_function(function: &Function, report: &mut impl FnMut(&str, bool)) {
         // A body may use the operator that the function implements, so operators do not count.
         let arguments = function.arguments.iter().filter_map(|argument| argument.name.as_ref());
         let arguments = arguments.map(SqlName::as_str).collect();
-        mentioned_names_in_body(function.body.as_str(), &arguments).for_each(|word| report(&word, always));
+        mentioned_names_except(function.body.as_str(), &arguments).for_each(|word| report(&word, always));
     }
     function.depends_on.iter().for_each(|name| report(name.name(), always));
 }

@@ -79,7 +79,7 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
                     "set `edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
                 });
         findings.push(internal[1..].iter().fold(finding, |finding, route| {
-            finding.counterpart(route.path.clone(), "another internal route of these")
+            finding.counterpart(route.path.clone(), "this route accepts only internal addresses, too")
         }));
     }
     findings

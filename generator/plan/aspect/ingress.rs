@@ -110,12 +110,7 @@ fn sites(
     let mut internal_routes = Vec::new();
     for address in addresses.routes() {
         if address.owner.as_str() == PROXY_SERVICE {
-            findings.push(
-                Diagnostic::error(Code::BadValue, address.path.clone())
-                    .message(format!("{PROXY_SERVICE} serves all routes, so a route to itself would never end"))
-                    .expected(format!("a route of a service other than {PROXY_SERVICE}"))
-                    .hint("remove it; a server of your own is a file in `nginx/conf.d`"),
-            );
+            findings.push(route_to_itself(address));
             continue;
         }
         let planned = location(inputs.stack, roster, address, shared);
@@ -163,6 +158,14 @@ fn sites(
     }
     upstreams::number(&mut sites);
     (sites, internal_routes)
+}
+
+/// Returns the finding for a route that belongs to the proxy.
+fn route_to_itself(address: &Address) -> Diagnostic {
+    Diagnostic::error(Code::BadValue, address.path.clone())
+        .message(format!("{PROXY_SERVICE} serves all routes, so a route to itself would never end"))
+        .expected(format!("a route of a service other than {PROXY_SERVICE}"))
+        .hint("remove it; a server of your own is a file in `nginx/conf.d`")
 }
 
 /// The secrets with the proxy's certificate and its key.

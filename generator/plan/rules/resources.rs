@@ -171,7 +171,7 @@ fn check_published_ports(stack: &Stack, roster: &Roster, findings: &mut Vec<Diag
                     Diagnostic::error(Code::PortTaken, path.clone())
                         .message(format!("port {} of the host is published twice", publish.port))
                         .hint("publish one of the two on a different port")
-                        .counterpart(first.clone(), format!("`{first}` publishes it, too")),
+                        .counterpart(first, "this field publishes it, too"),
                 );
             }
         }

@@ -143,17 +143,17 @@ const CHANGES: [Change; 14] = [
 ];
 
 #[test]
-fn what_depends_on_a_change_is_created_again() {
+fn dependents_of_a_change_are_created_again() {
     check_all(Version::V15, &CHANGES);
 }
 
 #[test]
-fn what_depends_on_a_change_is_created_again_on_17() {
+fn dependents_of_a_change_are_created_again_on_17() {
     check_all(Version::V17, &CHANGES);
 }
 
 #[test]
-fn what_depends_on_a_change_is_created_again_on_18() {
+fn dependents_of_a_change_are_created_again_on_18() {
     check_all(Version::V18, &CHANGES);
 }
 
@@ -167,16 +167,18 @@ fn a_function_with_another_body_is_computed_again_where_its_values_are_stored() 
         import(&format!(
             "CREATE FUNCTION inner_norm(x text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT {body}';
              CREATE FUNCTION norm(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN inner_norm(x); END';
-             CREATE TABLE t (a text, g text GENERATED ALWAYS AS (norm(a)) STORED); CREATE INDEX i ON t (norm(a));"
+             CREATE TABLE t (a text, g text GENERATED ALWAYS AS (norm(a)) STORED); CREATE INDEX i ON t (norm(a));
+             CREATE TABLE same_name (a text, norm text GENERATED ALWAYS AS (norm(a)) STORED);"
         ))
     };
     let (before, mut after) = (definition("lower(x)"), definition("upper(x)"));
     session.reset();
     run_up(&mut session, &plan(&Schema::default(), &before, &FieldPath::root()).unwrap()).unwrap();
-    session.run_or_panic("INSERT INTO t VALUES ('a'), ('b');");
+    session.run_or_panic("INSERT INTO t VALUES ('a'), ('b'); INSERT INTO same_name VALUES ('a');");
     run_up(&mut session, &plan_allowing_hazards(&before, &mut after).unwrap()).unwrap();
     let found = "SET enable_seqscan = off; SELECT g FROM t WHERE norm(a) = 'A';";
     assert_eq!(session.run_or_panic(found).trim(), "A");
+    assert_eq!(session.run_or_panic("SELECT norm FROM same_name;").trim(), "A");
 }
 
 /// A generated column can have indexes and keys, so it is not dropped before its function.

@@ -114,6 +114,7 @@ fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Convers
 fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
     let name = quoted_if_needed(column);
     let is_integer = ["smallint", "integer", "bigint"].contains(&old.as_str());
+    let is_range = old.base().ends_with("range") && !old.base().ends_with("multirange");
     match new.base() {
         "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),
         "timestamp" if is_integer && !new.is_array() => format!("to_timestamp({name}) AT TIME ZONE 'UTC'"),
@@ -125,7 +126,7 @@ fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
             format!("{name}::integer::{new}")
         }
         // The text of a range is not that of a multirange.
-        kind if kind.ends_with("multirange") && old.base().ends_with("range") => format!("{name}::{new}"),
+        kind if is_range && kind.ends_with("multirange") => format!("{name}::{new}"),
         _ if new.element().as_ref() == Some(old) => format!("ARRAY[{name}]"),
         _ if ["text", "varchar"].contains(&old.as_str()) || new.as_str() == "text" => format!("{name}::{new}"),
         _ if old.is_array() && new.is_array() => format!("{name}::text[]::{new}"),
