@@ -146,7 +146,8 @@ fn fail_over() {
     let (written, killed) = write_during(&stack, (1, 35), || kill(&stack, "redis-1"));
     assert!(written.stored.iter().any(|(_, time)| *time < killed - 1.0), "it wrote before");
     let pause = written.longest_pause(killed, killed + 29.0);
-    assert!(pause < LONGEST_PAUSE, "no number was stored for {pause} s");
+    let logs = || stack.compose(&["logs", "--tail", "40", SENTINELS[0], SENTINELS[1], SENTINELS[2]]).stdout;
+    assert!(pause < LONGEST_PAUSE, "no number was stored for {pause} s; killed at {killed}\n{}", logs());
     assert!(["redis-2", "redis-3"].contains(&written.primary.as_str()), "{}", written.primary);
     let stored = numbers(&stack, &written.primary);
     let lost_writes: Vec<_> = written.stored.iter().filter(|(number, _)| !stored.contains(number)).collect();
