@@ -99,7 +99,7 @@ fn conversions(diff: &Diff, name: &ObjectName) -> Vec<String> {
         let is_converted = |key: &SqlName, column: &Column| is_of_type(column) && !is_dropped(key, column);
         let only = if table.partition_by.is_some() { "ONLY " } else { "" };
         // The default of a column with another type can mention the enumeration. A default that calls a recreated function
-        // has steps of its own.
+        // has separate steps.
         let has_default_to_set = |key: &SqlName, column: &Column| {
             !diff.affected.is_rebuilt(&column.kind) && !diff.recreated_parts.has_default(table_name, key)
         };
