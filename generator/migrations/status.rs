@@ -27,7 +27,8 @@ pub struct DatabaseStatus {
 pub struct ServerStatus {
     /// Number of written migrations that the server has applied.
     pub applied: usize,
-    /// Number of migrations in the ledger from the first that differs from the written migrations.
+    /// Number of migrations in the ledger that are not `applied`: the first that differs from the written migration in
+    /// its place, and all after it.
     pub foreign: usize,
     /// Number of written migrations that the server has not applied.
     pub waiting: usize,
@@ -86,8 +87,8 @@ impl ServerStatus {
 const PRINT_LEDGER: &str = "BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname = 'nself' AND c.relname = 'ledger') AS begun \\gset
-\\if :begun
+                WHERE n.nspname = 'nself' AND c.relname = 'ledger') AS has_ledger \\gset
+\\if :has_ledger
 COPY nself.ledger (number, name, sum, state) TO STDOUT;
 \\endif
 COMMIT;

@@ -60,8 +60,8 @@ impl Platform {
             .map(String::as_str)
             .filter(|part| !part.is_empty())
             .collect();
-        let has_platform = parts.len() > 1 && parts.iter().all(|part| is_plain(part));
-        (self.os == "linux" && self.architecture != "unknown" && has_platform).then(|| parts.join("/"))
+        let is_valid = parts.len() > 1 && parts.iter().all(|part| is_plain(part));
+        (self.os == "linux" && self.architecture != "unknown" && is_valid).then(|| parts.join("/"))
     }
 }
 

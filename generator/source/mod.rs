@@ -1,5 +1,5 @@
 //! Reads a stack file into one typed stack per environment, with the place of every field, and all findings. Only this
-//! module uses Nickel; other modules use `Stack` and `Origins`.
+//! module evaluates Nickel; other modules use `Stack` and `Origins`.
 
 mod bundles;
 mod credentials;
@@ -83,7 +83,7 @@ pub struct Environment {
     pub origins: Origins,
     /// Fields without a value, since their evaluation failed.
     pub broken: Vec<FieldPath>,
-    /// Fields whose value was refused when it was read. The stack has their default.
+    /// Fields whose value the evaluation or the decoding refused. The stack has their default.
     pub refused: Vec<FieldPath>,
 }
 
@@ -139,7 +139,7 @@ pub struct ParsedProgram {
 /// # Errors
 /// The file cannot be read, it has an import that is refused, or it exceeds a limit.
 pub fn parse(request: &EvaluationRequest) -> Result<ParsedProgram, Vec<Diagnostic>> {
-    // No value is nested less deeply, so none is evaluated.
+    // With the depth 0, even the root is nested too deeply, so no value is evaluated.
     let (program, document) = evaluate_to_depth(request, 0)?;
     let folder = program.stack.parent().unwrap_or(Path::new("")).to_owned();
     let is_nickel = |path: &Path| {
@@ -226,10 +226,10 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
-    let mut plain_credentials: Vec<FieldPath> = Vec::new();
+    let mut credential_paths: Vec<FieldPath> = Vec::new();
     if is_stack {
         let credentials = find_credentials(&document_origins);
-        plain_credentials.extend(credentials.iter().map(|finding| finding.path.clone()));
+        credential_paths.extend(credentials.iter().map(|finding| finding.path.clone()));
         findings.extend(credentials);
     }
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
@@ -241,17 +241,19 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let refused_names: BTreeSet<String> =
             mismatches.iter().filter_map(|mismatch| refused_name(&mismatch.finding)).map(str::to_owned).collect();
-        let credential_paths: BTreeSet<FieldPath> =
-            plain_credentials.iter().filter_map(|path| path_in_environment(path, &name)).collect();
-        let broken_here: PathSet = broken_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
+        let credentials_in_environment: BTreeSet<FieldPath> =
+            credential_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
+        let broken_in_environment: PathSet =
+            broken_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
         let mut library_records = BTreeSet::new();
         for KeyedFinding { mut finding, key_mark } in mismatches {
-            let is_consequence = finding.code == Code::MissingField && broken_here.contains_child_of(&finding.path);
-            if is_consequence || broken_here.covers(&finding.path) {
+            let is_consequence =
+                finding.code == Code::MissingField && broken_in_environment.contains_child_of(&finding.path);
+            if is_consequence || broken_in_environment.covers(&finding.path) {
                 continue;
             }
             // `find_credentials` has reported a text with a known format.
-            if finding.code == Code::PlainSecret && credential_paths.contains(&finding.path) {
+            if finding.code == Code::PlainSecret && credentials_in_environment.contains(&finding.path) {
                 continue;
             }
             // A reference to a refused name needs no finding, because the name will change.
@@ -273,10 +275,10 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             refused_paths.push(finding.path.clone());
             findings.push(finding);
         }
-        let broken_paths = broken_here.into_vec();
+        let broken = broken_in_environment.into_vec();
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => {
-                environments.push(Environment { name, stack, origins, broken: broken_paths, refused: refused_paths })
+                environments.push(Environment { name, stack, origins, broken, refused: refused_paths })
             }
             (Err(reason), _) => {
                 let is_key = true;
@@ -288,22 +290,22 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
             (_, None) => {}
         }
     }
-    drop_misspelled(&mut findings);
+    drop_missing_if_misspelled(&mut findings);
     let findings = crate::diagnostic::merge(findings);
     if environments.is_empty() { Err(findings) } else { Ok(LoadedStack { environments, inputs, findings }) }
 }
 
-/// Removes findings of the evaluation that repeat an earlier one: a wrong value of which several fields are computed is one
-/// mistake.
+/// Removes findings of the evaluation that repeat an earlier one: a wrong value is one mistake, even if several fields
+/// are computed from it.
 fn drop_repeated(findings: &mut Vec<Diagnostic>) {
-    let mut known = BTreeSet::new();
+    let mut earlier_findings = BTreeSet::new();
     findings.retain(|finding| {
-        finding.span.is_none() || known.insert((finding.code, finding.span.clone(), finding.message.clone()))
+        finding.span.is_none() || earlier_findings.insert((finding.code, finding.span.clone(), finding.message.clone()))
     });
 }
 
-/// Removes findings of the evaluation about a field without a value if an unknown field beside it probably is that field.
-fn drop_misspelled(findings: &mut Vec<Diagnostic>) {
+/// Removes findings about a missing field if an unknown field of the same record probably is that field, misspelled.
+fn drop_missing_if_misspelled(findings: &mut Vec<Diagnostic>) {
     let unknown = findings.iter().filter(|finding| finding.code == Code::UnknownField);
     let unknown: Vec<FieldPath> = unknown.map(|finding| finding.path.clone()).collect();
     findings.retain(|finding| {

@@ -1,6 +1,6 @@
 //! The templates in the texts of alerts.
 
-/// Functions of the templates in the texts of alerts, those of Go's templates, and their keywords and constants.
+/// The functions, keywords and constants of Go's `text/template`, and the functions that Prometheus adds to it.
 const WORDS: [&str; 64] = [
     "and",
     "args",

@@ -270,7 +270,7 @@ fn a_full_target_stops_backups_and_loses_nothing() {
 fn a_bucket_is_a_target() {
     let Some(mut site) = Site::start(15) else { return };
     let Some(store) = Store::start(&site.path("")) else { return };
-    store.bucket("ledger-backups");
+    store.create_bucket("ledger-backups");
     site.store_in(&store.endpoint, ACCESS_KEY, "a key that has expired");
     assert_fails(&site.script("backup.sh", &[]), "what failed: rclone");
     site.store_in(&store.endpoint, ACCESS_KEY, SECRET_KEY);

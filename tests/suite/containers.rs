@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::registry::{Debian, PASSWORD};
+use crate::registry::{DebianRegistry, PASSWORD};
 use crate::support::{ProcessOutput, nself_in, root, run, skip, stack, tool};
 use crate::templates::{compiled, with_packages, write_template};
 use crate::up::in_own_namespaces;
@@ -364,7 +364,7 @@ impl Drop for Builder {
 
 impl Builder {
     /// Starts a builder that reads images of docker.io from the registry.
-    fn start(registry: &Debian) -> Builder {
+    fn start(registry: &DebianRegistry) -> Builder {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let config = format!(
@@ -398,10 +398,10 @@ impl Builder {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn buildx(&self, registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+    fn buildx(&self, registry: &DebianRegistry, folder: &Path, arguments: &[&str]) -> ProcessOutput {
         let mut command = Command::new(tool("bin/docker-buildx").unwrap());
         command.args(arguments).current_dir(folder).env("BUILDX_CONFIG", self.folder.path().join("buildx"));
-        run(registry.known_to(&mut command))
+        run(registry.configure_client(&mut command))
     }
 }
 
@@ -417,7 +417,7 @@ fn build_with_bake() {
     assert_success(run(
         Command::new("sh").args(["-c", "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup"])
     ));
-    let registry = Debian::start().unwrap();
+    let registry = DebianRegistry::start().unwrap();
     let busybox = tool("trixie").unwrap().join("usr/bin/busybox");
     // nself also packs the base image, which has a changing text.
     let push = |text: &str| {
@@ -431,7 +431,7 @@ fn build_with_bake() {
         let target = format!("docker://{}/hub/library/base:1", registry.host);
         let mut copy = Command::new("skopeo");
         copy.args(["copy", "--dest-creds", &format!("robot:{PASSWORD}"), "oci:made:1", &target]);
-        assert_success(run(registry.known_to(copy.current_dir(base.path()))));
+        assert_success(run(registry.configure_client(copy.current_dir(base.path()))));
     };
     let project = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\",\n\

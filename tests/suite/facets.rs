@@ -1,4 +1,4 @@
-//! Checks files, processes and published ports of services with independent parsers and a real engine.
+//! Checks `files` of services: their modes, data that independent parsers read, and the effect of a change.
 
 use std::process::Command;
 
@@ -20,7 +20,8 @@ fn with_files(files: &Value) -> tempfile::TempDir {
     folder
 }
 
-/// A mode reaches the file on disk, and is restored if a copy or git lost it. Bits that a umask takes away do not count.
+/// A generated file has its mode, and gets it back if a copy or git removed the executable bit. Bits that a umask removes
+/// do not count as a difference.
 #[test]
 fn files_have_their_mode() {
     use std::os::unix::fs::PermissionsExt;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::registry::{Debian, PASSWORD};
+use crate::registry::{DebianRegistry, PASSWORD};
 use crate::support::{nself, nself_in, run, stack, tool, tree};
 
 const CANARY: &str = "canary-5d2f8e91c07b4a36";
@@ -45,7 +45,7 @@ fn an_image_is_the_same_on_every_machine_and_in_every_order() {
     let Some(busybox) = busybox() else { return };
     let layout = "layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] }";
     let mut layouts = std::collections::BTreeSet::new();
-    // The specification's types have hash maps, whose order differs in each process.
+    // The types of the OCI specification contain hash maps, whose order differs in each process.
     for i in 0..20 {
         let project = project(&busybox, layout);
         let mut command = nself(project.path());
@@ -67,7 +67,8 @@ fn an_image_is_the_same_on_every_machine_and_in_every_order() {
 
 #[test]
 fn registries_and_skopeo_accept_an_index_over_platforms() {
-    let (Some(busybox), Some(registry), Some(skopeo)) = (busybox(), Debian::start(), tool("/usr/bin/skopeo")) else {
+    let (Some(busybox), Some(registry), Some(skopeo)) = (busybox(), DebianRegistry::start(), tool("/usr/bin/skopeo"))
+    else {
         return;
     };
     let project = project(&busybox, "layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] }");
@@ -90,7 +91,7 @@ fn registries_and_skopeo_accept_an_index_over_platforms() {
     let target = format!("docker://{}/acme/web:1.0.0", registry.host);
     let mut copy = Command::new(&skopeo);
     copy.args(["copy", "--all", "--preserve-digests", "--dest-creds", &format!("robot:{PASSWORD}"), &source, &target]);
-    let copy = run(registry.known_to(&mut copy));
+    let copy = run(registry.configure_client(&mut copy));
     assert_eq!(copy.code, 0, "{} {}", copy.stdout, copy.stderr);
     let head = registry.curl(&[
         "-I",
@@ -188,7 +189,8 @@ fn runc_runs_an_unpacked_image_without_root_and_read_only() {
 
 #[test]
 fn a_base_image_is_fetched_by_its_locked_digest() {
-    let (Some(busybox), Some(registry), Some(umoci)) = (busybox(), Debian::start(), tool("/usr/bin/umoci")) else {
+    let (Some(busybox), Some(registry), Some(umoci)) = (busybox(), DebianRegistry::start(), tool("/usr/bin/umoci"))
+    else {
         return;
     };
     // The first image is the base image of the second.
@@ -198,7 +200,7 @@ fn a_base_image_is_fetched_by_its_locked_digest() {
     let mut copy = Command::new("skopeo");
     copy.args(["copy", "--dest-creds", &format!("robot:{PASSWORD}"), "oci:made:1.0.0", &target])
         .current_dir(base.path());
-    let copy = run(registry.known_to(&mut copy));
+    let copy = run(registry.configure_client(&mut copy));
     assert_eq!(copy.code, 0, "{}", copy.stderr);
 
     let project =
@@ -206,7 +208,7 @@ fn a_base_image_is_fetched_by_its_locked_digest() {
     let image = |folder: &Path| {
         let mut command = nself(folder);
         command.args(["image", "web", "--out", "made"]);
-        run(registry.known_to(&mut command))
+        run(registry.configure_client(&mut command))
     };
     let unlocked = image(project.path());
     assert!(unlocked.code == 2 && unlocked.stderr.contains("`nself lock`"), "{}", unlocked.stderr);
@@ -236,10 +238,10 @@ fn a_base_image_is_fetched_by_its_locked_digest() {
     for file in ["base/www/index.html", "app/www/index.html"] {
         assert_eq!(std::fs::read_to_string(unpacked.join("rootfs").join(file)).unwrap(), "it runs\n");
     }
-    // A different base image under the same tag has no effect; a digest that the registry lacks is an error.
-    let other = std::fs::read_to_string(project.path().join("nself.lock")).unwrap();
-    let other = other.replace(&digest.trim()[7..15], "00000000");
-    std::fs::write(project.path().join("nself.lock"), other).unwrap();
+    // A locked digest that the registry lacks is an error, although the registry has the tag.
+    let lock = std::fs::read_to_string(project.path().join("nself.lock")).unwrap();
+    let changed_lock = lock.replace(&digest.trim()[7..15], "00000000");
+    std::fs::write(project.path().join("nself.lock"), changed_lock).unwrap();
     let failed = image(project.path());
     assert!(failed.code == 2 && failed.stderr.contains("NS823"), "{}", failed.stderr);
     assert!(failed.stderr.contains("stack.ncl:"), "{}", failed.stderr);

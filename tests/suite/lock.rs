@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nself::artifact::Sha256;
 
-use crate::registry::{Debian, INDEX, MANIFEST, PASSWORD, Scripted, response};
+use crate::registry::{DebianRegistry, INDEX, MANIFEST, PASSWORD, Scripted, response};
 use crate::support::{ProcessOutput, nself, nself_in, run, stack};
 
 /// Returns the images that `nself lock --check` reports as missing.
@@ -38,7 +38,7 @@ fn read(folder: &Path) -> String {
 }
 
 /// Pushes every image of the stack under its name.
-pub fn fill(registry: &Debian, folder: &Path) -> Vec<String> {
+pub fn fill(registry: &DebianRegistry, folder: &Path) -> Vec<String> {
     let names = missing_images(folder);
     for name in &names {
         let (repository, tag) = name.strip_prefix("docker.io/").unwrap().rsplit_once(':').unwrap();
@@ -47,15 +47,15 @@ pub fn fill(registry: &Debian, folder: &Path) -> Vec<String> {
     names
 }
 
-pub fn lock(registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+pub fn lock(registry: &DebianRegistry, folder: &Path, arguments: &[&str]) -> ProcessOutput {
     let mut command = nself(folder);
     command.arg("lock").arg("--mirror").arg(format!("docker.io={}/hub", registry.host)).args(arguments);
-    run(registry.known_to(&mut command))
+    run(registry.configure_client(&mut command))
 }
 
 #[test]
 fn tags_become_digests_in_all_files() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = stack(STACK);
     let folder = project.path();
     let frozen = nself_in(folder, ["gen", "--frozen"]);
@@ -89,7 +89,8 @@ fn tags_become_digests_in_all_files() {
 
 #[test]
 fn dockerfiles_use_locked_base_images() {
-    let (Some(registry), Some(compose)) = (Debian::start(), crate::support::tool("bin/docker-compose-2")) else {
+    let (Some(registry), Some(compose)) = (DebianRegistry::start(), crate::support::tool("bin/docker-compose-2"))
+    else {
         return;
     };
     let project = stack(
@@ -128,7 +129,7 @@ fn dockerfiles_use_locked_base_images() {
 
 #[test]
 fn a_pin_changes_only_with_update() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = stack(STACK);
     let folder = project.path();
     let names = fill(&registry, folder);
@@ -164,7 +165,7 @@ fn a_pin_changes_only_with_update() {
 
 #[test]
 fn without_tls_or_credentials_nothing_is_written() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = stack(STACK);
     let folder = project.path();
     fill(&registry, folder);
@@ -176,7 +177,7 @@ fn without_tls_or_credentials_nothing_is_written() {
 
     let refused = |change: &dyn Fn(&mut Command), code: &str| {
         let mut command = nself(folder);
-        registry.known_to(&mut command).arg("lock");
+        registry.configure_client(&mut command).arg("lock");
         change(&mut command);
         let output = run(&mut command);
         assert_eq!(output.code, 2);
@@ -208,17 +209,17 @@ fn without_tls_or_credentials_nothing_is_written() {
         "NS822",
     );
     // Known-bad control: with both, the same call succeeds.
-    assert_eq!(run(registry.known_to(nself(folder).arg("lock"))).code, 0);
+    assert_eq!(run(registry.configure_client(nself(folder).arg("lock"))).code, 0);
     assert_ne!(read(folder), before);
     rewrite(folder, &with_image(&image.replace("orders:1", "orders:2")));
     let before = read(folder);
-    let output = run(registry.known_to(nself(folder).arg("lock")));
+    let output = run(registry.configure_client(nself(folder).arg("lock")));
     assert!(output.code == 2 && output.stderr.contains("NS823"), "{}", output.stderr);
     assert_eq!(read(folder), before);
 }
 
 /// Returns a project whose only unlocked image is on `host`.
-fn project_with_image_on(registry: &Debian, host: &str) -> tempfile::TempDir {
+fn project_with_image_on(registry: &DebianRegistry, host: &str) -> tempfile::TempDir {
     let project = stack(STACK);
     fill(registry, project.path());
     assert_eq!(lock(registry, project.path(), &[]).code, 0);
@@ -228,7 +229,7 @@ fn project_with_image_on(registry: &Debian, host: &str) -> tempfile::TempDir {
 
 #[test]
 fn unexpected_content_of_registries_is_not_used() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let manifest = br#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":[]}"#.to_vec();
     let kind = format!("content-type: {MANIFEST}\r\n");
     type Script = Box<dyn Fn(&str, &crate::registry::Asked) -> Vec<u8> + Send>;
@@ -296,7 +297,7 @@ fn unexpected_content_of_registries_is_not_used() {
 
 #[test]
 fn transient_failures_are_tried_again() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#.to_vec();
     let manifest =
         format!(r#"{{"schemaVersion":2,"config":{{"digest":"{}"}},"layers":[]}}"#, Sha256::of(&config)).into_bytes();

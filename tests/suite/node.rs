@@ -18,7 +18,8 @@ use machine::{Node, generate};
 use crate::support::{report_measurement, tool};
 use crate::up::in_own_namespaces;
 
-/// Nodes share the machine's control groups, and a kubelet ends the processes in groups of pods that it does not know.
+/// Only one node can run at a time: nodes share the machine's control groups, and a kubelet kills the processes of pods
+/// that it does not know, such as those of a second node.
 static ONE_NODE: Mutex<()> = Mutex::new(());
 
 /// Stacks with images run one after the other on one node, because each start of a node and each import takes time.

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::lock;
-use crate::registry::Debian;
+use crate::registry::DebianRegistry;
 use crate::support::{ProcessOutput, nself, nself_in, root, run, stack};
 
 /// A stack with this field `plugins`.
@@ -81,7 +81,7 @@ fn a_plugin_from_a_folder_is_added_listed_and_removed() {
 /// This holds even if no file that nself generates depends on the changed file, and after a run with the same arguments.
 #[test]
 fn frozen_refuses_a_plugin_whose_files_differ_from_the_lock() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = shop("");
     let folder = project.path();
     assert_success(nself_in(folder, ["plugin", "add", &example("links")]));
@@ -106,8 +106,9 @@ fn frozen_refuses_a_plugin_whose_files_differ_from_the_lock() {
 
 #[test]
 fn a_published_plugin_is_added_by_its_digest() {
-    let Some(registry) = Debian::start() else { return };
-    let with_registry = |folder: &Path, arguments: &[&str]| run(registry.known_to(nself(folder).args(arguments)));
+    let Some(registry) = DebianRegistry::start() else { return };
+    let with_registry =
+        |folder: &Path, arguments: &[&str]| run(registry.configure_client(nself(folder).args(arguments)));
     let author = shop("");
     assert_success(nself_in(author.path(), ["plugin", "add", &example("cache")]));
     let to = format!("oci://{}/acme/cache:1.0.0", registry.host);

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::registry::{Debian, PASSWORD, Scripted, response};
+use crate::registry::{DebianRegistry, PASSWORD, Scripted, response};
 use crate::support::{ProcessOutput, golden, name, nself, nself_in, project, run, tree};
 
 /// Generates a project with values of secrets.
@@ -20,8 +20,8 @@ fn generated_project() -> tempfile::TempDir {
     project
 }
 
-fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
-    let output = run(registry.known_to(nself(folder).args(arguments)));
+fn nself_with_registry(registry: &DebianRegistry, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+    let output = run(registry.configure_client(nself(folder).args(arguments)));
     assert!(!output.stdout.contains(PASSWORD) && !output.stderr.contains(PASSWORD));
     output
 }
@@ -33,7 +33,7 @@ fn assert_success(output: ProcessOutput) -> ProcessOutput {
 
 #[test]
 fn a_release_is_published_attested_pulled_and_verified() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = generated_project();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1.0.0", registry.host);
@@ -124,7 +124,7 @@ fn a_release_is_published_attested_pulled_and_verified() {
 }
 
 /// Returns the content of an artifact with one layer.
-fn content(registry: &Debian, digest: &str) -> Value {
+fn content(registry: &DebianRegistry, digest: &str) -> Value {
     let get = |what: &str, accept: &str| {
         let url = format!("https://{}/v2/acme/shop/{what}", registry.host);
         serde_json::from_str::<Value>(&registry.curl(&["-H", accept, &url]).stdout).unwrap()
@@ -135,7 +135,7 @@ fn content(registry: &Debian, digest: &str) -> Value {
 
 #[test]
 fn changed_files_are_not_published_attested_or_pulled() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = generated_project();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1", registry.host);
@@ -226,7 +226,7 @@ fn an_interrupted_transfer_leaves_nothing_to_pull() {
 
 #[test]
 fn a_pull_updates_an_earlier_pull() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = generated_project();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1", registry.host);

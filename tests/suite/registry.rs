@@ -18,21 +18,21 @@ pub const USER: &str = "robot";
 pub const PASSWORD: &str = "canary-7f3a9b2c4d5e6f708192";
 
 /// Debian's registry, its certificate authority, and docker's configuration with the password.
-pub struct Debian {
+pub struct DebianRegistry {
     pub host: String,
     pub folder: tempfile::TempDir,
     process: Child,
 }
 
-impl Drop for Debian {
+impl Drop for DebianRegistry {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-impl Debian {
-    pub fn start() -> Option<Debian> {
+impl DebianRegistry {
+    pub fn start() -> Option<DebianRegistry> {
         let program = tool("/usr/bin/docker-registry")?;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -56,7 +56,7 @@ impl Debian {
         command.arg("serve").arg(at("config.yml")).stdin(Stdio::null()).stdout(Stdio::null());
         let log = std::fs::File::create(at("log")).unwrap();
         let process = command.stderr(log).spawn().unwrap();
-        let registry = Debian { host, folder, process };
+        let registry = DebianRegistry { host, folder, process };
         for _ in 0..100 {
             if TcpStream::connect(&registry.host).is_ok() {
                 return Some(registry);
@@ -71,7 +71,7 @@ impl Debian {
     }
 
     /// Configures a command to trust the certificate and use the stored password.
-    pub fn known_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub fn configure_client<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("SSL_CERT_FILE", self.at("ca.pem")).env("DOCKER_CONFIG", self.folder.path())
     }
 

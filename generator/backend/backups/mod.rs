@@ -48,7 +48,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add(format!("backups/scripts/{name}"), script)?;
     }
     if let Some(access) = &plan.access {
-        files.add("backups/scripts/server", format!("{}\n", access.primary()))?;
+        files.add("backups/scripts/server", format!("{}\n", access.primary_host()))?;
     }
     files.add("backups/server/guard.sh", GUARD)?;
     Ok(files)

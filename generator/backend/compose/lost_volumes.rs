@@ -7,17 +7,17 @@ use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 
-/// Returns NS744 for each volume that the `compose.yaml` of the last generation has and that of this one lacks. On a
-/// cluster, the claims of the environment are compared instead.
+/// Returns NS744 for each volume of `old` that is missing in `new`: the `compose.yaml` of the last generation and of
+/// this one. Returns nothing for a plan on a cluster, whose claims the Kubernetes backend compares.
 pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
     if plan.kubernetes.is_some() {
         return Vec::new();
     }
-    let kept = volumes(new);
-    let lost_volumes = volumes(old).into_iter().filter(|volume| !kept.contains(volume));
+    let new_volumes = volumes(new);
+    let lost_volumes = volumes(old).into_iter().filter(|volume| !new_volumes.contains(volume));
     let findings = lost_volumes.map(|volume| {
         let name = format!("{}_{volume}", plan.compose_project());
-        let path = owner(old, volume).map_or(path!("services"), |service| path!("services", service));
+        let path = first_service_with(old, volume).map_or(path!("services"), |service| path!("services", service));
         Diagnostic::warning(Code::LostVolume, path)
             .message(format!("the volume `{volume}` is no longer declared; its data stays on the host as `{name}`, unused"))
             .hint(format!(
@@ -27,7 +27,7 @@ pub fn warnings(plan: &Plan, old: &str, new: &str) -> Vec<Diagnostic> {
     findings.collect()
 }
 
-/// Returns the names below the last top-level key `volumes` of a generated `compose.yaml`.
+/// Returns the names below the top-level key `volumes` of a generated `compose.yaml`.
 fn volumes(file: &str) -> BTreeSet<&str> {
     let section = file.split_once("\nvolumes:\n").map_or("", |(_, section)| section);
     let lines = section.lines().take_while(|line| line.starts_with(' '));
@@ -35,8 +35,8 @@ fn volumes(file: &str) -> BTreeSet<&str> {
     names.map(|(name, _)| name.trim_matches('"')).collect()
 }
 
-/// Returns the first service of a generated `compose.yaml` that mounts a volume.
-fn owner<'a>(file: &'a str, volume: &str) -> Option<&'a str> {
+/// Returns the first service of a generated `compose.yaml` that mounts the volume.
+fn first_service_with<'a>(file: &'a str, volume: &str) -> Option<&'a str> {
     let mut service = None;
     for line in file.lines() {
         let name =
@@ -54,13 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn volumes_and_their_owners_are_found() {
+    fn volumes_and_the_services_that_mount_them_are_found() {
         let file = "name: shop-prod\nservices:\n  orders:\n    image: a/b:1\n    volumes:\n      - type: volume\n        source: uploads\n  postgres:\n    volumes:\n      - type: volume\n        source: \"data\"\nvolumes:\n  \"data\": {}\n  uploads:\n    name: x\nnetworks:\n  edge: {}\n";
         assert_eq!(volumes(file), BTreeSet::from(["data", "uploads"]));
-        assert_eq!(
-            (owner(file, "uploads"), owner(file, "data"), owner(file, "edge")),
-            (Some("orders"), Some("postgres"), None)
-        );
+        let services = ["uploads", "data", "edge"].map(|volume| first_service_with(file, volume));
+        assert_eq!(services, [Some("orders"), Some("postgres"), None]);
         assert!(volumes("services:\n  a:\n    volumes:\n      - type: volume\n").is_empty());
     }
 }

@@ -92,7 +92,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     findings.extend(refusals);
     let mounts =
         plan.services.iter().flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, mount)));
-    // Jobs have no claim templates. A job that reads or changes the data of another service uses the owner's claim.
+    // The claim templates of a StatefulSet serve only the owner of a volume, and jobs have no templates. A job that
+    // reads or changes the data of another service mounts the claim from the owner's template.
     let needs_claim = |name: &ServiceName, mount: &plan::VolumeMount| {
         let is_owner = plan.volumes.get(&mount.volume).is_some_and(|volume| volume.owner == *name);
         mount.stopped_owner.is_none()
@@ -118,8 +119,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     writer.finish(report, &StepInput::from_digest(Backend::Kubernetes.generator(), digests.digest()))
 }
 
-/// Writes a folder for each service, from a plan that is reduced to the service's part. So no object can depend on a
-/// field that its derivation omits.
+/// Writes a folder for each service from a plan that contains only the service's part. This part is also the input of
+/// the folder's derivation, so no object can depend on a field that the derivation does not cover.
 fn applications(
     cluster: &Cluster,
     input: &Input,
@@ -160,8 +161,8 @@ fn application(cluster: &Cluster, name: &ServiceName, service: &plan::Service) -
     let mut findings = Findings::default();
     findings.extend(refused_by_pod_security(service));
     let metadata = cluster.metadata(name, service.zone);
-    let reads = !service.on_clusters.reads.is_empty();
-    let body = Body::Account { automount_service_account_token: reads };
+    let uses_cluster_api = !service.on_clusters.reads.is_empty();
+    let body = Body::Account { automount_service_account_token: uses_cluster_api };
     let mut objects = vec![Object { api_version: "v1", kind: "ServiceAccount", metadata, body }];
     let configs: BTreeMap<&String, &ConfigMap> = service
         .config

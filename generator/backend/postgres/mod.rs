@@ -72,7 +72,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     }
     if plan.replication.is_some() {
         files.add("postgres/standby/start.sh", STANDBY)?;
-        files.add("postgres/standby/primary", format!("{}\n", access.primary()))?;
+        files.add("postgres/standby/primary", format!("{}\n", access.primary_host()))?;
     }
     Ok(files)
 }

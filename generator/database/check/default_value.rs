@@ -1,5 +1,5 @@
-//! Finds defaults that the type of their column cannot have. Only literals, and functions of the server with a known result,
-//! are judged; the server decides about every other expression.
+//! Finds defaults that do not fit the type of their column. Only literals, and built-in functions with a known result
+//! type, are judged; the server decides about every other expression.
 
 use super::Check;
 use crate::database::model::*;
@@ -17,7 +17,7 @@ enum DefaultValue {
     Uuid,
 }
 
-/// Functions and keywords of a point in time.
+/// Functions and keywords that return a point in time.
 const TIMES: [&str; 7] = [
     "now()",
     "current_timestamp",
@@ -35,8 +35,9 @@ impl DefaultValue {
         let text = expression.trim();
         let lower = text.to_ascii_lowercase();
         if let Some(inner) = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
-            let literal = inner.replace("''", "");
-            return (!literal.contains('\'')).then(|| DefaultValue::Text(inner.replace("''", "'")));
+            let without_escaped_quotes = inner.replace("''", "");
+            // A quote that is left ends the literal: the expression has several parts.
+            return (!without_escaped_quotes.contains('\'')).then(|| DefaultValue::Text(inner.replace("''", "'")));
         }
         let digits = text.trim_start_matches('-');
         if digits.starts_with(|c: char| c.is_ascii_digit()) && digits.parse::<f64>().is_ok() {
@@ -92,6 +93,7 @@ impl DefaultValue {
             ("date" | "timestamp" | "timestamptz", value) => {
                 matches!(value, DefaultValue::Text(_) | DefaultValue::Time)
             }
+            // The first characters of numbers, objects, arrays, texts, true, false and null.
             ("json" | "jsonb", DefaultValue::Text(text)) => {
                 text.trim_start().starts_with(|c: char| c.is_ascii_digit() || "{[\"-tfn".contains(c))
             }
@@ -102,7 +104,7 @@ impl DefaultValue {
 }
 
 impl Check<'_> {
-    /// Reports a default that the type of the column cannot have.
+    /// Reports a default that does not fit the type of the column.
     pub(super) fn check_default(&mut self, column: &Column, path: &FieldPath) {
         let Some(default) = column.default.as_ref().and_then(|default| DefaultValue::of(default.as_str())) else {
             return;

@@ -188,7 +188,8 @@ pub fn index_column(column: &IndexColumn) -> String {
     sql
 }
 
-/// Returns the statement that sets which columns of an old row logical replication sends.
+/// Returns the statement that sets the replica identity of a table: the columns that logical replication sends of an
+/// updated or deleted row.
 pub fn replica_identity(table: &ObjectName, identity: &ReplicaIdentity) -> String {
     let identity = match identity {
         ReplicaIdentity::Default => "DEFAULT".to_owned(),

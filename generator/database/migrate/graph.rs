@@ -8,8 +8,8 @@ use super::needed_names::for_each_needed_name;
 pub use super::node::{ObjectKind, ObjectNode};
 use crate::database::model::*;
 
-/// The distance between the positions of two objects, so that steps of an object can come right before and after its
-/// others without reaching the next object.
+/// The distance between the positions of neighbouring objects. It leaves room for steps right before and right after
+/// the main step of an object.
 const DISTANCE: usize = 4;
 
 /// All objects of a schema, sorted so that each comes after the objects that it needs.
@@ -23,14 +23,11 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Sorts the objects of a schema. Some types have other names in SQL, by the name that they have now.
+    /// Sorts the objects of a schema. `old_names` maps the name of a type to an old name by which SQL may mention it.
     ///
     /// # Errors
     /// Objects that need each other in a cycle.
-    pub fn new(
-        schema: &'a Schema,
-        other_names: &BTreeMap<ObjectName, ObjectName>,
-    ) -> Result<Self, Vec<ObjectNode<'a>>> {
+    pub fn new(schema: &'a Schema, old_names: &BTreeMap<ObjectName, ObjectName>) -> Result<Self, Vec<ObjectNode<'a>>> {
         let nodes: Vec<ObjectNode> = all_objects(schema).collect();
         let names: Vec<Cow<str>> = nodes.iter().map(|node| mentioned_as(schema, node)).collect();
         let mut nodes_by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -45,11 +42,11 @@ impl<'a> Graph<'a> {
             nodes_by_name.entry(multirange.name()).or_default().push(*index);
         }
         for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.0 == ObjectKind::Type) {
-            if let Some(name) = other_names.get(node.1) {
+            if let Some(name) = old_names.get(node.1) {
                 nodes_by_name.entry(name.name()).or_default().push(index);
             }
         }
-        // `depends_on` names objects kept as their SQL, and functions of one name, by their keys.
+        // In `depends_on`, objects kept as their SQL and overloaded functions have their keys.
         for (index, node) in nodes.iter().enumerate() {
             let has_key = matches!(node.0, ObjectKind::Foundation | ObjectKind::Object | ObjectKind::Function);
             if has_key && names[index] != node.1.name() {
@@ -62,7 +59,8 @@ impl<'a> Graph<'a> {
         for (index, node) in nodes.iter().enumerate() {
             for_each_needed_name(schema, node, &mut |word, always| {
                 let others = nodes_by_name.get(word).into_iter().flatten().copied();
-                // An object or function of the same name has other arguments. An entry of `depends_on` has its key.
+                // The statement of an overload mentions the name that all overloads share, but needs none of them.
+                // An entry of `depends_on` is the key of one of them.
                 let has_overloads = matches!(node.0, ObjectKind::Object | ObjectKind::Function);
                 let is_other = |other: &usize| {
                     *other != index

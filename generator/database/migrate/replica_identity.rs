@@ -1,4 +1,4 @@
-//! Plans changes of the replica identity: which columns of an old row logical replication sends.
+//! Plans changes of the replica identity: the columns that logical replication sends of an updated or deleted row.
 
 use super::diff::{Diff, TableChange};
 use super::dropped::dropped_parts;
@@ -27,7 +27,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
     let identity_between = if is_index(from) { &default_identity } else { from };
     if to != identity_between {
-        // The keys and foreign keys of the phase come first, at 0 and 10.
+        // The keys of the phase come first, at position 0, then the foreign keys, at 10.
         planner.push(step(Phase::Keys).order_in_phase(11).up(set(to)).down(set(identity_between)));
     }
 }

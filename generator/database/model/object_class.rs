@@ -101,7 +101,7 @@ pub struct ObjectIdentity {
     pub name: Option<ObjectName>,
     /// The table or view to which it belongs.
     pub relation: Option<ObjectName>,
-    /// The types that identify it, without those that stand for several types.
+    /// The types that identify it, without pseudo-types such as `anyelement`.
     pub types: Vec<TypeName>,
     /// The text after DROP, in lower case where it is not a name: the key of the object in a definition.
     pub key: String,

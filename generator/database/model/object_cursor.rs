@@ -6,12 +6,15 @@ use super::*;
 use crate::database::lexer::{self, Token, TokenKind};
 use crate::values::Checked;
 
+/// The spelling of a part of an object's identity: in the key of the object in a definition, and in SQL.
+type KeyAndSql = (String, String);
+
 /// A place between the tokens of a statement.
 pub struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<Token<'a>>,
     next: usize,
-    /// The types that were taken, without those that stand for several types.
+    /// The types that were read, without pseudo-types such as `anyelement`.
     pub types: Vec<TypeName>,
 }
 
@@ -26,7 +29,7 @@ impl<'a> Cursor<'a> {
         words.split(' ').all(|word| following.next().is_some_and(|token| token.text.eq_ignore_ascii_case(word)))
     }
 
-    /// Skips words that follow; returns whether all of them do.
+    /// Skips the given words until one does not follow; returns whether all of them follow.
     pub fn skip_words(&mut self, words: &str) -> bool {
         words.split(' ').all(|word| {
             let follows = self.tokens.get(self.next).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
@@ -102,8 +105,8 @@ impl<'a> Cursor<'a> {
         &self.text[start..end]
     }
 
-    /// Takes the types of arguments in brackets, as a key and as SQL. Those of an aggregate may have ORDER BY.
-    pub fn arguments(&mut self) -> Option<(String, String)> {
+    /// Takes the types of arguments in brackets. The arguments of an aggregate may have ORDER BY.
+    pub fn arguments(&mut self) -> Option<KeyAndSql> {
         self.skip_words("(").then_some(())?;
         if self.skip_words("*") {
             return self.skip_words(")").then(|| ("(*)".to_owned(), "(*)".to_owned()));
@@ -122,14 +125,14 @@ impl<'a> Cursor<'a> {
         self.skip_words(")").then(|| (format!("({key})"), format!("({sql})")))
     }
 
-    /// Takes types between commas.
-    fn argument_list(&mut self) -> Option<(String, String)> {
+    /// Takes a list of types that are separated by commas.
+    fn argument_list(&mut self) -> Option<KeyAndSql> {
         let (mut keys, mut sql) = (Vec::new(), Vec::new());
         loop {
             let text = self.until(&[",", ")", "ORDER"]);
-            let (key, of_type) = self.argument_type(text)?;
+            let (key, sql_type) = self.argument_type(text)?;
             keys.push(key);
-            sql.push(of_type);
+            sql.push(sql_type);
             if !self.skip_words(",") {
                 return Some((keys.join(", "), sql.join(", ")));
             }
@@ -137,7 +140,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the options of CREATE OPERATOR, and returns its operands as DROP OPERATOR names them.
-    pub fn operands(&mut self) -> Option<(String, String)> {
+    pub fn operands(&mut self) -> Option<KeyAndSql> {
         let options = self.options()?;
         let mut operand = |side: &str| match options.iter().find(|(name, _)| name.eq_ignore_ascii_case(side)) {
             Some((_, value)) => self.type_spelling(value),
@@ -162,8 +165,8 @@ impl<'a> Cursor<'a> {
         self.skip_words(")").then_some(options)
     }
 
-    /// Takes the two types of a cast, each as a key and as SQL.
-    pub fn cast(&mut self) -> Option<((String, String), (String, String))> {
+    /// Takes the two types of a cast.
+    pub fn cast(&mut self) -> Option<(KeyAndSql, KeyAndSql)> {
         self.skip_words("(").then_some(())?;
         let from = self.until(&["AS"]);
         let from = self.type_spelling(from)?;
@@ -173,8 +176,8 @@ impl<'a> Cursor<'a> {
         self.skip_words(")").then_some((from, to))
     }
 
-    /// Returns the type of an argument, without its mode and name, as a key and as SQL.
-    fn argument_type(&mut self, text: &str) -> Option<(String, String)> {
+    /// Returns the type of an argument, without its mode and name.
+    fn argument_type(&mut self, text: &str) -> Option<KeyAndSql> {
         let mut rest = text;
         loop {
             if let Some(spelling) = self.type_spelling(rest) {
@@ -188,13 +191,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Returns a type as a key and as SQL, without modifiers, which the server ignores; `None` if the text is no type.
-    fn type_spelling(&mut self, text: &str) -> Option<(String, String)> {
+    /// Returns the spelling of a type without modifiers, which the server ignores; `None` if the text is not a type.
+    fn type_spelling(&mut self, text: &str) -> Option<KeyAndSql> {
         let text = text.trim();
         let without_schema =
             ["pg_catalog.", "public."].iter().find_map(|schema| text.strip_prefix(schema)).unwrap_or(text);
         let word = without_schema.to_ascii_lowercase();
-        // Types that stand for several types are no types of columns.
+        // Pseudo-types cannot be types of columns, so `types` does not contain them.
         let is_pseudo =
             word.starts_with("any") || ["\"any\"", "record", "internal", "cstring"].contains(&word.as_str());
         if is_pseudo && !word.contains(' ') {

@@ -59,15 +59,15 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     }
     let pool_size = database_connections::pool_size(stack, roster, role_database_pairs);
     findings.extend(database_connections::check(stack, roster, users, role_database_pairs, pool_size));
-    let users_secret = SecretName::wrap("pgbouncer_users".into());
+    let auth_file = SecretName::wrap("pgbouncer_users".into());
     let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer"), reloads: false };
-    let additions = [Addition::SecretFile(users_secret.clone()), Addition::Config(config)];
+    let additions = [Addition::SecretFile(auth_file.clone()), Addition::Config(config)];
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
     let port = service.service.all_ports().into_values().next().unwrap_or(5432);
-    let recipes = Recipes::from([(users_secret.clone(), Recipe::Template { parts })]);
+    let recipes = Recipes::from([(auth_file.clone(), Recipe::Template { parts })]);
     let (server_host, server_port) = DatabaseHost::address(stack, roster);
     let server = (Host::wrap(server_host), server_port);
-    let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users: users_secret };
+    let pooler = Pooler { tls: encryption::is_on(stack), port, server, databases, pool_size, users: auth_file };
     Planned { value: PoolerPlan { pooler: Some(pooler), recipes }, wirings, findings }
 }
 
@@ -86,16 +86,17 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     Planned { value, wirings, findings: Vec::new() }
 }
 
-/// Selects the secret with the URL that each service that waits for migrations uses to check them. The URL is of an endpoint
-/// that the service uses anyway.
+/// Chooses, for each service that waits for migrations, the secret with the URL by which it checks them. The URL is of
+/// an endpoint that is used anyway.
 pub fn select_waiter_urls(
     mut migrations: BTreeMap<SqlIdent, Migrations>,
     users: &SecretUsers,
 ) -> BTreeMap<SqlIdent, Migrations> {
-    for url in migrations.values_mut().flat_map(|migrations| migrations.waiters.values_mut()) {
-        let candidates = DatabaseEndpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
-        if let Some(used) = candidates.into_iter().find(|name| users.is_secret_used(name)) {
-            *url = used;
+    for secret in migrations.values_mut().flat_map(|migrations| migrations.waiters.values_mut()) {
+        let candidates =
+            DatabaseEndpoint::ALL.map(|endpoint| SecretName::wrap(format!("{secret}{}", endpoint.suffix())));
+        if let Some(used_secret) = candidates.into_iter().find(|name| users.is_secret_used(name)) {
+            *secret = used_secret;
         }
     }
     migrations

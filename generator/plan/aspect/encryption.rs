@@ -112,7 +112,7 @@ fn certificate_holders(roster: &Roster) -> Vec<ServiceName> {
 fn recipes(stack: &Stack, roster: &Roster, access: Option<&ServerAccess>) -> Recipes {
     let mut hosts: Vec<String> = certificate_holders(roster).iter().map(ToString::to_string).collect();
     // Replica and backup services reach the primary by its name in their own network, such as `postgres.<network>`.
-    hosts.extend(access.map(ServerAccess::primary).filter(|primary| primary != DATABASE));
+    hosts.extend(access.map(ServerAccess::primary_host).filter(|primary| primary != DATABASE));
     let secret = |name: &str| SecretName::wrap(name.to_owned());
     let certificate = secret(CERTIFICATE);
     let mut recipes = Recipes::from([

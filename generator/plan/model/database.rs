@@ -97,7 +97,7 @@ pub struct ServerAccess {
 impl ServerAccess {
     /// Returns the host name to which the replica and the services of backups connect. It is a name in the network that only
     /// they and the server join, so that the server sees an address of that network.
-    pub fn primary(&self) -> String {
+    pub fn primary_host(&self) -> String {
         match &self.replication_from {
             Peers::Network(network) => format!("{DATABASE}.{network}"),
             Peers::None | Peers::All => DATABASE.to_owned(),

@@ -10,11 +10,11 @@ use nself::release::{ReleaseFiles, archive};
 use nself::store::{MANIFEST, Manifest};
 use serde_json::Value;
 
-use crate::registry::{Debian, MANIFEST as MANIFEST_TYPE};
+use crate::registry::{DebianRegistry, MANIFEST as MANIFEST_TYPE};
 use crate::support::{ProcessOutput, golden, name, nself, nself_in, project, run, tree};
 
-fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> ProcessOutput {
-    run(registry.known_to(nself(folder).args(arguments)))
+fn nself_with_registry(registry: &DebianRegistry, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+    run(registry.configure_client(nself(folder).args(arguments)))
 }
 
 fn assert_success(output: ProcessOutput) -> ProcessOutput {
@@ -41,7 +41,7 @@ fn generated_project() -> tempfile::TempDir {
 }
 
 /// Publishes and signs the stack with a different domain.
-fn release(registry: &Debian, folder: &Path, domain: &str, to: &str, arguments: &[&str]) -> String {
+fn release(registry: &DebianRegistry, folder: &Path, domain: &str, to: &str, arguments: &[&str]) -> String {
     let stack = "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"DOMAIN\", monitoring.waive = \"not the subject\" } | nself.Stack\n";
     fs::write(folder.join("stack.ncl"), stack.replace("DOMAIN", domain)).unwrap();
     assert_success(nself_in(folder, ["gen"]));
@@ -51,7 +51,7 @@ fn release(registry: &Debian, folder: &Path, domain: &str, to: &str, arguments: 
 }
 
 /// Gives a manifest a different name, as the owner of a registry can do.
-fn rename(registry: &Debian, digest: &str, repository: &str, tag: &str) {
+fn rename(registry: &DebianRegistry, digest: &str, repository: &str, tag: &str) {
     let accept = format!("accept: {MANIFEST_TYPE}");
     let url = format!("https://{}/v2/acme/shop/manifests/{digest}", registry.host);
     let manifest = registry.curl(&["-H", &accept, &url]).stdout;
@@ -69,7 +69,7 @@ fn rename(registry: &Debian, digest: &str, repository: &str, tag: &str) {
 }
 
 /// Copies the signatures of a release to a repository; they refer to it by its digest.
-fn copy_signatures(registry: &Debian, digest: &str, repository: &str) {
+fn copy_signatures(registry: &DebianRegistry, digest: &str, repository: &str) {
     let fallback = digest.replace(':', "-");
     let url = format!("https://{}/v2/acme/shop/manifests/{fallback}", registry.host);
     let index_type = "application/vnd.oci.image.index.v1+json";
@@ -86,7 +86,7 @@ fn copy_signatures(registry: &Debian, digest: &str, repository: &str) {
 /// Expectation: NS825. Control: without `--trust`, the release is accepted.
 #[test]
 fn a_signed_release_is_accepted_only_under_its_name() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = generated_project();
     let folder = project.path();
     let at = |repository: &str, tag: &str| format!("oci://{}/{repository}:{tag}", registry.host);
@@ -131,7 +131,7 @@ fn a_signed_release_is_accepted_only_under_its_name() {
 /// Expectation: NS826 unless `--allow-downgrade` is set, even if the order is unknown.
 #[test]
 fn a_signed_release_is_not_replaced_by_an_older_one() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = generated_project();
     let folder = project.path();
     let at = |tag: &str| format!("oci://{}/acme/shop:{tag}", registry.host);
@@ -185,7 +185,7 @@ fn set_of(paths: &[&str]) -> ReleaseFiles {
     files
 }
 
-fn push(registry: &Debian, files: &ReleaseFiles, tag: &str) {
+fn push(registry: &DebianRegistry, files: &ReleaseFiles, tag: &str) {
     let (blobs, digest): (_, Sha256) = archive::pack("shop", files).unwrap();
     let blobs: &BTreeMap<Sha256, Vec<u8>> = &blobs.0;
     for bytes in blobs.iter().filter(|(name, _)| **name != digest).map(|(_, bytes)| bytes) {
@@ -199,7 +199,7 @@ fn push(registry: &Debian, files: &ReleaseFiles, tag: &str) {
 /// Expectation: NS827, and nothing is written. Control: a release with a generated path is accepted.
 #[test]
 fn a_release_with_foreign_files_is_refused() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let from = |tag: &str| format!("oci://{}/acme/shop:{tag}", registry.host);
     push(&registry, &set_of(&["prod/compose.yaml"]), "good");
@@ -233,7 +233,7 @@ fn a_release_with_foreign_files_is_refused() {
 /// Expectation: NS805 before anything is sent, and before anything is pulled.
 #[test]
 fn a_manifest_cannot_publish_or_delete_private_files() {
-    let Some(registry) = Debian::start() else { return };
+    let Some(registry) = DebianRegistry::start() else { return };
     let project = generated_project();
     let folder = project.path();
     assert_success(nself_in(folder, ["secrets", "init"]));

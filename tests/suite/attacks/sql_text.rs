@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::database::server::{Server, Version};
 use crate::support::{nself_in, stack};
 
-/// A continued string: the server reads the second part with the escapes of the first one, so it ends at the second
-/// quote. A reader without continuation reads a string up to the end of the text, and so does psql, which sends
-/// everything as one query.
+/// A string that continues on the next line. The server reads backslash escapes in the second line, too, because the first
+/// one has the prefix `E`. So `'\''` is the whole second part, and SQL follows. A reader that does not know continued
+/// strings reads the second line as a string up to the end of the text. psql does so, too, and sends the whole text as one
+/// query.
 const CONTINUED: &str = "E'a'\n'\\'')); DROP TABLE keep; SELECT (1 --'";
 
 /// Texts that escape from their slot for at least one reader.

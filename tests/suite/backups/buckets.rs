@@ -38,7 +38,7 @@ fn a_bucket_is_restored_to_each_of_two_times() {
     let Some(mut files) = Files::new() else { return };
     let Some(store) = Store::start(files.folder.path()) else { return };
     for bucket in ["ledger-backups", "invoices"] {
-        store.bucket(bucket);
+        store.create_bucket(bucket);
     }
     set_bucket_variables(&mut files, &store);
     fill(&files.volume());
@@ -111,7 +111,7 @@ fn a_bucket_is_restored_to_each_of_two_times() {
 fn an_empty_bucket_is_restored_from_a_folder() {
     let Some(mut files) = Files::new() else { return };
     let Some(store) = Store::start(files.folder.path()) else { return };
-    store.bucket("invoices");
+    store.create_bucket("invoices");
     set_bucket_variables(&mut files, &store);
     files.set("RCLONE_CONFIG_STORE_TYPE", "local");
     files.set("NSELF_BACKUP_PLACE", &format!("store:{}", files.path("target").display()));

@@ -12,7 +12,7 @@ pub const SECRET_KEY: &str = "a-secret-key";
 pub struct Store {
     server: Child,
     pub endpoint: String,
-    /// The certificate, which signs itself.
+    /// The self-signed certificate.
     pub certificate: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Store {
         command.arg("-volume.max=100");
         let ports = [("s3.port", &s3), ("master.port", &free()), ("volume.port", &free()), ("filer.port", &free())];
         command.args(ports.map(|(name, port)| format!("-{name}={port}")));
-        // Their ports for gRPC would be those numbers and ten thousand.
+        // By default, the ports for gRPC are the numbers above plus 10000, which may be in use.
         let grpc = ["master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"];
         command.args(grpc.map(|name| format!("-{name}={}", free())));
         command.arg(format!("-dir={}", at("store").display()));
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Creates a bucket, and waits until the store keeps an object in it.
-    pub fn bucket(&self, name: &str) {
+    pub fn create_bucket(&self, name: &str) {
         let start = std::time::Instant::now();
         let (bucket, probe) = (format!(":s3:{name}"), format!(":s3:{name}/probe"));
         // The store creates volumes for the first object that is not empty, and fails meanwhile.

@@ -20,7 +20,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "uuid default fn change",
+        name: "a default calls a new function",
         before: "CREATE TABLE t (id uuid DEFAULT gen_random_uuid() PRIMARY KEY, a text);
             INSERT INTO t (a) VALUES ('x');",
         after: "CREATE FUNCTION newid() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()';
@@ -48,7 +48,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "index nulls not distinct",
+        name: "unique constraint and index with NULLS NOT DISTINCT",
         before: "CREATE TABLE t (id integer, a jsonb, UNIQUE (id));",
         after: "CREATE TABLE t (id integer, a jsonb, UNIQUE NULLS NOT DISTINCT (id)); CREATE UNIQUE INDEX u ON t (id) NULLS NOT DISTINCT;",
         hint: |_| (),
@@ -61,14 +61,14 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "desc nulls last",
+        name: "index in descending order",
         before: "CREATE TABLE t (id integer, at timestamptz); CREATE INDEX i ON t (at);
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
         after: "CREATE TABLE t (id integer, at timestamptz); CREATE INDEX i ON t (at DESC NULLS LAST, id);",
         hint: |_| (),
     },
     Change {
-        name: "trigger updated_at on many tables",
+        name: "a trigger function on two tables",
         before: "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.u := now(); RETURN NEW; END$$;
             CREATE TABLE a (id integer, u timestamptz); CREATE TABLE b (id integer, u timestamptz);
             CREATE TRIGGER tt BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION touch();",
@@ -207,7 +207,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "partitioned gets pk and fk in",
+        name: "a partitioned table gets a primary key and an incoming foreign key",
         before: "CREATE TABLE t (id integer NOT NULL, d date NOT NULL) PARTITION BY RANGE (d);
             CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE TABLE u (id integer, d date);",
         after: "CREATE TABLE t (id integer NOT NULL, d date NOT NULL, PRIMARY KEY (id, d)) PARTITION BY RANGE (d);
@@ -249,7 +249,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "quoted mixed-case rename candidates",
+        name: "columns with quoted mixed-case names",
         before: "CREATE TABLE \"User\" (id integer PRIMARY KEY, \"createdAt\" timestamptz);
             CREATE TABLE \"Post\" (id integer, \"userId\" integer CONSTRAINT \"Post_userId_fkey\" REFERENCES \"User\");",
         after: "CREATE TABLE \"User\" (id integer PRIMARY KEY, \"createdAt\" timestamptz(3) DEFAULT CURRENT_TIMESTAMP NOT NULL, \"Role\" text DEFAULT 'USER' NOT NULL);
@@ -304,7 +304,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "fn overloads change one",
+        name: "one overload of a function changes its result",
         before: "CREATE FUNCTION f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION f(text) RETURNS integer LANGUAGE sql AS 'SELECT 2';
             CREATE VIEW v AS SELECT f(1) AS a, f('x'::text) AS b;",
         after: "CREATE FUNCTION f(integer) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
@@ -312,13 +312,13 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "variadic default strict leak",
+        name: "a function with variadic arguments becomes strict",
         before: "CREATE FUNCTION f(a integer, VARIADIC b text[]) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN b[1]; END';",
         after: "CREATE FUNCTION f(a integer, VARIADIC b text[] DEFAULT '{}') RETURNS text LANGUAGE plpgsql STRICT STABLE PARALLEL RESTRICTED COST 50 AS 'BEGIN RETURN b[2]; END';",
         hint: |_| (),
     },
     Change {
-        name: "column storage toast main",
+        name: "storage of a column, and storage parameters of a table",
         before: "CREATE TABLE t (id integer, a text, b bytea);
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
         after: "CREATE TABLE t (id integer, a text, b bytea) WITH (fillfactor = 70, toast.autovacuum_enabled = false);
@@ -326,13 +326,13 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "check named and unnamed swap",
+        name: "unnamed checks get names, and a new check has none",
         before: "CREATE TABLE t (id integer CHECK (id > 0), a integer, CHECK (a > id));",
         after: "CREATE TABLE t (id integer, a integer, CONSTRAINT t_id_check CHECK (id > 1), CONSTRAINT other CHECK (a > id), CHECK (id < 99) NO INHERIT);",
         hint: |_| (),
     },
     Change {
-        name: "not null with check not null",
+        name: "columns with rows become NOT NULL",
         before: "CREATE TABLE t (id integer, a text DEFAULT 'x');
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
         after: "CREATE TABLE t (id integer NOT NULL, a text DEFAULT 'x' NOT NULL);",
@@ -384,7 +384,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "same fn in check, default and trigger",
+        name: "one function in a check and a default",
         before: "CREATE FUNCTION dflt() RETURNS integer LANGUAGE sql AS 'SELECT 1';
             CREATE TABLE t (id integer, a integer DEFAULT dflt(), CHECK (a < dflt() + 100));
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
@@ -402,7 +402,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "grants on schemas and default privs",
+        name: "grants on a schema, a table and a sequence",
         before: "CREATE SCHEMA x; CREATE TABLE x.t (id serial);",
         after: "CREATE SCHEMA x; GRANT USAGE ON SCHEMA x TO reader; CREATE TABLE x.t (id serial); GRANT SELECT, UPDATE ON x.t TO reader;
             GRANT USAGE ON SEQUENCE x.t_id_seq TO reader;",
@@ -416,7 +416,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "generated col to virtual-like plain",
+        name: "a generated column becomes a plain one",
         before: "CREATE TABLE t (id integer, a integer DEFAULT 1, g integer GENERATED ALWAYS AS (a+1) STORED); CREATE INDEX i ON t (g);
             CREATE VIEW v AS SELECT g FROM t;
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
@@ -424,7 +424,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "generated keeps value and retyped",
+        name: "a generated column becomes a plain one of another type",
         before: "CREATE TABLE t (id integer, a integer DEFAULT 1, g integer GENERATED ALWAYS AS (a+1) STORED);
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
         after: "CREATE TABLE t (id integer, a integer DEFAULT 1, g bigint DEFAULT 4 NOT NULL);",
@@ -510,7 +510,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "fn plpgsql uses table used in default",
+        name: "a function that reads the table whose default calls it",
         before: "CREATE TABLE t (id integer);",
         after: "CREATE TABLE t (id integer);
             CREATE FUNCTION nxt() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT coalesce(max(id),0)+1 FROM t); END';
@@ -518,7 +518,7 @@ const CHANGES: [Change; 71] = [
         hint: |_| (),
     },
     Change {
-        name: "domain not null over rows",
+        name: "a domain of a column with rows becomes NOT NULL",
         before: "CREATE DOMAIN d AS text; CREATE TABLE t (id integer, a d DEFAULT 'x');
             INSERT INTO t (id) SELECT g FROM generate_series(1,5) g;",
         after: "CREATE DOMAIN d AS text NOT NULL; CREATE TABLE t (id integer, a d DEFAULT 'x');",
@@ -564,7 +564,7 @@ const CHANGES: [Change; 71] = [
     },
 ];
 
-/// Other files run the kinds of changes on every version.
+/// These changes run only on PostgreSQL 18, because other files check each kind of change on every version.
 #[test]
 fn changes_of_applications_lead_to_the_schema_of_the_sql() {
     check_all(Version::V18, &CHANGES);

@@ -31,7 +31,7 @@ impl Case {
         for (edit, seed) in &self.first {
             apply(&mut a, *edit, *seed);
         }
-        let a = a.settled();
+        let a = a.without_hints();
         let mut b = a.clone();
         for (edit, seed) in &self.second {
             if apply(&mut b, *edit, *seed) {
@@ -46,7 +46,7 @@ pub fn apply(draft: &mut Draft, edit: usize, seed: u64) -> bool {
     let mut tried = draft.clone();
     let applied = (EDITS[edit].1)(&mut tried, &mut Dice::new(seed)).is_some();
     if applied {
-        tried.follow();
+        tried.update_references();
         *draft = tried;
     }
     applied

@@ -10,7 +10,7 @@ use nself::database::model::Schema;
 use nself::diagnostic::FieldPath;
 
 use super::case::{Case, schema};
-use super::property::{run_up, same};
+use super::property::{compare_catalogs, run_up};
 use super::server::{Server, Version};
 use crate::support::{ProcessOutput, nself_in, root, tool};
 
@@ -114,7 +114,8 @@ fn schemas_of_other_projects_are_imported() {
             session
                 .transaction(&planned(folder.path(), &output.stdout))
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
-            same("theirs", &wanted, way, &session.catalog()).unwrap_or_else(|error| panic!("{name} {way}: {error}"));
+            compare_catalogs("theirs", &wanted, way, &session.catalog())
+                .unwrap_or_else(|error| panic!("{name} {way}: {error}"));
             definitions.push(output.stdout);
         }
         assert_eq!(definitions[definitions.len() - 2], definitions[definitions.len() - 1], "{name}: dump and server");
@@ -146,7 +147,7 @@ fn an_import_equals_what_the_server_creates_from_the_sql() {
     let (read, findings) = nself::database::complete(sql::read(&text).unwrap().schema, &FieldPath::root());
     assert!(findings.is_empty(), "{findings:#?}");
     run_up(&mut ours, &plan(&Schema::default(), &read, &FieldPath::root()).unwrap()).unwrap();
-    same("theirs", &theirs.catalog(), "ours", &ours.catalog()).unwrap_or_else(|error| panic!("{error}"));
+    compare_catalogs("theirs", &theirs.catalog(), "ours", &ours.catalog()).unwrap_or_else(|error| panic!("{error}"));
     assert!(ours.catalog().lines().count() > 80);
 }
 
@@ -179,7 +180,8 @@ fn read_back(version: Version, from: u64) {
         let (read, findings) = nself::database::complete(read.schema, &FieldPath::root());
         assert!(findings.is_empty(), "{number}: {findings:#?}\n{text}");
         run_up(&mut again, &steps(&read)).unwrap_or_else(|error| panic!("{number}: {error}"));
-        same("made", &made.catalog(), "read", &again.catalog()).unwrap_or_else(|error| panic!("{number}: {error}"));
+        compare_catalogs("made", &made.catalog(), "read", &again.catalog())
+            .unwrap_or_else(|error| panic!("{number}: {error}"));
         imported_schemas += wanted.tables.len() + wanted.views.len() + wanted.functions.len() + wanted.types.len();
     }
     assert!(imported_schemas > 100, "{imported_schemas} objects");

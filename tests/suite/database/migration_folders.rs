@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::import::planned;
-use super::property::same;
+use super::property::compare_catalogs;
 use super::server::{Server, Version};
 use crate::support::{ProcessOutput, nself_in};
 
@@ -246,7 +246,7 @@ fn check(server: &Server, case: &Case) -> Result<(), String> {
     }
     let mut own = server.session("owner", &ours);
     own.transaction(&planned(folder.path(), &output.stdout))?;
-    same("the files", &session.catalog(), "the import", &own.catalog())
+    compare_catalogs("the files", &session.catalog(), "the import", &own.catalog())
         .map_err(|error| format!("{error}\n{}", output.stdout))?;
     // Changes of rows are left out, and the warning names the file.
     let changes_rows = case.migrations.iter().any(|file| file.2.contains("INSERT INTO") || file.2.contains("setval"));

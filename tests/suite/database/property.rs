@@ -126,7 +126,7 @@ impl World {
         let after = self.owner.catalog();
         self.fresh.reset();
         run_up(&mut self.fresh, &plan(&empty, &b, &FieldPath::root()).map_err(text)?)?;
-        same("fresh", &self.fresh.catalog(), "migrated", &after)?;
+        compare_catalogs("fresh", &self.fresh.catalog(), "migrated", &after)?;
         if self.digests(kept.iter().map(|(_, new)| new.clone())) != rows {
             return Err(format!("stored rows changed: {kept:#?}"));
         }
@@ -137,7 +137,7 @@ impl World {
         }
         let back = run_down(&mut self.owner, &groups)?;
         if back {
-            same("before", &before, "and back", &self.owner.catalog())?;
+            compare_catalogs("before", &before, "and back", &self.owner.catalog())?;
             if self.digests(kept.iter().map(|(old, _)| old.clone())) != rows {
                 return Err("the way back lost rows".into());
             }
@@ -146,7 +146,8 @@ impl World {
     }
 }
 
-pub fn same(one: &str, left: &str, other: &str, right: &str) -> Result<(), String> {
+/// Returns an error with the differences unless two catalogs are equal. Each has a title for the message.
+pub fn compare_catalogs(one: &str, left: &str, other: &str, right: &str) -> Result<(), String> {
     if left == right {
         return Ok(());
     }

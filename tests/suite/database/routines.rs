@@ -1,4 +1,5 @@
-//! Routines with arguments of all modes: the SQL is imported, created from an empty database, changed, and read back.
+//! Routines with arguments of all modes: the SQL is imported, and its routines are created in an empty database, changed
+//! and imported from a dump.
 
 use super::pairs::{Change, check_all, read_back_all};
 use super::server::Version;
@@ -69,7 +70,7 @@ fn routines_of_all_kinds_are_imported_from_a_dump() {
 }
 
 #[test]
-fn options_that_need_a_superuser_are_refused() {
+fn options_that_a_definition_cannot_have_are_refused() {
     for (option, word) in [("LEAKPROOF", "LEAKPROOF"), ("SUPPORT helper", "SUPPORT"), ("COST 0.5", "whole number")] {
         let sql = format!("CREATE FUNCTION f(a integer) RETURNS integer LANGUAGE sql {option} AS 'SELECT 1';");
         let refused = nself::database::import::sql::read(&sql).unwrap_err();

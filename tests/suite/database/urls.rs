@@ -10,10 +10,10 @@ use crate::support::{nself, nself_in, run};
 #[test]
 fn passwords_do_not_appear_in_arguments_or_messages() {
     let folder = tempfile::tempdir().unwrap();
-    let seen = folder.path().join("seen");
+    let calls = folder.path().join("calls");
     let script = format!(
         "#!/bin/sh\nprintf '%s\\n' \"$0 $*\" >>{0}\nprintf '%s\\n' \"$PGPASSWORD\" >>{0}.env\necho \"no: $PGPASSWORD\" >&2\nexit 1\n",
-        seen.display()
+        calls.display()
     );
     for program in ["psql", "pg_dump"] {
         let path = folder.path().join(program);
@@ -39,15 +39,15 @@ fn passwords_do_not_appear_in_arguments_or_messages() {
         assert_eq!(output.code, 2, "{arguments:?}: {}", output.stderr);
         assert!(!output.stderr.contains("cret") && !output.stdout.contains("cret"), "{arguments:?}: {}", output.stderr);
     }
-    let arguments = fs::read_to_string(&seen).unwrap();
+    let arguments = fs::read_to_string(&calls).unwrap();
     assert!(
         arguments.contains("--dbname=postgresql://me@127.0.0.1:1/shop") && !arguments.contains("cret"),
         "{arguments}"
     );
     assert_eq!(
-        fs::read_to_string(folder.path().join("seen.env")).unwrap(),
+        fs::read_to_string(folder.path().join("calls.env")).unwrap(),
         "s3/cret\n".repeat(8),
-        "each asks first how a session begins"
+        "each command first tests with psql whether a session can start without event triggers"
     );
 }
 

@@ -14,9 +14,9 @@ use crate::support::{root, run};
 use crate::up::in_own_namespaces;
 
 /// The kernel's setting for how often it retransmits unacknowledged data.
-const SETTING: &str = "net.ipv4.tcp_retries2";
+const RETRIES_SETTING: &str = "net.ipv4.tcp_retries2";
 /// The time that a failed replica gets no requests (`fail_timeout` of nginx).
-const PAUSE: f64 = 10.0;
+const FAIL_TIMEOUT: f64 = 10.0;
 
 #[test]
 fn a_replica_that_drops_packets_costs_one_stall_in_ten_seconds() {
@@ -44,11 +44,11 @@ fn start_replica(port: &str) -> Child {
 fn declared_setting(environment: &Path) -> String {
     let text = std::fs::read_to_string(environment.join("compose.yaml")).unwrap();
     let compose: Value = serde_yaml_ng::from_str(&text).unwrap();
-    compose["services"]["nginx"]["sysctls"][SETTING].as_str().expect("the edge sets it").to_owned()
+    compose["services"]["nginx"]["sysctls"][RETRIES_SETTING].as_str().expect("the edge sets it").to_owned()
 }
 
 fn set_retries(value: &str) {
-    let output = run(Command::new("sysctl").args(["-w", &format!("{SETTING}={value}")]));
+    let output = run(Command::new("sysctl").args(["-w", &format!("{RETRIES_SETTING}={value}")]));
     assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
@@ -75,8 +75,8 @@ fn measure_stalls() {
         assert_eq!(failed, 0, "the other replica answers: {stalls:?}");
         assert!(!stalls.is_empty() && stalls.iter().all(|(_, length)| *length < 15.0), "{stalls:?}");
         let pauses = stalls.windows(2).map(|pair| pair[1].0 - (pair[0].0 + pair[0].1));
-        assert!(pauses.clone().all(|pause| pause > PAUSE - 1.0), "{stalls:?}");
-        // With many clients, the requests that are on their way to the replica stall, and later ones do not.
+        assert!(pauses.clone().all(|pause| pause > FAIL_TIMEOUT - 1.0), "{stalls:?}");
+        // With many clients, several requests are on their way to the replica and stall, but none for long.
         let (failed, stalls) = send_requests("25", "10");
         assert_eq!(failed, 0, "{stalls:?}");
         assert!(stalls.iter().all(|(_, length)| *length < 20.0), "{stalls:?}");

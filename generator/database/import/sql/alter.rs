@@ -14,8 +14,7 @@ impl Reader {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let if_exists = parts.take_node(IF_EXISTS).is_some();
-        let on = parts.require(TABLE_RELATION_NAME)?;
-        let name = object_name(&on)?;
+        let name = object_name(&parts.require(TABLE_RELATION_NAME)?)?;
         if if_exists && !self.is_relation_name_taken(&name) {
             return Ok(());
         }
@@ -100,8 +99,8 @@ impl Reader {
                 let constraint = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
                 parts.refuse_rest_except("VALIDATE CONSTRAINT")?;
                 let table = self.table(name, node)?;
-                let check_flag = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
-                match check_flag.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
+                let not_valid_of_check = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
+                match not_valid_of_check.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
                     Some(not_valid) => *not_valid = false,
                     None => return unsupported(node, format!("there is no check or foreign key `{constraint}`")),
                 }
@@ -196,18 +195,13 @@ impl Reader {
         self.object_in_messages = format!("the index {}", names.join("."));
         let action = parts.take_any()?;
         match action.kind() {
-            ATTACH_INDEX_PARTITION => {}
-            INDEX_RENAME_TO => {
-                self.rename_index(&object_name(&reference)?, &action)?;
-                return parts.refuse_rest_except("ALTER INDEX ;");
-            }
+            ATTACH_INDEX_PARTITION => self.attach_index(node, &names, &action)?,
+            INDEX_RENAME_TO => self.rename_index(&object_name(&reference)?, &action)?,
             SET_OPTIONS | RESET_OPTIONS => {
                 storage::change_parameters(&mut self.index(&object_name(&reference)?, &reference)?.storage, &action)?;
-                return parts.refuse_rest_except("ALTER INDEX ;");
             }
             ALTER_SET_STATISTICS => {
                 storage::read_index_statistics(self.index(&object_name(&reference)?, &reference)?, &action)?;
-                return parts.refuse_rest_except("ALTER INDEX ;");
             }
             _ => {
                 return unsupported(
@@ -216,16 +210,21 @@ impl Reader {
                 );
             }
         }
-        let mut attach = Parts::of(&action);
-        let attached_names = path(&attach.require(INDEX_REF)?);
-        attach.refuse_rest_except("ATTACH PARTITION")?;
-        let name_without_schema = |names: Vec<String>| names.last().cloned().unwrap_or_default();
+        parts.refuse_rest_except("ALTER INDEX ;")
+    }
+
+    /// Records that ALTER INDEX attaches an index to the index with these names.
+    fn attach_index(&mut self, node: &SyntaxNode, names: &[String], action: &SyntaxNode) -> Parsed<()> {
+        let mut parts = Parts::of(action);
+        let attached_names = path(&parts.require(SyntaxKind::INDEX_REF)?);
+        parts.refuse_rest_except("ATTACH PARTITION")?;
+        let name_without_schema = |names: &[String]| names.last().cloned().unwrap_or_default();
         self.attached_indexes.push((
             start_offset(node),
             name_without_schema(names),
-            name_without_schema(attached_names),
+            name_without_schema(&attached_names),
         ));
-        parts.refuse_rest_except("ALTER INDEX ;")
+        Ok(())
     }
 
     /// Returns whether a table has the column that `ADD COLUMN IF NOT EXISTS` names.

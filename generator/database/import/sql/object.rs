@@ -1,4 +1,4 @@
-//! Objects that a definition keeps as their SQL: CREATE, ALTER and DROP of them.
+//! Reads CREATE, ALTER and DROP of objects that a definition keeps as their SQL.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 impl Reader {
-    /// Reads a statement that creates, changes or drops an object of a kind.
+    /// Reads a statement that creates, changes or drops an object of a class.
     pub(super) fn change_object(&mut self, class: &'static ObjectClass, node: &SyntaxNode) -> Parsed<()> {
         self.object_in_messages = summary(node);
         match node.kind() {
@@ -19,39 +19,39 @@ impl Reader {
     }
 
     fn create_object(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        // The definition has each object once, so these words change nothing.
+        // The definition has each object once, so its text has neither clause. Both are read below.
         let ignored = [SyntaxKind::OR_REPLACE, SyntaxKind::IF_NOT_EXISTS];
         let text: String = node
             .children_with_tokens()
             .filter(|part| !ignored.contains(&part.kind()))
             .map(|part| part.to_string())
             .collect();
-        let text = without_comments(&with_arguments(node).unwrap_or(text));
-        let words = text.trim_end_matches(';').trim();
-        let create = ObjectStatement::new(words).at(node)?;
+        let text = without_comments(&aggregate_with_argument_list(node).unwrap_or(text));
+        let statement = text.trim_end_matches(';').trim();
+        let create = ObjectStatement::new(statement).at(node)?;
         let object = SqlObject { create, mappings: Default::default(), depends_on: Default::default(), comment: None };
         let Some(identity) = object.identity() else { return unsupported(node, "the name of the object is missing") };
         let key = ObjectKey::new(&identity.key).at(node)?;
         self.declared_at.entry(format!("objects.{key}")).or_insert_with(|| start_offset(node));
-        let replaces = node.children().any(|part| part.kind() == SyntaxKind::OR_REPLACE);
-        let is_ignored = node.children().any(|part| part.kind() == SyntaxKind::IF_NOT_EXISTS);
+        let or_replace = node.children().any(|part| part.kind() == SyntaxKind::OR_REPLACE);
+        let if_not_exists = node.children().any(|part| part.kind() == SyntaxKind::IF_NOT_EXISTS);
         match self.schema.objects.get_mut(&key) {
-            Some(_) if is_ignored => {}
-            Some(earlier) if replaces => earlier.create = object.create,
+            Some(_) if if_not_exists => {}
+            Some(earlier) if or_replace => earlier.create = object.create,
             Some(_) => return unsupported(node, format!("there is already an object `{key}`")),
             None => drop(self.schema.objects.insert(key, object)),
         }
         Ok(())
     }
 
-    /// Returns the object to which a node refers, such as `COMMENT ON` without its words.
+    /// Returns the object to which the target of COMMENT ON refers, such as `COLLATION german`.
     pub(super) fn object_of_reference(
         &mut self,
         class: &'static ObjectClass,
         node: &SyntaxNode,
     ) -> Parsed<&mut SqlObject> {
         let text = without_comments(&node.text().to_string());
-        // The text begins with the words of the kind.
+        // The text begins with the words of the class, such as TEXT SEARCH DICTIONARY.
         let mut rest = text.as_str();
         for word in class.words.split(' ') {
             rest = rest.trim_start().get(word.len()..).unwrap_or_default();
@@ -59,7 +59,7 @@ impl Reader {
         self.object_of_text(class, rest, node)
     }
 
-    /// Returns the object to which a text refers, such as `DROP` without its words.
+    /// Returns the object to which a text refers, such as `german` in `DROP COLLATION german`.
     fn object_of_text(&mut self, class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Parsed<&mut SqlObject> {
         let key = key_of_text(class, text, node)?;
         match self.schema.objects.get_mut(&key) {
@@ -74,7 +74,7 @@ impl Reader {
         let (if_exists, cascade) = (has(SyntaxKind::IF_EXISTS), has(SyntaxKind::CASCADE));
         let ignored = [SyntaxKind::IF_EXISTS, SyntaxKind::CASCADE, SyntaxKind::RESTRICT];
         let parts: Vec<SyntaxNode> = node.children().filter(|part| !ignored.contains(&part.kind())).collect();
-        // The parts of a rule are its name and its table; an operator has a list.
+        // DROP RULE has one rule in two nodes, its name and its table. DROP OPERATOR has one node, a list of operators.
         let references: Vec<String> = match node.kind() {
             SyntaxKind::DROP_RULE => {
                 vec![parts.iter().map(|part| part.text().to_string()).collect::<Vec<_>>().join(" ")]
@@ -123,9 +123,9 @@ impl Reader {
     }
 }
 
-/// Returns the statement of an aggregate whose argument is the option BASETYPE, in the form with a list of arguments;
-/// `None` for other statements.
-fn with_arguments(node: &SyntaxNode) -> Option<String> {
+/// Rewrites a CREATE AGGREGATE in the old syntax, which has the type of its argument in the option BASETYPE, to the
+/// syntax with a list of arguments. Returns `None` for other statements.
+fn aggregate_with_argument_list(node: &SyntaxNode) -> Option<String> {
     use SyntaxKind::{AGGREGATE_NAME, ATTRIBUTE_LIST, ATTRIBUTE_OPTION, CREATE_AGGREGATE, PARAM_LIST};
     let child = |kind: SyntaxKind| node.children().find(|part| part.kind() == kind);
     if node.kind() != CREATE_AGGREGATE || child(PARAM_LIST).is_some() {
@@ -149,7 +149,7 @@ fn key_of_text(class: &'static ObjectClass, text: &str, node: &SyntaxNode) -> Pa
     }
 }
 
-/// Reads the dictionaries for kinds of tokens.
+/// Reads ADD MAPPING or ALTER MAPPING of a text search configuration: the dictionaries for kinds of tokens.
 fn read_mapping(object: &mut SqlObject, action: &SyntaxNode) -> Parsed<()> {
     let mut parts = Parts::of(action);
     let tokens: Vec<SqlIdent> = parts
@@ -161,10 +161,11 @@ fn read_mapping(object: &mut SqlObject, action: &SyntaxNode) -> Parsed<()> {
         .take_all(SyntaxKind::TEXT_SEARCH_DICTIONARY_REF)
         .iter()
         .map(|name| {
-            let name_in_catalog = object_name(name)?;
-            Ok(match name_in_catalog.schema() {
-                "pg_catalog" => ObjectName::new_in(PUBLIC_SCHEMA, name_in_catalog.name()),
-                _ => name_in_catalog,
+            let dictionary = object_name(name)?;
+            // A definition has the names of built-in dictionaries without a schema, as if they were in `public`.
+            Ok(match dictionary.schema() {
+                "pg_catalog" => ObjectName::new_in(PUBLIC_SCHEMA, dictionary.name()),
+                _ => dictionary,
             })
         })
         .collect::<Parsed<_>>()?;

@@ -144,7 +144,7 @@ impl Reader {
                 domain.collation = collation::read_collation(&collation)?;
             }
         }
-        // The server copies the default of another domain.
+        // The server copies the default of the base type if that is a domain.
         if domain.default.is_none()
             && !domain.base.is_array()
             && let Some(base) = domain.base.object()
@@ -154,14 +154,14 @@ impl Reader {
         }
         for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
             let mut parts = Parts::of(&clause);
-            let check_name = constraint::take_name(&mut parts)?;
+            let declared_name = constraint::take_name(&mut parts)?;
             let condition = expression(&parts.take_any()?)?;
             parts.refuse_rest_except("CHECK ( )")?;
             let default_name = || {
                 default_names::free_default_name(name.name(), None, "check", |taken| domain.checks.contains_key(taken))
             };
-            let check = check_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
-            domain.checks.insert(check, condition);
+            let check_name = declared_name.map_or_else(|| tree::name_at(&default_name(), &clause), Ok)?;
+            domain.checks.insert(check_name, condition);
         }
         parts.refuse_rest_except("CREATE DOMAIN AS ;")?;
         self.record_declaration("types", name.as_str(), node)?;

@@ -4,7 +4,8 @@ use super::running::{GATEWAY, OFFICE, Request, Response, RunningEdge, STRANGER, 
 use super::{environment, host, project_with_all_routes, tools_are_installed};
 use crate::up::in_own_namespaces;
 
-/// Headers that can forge the client's address, the protocol, the host or the path.
+/// Headers from which services may read the client's address or name, the protocol, the host, the path, a proxy or the
+/// request's id.
 const FORGEABLE_HEADERS: [&str; 24] = [
     "X-Forwarded-For",
     "X-Forwarded-Proto",
@@ -33,7 +34,7 @@ const FORGEABLE_HEADERS: [&str; 24] = [
 ];
 
 /// Attack: a client forges an address, scheme, host or path in each header that services may trust.
-/// Expectation: on every kind of route, including gRPC, the edge replaces or removes them.
+/// Expectation: on every kind of route, including gRPC, the edge replaces or removes these headers.
 #[test]
 fn headers_that_clients_forge_are_removed() {
     if tools_are_installed() {

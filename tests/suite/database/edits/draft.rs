@@ -34,7 +34,7 @@ impl Draft {
     }
 
     /// Removes the hints for the last change.
-    pub fn settled(&self) -> Draft {
+    pub fn without_hints(&self) -> Draft {
         fn forget(value: &mut Value) {
             match value {
                 Value::Object(fields) => {
@@ -74,10 +74,10 @@ impl Draft {
     /// Removes comments of constraints that no longer exist or have a different name.
     fn forget_comments_of_dropped_constraints(&mut self) {
         for (name, table) in self.root.get_mut("tables").and_then(Value::as_object_mut).into_iter().flatten() {
-            let named = |group: &str| table.get(group).and_then(Value::as_object).into_iter().flatten();
+            let constraints = |group: &str| table.get(group).and_then(Value::as_object).into_iter().flatten();
             let groups = ["uniques", "checks", "foreign_keys", "excludes"];
             let mut names: Vec<String> =
-                groups.iter().flat_map(|group| named(group)).map(|(key, _)| key.clone()).collect();
+                groups.iter().flat_map(|group| constraints(group)).map(|(key, _)| key.clone()).collect();
             if table.get("primary_key").is_some() {
                 let own_name = table.get("primary_key_name").and_then(Value::as_str).map(str::to_owned);
                 names.push(own_name.unwrap_or_else(|| format!("{}_pkey", name.rsplit('.').next().unwrap())));
@@ -89,27 +89,27 @@ impl Draft {
     }
 
     /// Keeps sequences attached to renamed columns, and detaches them from removed ones.
-    pub fn follow(&mut self) {
+    pub fn update_references(&mut self) {
         self.name_objects();
         self.forget_comments_of_dropped_constraints();
-        let named = |at: &Value, name: &str| -> Option<String> {
-            let fields = at.as_object()?;
-            let renamed = fields.iter().find(|(_, it)| it["renamed_from"] == name).map(|(now, _)| now.clone());
-            fields.contains_key(name).then(|| name.to_owned()).or(renamed)
+        let current_name = |objects: &Value, old_name: &str| -> Option<String> {
+            let fields = objects.as_object()?;
+            let renamed = fields.iter().find(|(_, it)| it["renamed_from"] == old_name).map(|(now, _)| now.clone());
+            fields.contains_key(old_name).then(|| old_name.to_owned()).or(renamed)
         };
         let tables = self.root["tables"].clone();
         for (name, sequence) in self.root.get_mut("sequences").and_then(Value::as_object_mut).into_iter().flatten() {
             let Some(owner) = sequence.get("owned_by").filter(|owner| owner.is_object()) else { continue };
-            let space = name.split_once('.').map(|(schema, _)| schema);
+            let sequence_schema = name.split_once('.').map(|(schema, _)| schema);
             let find = || {
                 let old = owner["table"].as_str()?;
                 // A table is renamed within its schema, so the hint has the name without the schema.
                 let bare = old.rsplit('.').next()?;
-                let table = named(&tables, old).or_else(|| named(&tables, bare))?;
-                let column = named(&tables[&table]["columns"], owner["column"].as_str()?)?;
-                let kept = tables[&table]["columns"][&column].get("generated").is_none();
-                let fits = table.split_once('.').map(|(schema, _)| schema) == space;
-                (kept && fits).then(|| json!({ "table": table, "column": column }))
+                let table = current_name(&tables, old).or_else(|| current_name(&tables, bare))?;
+                let column = current_name(&tables[&table]["columns"], owner["column"].as_str()?)?;
+                let can_own = tables[&table]["columns"][&column].get("generated").is_none();
+                let is_same_schema = table.split_once('.').map(|(schema, _)| schema) == sequence_schema;
+                (can_own && is_same_schema).then(|| json!({ "table": table, "column": column }))
             };
             sequence["owned_by"] = find().unwrap_or(Value::Null);
         }
@@ -152,20 +152,21 @@ impl Draft {
         dice.pick(&self.keys(&["tables"], |_, table| table.get("partition_of").is_none() && keep(table))).cloned()
     }
 
-    /// Returns a table and a column of it that nothing else mentions.
+    /// Returns a table and a column of it that [`Draft::is_mentioned`] does not find.
     pub fn column(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<(String, String)> {
-        let mut found = Vec::new();
+        let mut candidates = Vec::new();
         for table in self.keys(&["tables"], |_, table| table.get("partition_of").is_none()) {
             for column in self.keys(&["tables", &table, "columns"], |_, column| keep(column)) {
-                if column != "id" && !self.used(&table, &column) {
-                    found.push((table.clone(), column));
+                if column != "id" && !self.is_mentioned(&table, &column) {
+                    candidates.push((table.clone(), column));
                 }
             }
         }
-        dice.pick(&found).cloned()
+        dice.pick(&candidates).cloned()
     }
 
-    pub fn used(&self, table: &str, column: &str) -> bool {
+    /// Returns whether a part of its table, a partition, an object or a view mentions a column.
+    pub fn is_mentioned(&self, table: &str, column: &str) -> bool {
         let mut rest = self.root["tables"][table].clone();
         let fields = rest.as_object_mut().unwrap();
         let columns = fields.remove("columns").unwrap_or_default();
@@ -180,7 +181,9 @@ impl Draft {
         generated || in_partitions || in_objects || contains_word(&rest, column) || self.mentions(&["views"], column)
     }
 
-    pub fn drop_views(&mut self, word: &str) {
+    /// Removes views, functions with a `BEGIN ATOMIC` body and other objects that mention a word, and what mentions these
+    /// views.
+    pub fn drop_dependents(&mut self, word: &str) {
         let reads = |body: &Value| body.as_str().is_some_and(|body| body.starts_with("BEGIN ATOMIC"));
         for function in self.keys(&["functions"], |_, it| reads(&it["body"]) && contains_word(&it["body"], word)) {
             self.map(&["functions"]).remove(&function);
@@ -188,10 +191,10 @@ impl Draft {
         for key in self.keys(&["objects"], |_, object| contains_word(&object["create"], word)) {
             self.map(&["objects"]).remove(&key);
         }
-        let gone = self.keys(&["views"], |_, view| contains_word(view, word));
-        for view in gone {
+        let views = self.keys(&["views"], |_, view| contains_word(view, word));
+        for view in views {
             self.map(&["views"]).remove(&view);
-            self.drop_views(&view);
+            self.drop_dependents(&view);
         }
     }
 

@@ -86,7 +86,7 @@ edits! {
     "drop view" |d, dice| {
         let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
         d.map(&["views"]).remove(&name);
-        d.drop_views(&name);
+        d.drop_dependents(&name);
         Some(())
     };
     "add function" |d, _| { sql_function(d); Some(()) };

@@ -49,7 +49,7 @@ edits! {
             }
         }
         let word = name.rsplit('.').next()?.to_owned();
-        d.drop_views(&word);
+        d.drop_dependents(&word);
         d.allow(&name, &["deletes_data"]);
         Some(())
     };

@@ -47,10 +47,10 @@ edits! {
         let kind = ["enum", "domain", "composite"][dice.below(3)];
         let name = user_type(d, dice, kind)?;
         let new_name = d.name("y");
-        let mut found = d.map(&["types"]).remove(&name)?;
-        if found[kind].get("renamed_from").is_some() { d.map(&["types"]).insert(name, found); return None; }
-        found[kind]["renamed_from"] = json!(name);
-        d.map(&["types"]).insert(new_name.clone(), found);
+        let mut definition = d.map(&["types"]).remove(&name)?;
+        if definition[kind].get("renamed_from").is_some() { d.map(&["types"]).insert(name, definition); return None; }
+        definition[kind]["renamed_from"] = json!(name);
+        d.map(&["types"]).insert(new_name.clone(), definition);
         d.replace(&name, &new_name);
         Some(())
     };
@@ -81,8 +81,8 @@ edits! {
     };
     "change domain default" |d, dice| {
         let name = user_type(d, dice, "domain")?;
-        let was = d.map(&["types", &name, "domain"]).remove("default");
-        if was.is_none() { d.map(&["types", &name, "domain"]).insert("default".into(), json!("42")); }
+        let old_default = d.map(&["types", &name, "domain"]).remove("default");
+        if old_default.is_none() { d.map(&["types", &name, "domain"]).insert("default".into(), json!("42")); }
         Some(())
     };
     "add composite type" |d, dice| {
