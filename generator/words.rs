@@ -65,6 +65,11 @@ pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>)
     nearest(word, candidates).map_or_else(String::new, |candidate| format!("did you mean `{candidate}`?"))
 }
 
+/// Returns the question whether the most similar candidate was meant, or `otherwise` if none is similar enough.
+pub fn suggestion_or<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
+    Some(suggestion(word, candidates)).filter(|question| !question.is_empty()).unwrap_or_else(|| otherwise.to_owned())
+}
+
 /// Returns how often a word contains each letter. Characters outside of ASCII share the counters of ASCII letters.
 fn letter_counts(word: &str) -> [u8; 128] {
     let mut counts = [0; 128];

@@ -267,10 +267,11 @@ fn unknown_environments(requested: &[String], environments: &[Environment]) -> F
         Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
             .message(format!("the stack declares no environment `{name}`"))
             .expected(crate::words::one_of(&names))
-            .hint(match crate::words::suggestion(name, names.iter().copied()) {
-                suggestion if suggestion.is_empty() => "name one of these, or declare it in `environments`".to_owned(),
-                suggestion => suggestion,
-            })
+            .hint(crate::words::suggestion_or(
+                name,
+                names.iter().copied(),
+                "name one of these, or declare it in `environments`",
+            ))
     };
     unknown.map(finding).collect()
 }

@@ -232,8 +232,7 @@ fn suggest_field(finding: &mut Finding) {
         return;
     };
     if finding.code == Code::UnknownField.id() && finding.hint.is_empty() {
-        let suggestion = words::suggestion(field, fields.split(", "));
-        finding.hint = if suggestion.is_empty() { "use one of these fields".into() } else { suggestion };
+        finding.hint = words::suggestion_or(field, fields.split(", "), "use one of these fields");
     }
 }
 

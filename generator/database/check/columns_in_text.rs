@@ -127,8 +127,8 @@ impl Check<'_> {
         for column in mentioned_columns(expression) {
             // The name of the table is its whole row.
             if !table.columns.contains_key(column.as_str()) && name.name() != column {
-                let near = crate::words::suggestion(&column, table.columns.keys().map(SqlName::as_str));
-                let hint = if near.is_empty() { "correct the expression, or add the column".to_owned() } else { near };
+                let names = table.columns.keys().map(SqlName::as_str);
+                let hint = crate::words::suggestion_or(&column, names, "correct the expression, or add the column");
                 let message = format!("the expression mentions `{column}`, but the table has no such column");
                 self.report(path.clone(), message, hint);
             }

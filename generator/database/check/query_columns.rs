@@ -127,8 +127,8 @@ impl<'a> QueryReader<'a> {
             || SESSION_VALUES.contains(&name.as_str());
         if !is_known {
             self.add_fault(|| {
-                let near = words::suggestion(&name, scope.column_names());
-                let hint = if near.is_empty() { "correct the name, or add its table to FROM".to_owned() } else { near };
+                let otherwise = "correct the name, or add its table to FROM";
+                let hint = words::suggestion_or(&name, scope.column_names(), otherwise);
                 (format!("the query mentions `{name}`, which no table of its FROM has as a column"), hint)
             });
         }
@@ -144,9 +144,9 @@ impl<'a> QueryReader<'a> {
             let is_argument = self.arguments.contains(alias.as_str()) || self.function_name == alias;
             if !has_unknown && !is_argument && !CHANGED_ROWS.contains(&alias.as_str()) {
                 self.add_fault(|| {
-                    let near = words::suggestion(&alias, scope.sources().map(|source| source.alias.as_str()));
-                    let hint =
-                        if near.is_empty() { format!("add `{alias}` to FROM, or correct the name") } else { near };
+                    let aliases = scope.sources().map(|source| source.alias.as_str());
+                    let otherwise = format!("add `{alias}` to FROM, or correct the name");
+                    let hint = words::suggestion_or(&alias, aliases, &otherwise);
                     (format!("the query mentions `{alias}.{column}`, but FROM has no `{alias}`"), hint)
                 });
             }

@@ -135,8 +135,7 @@ impl Check<'_> {
                 }
                 None => {
                     let names = known.iter().copied().flatten().map(|(parameter, _)| *parameter);
-                    let near = words::suggestion(name_in_list, names);
-                    let hint = if near.is_empty() { "remove it".to_owned() } else { near };
+                    let hint = words::suggestion_or(name_in_list, names, "remove it");
                     self.report(path, format!("PostgreSQL has no storage parameter `{name}` here"), hint);
                 }
             }

@@ -154,10 +154,12 @@ impl Affected {
     /// Returns whether an expression of a table uses a function that may return other values than before, so that values
     /// which the server stored for the expression are no longer right, or an enumeration that is recreated.
     pub fn any_computes_differently<'a>(&self, table: &Table, mut texts: impl Iterator<Item = &'a Expression>) -> bool {
+        if self.changed_names.is_empty() {
+            return false;
+        }
         let columns: BTreeSet<&str> = table.columns.keys().map(SqlName::as_str).collect();
         let is_changed = |word: Cow<str>| self.changed_names.contains(&*word);
-        !self.changed_names.is_empty()
-            && texts.any(|text| mentioned_names_except(text.as_str(), &columns).any(is_changed))
+        texts.any(|text| mentioned_names_except(text.as_str(), &columns).any(is_changed))
     }
 
     /// Returns whether a type is an enumeration that is recreated.
@@ -240,16 +242,19 @@ fn functions_with_other_values(old: &Schema, new: &Schema) -> BTreeSet<String> {
     };
     let changed = old.functions.iter().filter(|(name, function)| changes(name, function));
     let mut names: BTreeSet<String> = changed.map(|(name, _)| name_in_sql(name)).collect();
+    if names.is_empty() {
+        return names;
+    }
+    let bodies = old.functions.iter();
+    let mut others: Vec<(String, BTreeSet<Cow<str>>)> =
+        bodies.map(|(name, function)| (name_in_sql(name), mentioned_names(function.body.as_str()).collect())).collect();
     loop {
-        let count = names.len();
-        for (name, function) in &old.functions {
-            if count > 0 && mentioned_names(function.body.as_str()).any(|word| names.contains(&*word)) {
-                names.insert(name_in_sql(name));
-            }
-        }
-        if names.len() == count {
+        let calls = |(_, words): &mut (String, BTreeSet<Cow<str>>)| words.iter().any(|word| names.contains(&**word));
+        let callers: Vec<String> = others.extract_if(.., calls).map(|(name, _)| name).collect();
+        if callers.is_empty() {
             return names;
         }
+        names.extend(callers);
     }
 }
 

@@ -68,20 +68,24 @@ impl RecreatedParts {
     }
 
     pub fn has_default(&self, table: &ObjectName, column: &SqlName) -> bool {
-        self.defaults.get(table).is_some_and(|columns| columns.contains(column))
+        has_part(&self.defaults, table, column)
     }
 
     pub fn has_check(&self, table: &ObjectName, check: &SqlName) -> bool {
-        self.checks.get(table).is_some_and(|checks| checks.contains(check))
+        has_part(&self.checks, table, check)
     }
 
     pub fn has_exclude(&self, table: &ObjectName, exclude: &SqlName) -> bool {
-        self.excludes.get(table).is_some_and(|excludes| excludes.contains(exclude))
+        has_part(&self.excludes, table, exclude)
     }
 
     pub fn has_index(&self, table: &ObjectName, index: &SqlName) -> bool {
-        self.indexes.get(table).is_some_and(|indexes| indexes.contains(index))
+        has_part(&self.indexes, table, index)
     }
+}
+
+fn has_part(parts: &PartsByTable, table: &ObjectName, part: &SqlName) -> bool {
+    parts.get(table).is_some_and(|parts| parts.contains(part))
 }
 
 /// Adds parts of a table, if there are any.
