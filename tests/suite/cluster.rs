@@ -35,7 +35,7 @@ impl Cluster {
             &[&format!("--kubeconfig={config}"), "--manage-all-nodes=true", "--node-lease-duration-seconds=0"],
         );
         cluster.run_or_panic(&["apply", "--server-side", "-f", &definitions.to_string_lossy()]);
-        cluster.run_or_panic(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        cluster.run_or_panic(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]);
         for node in ["one", "two", "three"] {
             cluster.apply_text(&format!(
                 "apiVersion: v1\nkind: Node\nmetadata: {{name: {node}, labels: {{kubernetes.io/hostname: {node}, \

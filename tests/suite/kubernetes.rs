@@ -91,7 +91,7 @@ fn wait_until_ready(cluster: &Cluster, namespace: &str) {
         // Cases share namespaces, so an earlier one may have left the job.
         cluster.run_or_panic(&["delete", "-n", namespace, &job, "--ignore-not-found"]);
         cluster.run_or_panic(&["create", "job", "-n", namespace, &job[4..], &format!("--from=cronjob/{name}")]);
-        cluster.run_or_panic(&["wait", "-n", namespace, &job, "--for=condition=Complete", "--timeout=60s"]);
+        cluster.run_or_panic(&["wait", "-n", namespace, &job, "--for=condition=Complete", "--timeout=120s"]);
     }
     cluster.wait_until("budgets and autoscalers are taken up", |cluster| {
         let budgets = get(cluster, namespace, "pdb");
@@ -186,7 +186,7 @@ fn rolls_out_changes(cluster: &Cluster) {
 }
 
 fn ready_again(cluster: &Cluster) {
-    cluster.run_or_panic(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
+    cluster.run_or_panic(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=120s"]);
 }
 
 /// `kubectl delete -k` of all objects keeps the namespace and every claim.

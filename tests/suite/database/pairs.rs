@@ -36,10 +36,11 @@ fn catalog_of(session: &mut Session, sql: &str) -> String {
     session.catalog()
 }
 
-/// Returns the number of rows of each table whose rows the owner can see.
+/// Returns the number of rows of each table whose rows the owner can read.
 fn row_counts(session: &mut Session) -> BTreeMap<String, String> {
     let tables = session.run_or_panic(
-        "SELECT c.oid::regclass FROM pg_class c WHERE relkind IN ('r', 'p') AND relowner = current_user::regrole AND NOT relforcerowsecurity;",
+        "SELECT oid::regclass FROM pg_class WHERE relkind IN ('r', 'p') AND relowner = current_user::regrole AND NOT relforcerowsecurity
+            AND has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(oid, 'SELECT');",
     );
     let count = |table: &str| {
         let rows = session.run_or_panic(&format!("SELECT count(*) FROM {table};"));

@@ -87,7 +87,7 @@ fn a_rollout_fails_no_request(node: &Node) {
     let client = std::thread::scope(|scope| {
         let client = scope.spawn(|| exec(node, "stranger", &["sh", "-c", requests]));
         node.cluster.run_or_panic(&["rollout", "restart", "-n", NAMESPACE, "deployment/server"]);
-        node.cluster.run_or_panic(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=60s"]);
+        node.cluster.run_or_panic(&["rollout", "status", "-n", NAMESPACE, "deployment/server", "--timeout=120s"]);
         wait_until("the old pods have ended", 60, || !servers(node).iter().any(|name| before.contains(name)));
         assert_eq!(exec(node, "stranger", &["killall", "sh"]).code, 0, "the client was sending requests until now");
         client.join().unwrap()

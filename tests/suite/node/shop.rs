@@ -77,7 +77,7 @@ fn pods_have_their_settings(node: &Node) {
 fn a_job_of_the_schedule_completes(node: &Node) {
     node.cluster.run_or_panic(&["create", "job", "-n", NAMESPACE, "--from=cronjob/nightly", "nightly-now"]);
     let job = ["-n", NAMESPACE, "job/nightly-now"];
-    let wait = [&["wait", "--for=condition=Complete", "--timeout=60s"], &job[..]].concat();
+    let wait = [&["wait", "--for=condition=Complete", "--timeout=120s"], &job[..]].concat();
     let logs = [&["logs", "--all-containers"], &job[..]].concat();
     assert_eq!(node.cluster.kubectl(&wait).code, 0, "{}", node.cluster.kubectl(&logs).stdout);
     let log = node.cluster.run_or_panic(&logs);
