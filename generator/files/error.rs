@@ -75,6 +75,11 @@ impl Reason {
         }
     }
 
+    /// Returns whether the file is larger than a limit of nself.
+    pub fn is_size(&self) -> bool {
+        matches!(self, Reason::TooLarge(_) | Reason::TooLargeTogether(_))
+    }
+
     /// Returns the hint for a file of the project that nself does not read.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -110,14 +115,14 @@ impl From<FileError> for Diagnostic {
     fn from(error: FileError) -> Self {
         let code = match (&error.reason, error.scope) {
             (Reason::System(_), _) => Code::Io,
-            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => Code::FileTooLarge,
+            (reason, _) if reason.is_size() => Code::FileTooLarge,
             (_, Scope::Output | Scope::Cache) => Code::OutputUnsafe,
             (_, Scope::Project | Scope::Operator) => Code::NotPlain,
         };
         let finding = Diagnostic::error(code, FieldPath::root()).message(error.to_string());
         match (&error.reason, error.scope) {
             (Reason::System(_), _) => finding,
-            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => finding.hint(error.reason.hint()),
+            (reason, _) if reason.is_size() => finding.hint(reason.hint()),
             (_, Scope::Output) => finding
                 .expected("an output folder of plain folders and regular files")
                 .hint("remove it, or choose a different folder with --out"),

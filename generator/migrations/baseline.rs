@@ -37,7 +37,7 @@ pub fn baseline(
     last: Option<usize>,
 ) -> Result<Baseline, Vec<Diagnostic>> {
     let definition =
-        selection.single("the URL names the server of one database, but several databases are selected")?;
+        selection.single("the URL names the server of one database")?;
     let mut history = selection.history(&definition.name)?;
     let total = history.migrations.len();
     let count = last.unwrap_or(total);

@@ -112,18 +112,14 @@ impl Selection {
         Ok(definitions.into_values().filter(|definition| is_selected(&definition.name)).collect())
     }
 
-    /// Returns the definition of the only selected database. `message` explains why there must be exactly one.
+    /// Returns the definition of the only selected database. `reason` explains why there must be exactly one.
     ///
     /// # Errors
-    /// The errors of [`Selection::definitions`]; NS305 with `message` for no database or several.
-    pub(super) fn single(&self, message: &str) -> Result<Definition, Vec<Diagnostic>> {
+    /// The errors of [`Selection::definitions`]; NS305 with `reason` for no database or several.
+    pub(super) fn single(&self, reason: &str) -> Result<Definition, Vec<Diagnostic>> {
         match <[Definition; 1]>::try_from(self.definitions()?) {
             Ok([definition]) => Ok(definition),
-            Err(_) => Err(vec![
-                Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                    .message(message)
-                    .hint("select one with --database NAME"),
-            ]),
+            Err(definitions) => Err(vec![not_one_database(reason, definitions.len())]),
         }
     }
 
@@ -133,6 +129,20 @@ impl Selection {
     /// NS730 and NS732 if the files are not those that nself wrote.
     pub(super) fn history(&self, database: &SqlIdent) -> Result<History, Vec<Diagnostic>> {
         History::read(database, &migrations::read(&self.project(), database)?)
+    }
+}
+
+/// Returns the finding for a command that needs exactly one database, which `reason` explains. `selected` is the number
+/// of selected databases; none is selected only if the stack defines none.
+pub(super) fn not_one_database(reason: &str, selected: usize) -> Diagnostic {
+    let finding = Diagnostic::error(Code::UnknownDatabase, FieldPath::root());
+    match selected {
+        0 => finding
+            .message(format!("{reason}, but the stack defines no database"))
+            .hint("define the database in `databases` of the stack"),
+        _ => finding
+            .message(format!("{reason}, but several databases are selected"))
+            .hint("select one with --database NAME"),
     }
 }
 

@@ -170,7 +170,7 @@ impl DiffSchema {
 }
 
 fn single_definition(selection: &Selection) -> Result<Definition, Vec<Diagnostic>> {
-    selection.single("--from and --to compare one database, but none or several are selected")
+    selection.single("--from and --to compare one database")
 }
 
 /// Reads the schema snapshot in a folder `db/<name>`, or `plugins/<name>/db` of a plugin.

@@ -28,7 +28,7 @@ END $$;
 /// data.
 pub fn down_script(selection: &Selection, last_kept: usize) -> Result<String, Vec<Diagnostic>> {
     let definition =
-        selection.single("the script reverts the migrations of one database, but several databases are selected")?;
+        selection.single("the script reverts the migrations of one database")?;
     let history = selection.history(&definition.name)?;
     let findings = history.check_sql(&definition.name);
     if !findings.is_empty() {

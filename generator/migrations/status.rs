@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::definition::Selection;
+use super::definition::{Selection, not_one_database};
 use crate::database::history::SumLine;
 use crate::database::snapshot;
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::Diagnostic;
 use crate::server::{Server, is_pooler_refusal};
 use crate::values::SqlIdent;
 
@@ -52,11 +52,7 @@ impl DatabaseStatus {
 pub fn status(selection: &Selection, url: Option<&str>) -> Result<Vec<DatabaseStatus>, Vec<Diagnostic>> {
     let definitions = selection.definitions()?;
     if url.is_some() && definitions.len() != 1 {
-        return Err(vec![
-            Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                .message("--url names the server of one database, but several databases are selected")
-                .hint("select one with --database NAME"),
-        ]);
+        return Err(vec![not_one_database("--url names the server of one database", definitions.len())]);
     }
     let mut statuses = Vec::new();
     for definition in definitions {

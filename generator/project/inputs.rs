@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use super::migrations;
+use super::migrations::{self, UnknownFolder};
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, SizeBudget, stat_path};
@@ -263,15 +263,21 @@ impl ProjectReader<'_> {
         environments: &[Environment],
         databases: &BTreeMap<SqlIdent, HistoryFiles>,
     ) -> Result<(), Vec<Diagnostic>> {
-        let unused =
-            migrations::unused_folders(self.project, |name| databases.keys().any(|known| known.as_str() == name))?;
-        self.watches.push(match stat_path(&self.project.join(migrations::PARENT)) {
-            Ok(stat) if stat.is_folder() => Watch::Folder(self.project.join(migrations::PARENT)),
-            _ => Watch::Absent(self.project.join(migrations::PARENT)),
+        let is_known = |name: &str| databases.keys().any(|known| known.as_str() == name);
+        let unknown = migrations::unknown_folders(self.project, is_known)?;
+        let parent = self.project.join(migrations::PARENT);
+        self.watches.push(match stat_path(&parent) {
+            Ok(stat) if stat.is_file() => Watch::File(parent),
+            Ok(_) => Watch::Folder(parent),
+            Err(_) => Watch::Absent(parent),
         });
-        for name in unused {
+        for UnknownFolder { name, has_migrations } in unknown {
             let folder = format!("{}/{name}", migrations::PARENT);
+            // A folder of a different tool can become a folder of migrations.
             self.watches.push(Watch::Folder(self.project.join(&folder)));
+            if !has_migrations {
+                continue;
+            }
             let mut finding = Diagnostic::warning(Code::UnusedMigrations, path!("databases"))
                 .message(format!("`{folder}` has migrations, but no environment defines the database `{name}`"))
                 .expected(format!("a definition `databases.{name}`"))

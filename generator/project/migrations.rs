@@ -15,28 +15,33 @@ const SUBFOLDERS: [&str; 2] = ["migrations", "schema"];
 /// The folder with the folders of all databases that do not belong to a plugin.
 pub const PARENT: &str = "db";
 
-/// Returns the names of the folders that have migrations of nself, but belong to no known database. Folders of other tools
-/// have no sum file.
+/// A folder in `PARENT` that belongs to no known database.
+pub struct UnknownFolder {
+    pub name: String,
+    /// Whether it has migrations of nself. Folders of other tools have no sum file.
+    pub has_migrations: bool,
+}
+
+/// Returns the folders that belong to no known database, sorted by name.
 ///
 /// # Errors
 /// NS804 if a folder cannot be read.
-pub fn unused_folders(project: &Path, is_known: impl Fn(&str) -> bool) -> Result<Vec<String>, Vec<Diagnostic>> {
-    let mut unused = Vec::new();
+pub fn unknown_folders(project: &Path, is_known: impl Fn(&str) -> bool) -> Result<Vec<UnknownFolder>, Vec<Diagnostic>> {
+    let mut unknown = Vec::new();
     let parent = Root::project(project).below(PathBuf::from(PARENT));
     // A link or a file of this name belongs to the user.
-    let Ok(Some(parent)) = parent.open() else { return Ok(unused) };
+    let Ok(Some(parent)) = parent.open() else { return Ok(unknown) };
     for entry in parent.list().map_err(file_error)? {
         let Some(name) = entry.name.to_str().filter(|name| entry.kind == EntryKind::Folder && !is_known(name)) else {
             continue;
         };
-        if let Some(folder) = parent.folder(name).map_err(file_error)?
-            && folder.stat(SUM_FILE).map_err(file_error)?.is_some()
-        {
-            unused.push(name.to_owned());
+        if let Some(folder) = parent.folder(name).map_err(file_error)? {
+            let has_migrations = folder.stat(SUM_FILE).map_err(file_error)?.is_some();
+            unknown.push(UnknownFolder { name: name.to_owned(), has_migrations });
         }
     }
-    unused.sort();
-    Ok(unused)
+    unknown.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(unknown)
 }
 
 /// Returns the folder of a database's migrations.

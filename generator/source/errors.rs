@@ -10,7 +10,6 @@ use super::node::{Finding, Mark};
 use super::reading::RefusedFile;
 use super::source_map::SourceMap;
 use crate::codes::Code;
-use crate::files::Reason;
 use crate::words;
 
 /// Returns a finding without a place.
@@ -91,10 +90,7 @@ pub fn refused_file(refused: &RefusedFile) -> Finding {
     match reason {
         None => import_outside(import),
         Some(reason) => {
-            let code = match reason {
-                Reason::TooLarge(_) => Code::FileTooLarge,
-                _ => Code::NotPlain,
-            };
+            let code = if reason.is_size() { Code::FileTooLarge } else { Code::NotPlain };
             let message = format!("`{}` cannot be imported: {}", import.name, reason.in_words());
             Finding { hint: reason.hint().to_owned(), ..without_place(code, message) }
         }

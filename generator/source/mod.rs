@@ -21,6 +21,7 @@ mod plugins;
 mod program;
 mod reading;
 mod source_map;
+mod stack_file;
 mod type_mismatch;
 mod wire;
 
@@ -34,7 +35,7 @@ pub use node::Input;
 pub use origins::{Origins, is_distinctive};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
-use crate::files::{self, FileKind, Root, Scope};
+use crate::files::{self, Root, Scope};
 use crate::parallel;
 use crate::path;
 use crate::stack::Stack;
@@ -44,6 +45,7 @@ use decode::KeyedFinding;
 use node::{Document, Mark, Node};
 use path_set::PathSet;
 use program::NickelProgram;
+use stack_file::path_with_resolved_folder;
 
 /// A stack file, and how to evaluate it.
 #[derive(Debug, Clone)]
@@ -93,19 +95,6 @@ impl Environment {
         self.origins.locate(finding);
         finding.environments = vec![self.name.to_string()];
     }
-}
-
-/// Returns the path of a stack. Links in the path of its folder are resolved, but a link at the file is not, so that the
-/// link's target cannot turn a different folder into the project. The file is checked like an import.
-fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
-    let stat = files::stat_target(stack)?;
-    if stat.is_folder() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
-    }
-    stat.check_file(FileKind::Stack).map_err(|reason| std::io::Error::other(reason.in_words()))?;
-    let name = stack.file_name().ok_or(std::io::ErrorKind::IsADirectory)?;
-    let folder = stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(files::real_path(folder)?.join(name))
 }
 
 /// Reads a stack.
@@ -173,18 +162,7 @@ fn evaluate_to_depth(
                 .message(format!("the files of the library cannot be written to `.nself`: {error}")),
         ]
     };
-    let stack_error = |error: std::io::Error| {
-        let path = request.stack.display();
-        let hint = match error.kind() {
-            std::io::ErrorKind::IsADirectory => {
-                format!("name the file: `{}`", request.stack.join("stack.ncl").display())
-            }
-            std::io::ErrorKind::Other => "put the stack file in its place, as a regular file".to_owned(),
-            _ => "correct the path, or write a stack with `nself init`".to_owned(),
-        };
-        vec![Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{path}: {error}")).hint(hint)]
-    };
-    let stack = path_with_resolved_folder(&request.stack).map_err(stack_error)?;
+    let stack = path_with_resolved_folder(&request.stack).map_err(|finding| vec![finding])?;
     let library = library::write_to_cache(&Root::at(&request.cache, Scope::Cache)).map_err(library_error)?;
     let library_folder = files::real_path(&library.folder).map_err(library_error)?;
     let depth = max_depth.min(wire::MAX_DEPTH - 1);

@@ -123,6 +123,7 @@ fn second_run_changes_nothing(case: &Case, project: &Path) {
 }
 
 fn check_findings(case: &Case) {
+    assert_eq!(case.setting(ENVIRONMENTS), None, "a refused stack is refused in every environment");
     let copy = project(&case.folder);
     let command = ["gen", "--time-limit", case.setting(TIME_LIMIT).unwrap_or("30")];
     let output = nself_in(copy.path(), command);

@@ -321,9 +321,24 @@ fn migrations_of_a_database_without_a_definition_are_a_warning() {
     let warning = "warning[NS325]: `db/shop` has migrations, but no environment defines the database `shop`";
     assert_eq!(warned.matches("NS325").count(), 1, "{warned}");
     assert!(warned.contains(warning), "{warned}");
-    // The next run sees that the folder is gone.
+    // The next run sees that the folder is gone, and that the migrations of the other tool became those of nself.
+    fs::rename(folder.join("db/shop/nself.sum"), folder.join("db/migrations/nself.sum")).unwrap();
     fs::remove_dir_all(folder.join("db/shop")).unwrap();
+    let warned = assert_success(folder, &["gen"]).stderr;
+    assert!(warned.contains("`db/migrations` has migrations") && !warned.contains("db/shop"), "{warned}");
+    fs::remove_file(folder.join("db/migrations/nself.sum")).unwrap();
     assert!(!assert_success(folder, &["gen"]).stderr.contains("NS325"));
+    fs::copy(folder.join("db/orders/nself.sum"), folder.join("db/migrations/nself.sum")).unwrap();
+    assert!(assert_success(folder, &["gen"]).stderr.contains("`db/migrations` has migrations"));
+}
+
+#[test]
+fn a_url_needs_exactly_one_database() {
+    let status = ["db", "status", "--url", "postgres://owner@localhost/shop"];
+    let without = stack("{ project = \"shop\", domain = \"shop.example.com\" }");
+    assert_fails(without.path(), &status, "NS305", "the stack defines no database");
+    let two = project("tables.a = { columns.id.type = \"bigint\" },\n}, databases.orders = {");
+    assert_fails(two.path(), &status, "NS305", "several databases are selected");
 }
 
 /// Environments may differ only in data.
