@@ -1,5 +1,6 @@
 //! The identity of a generator: the name of a folder of `generator/backend` and the digest of its sources.
 
+// Defines `SOURCES`: the names of the generators, each with the digest of its sources.
 include!(concat!(env!("OUT_DIR"), "/generators.rs"));
 
 /// A generator whose sources `build.rs` has digested. Other generators cannot exist: [`Generator::named`] is the only

@@ -1,4 +1,4 @@
-//! `nself explain CODE`.
+//! `nself explain [CODE]`: prints the explanation of a code, or the titles of all codes.
 
 use clap::Args;
 
@@ -18,7 +18,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Some(code) => {
             let mut text = format!("{code}: {}\n\n{}\n", code.title(), code.explanation());
             if code == Code::RawKey {
-                text.extend([compose::RAW_KEYS, kubernetes::RAW_KEYS].map(|target| format!("\n{}\n", target.list())));
+                text.extend([compose::RAW_KEYS, kubernetes::RAW_KEYS].map(|keys| format!("\n{}\n", keys.list())));
             }
             output::lines(&Lines::text(&text));
         }

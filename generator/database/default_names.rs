@@ -20,6 +20,11 @@ pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
     }
 }
 
+/// Returns the default name of the sequence of an identity column.
+pub fn identity_sequence_name(table: &ObjectName, column: &SqlName) -> ObjectName {
+    ObjectName::new_in(table.schema(), &default_name(table.name(), Some(column.as_str()), "seq"))
+}
+
 /// Returns the default name, or the first name with a number after its label (`orders_key1`) that is not taken.
 pub fn free_default_name(table: &str, part: Option<&str>, label: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (1..).map(|number: usize| default_name(table, part, &format!("{label}{number}")));

@@ -36,8 +36,7 @@ pub fn baseline(
     scratch_url: &str,
     last: Option<usize>,
 ) -> Result<Baseline, Vec<Diagnostic>> {
-    let definition =
-        selection.single("the URL names the server of one database")?;
+    let definition = selection.single("the URL names the server of one database")?;
     let mut history = selection.history(&definition.name)?;
     let total = history.migrations.len();
     let count = last.unwrap_or(total);

@@ -27,8 +27,7 @@ END $$;
 /// NS107 for a `last_kept` outside of the history, NS725 for each migration that cannot be reverted without losing
 /// data.
 pub fn down_script(selection: &Selection, last_kept: usize) -> Result<String, Vec<Diagnostic>> {
-    let definition =
-        selection.single("the script reverts the migrations of one database")?;
+    let definition = selection.single("the script reverts the migrations of one database")?;
     let history = selection.history(&definition.name)?;
     let findings = history.check_sql(&definition.name);
     if !findings.is_empty() {

@@ -77,8 +77,7 @@ impl FromStr for Runner {
 /// # Errors
 /// NS701 for each migration that the runner cannot run, NS804 if a file cannot be written.
 pub fn export(selection: &Selection, runner: Runner, folder: &Path) -> Result<Vec<String>, Vec<Diagnostic>> {
-    let definition = selection
-        .single("a folder can have the migrations of one database only")?;
+    let definition = selection.single("a folder can have the migrations of one database only")?;
     let history = selection.history(&definition.name)?;
     let files = convert(runner, &history.migrations)?;
     let folder = Root::named(folder);

@@ -8,7 +8,8 @@ use crate::artifact::{ArtifactPath, Digest};
 use crate::files::{FileKind, read_operator_file, stat_path};
 use crate::store::{Cache, Generation, Manifest, Outputs, StampWriter};
 
-/// Stores the changed outputs and the digests of their inputs. A cache that cannot be written is not an error.
+/// Stores the changed outputs, the manifest and the derivations, and adds a generation with their digests and those of
+/// the inputs. A cache that cannot be written is not an error.
 pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let (output, changes) = (&report.output, &report.changes);
     // Unchanged outputs are already in the cache.
@@ -31,8 +32,8 @@ pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let _ = cache.generations().add(&Generation::new(changes.digest, derivations_digest, inputs.collect(), parts));
 }
 
-/// Returns the derivation of each file of the manifest, in the format of a manifest. The derivations of environments
-/// that were not selected are copied from the previous generation.
+/// Returns a manifest whose digests are the derivations of the files: the digests of everything from which a file is
+/// generated. The derivations of environments that were not selected are copied from the previous generation.
 fn derivations(cache: &Cache, report: &Report) -> Manifest {
     let Report { output, changes, .. } = report;
     let previous = output.selected.as_ref().and_then(|_| cache.generations().latest()).unwrap_or_default();

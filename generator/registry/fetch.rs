@@ -90,6 +90,6 @@ fn checked_manifest(image: &ImageName, response: RegistryResponse) -> Result<Man
 }
 
 fn wrong_digest(image: &ImageName, expected: &str, actual: &Sha256) -> Failure {
-    let message = format!("{}: requested {expected}, but the content has the digest {actual}", image.name());
+    let message = format!("{}: expected the digest {expected}, but the content has {actual}", image.name());
     Failure::new(Code::RegistryContent, message)
 }

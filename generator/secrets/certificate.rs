@@ -50,7 +50,7 @@ pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
             let environment = &folder.list.environment;
             let mut finding = Diagnostic::error(Code::CertificateOutdated, path!("secrets", name))
                 .message(format!(
-                    "the certificate `{name}` does not cover the current hosts of the stack, or expires soon"
+                    "the certificate `{name}` is incomplete, expires soon, or is for different hosts than the stack has"
                 ))
                 .hint(format!(
                     "run `nself secrets init --env {environment}`, then `docker compose restart` for {}",

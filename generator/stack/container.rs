@@ -1,4 +1,4 @@
-//! Settings of a container: published ports, output, limits and replicas.
+//! Settings of a container: published ports, log driver, resources and autoscaling.
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,7 @@ pub struct Limits {
     /// Largest number of processes and threads.
     #[serde(deserialize_with = "ranged::positive")]
     pub pids: Option<u32>,
-    /// Number of processes that the service may start with its settings. `pids` must not be lower.
+    /// Largest number of processes and threads that the service starts with its settings. `pids` must not be lower.
     #[serde(deserialize_with = "ranged::positive")]
     pub min_pids: Option<u32>,
 }

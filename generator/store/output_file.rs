@@ -1,4 +1,4 @@
-//! Single files of the output folder, read and written without a comparison.
+//! Reads and writes single files of the output folder. `compare` and `write` do so for all files of a run.
 
 use crate::artifact::mode;
 use crate::diagnostic::Diagnostic;
@@ -24,7 +24,7 @@ pub fn write(out: &Root, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
     Ok(out.write(path, bytes)?)
 }
 
-/// Returns whether a file has the mode that its path names.
+/// Returns whether a file on disk has the mode that its path names; always true for a path that names none.
 pub fn has_mode(folder: Option<&Folder>, path: &str) -> bool {
     let on_disk = || folder.and_then(|folder| folder.stat(path).ok().flatten()).map(|stat| stat.mode);
     mode::of_path(path) == mode::DEFAULT || on_disk().is_some_and(|on_disk| mode::is_kept(path, on_disk))

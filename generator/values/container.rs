@@ -38,7 +38,7 @@ fn file_mode_refusal(text: &str) -> Option<String> {
         return Some("it is not three or four digits from 0 to 7".into());
     };
     let reason = match mode {
-        _ if mode & 0o7000 != 0 => "it sets the user or group of a program, or the sticky bit",
+        _ if mode & 0o7000 != 0 => "it has the setuid, setgid or sticky bit, which is not allowed",
         _ if mode & 0o002 != 0 => "every user could write the file",
         _ if mode & 0o444 != 0o444 => {
             "some users could not read the file, and it belongs to a different user than the service's"

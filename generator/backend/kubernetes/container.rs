@@ -18,7 +18,7 @@ pub const NOBODY: u32 = 65534;
 /// Returns the image of a service; for an image that is built, its name in the registry.
 ///
 /// # Errors
-/// NS307 for a built image without a registry.
+/// NS307 for a built image if the stack sets no registry or no tag for such images.
 pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<String, Diagnostic> {
     if let Some(image) = &service.image {
         return Ok(image.to_string());
@@ -26,7 +26,7 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     let settings = &cluster.settings;
     match (&settings.registry, &settings.tag) {
         (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
-        // The findings about all built images are one, since one setting corrects them.
+        // The finding does not name the service, so it is the same for all built images: one setting corrects them all.
         (registry, _) => {
             let missing = if registry.is_none() { "registry" } else { "tag" };
             Err(Diagnostic::error(Code::NoImage, path!("kubernetes", missing))

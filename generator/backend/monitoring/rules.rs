@@ -1,4 +1,5 @@
-//! Alerting rules: a file for each service with alerts, one for the targets of all jobs, and a test file for each.
+//! Alerting rules: a file for each service with alerts, and one for the targets of all jobs. Each file whose alerts
+//! have tests has a test file.
 
 use serde::Serialize;
 

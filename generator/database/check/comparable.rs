@@ -19,7 +19,7 @@ const GROUPS: &[&[&[&str]]] = &[
 /// Returns the type of the values of a type: the base of a domain.
 fn resolved<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
     let mut kind = kind;
-    // A domain over itself is an error elsewhere.
+    // The number of steps is limited, since a wrong definition can have a domain that is based on itself.
     for _ in 0..schema.types.len() {
         match kind.object().and_then(|object| schema.types.get(&object)) {
             Some(UserType::Domain(domain)) if !kind.is_array() => kind = &domain.base,
@@ -29,7 +29,8 @@ fn resolved<'a>(kind: &'a TypeName, schema: &'a Schema) -> &'a TypeName {
     kind
 }
 
-/// Returns the group of a type and its place in the group; `None` for a type that is not judged.
+/// Returns the positions of a type's group, and of its list in the group. Returns `None` for types that are not
+/// compared, such as arrays and types of extensions.
 fn place(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
     if kind.is_array() {
         return None;
@@ -39,6 +40,7 @@ fn place(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
             .types
             .iter()
             .position(|(name, declared)| *name == object && matches!(declared, UserType::Enum(_)))?;
+        // Each enumeration is a separate group, after those in `GROUPS`.
         return Some((GROUPS.len() + index, 0));
     }
     GROUPS.iter().enumerate().find_map(|(group, ranks)| {
@@ -47,8 +49,8 @@ fn place(kind: &TypeName, schema: &Schema) -> Option<(usize, usize)> {
     })
 }
 
-/// Returns whether a foreign key from a column of one type can refer to a column of another. Types of extensions may be
-/// comparable with any type.
+/// Returns whether a foreign key from a column of one type can refer to a column of another. A type outside of `GROUPS`
+/// may be comparable with any type.
 pub fn can_refer(from: &TypeName, to: &TypeName, schema: &Schema) -> bool {
     match (place(resolved(from, schema), schema), place(resolved(to, schema), schema)) {
         (Some((group, rank)), Some((other_group, other_rank))) => group == other_group && rank <= other_rank,

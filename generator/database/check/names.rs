@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::database::ddl;
+use crate::database::default_names::identity_sequence_name;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -78,25 +79,54 @@ impl Check<'_> {
         for name in schema.sequences.keys() {
             claim(name.clone(), self.root.key("sequences").key(name.as_str()));
         }
-        for name in schema.types.keys() {
-            if matches!(schema.types[name], UserType::Composite(_)) || schema.tables.contains_key(name) {
-                claim(name.clone(), self.root.key("types").key(name.as_str()));
+        let type_path = |name: &ObjectName| self.root.key("types").key(name.as_str());
+        let (composites, others): (Vec<_>, Vec<_>) =
+            schema.types.iter().partition(|(_, kind)| matches!(kind, UserType::Composite(_)));
+        for (name, _) in composites {
+            claim(name.clone(), type_path(name));
+        }
+        let mut type_names = self.relations_that_exclude_types();
+        for (name, _) in others {
+            if let Some(first) = type_names.get(name) {
+                duplicates.push((name.clone(), type_path(name), first.clone()));
             }
         }
+        type_names.extend(schema.types.keys().map(|name| (name.clone(), type_path(name))));
         for (range, multirange) in schema.multiranges() {
-            if schema.types.contains_key(&multirange) || schema.tables.contains_key(&multirange) {
-                let path = self.root.key("types").key(range.as_str()).key("range").key("multirange");
-                let first = self.root.key("types").key(multirange.as_str());
-                duplicates.push((multirange, path, first));
+            if let Some(first) = type_names.get(&multirange) {
+                let path = type_path(range).key("range").key("multirange");
+                duplicates.push((multirange, path, first.clone()));
             }
         }
         for (name, path, first) in duplicates {
             self.findings.push(
                 Diagnostic::error(Code::SchemaInvalid, path)
-                    .message(format!("the name `{name}` is taken"))
+                    .message(format!("two objects of a schema have the name `{name}`"))
                     .hint("rename one of the two: tables, views, sequences, indexes and unique constraints of a schema share their names")
                     .counterpart(first, "the other object with this name"),
             );
         }
+    }
+
+    /// Returns the relations whose names no type can have: all except indexes. The server creates a row type for each of
+    /// them, or refuses a relation with the name of a type.
+    fn relations_that_exclude_types(&self) -> BTreeMap<ObjectName, FieldPath> {
+        let schema = self.schema;
+        let top_level =
+            |kind: &'static str| move |name: &ObjectName| (name.clone(), self.root.key(kind).key(name.as_str()));
+        let mut relations: BTreeMap<ObjectName, FieldPath> = schema.tables.keys().map(top_level("tables")).collect();
+        relations.extend(schema.views.keys().map(top_level("views")));
+        relations.extend(schema.sequences.keys().map(top_level("sequences")));
+        for (name, table) in &schema.tables {
+            let path = self.root.key("tables").key(name.as_str());
+            for part in table.partitions.keys() {
+                relations.insert(name.in_same_schema(part), path.key("partitions").key(part.as_str()));
+            }
+            for column in table.columns.keys().filter(|column| table.columns[*column].identity.is_some()) {
+                let column_path = path.key("columns").key(column.as_str());
+                relations.insert(identity_sequence_name(name, column), column_path.key("identity"));
+            }
+        }
+        relations
     }
 }

@@ -56,6 +56,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     if let Some(key) = primary_key(name, table) {
         parts.push(key);
     }
+    // CREATE TABLE makes one constraint of equal keys, so the repeated ones are added afterwards.
     let (repeated, uniques): (Vec<_>, Vec<_>) = table.uniques.iter().partition(|(key, _)| table.is_repeated_key(key));
     parts.extend(uniques.into_iter().map(|(name, unique)| self::unique(name, unique)));
     // The server ignores NOT VALID in CREATE TABLE, so such checks are added afterwards.

@@ -18,6 +18,7 @@ pub struct DefaultPrivileges {
     /// On functions and procedures.
     #[serde(skip_serializing_if = "is_default")]
     pub functions: Grants<FunctionPrivilege>,
+    /// On types and domains.
     #[serde(skip_serializing_if = "is_default")]
     pub types: Grants<TypePrivilege>,
     /// On schemas; only for the whole database.

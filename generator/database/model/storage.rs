@@ -39,11 +39,11 @@ pub type StorageParameters = BTreeMap<ParameterName, ParameterValue>;
 pub enum ColumnStorage {
     /// In the row, as they are. The only storage of types with a fixed length.
     Plain,
-    /// Outside of the row, as they are.
+    /// Not compressed; outside of the row if the row is too long.
     External,
-    /// Compressed, then outside of the row.
+    /// Compressed; outside of the row if the row is still too long.
     Extended,
-    /// Compressed, and outside of the row only if the row is still too long.
+    /// Compressed; outside of the row only if the row would not fit on a page otherwise.
     Main,
 }
 

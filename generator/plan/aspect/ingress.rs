@@ -393,7 +393,7 @@ fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
         };
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, path)
-                .message(format!("no certificate can be issued for `{name}`"))
+                .message(format!("no certificate can be issued for `{name}`, which is not a public name"))
                 .expected("a public domain such as example.com")
                 .hint(format!("{change}, or provide a certificate with `tls.mode = 'files`")),
         );

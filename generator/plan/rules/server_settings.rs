@@ -37,7 +37,7 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
         };
         match setting.expected(value) {
             Some(expected) => {
-                findings.push(finding.message(format!("`{name}` cannot have this value")).expected(expected));
+                findings.push(finding.message(format!("`{name}` cannot have the value `{value}`")).expected(expected));
             }
             None => findings.extend(too_large_cache(roster, name, value).map(|(message, limit)| {
                 finding.message(message).expected(format!("less than {limit}, usually a quarter of it")).hint(format!(

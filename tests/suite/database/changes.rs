@@ -16,7 +16,7 @@ use crate::support::nself_in;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 41] = [
+const CHANGES: [Change; 42] = [
     Change {
         name: "intervals with fields",
         before: "CREATE TABLE t (a interval day to second(3), b interval year to month DEFAULT '1 year'); CREATE FUNCTION f(interval day) RETURNS interval LANGUAGE sql AS 'SELECT $1';",
@@ -399,6 +399,18 @@ const CHANGES: [Change; 41] = [
             CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p1 ALTER COLUMN a SET DEFAULT 7; ALTER TABLE p1 ADD CONSTRAINT p1_a CHECK (a > 0);
             ALTER TABLE p1 ALTER COLUMN n SET DEFAULT 'y'; CREATE INDEX p1_g ON p1 (g); CREATE INDEX p1_a_i ON p1 (a) WHERE a > 3;",
         hint: |schema| schema.tables.get_mut("p").unwrap().columns.get_mut("b").unwrap().backfill = Some(serde_json::from_value("'none'".into()).unwrap()),
+    },
+    Change {
+        name: "values for existing rows are computed from new columns, and new columns from these values",
+        before: "CREATE TABLE t (id integer PRIMARY KEY, note text);
+            INSERT INTO t VALUES (1, NULL);",
+        after: "CREATE TABLE t (id integer PRIMARY KEY, note text NOT NULL, a text NOT NULL, b text DEFAULT 'x',
+              g text GENERATED ALWAYS AS (id::text) STORED, aa text NOT NULL GENERATED ALWAYS AS (note || a) STORED);",
+        hint: |schema| {
+            let columns = &mut schema.tables.get_mut("t").unwrap().columns;
+            columns.get_mut("note").unwrap().backfill = Some(serde_json::from_value("g || b".into()).unwrap());
+            columns.get_mut("a").unwrap().backfill = Some(serde_json::from_value("b".into()).unwrap());
+        },
     },
     Change {
         name: "a partitioned table is dropped with its partitions",

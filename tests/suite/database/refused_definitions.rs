@@ -28,7 +28,12 @@ fn base() -> Value {
     }})
 }
 
-const REFUSED: [&str; 57] = [
+const REFUSED: [&str; 62] = [
+    r#"{"types":{"x":{"enum":{"values":["a"]}}},"views":{"x":{"query":"SELECT 1 AS a"}}}"#,
+    r#"{"types":{"x":{"enum":{"values":["a"]}}},"sequences":{"x":{}}}"#,
+    r#"{"types":{"orders_id_seq":{"domain":{"type":"text"}}},"tables":{"orders":{"columns":{"id":{"identity":"always"}}}}}"#,
+    r#"{"types":{"x":{"enum":{"values":["a"]}}},"tables":{"parts":{"columns":{"a":{"type":"integer"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"x":{"in":["1"]}}}}}"#,
+    r#"{"types":{"r":{"range":{"subtype":"integer","multirange":"x"}}},"views":{"x":{"query":"SELECT 1 AS a"}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"new"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"\"New order\""}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"total":{"default":"id + 1"}}}}}"#,

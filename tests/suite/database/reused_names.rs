@@ -9,7 +9,23 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 21] = [
+const CHANGES: [Change; 23] = [
+    Change {
+        name: "a sequence, an identity and a partition with the names of dropped types",
+        before: "CREATE TYPE s AS ENUM ('a'); CREATE DOMAIN t_id_seq AS text; CREATE TYPE p AS ENUM ('b'); CREATE TABLE t (a s, b t_id_seq, c p);
+            CREATE TABLE l (k integer) PARTITION BY LIST (k);",
+        after: "CREATE SEQUENCE s; CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY); CREATE TABLE l (k integer) PARTITION BY LIST (k);
+            CREATE TABLE p PARTITION OF l FOR VALUES IN (1);",
+        hint: no_hint,
+    },
+    Change {
+        name: "types with the names of a dropped sequence, an identity and a partition",
+        before: "CREATE SEQUENCE s; CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY); CREATE TABLE l (k integer) PARTITION BY LIST (k);
+            CREATE TABLE p PARTITION OF l FOR VALUES IN (1);",
+        after: "CREATE TYPE s AS ENUM ('a'); CREATE DOMAIN t_id_seq AS text; CREATE TYPE p AS ENUM ('b'); CREATE TABLE t (a s, b t_id_seq, c p);
+            CREATE TABLE l (k integer) PARTITION BY LIST (k);",
+        hint: no_hint,
+    },
     Change {
         name: "a key, from a dropped table",
         before: "CREATE TABLE t1 (a integer, CONSTRAINT k PRIMARY KEY (a)); CREATE TABLE t2 (b text NOT NULL);",

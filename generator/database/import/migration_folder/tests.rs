@@ -21,6 +21,7 @@ fn fault(files: &[(&str, &str)]) -> String {
 
 #[test]
 fn files_have_the_order_of_their_tool() {
+    // golang-migrate, Flyway (twice), Prisma, Hasura, Diesel, and files with numbers only.
     for (files, expected) in [
         (
             vec!["2_b.up.sql", "10_a.up.sql", "10_a.down.sql", "1_c.up.sql"],

@@ -1,4 +1,4 @@
-//! Policies of row security.
+//! `CREATE POLICY` and `ALTER POLICY`.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -25,13 +25,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes the roles and conditions of a policy; returns whether there are roles.
+    /// Reads the clauses with roles and conditions into `policy`. Returns whether there is a clause with roles.
     fn read_policy_clauses(&mut self, policy: &mut Policy, parts: &mut Parts) -> Parsed<bool> {
         use SyntaxKind::*;
         let role_clause = parts.take_node(POLICY_ROLES);
         if let Some(clause) = &role_clause {
             policy.roles = roles(&Parts::of(clause).require(ROLE_REF_LIST)?)?.into_iter().collect();
-            // No roles means all roles.
+            // A policy without roles is for all roles.
             if policy.roles.contains(PUBLIC_ROLE) {
                 policy.roles.clear();
             }

@@ -8,7 +8,7 @@ use super::tree::{
     AtNode, Parsed, Parts, Unsupported, number, object_from_path, object_name, path, start_offset, type_name,
     unsupported,
 };
-use crate::database::default_names;
+use crate::database::default_names::{free_default_name, identity_sequence_name};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -86,7 +86,7 @@ impl Reader {
         let named = named.and_then(|name| path(&name).pop());
         let is_taken =
             |name: &str| SqlName::new(name).is_ok_and(|name| self.is_relation_name_taken(&table.in_same_schema(&name)));
-        let default = default_names::free_default_name(table.name(), Some(column.as_str()), "seq", is_taken);
+        let default = free_default_name(table.name(), Some(column.as_str()), "seq", is_taken);
         if let (Some(sequence), Some(option)) = (named.as_ref().filter(|name| **name != default), &option) {
             let what = format!(
                 "the name `{sequence}` of the sequence of {table}.{column} is left out: the server chooses one"
@@ -110,10 +110,7 @@ impl Reader {
         let tables = self.schema.tables.iter().filter(|(table, _)| table.schema() == name.schema());
         tables.into_iter().find_map(|(table, definition)| {
             let mut identities = definition.columns.iter().filter(|(_, column)| column.identity.is_some());
-            let is_default = |column: &SqlName| {
-                default_names::default_name(table.name(), Some(column.as_str()), "seq") == name.name()
-            };
-            let (column, _) = identities.find(|(column, _)| is_default(column))?;
+            let (column, _) = identities.find(|(column, _)| identity_sequence_name(table, column) == *name)?;
             Some(ColumnOf { table: table.clone(), column: column.clone() })
         })
     }
@@ -129,12 +126,7 @@ impl Reader {
         let name = |(table, column): (&ObjectName, &SqlName)| {
             let mut recorded = self.identity_sequences.iter();
             let is_owner = |owner: &ColumnOf| owner.table == *table && owner.column == *column;
-            let default = || {
-                ObjectName::new_in(
-                    table.schema(),
-                    &default_names::default_name(table.name(), Some(column.as_str()), "seq"),
-                )
-            };
+            let default = || identity_sequence_name(table, column);
             recorded.find(|(_, owner)| is_owner(owner)).map_or_else(default, |(name, _)| name.clone())
         };
         identities.map(name).collect()
@@ -246,7 +238,7 @@ pub fn serial_sequence(
     column: &SqlName,
     is_taken: impl Fn(&ObjectName) -> bool,
 ) -> Result<(ObjectName, Expression), String> {
-    let text = default_names::free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
+    let text = free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
         SqlName::new(name).is_ok_and(|name| is_taken(&table.in_same_schema(&name)))
     });
     let name = table.in_same_schema(&SqlName::new(&text)?);

@@ -95,8 +95,6 @@ pub(super) fn add_column(planner: &mut Planner, change: &ColumnChange, column: &
         .up(format!("ALTER TABLE {} ADD COLUMN {};", change.table.name.sql(), ddl::column(change.column, column)))
         // The server rewrites the table for a domain, which may refuse NULL or have a default.
         .hazards((is_computed || is_volatile || domain.is_some()).then_some(Hazard::Rewrite));
-    // A generated column comes after the columns in its expression, which may be new as well.
-    step.order_in_phase += usize::from(column.generated.is_some());
     step.down = removal(change, column, domain);
     planner.push(step);
 }

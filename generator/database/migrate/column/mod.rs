@@ -6,8 +6,11 @@ mod identity;
 mod not_null;
 mod retype;
 
+use std::collections::BTreeSet;
+
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
+use crate::database::identifiers::mentioned_names;
 use crate::database::migrate::diff::{Diff, TableChange};
 use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::keys::AFTER_KEYS;
@@ -21,27 +24,58 @@ use identity::change_identity;
 use not_null::set_not_null;
 use retype::change_type;
 
-/// Plans changes of a table's columns.
+/// Plans changes of a table's columns. Steps of the same phase run in the order in which they are planned.
 pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
     let order_in_phase = diff.new_graph.position(ObjectKind::Table, table.name);
-    for (column, old) in &table.old.columns {
+    for column in columns_in_order(table) {
         let change = ColumnChange { table, column, order_in_phase };
-        match table.new.columns.get(column) {
-            None => drop_column(planner, &change, old),
-            Some(new) if diff.affected.regenerated_columns(table.name).contains(column) => {
+        match (table.old.columns.get(column), table.new.columns.get(column)) {
+            (Some(old), None) => drop_column(planner, &change, old),
+            (Some(old), Some(new)) if diff.affected.regenerated_columns(table.name).contains(column) => {
                 regenerate(planner, &change, old, new);
             }
-            Some(new) => {
+            (Some(old), Some(new)) => {
                 // The conversion to a recreated enumeration and the steps around a recreated function set the default.
                 let default_is_set = (diff.affected.is_rebuilt(&old.kind) && old.kind == new.kind)
                     || diff.recreated_parts.has_default(table.name, column);
                 alter_column(planner, diff, &change, (old, new), default_is_set);
             }
+            (None, Some(new)) => add_column(planner, &change, new),
+            (None, None) => {}
         }
     }
-    for (column, new) in table.new.columns.iter().filter(|(column, _)| !table.old.columns.contains_key(*column)) {
-        add_column(planner, &ColumnChange { table, column, order_in_phase }, new);
+}
+
+/// Returns the columns of both versions of a table. Each comes after the columns that its new expressions read, and
+/// existing columns come before new ones where their expressions allow it.
+fn columns_in_order<'a>(table: &TableChange<'a>) -> Vec<&'a SqlName> {
+    let is_new = |column: &&SqlName| !table.old.columns.contains_key(*column);
+    let mut ordered = Vec::new();
+    let mut visited = BTreeSet::new();
+    for column in table.old.columns.keys().chain(table.new.columns.keys().filter(is_new)) {
+        push_after_read_columns(table.new, column, &mut ordered, &mut visited);
     }
+    ordered
+}
+
+/// Appends a column after the columns that its expressions read. Columns that read each other keep their order.
+fn push_after_read_columns<'a>(
+    table: &'a Table,
+    column: &'a SqlName,
+    ordered: &mut Vec<&'a SqlName>,
+    visited: &mut BTreeSet<&'a SqlName>,
+) {
+    if !visited.insert(column) {
+        return;
+    }
+    let new = table.columns.get(column);
+    let expressions = new.into_iter().flat_map(|new| new.generated.iter().chain(&new.backfill));
+    for name in expressions.flat_map(|expression| mentioned_names(expression.as_str())) {
+        if let Some((read, _)) = table.columns.get_key_value(&*name) {
+            push_after_read_columns(table, read, ordered, visited);
+        }
+    }
+    ordered.push(column);
 }
 
 /// Plans the removal of a column.
@@ -124,7 +158,6 @@ fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &
     planner.push(
         change
             .step(Phase::Create, "generated", "is computed differently")
-            .order_in_phase(change.order_in_phase + 1)
             .up(up.join("\n"))
             .down(drop)
             .hazards((!new.is_virtual).then_some(Hazard::Rewrite)),

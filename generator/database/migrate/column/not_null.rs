@@ -19,7 +19,6 @@ pub(super) fn set_not_null(planner: &mut Planner, change: &ColumnChange, backfil
         planner.push(
             change
                 .step(Phase::Create, "backfill", "gets values where it has none")
-                .order_in_phase(change.order_in_phase + 1)
                 .up(change.without_forced_row_security(&update))
                 .irreversible("the rows that had NULL before are not recorded"),
         );

@@ -1,6 +1,7 @@
-//! Frees the names that new objects take from objects that are dropped. In each schema, tables, views, sequences, indexes
-//! and composite types share the names of relations; all types and the rows of tables and views share those of types. An
-//! object with data or dependents is dropped last, so it is renamed first.
+//! Frees the names that new objects take from objects that are dropped. Each schema has two namespaces: the relations
+//! (tables, views, sequences, indexes and composite types) and the types (also the row types of tables and views). A new
+//! table, view or sequence needs a name that is free in both. An object that is dropped only after the new objects are
+//! created is renamed before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use super::columns::with_partitions;
 use super::new_names::{rename_sql, replace_sequence_name, replace_type_name};
 use super::renamed_schema::RenamedSchema;
 use crate::database::ddl;
-use crate::database::default_names::default_name;
+use crate::database::default_names::identity_sequence_name;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, OTHER_OBJECT_HAS_NAME, Phase};
 use crate::database::model::*;
@@ -19,14 +20,20 @@ enum NameSpace {
     Types,
 }
 
+impl NameSpace {
+    /// The server looks for a type with the name of each new relation that is not an index.
+    const BOTH: [Self; 2] = [Self::Relations, Self::Types];
+}
+
 /// An object that has a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Holder<'a> {
     /// A table or a view.
     Rows(&'a ObjectName),
+    Partition(&'a ObjectName, &'a SqlName),
     Type(&'a ObjectName),
     Sequence(&'a ObjectName),
-    /// An index, or the index of a key, of a table or a view.
+    /// An index of a table or a view, also that of a key. The name of a primary key is empty here.
     Index(&'a ObjectName, &'a str),
     /// The sequence of an identity column.
     Identity(&'a ObjectName, &'a SqlName),
@@ -36,8 +43,10 @@ enum Holder<'a> {
 fn names_of(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
     use NameSpace::{Relations, Types};
     let rows = schema.tables.keys().chain(schema.views.keys());
-    let rows = rows.flat_map(|name| [Relations, Types].map(|space| (space, name.clone(), Holder::Rows(name))));
-    let sequences = schema.sequences.keys().map(|name| (Relations, name.clone(), Holder::Sequence(name)));
+    let rows = rows.flat_map(|name| NameSpace::BOTH.map(|space| (space, name.clone(), Holder::Rows(name))));
+    let sequences = schema.sequences.keys();
+    let sequences =
+        sequences.flat_map(|name| NameSpace::BOTH.map(|space| (space, name.clone(), Holder::Sequence(name))));
     let types = schema.types.iter().flat_map(|(name, kind)| {
         let relation = matches!(kind, UserType::Composite(_)).then(|| (Relations, name.clone(), Holder::Type(name)));
         [(Types, name.clone(), Holder::Type(name))].into_iter().chain(relation)
@@ -46,22 +55,26 @@ fn names_of(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Hol
     let view_indexes = schema.views.iter().flat_map(|(owner, view)| {
         view.indexes.keys().map(move |key| (Relations, owner.in_same_schema(key), Holder::Index(owner, key.as_str())))
     });
-    rows.chain(sequences).chain(types).chain(multiranges).chain(view_indexes).chain(names_of_tables(schema))
+    rows.chain(sequences).chain(types).chain(multiranges).chain(view_indexes).chain(names_of_table_parts(schema))
 }
 
-/// Returns the names of the indexes, keys and identities of tables.
-fn names_of_tables(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
+/// Returns the names of the indexes, of the keys and of the sequences of identity columns of all tables.
+fn names_of_table_parts(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
     schema.tables.iter().flat_map(|(owner, table)| {
         let keys = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
         let indexes = keys.map(move |key| (owner.in_same_schema(key), Holder::Index(owner, key.as_str())));
         let primary_key = (!table.primary_key.is_empty())
             .then(|| (owner.in_same_schema(&ddl::primary_key_name(owner, table)), Holder::Index(owner, "")));
         let identities = table.columns.iter().filter(|(_, column)| column.identity.is_some());
-        let identities = identities.map(move |(column, _)| {
-            let name = SqlName::truncated(&default_name(owner.name(), Some(column.as_str()), "seq"));
-            (owner.in_same_schema(&name), Holder::Identity(owner, column))
+        let identities = identities.flat_map(move |(column, _)| {
+            let name = identity_sequence_name(owner, column);
+            NameSpace::BOTH.map(|space| (space, name.clone(), Holder::Identity(owner, column)))
         });
-        indexes.chain(primary_key).chain(identities).map(|(name, holder)| (NameSpace::Relations, name, holder))
+        let partitions = table.partitions.keys().flat_map(move |part| {
+            NameSpace::BOTH.map(|space| (space, owner.in_same_schema(part), Holder::Partition(owner, part)))
+        });
+        let indexes = indexes.chain(primary_key).map(|(name, holder)| (NameSpace::Relations, name, holder));
+        indexes.chain(identities).chain(partitions)
     })
 }
 
@@ -70,14 +83,14 @@ pub fn all_names(schema: &Schema) -> BTreeSet<ObjectName> {
     names_of(schema).map(|(_, name, _)| name).collect()
 }
 
-/// Returns whether a table, or one of its partitions, has a name that a different object of the new schema takes. The
-/// table is then dropped before that object is created.
+/// Returns whether a new object takes the name of a dropped table or of one of its partitions. The table is then
+/// dropped before that object is created.
 pub fn is_name_of_table_taken(old: &Schema, new_names: &BTreeSet<ObjectName>, table: &ObjectName) -> bool {
     with_partitions(old, table).iter().any(|name| new_names.contains(name))
 }
 
-/// Plans a different name for each dropped type, sequence, and index of a dropped table whose name a new object takes,
-/// and gives it this name in the old schema.
+/// Plans the renames of dropped types and sequences, and of indexes of dropped tables, whose names new objects take.
+/// Types and sequences get their new names in the old schema too.
 pub(super) fn free_taken_names(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new_names = all_names(planner.new);
     let taken = taken_names(&renamed.schema, planner.new, &new_names);
@@ -111,11 +124,13 @@ fn taken_names(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>) -> 
         let key = (space, name);
         if takers.get(&key).is_some_and(|takers| takers.iter().any(is_taken_by)) {
             let kind = match holder {
+                // A name other than that of the type itself is that of a range's multirange.
                 Holder::Type(kind) => old.types.get(kind).filter(|_| *kind == key.1).map_or("TYPE", ddl::type_kind),
                 Holder::Sequence(_) => "SEQUENCE",
-                // The name of the sequence is that of the server, unless the table was renamed.
+                // The server chose this name. If the table was renamed since, the sequence has a different name.
                 Holder::Identity(..) => "SEQUENCE IF EXISTS",
-                Holder::Index(..) | Holder::Rows(_) => "INDEX",
+                // `is_dropped` is false for tables, partitions and views.
+                Holder::Index(..) | Holder::Rows(_) | Holder::Partition(..) => "INDEX",
             };
             taken.insert(key.1, kind);
         }
@@ -143,7 +158,7 @@ fn is_dropped(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>, hold
             && !is_name_of_table_taken(old, new_names, table)
     };
     match holder {
-        Holder::Rows(_) => false,
+        Holder::Rows(_) | Holder::Partition(..) => false,
         Holder::Type(name) => !new.types.contains_key(*name),
         Holder::Sequence(name) => !new.sequences.contains_key(*name),
         Holder::Index(table, _) => drops_table(table),
@@ -154,8 +169,8 @@ fn is_dropped(old: &Schema, new: &Schema, new_names: &BTreeSet<ObjectName>, hold
     }
 }
 
-/// Returns whether one object continues the numbers of the other, so that the step which creates it also drops the
-/// other one: the sequence and the identity of a column.
+/// Returns whether a sequence becomes the identity of its column, or an identity becomes a sequence. The new object
+/// continues the numbers of the old one, and the step that creates it also drops the old one.
 fn continues(old: &Schema, new: &Schema, holder: &Holder, taker: &Holder) -> bool {
     let owner_of = |schema: &Schema, sequence: &ObjectName| schema.sequences.get(sequence)?.owned_by.clone();
     let is_owner = |owner: Option<ColumnOf>, (table, column): (&ObjectName, &SqlName)| {
@@ -164,7 +179,7 @@ fn continues(old: &Schema, new: &Schema, holder: &Holder, taker: &Holder) -> boo
     match (holder, taker) {
         (Holder::Sequence(name), Holder::Identity(table, column)) => is_owner(owner_of(old, name), (table, column)),
         (Holder::Identity(table, column), Holder::Sequence(name)) => {
-            // The identity cannot have the name of a sequence that exists.
+            // If a declared sequence has the default name of the identity, the identity has a different one.
             old.sequences.contains_key(*name) || is_owner(owner_of(new, name), (table, column))
         }
         _ => false,

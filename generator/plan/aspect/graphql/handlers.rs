@@ -32,6 +32,7 @@ pub fn read(
         let path = member.path.key("hasura");
         let server = declared.server.clone().unwrap_or_else(|| service_name("hasura"));
         let place = if declared.server.is_some() { path.key("server") } else { path.clone() };
+        // There is no finding if the Hasura service is not part of this environment: then the calls have no effect.
         if let Err(finding) = check_hasura(stack_parts.stack, stack_parts.roster, &server, &place) {
             findings.extend(finding);
             continue;
@@ -205,22 +206,29 @@ impl Reader<'_> {
                     .expected("one or more of 'insert, 'update, 'delete, 'manual"),
             );
         }
+        let triggers_on = |operation| event.on.contains(&operation);
+        if !event.columns.is_empty() && !event.on.is_empty() && !triggers_on(EventOperation::Update) {
+            findings.push(
+                Diagnostic::error(Code::ApiMismatch, path.key("columns"))
+                    .message("`columns` has no effect: only updates compare columns, and `on` lacks 'update")
+                    .hint("add 'update to `on`, or remove `columns`"),
+            );
+        }
         if !findings.is_empty() {
             return Err(findings);
         }
         let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
-        let all_columns = || Some(EventColumns { columns: Columns::All("*") });
-        let triggers_on = |operation| event.on.contains(&operation);
+        let all_columns = || EventColumns { columns: Columns::All("*") };
         let update_columns = if event.columns.is_empty() {
             all_columns()
         } else {
-            Some(EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) })
+            EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) }
         };
         let definition = EventDefinition {
             enable_manual: triggers_on(EventOperation::Manual),
-            insert: all_columns().filter(|_| triggers_on(EventOperation::Insert)),
-            update: update_columns.filter(|_| triggers_on(EventOperation::Update)),
-            delete: all_columns().filter(|_| triggers_on(EventOperation::Delete)),
+            insert: triggers_on(EventOperation::Insert).then(all_columns),
+            update: triggers_on(EventOperation::Update).then_some(update_columns),
+            delete: triggers_on(EventOperation::Delete).then(all_columns),
         };
         let retry_conf = EventRetries {
             num_retries: event.retry.count.unwrap_or(RETRIES),
@@ -235,7 +243,8 @@ impl Reader<'_> {
     /// Returns the database of an event: the declared one, or the only one that the Hasura service serves.
     ///
     /// # Errors
-    /// NS770 if the Hasura service does not serve it, or serves several databases and none is declared.
+    /// NS770 if the Hasura service does not serve the declared database, or if none is declared and it does not serve
+    /// exactly one.
     fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
         let names: Vec<&SqlIdent> = self.served.keys().copied().collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -20,6 +20,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         if let Some(plugin) = plugin_of(roster, name) {
             findings.extend(rights::check(plugin, name, member));
         }
+        // `names::check` reports the databases of plugins that the stack does not have.
         let needed_plugins = dependencies(roster, name, member).filter(|(plugin, _)| has_plugin(plugin));
         findings.extend(needed_plugins.map(|(plugin, path)| plugin_needed(&plugin, name, path)));
     }
