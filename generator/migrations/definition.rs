@@ -152,7 +152,9 @@ fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent
     for finding in &mut findings {
         environment.locate(finding);
     }
-    for (name, (schema, service_roles)) in environment_definitions {
+    for (name, (mut schema, service_roles)) in environment_definitions {
+        // Rows may differ between environments; migrations do not contain them.
+        schema.seeds.clear();
         let definition = definitions.entry(name.clone()).or_insert_with(|| Definition {
             name: name.clone(),
             schema: schema.clone(),

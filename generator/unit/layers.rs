@@ -177,3 +177,13 @@ fn forbidden_imports_and_circles_are_found() {
     let store = ("store".to_owned(), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
     assert!(file_circles.contains(&store), "{file_circles:?}");
 }
+
+/// The digests that `build.rs` computes for backends cover every module that they may import.
+#[test]
+fn digests_of_backends_cover_their_layer() {
+    let build_script = include_str!("../../build.rs");
+    let shared = build_script.split_once("const SHARED").and_then(|(_, rest)| rest.split_once("];")).unwrap().0;
+    let (_, allowed) = LAYERS.iter().find(|(module, _)| *module == "backend").unwrap();
+    let missing = |module: &&&str| !shared.contains(&format!("\"generator/{module}\","));
+    assert_eq!(allowed.iter().filter(missing).collect::<Vec<_>>(), Vec::<&&str>::new());
+}

@@ -16,7 +16,7 @@ pub struct Arguments {
     /// The other side, given in the same way; the definitions of the stack by default.
     #[arg(long, value_name = "Y")]
     to: Option<String>,
-    /// URL of a server on which the other side is created in a temporary database. Needed if one side is a server.
+    /// URL of a server on which the other side is created in a temporary database. Needed if exactly one side is a server.
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
     /// The format of the output.

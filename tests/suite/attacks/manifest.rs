@@ -116,10 +116,15 @@ fn hand_written_lines_are_never_shown() {
         assert_eq!(output.code, 1, "{output:?}");
         assert_unshown(&output);
         assert!(output.stdout.contains("\n-[3 lines of the file on disk, not shown]\n+services:\n"), "{output:?}");
-        for command in
-            [&["check", "--format", "json"][..], &["verify"], &["gen"], &["why", "deploy/local/compose.yaml:3"]]
+        // `verify` without a manifest, and `gen`, are refused; `why` shows the line of the generated file.
+        let why = "deploy/local/compose.yaml:3";
+        let verify_code = if without_manifest { 2 } else { 1 };
+        for (command, code) in
+            [(&["check", "--format", "json"][..], 1), (&["verify"], verify_code), (&["gen"], 2), (&["why", why], 0)]
         {
-            assert_unshown(&nself_in(case.path(), command));
+            let output = nself_in(case.path(), command);
+            assert_eq!(output.code, code, "{command:?}: {output:?}");
+            assert_unshown(&output);
         }
     }
 }
@@ -136,10 +141,13 @@ fn force_never_touches_values_of_secrets() {
         files
     };
     let before = values(case.path());
-    assert!(!before.is_empty());
+    assert!(before.contains_key("local/.env") && before.contains_key("local/secrets/postgres_password"), "{before:?}");
     plant(case.path(), "local/nginx/sites/old.conf", b"old");
     fs::write(case.path().join("deploy/local/nginx/sites/old.conf"), "edited").unwrap();
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
     assert!(!case.path().join("deploy/local/nginx/sites/old.conf").exists());
     assert_eq!(values(case.path()), before);
+    fs::remove_file(case.path().join(MANIFEST)).unwrap();
+    assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
+    assert_eq!(values(case.path()), before, "without a manifest");
 }

@@ -337,7 +337,10 @@ fn a_url_needs_exactly_one_database() {
     let status = ["db", "status", "--url", "postgres://owner@localhost/shop"];
     let without = stack("{ project = \"shop\", domain = \"shop.example.com\" }");
     assert_fails(without.path(), &status, "NS305", "the stack defines no database");
-    let two = project("tables.a = { columns.id.type = \"bigint\" },\n}, databases.orders = {");
+    let two = project(
+        "tables.a = { columns.id.type = \"bigint\" },\n}, databases.orders = {},\n\
+         services.own = { image = \"a/b:1\", databases.main.name = \"orders\" }, databases.shop = {",
+    );
     assert_fails(two.path(), &status, "NS305", "several databases are selected");
 }
 
@@ -349,4 +352,10 @@ fn tables_must_be_the_same_in_all_environments() {
            environments.prod.databases.shop.tables.a.columns.id.type = \"text\" }",
     );
     assert_fails(case.path(), &["db", "diff"], "NS710", "differs between environments");
+    let with_rows = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
+           environments.prod.databases.shop.seeds.prod = [\"INSERT INTO a VALUES (1)\"] }",
+    );
+    assert_success(with_rows.path(), &["db", "new"]);
+    assert_success(with_rows.path(), &["db", "verify"]);
 }

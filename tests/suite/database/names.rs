@@ -214,6 +214,8 @@ fn the_definition_takes_every_name_and_refuses_the_ones_that_no_server_takes() {
         assert!(
             matches!(schema.types.first_key_value(), Some((kind, UserType::Enum(_))) if kind.name() == format!("{name} kind"))
         );
+        let (table, definition) = schema.tables.first_key_value().unwrap();
+        assert!(table.name() == name && definition.columns.contains_key(name), "{name}: {table:?}");
     }
     for name in ["", "a\0", "a\nb", "a\tb", &"ü".repeat(32)] {
         assert!(SqlName::new(name).is_err(), "{name:?}");
@@ -223,13 +225,18 @@ fn the_definition_takes_every_name_and_refuses_the_ones_that_no_server_takes() {
 /// A type in DBML names an enumeration in any case, since DBML has no rule for it.
 #[test]
 fn names_of_dbml_keep_their_case() {
-    let text = "Enum JobStatus { created done }\nTable Users { id integer [pk] \"created At\" timestamp status JobStatus kind INT }";
-    let text = text.replace(" { ", " {\n").replace(" }", "\n}").replace("created done", "created\ndone");
-    let text = text
-        .replace("[pk] ", "[pk]\n")
-        .replace("timestamp ", "timestamp\n")
-        .replace("JobStatus kind", "JobStatus\nkind");
-    let schema = nself::database::import::dbml::read(&text).unwrap_or_else(|lost| panic!("{lost:#?}\n{text}"));
+    let text = r#"
+        Enum JobStatus {
+          created
+          done
+        }
+        Table Users {
+          id integer [pk]
+          "created At" timestamp
+          status JobStatus
+          kind INT
+        }"#;
+    let schema = nself::database::import::dbml::read(text).unwrap_or_else(|lost| panic!("{lost:#?}\n{text}"));
     let columns = &schema.tables["Users"].columns;
     let kinds: Vec<(&str, &str)> = columns.iter().map(|(name, column)| (name.as_str(), column.kind.as_str())).collect();
     let expected = [("created At", "timestamp"), ("id", "integer"), ("kind", "integer"), ("status", "\"JobStatus\"")];

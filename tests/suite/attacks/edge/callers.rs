@@ -33,6 +33,7 @@ fn check_listed_addresses() {
         for (from, statuses) in callers.iter().zip(edge.statuses(&callers, &paths)) {
             assert_eq!(statuses, [403; 9], "{profile} from {from}: {paths:?}");
         }
+        // The last path is a gRPC call, which succeeds only over HTTP/2.
         assert_eq!(edge.statuses(&[OFFICE], &paths[..8]), [[200; 8]], "{profile}: {paths:?}");
         assert_eq!(edge.send_over_http2(STRANGER, &host("rpc"), "/admin.Keys/List", &[]).status, 403);
         assert_eq!(edge.send_over_http2(OFFICE, &host("rpc"), "/admin.Keys/List", &[]).status, 200);

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, add_index, contains_word, is_unpartitioned, plain, take};
+use super::{Edit, add_index, contains_word, has_no_default, is_unpartitioned, take};
 
 edits! {
     "add unique" |d, dice| {
-        let (table, column) = d.column(dice, |column| ["integer", "text", "uuid", "varchar(20)"].iter().any(|kind| column["type"] == *kind) && plain(column))?;
+        let (table, column) = d.column(dice, |column| ["integer", "text", "uuid", "varchar(20)"].iter().any(|kind| column["type"] == *kind) && has_no_default(column))?;
         is_unpartitioned(&d.root["tables"][&table]).then_some(())?;
         let name = d.name("u");
         let mut unique = json!({ "columns": [column] });
@@ -27,7 +27,7 @@ edits! {
     };
     "primary key includes a column" |d, dice| {
         let table = d.table(dice, |table| table["primary_key"] == json!(["id"]) && table.get("primary_key_include").is_none())?;
-        let column = dice.pick(&d.keys(&["tables", &table, "columns"], |name, column| name != "id" && plain(column)))?.clone();
+        let column = dice.pick(&d.keys(&["tables", &table, "columns"], |name, column| name != "id" && has_no_default(column)))?.clone();
         d.map(&["tables", &table]).insert("primary_key_include".into(), json!([column]));
         d.allow(&format!("{table}.{table}_pkey"), &["drops_constraint"]);
         Some(())

@@ -34,7 +34,8 @@ fn is_unpartitioned(table: &Value) -> bool {
     table.get("partition_by").is_none()
 }
 
-fn plain(column: &Value) -> bool {
+/// Returns whether a column has no default, no identity and no generated value.
+fn has_no_default(column: &Value) -> bool {
     ["default", "identity", "generated"].iter().all(|key| column.get(key).is_none())
 }
 
@@ -91,10 +92,12 @@ fn set(d: &mut Draft, at: &(String, String), key: &str, value: Value) {
     d.map(&["tables", &at.0, "columns", &at.1]).insert(key.into(), value);
 }
 
+/// Returns the name that a column has in `allow`.
 fn object(at: &(String, String)) -> String {
     format!("{}.{}", at.0, at.1)
 }
 
+/// Chooses an entry of a group, such as `checks`, of a table, and returns the table, its key and its value. It stays.
 fn take(d: &mut Draft, dice: &mut Dice, group: &str) -> Option<(String, String, Value)> {
     let table = d.table(dice, |table| table.get(group).is_some_and(|map| !map.as_object().unwrap().is_empty()))?;
     let keys = d.keys(&["tables", &table, group], |_, _| true);

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, TYPES, add_column, add_table, contains_word, is, is_unpartitioned, object, plain, random_type, set};
+use super::{
+    Edit, TYPES, add_column, add_table, contains_word, has_no_default, is, is_unpartitioned, object, random_type, set,
+};
 
 edits! {
     "add table" |d, dice| add_table(d, dice, "").map(drop);
@@ -130,21 +132,21 @@ edits! {
     };
     "widen used column" |d, dice| {
         let table = d.table(dice, |table| is_unpartitioned(table) && ["checks", "indexes", "uniques"].iter().any(|key| table.get(key).is_some()))?;
-        let columns = d.keys(&["tables", &table, "columns"], |_, column| column["type"] == "integer" && plain(column));
+        let columns = d.keys(&["tables", &table, "columns"], |_, column| column["type"] == "integer" && has_no_default(column));
         let at = (table, dice.pick(&columns)?.clone());
         set(d, &at, "type", json!("bigint"));
         d.allow(&object(&at), &["rewrite"]);
         Some(())
     };
     "convert type" |d, dice| {
-        let at = d.column(dice, |column| column["type"] == "integer" && plain(column))?;
+        let at = d.column(dice, |column| column["type"] == "integer" && has_no_default(column))?;
         set(d, &at, "type", json!("text"));
         set(d, &at, "using", json!(format!("{}::text", at.1)));
         d.allow(&object(&at), &["rewrite", "converts_data"]);
         Some(())
     };
     "set default" |d, dice| {
-        let at = d.column(dice, |column| TYPES.iter().any(|(kind, ..)| column["type"] == *kind) && plain(column))?;
+        let at = d.column(dice, |column| TYPES.iter().any(|(kind, ..)| column["type"] == *kind) && has_no_default(column))?;
         let kind = d.root["tables"][&at.0]["columns"][&at.1]["type"].as_str()?.to_owned();
         let default = TYPES.iter().find(|(known, ..)| *known == kind)?.2;
         set(d, &at, "default", json!(default));
@@ -175,7 +177,7 @@ edits! {
         Some(())
     };
     "make identity" |d, dice| {
-        let at = d.column(dice, |column| column["type"] == "integer" && plain(column) && column.get("nullable").is_none())?;
+        let at = d.column(dice, |column| column["type"] == "integer" && has_no_default(column) && column.get("nullable").is_none())?;
         is_unpartitioned(&d.root["tables"][&at.0]).then(|| set(d, &at, "identity", json!("by_default")))
     };
     "change identity" |d, dice| {
@@ -194,7 +196,7 @@ edits! {
         Some(())
     };
     "generate from column" |d, dice| {
-        let (table, column) = d.column(dice, |column| ["integer", "smallint"].iter().any(|kind| column["type"] == *kind) && plain(column))?;
+        let (table, column) = d.column(dice, |column| ["integer", "smallint"].iter().any(|kind| column["type"] == *kind) && has_no_default(column))?;
         let name = d.name("c");
         let text = format!("{column} + 1");
         d.map(&["tables", &table, "columns"]).insert(name.clone(), json!({ "type": "bigint", "nullable": true, "generated": text }));
