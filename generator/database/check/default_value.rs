@@ -2,9 +2,10 @@
 //! type, are judged; the server decides about every other expression.
 
 use super::Check;
+use super::expression_type::{is_number, type_of_expression};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::is_postgres_boolean;
+use crate::values::{Checked, is_postgres_boolean};
 
 /// A default whose type is known without a server.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +52,17 @@ impl DefaultValue {
         }
     }
 
+    fn kind(&self) -> TypeName {
+        let name = match self {
+            DefaultValue::Text(_) => "text",
+            DefaultValue::Number => "numeric",
+            DefaultValue::Boolean => "boolean",
+            DefaultValue::Time => "timestamptz",
+            DefaultValue::Uuid => "uuid",
+        };
+        TypeName::wrap(name.to_owned())
+    }
+
     fn in_words(&self) -> &'static str {
         match self {
             DefaultValue::Text(_) => "this text",
@@ -64,7 +76,8 @@ impl DefaultValue {
     /// Returns whether the server converts the value to a type when it writes a row. Unknown types accept every value.
     fn fits(&self, kind: &TypeName, schema: &Schema) -> bool {
         if kind.is_array() {
-            return !matches!(self, DefaultValue::Number | DefaultValue::Boolean);
+            // An array as a text may begin with its bounds: `[0:1]={a,b}`.
+            return matches!(self, DefaultValue::Text(text) if text.trim_start().starts_with(['{', '[']));
         }
         let labels = kind.object().and_then(|object| match schema.types.get(&object) {
             Some(UserType::Enum(declared)) => Some(&declared.values),
@@ -106,20 +119,55 @@ impl DefaultValue {
 impl Check<'_> {
     /// Reports a default that does not fit the type of the column.
     pub(super) fn check_default(&mut self, column: &Column, path: &FieldPath) {
-        let Some(default) = column.default.as_ref().and_then(|default| DefaultValue::of(default.as_str())) else {
-            return;
+        let Some(text) = column.default.as_ref().map(Expression::as_str) else { return };
+        let (kind, words) = match DefaultValue::of(text) {
+            Some(default) if default.fits(&column.kind, self.schema) => return,
+            Some(default) => (default.kind(), default.in_words().to_owned()),
+            None => {
+                let Some(kind) = self.type_other_than_array(column, text) else { return };
+                let words = format!("a single value of the type {kind}");
+                (kind, words)
+            }
         };
-        if !default.fits(&column.kind, self.schema) {
-            let message = format!("the column has the type {}, which cannot hold {}", column.kind, default.in_words());
-            self.report(path.key("default"), message, "correct the default, or the type of the column");
-        }
+        let message = format!("the column has the type {}, which cannot hold {words}", column.kind);
+        let hint = column.kind.element().map_or_else(
+            || "correct the default, or the type of the column".to_owned(),
+            |element| {
+                let array = array_with(text, &kind, &element);
+                format!("write an array, such as `default = \"{}\"`", escaped_for_nickel(&array))
+            },
+        );
+        self.report(path.key("default"), message, hint);
     }
+
+    /// Returns the built-in type of an expression that is the default of an array, if it is certainly not an array, too.
+    fn type_other_than_array(&self, column: &Column, expression: &str) -> Option<TypeName> {
+        // Other types may have casts of their own.
+        if !column.kind.is_array() || !column.kind.is_built_in() {
+            return None;
+        }
+        let kind = type_of_expression(self.schema, expression, &|_: &str| None)?;
+        let is_single = !kind.is_array() && kind.is_built_in() && !kind.is_polymorphic();
+        // `int2vector` is an array, too.
+        (is_single && !kind.base().ends_with("vector")).then_some(kind)
+    }
+}
+
+/// Returns a default for an array: one with the value of an expression if its type is converted to that of the elements,
+/// else an empty one.
+fn array_with(expression: &str, kind: &TypeName, element: &TypeName) -> String {
+    const TEXTS: [&str; 3] = ["text", "varchar", "char"];
+    const TIMES: [&str; 3] = ["date", "timestamp", "timestamptz"];
+    let is_converted = TEXTS.contains(&element.base())
+        || (is_number(kind) && is_number(element))
+        || (TIMES.contains(&kind.base()) && TIMES.contains(&element.base()))
+        || kind.base() == element.base();
+    if is_converted { format!("ARRAY[{expression}]::{element}[]") } else { "'{}'".to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::Checked;
 
     #[test]
     fn literals_are_compared_with_the_type() {
@@ -144,6 +192,8 @@ mod tests {
             ("'00000000-0000-0000-0000-000000000000'", "uuid"),
             ("'{}'", "jsonb"),
             ("'{}'", "integer[]"),
+            ("' [0:0]={1}'", "integer[]"),
+            ("ARRAY[now()]", "timestamptz[]"),
             ("'x'", "citext"),
             ("nextval('s')", "integer"),
             ("'x' || 'y'", "integer"),
@@ -166,6 +216,9 @@ mod tests {
             ("'x'", "jsonb"),
             ("false", "jsonb"),
             ("0", "integer[]"),
+            ("now()", "timestamptz[]"),
+            ("gen_random_uuid()", "uuid[]"),
+            ("''", "text[]"),
         ] {
             assert!(!fits(default, kind), "{default} {kind}");
         }

@@ -67,12 +67,21 @@ pub fn type_of_condition(
     if has_boolean_operator(condition) {
         return None;
     }
-    let kind = parse::with_enough_stack(condition, || {
-        let parsed = SourceFile::parse(&format!("SELECT {condition};"));
-        let target = parsed.syntax_node().descendants().find(|node| node.kind() == SyntaxKind::TARGET)?;
-        type_of(&target.children().next()?, schema, &column_type)
-    })?;
+    let kind = type_of_expression(schema, condition, &column_type)?;
     (!may_be_boolean(&kind, schema)).then_some(kind)
+}
+
+/// Returns the type of an expression; `None` if it does not follow from the text.
+pub fn type_of_expression(
+    schema: &Schema,
+    expression: &str,
+    column_type: &(impl Fn(&str) -> Option<TypeName> + Sync),
+) -> Option<TypeName> {
+    parse::with_enough_stack(expression, || {
+        let parsed = SourceFile::parse(&format!("SELECT {expression};"));
+        let target = parsed.syntax_node().descendants().find(|node| node.kind() == SyntaxKind::TARGET)?;
+        type_of(&target.children().next()?, schema, column_type)
+    })
 }
 
 /// Returns whether values of a type may be used as a condition. Types that the definition does not declare may be anything.

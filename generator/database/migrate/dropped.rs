@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::needed_names::{texts_of_exclude, texts_of_index};
+use super::partition_indexes::may_serve_as;
 use crate::database::ddl;
 use crate::database::identifiers::mentions_column;
 use crate::database::model::*;
+use crate::diagnostic::FieldPath;
 
 /// Constraints and indexes of an old table that must be dropped.
 pub(super) struct DroppedParts {
@@ -68,6 +70,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
                 || index_depends_on(index, &changed_columns, regenerated)
                 || diff.recreated_parts.has_index(name, key)
                 || diff.affected.any_computes_differently(old, texts_of_index(index))
+                || is_built_late(diff, name, index)
         }),
     }
 }
@@ -111,6 +114,31 @@ fn is_in_circle_of_logging(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> 
         waiting.extend(keys.map(|key| &key.references.table).filter(|other| reached.insert(other)));
     }
     reached.contains(name)
+}
+
+/// Returns whether the server would use an index of a partition for an index of the partitioned table that the change
+/// creates, or to which it attaches the partition again.
+pub(super) fn is_built_late(diff: &Diff, name: &ObjectName, index: &Index) -> bool {
+    let bound = |schema: &Schema| schema.tables.get(name)?.partition_of.clone();
+    let ancestors = diff.new.table_and_ancestors(name);
+    let is_attached_again = bound(diff.old).is_some_and(|old| Some(old) != bound(diff.new));
+    ancestors.into_iter().skip(1).any(|(ancestor, table)| {
+        let mut like = table.indexes.iter().filter(|(_, other)| may_serve_as(index, other)).peekable();
+        like.peek().is_some() && (is_attached_again || gets_any_index(diff, ancestor, table, like.map(|(key, _)| key)))
+    })
+}
+
+/// Returns whether the change creates one of these indexes of a partitioned table.
+fn gets_any_index<'a>(
+    diff: &Diff,
+    name: &ObjectName,
+    new: &Table,
+    mut keys: impl Iterator<Item = &'a SqlName>,
+) -> bool {
+    let Some(old) = diff.old.tables.get(name) else { return true };
+    let path = &FieldPath::root();
+    let dropped = dropped_parts(diff, &TableChange { kind: TableChangeKind::Alter, name, old, new, path });
+    keys.any(|key| !old.indexes.contains_key(key) || dropped.indexes.contains(key))
 }
 
 /// Returns whether an index has a column that is dropped and added again, or an expression or operator class that

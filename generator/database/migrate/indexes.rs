@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::comments_and_grants::AnnotatedObject;
-use super::dropped::same_index;
+use super::diff::Diff;
+use super::dropped::{is_built_late, same_index};
+use super::partition_indexes;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
@@ -64,6 +66,7 @@ pub fn change_settings(
 /// Plans changes of the indexes of a new table or a view, which are not built concurrently.
 pub fn plan(
     planner: &mut Planner,
+    diff: &Diff,
     name: &ObjectName,
     old: &BTreeMap<SqlName, Index>,
     new: &BTreeMap<SqlName, Index>,
@@ -84,11 +87,13 @@ pub fn plan(
         );
     }
     for (key, index) in new.iter().filter(|(key, index)| !has_same_index(old, key, index)) {
-        planner.push(
-            step(Phase::Attach, key, path.key(key.as_str()), "is new")
-                .up(ddl::create_index(name, key, index, false))
-                .down(format!("DROP INDEX {};", name.in_same_schema(key).sql())),
-        );
+        let step = step(Phase::Attach, key, path.key(key.as_str()), "is new")
+            .up(ddl::create_index(name, key, index, false))
+            .down(format!("DROP INDEX {};", name.in_same_schema(key).sql()));
+        planner.push(match is_built_late(diff, name, index) {
+            true => partition_indexes::after_ancestors(diff, name, step),
+            false => step,
+        });
     }
     let remaining: BTreeMap<SqlName, Index> = old
         .iter()

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
-use super::dropped::{DroppedParts, dropped_parts};
+use super::dropped::{DroppedParts, dropped_parts, is_built_late};
 use super::foreign_keys;
 use super::indexes;
 use super::key_step::{add_constraint_sql, added_entries, drop_constraint_sql, key_step, validation_step};
+use super::partition_indexes;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
@@ -16,10 +17,13 @@ use crate::database::model::*;
 
 /// Position of dropped keys and indexes in their phase: after the foreign keys that need them, which are first, but
 /// before dropped tables.
-const AFTER_FOREIGN_KEYS: usize = usize::MAX - 2;
+const AFTER_FOREIGN_KEYS: usize = usize::MAX / 2;
 
 /// Position of dropped generated columns in their phase: after the keys and indexes that contain them.
 pub const AFTER_KEYS: usize = AFTER_FOREIGN_KEYS + 1;
+
+/// Position of recreated functions in their phase: after the generated columns that call them.
+pub const AFTER_GENERATED_COLUMNS: usize = AFTER_KEYS + 1;
 
 /// Plans the removal of constraints and indexes that change. Of a dropped table, only the foreign keys are dropped in
 /// advance, since they could block other steps; the rest is dropped with the table.
@@ -62,8 +66,11 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let key = ddl::primary_key_name(name, old);
         planner.push(drop_constraint(change, &key, add_constraint_sql(name, &definition), new.primary_key.is_empty()));
     }
+    // The `down` of these steps creates the indexes of a partitioned table before those of its partitions.
+    let depth = partition_indexes::depth(diff.old, name);
     for index in &dropped.indexes {
-        planner.push(before_function(drop_index(change, index), diff.recreated_parts.has_index(name, index)));
+        let step = drop_index(change, index).order_in_phase(AFTER_FOREIGN_KEYS - depth);
+        planner.push(before_function(step, diff.recreated_parts.has_index(name, index)));
     }
 }
 
@@ -122,7 +129,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     add_primary_key(planner, change, &dropped);
     add_uniques(planner, change, &dropped);
     foreign_keys::add(planner, diff, change);
-    add_indexes(planner, change, &dropped);
+    add_indexes(planner, diff, change, &dropped);
     change_key_storage(planner, change, &dropped);
     let is_dropped = |key: &SqlName| {
         dropped.uniques.contains(key)
@@ -297,7 +304,7 @@ fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
     planner.push(add_step.up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {};", quoted(key.name), key.using_index)));
 }
 
-fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+fn add_indexes(planner: &mut Planner, diff: &Diff, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, path, .. } = *change;
     let remaining: BTreeMap<SqlName, Index> = old
         .indexes
@@ -306,16 +313,15 @@ fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
         .map(|(key, index)| (key.clone(), index.clone()))
         .collect();
     for (key, index) in new.indexes.iter().filter(|(key, _)| !remaining.contains_key(*key)) {
-        if new.partition_by.is_none() {
+        let is_late = is_built_late(diff, name, index);
+        if new.partition_by.is_none() && !is_late {
             let build_step = key_step(change, Phase::Concurrent, ("indexes", key), "is new");
             planner.push(indexes::build_concurrently(build_step, name, key, index));
         } else {
-            planner.push(
-                key_step(change, Phase::Keys, ("indexes", key), "is new")
-                    .up(ddl::create_index(name, key, index, false))
-                    .down(format!("DROP INDEX {};", name.in_same_schema(key).sql()))
-                    .hazard(Hazard::BlockingScan),
-            );
+            let step = key_step(change, Phase::Keys, ("indexes", key), "is new")
+                .up(ddl::create_index(name, key, index, false))
+                .down(format!("DROP INDEX {};", name.in_same_schema(key).sql()));
+            planner.push(partition_indexes::after_ancestors(diff, name, step).hazard(Hazard::BlockingScan));
         }
     }
     indexes::change_settings(planner, name, &remaining, &new.indexes, &path.key("indexes"));

@@ -1,6 +1,6 @@
 //! Functions and objects that can be dropped only after the columns, checks, indexes and domains that use them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::affected::Affected;
 use super::graph::{Graph, ObjectKind, ObjectNode, mentioned_as, object_kind};
@@ -9,9 +9,14 @@ use super::recreated_parts::RecreatedParts;
 use crate::database::identifiers::{mentioned_names, mentioned_operators};
 use crate::database::model::*;
 
-/// For each dropped or recreated function and object that is used so, directly or by another such object: the name of a
-/// column, check, index or domain.
-pub type LateDrops<'a> = BTreeMap<ObjectNode<'a>, String>;
+/// The dropped and recreated functions and objects that are used so, directly or by another such object.
+#[derive(Default)]
+pub struct LateDrops<'a> {
+    /// The name of a column, check, index or domain that uses the function or object.
+    pub users: BTreeMap<ObjectNode<'a>, String>,
+    /// Recreated functions that generated columns use, which are dropped and added again.
+    pub after_columns: BTreeSet<ObjectNode<'a>>,
+}
 
 /// Returns the dropped and recreated functions and objects that a column, check, index or domain uses.
 pub fn late_drops<'a>(
@@ -31,27 +36,51 @@ pub fn late_drops<'a>(
         .filter(|(key, _)| affected.drops_object(new, key.node()))
         .map(|(key, object)| ObjectNode(object_kind(object), key.node()));
     let dropped: Vec<ObjectNode> = functions.chain(objects).collect();
-    let mut users = LateDrops::new();
     // Parts that are dropped before a function is created again do not use it.
     let no_parts = RecreatedParts::default();
+    let is_recreated = |node: &ObjectNode| node.0 == ObjectKind::Function && new.functions.contains_key(node.1);
     let mut unchecked: Vec<(ObjectNode, String)> = dropped
         .iter()
         .filter_map(|node| {
-            let is_recreated = node.0 == ObjectKind::Function && new.functions.contains_key(node.1);
-            let unused = if is_recreated { recreated_parts } else { &no_parts };
+            let unused = if is_recreated(node) { recreated_parts } else { &no_parts };
             Some((*node, user_of(old, node, unused)?))
         })
         .collect();
+    let mut late = LateDrops::default();
+    // What an object needs must remain as long as the object.
+    let needed_by = |node: &ObjectNode<'a>| graph.needs(node.0, node.1).filter(|other| dropped.contains(other));
+    let mut used_by_columns = used_by_generated_columns(old, recreated_parts, &dropped);
+    while let Some((node, user)) = used_by_columns.pop() {
+        if !is_recreated(&node) {
+            unchecked.push((node, user));
+        } else if late.after_columns.insert(node) {
+            used_by_columns.extend(needed_by(&node).map(|other| (other, user.clone())));
+        }
+    }
     while let Some((node, user)) = unchecked.pop() {
-        if users.contains_key(&node) {
+        if late.users.contains_key(&node) {
             continue;
         }
-        // What the object needs must remain as long as the object.
-        let needed = graph.needs(node.0, node.1).filter(|other| dropped.contains(other));
-        unchecked.extend(needed.map(|other| (other, user.clone())));
-        users.insert(node, user);
+        unchecked.extend(needed_by(&node).map(|other| (other, user.clone())));
+        late.users.insert(node, user);
     }
-    users
+    late
+}
+
+/// Returns the dropped functions that generated columns call which are dropped, too, with the names of the columns.
+fn used_by_generated_columns<'a>(
+    old: &'a Schema,
+    recreated_parts: &RecreatedParts,
+    dropped: &[ObjectNode<'a>],
+) -> Vec<(ObjectNode<'a>, String)> {
+    let mut used = Vec::new();
+    for (column, expression) in recreated_parts.generated(old) {
+        let names: BTreeSet<_> = mentioned_names(expression.as_str()).collect();
+        let functions = dropped.iter().filter(|node| node.0 == ObjectKind::Function);
+        let called = functions.filter(|node| names.contains(&mentioned_as(old, node)));
+        used.extend(called.map(|node| (*node, column.clone())));
+    }
+    used
 }
 
 /// Returns the name of a column, check, index or domain that uses a function or an object. `unused` are the parts of tables
@@ -87,7 +116,8 @@ fn user_whose_text(schema: &Schema, unused: &RecreatedParts, mentions: &dyn Fn(&
         let column = columns.find(|(column, definition)| {
             let default = definition.default.as_ref();
             let default = default.filter(|_| !unused.has_default(name, column));
-            default.into_iter().chain(&definition.generated).any(mentions)
+            let generated = definition.generated.as_ref().filter(|_| !unused.has_generated(name, column));
+            default.into_iter().chain(generated).any(mentions)
         });
         let mut checks = table.checks.iter();
         let check = || {

@@ -26,6 +26,7 @@ mod node;
 mod objects;
 mod overloads;
 mod partition;
+mod partition_indexes;
 mod planner;
 mod recreated_parts;
 mod rename;

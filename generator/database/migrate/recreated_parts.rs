@@ -1,5 +1,5 @@
 //! Parts of tables that are dropped for a while, because a function that they call is dropped and created again: defaults
-//! of columns, checks, exclusion constraints and indexes.
+//! of columns, checks, exclusion constraints and indexes. Generated columns are dropped for a while, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,10 +23,13 @@ pub struct RecreatedParts {
     excludes: PartsByTable,
     /// Indexes that are dropped.
     indexes: PartsByTable,
+    /// Generated columns that are dropped, also those of partitioned tables and partitions.
+    generated: PartsByTable,
 }
 
 impl RecreatedParts {
-    /// Returns the parts of tables, except those of partitioned tables and partitions, which share them.
+    /// Returns the parts of tables, except those of partitioned tables and partitions, which share them. All tables have
+    /// generated columns.
     pub fn of(before_renames: &Schema, old: &Schema, new: &Schema, affected: &Affected) -> Self {
         let mut parts = RecreatedParts::default();
         let is_recreated =
@@ -39,6 +42,11 @@ impl RecreatedParts {
         }
         let calls = |text: &str| mentioned_names(text).any(|word| functions.contains(&word));
         for (name, table) in &old.tables {
+            let generated = affected.regenerated_columns(name).iter().filter(|key| {
+                let generated = table.columns.get(*key).and_then(|column| column.generated.as_ref());
+                generated.is_some_and(|generated| calls(generated.as_str()))
+            });
+            add(&mut parts.generated, name, generated);
             // Defaults and checks are dropped before columns and tables get other names.
             let Some(before) = before_renames.tables.get(name) else { continue };
             if table.partition_by.is_some() || table.partition_of.is_some() {
@@ -69,6 +77,20 @@ impl RecreatedParts {
 
     pub fn has_default(&self, table: &ObjectName, column: &SqlName) -> bool {
         has_part(&self.defaults, table, column)
+    }
+
+    pub fn has_generated(&self, table: &ObjectName, column: &SqlName) -> bool {
+        has_part(&self.generated, table, column)
+    }
+
+    /// Returns the name and the expression of each generated column that is dropped.
+    pub fn generated<'a>(&'a self, old: &'a Schema) -> impl Iterator<Item = (String, &'a Expression)> {
+        self.generated.iter().flat_map(|(table, columns)| columns.iter().map(move |column| (table, column))).filter_map(
+            |(table, column)| {
+                let generated = old.tables.get(table)?.columns.get(column)?.generated.as_ref()?;
+                Some((format!("{table}.{column}"), generated))
+            },
+        )
     }
 
     pub fn has_check(&self, table: &ObjectName, check: &SqlName) -> bool {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
 use super::graph::{ObjectKind, ObjectNode};
-use super::indexes;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
 use super::triggers;
+use super::{indexes, keys};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -80,7 +80,8 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
         if !is_gone && !diff.affected.recreated_routines.contains(name) {
             continue;
         }
-        let dependent = diff.late_drops.get(&ObjectNode(ObjectKind::Function, name));
+        let node = ObjectNode(ObjectKind::Function, name);
+        let dependent = diff.late_drops.users.get(&node);
         if let Some(dependent) = dependent
             && !is_gone
         {
@@ -96,15 +97,19 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
         let (phase, path) = match (is_gone, dependent) {
             (true, Some(_)) => (Phase::DropData, planner.path(&["functions"])),
             (true, None) => (Phase::DropDependents, planner.path(&["functions"])),
+            (false, _) if diff.late_drops.after_columns.contains(&node) => {
+                (Phase::DropConstraints, planner.path(&["functions", name.as_str()]))
+            }
             (false, _) => (Phase::DropDependents, planner.path(&["functions", name.as_str()])),
         };
         let why = if is_gone { "is gone" } else { "is recreated" };
         // Steps of the phase `DropDependents` run before renames, so they use the old names of types.
         let old =
             if phase == Phase::DropDependents { diff.before_renames.functions.get(name).unwrap_or(old) } else { old };
+        let first = if phase == Phase::DropConstraints { keys::AFTER_GENERATED_COLUMNS } else { 1 };
         planner.push(
             MigrationStep::new(phase, name.as_str(), path, format!("the function {name} {why}"))
-                .order_in_phase(1 + diff.old_graph.reverse_position(ObjectKind::Function, name))
+                .order_in_phase(first + diff.old_graph.reverse_position(ObjectKind::Function, name))
                 .up(format!("DROP {};", ddl::function_identity(name, old)))
                 .down(ddl::create_function(name, old)),
         );
@@ -147,7 +152,7 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             );
             continue;
         };
-        indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
+        indexes::plan(planner, diff, name, &old.indexes, &new.indexes, &path);
         let annotated = AnnotatedObject {
             phase: Phase::Attach,
             order_in_phase,

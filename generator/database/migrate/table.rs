@@ -55,7 +55,7 @@ fn create_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         partition::change_columns(planner, diff, change);
     }
     foreign_keys::add(planner, diff, change);
-    indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
+    indexes::plan(planner, diff, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
     triggers::add_to_table(planner, diff, change);
     replica_identity::plan(planner, diff, change);

@@ -7,7 +7,67 @@ use nself::database::migrate::plan;
 use nself::database::model::Schema;
 use nself::diagnostic::{Code, FieldPath};
 
-const CHANGES: [Change; 14] = [
+const CHANGES: [Change; 21] = [
+    Change {
+        name: "generated columns that call a function whose arguments change",
+        before: "CREATE FUNCTION norm(x text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(x)'; CREATE FUNCTION twice(x text) RETURNS text IMMUTABLE RETURN norm(x) || norm(x);
+            CREATE TABLE t (id integer PRIMARY KEY, a text DEFAULT norm('A'), g text GENERATED ALWAYS AS (norm(a)) STORED, h text GENERATED ALWAYS AS (twice(a)) STORED, CONSTRAINT u UNIQUE (g), CONSTRAINT k CHECK (g <> norm('X')));
+            CREATE TABLE r (g text REFERENCES t (g)); CREATE INDEX i ON t (h); CREATE INDEX j ON t (norm(a), g); CREATE VIEW v AS SELECT g, twice(a) AS b FROM t; GRANT SELECT (g) ON t TO reader; COMMENT ON COLUMN t.g IS 'name';
+            ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (g > norm('a')); CREATE POLICY q ON t FOR INSERT WITH CHECK (true); CREATE STATISTICS s ON id, h FROM t;
+            INSERT INTO t (id, a) VALUES (1, 'A'), (2, 'B');
+            INSERT INTO r VALUES ('a');",
+        after: "CREATE FUNCTION norm(x text, n integer DEFAULT 1) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(x)'; CREATE FUNCTION twice(x text) RETURNS text IMMUTABLE RETURN norm(x) || norm(x);
+            CREATE TABLE t (id integer PRIMARY KEY, a text DEFAULT norm('A'), g text GENERATED ALWAYS AS (norm(a)) STORED, h text GENERATED ALWAYS AS (twice(a)) STORED, CONSTRAINT u UNIQUE (g), CONSTRAINT k CHECK (g <> norm('X')));
+            CREATE TABLE r (g text REFERENCES t (g)); CREATE INDEX i ON t (h); CREATE INDEX j ON t (norm(a), g); CREATE VIEW v AS SELECT g, twice(a) AS b FROM t; GRANT SELECT (g) ON t TO reader; COMMENT ON COLUMN t.g IS 'name';
+            ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (g > norm('a')); CREATE POLICY q ON t FOR INSERT WITH CHECK (true); CREATE STATISTICS s ON id, h FROM t;",
+        hint: |_| (),
+    },
+    Change {
+        name: "a generated column of a partitioned table that calls a function whose result and enumeration change",
+        before: "CREATE TYPE e AS ENUM ('a', 'b'); CREATE FUNCTION f(x e, n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN n; END';
+            CREATE TABLE t (id integer, x e, g bigint GENERATED ALWAYS AS (f(x, id)) STORED) PARTITION BY LIST (id); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE INDEX i ON t (g); CREATE INDEX i1 ON t1 (g);
+            INSERT INTO t (id, x) VALUES (1, 'a');",
+        after: "CREATE TYPE e AS ENUM ('b', 'a'); CREATE FUNCTION f(x e, n integer) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN n; END';
+            CREATE TABLE t (id integer, x e, g bigint GENERATED ALWAYS AS (f(x, id)) STORED) PARTITION BY LIST (id); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE INDEX i ON t (g); CREATE INDEX i1 ON t1 (g);",
+        hint: |_| (),
+    },
+    Change {
+        name: "an index of a partition that equals an index of the partitioned table, both built again",
+        before: "CREATE TABLE t (id integer, d date NOT NULL, n integer, m integer GENERATED ALWAYS AS (n * 2) STORED) PARTITION BY RANGE (d);
+            CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE INDEX ti ON t (m); CREATE INDEX t1i ON t1 (m);
+            INSERT INTO t (id, d, n) VALUES (1, '2026-02-02', 4);",
+        after: "CREATE TABLE t (id integer, d date NOT NULL, n integer, m integer GENERATED ALWAYS AS (n * 3) STORED) PARTITION BY RANGE (d);
+            CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE INDEX ti ON t (m); CREATE INDEX t1i ON t1 (m);",
+        hint: |_| (),
+    },
+    Change {
+        name: "a partitioned table gets an index that equals one of a partition",
+        before: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); CREATE INDEX ai ON a (n DESC); COMMENT ON INDEX ai IS 'own';
+            INSERT INTO z VALUES (1, 2);",
+        after: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); CREATE INDEX zi ON z (n); CREATE INDEX ai ON a (n DESC); COMMENT ON INDEX ai IS 'own';",
+        hint: |_| (),
+    },
+    Change {
+        name: "new partitions with indexes that equal new ones of their tables",
+        before: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE c PARTITION OF z FOR VALUES IN (1, 2) PARTITION BY LIST (id); CREATE TABLE b PARTITION OF c FOR VALUES IN (1); CREATE INDEX bi ON b (n);
+            INSERT INTO z VALUES (1, 2);",
+        after: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE c PARTITION OF z FOR VALUES IN (1, 2) PARTITION BY LIST (id); CREATE TABLE b PARTITION OF c FOR VALUES IN (1); CREATE TABLE a PARTITION OF c FOR VALUES IN (2);
+            CREATE INDEX zi ON z (n); CREATE INDEX ci ON c (n); CREATE INDEX bi ON b (n); CREATE INDEX ai ON a (n); CREATE UNIQUE INDEX au ON a (n) WHERE n > 1;",
+        hint: |_| (),
+    },
+    Change {
+        name: "a partition with an index of its own gets a different bound",
+        before: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); CREATE INDEX zi ON z (n); CREATE INDEX ai ON a (n);
+            INSERT INTO z VALUES (1, 2);",
+        after: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1, 3); CREATE INDEX zi ON z (n); CREATE INDEX ai ON a (n);",
+        hint: |_| (),
+    },
+    Change {
+        name: "an index of a partition that the server uses for that of the partitioned table",
+        before: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); CREATE INDEX ai ON a (n); CREATE INDEX aj ON a (n); CREATE INDEX zi ON z (n);",
+        after: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); CREATE INDEX aj ON a (n); CREATE INDEX zi ON z (n);",
+        hint: |_| (),
+    },
     Change {
         name: "a generated column with a view, an index, keys and statistics, whose base is retyped",
         before: "CREATE TABLE t (id integer PRIMARY KEY, b integer DEFAULT 7, h integer GENERATED ALWAYS AS (b * 2) STORED, CONSTRAINT hh CHECK (h > 0), CONSTRAINT hu UNIQUE (id, h));
@@ -181,20 +241,20 @@ fn a_function_with_another_body_is_computed_again_where_its_values_are_stored() 
     assert_eq!(session.run_or_panic("SELECT norm FROM same_name;").trim(), "A");
 }
 
-/// A generated column can have indexes and keys, so it is not dropped before its function.
+/// Columns of any table may have a domain, so it is not dropped before its function.
 #[test]
-fn a_recreated_function_of_a_generated_column_is_refused_with_a_hint() {
+fn a_recreated_function_of_a_domain_is_refused_with_a_hint() {
     let definition = |arguments: &str| {
         import(&format!(
             "CREATE FUNCTION norm({arguments}) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(x)';
-             CREATE TABLE t (a text, g text GENERATED ALWAYS AS (norm(a)) STORED);"
+             CREATE DOMAIN d AS text CONSTRAINT c CHECK (norm(VALUE) <> 'x');"
         ))
     };
     let (before, mut after) = (definition("x text"), definition("x text, n integer DEFAULT 1"));
     let findings = plan_allowing_hazards(&before, &mut after).unwrap_err();
     let refused = findings.iter().find(|finding| finding.code == Code::ChangeRefused);
     let refused = refused.unwrap_or_else(|| panic!("{findings:#?}"));
-    assert!(refused.message.contains("t.g depends on it"), "{refused:#?}");
+    assert!(refused.message.contains("d depends on it"), "{refused:#?}");
     assert!(refused.hint.contains("a different name"), "{refused:#?}");
 }
 

@@ -7,7 +7,7 @@ use nself::database::migrate::plan;
 use nself::database::model::Schema;
 use nself::diagnostic::{Diagnostic, FieldPath};
 
-use super::property::{compare_catalogs, plan_allowing_hazards, run_up};
+use super::property::{compare_catalogs, plan_allowing_hazards, run_down, run_up};
 use super::server::{Server, Session, Version};
 
 /// A schema, the same schema after a change, and the hints for the change. Lines of `before` that begin with INSERT
@@ -73,10 +73,13 @@ fn check(change: &Change, ours: &mut Session, theirs: &mut Session) -> Result<()
     compare_catalogs("the SQL", &catalog_of(theirs, change.after), "changed", &ours.catalog())?;
     // A snapshot of the definition equals the definition, so no migration is left.
     let snapshot: Schema = serde_json::from_str(&serde_json::to_string(&after).unwrap()).map_err(|e| e.to_string())?;
-    match plan(&snapshot, &after, &FieldPath::root()).map_err(text)?.is_empty() {
-        true => Ok(()),
-        false => Err("after the change, a second plan still has steps".into()),
+    if !plan(&snapshot, &after, &FieldPath::root()).map_err(text)?.is_empty() {
+        return Err("after the change, a second plan still has steps".into());
     }
+    if run_down(ours, &groups)? {
+        compare_catalogs("the SQL", &expected, "reverted", &ours.catalog())?;
+    }
+    Ok(())
 }
 
 /// Checks changes on a server of a version.

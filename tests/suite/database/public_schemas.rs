@@ -4,12 +4,26 @@
 use nself::database::import::sql;
 use nself::database::model::Schema;
 
-use super::pairs::{Change, check_all, read_back_all};
-use super::server::Version;
+use super::pairs::{Change, check_all, import, read_back_all};
+use super::property::{compare_catalogs, run_up};
+use super::server::{Server, Version};
+use nself::database::migrate::plan;
+use nself::diagnostic::FieldPath;
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 23] = [
+const CHANGES: [Change; 24] = [
+    Change {
+        name: "ALTER … IF EXISTS of objects that do not exist",
+        before: "CREATE TABLE t (id integer, a text); ALTER INDEX IF EXISTS i RENAME TO j; ALTER INDEX IF EXISTS i SET (fillfactor = 50); ALTER INDEX IF EXISTS nowhere.i ALTER COLUMN 1 SET STATISTICS 10;
+            ALTER TABLE IF EXISTS m ADD COLUMN x integer; ALTER TABLE IF EXISTS ONLY m RENAME TO t; ALTER SEQUENCE IF EXISTS m RENAME TO t; ALTER SEQUENCE IF EXISTS m OWNER TO reader; ALTER SEQUENCE IF EXISTS m RESTART;
+            ALTER VIEW IF EXISTS m RENAME TO t; ALTER VIEW IF EXISTS m OWNER TO reader; ALTER VIEW IF EXISTS m SET SCHEMA nowhere; ALTER VIEW IF EXISTS m ALTER COLUMN x SET DEFAULT 1; ALTER MATERIALIZED VIEW IF EXISTS m RENAME TO t;
+            ALTER MATERIALIZED VIEW IF EXISTS m SET (fillfactor = 10); ALTER FOREIGN TABLE IF EXISTS m RENAME TO t; DROP FOREIGN TABLE IF EXISTS m; DROP EVENT TRIGGER IF EXISTS m; DROP SERVER IF EXISTS m;",
+        after: "CREATE TABLE t (id integer, a text); CREATE INDEX i ON t (a); CREATE SEQUENCE s; CREATE VIEW v AS SELECT id FROM t; CREATE MATERIALIZED VIEW w AS SELECT id FROM t;
+            ALTER INDEX IF EXISTS i RENAME TO j; ALTER INDEX IF EXISTS j SET (fillfactor = 50); ALTER TABLE IF EXISTS t ADD COLUMN x integer; ALTER SEQUENCE IF EXISTS s RENAME TO r; ALTER SEQUENCE IF EXISTS r INCREMENT 5;
+            ALTER VIEW IF EXISTS v RENAME TO u; ALTER VIEW IF EXISTS u OWNER TO owner; ALTER MATERIALIZED VIEW IF EXISTS w RENAME TO x; ALTER TABLE t DROP CONSTRAINT IF EXISTS k, DROP COLUMN IF EXISTS z;",
+        hint: no_hint,
+    },
     Change {
         name: "settings of a dump",
         before: "SET statement_timeout = 0; SET LOCAL work_mem = '64MB'; SELECT pg_catalog.set_config('search_path', 'public', false);
@@ -376,4 +390,36 @@ fn what_could_be_misread_is_refused_with_the_way_out() {
         let lost = sql::read(text).map(|_| ()).unwrap_err();
         assert!(lost.iter().any(|finding| finding.what.contains(words)), "{text}: {lost:#?}");
     }
+}
+
+/// The privileges of all objects are as on the server, which has default privileges in addition.
+#[test]
+fn default_privileges_that_an_older_object_lacks_are_left_out() {
+    const SQL: &str = "CREATE SCHEMA s; CREATE TABLE s.old (id int); CREATE FUNCTION old() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE everywhere;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT, INSERT ON TABLES TO reader; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT DELETE ON TABLES TO writer; GRANT DELETE ON s.old TO writer;
+        ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON ROUTINES TO reader; ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO reader; GRANT USAGE ON everywhere TO reader;
+        CREATE TABLE s.new (id int); CREATE VIEW s.v AS SELECT id FROM s.new; CREATE FUNCTION new() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE later; REVOKE INSERT ON s.v FROM reader;";
+    const LEFT_OUT: &str = "ALTER DEFAULT PRIVILEGES IN SCHEMA s REVOKE ALL ON TABLES FROM reader; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM reader;";
+    let notes: Vec<String> = sql::read(SQL).unwrap().notes.into_iter().map(|note| note.what).collect();
+    assert_eq!(notes.len(), 2, "{notes:#?}");
+    for part in [
+        "reader on functions are left out, since old lacks",
+        "reader on tables of the schema s are left out, since s.old lacks",
+    ] {
+        assert!(notes.iter().any(|note| note.contains(part)), "{notes:#?}");
+    }
+    let Some(server) = Server::start(Version::chosen()) else { return };
+    server.database("theirs");
+    server.database("ours");
+    let (mut ours, mut theirs) = (server.session("owner", "ours"), server.session("owner", "theirs"));
+    theirs.reset();
+    ours.reset();
+    theirs.run_or_panic(SQL);
+    run_up(&mut ours, &plan(&Schema::default(), &import(&server.dump("theirs")), &FieldPath::root()).unwrap()).unwrap();
+    theirs.run_or_panic(LEFT_OUT);
+    let expected = theirs.catalog();
+    compare_catalogs("the SQL", &expected, "from the dump", &ours.catalog()).unwrap();
+    ours.reset();
+    run_up(&mut ours, &plan(&Schema::default(), &import(SQL), &FieldPath::root()).unwrap()).unwrap();
+    compare_catalogs("the SQL", &expected, "from the SQL", &ours.catalog()).unwrap();
 }

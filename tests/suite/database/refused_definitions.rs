@@ -28,12 +28,18 @@ fn base() -> Value {
     }})
 }
 
-const REFUSED: [&str; 62] = [
+const REFUSED: [&str; 68] = [
     r#"{"types":{"x":{"enum":{"values":["a"]}}},"views":{"x":{"query":"SELECT 1 AS a"}}}"#,
     r#"{"types":{"x":{"enum":{"values":["a"]}}},"sequences":{"x":{}}}"#,
     r#"{"types":{"orders_id_seq":{"domain":{"type":"text"}}},"tables":{"orders":{"columns":{"id":{"identity":"always"}}}}}"#,
     r#"{"types":{"x":{"enum":{"values":["a"]}}},"tables":{"parts":{"columns":{"a":{"type":"integer"}},"partition_by":{"strategy":"list","columns":["a"]},"partitions":{"x":{"in":["1"]}}}}}"#,
     r#"{"types":{"r":{"range":{"subtype":"integer","multirange":"x"}}},"views":{"x":{"query":"SELECT 1 AS a"}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"timestamptz[]","default":"now()"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"uuid[]","default":"gen_random_uuid()"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"text[]","default":"lower('A')"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"text[]","default":"''"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"integer[]","default":"1 + 2"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"varchar(3)[]","default":"'x'::text"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"new"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"\"New order\""}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"total":{"default":"id + 1"}}}}}"#,
@@ -93,7 +99,11 @@ const REFUSED: [&str; 62] = [
     r#"{"views":{"v":{"query":"SELECT orders.id FROM orders o"}}}"#,
 ];
 
-const ACCEPTED: [&str; 40] = [
+const ACCEPTED: [&str; 44] = [
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"integer[]","default":"' [0:0]={1}'"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"bigint[]","default":"'{}'::text[]::integer[]"}}}}}"#,
+    r#"{"tables":{"orders":{"columns":{"list":{"type":"text[]","default":"string_to_array('a b', ' ')"}}}}}"#,
+    r#"{"types":{"names":{"domain":{"type":"text[]"}}},"tables":{"orders":{"columns":{"list":{"type":"text[]","default":"'{}'::names"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"'new'"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"CURRENT_USER"}}}}}"#,
     r#"{"tables":{"orders":{"columns":{"note":{"default":"lower('New' || ' order') COLLATE \"C\""}}}}}"#,
@@ -214,6 +224,37 @@ fn foreign_keys_are_judged_as_the_server_does() {
             let (findings, error) = judged(&mut session, definition);
             assert_eq!(findings.is_empty(), error.is_none(), "{from} → {to}: {findings:?} {error:?}");
         }
+    }
+}
+
+/// The hint about a default of an array is a default that the server accepts.
+#[test]
+fn suggested_defaults_of_arrays_run() {
+    let Some(server) = Server::start(Version::chosen()) else { return };
+    server.database("ours");
+    let mut session = server.session("owner", "ours");
+    let elements = [
+        "text",
+        "varchar(40)",
+        "integer",
+        "numeric(9,2)",
+        "boolean",
+        "date",
+        "timestamp",
+        "timestamptz",
+        "uuid",
+        "jsonb",
+    ];
+    let defaults =
+        ["now()", "CURRENT_DATE", "gen_random_uuid()", "5", "true", "'it''s'", "lower('X')", "1 + 2", "'x'::varchar"];
+    for (element, default) in elements.iter().flat_map(|element| defaults.map(|default| (element, default))) {
+        let definition = |default: &str| json!({ "tables": { "t": { "columns": { "c": { "type": format!("{element}[]"), "default": default } } } } });
+        let schema: Schema = serde_json::from_value(definition(default)).unwrap();
+        let (_, findings) = nself::database::complete(schema, &FieldPath::root());
+        let [finding] = findings.as_slice() else { panic!("{element} {default}: {findings:#?}") };
+        let hint = finding.hint.split_once("`default = \"").unwrap().1.split_once("\"`").unwrap().0;
+        let (findings, error) = judged(&mut session, definition(&hint.replace("\\\"", "\"")));
+        assert!(findings.is_empty() && error.is_none(), "{element} {default}: {hint}: {findings:?} {error:?}");
     }
 }
 

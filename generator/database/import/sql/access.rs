@@ -113,6 +113,7 @@ impl Reader {
             parts.take_node(SyntaxKind::OWNER_TO);
         }
         self.take_owner(&mut parts)?;
+        parts.take_node(SyntaxKind::IF_EXISTS);
         // The name of the object is not needed: all objects must have the same owner.
         parts.take_any()?;
         parts.refuse_rest_except("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE ROUTINE SCHEMA ;")

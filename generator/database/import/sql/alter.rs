@@ -189,10 +189,13 @@ impl Reader {
     pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        parts.take_node(IF_EXISTS);
+        let if_exists = parts.take_node(IF_EXISTS).is_some();
         let reference = parts.require(INDEX_REF)?;
         let names = path(&reference);
         self.object_in_messages = format!("the index {}", names.join("."));
+        if if_exists && self.is_certainly_missing(&object_name(&reference)?) {
+            return Ok(());
+        }
         let action = parts.take_any()?;
         match action.kind() {
             ATTACH_INDEX_PARTITION => self.attach_index(node, &names, &action)?,
@@ -211,6 +214,21 @@ impl Reader {
             }
         }
         parts.refuse_rest_except("ALTER INDEX ;")
+    }
+
+    /// Returns whether no object has a name. The server gives names to the indexes of partitions, which the definition does
+    /// not have.
+    fn is_certainly_missing(&self, name: &ObjectName) -> bool {
+        let may_be_of_partition = || {
+            let attached = self.attached_tables.iter().map(|attached| &attached.partition);
+            let tables = self.schema.tables.iter().filter(|(_, table)| table.partition_of.is_some());
+            let mut partitions = tables.map(|(name, _)| name).chain(attached);
+            partitions.any(|partition| {
+                let start: String = partition.name().chars().take(20).collect();
+                partition.schema() == name.schema() && name.name().starts_with(&start)
+            })
+        };
+        !self.is_relation_name_taken(name) && !may_be_of_partition()
     }
 
     /// Records that ALTER INDEX attaches an index to the index with these names.

@@ -14,16 +14,16 @@ impl Reader {
         let mut parts = Parts::of(node);
         let if_exists = parts.take_node(IF_EXISTS).is_some();
         let name = object_name(&parts.require(VIEW_REF)?)?;
+        self.object_in_messages = format!("the view {name}");
+        if if_exists && !self.is_relation_name_taken(&name) {
+            return Ok(());
+        }
         let Some(action) = [SET_OPTIONS, VIEW_RENAME_TO, RENAME_COLUMN, ALTER_VIEW_COLUMN]
             .into_iter()
             .find_map(|kind| parts.take_node(kind))
         else {
             return self.alter_owner(node);
         };
-        self.object_in_messages = format!("the view {name}");
-        if if_exists && !self.is_relation_name_taken(&name) {
-            return Ok(());
-        }
         match action.kind() {
             VIEW_RENAME_TO => self.rename_view(&name, &action)?,
             RENAME_COLUMN => self.rename_column_of_view(&name, &action)?,

@@ -1,5 +1,5 @@
 //! Default privileges. The server grants them on objects that are created later. A definition grants them on all objects,
-//! so the import requires that every object has them.
+//! so the import leaves out default privileges that an object lacks.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use super::access::{change_privileges, roles, take_privileges};
 use super::reader::{Grant, GrantObject, Reader};
 use super::service_rights::ServiceRights;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, ident, start_offset, unsupported};
+use super::unmet_defaults;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
@@ -151,13 +152,8 @@ impl Reader {
             open.for_each(|kind| drop(kind.rights_mut().0.insert(public(), [TypePrivilege::Usage].into())));
         }
         // An object that lacks a default privilege would get it.
-        let mut completed = self.schema.clone();
-        completed.apply_default_privileges();
-        for name in objects_with_other_grants(&self.schema, &completed) {
-            let what = format!(
-                "{name} lacks default privileges of later objects; grant them, or remove the default privileges"
-            );
-            self.problems.push(Unsupported { at, what });
+        for what in unmet_defaults::leave_out(&mut self.schema) {
+            self.notes.push(Unsupported { at, what });
         }
     }
 }
@@ -200,31 +196,4 @@ fn change_defaults(
         }
         _ => change_privileges(&mut defaults.functions, role, privileges, is_grant),
     }
-}
-
-/// Returns the objects whose grants differ in two schemas that are equal otherwise.
-fn objects_with_other_grants(left: &Schema, right: &Schema) -> BTreeSet<String> {
-    fn differing<K: Ord + ToString, V: PartialEq>(
-        left: &std::collections::BTreeMap<K, V>,
-        right: &std::collections::BTreeMap<K, V>,
-    ) -> Vec<String> {
-        let pairs = left.iter().filter(|(key, value)| right.get(*key) != Some(*value));
-        pairs.map(|(key, _)| key.to_string()).collect()
-    }
-    // A function or type that became private is as it was, if its grants have all roles.
-    let rights = |schema: &Schema| {
-        let functions = schema.functions.iter().map(|(name, function)| (name.clone(), function.effective_grants()));
-        let types = schema.types.iter().map(|(name, kind)| (name.clone(), kind.effective_grants()));
-        (functions.collect::<std::collections::BTreeMap<_, _>>(), types.collect::<std::collections::BTreeMap<_, _>>())
-    };
-    let ((left_functions, left_types), (right_functions, right_types)) = (rights(left), rights(right));
-    let names = [
-        differing(&left.tables, &right.tables),
-        differing(&left.views, &right.views),
-        differing(&left.sequences, &right.sequences),
-        differing(&left.schemas, &right.schemas),
-        differing(&left_functions, &right_functions),
-        differing(&left_types, &right_types),
-    ];
-    names.into_iter().flatten().collect()
 }

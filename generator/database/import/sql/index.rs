@@ -37,9 +37,33 @@ impl Reader {
         if let Some(view) = self.schema.views.get_mut(&table).filter(|view| view.materialized) {
             view.indexes.insert(name, index);
         } else {
+            if is_partitioned && !has_only {
+                self.take_indexes_of_partitions(&table, &index);
+            }
             self.table(&table, &on)?.indexes.insert(name, index);
         }
         Ok(())
+    }
+
+    /// Removes the index of each partition that the server uses for a new index of the partitioned table.
+    fn take_indexes_of_partitions(&mut self, partitioned: &ObjectName, index: &Index) {
+        let is_partition = |table: &Table| table.partition_of.as_ref().is_some_and(|it| it.table == *partitioned);
+        let partitions = self.schema.tables.iter().filter(|(_, table)| is_partition(table));
+        let partitions: Vec<ObjectName> = partitions.map(|(name, _)| name.clone()).collect();
+        for partition in partitions {
+            let place = |key: &SqlName| format!("indexes.{}", partition.in_same_schema(key));
+            let indexes = self.schema.tables.get(&partition).into_iter().flat_map(|table| &table.indexes);
+            let equal = indexes
+                .filter(|(_, other)| other.comment.is_none() && other.structure(false) == index.structure(false));
+            let taken = equal.map(|(key, _)| key).min_by_key(|key| self.declared_at.get(&place(key))).cloned();
+            match (taken, self.schema.tables.get_mut(&partition)) {
+                (Some(key), Some(table)) => {
+                    table.indexes.remove(&key);
+                    self.declared_at.remove(&place(&key));
+                }
+                _ => self.take_indexes_of_partitions(&partition, index),
+            }
+        }
     }
 
     /// Reads the name of an index, without the schema of its table.

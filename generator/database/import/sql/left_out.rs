@@ -58,6 +58,26 @@ pub fn is_language_of_every_database(node: &SyntaxNode) -> bool {
         && tokens(node).any(|token| token.text().trim_matches('"').eq_ignore_ascii_case("plpgsql"))
 }
 
+/// Returns whether a statement changes or drops an object only if it exists, and the import accepts no such objects.
+pub fn changes_nothing(node: &SyntaxNode) -> bool {
+    use SyntaxKind::*;
+    let kinds = [
+        ALTER_FOREIGN_TABLE,
+        DROP_ACCESS_METHOD,
+        DROP_CONVERSION,
+        DROP_EVENT_TRIGGER,
+        DROP_FOREIGN_DATA_WRAPPER,
+        DROP_FOREIGN_TABLE,
+        DROP_OPERATOR_CLASS,
+        DROP_OPERATOR_FAMILY,
+        DROP_SERVER,
+        DROP_SUBSCRIPTION,
+        DROP_TRANSFORM,
+        DROP_USER_MAPPING,
+    ];
+    kinds.contains(&node.kind()) && node.children().any(|part| part.kind() == IF_EXISTS)
+}
+
 /// Returns whether only a superuser can run statements of a kind, so that a migration cannot contain them.
 pub fn needs_superuser(kind: SyntaxKind) -> bool {
     use SyntaxKind::*;

@@ -41,6 +41,7 @@ mod table;
 mod tree;
 mod trigger;
 mod types;
+mod unmet_defaults;
 mod view;
 
 use std::collections::BTreeMap;
@@ -223,7 +224,7 @@ impl Reader {
             ),
             kind => match ObjectClass::of_node(kind) {
                 Some(class) => self.change_object(class, node),
-                None if left_out::is_language_of_every_database(node) => Ok(()),
+                None if left_out::is_language_of_every_database(node) || left_out::changes_nothing(node) => Ok(()),
                 None if left_out::needs_superuser(kind) => unsupported(
                     node,
                     format!(

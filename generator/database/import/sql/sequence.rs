@@ -41,6 +41,10 @@ impl Reader {
         let reference = parts.require(SyntaxKind::SEQUENCE_REF)?;
         let name = object_name(&reference)?;
         self.object_in_messages = format!("the sequence {name}");
+        let is_missing = || !self.is_relation_name_taken(&name) && self.identity_of_sequence(&name).is_none();
+        if if_exists && is_missing() {
+            return Ok(());
+        }
         self.take_owner(&mut parts)?;
         if let Some(action) = parts.take_node(SyntaxKind::SEQUENCE_RENAME_TO) {
             self.rename_sequence(&name, &action)?;
@@ -50,13 +54,8 @@ impl Reader {
         if let Some(option) = parts.take_node(SyntaxKind::OPTION_RESTART) {
             self.note_restart(&option, &name.to_string());
         }
-        if !self.schema.sequences.contains_key(&name) {
-            if self.identity_of_sequence(&name).is_some() {
-                return parts.refuse_rest_except("ALTER SEQUENCE ;");
-            }
-            if if_exists {
-                return Ok(());
-            }
+        if !self.schema.sequences.contains_key(&name) && self.identity_of_sequence(&name).is_some() {
+            return parts.refuse_rest_except("ALTER SEQUENCE ;");
         }
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
             return unsupported(&reference, format!("there is no sequence `{name}`"));

@@ -36,11 +36,12 @@ pub(super) fn change_identity(
     let step = |what: &str| change.step(phase, "identity", what).order_in_phase(change.order_in_phase + 1);
     let owner = ColumnOf { table: change.table.name.clone(), column: change.column.clone() };
     if let Some((name, sequence)) = sequence_before_identity(diff, &owner) {
-        planner.push(
-            step("is numbered by the server")
-                .up(ddl::sequence_to_identity(&owner, name, new))
-                .down(ddl::identity_to_sequence(&owner, name, sequence)),
-        );
+        let restored = ddl::identity_to_sequence(&owner, name, sequence);
+        planner.push(step("is numbered by the server").up(ddl::sequence_to_identity(&owner, name, new)).down(format!(
+            "{restored}\nALTER SEQUENCE {} OWNED BY {};",
+            name.sql(),
+            owner.sql()
+        )));
         return;
     }
     match (old.identity, new.identity) {

@@ -110,28 +110,64 @@ fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Convers
     (matches!(kind, Some(UserType::Enum(_))) && !old.is_array() && is_text).then_some(conversion)
 }
 
-/// Returns an example of `using`: an expression that converts the column. It may fail for some values.
-fn example_conversion(column: &str, old: &TypeName, new: &TypeName) -> String {
-    let name = quoted_if_needed(column);
+/// Returns an example of `using`: an expression that converts a value. It may fail for some values. `None` if no expression
+/// of the server converts the values.
+fn example_conversion(value: &str, old: &TypeName, new: &TypeName) -> Option<String> {
+    let is_text = |kind: &TypeName| ["text", "varchar", "char"].contains(&kind.base()) && !kind.is_array();
+    let of_one = |value: &str, old: &TypeName, new: &TypeName| match conversion(old, new) {
+        _ if old == new => Some(value.to_owned()),
+        Conversion::Other => example_conversion(value, old, new),
+        _ => Some(format!("{value}::{new}")),
+    };
+    match (old.element(), new.element()) {
+        _ if is_text(new) || (is_text(old) && new.element().as_ref() != Some(old)) => {
+            let through_text = !is_text(old) && new.as_str() != "text";
+            Some(format!("{value}{}::{new}", if through_text { "::text" } else { "" }))
+        }
+        (Some(old), Some(new)) => example_conversion_of_arrays(value, &old, &new),
+        (Some(old), None) => of_one(&format!("{value}[1]"), &old, new),
+        (None, Some(new)) => Some(format!("ARRAY[{}]", of_one(value, old, &new)?)),
+        (None, None) => Some(example_conversion_of_one(value, old, new)),
+    }
+}
+
+fn example_conversion_of_one(value: &str, old: &TypeName, new: &TypeName) -> String {
     let is_integer = ["smallint", "integer", "bigint"].contains(&old.as_str());
     let is_range = old.base().ends_with("range") && !old.base().ends_with("multirange");
     match new.base() {
-        "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),
-        "timestamp" if is_integer && !new.is_array() => format!("to_timestamp({name}) AT TIME ZONE 'UTC'"),
+        "timestamptz" if is_integer => format!("to_timestamp({value})"),
+        "timestamp" if is_integer => format!("to_timestamp({value}) AT TIME ZONE 'UTC'"),
         // The text of a time would be read in the time zone of the session.
-        "timestamptz" if old.base() == "timestamp" && !new.is_array() => format!("{name} AT TIME ZONE 'UTC'"),
-        "timestamp" if old.base() == "timestamptz" && !new.is_array() => format!("{name} AT TIME ZONE 'UTC'"),
-        "boolean" if is_integer && !new.is_array() => format!("{name} <> 0"),
-        "smallint" | "bigint" | "numeric" if old.as_str() == "boolean" && !new.is_array() => {
-            format!("{name}::integer::{new}")
-        }
+        "timestamptz" if old.base() == "timestamp" => format!("{value} AT TIME ZONE 'UTC'"),
+        "timestamp" if old.base() == "timestamptz" => format!("{value} AT TIME ZONE 'UTC'"),
+        "boolean" if is_integer => format!("{value} <> 0"),
+        "integer" if old.as_str() == "boolean" => format!("{value}::integer"),
+        "smallint" | "bigint" | "numeric" if old.as_str() == "boolean" => format!("{value}::integer::{new}"),
         // The text of a range is not that of a multirange.
-        kind if is_range && kind.ends_with("multirange") => format!("{name}::{new}"),
-        _ if new.element().as_ref() == Some(old) => format!("ARRAY[{name}]"),
-        _ if ["text", "varchar"].contains(&old.as_str()) || new.as_str() == "text" => format!("{name}::{new}"),
-        _ if old.is_array() && new.is_array() => format!("{name}::text[]::{new}"),
-        _ => format!("{name}::text::{new}"),
+        kind if is_range && kind.ends_with("multirange") => format!("{value}::{new}"),
+        _ => format!("{value}::text::{new}"),
     }
+}
+
+/// Returns an example for arrays with elements of two types. The server converts the elements of an array only with a cast.
+fn example_conversion_of_arrays(value: &str, old: &TypeName, new: &TypeName) -> Option<String> {
+    const INTEGERS: [&str; 3] = ["smallint", "integer", "bigint"];
+    match (old.base(), new.base()) {
+        ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => None,
+        (from, "timestamp" | "timestamptz") if INTEGERS.contains(&from) => None,
+        ("integer", "boolean") | ("boolean", "integer") => Some(format!("{value}::{new}[]")),
+        (from, to)
+            if (from == "boolean" && is_wider_or_narrower(to)) || (to == "boolean" && is_wider_or_narrower(from)) =>
+        {
+            Some(format!("{value}::integer[]::{new}[]"))
+        }
+        _ => Some(format!("{value}::text[]::{new}[]")),
+    }
+}
+
+/// Returns whether a type holds integers of another size than `integer`, to which the server casts no booleans.
+fn is_wider_or_narrower(kind: &str) -> bool {
+    ["smallint", "bigint"].contains(&kind)
 }
 
 /// Returns whether the key of a partitioned table uses a column.
@@ -162,14 +198,19 @@ pub(super) fn change_type(planner: &mut Planner, diff: &Diff, change: &ColumnCha
     if matches!(conversion, Conversion::Other) && new.using.is_none() && !is_same_type {
         let freed_name = old.kind.object().and_then(|kind| diff.freed_name(&kind));
         let old_kind = freed_name.map_or_else(|| old.kind.clone(), |name| old.kind.with_object(name));
+        let column = quoted_if_needed(change.column.as_str());
+        let hint = example_conversion(&column, &old.kind, &new.kind).map_or_else(
+            || "add a new column, and fill it in a migration by hand (`nself db new --by-hand`)".to_owned(),
+            |example| {
+                let example = escaped_for_nickel(&example);
+                format!("give a conversion, such as `using = \"{example}\"`, or add a new column")
+            },
+        );
         planner.refuse(
             Code::NeedsUsing,
             change.path().key("type"),
             format!("{}: PostgreSQL has no automatic conversion from {old_kind} to {}", change.object(), new.kind),
-            &format!(
-                "give a conversion, such as `using = \"{}\"`, or add a new column",
-                escaped_for_nickel(&example_conversion(change.column.as_str(), &old.kind, &new.kind))
-            ),
+            &hint,
         );
         return;
     }
