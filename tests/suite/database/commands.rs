@@ -354,7 +354,7 @@ fn tables_must_be_the_same_in_all_environments() {
     assert_fails(case.path(), &["db", "diff"], "NS710", "differs between environments");
     let with_rows = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", monitoring.waive = \"not the subject\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
-           environments.prod.databases.shop.seeds.prod = [\"INSERT INTO a VALUES (1)\"] }",
+           environments.prod.databases.shop.seeds.prod = [\"INSERT INTO a VALUES (1);\"] }",
     );
     assert_success(with_rows.path(), &["db", "new"]);
     assert_success(with_rows.path(), &["db", "verify"]);
