@@ -142,7 +142,7 @@ impl Check<'_> {
 
     /// Returns the built-in type of an expression that is the default of an array, if it is certainly not an array, too.
     fn type_other_than_array(&self, column: &Column, expression: &str) -> Option<TypeName> {
-        // Other types may have casts of their own.
+        // There may be casts for other types.
         if !column.kind.is_array() || !column.kind.is_built_in() {
             return None;
         }

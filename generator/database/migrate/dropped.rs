@@ -119,7 +119,7 @@ fn is_in_circle_of_logging(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> 
 /// Returns whether the server would use an index of a partition for an index of the partitioned table that the change
 /// creates, or to which it attaches the partition again.
 pub(super) fn is_built_late(diff: &Diff, name: &ObjectName, index: &Index) -> bool {
-    let bound = |schema: &Schema| schema.tables.get(name)?.partition_of.clone();
+    let bound = |schema: &Schema| Some(schema.tables.get(name)?.partition_of.as_ref()?.bound.clone());
     let ancestors = diff.new.table_and_ancestors(name);
     let is_attached_again = bound(diff.old).is_some_and(|old| Some(old) != bound(diff.new));
     ancestors.into_iter().skip(1).any(|(ancestor, table)| {

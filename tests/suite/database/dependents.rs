@@ -56,7 +56,7 @@ const CHANGES: [Change; 21] = [
         hint: |_| (),
     },
     Change {
-        name: "a partition with an index of its own gets a different bound",
+        name: "a partition that has an additional index gets a different bound",
         before: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); CREATE INDEX zi ON z (n); CREATE INDEX ai ON a (n);
             INSERT INTO z VALUES (1, 2);",
         after: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1, 3); CREATE INDEX zi ON z (n); CREATE INDEX ai ON a (n);",
