@@ -161,10 +161,11 @@ pub struct Diagnostic {
     /// The environments with this finding; empty if it does not depend on an environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
-    /// The field whose absence is the mistake. If a layer removes it, the place of the finding is that `null`.
+    /// The field whose absence is the mistake. If a layer removes the field with `null`, the finding has the place of
+    /// this `null`.
     #[serde(skip)]
     pub lacks: Option<FieldPath>,
-    /// What caused the finding. Findings about one service with the same cause are one mistake.
+    /// A text that identifies the cause. Findings about the same service with the same cause are merged into one.
     #[serde(skip)]
     pub cause: Option<String>,
 }
@@ -251,7 +252,8 @@ impl Diagnostic {
     }
 }
 
-/// Sorts findings by position, and merges those that differ only in their environments.
+/// Sorts findings by position, and merges findings with the same code, place, message and related fields, whose
+/// environments are joined.
 pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
     // For each finding in `merged`, by the parts that identify it: its index and its environments.

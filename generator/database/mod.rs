@@ -30,8 +30,8 @@ pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_
 /// Query that lists every object of a database in a canonical form.
 pub const CATALOG: &str = include_str!("catalog.sql");
 
-/// Returns a definition with the columns and policies of its convention and the default privileges of its schemas, and
-/// the findings about it. `root` is the path of the definition in the stack.
+/// Completes a definition with the columns and policies of its convention and with the default privileges of its
+/// schemas. Also returns the findings about the definition. `root` is its path in the stack.
 pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
     let mut findings = convention::apply(&mut definition, root);
     definition.apply_default_privileges();

@@ -9,7 +9,7 @@ pub struct ObjectStore {
     /// The name of its service.
     pub service: &'static str,
     pub port: u16,
-    /// The word for it in the name of its image.
+    /// A word in the name of its image, by which the store is recognized.
     pub image_word: &'static str,
     /// The name of its provider in rclone.
     pub provider: &'static str,

@@ -93,7 +93,8 @@ impl SigningKey {
     /// The file cannot be read or is not an ed25519 key. The error does not repeat its content.
     pub fn read(path: &Path) -> io::Result<Self> {
         let der = decode_pem("PRIVATE KEY", &read_key_text(path)?)?;
-        // Private keys that openssl writes do not contain the public key, so it cannot be compared.
+        // Keys that openssl writes lack the public key. Only a public key that is there is compared with the private
+        // key.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
         pair.map(SigningKey).map_err(|_| io::Error::other("it is not an ed25519 key"))
     }
@@ -156,6 +157,7 @@ fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) 
         .iter()
         .filter_map(|subject| Some((subject["name"].as_str()?, subject["digest"]["sha256"].as_str()?)))
         .collect();
+    // The first subject is the artifact, the others are its files.
     let Some(((_, artifact_digest), named_files)) = names_and_digests.split_first() else { return false };
     *artifact_digest == digest.hex()
         && named_files.len() == files.len()

@@ -64,7 +64,8 @@ fn only_finding(program: &NickelProgram, files: &Files, place: Option<(FileId, u
     Document { findings: vec![Finding { mark, ..finding }], files: places.into_files(), ..Document::default() }
 }
 
-/// Evaluates a file, and returns its value and findings with the files of their places.
+/// Evaluates a file and the bundles of the library that its value needs. Returns the document, and the source map for
+/// the places in it.
 fn evaluate_file(program: &NickelProgram, context: &mut Context, main: FileId) -> (Document, SourceMap) {
     let mut evaluation =
         Evaluation { document: Document::default(), places: SourceMap::new(program), depth: program.depth };

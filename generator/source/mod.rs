@@ -14,6 +14,7 @@ mod field_hints;
 mod imports;
 mod layers;
 pub mod library;
+mod mismatches;
 mod node;
 mod origins;
 mod path_set;
@@ -34,16 +35,15 @@ pub use evaluator::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::{Origins, is_distinctive};
 
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{self, Root, Scope};
 use crate::parallel;
 use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
 use crate::words;
-use decode::KeyedFinding;
-use node::{Document, Mark, Node};
-use path_set::PathSet;
+use mismatches::{EnvironmentPaths, FailedPaths};
+use node::Document;
 use program::NickelProgram;
 use stack_file::path_with_resolved_folder;
 
@@ -210,53 +210,18 @@ fn read(mut document: Document, stack: String) -> Result<LoadedStack, Vec<Diagno
         credential_paths.extend(credentials.iter().map(|finding| finding.path.clone()));
         findings.extend(credentials);
     }
+    let failed_paths = FailedPaths { failed: failed_paths, broken: broken_paths, credentials: credential_paths };
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
     for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
         let layer = Some((Arc::clone(&document_origins.root), name.clone()));
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree), layer };
-        let mut refused_paths: Vec<FieldPath> =
-            failed_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
-        let refused_names: BTreeSet<String> =
-            mismatches.iter().filter_map(|mismatch| refused_name(&mismatch.finding)).map(str::to_owned).collect();
-        let credentials_in_environment: BTreeSet<FieldPath> =
-            credential_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
-        let broken_in_environment: PathSet =
-            broken_paths.iter().filter_map(|path| path_in_environment(path, &name)).collect();
-        let mut library_records = BTreeSet::new();
-        for KeyedFinding { mut finding, key_mark } in mismatches {
-            let is_consequence =
-                finding.code == Code::MissingField && broken_in_environment.contains_child_of(&finding.path);
-            if is_consequence || broken_in_environment.covers(&finding.path) {
-                continue;
-            }
-            // `find_credentials` has reported a text with a known format.
-            if finding.code == Code::PlainSecret && credentials_in_environment.contains(&finding.path) {
-                continue;
-            }
-            // A reference to a refused name needs no finding, because the name will change.
-            if origins.text(&finding.path).is_some_and(|text| refused_names.contains(text)) {
-                continue;
-            }
-            if let Some(record) = library_record(&finding, key_mark, &document) {
-                refused_paths.push(finding.path.clone());
-                if !library_records.insert(record.path.clone()) {
-                    continue;
-                }
-                finding = record;
-            }
-            finding = complete_expected_fields(finding, &document_origins.root);
-            field_hints::complete(&mut finding);
-            finding.span = origins.user_span(key_mark);
-            origins.locate(&mut finding);
-            finding.environments = vec![name.clone()];
-            refused_paths.push(finding.path.clone());
-            findings.push(finding);
-        }
-        let broken = broken_in_environment.into_vec();
+        let mut paths = failed_paths.in_environment(&name);
+        findings.extend(paths.complete(mismatches, &name, &origins));
+        let EnvironmentPaths { refused, broken, .. } = paths;
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => {
-                environments.push(Environment { name, stack, origins, broken, refused: refused_paths })
+                environments.push(Environment { name, stack, origins, broken: broken.into_vec(), refused });
             }
             (Err(reason), _) => {
                 let is_key = true;
@@ -293,48 +258,4 @@ fn drop_missing_if_misspelled(findings: &mut Vec<Diagnostic>) {
         };
         finding.code != Code::MissingField || !unknown.iter().any(|field| is_meant(&field))
     });
-}
-
-/// Returns the finding about a record of the library, such as `nself.services`, at a place that does not accept its fields;
-/// `None` if the user wrote the field that is not accepted.
-fn library_record(finding: &Diagnostic, key_mark: Option<Mark>, document: &Document) -> Option<Diagnostic> {
-    key_mark.filter(|mark| finding.code == Code::UnknownField && !document.is_user(*mark))?;
-    let field = finding.path.last_key();
-    Some(
-        Diagnostic::error(Code::UnknownField, finding.path.parent())
-            .message(format!("this record of the library has fields, such as `{field}`, that are not allowed here"))
-            .expected(&finding.expected)
-            .hint(format!("name the field of it that you mean: `.{field}` at its end, for example")),
-    )
-}
-
-/// Adds `environments` to the expected fields if a finding is about an unknown field at the top of the stack file.
-fn complete_expected_fields(finding: Diagnostic, root: &Node) -> Diagnostic {
-    match (finding.code, finding.path.0.as_slice()) {
-        (Code::UnknownField, [Segment::Key(field)]) if root.get(field).is_some() => {
-            let field = field.clone();
-            layers::with_environments(finding, &field)
-        }
-        _ => finding,
-    }
-}
-
-/// Returns the name that a finding refuses: the name of an entry of a top-level field such as `services` or `volumes`.
-fn refused_name(finding: &Diagnostic) -> Option<&str> {
-    match finding.path.0.as_slice() {
-        [_, Segment::Key(name)] if finding.code == Code::BadName => Some(name),
-        _ => None,
-    }
-}
-
-/// Returns the path in an environment's merged stack for a path in the document: `environments.prod.domain` is `domain`
-/// in prod. `None` for a field in the layer of a different environment.
-fn path_in_environment(path: &FieldPath, environment: &str) -> Option<FieldPath> {
-    let path = match path.0.as_slice() {
-        [Segment::Key(field), Segment::Key(name), rest @ ..] if field == "environments" => {
-            (name == environment).then(|| FieldPath(rest.to_vec()))
-        }
-        _ => Some(path.clone()),
-    };
-    path.map(plugins::merged_path)
 }

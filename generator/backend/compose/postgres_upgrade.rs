@@ -48,7 +48,7 @@ pub fn warnings(plan: &Plan, old: &str) -> Vec<Diagnostic> {
                 .message(format!("PostgreSQL {new} cannot use the data of PostgreSQL {old}, which the last generation ran"))
                 .expected(format!("a data folder of PostgreSQL {new}, or an empty one"))
                 .hint(format!(
-                    "if the volume has data, first dump it with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >deploy/{environment}/secrets/all.sql`; \
+                    "if the volume has data, first dump it with the old generation: `docker compose -f deploy/{environment}/compose.yaml exec -T {DATABASE} pg_dumpall -U {user} >deploy/{environment}/secrets/all.sql`; \
                      docs/databases.md lists the steps before and after the dump"
                 )),
         ],

@@ -11,11 +11,13 @@ use crate::plan::Service;
 use crate::stack::Kubernetes;
 use crate::values::ServiceName;
 
-/// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
+/// The raw keys of a pod: fields of a PodSpec (Kubernetes 1.36) that Pod Security `restricted` allows. A value in the
+/// stack replaces the `affinity`, `priorityClassName` or `imagePullSecrets` that nself would set.
 pub const RAW_KEYS: PlatformKeys =
     PlatformKeys { name: "Kubernetes", keys: KEYS, key_fields: KEY_FIELDS, same_fields: &[] };
 
-/// Kubernetes keys that nself writes from fields of a service with other names, with these fields.
+/// Kubernetes keys that nself writes from fields of a service with different names. Each key has the list of its
+/// fields. The list of `labels` is empty, since nself chooses the labels.
 pub const KEY_FIELDS: &[KeyFields] = &[
     ("env", &["env", "extra_env"]),
     ("resources", &["limits", "reservations"]),

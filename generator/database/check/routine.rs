@@ -64,6 +64,7 @@ impl Check<'_> {
         });
         let aggregates = schema.objects.iter().filter_map(|(key, object)| {
             let identity = object.identity()?;
+            // On the server, `*` stands for no arguments, and ORDER BY only separates arguments.
             let signature = identity
                 .key
                 .strip_prefix("aggregate ")?
@@ -129,13 +130,17 @@ impl Check<'_> {
         }
     }
 
-    /// Reports modes and estimates that the server refuses.
+    /// Reports results, defaults, modes, costs and numbers of rows that the server refuses.
     fn check_arguments(&mut self, function: &Function, path: &FieldPath) {
         let returns = function.returns.as_ref().map_or("", Returns::as_str).to_ascii_lowercase();
         let returns_rows = returns.starts_with("setof") || returns.starts_with("table");
         if function.returns_arguments() && !returns.is_empty() && !returns.starts_with("setof") {
             let message = "arguments of the modes 'out and 'inout already define the result of the function";
-            self.report(path.key("returns"), message, "leave `returns` out, or use `SETOF record`");
+            self.report(
+                path.key("returns"),
+                message,
+                "leave `returns` out, or use `SETOF record`; with one such argument, `SETOF` and its type",
+            );
         }
         if function.rows.is_some() && !returns_rows {
             self.report(path.key("rows"), "the function does not return rows", "leave `rows` out");
@@ -143,7 +148,7 @@ impl Check<'_> {
         if function.procedure && function.cost.is_some() {
             self.report(
                 path.key("cost"),
-                "`cost` has no effect for a procedure, because PostgreSQL does not estimate one",
+                "a procedure cannot have `cost`, because PostgreSQL estimates only functions",
                 "leave `cost` out",
             );
         }
@@ -241,7 +246,8 @@ fn types_of_result(returns: &str) -> Vec<TypeName> {
 pub(super) const INSERT_BY_POSITION: &str =
     "INSERT needs a list of columns here: the order of a table's columns can differ between servers";
 
-/// Returns the reason if a caller can make a function with the rights of its owner use other objects than intended.
+/// Returns how a caller of a `security_definer` function can make it use objects that its author did not mean; `None`
+/// if the caller cannot, and for other functions.
 pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
     if !function.security_definer {
         return None;
@@ -271,7 +277,8 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
     })
 }
 
-/// Returns what makes the search path of a function safe: its own schemas with pg_temp as the last, or fewer rights on them.
+/// Returns the correction of an unsafe search path: the same schemas with `pg_catalog` moved to the start and `pg_temp`
+/// to the end or, if they are in this order already, fewer rights on them.
 pub fn mend_of_search_path(function: &Function) -> String {
     let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
     let mut names: Vec<&str> = path.split(',').map(str::trim).filter(|name| *name != "pg_temp").collect();
@@ -285,7 +292,8 @@ pub fn mend_of_search_path(function: &Function) -> String {
     }
 }
 
-/// Returns whether a query selects all columns with `*`. The `*` of a multiplication or of `count(*)` does not count.
+/// Returns whether a query selects all columns with `*` or `TABLE`. The `*` of a multiplication or of `count(*)` does
+/// not count.
 pub(super) fn selects_all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
     let selects_all_after = |text: &str| {
@@ -296,7 +304,8 @@ pub(super) fn selects_all_columns(query: &str) -> bool {
     (1..tokens.len()).any(selects_all) || (0..tokens.len()).any(|at| is_table_query(&tokens, at))
 }
 
-/// Returns whether a word is TABLE of `TABLE orders`, which means `SELECT * FROM orders`.
+/// Returns whether the token at a place is the first word of a query such as `TABLE orders`, which means
+/// `SELECT * FROM orders`.
 fn is_table_query(tokens: &[lexer::Token], at: usize) -> bool {
     let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
     let follows = |word: &str| at.checked_sub(1).is_some_and(|before| is_word(before, word));

@@ -78,7 +78,8 @@ impl History {
             .map_err(|error| malformed_file(&format!("{}/{SCHEMA}", database_folder(database)), error))
     }
 
-    /// Appends one migration for each group of steps. All groups together lead to the schema `new`.
+    /// Appends one migration for each group of steps. All groups together lead to the schema `new`, so only the last
+    /// migration has the changes of the snapshot and the new digest.
     ///
     /// # Errors
     /// The reason why `slug` cannot be part of a migration's name.

@@ -45,6 +45,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
             let is_partitioned = new.partition_by.is_some();
             new.uniques.get(key).is_none_or(|new| !unique.is_same_key(new, is_partitioned))
                 || overlap(unique.columns.iter().chain(&unique.include), regenerated)
+                || is_added_late(diff, name, unique)
         }),
         checks: keys_where(&old.checks, |key, check| {
             new.checks.get(key).is_none_or(|new| new != check && !check.differs_only_in_validity(new))
@@ -119,26 +120,60 @@ fn is_in_circle_of_logging(diff: &Diff, name: &ObjectName, key: &ForeignKey) -> 
 /// Returns whether the server would use an index of a partition for an index of the partitioned table that the change
 /// creates, or to which it attaches the partition again.
 pub(super) fn is_built_late(diff: &Diff, name: &ObjectName, index: &Index) -> bool {
+    would_be_used(diff, name, index, false)
+}
+
+/// Returns whether the server would use a constraint of a partition for a constraint or index of the partitioned table.
+pub(super) fn is_added_late(diff: &Diff, name: &ObjectName, unique: &Unique) -> bool {
+    let index = ddl::unique_index(&unique.columns, &unique.include, unique.nulls_not_distinct);
+    would_be_used(diff, name, &index, true)
+}
+
+fn would_be_used(diff: &Diff, name: &ObjectName, index: &Index, has_constraint: bool) -> bool {
     let bound = |schema: &Schema| Some(schema.tables.get(name)?.partition_of.as_ref()?.bound.clone());
     let ancestors = diff.new.table_and_ancestors(name);
     let is_attached_again = bound(diff.old).is_some_and(|old| Some(old) != bound(diff.new));
     ancestors.into_iter().skip(1).any(|(ancestor, table)| {
-        let mut like = table.indexes.iter().filter(|(_, other)| may_serve_as(index, other)).peekable();
-        like.peek().is_some() && (is_attached_again || gets_any_index(diff, ancestor, table, like.map(|(key, _)| key)))
+        let equal = equal_parts(table, index, has_constraint);
+        !equal.is_empty() && (is_attached_again || gets_any(diff, ancestor, table, &equal))
     })
 }
 
-/// Returns whether the change creates one of these indexes of a partitioned table.
-fn gets_any_index<'a>(
-    diff: &Diff,
-    name: &ObjectName,
-    new: &Table,
-    mut keys: impl Iterator<Item = &'a SqlName>,
-) -> bool {
+/// A part of a table that has an index.
+enum PartWithIndex<'a> {
+    Index(&'a SqlName),
+    Unique(&'a SqlName),
+    PrimaryKey,
+}
+
+/// Returns the parts of a partitioned table for which the server may use an index of a partition. For a constraint, it only
+/// uses the index of a constraint.
+fn equal_parts<'a>(table: &'a Table, index: &Index, has_constraint: bool) -> Vec<PartWithIndex<'a>> {
+    let indexes = table.indexes.iter().filter(|(_, other)| may_serve_as(index, other));
+    let mut parts: Vec<PartWithIndex> = indexes.map(|(key, _)| PartWithIndex::Index(key)).collect();
+    if has_constraint {
+        let is_equal = |columns: &[SqlName], include: &[SqlName], nulls_not_distinct| {
+            may_serve_as(index, &ddl::unique_index(columns, include, nulls_not_distinct))
+        };
+        let uniques = table.uniques.iter();
+        let uniques = uniques.filter(|(_, it)| is_equal(&it.columns, &it.include, it.nulls_not_distinct));
+        parts.extend(uniques.map(|(key, _)| PartWithIndex::Unique(key)));
+        let has_equal_key = is_equal(&table.primary_key, &table.primary_key_include, false);
+        parts.extend(has_equal_key.then_some(PartWithIndex::PrimaryKey));
+    }
+    parts
+}
+
+/// Returns whether the change creates one of these parts of a partitioned table.
+fn gets_any(diff: &Diff, name: &ObjectName, new: &Table, parts: &[PartWithIndex]) -> bool {
     let Some(old) = diff.old.tables.get(name) else { return true };
     let path = &FieldPath::root();
     let dropped = dropped_parts(diff, &TableChange { kind: TableChangeKind::Alter, name, old, new, path });
-    keys.any(|key| !old.indexes.contains_key(key) || dropped.indexes.contains(key))
+    parts.iter().any(|part| match part {
+        PartWithIndex::Index(key) => !old.indexes.contains_key(*key) || dropped.indexes.contains(*key),
+        PartWithIndex::Unique(key) => !old.uniques.contains_key(*key) || dropped.uniques.contains(*key),
+        PartWithIndex::PrimaryKey => dropped.primary_key,
+    })
 }
 
 /// Returns whether an index has a column that is dropped and added again, or an expression or operator class that
@@ -170,7 +205,8 @@ fn referenced_key_changes(diff: &Diff, (target, old): (&ObjectName, &Table), key
     let changes_primary_key = is_referenced(&old.primary_key) && !keeps_primary_key(target, old, new);
     let changes_unique = old.uniques.iter().any(|(name, unique)| {
         let is_same = |new: &Unique| unique.is_same_key(new, old.partition_by.is_some());
-        is_referenced(&unique.columns) && !new.uniques.get(name).is_some_and(is_same)
+        is_referenced(&unique.columns)
+            && (!new.uniques.get(name).is_some_and(is_same) || is_added_late(diff, target, unique))
     });
     let changes_index = old.indexes.iter().any(|(name, index)| {
         let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();

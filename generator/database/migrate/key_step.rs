@@ -7,7 +7,8 @@ use super::step::{MigrationStep, Phase};
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 
-/// Returns the parts of a table, such as its checks, that are new or were dropped for a change.
+/// Returns the entries of a field of a table, such as `checks`, that a migration adds: new entries, and entries that it
+/// drops and adds again.
 pub fn added_entries<'a, T>(
     new: &'a BTreeMap<SqlName, T>,
     old: &'a BTreeMap<SqlName, T>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::diff::{Diff, TableChange, TableChangeKind};
-use super::dropped::{DroppedParts, dropped_parts, is_built_late};
+use super::dropped::{DroppedParts, dropped_parts, is_added_late, is_built_late};
 use super::foreign_keys;
 use super::indexes;
 use super::key_step::{add_constraint_sql, added_entries, drop_constraint_sql, key_step, validation_step};
@@ -52,22 +52,18 @@ pub fn drop_changed(planner: &mut Planner, diff: &Diff, change: &TableChange) {
         let step = drop_constraint(change, key, add, is_gone);
         planner.push(before_function(step, diff.recreated_parts.has_exclude(name, key)));
     }
+    // The `down` of these steps creates the keys and indexes of a partitioned table before those of its partitions.
+    let depth = partition_indexes::depth(diff.old, name);
     for key in &dropped.uniques {
         let is_gone = !new.uniques.contains_key(key);
-        planner.push(drop_constraint(
-            change,
-            key,
-            add_constraint_sql(name, &ddl::unique(key, &old.uniques[key])),
-            is_gone,
-        ));
+        let add = add_constraint_sql(name, &ddl::unique(key, &old.uniques[key]));
+        planner.push(drop_constraint(change, key, add, is_gone).order_in_phase(AFTER_FOREIGN_KEYS - depth));
     }
     if dropped.primary_key && !old.primary_key.is_empty() {
         let definition = ddl::primary_key(name, old).unwrap_or_default();
         let key = ddl::primary_key_name(name, old);
         planner.push(drop_constraint(change, &key, add_constraint_sql(name, &definition), new.primary_key.is_empty()));
     }
-    // The `down` of these steps creates the indexes of a partitioned table before those of its partitions.
-    let depth = partition_indexes::depth(diff.old, name);
     for index in &dropped.indexes {
         let step = drop_index(change, index).order_in_phase(AFTER_FOREIGN_KEYS - depth);
         planner.push(before_function(step, diff.recreated_parts.has_index(name, index)));
@@ -126,8 +122,8 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     validate_remaining(planner, diff, change, &dropped);
     add_checks(planner, change, &dropped);
     add_excludes(planner, change, &dropped);
-    add_primary_key(planner, change, &dropped);
-    add_uniques(planner, change, &dropped);
+    add_primary_key(planner, diff, change, &dropped);
+    add_uniques(planner, diff, change, &dropped);
     foreign_keys::add(planner, diff, change);
     add_indexes(planner, diff, change, &dropped);
     change_key_storage(planner, change, &dropped);
@@ -246,7 +242,7 @@ struct AddedKey<'a> {
     using_index: String,
 }
 
-fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+fn add_primary_key(planner: &mut Planner, diff: &Diff, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, new, .. } = *change;
     if !dropped.primary_key || new.primary_key.is_empty() {
         return;
@@ -266,10 +262,10 @@ fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &Droppe
             ddl::deferrable(new.primary_key_deferrable)
         ),
     };
-    add_key(planner, change, &key);
+    add_key(planner, diff, change, &key, false);
 }
 
-fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+fn add_uniques(planner: &mut Planner, diff: &Diff, change: &TableChange, dropped: &DroppedParts) {
     for (key, unique) in added_entries(&change.new.uniques, &change.old.uniques, &dropped.uniques) {
         let key = AddedKey {
             field: "uniques",
@@ -281,17 +277,19 @@ fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedPar
             definition: ddl::unique(key, unique),
             using_index: format!("UNIQUE USING INDEX {}{}", quoted(key), ddl::deferrable(unique.deferrable)),
         };
-        add_key(planner, change, &key);
+        add_key(planner, diff, change, &key, is_added_late(diff, change.name, unique));
     }
 }
 
 /// Plans a step that builds the index of a key while others can write rows, and a step that adds the key with this
-/// index. A partitioned table cannot use such an index, so its key is added in one step.
-fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
+/// index. A partitioned table cannot use such an index, so its key is added in one step; so is a key that must come after
+/// that of a partitioned table.
+fn add_key(planner: &mut Planner, diff: &Diff, change: &TableChange, key: &AddedKey, is_late: bool) {
     let table = change.name.sql();
     let step = |phase, what| key_step(change, phase, (key.field, key.name), what);
     let add_step = step(Phase::Keys, "is new").down(drop_constraint_sql(change.name, key.name));
-    if change.new.partition_by.is_some() {
+    if change.new.partition_by.is_some() || is_late {
+        let add_step = partition_indexes::after_ancestors(diff, change.name, add_step);
         planner.push(
             add_step
                 .up(add_constraint_sql(change.name, &key.definition))

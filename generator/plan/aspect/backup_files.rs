@@ -270,7 +270,7 @@ fn several_users(stack: &Stack, roster: &Roster) -> Option<Diagnostic> {
     (stack.kubernetes.enabled && users.len() > 1 && roster.contains_key(&service_name(FILES_VERIFY))).then(|| {
         Diagnostic::error(Code::VolumeGroups, path!("backups", "volumes"))
             .message(format!(
-                "on a cluster one job reads all volumes as their owner, but these belong to the users {}",
+                "on a cluster, one job reads all these volumes as one user, but they belong to the users {}",
                 users.join(" and ")
             ))
             .hint("give the services that own them the same `user`, or name volumes of one user only")

@@ -16,7 +16,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Condition, EnvValue, Profile, S3Target};
 use crate::values::{Checked, SecretName, SqlIdent, VariableName};
 
-/// The role with which backup services connect to the server. Its name is that of the service that receives the log.
+/// The role with which backup services connect to the server, named after the service that receives the log.
 const ROLE: &str = "backup_wal";
 const PASSWORD: &str = "backup_wal_password";
 /// The secret with the key of the backups, unless the stack names a different secret.
@@ -24,7 +24,7 @@ const KEY: &str = "backup_key";
 /// The folder of the scripts below `/etc/nself` in the containers.
 const SCRIPTS: &str = "backups";
 
-/// Plans backups, and wires their services and the server. An environment without backups has no part.
+/// Plans backups, and wires their services and the server. The value is `None` for an environment without backups.
 pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Option<Backups>> {
     let mut planned = Planned::default();
     if !backups_are_on(roster) {
@@ -43,7 +43,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     planned.findings.extend(check_target(inputs));
     let job = service_name(setup::JOB);
     planned.wirings.push(Wiring::new(&job, Addition::SecretFile(password.clone()), &cause));
-    // The job creates the role with which the service logs in.
+    // The job creates the role with which the receiver of the log connects to the server.
     let log = service_name(WAL_RECEIVER);
     planned.wirings.push(Wiring::new(&log, Addition::Dependency(job, Condition::Completed), &cause));
     let secrets = secret_files(inputs, declared);
@@ -62,8 +62,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
         }
     }
     let retention = &inputs.stack.backups.retention;
-    let removing = [WAL_RECEIVER, BACKUP, FILES_BACKUP];
-    for name in removing.into_iter().filter(|name| roster.contains_key(&service_name(name))) {
+    let services_that_prune = [WAL_RECEIVER, BACKUP, FILES_BACKUP];
+    for name in services_that_prune.into_iter().filter(|name| roster.contains_key(&service_name(name))) {
         let count = retention.count.map(|count| ("NSELF_BACKUP_KEEP_COUNT", count.to_string()));
         let age = retention.age.map(|age| ("NSELF_BACKUP_KEEP_SECONDS", age.seconds().to_string()));
         planned.wirings.extend(
@@ -129,8 +129,8 @@ fn target_variables(inputs: Inputs) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// Returns the secrets of the target and the secret with the key. Each is preceded by the variable with the path of its file
-/// and followed by its field in the stack.
+/// Returns the secrets of the target and the secret with the key. Each element consists of the variable with the path
+/// of the secret's file, the secret, and its field in the stack.
 fn secret_files(inputs: Inputs, declared: &DeclaredSecrets) -> Planned<Vec<(&'static str, SecretName, FieldPath)>> {
     let mut planned = Planned::<Vec<_>>::default();
     let settings = &inputs.stack.backups;
@@ -167,8 +167,9 @@ pub fn start_guard(roster: &Roster) -> Planned<()> {
     Planned { wirings: wirings.into(), ..Planned::default() }
 }
 
-/// Returns the wirings of the jobs that replay the log: the superuser, and for a restore the server's volume. The data must
-/// be in a subfolder of the volume, so that the restore can create a second folder next to it and then swap the two.
+/// Returns the wirings of the jobs that replay the log. Both jobs get the name of the superuser. The job that restores
+/// also gets the path of the data and the server's volume. The data must be in a subfolder of the volume, so that the
+/// restore can create a second folder next to it and then swap the two.
 fn wire_recovery(server: &PlannedService) -> Planned<()> {
     let variable = |name: &str| match server.service.env.get(&VariableName::wrap(name.to_owned())) {
         Some(EnvValue::Text(text)) => Some(text.to_string()),
@@ -186,7 +187,7 @@ fn wire_recovery(server: &PlannedService) -> Planned<()> {
                 "a restore creates a folder next to the server's data, so the data must be in a subfolder of a volume",
             )
             .expected("`PGDATA` as a path below the path of the server's volume")
-            .hint("remove `PGDATA`: the library sets it to such a path");
+            .hint("remove `PGDATA` and the `path` of the volume: the library sets both");
         return Planned::without_wirings((), vec![finding]);
     };
     let mount = VolumeMount {

@@ -1,5 +1,6 @@
-//! Plans monitoring: collects `metrics`, `alerts` and `dashboards` of all services, and wires the monitoring programs with
-//! generated files, connections to the scraped services and secrets of receivers. Services get variables of OpenTelemetry.
+//! Plans monitoring: collects `metrics`, `alerts` and `dashboards` of all services, and gives the monitoring programs
+//! their generated files, connections to the scraped services and secrets of receivers. Services with `otel` get the
+//! variables with which they send traces.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Run, Severity};
 use crate::values::{Checked, ContainerPath, Duration, PortName, ServiceName, Text, UrlPath, VariableName};
 
-/// Time between two scrapes unless the stack sets it.
+/// Time between two scrapes unless the stack sets it: 30 seconds.
 const INTERVAL: Duration = Duration(30_000);
 /// Share of its volume that Prometheus may fill with blocks, in percent. The rest is for its log of recent samples.
 const BLOCKS_PERCENT: u64 = 75;
@@ -65,7 +66,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Plan
     planned
 }
 
-/// Returns monitoring with only its programs: the services whose catalogue entry is a monitoring program.
+/// Returns monitoring of which only `programs` is set: for each program, the first service with its catalogue entry and
+/// a port `http`.
 fn find_programs(roster: &Roster) -> Monitoring {
     let mut monitoring = Monitoring::default();
     for (name, member) in roster {

@@ -185,7 +185,7 @@ fn check_health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Refuses fields of a job that require a service which runs all the time.
+/// Refuses fields that a job cannot have, and `deadline` for a service that is no job.
 fn check_job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     let reason = match service.run {
@@ -247,7 +247,7 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
         Diagnostic::error(Code::EndlessJob, path)
             .message(format!("`{name}` runs all the time, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
-            .hint(format!("set `{}.run = 'once`", target.path))
+            .hint(format!("wait for 'healthy or 'started; for a job, set `{}.run = 'once`", target.path))
             .related(target.path.clone(), "runs all the time"),
     )
 }

@@ -5,8 +5,9 @@ use crate::path;
 use crate::stack::{Backups, Stack};
 use crate::values::EnvironmentName;
 
-/// Warns of settings of backups that no environment enables. An environment that sets `backups.enabled = false` has none on
-/// purpose, and the common part may configure the backups of one environment only.
+/// Warns if the stack has settings of backups, but no environment enables backups. One environment with backups is
+/// enough, since the settings of the common part may be meant only for it. Environments that disable backups have none
+/// on purpose.
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let environments: Vec<_> = environments.collect();
     if environments.iter().any(|(_, stack)| stack.backups.enabled == Some(true)) {
@@ -23,7 +24,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     finding.into_iter().collect()
 }
 
-/// Returns the first field of backups that has a value although backups are not enabled.
+/// Returns the first field with a value, unless `enabled` has one.
 fn set_field(backups: &Backups) -> Option<&'static str> {
     let default = Backups::default();
     let fields = [

@@ -45,6 +45,7 @@ fn a_definition_is_served_by_a_hasura_service_with_its_url() {
             (planned.value.len(), planned.findings.len(), additions(&planned, "hasura").len())
         })
     };
+    // The numbers of Hasura services with metadata, of findings, and of additions to `hasura`.
     assert_eq!(served("database_url"), (1, 0, 3));
     assert_eq!(served("secret"), (0, 1, 0));
 }
@@ -87,6 +88,7 @@ fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
             (definitions.findings.len(), migrated.value.jobs.len(), waits)
         })
     };
+    // The number of findings, the number of jobs that migrate, and whether `orders` waits for the job.
     assert_eq!(planned(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));
     assert_eq!(planned(&json!({})), (1, 0, false));
 }

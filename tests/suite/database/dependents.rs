@@ -7,7 +7,16 @@ use nself::database::migrate::plan;
 use nself::database::model::Schema;
 use nself::diagnostic::{Code, FieldPath};
 
-const CHANGES: [Change; 21] = [
+const CHANGES: [Change; 22] = [
+    Change {
+        name: "a partitioned table gets a constraint that equals one of a partition",
+        before: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); ALTER TABLE a ADD CONSTRAINT au UNIQUE (id, n); ALTER TABLE a ADD CONSTRAINT av UNIQUE (n, id);
+            CREATE TABLE r (id integer, n integer, CONSTRAINT f FOREIGN KEY (id, n) REFERENCES a (id, n));
+            INSERT INTO z VALUES (1, 2);",
+        after: "CREATE TABLE z (id integer, n integer) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF z FOR VALUES IN (1); ALTER TABLE z ADD CONSTRAINT zu UNIQUE (id, n); ALTER TABLE a ADD CONSTRAINT au UNIQUE (id, n);
+            CREATE UNIQUE INDEX zi ON z (n, id); ALTER TABLE a ADD CONSTRAINT av UNIQUE (n, id); CREATE TABLE r (id integer, n integer); ALTER TABLE r ADD CONSTRAINT f FOREIGN KEY (id, n) REFERENCES a (id, n);",
+        hint: |_| (),
+    },
     Change {
         name: "generated columns that call a function whose arguments change",
         before: "CREATE FUNCTION norm(x text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(x)'; CREATE FUNCTION twice(x text) RETURNS text IMMUTABLE RETURN norm(x) || norm(x);

@@ -26,7 +26,8 @@ pub fn take_name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
     Ok(Some(name))
 }
 
-/// Reads the expression after DEFAULT. NULL remains an expression, since for some types the server stores this default.
+/// Reads the expression after DEFAULT. `NULL` is kept, since the server stores this default for some types, such as
+/// domains.
 pub fn default_expression(node: &SyntaxNode) -> Parsed<Expression> {
     let mut parts = Parts::of(node);
     take_name(&mut parts)?;
@@ -119,7 +120,8 @@ impl Reader {
         let deferrable = take_deferrable(&mut parts);
         parts.refuse_rest_except("PRIMARY KEY")?;
         let name = name.map_or_else(|| self.default_relation_name(table, None, "pkey", node), Ok)?;
-        // A partition has only columns that differ from those of its table.
+        // A partition in `tables` lists only the columns that differ from its table, so a column that is NOT NULL
+        // already is not added there.
         let inherited = self.schema.columns_of(table);
         for column in unique.columns.iter().filter(|column| inherited.get(*column).is_some_and(|found| found.nullable))
         {
@@ -138,8 +140,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes USING INDEX from the parts, and the index from the table: the index becomes a constraint, which by default
-    /// has the same name.
+    /// Takes USING INDEX from the parts, and removes the index that it names from the table, since the index becomes
+    /// the constraint. Returns the name of the index, which is the default name of the constraint, and its columns.
     fn take_used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
         let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
         let mut clause_parts = Parts::of(&clause);

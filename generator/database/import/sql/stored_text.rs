@@ -1,5 +1,5 @@
-//! The SQL that a server stores in its parsed form. It follows a rename, while the text of a definition does not, so a
-//! rename that such a text mentions is refused.
+//! SQL that a server stores in its parsed form. On the server, such SQL follows the rename of an object, but its text
+//! in a definition does not. So the import refuses to rename an object that such a text mentions.
 
 use squawk_syntax::SyntaxNode;
 
@@ -26,7 +26,7 @@ impl StoredText<'_> {
         mentioned_names(self.text).any(|word| matches!(word.as_ref(), "select" | "from" | "into" | "update"))
     }
 
-    /// Returns whether the text mentions a type.
+    /// Returns whether the text mentions a type: after `::`, AS or a dot, or anywhere in the result of a function.
     fn mentions_type(&self, name: &str) -> bool {
         let tokens = lexer::tokens(self.text).unwrap_or_default();
         let precedes_type = |text: &str| text == ":" || text == "." || text.eq_ignore_ascii_case("as");
@@ -36,7 +36,8 @@ impl StoredText<'_> {
         })
     }
 
-    /// Returns whether the text mentions a table or view: anywhere in a query, else before a dot.
+    /// Returns whether the text mentions a table or view: anywhere in a query or in the result of a function, otherwise
+    /// before a dot.
     fn mentions_relation(&self, name: &str) -> bool {
         if self.has_query() || self.is_result {
             return mentioned_names(self.text).any(|word| word == name);
@@ -136,7 +137,7 @@ impl Reader {
         refuse(texts.iter().find(|text| text.mentions_type(name.name())), name.as_str(), node)
     }
 
-    /// Returns a column, function, type or stored text that uses a type.
+    /// Returns what uses a type, for a message: a table, function, other type or stored text.
     pub(super) fn user_of_type(&self, name: &ObjectName) -> Option<String> {
         let is_type = |kind: &TypeName| kind.object().as_ref() == Some(name);
         let Schema { tables, functions, types, .. } = &self.schema;

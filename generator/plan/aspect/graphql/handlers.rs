@@ -252,7 +252,7 @@ impl Reader<'_> {
         match (&event.database, names.as_slice()) {
             (_, []) => Err(finding(path.clone())
                 .message(format!("`{}` serves no database that the stack defines", self.server))
-                .expected("`databases.<name>` with `served_by`, which defines the table")),
+                .expected("a database that defines the table and names this service: `databases.<name>.served_by`")),
             (None, [only]) => Ok(only),
             (None, _) => Err(finding(path.clone())
                 .message(format!("`{}` serves several databases: {}", self.server, quoted.join(", ")))

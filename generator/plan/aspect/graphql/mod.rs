@@ -199,7 +199,7 @@ fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
     digest.map(|_| {
         Diagnostic::error(Code::Unsupported, member.path.key("image"))
             .message("applying metadata needs the `cli-migrations` image of the same release, which a digest does not identify")
-            .expected(format!("a tag, to which `{IMAGE_SUFFIX}` is added; `nself lock` pins it"))
+            .expected(format!("a tag and no digest: nself adds `{IMAGE_SUFFIX}` to it, and `nself lock` pins it"))
     })
 }
 
