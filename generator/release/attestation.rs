@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::record::Release;
 use crate::artifact::{Sha256, json as writer};
 use crate::backend::Backend;
-use crate::files::{FileKind, create_operator_file, read_operator_file};
+use crate::files::{FileKind, create_operator_file, read_operator_file, stat_path};
 
 /// Media type of the envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
@@ -83,6 +83,13 @@ impl SigningKey {
         let public_der = [SPKI.as_slice(), pair.public_key().as_ref()].concat();
         let mut public_path = path.as_os_str().to_owned();
         public_path.push(".pub");
+        if stat_path(Path::new(&public_path)).is_ok() {
+            let public_path = Path::new(&public_path).display();
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                format!("its public key {public_path} exists already"),
+            ));
+        }
         create_operator_file(path, encode_pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
         Ok(create_operator_file(Path::new(&public_path), encode_pem("PUBLIC KEY", &public_der).as_bytes(), 0o644)?)
     }

@@ -352,7 +352,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
                 code: Code::WrongType,
                 message: "the value has the wrong type".into(),
                 expected: words::one_of(variants),
-                hint: "",
+                hint: "".into(),
                 path: None,
                 missing: None,
             }),

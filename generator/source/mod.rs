@@ -42,6 +42,7 @@ use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
 use crate::words;
+use decode::KeyedFinding;
 use mismatches::{EnvironmentPaths, FailedPaths};
 use node::Document;
 use program::NickelProgram;

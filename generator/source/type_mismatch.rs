@@ -1,5 +1,6 @@
 //! The error for a value that does not fit its field. Its text never repeats the value.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de;
@@ -14,7 +15,7 @@ pub struct TypeMismatch {
     pub code: Code,
     pub message: String,
     pub expected: String,
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
     /// The path of the value, which the decoder sets.
     pub path: Option<FieldPath>,
     /// The field that is missing, if one is.
@@ -31,7 +32,7 @@ impl std::error::Error for TypeMismatch {}
 
 impl TypeMismatch {
     fn new(code: Code, message: String, expected: String) -> Self {
-        TypeMismatch { code, message, expected, hint: "", path: None, missing: None }
+        TypeMismatch { code, message, expected, hint: "".into(), path: None, missing: None }
     }
 }
 
@@ -41,7 +42,7 @@ impl de::Error for TypeMismatch {
         match message.as_str() {
             // The message of `std::net::IpAddr`.
             "invalid IP address syntax" => TypeMismatch {
-                hint: "write the address itself; a name such as `localhost` is no address",
+                hint: "write the address itself; a name such as `localhost` is no address".into(),
                 ..TypeMismatch::new(
                     Code::BadValue,
                     "the text is no IP address".into(),
@@ -59,7 +60,7 @@ impl de::Error for TypeMismatch {
             && SecretName::new(text).is_err()
         {
             return TypeMismatch {
-                hint: "use `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`",
+                hint: "use `nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`".into(),
                 ..TypeMismatch::new(
                     Code::PlainSecret,
                     "a secret is written here as plain text".into(),
@@ -79,7 +80,7 @@ impl de::Error for TypeMismatch {
             de::Unexpected::Bool(_) => "the value has the wrong type: a boolean".to_owned(),
             _ => format!("the value has the wrong type: {}", kind_in_words(&found)),
         };
-        TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, message, expected) }
+        TypeMismatch { hint: hint.into(), ..TypeMismatch::new(Code::WrongType, message, expected) }
     }
 
     fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
@@ -91,8 +92,12 @@ impl de::Error for TypeMismatch {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let hint = crate::words::suggestion(variant, expected.iter().copied());
         let expected = crate::words::one_of(expected);
-        TypeMismatch::new(Code::BadValue, format!("unknown value `{variant}`"), expected)
+        TypeMismatch {
+            hint: hint.into(),
+            ..TypeMismatch::new(Code::BadValue, format!("unknown value `{variant}`"), expected)
+        }
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -33,16 +33,23 @@ pub(super) fn labels_refusal(text: &str) -> Option<String> {
             };
             return Some(refusal.into());
         }
-        let alphabet = "a-z, 0-9, and between them `-` and `.`";
-        let refusal = alphabet_refusal(label, 63, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || c == '-');
-        if refusal.is_some() {
-            return refusal;
-        }
-        if label.ends_with('-') {
-            return Some(format!("the label `{label}` ends with `-`"));
-        }
     }
-    None
+    // The position of a character is that in the whole name.
+    let alphabet = "a-z, 0-9, and between them `-` and `.`";
+    let refusal =
+        alphabet_refusal(text, 253, alphabet, is_lower_or_digit, |c| is_lower_or_digit(c) || "-.".contains(c));
+    refusal.or_else(|| text.split('.').find_map(label_refusal))
+}
+
+/// Returns why a label of DNS with allowed characters is refused.
+fn label_refusal(label: &str) -> Option<String> {
+    let reason = match label {
+        _ if label.len() > 63 => format!("has {} characters, but at most 63 are allowed", label.len()),
+        _ if label.starts_with('-') => "begins with `-`".to_owned(),
+        _ if label.ends_with('-') => "ends with `-`".to_owned(),
+        _ => return None,
+    };
+    Some(format!("the label `{label}` {reason}"))
 }
 
 /// Returns why a name of GraphQL is refused.

@@ -317,7 +317,7 @@ fn credentials_are_recognised_by_their_format_in_every_field() {
         format!(r#"a1 = {{ image = "a/b:1", health.exec = ["ping", "{token}"] }}"#),
         format!(r#"a1 = {{ image = "a/b:1", compose.labels.key = "{token}" }}"#),
         format!(r#"a1 = {{ image = "a/b:1", compose.labels."{token}" = "key" }}"#),
-        format!(r#"a1 = {{ image = "a/b:1", kubernetes.hostAliases = [{{ ip = "{token}" }}] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", kubernetes.dnsConfig.searches = ["{token}"] }}"#),
         format!(r#"a1 = {{ image = "a/b:1", secrets.url.template = [{{ text = "x {token}" }}] }}"#),
         format!(r#"a1 = {{ image = "a/b:1", secrets.url.external = "it is {token}" }}"#),
         format!(r#"a1 = {{ image = "a/b:1", waive."compose.autoscale" = "{token}" }}"#),

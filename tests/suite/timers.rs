@@ -57,9 +57,9 @@ fn systemd_accepts_the_units() {
 fn the_unit_runs_the_service_once_in_the_folder_of_the_instance() {
     let service = unit(&project_with_schedule("15 3 * * *", ""), "service");
     assert!(service.contains("\nType=oneshot\n") && service.contains("\nWorkingDirectory=%f\n"), "{service}");
-    assert!(service.contains("\nExecStart=docker compose run --rm -T nightly\n"), "{service}");
+    assert!(service.contains("\nExecStart=docker compose run --rm --no-deps -T nightly\n"), "{service}");
     let podman = project_with_schedule("15 3 * * *", "compose.compat = 'podman,");
-    assert!(unit(&podman, "service").contains("\nExecStart=podman-compose run --rm -T nightly\n"));
+    assert!(unit(&podman, "service").contains("\nExecStart=podman-compose run --rm --no-deps -T nightly\n"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_deadline_ends_the_run_of_a_unit_and_is_refused_for_other_jobs() {
     let service = unit(&case, "service");
     for wanted in [
         "\nTimeoutStartSec=5400\n",
-        "\nExecStart=docker compose run --rm -T --name shop-local-nightly-run nightly\n",
+        "\nExecStart=docker compose run --rm --no-deps -T --name shop-local-nightly-run nightly\n",
         "\nExecStopPost=-docker rm --force shop-local-nightly-run\n",
     ] {
         assert!(service.contains(wanted), "{wanted}: {service}");

@@ -34,7 +34,6 @@ const KEYS: &[(&str, Kind)] = &[
     ("affinity", Kind::Record),
     ("dnsConfig", Kind::Record),
     ("dnsPolicy", Kind::Text),
-    ("hostAliases", Kind::List),
     ("hostname", Kind::Text),
     ("imagePullSecrets", Kind::List),
     ("nodeSelector", Kind::Record),

@@ -58,6 +58,7 @@ impl Timers<'_> {
 
     fn service_unit(&self, service: &ServiceName) -> String {
         let (project, environment) = (self.project, self.environment);
+        // `--no-deps`, since Compose would run the jobs on which the service depends again, such as migrations.
         // A client of the engine that is killed can leave the container running, so the unit removes the container.
         let (container, engine) = (format!("{}-run", self.unit_name(service)), self.engine());
         let (name, end) = match self.deadlines.get(service) {
@@ -76,7 +77,7 @@ impl Timers<'_> {
              [Service]\n\
              Type=oneshot\n\
              WorkingDirectory=%f\n\
-             ExecStart={} run --rm -T {name}{service}\n{end}",
+             ExecStart={} run --rm --no-deps -T {name}{service}\n{end}",
             self.program()
         )
     }

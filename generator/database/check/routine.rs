@@ -281,7 +281,9 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
 /// to the end or, if they are in this order already, fewer rights on them.
 pub fn mend_of_search_path(function: &Function) -> String {
     let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
-    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(|name| *name != "pg_temp").collect();
+    // The schema `"$user"` may belong to the caller.
+    let is_kept = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
+    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_kept).collect();
     names.sort_by_key(|name| *name != "pg_catalog");
     names.push("pg_temp");
     let safe_path = names.join(", ");

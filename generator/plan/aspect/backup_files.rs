@@ -207,7 +207,7 @@ fn live_database_files(
     path: FieldPath,
 ) -> Option<Diagnostic> {
     let image = member.service.image.as_ref().map(|image| ImageName::new(image).repository).unwrap_or_default();
-    // The last part of the name: `acme-postgres/files` is no PostgreSQL, and neither are its exporters.
+    // The last part of the name: `acme-postgres/files` is no PostgreSQL, and neither are exporters.
     let image = image.rsplit('/').next().unwrap_or_default();
     let is_companion = ["postgrest", "exporter", "backup"].iter().any(|word| image.contains(word));
     let is_one_of = |words: &[&str]| !is_companion && words.iter().any(|word| image.contains(word));
@@ -216,7 +216,7 @@ fn live_database_files(
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of PostgreSQL: copies of files that change are no backup"))
             .hint("remove the name from `backups.volumes`: `backups.enabled = true` backs up the database server with base backups and its log")
-    } else if OBJECT_STORES.iter().any(|store| image.contains(store.image_word)) {
+    } else if !is_companion && OBJECT_STORES.iter().any(|store| image.contains(store.image_word)) {
         Diagnostic::error(Code::LiveDatabaseFiles, path)
             .message(format!("`{volume}` has the live files of the object store, which only the store can read"))
             .hint("name its buckets instead: `backups.buckets = [\"…\"]`")

@@ -98,11 +98,15 @@ fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedServic
 fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (i, capability) in member.service.capabilities.iter().enumerate() {
         if !CONTAINED_CAPABILITIES.contains(&capability.as_str()) {
-            findings.push(
-                Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
-                    .message(format!("{capability} gives access beyond the container"))
-                    .expected(crate::words::one_of(&CONTAINED_CAPABILITIES)),
-            );
+            let short_name = capability.as_str().trim_start_matches("CAP_");
+            let finding = Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
+                .expected(crate::words::one_of(&CONTAINED_CAPABILITIES));
+            findings.push(match crate::words::nearest(short_name, CONTAINED_CAPABILITIES) {
+                Some(meant) => finding
+                    .message(format!("{capability} is not a capability that a service may have"))
+                    .hint(format!("did you mean `{meant}`?")),
+                None => finding.message(format!("{capability} gives access beyond the container")),
+            });
         }
     }
     for key in member.service.compose.keys() {

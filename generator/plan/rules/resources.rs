@@ -251,20 +251,21 @@ fn check_replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnos
     if !has_replicas && !scales {
         return None;
     }
-    let (reason, hint) = if !service.volumes.is_empty() {
-        ("it has a data volume", "set one replica, or move the data into a separate service")
+    let (reason, change) = if !service.volumes.is_empty() {
+        ("it has a data volume", "move the data into a separate service")
     } else if !service.publish.is_empty() {
-        ("it publishes a port of the host", "set one replica, or replace `publish` with a route")
+        ("it publishes a port of the host", "replace `publish` with a route")
     } else if service.fixed_address {
-        ("it has a fixed address", "set one replica, or leave `fixed_address` out")
+        ("it has a fixed address", "leave `fixed_address` out")
     } else {
         return None;
     };
-    let field = if has_replicas { "replicas" } else { "autoscale" };
+    let (field, one_replica) =
+        if has_replicas { ("replicas", "set one replica") } else { ("autoscale", "remove `autoscale`") };
     Some(
         Diagnostic::error(Code::Replicas, member.path.key(field))
             .message(format!("`{name}` can have only one replica, because {reason}"))
             .expected("one replica")
-            .hint(hint),
+            .hint(format!("{one_replica}, or {change}")),
     )
 }

@@ -270,6 +270,16 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
         if *condition == Condition::Completed {
             findings.extend(endless_dependency(name, target, path.clone()));
         }
+        if *condition == Condition::Healthy && target.service.run == Run::Once {
+            findings.push(
+                Diagnostic::error(Code::NoHealth, path)
+                    .message(format!("`{name}` is a job that ends, so it does not stay healthy"))
+                    .expected("a dependency of kind 'completed")
+                    .hint(format!("wait for its end: `depends_on.{name} = 'completed`"))
+                    .related(target.path.clone(), "the job"),
+            );
+            continue;
+        }
         let has_health_check = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
         // NS302 reports a service that waits for itself.
         if *condition == Condition::Healthy && !has_health_check && target.path != member.path {

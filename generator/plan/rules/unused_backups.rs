@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::stack::{Backups, Stack};
+use crate::stack::{Backups, Profile, Stack};
 use crate::values::EnvironmentName;
 
 /// Warns if the stack has settings of backups, but no environment enables backups. One environment with backups is
@@ -13,12 +13,19 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     if environments.iter().any(|(_, stack)| stack.backups.enabled == Some(true)) {
         return Vec::new();
     }
-    let configured = environments.iter().find_map(|(name, stack)| Some((name, set_field(&stack.backups)?)));
-    let finding = configured.map(|(name, field)| {
+    let configured: Vec<_> = environments
+        .iter()
+        .filter_map(|(name, stack)| Some((name, stack.profile, set_field(&stack.backups)?)))
+        .collect();
+    let is_prod = |profile: Option<Profile>| profile == Some(Profile::Prod);
+    let first = configured.iter().find(|(_, profile, _)| is_prod(*profile)).or(configured.first());
+    let finding = first.map(|(name, _, field)| {
         let mut finding = Diagnostic::warning(Code::BackupsOff, path!("backups", field))
-            .message("nothing is backed up, since no environment enables backups")
-            .hint(format!("set `environments.{name}.backups.enabled = true`, or remove this field"));
-        finding.environments = vec![name.to_string()];
+            .message("nothing is backed up, since no environment enables backups");
+        let is_common = configured.len() == environments.len();
+        let layer = if is_common { String::new() } else { format!("environments.{name}.") };
+        finding = finding.hint(format!("set `{layer}backups.enabled = true`, or remove this field"));
+        finding.environments = if is_common { Vec::new() } else { vec![name.to_string()] };
         finding
     });
     finding.into_iter().collect()

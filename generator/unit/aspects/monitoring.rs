@@ -50,7 +50,7 @@ fn prometheus_scrapes_the_services_with_metrics() {
         Addition::Arguments { arguments, .. } => Some(arguments[0].to_string()),
         _ => None,
     });
-    assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=8053MB"]);
+    assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=7680MB"]);
     // A service without `metrics`, and a stack without Prometheus.
     assert!(monitoring_of(&stack_with_monitoring(&json!({}), true)).value.jobs.is_empty());
     let without_prometheus = monitoring_of(&stack_with_monitoring(&fields, false));
