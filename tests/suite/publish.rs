@@ -71,6 +71,12 @@ fn a_release_is_published_attested_pulled_and_verified() {
     assert!(listed.contains("prod/compose.yaml\n") && listed.contains("nself.manifest\n"), "{listed}");
     assert!(!listed.contains("secrets/") && !listed.contains(".env\n"), "{listed}");
 
+    // A public key that exists belongs to a different private key, so neither file is written.
+    fs::write(folder.join("key.pub"), "a key").unwrap();
+    let refused = run(nself(folder).args(["attest", "--new-key", "key"]));
+    assert!(refused.code == 2 && refused.stderr.contains("key.pub"), "{}", refused.stderr);
+    assert!(!folder.join("key").exists());
+    fs::remove_file(folder.join("key.pub")).unwrap();
     assert_success(run(nself(folder).args(["attest", "--new-key", "key"])));
     let attested = assert_success(nself_with_registry(&registry, folder, &["attest", &to, "--key", "key"]));
     let again = assert_success(nself_with_registry(&registry, folder, &["attest", &to, "--key", "key"]));

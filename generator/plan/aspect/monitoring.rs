@@ -142,7 +142,7 @@ fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
         wirings.push(Wiring::new(&endpoint.service, Addition::Config(mount), cause));
         if let (Program::Prometheus, Some(volume)) = (program, endpoint.volume) {
             // Prometheus counts 1,048,576 bytes as 1 MB.
-            let size = format!("--storage.tsdb.retention.size={}MB", volume.0 / 100 * BLOCKS_PERCENT / (1 << 20));
+            let size = format!("--storage.tsdb.retention.size={}MB", volume.0 / (1 << 20) * BLOCKS_PERCENT / 100);
             let argument = Addition::Arguments { program: None, arguments: vec![Text::wrap(size)] };
             wirings.push(Wiring::new(&endpoint.service, argument, &cause.key("volumes")));
         }
