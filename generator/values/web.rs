@@ -23,16 +23,14 @@ pub(super) fn labels_refusal(text: &str) -> Option<String> {
     if text.len() > 253 {
         return Some(format!("it has {} characters, but a DNS name has at most 253", text.len()));
     }
-    for label in text.split('.') {
-        if label.is_empty() {
-            let refusal = match text {
-                "" => "it is empty",
-                _ if text.starts_with('.') => "it begins with a dot",
-                _ if text.ends_with('.') => "it ends with a dot",
-                _ => "it has two dots in a row",
-            };
-            return Some(refusal.into());
-        }
+    if text.split('.').any(str::is_empty) {
+        let refusal = match text {
+            "" => "it is empty",
+            _ if text.starts_with('.') => "it begins with a dot",
+            _ if text.ends_with('.') => "it ends with a dot",
+            _ => "it has two dots in a row",
+        };
+        return Some(refusal.into());
     }
     // The position of a character is that in the whole name.
     let alphabet = "a-z, 0-9, and between them `-` and `.`";

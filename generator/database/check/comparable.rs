@@ -4,8 +4,8 @@ use crate::database::model::*;
 
 /// Groups of comparable types. A type can refer to the types of the same list and of the lists after it.
 const GROUPS: &[&[&[&str]]] = &[
-    &[&["smallint", "integer", "bigint"], &["numeric"], &["real", "double precision"]],
-    &[&["text", "varchar", "char"]],
+    &[&INTEGER_TYPES, &["numeric"], &["real", "double precision"]],
+    &[&TEXT_TYPES],
     &[&["date", "timestamp", "timestamptz"]],
     &[&["time"], &["timetz"]],
     &[&["uuid"]],

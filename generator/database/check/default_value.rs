@@ -156,11 +156,10 @@ impl Check<'_> {
 /// Returns a default for an array: one with the value of an expression if its type is converted to that of the elements,
 /// else an empty one.
 fn array_with(expression: &str, kind: &TypeName, element: &TypeName) -> String {
-    const TEXTS: [&str; 3] = ["text", "varchar", "char"];
-    const TIMES: [&str; 3] = ["date", "timestamp", "timestamptz"];
-    let is_converted = TEXTS.contains(&element.base())
+    let is_moment = |kind: &TypeName| ["date", "timestamp", "timestamptz"].contains(&kind.base());
+    let is_converted = TEXT_TYPES.contains(&element.base())
         || (is_number(kind) && is_number(element))
-        || (TIMES.contains(&kind.base()) && TIMES.contains(&element.base()))
+        || (is_moment(kind) && is_moment(element))
         || kind.base() == element.base();
     if is_converted { format!("ARRAY[{expression}]::{element}[]") } else { "'{}'".to_owned() }
 }

@@ -52,7 +52,7 @@ impl Check<'_> {
         };
         let schema = self.schema;
         for (name, table) in &schema.tables {
-            let path = self.root.key("tables").key(name.as_str());
+            let path = self.object_path("tables", name);
             claim(name.clone(), path.clone());
             if !table.primary_key.is_empty() {
                 claim(name.in_same_schema(&ddl::primary_key_name(name, table)), path.key("primary_key"));
@@ -70,31 +70,30 @@ impl Check<'_> {
             }
         }
         for (name, view) in &schema.views {
-            let path = self.root.key("views").key(name.as_str());
+            let path = self.object_path("views", name);
             claim(name.clone(), path.clone());
             for part in view.indexes.keys() {
                 claim(name.in_same_schema(part), path.key("indexes").key(part.as_str()));
             }
         }
         for name in schema.sequences.keys() {
-            claim(name.clone(), self.root.key("sequences").key(name.as_str()));
+            claim(name.clone(), self.object_path("sequences", name));
         }
-        let type_path = |name: &ObjectName| self.root.key("types").key(name.as_str());
         let (composites, others): (Vec<_>, Vec<_>) =
             schema.types.iter().partition(|(_, kind)| matches!(kind, UserType::Composite(_)));
         for (name, _) in composites {
-            claim(name.clone(), type_path(name));
+            claim(name.clone(), self.object_path("types", name));
         }
         let mut type_names = self.relations_that_exclude_types();
         for (name, _) in others {
             if let Some(first) = type_names.get(name) {
-                duplicates.push((name.clone(), type_path(name), first.clone()));
+                duplicates.push((name.clone(), self.object_path("types", name), first.clone()));
             }
         }
-        type_names.extend(schema.types.keys().map(|name| (name.clone(), type_path(name))));
+        type_names.extend(schema.types.keys().map(|name| (name.clone(), self.object_path("types", name))));
         for (range, multirange) in schema.multiranges() {
             if let Some(first) = type_names.get(&multirange) {
-                let path = type_path(range).key("range").key("multirange");
+                let path = self.object_path("types", range).key("range").key("multirange");
                 duplicates.push((multirange, path, first.clone()));
             }
         }
@@ -112,13 +111,12 @@ impl Check<'_> {
     /// them, or refuses a relation with the name of a type.
     fn relations_that_exclude_types(&self) -> BTreeMap<ObjectName, FieldPath> {
         let schema = self.schema;
-        let top_level =
-            |kind: &'static str| move |name: &ObjectName| (name.clone(), self.root.key(kind).key(name.as_str()));
-        let mut relations: BTreeMap<ObjectName, FieldPath> = schema.tables.keys().map(top_level("tables")).collect();
-        relations.extend(schema.views.keys().map(top_level("views")));
-        relations.extend(schema.sequences.keys().map(top_level("sequences")));
+        let place = |kind: &'static str| move |name: &ObjectName| (name.clone(), self.object_path(kind, name));
+        let mut relations: BTreeMap<ObjectName, FieldPath> = schema.tables.keys().map(place("tables")).collect();
+        relations.extend(schema.views.keys().map(place("views")));
+        relations.extend(schema.sequences.keys().map(place("sequences")));
         for (name, table) in &schema.tables {
-            let path = self.root.key("tables").key(name.as_str());
+            let path = self.object_path("tables", name);
             for part in table.partitions.keys() {
                 relations.insert(name.in_same_schema(part), path.key("partitions").key(part.as_str()));
             }

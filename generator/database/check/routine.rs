@@ -64,7 +64,7 @@ impl Check<'_> {
         });
         let aggregates = schema.objects.iter().filter_map(|(key, object)| {
             let identity = object.identity()?;
-            // On the server, `*` stands for no arguments, and ORDER BY only separates arguments.
+            // On the server, `*` means no arguments, and ORDER BY only separates arguments.
             let signature = identity
                 .key
                 .strip_prefix("aggregate ")?

@@ -231,7 +231,7 @@ impl Check<'_> {
         if column.identity.is_some() {
             // A type that does not exist is reported for itself.
             let is_known = !self.is_unknown_type(&column.kind);
-            if is_known && !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {
+            if is_known && !INTEGER_TYPES.contains(&column.kind.as_str()) {
                 self.report(path.key("identity"), "an identity column needs a whole-number type", "use bigint");
             }
             if column.nullable {

@@ -50,6 +50,12 @@ const SPELLINGS: &[(&str, &str)] = &[
 /// The type of one byte, which is not `char`.
 const SINGLE_BYTE: &str = "\"char\"";
 
+/// The types of whole numbers, each smaller than the next.
+pub const INTEGER_TYPES: [&str; 3] = ["smallint", "integer", "bigint"];
+
+/// The types of texts.
+pub const TEXT_TYPES: [&str; 3] = ["text", "varchar", "char"];
+
 /// Types that every server has, sorted.
 pub const BUILT_IN_TYPES: &[&str] = &[
     SINGLE_BYTE,

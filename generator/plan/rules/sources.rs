@@ -252,6 +252,15 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     )
 }
 
+/// Returns the finding for a service that waits until a job is healthy.
+fn job_that_ends(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Diagnostic {
+    Diagnostic::error(Code::NoHealth, path)
+        .message(format!("`{name}` is a job that ends, so it does not stay healthy"))
+        .expected("a dependency of kind 'completed")
+        .hint(format!("wait for its end: `depends_on.{name} = 'completed`"))
+        .related(target.path.clone(), "the job")
+}
+
 /// Checks that the services to which a service connects exist, and that the services for which it waits can become ready.
 fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
@@ -271,13 +280,7 @@ fn check_dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, f
             findings.extend(endless_dependency(name, target, path.clone()));
         }
         if *condition == Condition::Healthy && target.service.run == Run::Once {
-            findings.push(
-                Diagnostic::error(Code::NoHealth, path)
-                    .message(format!("`{name}` is a job that ends, so it does not stay healthy"))
-                    .expected("a dependency of kind 'completed")
-                    .hint(format!("wait for its end: `depends_on.{name} = 'completed`"))
-                    .related(target.path.clone(), "the job"),
-            );
+            findings.push(job_that_ends(name, target, path));
             continue;
         }
         let has_health_check = target.service.health.as_ref().is_some_and(|health| health.none.is_none());

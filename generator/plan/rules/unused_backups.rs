@@ -17,15 +17,17 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
         .iter()
         .filter_map(|(name, stack)| Some((name, stack.profile, set_field(&stack.backups)?)))
         .collect();
-    let is_prod = |profile: Option<Profile>| profile == Some(Profile::Prod);
-    let first = configured.iter().find(|(_, profile, _)| is_prod(*profile)).or(configured.first());
-    let finding = first.map(|(name, _, field)| {
+    let is_common = configured.len() == environments.len();
+    let prod = configured.iter().find(|(_, profile, _)| *profile == Some(Profile::Prod));
+    let finding = prod.or(configured.first()).map(|(name, _, field)| {
+        let (layer, names) = match is_common {
+            true => (String::new(), Vec::new()),
+            false => (format!("environments.{name}."), vec![name.to_string()]),
+        };
         let mut finding = Diagnostic::warning(Code::BackupsOff, path!("backups", field))
-            .message("nothing is backed up, since no environment enables backups");
-        let is_common = configured.len() == environments.len();
-        let layer = if is_common { String::new() } else { format!("environments.{name}.") };
-        finding = finding.hint(format!("set `{layer}backups.enabled = true`, or remove this field"));
-        finding.environments = if is_common { Vec::new() } else { vec![name.to_string()] };
+            .message("nothing is backed up, since no environment enables backups")
+            .hint(format!("set `{layer}backups.enabled = true`, or remove this field"));
+        finding.environments = names;
         finding
     });
     finding.into_iter().collect()

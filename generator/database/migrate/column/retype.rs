@@ -43,7 +43,7 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
     // A modifier is a length or precision, such as 20 in `varchar(20)`.
     let fits_all_lengths = new_modifiers.is_empty()
         || (old_modifiers.len() == 1 && new_modifiers.len() == 1 && new_modifiers[0] >= old_modifiers[0]);
-    let integer_size = |kind: &str| ["smallint", "integer", "bigint"].iter().position(|base| *base == kind);
+    let integer_size = |kind: &str| INTEGER_TYPES.iter().position(|base| *base == kind);
     match (old.base(), new.base()) {
         ("varchar", "text") => Conversion::Free { reversible: old_modifiers.is_empty() },
         ("text", "varchar") if new_modifiers.is_empty() => Conversion::Free { reversible: true },
@@ -75,21 +75,21 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
 /// Returns the conversion that the server makes when a value of one type is stored in a column of another type
 /// (`pg_cast.castcontext` is `a` or `i`), for pairs of types that [`conversion`] does not cover.
 fn assignment_conversion(old: &TypeName, new: &TypeName) -> Conversion {
-    const INTEGERS: [&str; 3] = ["smallint", "integer", "bigint"];
     const FRACTIONS: [&str; 3] = ["real", "double precision", "numeric"];
-    const TEXTS: [&str; 3] = ["text", "varchar", "char"];
     /// Types that the server prints independently of the session's settings.
     const TYPES_PRINTED_ALIKE: [&str; 6] = ["boolean", "uuid", "inet", "cidr", "json", "jsonb"];
     let (from, to) = (old.base(), new.base());
-    let is_integer = |kind| INTEGERS.contains(&kind);
+    let is_integer = |kind| INTEGER_TYPES.contains(&kind);
     let is_number = |kind| is_integer(kind) || FRACTIONS.contains(&kind);
     match (from, to) {
         _ if is_integer(from) && is_integer(to) => Conversion::Narrows { changes_values: false },
         _ if is_number(from) && is_number(to) => Conversion::Narrows { changes_values: true },
-        (_, "text" | "varchar") if is_number(from) || TYPES_PRINTED_ALIKE.contains(&from) || TEXTS.contains(&from) => {
+        (_, "text" | "varchar")
+            if is_number(from) || TYPES_PRINTED_ALIKE.contains(&from) || TEXT_TYPES.contains(&from) =>
+        {
             Conversion::Narrows { changes_values: true }
         }
-        (from, "char") if TEXTS.contains(&from) => Conversion::Narrows { changes_values: true },
+        (from, "char") if TEXT_TYPES.contains(&from) => Conversion::Narrows { changes_values: true },
         ("date", "timestamp")
         | ("json", "jsonb")
         | ("jsonb", "json")
@@ -113,7 +113,7 @@ fn labels_as_text(diff: &Diff, old: &TypeName, new: &TypeName) -> Option<Convers
 /// Returns an example of `using`: an expression that converts a value. It may fail for some values. `None` if no expression
 /// of the server converts the values.
 fn example_conversion(value: &str, old: &TypeName, new: &TypeName) -> Option<String> {
-    let is_text = |kind: &TypeName| ["text", "varchar", "char"].contains(&kind.base()) && !kind.is_array();
+    let is_text = |kind: &TypeName| TEXT_TYPES.contains(&kind.base()) && !kind.is_array();
     let of_one = |value: &str, old: &TypeName, new: &TypeName| match conversion(old, new) {
         _ if old == new => Some(value.to_owned()),
         Conversion::Other => example_conversion(value, old, new),
@@ -132,7 +132,7 @@ fn example_conversion(value: &str, old: &TypeName, new: &TypeName) -> Option<Str
 }
 
 fn example_conversion_of_one(value: &str, old: &TypeName, new: &TypeName) -> String {
-    let is_integer = ["smallint", "integer", "bigint"].contains(&old.as_str());
+    let is_integer = INTEGER_TYPES.contains(&old.as_str());
     let is_range = old.base().ends_with("range") && !old.base().ends_with("multirange");
     match new.base() {
         "timestamptz" if is_integer => format!("to_timestamp({value})"),
@@ -151,10 +151,9 @@ fn example_conversion_of_one(value: &str, old: &TypeName, new: &TypeName) -> Str
 
 /// Returns an example for arrays with elements of two types. The server converts the elements of an array only with a cast.
 fn example_conversion_of_arrays(value: &str, old: &TypeName, new: &TypeName) -> Option<String> {
-    const INTEGERS: [&str; 3] = ["smallint", "integer", "bigint"];
     match (old.base(), new.base()) {
         ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => None,
-        (from, "timestamp" | "timestamptz") if INTEGERS.contains(&from) => None,
+        (from, "timestamp" | "timestamptz") if INTEGER_TYPES.contains(&from) => None,
         ("integer", "boolean") | ("boolean", "integer") => Some(format!("{value}::{new}[]")),
         (from, to)
             if (from == "boolean" && is_wider_or_narrower(to)) || (to == "boolean" && is_wider_or_narrower(from)) =>

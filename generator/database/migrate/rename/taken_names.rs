@@ -20,11 +20,6 @@ enum NameSpace {
     Types,
 }
 
-impl NameSpace {
-    /// The server looks for a type with the name of each new relation that is not an index.
-    const BOTH: [Self; 2] = [Self::Relations, Self::Types];
-}
-
 /// An object that has a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Holder<'a> {
@@ -39,14 +34,17 @@ enum Holder<'a> {
     Identity(&'a ObjectName, &'a SqlName),
 }
 
+/// Returns the entries of a relation that is not an index: the server looks for a type with its name, too.
+fn in_both_spaces(name: ObjectName, holder: Holder<'_>) -> [(NameSpace, ObjectName, Holder<'_>); 2] {
+    [(NameSpace::Relations, name.clone(), holder.clone()), (NameSpace::Types, name, holder)]
+}
+
 /// Returns the names of all relations and types with the objects that have them.
 fn names_of(schema: &Schema) -> impl Iterator<Item = (NameSpace, ObjectName, Holder<'_>)> {
     use NameSpace::{Relations, Types};
     let rows = schema.tables.keys().chain(schema.views.keys());
-    let rows = rows.flat_map(|name| NameSpace::BOTH.map(|space| (space, name.clone(), Holder::Rows(name))));
-    let sequences = schema.sequences.keys();
-    let sequences =
-        sequences.flat_map(|name| NameSpace::BOTH.map(|space| (space, name.clone(), Holder::Sequence(name))));
+    let rows = rows.flat_map(|name| in_both_spaces(name.clone(), Holder::Rows(name)));
+    let sequences = schema.sequences.keys().flat_map(|name| in_both_spaces(name.clone(), Holder::Sequence(name)));
     let types = schema.types.iter().flat_map(|(name, kind)| {
         let relation = matches!(kind, UserType::Composite(_)).then(|| (Relations, name.clone(), Holder::Type(name)));
         [(Types, name.clone(), Holder::Type(name))].into_iter().chain(relation)
@@ -67,12 +65,11 @@ fn names_of_table_parts(schema: &Schema) -> impl Iterator<Item = (NameSpace, Obj
             .then(|| (owner.in_same_schema(&ddl::primary_key_name(owner, table)), Holder::Index(owner, "")));
         let identities = table.columns.iter().filter(|(_, column)| column.identity.is_some());
         let identities = identities.flat_map(move |(column, _)| {
-            let name = identity_sequence_name(owner, column);
-            NameSpace::BOTH.map(|space| (space, name.clone(), Holder::Identity(owner, column)))
+            in_both_spaces(identity_sequence_name(owner, column), Holder::Identity(owner, column))
         });
-        let partitions = table.partitions.keys().flat_map(move |part| {
-            NameSpace::BOTH.map(|space| (space, owner.in_same_schema(part), Holder::Partition(owner, part)))
-        });
+        let partitions = table.partitions.keys();
+        let partitions =
+            partitions.flat_map(move |part| in_both_spaces(owner.in_same_schema(part), Holder::Partition(owner, part)));
         let indexes = indexes.chain(primary_key).map(|(name, holder)| (NameSpace::Relations, name, holder));
         indexes.chain(identities).chain(partitions)
     })
