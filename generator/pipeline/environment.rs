@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::path;
-use crate::plan::{self, Plan, ProjectFiles};
+use crate::plan::{self, DeclaredProcesses, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
 use crate::words;
 
@@ -53,6 +53,7 @@ impl Renderer<'_> {
 
     fn render(&self, environment: Environment) -> RenderedEnvironment {
         let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
+        let processes = DeclaredProcesses::of(&environment.stack);
         // From here on, only the plan is needed. The memory of the stack is freed early.
         drop(environment.stack);
         if self.frozen {
@@ -76,7 +77,8 @@ impl Renderer<'_> {
                     let is_reported = |finding: &Diagnostic| {
                         findings.iter().any(|reported| reported.is_error() && reported.path == finding.path)
                     };
-                    let new_findings: Vec<Diagnostic> = backend_findings
+                    let new_findings: Vec<Diagnostic> = processes
+                        .report_at_services(backend_findings)
                         .into_iter()
                         .filter(|finding| !is_consequence(finding) && !is_reported(finding))
                         .collect();

@@ -11,12 +11,13 @@ use super::aspect::{
     monitoring, plugins, secrets, server_settings, setup, variables, volumes,
 };
 use super::assemble::assemble;
+use super::declared_processes::DeclaredProcesses;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
     Backups, Cluster, Database, DatabaseSetup, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler,
     Replication, ServerAccess, namespace,
 };
-use super::roster::{Roster, report_at_services, roster, tls_mode};
+use super::roster::{Roster, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{AspectResults, SecretUsers};
 use super::{backup_services, rules, start_order};
@@ -88,7 +89,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     // Most other findings of a stack with a wrong name follow from the name, so they are not reported.
     let wrong_names = rules::fixed_names::check(stack);
     let findings = if wrong_names.is_empty() { outcome.findings } else { wrong_names };
-    (plan, join_causes(join_excluded_services(report_at_services(findings, &roster))))
+    let findings = DeclaredProcesses::of(stack).report_at_services(findings);
+    (plan, join_causes(join_excluded_services(findings)))
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
