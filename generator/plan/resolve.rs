@@ -62,7 +62,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let migrations = database_endpoints::select_waiter_urls(planned_migrations.migrations, &users);
     let mut server = database_server(inputs, &roster, (server, migrations, backups), &users, &mut outcome);
     outcome.collect(backups::start_guard(&roster));
-    let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
+    let connections = connections::plan(inputs.profile, &roster, &outcome.wirings, &proxy.ingress, &mail);
     let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
     outcome.collect(connections::networks(&roster, &connections, &server.jobs));

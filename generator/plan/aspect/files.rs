@@ -285,7 +285,7 @@ impl ContentResolver<'_> {
     /// Returns the text of a value, with its references resolved.
     fn resolve_text(&self, value: &EnvValue, path: &FieldPath) -> Result<String, Diagnostic> {
         let mut holds_secret = false;
-        value.for_each_reference(&mut |reference| {
+        value.for_each_reference(&[self.scope.inputs.profile], &mut |reference| {
             holds_secret |= matches!(
                 reference,
                 EnvReference::Secret(_)

@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 use crate::plan::Value as PlannedValue;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::database_clients::Clients;
-use crate::plan::aspect::endpoint::DatabaseEndpoint;
+use crate::plan::aspect::endpoint::{DatabaseEndpoint, endpoints};
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, backup_files, backups, cache_memory, database_endpoints, databases, encryption, extensions,
@@ -83,6 +83,21 @@ fn services_open_at_most_the_connections_that_the_server_accepts() {
     );
     let both = json!({ "orders": user("pooled_url", 5, 1), "pgbouncer": pooled(json!({}), 1)["pgbouncer"], "reports": user("database_url", 90, 2) });
     assert!(connections(&both, &json!({})).1[0].contains("200 connections"), "180 and the pool of 20");
+}
+
+#[test]
+fn a_service_uses_the_endpoints_of_its_profile_only() {
+    let used = |profile: &str| {
+        let mut texts = json!({ "local": "none", "staging": "none", "prod": "none" });
+        texts[profile] = json!({ "database_url": "main" });
+        let fields = json!({
+            "databases": { "main": {} }, "env": { "URL": { "pooled_url": "main" } },
+            "files": { "/etc/orders.conf": { "text": { "by_profile": texts } } },
+        });
+        with_roster(&stack_with_orders(&fields), |inputs, roster| endpoints(&roster[&name("orders")], inputs.profile))
+    };
+    assert_eq!(used("local"), BTreeSet::from([DatabaseEndpoint::Pooler]));
+    assert_eq!(used("prod"), BTreeSet::from([DatabaseEndpoint::Server, DatabaseEndpoint::Pooler]));
 }
 
 #[test]
