@@ -44,12 +44,12 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(plugins::plan(stack, &roster, &planned_migrations.migrations));
     let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
-    outcome.collect(cache_memory::plan(&roster));
     let declared_secrets = outcome.collect(secrets::plan(stack, &roster, &server));
     let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared_secrets));
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared_secrets));
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared_secrets));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
+    outcome.collect(cache_memory::plan(&roster, &outcome.wirings, &files));
     outcome.collect(secrets::files(&roster, &declared_secrets));
     let backups = outcome.collect(backups::plan(inputs, &roster, &declared_secrets));
     if backups.is_some() {
