@@ -6,6 +6,7 @@ mod monitoring;
 mod server;
 
 use super::stack;
+use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::{
     connections, databases, fixed_addresses, ingress, mail, plugins, secrets, variables, volumes,
@@ -115,6 +116,19 @@ fn a_variable_with_an_unknown_secret_is_not_set() {
     };
     assert_eq!(variables("postgres_password"), (1, 0));
     assert_eq!(variables("password_of_postgres"), (0, 1));
+}
+
+#[test]
+fn a_template_is_checked_where_its_secret_is_declared_first() {
+    let mut stack = stack_with_orders(&json!({ "secrets": { "key": { "random": 43 } } }));
+    stack["secrets"] = json!({ "key": { "template": [{ "text": "x" }, { "secret": "nope" }] } });
+    let findings = with_roster(&stack, |inputs, roster| {
+        let server = databases::plan(inputs.stack, roster).value;
+        secrets::plan(inputs.stack, roster, &server).findings
+    });
+    let places: Vec<_> = findings.iter().map(|finding| (finding.code, finding.path.to_string())).collect();
+    let expected = [(Code::NameTaken, "services.orders.secrets.key"), (Code::UnknownSecret, "secrets.key.template[1]")];
+    assert_eq!(places, expected.map(|(code, path)| (code, path.to_owned())));
 }
 
 #[test]
