@@ -29,6 +29,7 @@ impl ImageName {
         // Docker's rule: the first part is a host if it has a dot or a port, or is `localhost`.
         let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
         let (host, path) = match name.split_once('/') {
+            Some((DEFAULT_HOST, rest)) if !rest.contains('/') => (DEFAULT_HOST, format!("library/{rest}")),
             Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
             Some(_) => (DEFAULT_HOST, name.to_owned()),
             None => (DEFAULT_HOST, format!("library/{name}")),
@@ -68,6 +69,9 @@ mod tests {
     fn short_image_names_become_full_ones() {
         for (text, full) in [
             ("redis:7.4", "docker.io/library/redis:7.4"),
+            ("docker.io/redis:7.4", "docker.io/library/redis:7.4"),
+            ("docker.io/nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),
+            ("ghcr.io/orders:1.4.2", "ghcr.io/orders:1.4.2"),
             ("nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),
             ("localhost:5000/a/b:1", "localhost:5000/a/b:1"),
             ("ghcr.io/acme/orders:1.4.2", "ghcr.io/acme/orders:1.4.2"),
