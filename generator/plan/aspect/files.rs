@@ -59,9 +59,7 @@ pub fn plan(
                     {
                         let message = format!("`{target}` and `{other_target}` would both be written to `{source}`");
                         planned.findings.push(
-                            refused_file(&path, message)
-                                .hint(HINT_TO_RENAME)
-                                .counterpart(other_path, "the other file"),
+                            refused_file(&path, message).hint(HINT_TO_RENAME).counterpart(other_path, "the other file"),
                         );
                     }
                     planned.value.insert(source, file);
@@ -90,8 +88,7 @@ fn source(service: &ServiceName, target: &ContainerPath, mode: Option<&FileMode>
 }
 
 /// The hint for two files of a service whose paths are different in the container, but not in the environment's folder.
-const HINT_TO_RENAME: &str =
-    "rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`";
+const HINT_TO_RENAME: &str = "rename one of the two: `.` at the start of a name is written as `dot-`, and `~` as `-`";
 
 /// Returns a finding for each file of a service that is below another file of it: in the container, as `/etc/app/key` is
 /// below `/etc/app`, or only in the environment's folder, as `/dot-a/b` is below `/.a`.
@@ -120,16 +117,14 @@ fn check_nested_files(service: &ServiceName, member: &PlannedService) -> Vec<Dia
             ),
             (None, None) => continue,
         };
-        findings.push(
-            refused_file(&path_of(target), message).hint(hint).counterpart(path_of(outer), "the other file"),
-        );
+        findings.push(refused_file(&path_of(target), message).hint(hint).counterpart(path_of(outer), "the other file"));
     }
     findings
 }
 
 /// Returns every folder that contains the file at this path, the outermost first.
 fn folders(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').map(|(i, _)| &path[..i])
+    path.match_indices('/').map(move |(i, _)| &path[..i])
 }
 
 /// Returns a finding about a file.

@@ -19,9 +19,7 @@ use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
-use crate::values::{
-    Checked, ContainerPath, Duration, Memory, SecretName, Text, UrlPath, is_private_host,
-};
+use crate::values::{Checked, ContainerPath, Duration, Memory, SecretName, Text, UrlPath, is_private_host};
 
 /// Default rate limits of an application's API and its sign-in: name, requests per second and burst.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];

@@ -78,7 +78,9 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Plann
         let (number, findings) = match smtp_port {
             Ok(number) => (number, Vec::new()),
             // A catcher without the port matters only if a variable refers to the mail server.
-            Err(finding) if first_mail_variable(inputs.profile, roster).is_some() => (DEFAULT_CATCHER_PORT, vec![finding]),
+            Err(finding) if first_mail_variable(inputs.profile, roster).is_some() => {
+                (DEFAULT_CATCHER_PORT, vec![finding])
+            }
             Err(_) => (DEFAULT_CATCHER_PORT, Vec::new()),
         };
         return Planned::without_wirings(MailServer::local(host, number, Some(catcher)), findings);

@@ -109,6 +109,8 @@ fn check_text(key: &str, text: &str, path: &FieldPath) -> Option<Diagnostic> {
         Diagnostic::error(Code::PlainSecret, path.clone())
             .message(format!("`{name}` contains a credential in plain text"))
             .expected("a reference to a secret")
-            .hint("use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
+            .hint(
+                "use `env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets",
+            ),
     )
 }

@@ -52,11 +52,7 @@ fn has_catalogue(member: &PlannedService, name: &str) -> bool {
 }
 
 /// Returns the node whose address a value contains in a profile.
-fn node_in<'a>(
-    value: &EnvValue,
-    profile: Profile,
-    nodes: &BTreeSet<&'a ServiceName>,
-) -> Option<&'a ServiceName> {
+fn node_in<'a>(value: &EnvValue, profile: Profile, nodes: &BTreeSet<&'a ServiceName>) -> Option<&'a ServiceName> {
     let mut node = None;
     let mut visit = |reference: &EnvReference| {
         if let EnvReference::Url(address) = reference {

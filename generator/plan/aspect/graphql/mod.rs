@@ -182,8 +182,10 @@ fn url_variable(
 ) -> Option<VariableName> {
     let main = main_database(stack);
     let uses = roster[original].service.databases.iter();
-    let entries: Vec<&SqlIdent> =
-        uses.filter(|(_, declared)| declared.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry).collect();
+    let entries: Vec<&SqlIdent> = uses
+        .filter(|(_, declared)| declared.name.as_ref().unwrap_or(&main) == database)
+        .map(|(entry, _)| entry)
+        .collect();
     DatabaseEndpoint::ALL.into_iter().find_map(|endpoint| {
         let url_secrets: Vec<_> = entries.iter().map(|entry| endpoint.url_secret(original, entry)).collect();
         let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if url_secrets.contains(secret));
