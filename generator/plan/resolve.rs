@@ -86,11 +86,16 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::check_plan(inputs, &roster, &addresses, &plan));
+    (plan, join_findings(stack, outcome.findings))
+}
+
+/// Returns the findings to report: each about an inherited setting, an excluded service or a common cause once.
+fn join_findings(stack: &Stack, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     // Most other findings of a stack with a wrong name follow from the name, so they are not reported.
     let wrong_names = rules::fixed_names::check(stack);
-    let findings = if wrong_names.is_empty() { outcome.findings } else { wrong_names };
+    let findings = if wrong_names.is_empty() { findings } else { wrong_names };
     let findings = DeclaredProcesses::of(stack).report_at_services(findings);
-    (plan, join_causes(join_excluded_services(findings)))
+    join_causes(join_excluded_services(findings))
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
