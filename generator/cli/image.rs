@@ -122,7 +122,7 @@ fn print_report(
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "status": "written", "image": image.to_string(), "digest": digest, "kind": layout.kind(),
-            "platforms": platforms, "folder": displayed_path.display().to_string(), "left_out": layer.left_out,
+            "platforms": platforms, "folder": displayed_path.display().to_string(), "left_out": layer.omitted_paths,
         })),
         Format::Text => {
             output::line(&format!("{image}@{digest}"));
