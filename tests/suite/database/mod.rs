@@ -21,6 +21,7 @@ pub mod project;
 mod property;
 mod public_schemas;
 mod refused_definitions;
+mod related_parts;
 mod reused_names;
 mod routines;
 mod rows;
