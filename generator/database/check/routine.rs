@@ -25,6 +25,7 @@ impl Check<'_> {
             );
         }
         self.check_columns_of_query(view.query.as_str(), &path.key("query"));
+        self.check_view_output(view, &path);
         if view.materialized && (view.security_barrier || view.check_option != CheckOption::default()) {
             let message = "a materialised view has neither `security_barrier` nor `check_option`";
             self.report(path.clone(), message, "leave these fields out");
@@ -47,8 +48,9 @@ impl Check<'_> {
             self.check_trigger(None, trigger, &path.key("triggers").key(key.as_str()));
         }
         for (key, index) in &view.indexes {
-            let path = path.key("indexes").key(key.as_str()).key("storage");
-            self.check_storage_of_index(index.using, &index.storage, &path);
+            let path = path.key("indexes").key(key.as_str());
+            self.check_index_parts(index, &path);
+            self.check_storage_of_index(index.using, &index.storage, &path.key("storage"));
         }
     }
 
@@ -87,7 +89,8 @@ impl Check<'_> {
         let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
         let arguments = function.arguments.iter().enumerate();
-        for (i, argument) in arguments.filter(|(_, argument)| !argument.kind.is_polymorphic()) {
+        let has_one_type = |kind: &TypeName| !kind.is_polymorphic() && !PSEUDO_TYPES.contains(&kind.base());
+        for (i, argument) in arguments.filter(|(_, argument)| has_one_type(&argument.kind)) {
             self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
         let needs_returns = !function.procedure && !function.returns_arguments();
@@ -97,6 +100,8 @@ impl Check<'_> {
         }
         self.check_returns(function, &path.key("returns"));
         self.check_arguments(function, &path);
+        self.check_signature(function, &path);
+        self.check_settings_of_function(function, &path.key("settings"));
         let is_allowed =
             self.schema.allow.get(name.as_str()).is_some_and(|hazards| hazards.contains_key(&Hazard::OpenDefiner));
         if !is_allowed && let Some(message) = unsafe_search_path(self.schema, function) {
@@ -113,6 +118,8 @@ impl Check<'_> {
         }
         self.check_body(function, path.key("body"));
         self.check_columns_of_body(name, function, &path.key("body"));
+        self.check_sql_result(function, &path.key("body"));
+        self.check_plpgsql(name, function, &path.key("body"));
     }
 
     /// Reports types in the result of a function that do not exist.
@@ -120,11 +127,11 @@ impl Check<'_> {
         let Some(returns) = &function.returns else { return };
         for kind in types_of_result(returns.as_str()) {
             let is_of_catalog = kind.object().is_some_and(|object| {
-                PSEUDO_TYPES.contains(&object.as_str())
+                TYPES_OF_RESULTS.contains(&object.as_str())
                     || object.name().starts_with("pg_")
                     || ["pg_catalog", "information_schema"].contains(&object.schema())
             });
-            if !kind.is_polymorphic() && !is_of_catalog {
+            if !kind.is_polymorphic() && !is_of_catalog && !PSEUDO_TYPES.contains(&kind.base()) {
                 self.check_type(&kind, path);
             }
         }
@@ -158,7 +165,9 @@ impl Check<'_> {
                 self.report(path.key(field), message, format!("set `{field}` to 1 or more, or leave it out"));
             }
         }
-        let last = function.arguments.iter().rposition(|argument| argument.mode != ArgumentMode::Out);
+        // A call of a procedure also gives the arguments of the mode 'out.
+        let is_given = |argument: &Argument| function.procedure || argument.mode != ArgumentMode::Out;
+        let last = function.arguments.iter().rposition(is_given);
         for (i, argument) in function.arguments.iter().enumerate() {
             let path = path.key("arguments").index(i);
             if argument.mode == ArgumentMode::Out && argument.default.is_some() {
@@ -170,9 +179,10 @@ impl Check<'_> {
             }
             if let Some(default) = &argument.default {
                 self.check_default_expression(default.as_str(), Some(&argument.kind), &path.key("default"));
+                self.check_default("argument", &argument.kind, default, &path.key("default"));
             }
-            if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !argument.kind.is_array()) {
-                let message = "a variadic argument must be an array and the last input argument";
+            if argument.mode == ArgumentMode::Variadic && (Some(i) != last || !is_array(&argument.kind)) {
+                let message = "a variadic argument must be an array and the last argument that a call gives";
                 self.report(path.key("mode"), message, "move the argument, and add `[]` to its type");
             }
         }
@@ -213,8 +223,13 @@ impl Check<'_> {
     }
 }
 
-/// Types that only functions have.
-const PSEUDO_TYPES: [&str; 3] = ["cstring", "event_trigger", "internal"];
+/// Types that only functions return.
+const TYPES_OF_RESULTS: [&str; 3] = ["cstring", "event_trigger", "internal"];
+
+/// Returns whether a type is an array, or stands for arrays.
+fn is_array(kind: &TypeName) -> bool {
+    kind.is_array() || matches!(kind.as_str(), "anyarray" | "anycompatiblearray")
+}
 
 /// Returns the type of each row of a result.
 fn without_setof(kind: &str) -> &str {

@@ -75,7 +75,7 @@ const SET_BY_NSELF: [&str; 9] = [
 /// words contain those of each server, which depend on how the server was built.
 #[test]
 fn the_table_of_settings_is_that_of_real_servers() {
-    let table = fs::read_to_string(root().join("generator/plan/rules/postgres_settings.txt")).unwrap();
+    let table = fs::read_to_string(root().join("generator/values/postgres_settings.txt")).unwrap();
     let table: BTreeMap<&str, Vec<&str>> =
         table.lines().map(|line| line.split('\t').collect::<Vec<_>>()).map(|columns| (columns[0], columns)).collect();
     let mut limits: BTreeSet<(String, String)> = BTreeSet::new();
@@ -121,7 +121,7 @@ fn the_table_of_settings_is_that_of_real_servers() {
     }
 }
 
-/// Each value is refused by the table, too (`rules/postgres_setting.rs`).
+/// Each value is refused by the table, too (`values/postgres_setting.rs`).
 #[test]
 fn servers_refuse_what_the_table_refuses() {
     for option in
