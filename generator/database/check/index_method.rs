@@ -1,7 +1,7 @@
 //! Checks what the methods of indexes support: the types of columns, several columns and additional ones.
 
 use super::Check;
-use super::comparable::resolved;
+use super::comparable::without_domains;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
@@ -53,7 +53,7 @@ impl Check<'_> {
     /// Returns whether an index of a method certainly needs an operator class for a type.
     fn lacks_default_class(&self, method: Method, kind: &TypeName) -> bool {
         let schema = self.schema;
-        let kind = resolved(kind, schema);
+        let kind = without_domains(kind, schema);
         let (base, is_range) = (kind.base(), kind.base().ends_with("range") && !kind.base().ends_with("multirange"));
         let is_multirange = kind.base().ends_with("multirange");
         let declares_classes = schema.objects.keys().any(|key| key.as_str().starts_with("operator class"));
@@ -170,9 +170,10 @@ impl Check<'_> {
 
     /// Reports a column that a key lists twice.
     pub(super) fn check_repeated_columns(&mut self, table: &Table, path: &FieldPath) {
-        let uniques = table.uniques.iter().map(|(key, unique)| {
-            (&unique.columns, path.key("uniques").key(key.as_str()).key("columns"))
-        });
+        let uniques = table
+            .uniques
+            .iter()
+            .map(|(key, unique)| (&unique.columns, path.key("uniques").key(key.as_str()).key("columns")));
         let references = table.foreign_keys.iter().map(|(key, foreign)| {
             (&foreign.references.columns, path.key("foreign_keys").key(key.as_str()).key("references").key("columns"))
         });

@@ -1,5 +1,6 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod column_order;
 mod columns_in_text;
 mod comparable;
 mod default_value;
@@ -63,13 +64,14 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
 /// A definition that is being checked, and the findings so far.
 struct Check<'a> {
     schema: &'a Schema,
+    /// Path of the definition in the stack.
     root: &'a FieldPath,
     /// Declared functions whose result for the same arguments can change.
     changing_functions: BTreeSet<String>,
     findings: Vec<Diagnostic>,
 }
 
-/// Common names of types that PostgreSQL does not have, each with its own name for such values.
+/// Common names of types that PostgreSQL does not have, each with the type that PostgreSQL has for such values.
 const TYPES_OF_OTHER_SERVERS: [(&str, &str); 11] = [
     ("blob", "bytea"),
     ("datetime", "timestamptz"),
@@ -85,14 +87,17 @@ const TYPES_OF_OTHER_SERVERS: [(&str, &str); 11] = [
 ];
 
 impl Check<'_> {
+    /// Returns the path of an object in the stack. `kind` is the field of the definition, such as `tables`.
     fn object_path(&self, kind: &str, name: &ObjectName) -> FieldPath {
         self.root.key(kind).key(name.as_str())
     }
 
+    /// Adds an error with the code `SchemaInvalid`.
     fn report(&mut self, path: FieldPath, message: impl Into<String>, hint: impl Into<String>) {
         self.findings.push(Diagnostic::error(Code::SchemaInvalid, path).message(message).hint(hint));
     }
 
+    /// Reports names in `depends_on` that no object has. `path` is that of the object with the field.
     fn check_dependencies(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {
         for name in names {
             let schema = self.schema;
@@ -112,16 +117,18 @@ impl Check<'_> {
         }
     }
 
-    /// Returns whether neither PostgreSQL, the schema nor an extension can have this type.
+    /// Returns whether a type does not exist: neither PostgreSQL nor the definition has it, and no extension can have
+    /// it.
     fn is_unknown_type(&self, kind: &TypeName) -> bool {
         let schema = self.schema;
         kind.object().is_some_and(|object| {
-            let is_row =
+            let is_row_type =
                 schema.tables.contains_key(&object) || schema.views.contains_key(&object) || self.is_partition(&object);
-            !schema.has_type(&object) && !is_row && schema.extensions.is_empty()
+            !schema.has_type(&object) && !is_row_type && schema.extensions.is_empty()
         })
     }
 
+    /// Reports a type that does not exist, that only arguments of functions can have, or that takes no modifiers.
     fn check_type(&mut self, kind: &TypeName, path: &FieldPath) {
         if kind.is_polymorphic() {
             let message =
@@ -145,16 +152,16 @@ impl Check<'_> {
         if !self.is_unknown_type(kind) {
             return;
         }
-        let of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == object.as_str());
-        let near = of_other_server.map(|(_, name)| *name).or_else(|| {
+        let type_of_other_server = TYPES_OF_OTHER_SERVERS.iter().find(|(name, _)| *name == object.as_str());
+        let suggestion = type_of_other_server.map(|(_, equivalent)| *equivalent).or_else(|| {
             crate::words::nearest(
                 object.as_str(),
                 schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN_TYPES.iter().copied()),
             )
         });
-        let hint = near.map_or_else(
+        let hint = suggestion.map_or_else(
             || "declare it in `types`, or its extension in `extensions`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
+            |name| format!("did you mean `{name}`?"),
         );
         self.report(path.clone(), format!("there is no type `{object}`"), &hint);
     }

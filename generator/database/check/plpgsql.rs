@@ -129,8 +129,13 @@ impl Reader {
         use SyntaxKind::*;
         match node.kind() {
             PLPGSQL_BLOCK => self.read_block(node),
-            PLPGSQL_LOOP_STMT | PLPGSQL_WHILE_STMT | PLPGSQL_FOR_I_STMT | PLPGSQL_FOR_CURSOR_STMT
-            | PLPGSQL_FOR_DYN_STMT | PLPGSQL_FOR_QUERY_STMT | PLPGSQL_FOR_EACH_STMT => self.read_loop(node),
+            PLPGSQL_LOOP_STMT
+            | PLPGSQL_WHILE_STMT
+            | PLPGSQL_FOR_I_STMT
+            | PLPGSQL_FOR_CURSOR_STMT
+            | PLPGSQL_FOR_DYN_STMT
+            | PLPGSQL_FOR_QUERY_STMT
+            | PLPGSQL_FOR_EACH_STMT => self.read_loop(node),
             PLPGSQL_EXIT_STMT | PLPGSQL_CONTINUE_STMT => self.check_exit(node),
             PLPGSQL_RAISE_STMT => self.check_raise(node),
             PLPGSQL_RETURN_STMT => self.check_return(node),
@@ -144,8 +149,13 @@ impl Reader {
                         PLPGSQL_ASSIGN_TARGET if kind == PLPGSQL_ASSIGN_STMT => self.check_target(&part),
                         PLPGSQL_DIAG_TARGET | PLPGSQL_INTO_TARGET => self.check_target(&part),
                         PLPGSQL_CURSOR_VARIABLE_REF => self.check_cursor(&part),
-                        PLPGSQL_INTO_CLAUSE | PLPGSQL_INTO_TARGET_LIST | PLPGSQL_DIAG_ITEM_LIST | PLPGSQL_DIAG_ITEM
-                        | PLPGSQL_ELSIF_CLAUSE | PLPGSQL_ELSE_CLAUSE | PLPGSQL_CASE_WHEN => self.read_statement(&part),
+                        PLPGSQL_INTO_CLAUSE
+                        | PLPGSQL_INTO_TARGET_LIST
+                        | PLPGSQL_DIAG_ITEM_LIST
+                        | PLPGSQL_DIAG_ITEM
+                        | PLPGSQL_ELSIF_CLAUSE
+                        | PLPGSQL_ELSE_CLAUSE
+                        | PLPGSQL_CASE_WHEN => self.read_statement(&part),
                         _ => {}
                     }
                 }
@@ -266,12 +276,16 @@ impl Reader {
         let has_value = child(node, SyntaxKind::PLPGSQL_EXPR).is_some();
         let Returned { is_procedure, is_set, is_void, has_outputs } = self.returns;
         let (message, hint) = match has_value {
-            true if is_set => ("RETURN with a value is for functions that return one", "use RETURN NEXT or RETURN QUERY"),
+            true if is_set => {
+                ("RETURN with a value is for functions that return one", "use RETURN NEXT or RETURN QUERY")
+            }
             true if has_outputs => {
                 ("RETURN has a value, but arguments are the result", "assign the arguments, and write `RETURN;`")
             }
             true if is_procedure => ("RETURN has a value, but a procedure returns none", "write `RETURN;`"),
-            true if is_void => ("RETURN has a value, but the function returns none", "write `RETURN;`, or correct `returns`"),
+            true if is_void => {
+                ("RETURN has a value, but the function returns none", "write `RETURN;`, or correct `returns`")
+            }
             false if !(is_set || has_outputs || is_procedure || is_void) => {
                 ("RETURN has no value, but the function returns one", "write the value after RETURN")
             }

@@ -3,7 +3,7 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::expressions::AGGREGATES;
+use super::expressions::{AGGREGATES, is_declared};
 use super::query_output::{is_query, outputs, parts_of};
 use super::query_scope::{QueryTables, RowSource, child, last_name};
 
@@ -80,7 +80,8 @@ fn fault_of_aggregates(select: &SyntaxNode, tables: &QueryTables) -> Option<Faul
     let aggregate = own_aggregate(&clauses(&[SELECT_CLAUSE, HAVING_CLAUSE]))?;
     let nodes: Vec<SyntaxNode> = clauses(&[SELECT_CLAUSE]).iter().flat_map(own_nodes).collect();
     let column = nodes.iter().find_map(|node| column_outside_of_aggregates(node, &sources, tables))?;
-    let message = format!("the query has one row for all rows because of `{aggregate}`, but `{column}` differs between them");
+    let message =
+        format!("the query has one row for all rows because of `{aggregate}`, but `{column}` differs between them");
     Some((message, format!("add `GROUP BY {column}`, or use an aggregate of `{column}`")))
 }
 
@@ -105,9 +106,8 @@ fn aggregate_name(call: &SyntaxNode) -> Option<String> {
 fn is_aggregate(node: &SyntaxNode, tables: &QueryTables) -> bool {
     let is_plain_call = node.kind() == SyntaxKind::CALL_EXPR && child(node, SyntaxKind::OVER_CLAUSE).is_none();
     is_plain_call
-        && aggregate_name(node).is_some_and(|name| {
-            AGGREGATES.contains(&name.as_str()) && tables.schema.functions_in_any_schema(&name).next().is_none()
-        })
+        && aggregate_name(node)
+            .is_some_and(|name| AGGREGATES.contains(&name.as_str()) && !is_declared(tables.schema, &name))
 }
 
 /// Returns the column of a source that a node names, if the source is a table of the definition.

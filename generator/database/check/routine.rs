@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
+use super::column_order::{INSERT_BY_POSITION, inserts_by_position, selects_all_columns};
 use squawk_syntax::ast::{AstNode, Type};
-use squawk_syntax::quote::is_reserved_word;
 use squawk_syntax::{SourceFile, SyntaxKind};
 
 use crate::database::hazard::Hazard;
@@ -14,6 +14,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
 impl Check<'_> {
+    /// Reports a view whose query depends on the order of columns or names missing ones, and fields that it cannot
+    /// have.
     pub(super) fn check_view(&mut self, name: &ObjectName, view: &View) {
         let path = self.object_path("views", name);
         self.check_dependencies(&view.depends_on, &path);
@@ -54,14 +56,14 @@ impl Check<'_> {
         }
     }
 
-    /// Reports functions that the server could not distinguish.
+    /// Reports functions and aggregates that the server could not distinguish: those with equal names and arguments.
     pub(super) fn check_overloads(&mut self) {
         let schema = self.schema;
         let functions = schema.functions.iter().map(|(name, function)| {
             // The server ignores modifiers, such as the length of a text.
-            let inputs = function.input_types().map(|kind| kind.without_modifiers().to_string());
+            let input_types = function.input_types().map(|kind| kind.without_modifiers().to_string());
             let signature =
-                format!("{}({})", function.name_in_sql(name).spelled(), inputs.collect::<Vec<_>>().join(", "));
+                format!("{}({})", function.name_in_sql(name).spelled(), input_types.collect::<Vec<_>>().join(", "));
             (signature, name.to_string(), self.object_path("functions", name))
         });
         let aggregates = schema.objects.iter().filter_map(|(key, object)| {
@@ -85,6 +87,7 @@ impl Check<'_> {
         }
     }
 
+    /// Reports missing names, refused fields, an unsafe search path and an invalid body of a function.
     pub(super) fn check_function(&mut self, name: &ObjectName, function: &Function) {
         let path = self.object_path("functions", name);
         self.check_dependencies(&function.depends_on, &path);
@@ -231,15 +234,16 @@ fn is_array(kind: &TypeName) -> bool {
     kind.is_array() || matches!(kind.as_str(), "anyarray" | "anycompatiblearray")
 }
 
-/// Returns the type of each row of a result.
+/// Returns the type of each row of a result: `orders` for `SETOF orders`.
 fn without_setof(kind: &str) -> &str {
     match kind.split_once(char::is_whitespace) {
-        Some((word, rest)) if word.eq_ignore_ascii_case("setof") => rest.trim_start(),
+        Some((first_word, row_type)) if first_word.eq_ignore_ascii_case("setof") => row_type.trim_start(),
         _ => kind,
     }
 }
 
-/// Returns the types in the result of a function, such as those of the columns of `TABLE (…)`.
+/// Returns the types in the result of a function, such as those of the columns of `TABLE (…)`. A built-in type, which
+/// need not be checked, is left out.
 fn types_of_result(returns: &str) -> Vec<TypeName> {
     if let Ok(kind) = TypeName::new(returns)
         && kind.is_built_in()
@@ -249,20 +253,16 @@ fn types_of_result(returns: &str) -> Vec<TypeName> {
     parse::with_enough_stack(returns, || {
         let parsed = SourceFile::parse(&format!("CREATE FUNCTION f() RETURNS {returns} LANGUAGE sql AS '';"));
         let nodes = parsed.syntax_node().descendants().filter(|node| node.kind() == SyntaxKind::RET_TYPE);
-        let types = nodes.flat_map(|node| node.descendants().collect::<Vec<_>>());
-        let texts = types.filter(|node| Type::can_cast(node.kind())).map(|node| node.text().to_string());
+        let parts = nodes.flat_map(|node| node.descendants().collect::<Vec<_>>());
+        let types = parts.filter(|node| Type::can_cast(node.kind())).map(|node| node.text().to_string());
         // `orders.id%TYPE` is the type of a column.
-        let texts = texts.filter(|text| !text.contains('%'));
-        texts.filter_map(|text| TypeName::new(without_setof(&text)).ok()).collect()
+        let named_types = types.filter(|text| !text.contains('%'));
+        named_types.filter_map(|text| TypeName::new(without_setof(&text)).ok()).collect()
     })
 }
 
-/// The message about an INSERT without a list of columns.
-pub(super) const INSERT_BY_POSITION: &str =
-    "INSERT needs a list of columns here: the order of a table's columns can differ between servers";
-
-/// Returns how a caller of a `security_definer` function can make it use objects that its author did not mean; `None`
-/// if the caller cannot, and for other functions.
+/// Returns the reason why a caller of a `security_definer` function can make the function use objects that its author
+/// did not mean. Returns `None` if the search path is safe, and for other functions.
 pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String> {
     if !function.security_definer {
         return None;
@@ -275,17 +275,17 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
         return Some("pg_temp is not the last schema of its search path, so the server searches it first".into());
     }
     names[..names.len() - 1].iter().enumerate().find_map(|(i, name)| {
-        let declared = schema.schemas.iter().find(|(declared, _)| declared.as_str() == *name);
-        let creator = declared.and_then(|(_, definition)| {
+        let declaration = schema.schemas.iter().find(|(declared_name, _)| declared_name.as_str() == *name);
+        let creator = declaration.and_then(|(_, namespace)| {
             let may_create = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
-            definition.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
+            namespace.grants.iter().find(|(_, privileges)| may_create(privileges)).map(|(role, _)| role)
         });
         match (*name, creator) {
             (_, Some(role)) => Some(format!("`{role}` may create objects in `{name}` of its search path")),
             ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first schema of its search path".into()),
             // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
             (PUBLIC_SCHEMA, None) => None,
-            (_, None) => declared
+            (_, None) => declaration
                 .is_none()
                 .then(|| format!("its search path names `{name}`, which is not declared in `schemas`")),
         }
@@ -297,8 +297,9 @@ pub fn unsafe_search_path(schema: &Schema, function: &Function) -> Option<String
 pub fn mend_of_search_path(function: &Function) -> String {
     let path = function.settings.get("search_path").map_or(PUBLIC_SCHEMA, |path| path.as_str());
     // The schema `"$user"` may belong to the caller.
-    let is_kept = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
-    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_kept).collect();
+    let is_safe = |name: &&str| !["", "pg_temp", "\"$user\"", "\"\""].contains(name);
+    let mut names: Vec<&str> = path.split(',').map(str::trim).filter(is_safe).collect();
+    // `false` comes before `true`, and the other names keep their order.
     names.sort_by_key(|name| *name != "pg_catalog");
     names.push("pg_temp");
     let safe_path = names.join(", ");
@@ -306,93 +307,5 @@ pub fn mend_of_search_path(function: &Function) -> String {
         "let only the owner create objects in these schemas".to_owned()
     } else {
         format!("set `settings.search_path = \"{safe_path}\"`")
-    }
-}
-
-/// Returns whether a query selects all columns with `*` or `TABLE`. The `*` of a multiplication or of `count(*)` does
-/// not count.
-pub(super) fn selects_all_columns(query: &str) -> bool {
-    let tokens = lexer::tokens(query).unwrap_or_default();
-    let selects_all_after = |text: &str| {
-        [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())
-    };
-    let selects_all =
-        |at: usize| tokens[at].text == "*" && selects_all_after(tokens[at - 1].text) && !is_whole_row(&tokens, at);
-    (1..tokens.len()).any(selects_all) || (0..tokens.len()).any(|at| is_table_query(&tokens, at))
-}
-
-/// Returns whether the token at a place is the first word of a query such as `TABLE orders`, which means
-/// `SELECT * FROM orders`.
-fn is_table_query(tokens: &[lexer::Token], at: usize) -> bool {
-    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    let follows = |word: &str| at.checked_sub(1).is_some_and(|before| is_word(before, word));
-    let precedes_name = tokens.get(at + 1).is_some_and(|token| match token.kind {
-        lexer::TokenKind::Quoted => true,
-        lexer::TokenKind::Word => is_word(at + 1, "only") || !is_reserved_word(token.text),
-        _ => false,
-    });
-    // After AS or a dot, the word is the name of a column.
-    tokens[at].kind == lexer::TokenKind::Word
-        && is_word(at, "table")
-        && precedes_name
-        && !follows("as")
-        && !follows(".")
-}
-
-/// Returns whether a text has an INSERT without a list of columns, whose values go to the columns in the order of the table.
-pub(super) fn inserts_by_position(text: &str) -> bool {
-    let tokens = lexer::tokens(text).unwrap_or_default();
-    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
-    (1..tokens.len()).filter(|at| is_word(at - 1, "insert") && is_word(*at, "into")).any(|into| {
-        let mut at = into + 2;
-        while is_word(at, ".") {
-            at += 2;
-        }
-        if is_word(at, "as") {
-            at += 2;
-        }
-        let has_query_in_brackets = ["select", "with", "values", "table", "("].iter().any(|word| is_word(at + 1, word));
-        let has_columns = is_word(at, "(") && !has_query_in_brackets;
-        !has_columns && !is_word(at, "default")
-    })
-}
-
-/// Returns whether the `*` at a place is the row as the only argument of a function: `row_to_json(orders.*)`.
-fn is_whole_row(tokens: &[lexer::Token], at: usize) -> bool {
-    let is_name = |token: &lexer::Token| matches!(token.kind, lexer::TokenKind::Word | lexer::TokenKind::Quoted);
-    let keywords =
-        ["row", "values", "in", "select", "exists", "as", "on", "and", "or", "not", "all", "any", "distinct"];
-    let mut before = at;
-    while before >= 2 && tokens[before - 1].text == "." && is_name(&tokens[before - 2]) {
-        before -= 2;
-    }
-    let is_call = before >= 2
-        && tokens[before - 1].text == "("
-        && is_name(&tokens[before - 2])
-        && !keywords.contains(&tokens[before - 2].text.to_ascii_lowercase().as_str());
-    before < at && is_call && tokens.get(at + 1).is_some_and(|token| token.text == ")")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_that_depend_on_the_order_of_columns_are_found() {
-        for text in ["SELECT * FROM t", "TABLE t", "SELECT 1 UNION TABLE ONLY t", "WITH a AS (TABLE \"T\") SELECT 1"] {
-            assert!(selects_all_columns(text), "{text}");
-        }
-        for text in ["SELECT a AS table FROM t", "SELECT t.table FROM t", "SELECT count(*) FROM t", "SELECT 'TABLE t'"]
-        {
-            assert!(!selects_all_columns(text), "{text}");
-        }
-        for text in ["INSERT INTO t VALUES (1)", "insert into x.t AS u SELECT 1", "INSERT INTO t (SELECT 1)"] {
-            assert!(inserts_by_position(text), "{text}");
-        }
-        for text in
-            ["INSERT INTO t (a) VALUES (1)", "INSERT INTO x.\"t\" AS u (a) SELECT 1", "INSERT INTO t DEFAULT VALUES"]
-        {
-            assert!(!inserts_by_position(text), "{text}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::Check;
-use super::comparable::resolved;
+use super::comparable::without_domains;
 use super::expressions::parameters;
 use super::function_result::FunctionResult;
 use super::query_output::{Output, is_query, outputs};
@@ -58,8 +58,12 @@ impl Check<'_> {
     fn wanted(&self, function: &Function) -> Option<Wanted> {
         let schema = self.schema;
         let result = FunctionResult::of(function);
-        let returned: Vec<&TypeName> =
-            function.arguments.iter().filter(|argument| argument.is_returned()).map(|argument| &argument.kind).collect();
+        let returned: Vec<&TypeName> = function
+            .arguments
+            .iter()
+            .filter(|argument| argument.is_returned())
+            .map(|argument| &argument.kind)
+            .collect();
         let columns = result.table_columns.iter().map(|(_, kind)| kind.as_ref());
         let columns: Vec<Option<&TypeName>> = returned.into_iter().map(Some).chain(columns).collect();
         match columns.as_slice() {
@@ -88,7 +92,7 @@ impl Check<'_> {
         let is_declared = kind.object().is_some_and(|object| {
             matches!(self.schema.types.get(&object), Some(UserType::Enum(_) | UserType::Range(_)))
         });
-        let kind = resolved(kind, self.schema);
+        let kind = without_domains(kind, self.schema);
         let is_single = kind.is_array() || kind.is_built_in() || is_declared;
         if is_single && !kind.is_polymorphic() { Wanted::Value(kind.clone()) } else { Wanted::Row }
     }
@@ -149,14 +153,17 @@ impl Check<'_> {
             || is_boolean && (NUMBERS.contains(&base) || is_strict(base) || is_enumeration);
         is_refused.then(|| {
             let message = format!("the function returns {kind}, and the server does not convert {text} to it");
-            let hint = if is_text { format!("write `{text}::{kind}`") } else { "correct the value, or `returns`".to_owned() };
+            let hint =
+                if is_text { format!("write `{text}::{kind}`") } else { "correct the value, or `returns`".to_owned() };
             (message, hint)
         })
     }
 }
 
 fn is_literal(expression: Option<&SyntaxNode>) -> bool {
-    expression.is_some_and(|expression| expression.kind() == SyntaxKind::LITERAL && !expression.text().to_string().starts_with('$'))
+    expression.is_some_and(|expression| {
+        expression.kind() == SyntaxKind::LITERAL && !expression.text().to_string().starts_with('$')
+    })
 }
 
 /// Returns what the last statement of a body in SQL outputs; `None` if the body cannot be read.
@@ -179,7 +186,9 @@ fn last_of(function: &Function) -> Option<Last> {
     let Some(statement) = statement else { return Some(Last::Nothing) };
     Some(match statement.kind() {
         RETURN_STMT => Last::Columns(vec![Output { name: None, expression: statement.children().next() }]),
-        INSERT | UPDATE | DELETE | MERGE if super::query_scope::child(&statement, RETURNING_CLAUSE).is_none() => Last::Nothing,
+        INSERT | UPDATE | DELETE | MERGE if super::query_scope::child(&statement, RETURNING_CLAUSE).is_none() => {
+            Last::Nothing
+        }
         INSERT | UPDATE | DELETE | MERGE => outputs(&statement).map_or(Last::Rows, Last::Columns),
         kind if is_query(kind) => outputs(&statement).map_or(Last::Rows, Last::Columns),
         // A statement that this check does not know may return rows.
@@ -191,5 +200,8 @@ fn last_of(function: &Function) -> Option<Last> {
 /// Returns whether a statement other than a query or change of rows certainly returns nothing.
 fn returns_nothing(kind: SyntaxKind) -> bool {
     use SyntaxKind::*;
-    matches!(kind, CREATE_TABLE | CREATE_INDEX | CREATE_VIEW | DROP_TABLE | TRUNCATE | ANALYZE | NOTIFY | SELECT_INTO | SET)
+    matches!(
+        kind,
+        CREATE_TABLE | CREATE_INDEX | CREATE_VIEW | DROP_TABLE | TRUNCATE | ANALYZE | NOTIFY | SELECT_INTO | SET
+    )
 }

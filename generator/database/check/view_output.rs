@@ -6,7 +6,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::Check;
 use super::columns_in_text::{SYSTEM_COLUMNS, mentioned_columns};
-use super::expressions::{AGGREGATES, parameters};
+use super::expressions::{AGGREGATES, is_declared, parameters};
 use super::query_output::outputs;
 use super::query_scope::{child, last_name};
 use crate::database::model::*;
@@ -15,8 +15,14 @@ use crate::diagnostic::FieldPath;
 use crate::words;
 
 /// Functions that return several rows.
-const FUNCTIONS_WITH_ROWS: [&str; 6] =
-    ["generate_series", "generate_subscripts", "jsonb_array_elements", "regexp_matches", "regexp_split_to_table", "unnest"];
+const FUNCTIONS_WITH_ROWS: [&str; 6] = [
+    "generate_series",
+    "generate_subscripts",
+    "jsonb_array_elements",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "unnest",
+];
 
 /// What the text of a view's query tells.
 struct QueryFacts {
@@ -34,8 +40,7 @@ impl QueryFacts {
             let query = parsed.syntax_node().children().next().filter(|_| parsed.errors().is_empty())?;
             let columns = outputs(&query).map(|outputs| outputs.into_iter().map(|output| output.name).collect());
             use SyntaxKind::{DELETE, INSERT, MERGE, UPDATE};
-            let changes_rows =
-                query.descendants().any(|node| matches!(node.kind(), INSERT | UPDATE | DELETE | MERGE));
+            let changes_rows = query.descendants().any(|node| matches!(node.kind(), INSERT | UPDATE | DELETE | MERGE));
             Some(QueryFacts { columns, changes_rows, read_only: reason_to_be_read_only(&query, schema) })
         })
     }
@@ -54,7 +59,9 @@ impl Check<'_> {
             let message = "a view can only read rows, and the query changes rows";
             self.report(path.key("query"), message, "write a function with this query");
         }
-        if view.check_option != CheckOption::None && let Some(reason) = facts.read_only {
+        if view.check_option != CheckOption::None
+            && let Some(reason) = facts.read_only
+        {
             let message = format!("rows cannot be written through the view, because {reason}");
             self.report(path.key("check_option"), message, "leave `check_option` out");
         }
@@ -169,9 +176,7 @@ fn function_of_several_rows(expression: &SyntaxNode, schema: &Schema) -> Option<
     let name = name.and_then(|called| last_name(&called).filter(|_| called.kind() == SyntaxKind::NAME_REF));
     let sees_rows = |name: &String| {
         let is_of_server = AGGREGATES.contains(&name.as_str()) || FUNCTIONS_WITH_ROWS.contains(&name.as_str());
-        child(expression, SyntaxKind::OVER_CLAUSE).is_some()
-            || (is_of_server && schema.functions_in_any_schema(name).next().is_none())
+        child(expression, SyntaxKind::OVER_CLAUSE).is_some() || (is_of_server && !is_declared(schema, name))
     };
-    name.filter(sees_rows)
-        .or_else(|| expression.children().find_map(|part| function_of_several_rows(&part, schema)))
+    name.filter(sees_rows).or_else(|| expression.children().find_map(|part| function_of_several_rows(&part, schema)))
 }

@@ -154,17 +154,44 @@ const ACCEPTED_BODIES: &[(&str, &str)] = &[
     ("integer", "<<o>> DECLARE b integer; BEGIN o.b := 1; EXIT o; RETURN b; END"),
     ("integer", "<<o>> DECLARE b integer; BEGIN DECLARE b text; BEGIN o.b := 1; END; RETURN b; END o"),
     ("integer", "DECLARE b orders; c record; BEGIN b.note := 'x'; c.y := 1; b.note := 'y'; RETURN 1; END"),
-    ("integer", "DECLARE b orders%ROWTYPE; c orders.note%TYPE; BEGIN SELECT note INTO c FROM orders; SELECT * INTO b FROM orders; RETURN 1; END"),
+    (
+        "integer",
+        "DECLARE b orders%ROWTYPE; c orders.note%TYPE; BEGIN SELECT note INTO c FROM orders; SELECT * INTO b FROM orders; RETURN 1; END",
+    ),
     ("integer", "DECLARE \"B\" integer; BEGIN \"B\" := 1; SELECT 1 INTO \"B\"; RETURN 1; END"),
-    ("integer", "DECLARE c CURSOR (k integer) FOR SELECT id FROM orders WHERE id = k; r record; BEGIN OPEN c(1); FETCH c INTO r; FETCH NEXT FROM c INTO r; CLOSE c; FOR q IN c(2) LOOP q.id := 1; END LOOP; RETURN 1; END"),
-    ("integer", "BEGIN INSERT INTO customers (id, name) VALUES (gen_random_uuid(), 'into x'); CREATE TEMPORARY TABLE z AS SELECT 1 AS q; RETURN 1; END"),
-    ("integer", "DECLARE b integer; BEGIN INSERT INTO customers (id, name) SELECT gen_random_uuid(), 'x' RETURNING 1 INTO b; RETURN b; END"),
-    ("integer", "BEGIN MERGE INTO orders USING (SELECT 1 AS x) s ON orders.id = s.x WHEN MATCHED THEN DELETE; RETURN 1; END"),
-    ("integer", "DECLARE b integer; c text; BEGIN EXECUTE 'SELECT 1, 2' INTO STRICT b, c USING 1; GET DIAGNOSTICS b = ROW_COUNT; FOR b, c IN SELECT 1, 'x' LOOP NULL; END LOOP; FOREACH b IN ARRAY ARRAY[1] LOOP CONTINUE; END LOOP; RETURN b; END"),
-    ("integer", "DECLARE b text; BEGIN RETURN 1; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS b = MESSAGE_TEXT; RAISE NOTICE '% %% %', sqlerrm, sqlstate; RAISE; END"),
+    (
+        "integer",
+        "DECLARE c CURSOR (k integer) FOR SELECT id FROM orders WHERE id = k; r record; BEGIN OPEN c(1); FETCH c INTO r; FETCH NEXT FROM c INTO r; CLOSE c; FOR q IN c(2) LOOP q.id := 1; END LOOP; RETURN 1; END",
+    ),
+    (
+        "integer",
+        "BEGIN INSERT INTO customers (id, name) VALUES (gen_random_uuid(), 'into x'); CREATE TEMPORARY TABLE z AS SELECT 1 AS q; RETURN 1; END",
+    ),
+    (
+        "integer",
+        "DECLARE b integer; BEGIN INSERT INTO customers (id, name) SELECT gen_random_uuid(), 'x' RETURNING 1 INTO b; RETURN b; END",
+    ),
+    (
+        "integer",
+        "BEGIN MERGE INTO orders USING (SELECT 1 AS x) s ON orders.id = s.x WHEN MATCHED THEN DELETE; RETURN 1; END",
+    ),
+    (
+        "integer",
+        "DECLARE b integer; c text; BEGIN EXECUTE 'SELECT 1, 2' INTO STRICT b, c USING 1; GET DIAGNOSTICS b = ROW_COUNT; FOR b, c IN SELECT 1, 'x' LOOP NULL; END LOOP; FOREACH b IN ARRAY ARRAY[1] LOOP CONTINUE; END LOOP; RETURN b; END",
+    ),
+    (
+        "integer",
+        "DECLARE b text; BEGIN RETURN 1; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS b = MESSAGE_TEXT; RAISE NOTICE '% %% %', sqlerrm, sqlstate; RAISE; END",
+    ),
     ("integer", "BEGIN <<l>> FOR i IN 1..2 LOOP l.i := 3; i := 4; EXIT l WHEN i > 1; END LOOP l; RETURN 1; END"),
-    ("integer", "BEGIN <<l>> WHILE a > 1 LOOP LOOP CONTINUE l; END LOOP; END LOOP; RETURN CASE WHEN a > 1 THEN 2 ELSE 3 END; END"),
-    ("integer", "BEGIN CASE a WHEN 1 THEN a := 2; ELSE a := 3; END CASE; IF a = 1 THEN RETURN 1; END IF; RAISE EXCEPTION USING MESSAGE = 'x', HINT = 'y'; END"),
+    (
+        "integer",
+        "BEGIN <<l>> WHILE a > 1 LOOP LOOP CONTINUE l; END LOOP; END LOOP; RETURN CASE WHEN a > 1 THEN 2 ELSE 3 END; END",
+    ),
+    (
+        "integer",
+        "BEGIN CASE a WHEN 1 THEN a := 2; ELSE a := 3; END CASE; IF a = 1 THEN RETURN 1; END IF; RAISE EXCEPTION USING MESSAGE = 'x', HINT = 'y'; END",
+    ),
     ("integer", "DECLARE b CONSTANT integer := 1; BEGIN DECLARE b integer; BEGIN b := 2; END; RETURN b; END"),
     ("integer", "DECLARE b ALIAS FOR $1; c ALIAS FOR a; BEGIN b := 1; c := 2; RETURN 1; END"),
     ("integer", "DECLARE b order_state := 'new'; c customers; d refcursor; e pg_class; BEGIN RETURN 1; END"),
@@ -173,7 +200,10 @@ const ACCEPTED_BODIES: &[(&str, &str)] = &[
     ("integer", "BEGIN NULL; END"),
     ("void", "BEGIN RETURN; END"),
     ("SETOF void", "BEGIN RETURN NEXT 1; END"),
-    ("SETOF integer", "BEGIN RETURN NEXT 1; RETURN QUERY SELECT 1; RETURN QUERY EXECUTE 'SELECT 1' USING a; RETURN; END"),
+    (
+        "SETOF integer",
+        "BEGIN RETURN NEXT 1; RETURN QUERY SELECT 1; RETURN QUERY EXECUTE 'SELECT 1' USING a; RETURN; END",
+    ),
     ("TABLE (b integer)", "BEGIN b := 1; RETURN NEXT; f.b := 2; END"),
 ];
 

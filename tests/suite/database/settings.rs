@@ -131,3 +131,18 @@ fn servers_refuse_what_the_table_refuses() {
         assert!(!started.unwrap_or(false), "{option}");
     }
 }
+
+/// The list of the settings that a function cannot change is that of real servers.
+#[test]
+fn settings_of_the_whole_server_are_those_of_real_servers() {
+    let list = fs::read_to_string(root().join("generator/values/postgres_server_settings.txt")).unwrap();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for version in [Version::V15, Version::V17, Version::V18] {
+        let Some(server) = Server::start(version) else { return };
+        let rows = server.session("postgres", "postgres").run_or_panic(
+            "SELECT lower(name) FROM pg_settings WHERE context NOT IN ('user', 'superuser') AND name NOT LIKE '%.%' ORDER BY 1;",
+        );
+        names.extend(rows.lines().map(str::to_owned));
+    }
+    assert_eq!(list.lines().map(str::to_owned).collect::<BTreeSet<_>>(), names);
+}
