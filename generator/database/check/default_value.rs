@@ -159,34 +159,34 @@ impl DefaultValue {
 }
 
 impl Check<'_> {
-    /// Reports a default that does not fit the type of the column.
-    pub(super) fn check_default(&mut self, column: &Column, path: &FieldPath) {
-        let Some(text) = column.default.as_ref().map(Expression::as_str) else { return };
+    /// Reports a default that does not fit the type of a column, argument or domain, which `what` names.
+    pub(super) fn check_default(&mut self, what: &str, holder: &TypeName, default: &Expression, path: &FieldPath) {
+        let text = default.as_str();
         let (kind, words) = match DefaultValue::of(text) {
-            Some(default) if default.fits(&column.kind, self.schema) => return,
+            Some(default) if default.fits(holder, self.schema) => return,
             Some(default) => (default.kind(), default.in_words().to_owned()),
             None => {
-                let Some(kind) = self.type_other_than_array(column, text) else { return };
+                let Some(kind) = self.type_other_than_array(holder, text) else { return };
                 let words = format!("a single value of the type {kind}");
                 (kind, words)
             }
         };
-        let message = format!("the column has the type {}, which cannot hold {words}", column.kind);
-        let hint = column.kind.element().map_or_else(
-            || "correct the default, or the type of the column".to_owned(),
+        let message = format!("the {what} has the type {holder}, which cannot hold {words}");
+        let hint = holder.element().map_or_else(
+            || format!("correct the default, or the type of the {what}"),
             |element| {
                 let array = array_default(text, &kind, &element);
                 format!("write an array, such as `default = \"{}\"`", escaped_for_nickel(&array))
             },
         );
-        self.report(path.key("default"), message, hint);
+        self.report(path.clone(), message, hint);
     }
 
     /// Returns the type of an expression that is the default of an array, if the expression is certainly not an array;
     /// `None` otherwise.
-    fn type_other_than_array(&self, column: &Column, expression: &str) -> Option<TypeName> {
+    fn type_other_than_array(&self, holder: &TypeName, expression: &str) -> Option<TypeName> {
         // A definition may have casts to other types.
-        if !column.kind.is_array() || !column.kind.is_built_in() {
+        if !holder.is_array() || !holder.is_built_in() {
             return None;
         }
         let kind = type_of_expression(self.schema, expression, &|_: &str| None)?;

@@ -1,22 +1,32 @@
 //! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
+mod column_order;
 mod columns_in_text;
 mod comparable;
 mod default_value;
 mod expression_type;
 mod expressions;
+mod function_result;
 mod grants;
+mod index_method;
 mod keys;
 pub mod migration_sql;
 mod names;
 mod object;
+mod plpgsql;
 mod query_columns;
+mod query_output;
 mod query_scope;
+mod query_shape;
 mod routine;
+mod signature;
+mod sql_result;
 mod storage;
 mod table;
 mod trigger;
+mod type_cycles;
 mod types;
+mod view_output;
 
 use std::collections::BTreeSet;
 
@@ -32,6 +42,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     check.check_schema_names();
     check.check_shared_names();
     check.check_types();
+    check.check_type_cycles();
     check.check_sequences();
     check.check_grants();
     for (name, table) in &schema.tables {
@@ -126,6 +137,10 @@ impl Check<'_> {
             let message =
                 format!("only arguments of functions can have the type `{kind}`, which stands for several types");
             self.report(path.clone(), message, "name one type");
+        }
+        if PSEUDO_TYPES.contains(&kind.base()) {
+            let message = format!("only the result of a function can have the type {}", kind.base());
+            self.report(path.clone(), message, "use a type with values");
         }
         let Some(object) = kind.object() else { return };
         if TypeName::refusal(kind.as_str()).is_some() {

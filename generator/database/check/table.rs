@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use super::columns_in_text::SYSTEM_COLUMNS;
 use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -36,9 +37,16 @@ impl Check<'_> {
             table
         };
         for (column_name, column) in &table.columns {
-            self.check_column(column, &path.key("columns").key(column_name.as_str()));
+            let path = path.key("columns").key(column_name.as_str());
+            if SYSTEM_COLUMNS.contains(&column_name.as_str()) {
+                let message = format!("a table cannot have a column `{column_name}`, since the server adds one");
+                self.report(path.clone(), message, "give the column a different name");
+            }
+            self.check_column(column, &path);
         }
         self.check_primary_key(table, &path.key("primary_key"));
+        self.check_repeated_columns(table, &path);
+        self.check_types_in_indexes(table, &path);
         self.check_constraint_names(name, table, &path);
         self.check_equal_constraints(table, &path);
         self.check_constraint_comments(name, table, &path.key("constraint_comments"));
@@ -230,10 +238,14 @@ impl Check<'_> {
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "remove `backfill`");
         }
-        self.check_default(column, path);
+        if let Some(default) = &column.default {
+            self.check_default("column", &column.kind, default, &path.key("default"));
+        }
         self.check_statistics_target(column.statistics, path);
         self.check_column_storage(column, path);
-        self.check_numbering(&column.identity_options.into(), &path.key("identity_options"));
+        let kind = SequenceKind::of_type(&column.kind);
+        let numbering = Sequence { kind, ..column.identity_options.into() };
+        self.check_numbering(&numbering, &path.key("identity_options"));
         if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
             self.report(
                 path.key("identity_options"),

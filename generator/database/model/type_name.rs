@@ -145,6 +145,9 @@ pub const BUILT_IN_TYPES: &[&str] = &[
     "xml",
 ];
 
+/// Types without values, which only results of functions have.
+pub const PSEUDO_TYPES: [&str; 2] = ["trigger", "void"];
+
 /// Types of arguments that stand for several types, sorted.
 const POLYMORPHIC_TYPES: &[&str] = &[
     "anyarray",

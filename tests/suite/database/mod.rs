@@ -21,6 +21,8 @@ pub mod project;
 mod property;
 mod public_schemas;
 mod refused_definitions;
+mod refused_functions;
+mod refused_relations;
 mod related_parts;
 mod reused_names;
 mod routines;
