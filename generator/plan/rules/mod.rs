@@ -15,7 +15,6 @@ pub mod machines;
 mod mounts;
 pub mod nginx_snippets;
 mod plugins;
-mod postgres_setting;
 mod presence;
 mod redis;
 mod resources;
