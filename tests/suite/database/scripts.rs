@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 12] = [
+const SCRIPTS: [Change; 15] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -99,6 +99,29 @@ const SCRIPTS: [Change; 12] = [
             CREATE TABLE p3 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
         hint: no_hint,
     },
+    Change {
+        name: "names of dropped and renamed relations",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE p1 (b integer, a integer); DROP TABLE p1; CREATE TABLE p (a integer, b integer) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+            CREATE VIEW v AS SELECT * FROM p1; CREATE VIEW o AS SELECT b, a FROM p; ALTER VIEW o RENAME TO w; ALTER VIEW w RENAME COLUMN a TO c; CREATE VIEW x AS SELECT * FROM w;
+            CREATE UNLOGGED SEQUENCE s; DROP SEQUENCE s; CREATE SEQUENCE s;",
+        hint: no_hint,
+    },
+    Change {
+        name: "identity columns that are dropped",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE i (id integer GENERATED ALWAYS AS IDENTITY, a integer); GRANT SELECT ON SEQUENCE i_id_seq TO reader; ALTER TABLE i ALTER COLUMN id DROP IDENTITY;
+            CREATE TABLE j (id integer GENERATED ALWAYS AS IDENTITY, a integer); GRANT SELECT ON SEQUENCE j_id_seq TO reader; ALTER TABLE j DROP COLUMN id; ALTER TABLE j ADD id integer GENERATED ALWAYS AS IDENTITY;
+            CREATE TABLE l (id integer GENERATED ALWAYS AS IDENTITY); GRANT SELECT ON SEQUENCE l_id_seq TO reader; DROP TABLE l; CREATE SEQUENCE l_id_seq;",
+        hint: no_hint,
+    },
+    Change {
+        name: "IF NOT EXISTS of a name that a different relation has",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE MATERIALIZED VIEW m AS SELECT id FROM k; CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1 AS other; CREATE VIEW v AS SELECT id FROM k;
+            CREATE TABLE IF NOT EXISTS v (other integer); CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY); CREATE SEQUENCE IF NOT EXISTS t_id_seq; CREATE SEQUENCE IF NOT EXISTS k; CREATE UNLOGGED SEQUENCE IF NOT EXISTS v;",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -162,6 +185,11 @@ fn statements_whose_effect_is_unclear_are_refused() {
             "an index with expressions",
         ),
         ("ALTER TABLE t DETACH PARTITION v;", "there is no table `v`"),
+        ("CREATE UNLOGGED SEQUENCE s; ALTER SEQUENCE s RENAME TO s2;", "a sequence that belongs to no unlogged table"),
+        (
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO reader; CREATE TABLE i (id integer GENERATED ALWAYS AS IDENTITY); ALTER TABLE i ALTER COLUMN id DROP IDENTITY;",
+            "",
+        ),
         ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
     ] {
         match sql::read(&format!("{tables} {script}")) {

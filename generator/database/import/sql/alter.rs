@@ -175,7 +175,11 @@ impl Reader {
                 action_parts.refuse_rest_except("ADD GENERATED AS IDENTITY")?;
                 self.record_identity(table, &name, node, name_option);
             }
-            _ if retype::change_identity(column, &action)? => {}
+            _ if retype::change_identity(column, &action)? => {
+                if action.kind() == DROP_IDENTITY {
+                    self.remove_identity_sequences(|owner| owner.table == *table && owner.column == name);
+                }
+            }
             _ => {
                 return unsupported(
                     &action,

@@ -44,9 +44,7 @@ impl Reader {
         for name in &tables {
             if let Some(table) = self.schema.tables.get_mut(name) {
                 let dropped_indexes = remove_column_and_dependents(table, &column);
-                for index in dropped_indexes {
-                    self.declared_at.remove(&format!("indexes.{}", name.in_same_schema(&index)));
-                }
+                dropped_indexes.iter().for_each(|index| self.forget_index(name, index));
             }
             self.grants.retain(|grant| {
                 !matches!(&grant.object, GrantObject::Column(other, name_of_column)

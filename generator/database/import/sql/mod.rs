@@ -27,6 +27,7 @@ mod overload;
 mod partition;
 mod policy;
 mod reader;
+mod relation;
 mod rename;
 mod rename_table;
 mod retype;

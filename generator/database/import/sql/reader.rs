@@ -138,7 +138,8 @@ impl Reader {
                     || indexes.any(|index| is_named(owner, index))
             })
         };
-        is_view_or_its_index || self.schema.sequences.contains_key(name) || is_table_or_its_index()
+        let is_sequence = || self.schema.sequences.contains_key(name) || self.identity_sequences.contains_key(name);
+        is_view_or_its_index || is_sequence() || is_table_or_its_index()
     }
 
     /// Refuses a second constraint of a table with the same name.

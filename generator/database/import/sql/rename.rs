@@ -111,8 +111,7 @@ impl Reader {
             Some(view) => self.schema.views.insert(to.clone(), view),
             None => return unsupported(node, format!("there is no view `{from}`")),
         };
-        self.rename_place("views", from, &to);
-        self.rename_in_grants(from, &to);
+        self.rename_relation("views", from, &to);
         Ok(())
     }
 
@@ -154,8 +153,7 @@ impl Reader {
         };
         self.schema.sequences.insert(to.clone(), sequence);
         replace_sequence_name(&mut self.schema, from, to);
-        self.rename_place("sequences", from, to);
-        self.rename_in_grants(from, to);
+        self.rename_relation("sequences", from, to);
         // Texts mention a sequence by its name, which a change of the schema keeps.
         if from.name() == to.name() { Ok(()) } else { self.require_no_mention(from, node) }
     }
@@ -193,27 +191,6 @@ impl Reader {
             unsupported(node, format!("the name `{name}` is taken"))
         } else {
             Ok(())
-        }
-    }
-
-    /// Changes the name under which the place of an object is recorded. `kind` is a word such as `tables`.
-    pub(super) fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
-        if let Some(at) = self.declared_at.remove(&format!("{kind}.{from}")) {
-            self.declared_at.insert(format!("{kind}.{to}"), at);
-        }
-    }
-
-    /// Changes the name of a table, view or sequence in the recorded grants.
-    pub(super) fn rename_in_grants(&mut self, from: &ObjectName, to: &ObjectName) {
-        for grant in &mut self.grants {
-            match &mut grant.object {
-                GrantObject::Relation(name) | GrantObject::Column(name, _) | GrantObject::Sequence(name)
-                    if name == from =>
-                {
-                    *name = to.clone();
-                }
-                _ => {}
-            }
         }
     }
 

@@ -1,0 +1,87 @@
+//! What the reader records about tables, views and sequences besides their definitions. A dropped relation leaves
+//! nothing behind, and a renamed one keeps everything.
+
+use squawk_syntax::SyntaxNode;
+
+use super::reader::{GrantObject, Reader};
+use crate::database::model::*;
+
+impl Reader {
+    /// Forgets all that is recorded about a dropped relation. `kind` is `tables`, `views` or `sequences`.
+    pub(super) fn forget_relation(&mut self, kind: &str, name: &ObjectName) {
+        self.declared_at.remove(&format!("{kind}.{name}"));
+        self.column_order.remove(name);
+        self.unlogged_sequences.retain(|(_, sequence)| sequence != name);
+        self.grants.retain(|grant| match &grant.object {
+            GrantObject::Relation(other) | GrantObject::Column(other, _) | GrantObject::Sequence(other) => {
+                other != name
+            }
+            GrantObject::Function(_) | GrantObject::Type(_) | GrantObject::Schema(_) => true,
+        });
+    }
+
+    /// Changes the name under which all that belongs to a relation is recorded. `kind` is `tables`, `views` or
+    /// `sequences`.
+    pub(super) fn rename_relation(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
+        self.rename_place(kind, from, to);
+        if let Some(order) = self.column_order.remove(from) {
+            self.column_order.insert(to.clone(), order);
+        }
+        let sequences = self.unlogged_sequences.iter_mut().map(|(_, sequence)| sequence);
+        sequences.filter(|sequence| *sequence == from).for_each(|sequence| sequence.clone_from(to));
+        for grant in &mut self.grants {
+            match &mut grant.object {
+                GrantObject::Relation(name) | GrantObject::Column(name, _) | GrantObject::Sequence(name)
+                    if name == from =>
+                {
+                    name.clone_from(to);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Changes the name under which the place of an object is recorded. `kind` is a word such as `tables`.
+    pub(super) fn rename_place(&mut self, kind: &str, from: &ObjectName, to: &ObjectName) {
+        if let Some(at) = self.declared_at.remove(&format!("{kind}.{from}")) {
+            self.declared_at.insert(format!("{kind}.{to}"), at);
+        }
+    }
+
+    /// Leaves out a statement with IF NOT EXISTS, with a note, if a relation already has the name; returns whether it
+    /// does. `statement` begins the statement, such as `CREATE TABLE`.
+    pub(super) fn leaves_out_second_relation(&mut self, statement: &str, name: &ObjectName, node: &SyntaxNode) -> bool {
+        let is_taken = self.is_relation_name_taken(name);
+        if is_taken {
+            let what =
+                format!("`{statement} IF NOT EXISTS {name}` is left out: the server keeps what already has this name");
+            self.note_once(node, what);
+        }
+        is_taken
+    }
+
+    /// Forgets the place of a dropped index.
+    pub(super) fn forget_index(&mut self, owner: &ObjectName, index: &SqlName) {
+        self.declared_at.remove(&format!("indexes.{}", owner.in_same_schema(index)));
+    }
+
+    /// Removes the sequences that belong to certain columns, also those of identity columns.
+    pub(super) fn remove_owned_sequences(&mut self, is_owner: impl Fn(&ColumnOf) -> bool) {
+        let is_owned = |sequence: &Sequence| sequence.owned_by.as_ref().is_some_and(&is_owner);
+        let owned_sequences = self.schema.sequences.iter().filter(|(_, sequence)| is_owned(sequence));
+        for name in owned_sequences.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.schema.sequences.remove(&name);
+            self.forget_relation("sequences", &name);
+        }
+        self.remove_identity_sequences(is_owner);
+    }
+
+    /// Removes the sequences of certain identity columns.
+    pub(super) fn remove_identity_sequences(&mut self, is_owner: impl Fn(&ColumnOf) -> bool) {
+        let owned_sequences = self.identity_sequences.iter().filter(|(_, owner)| is_owner(owner));
+        for name in owned_sequences.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.identity_sequences.remove(&name);
+            self.forget_relation("sequences", &name);
+        }
+    }
+}
