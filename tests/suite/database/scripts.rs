@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 15] = [
+const SCRIPTS: [Change; 16] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -120,6 +120,17 @@ const SCRIPTS: [Change; 15] = [
         before: "CREATE TABLE k (id integer);",
         after: "CREATE TABLE k (id integer); CREATE MATERIALIZED VIEW m AS SELECT id FROM k; CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1 AS other; CREATE VIEW v AS SELECT id FROM k;
             CREATE TABLE IF NOT EXISTS v (other integer); CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY); CREATE SEQUENCE IF NOT EXISTS t_id_seq; CREATE SEQUENCE IF NOT EXISTS k; CREATE UNLOGGED SEQUENCE IF NOT EXISTS v;",
+        hint: no_hint,
+    },
+    Change {
+        name: "names that the server derives from expressions",
+        before: "CREATE TABLE t (a integer, data jsonb, c text, arr integer[], day timestamp);",
+        after: "CREATE TABLE t (a integer, data jsonb, c text, arr integer[], day timestamp); CREATE INDEX ON t (((data->>'x')::int)); CREATE INDEX ON t ((CASE WHEN a > 0 THEN 1 ELSE 2 END)); CREATE INDEX ON t ((CASE WHEN a > 0 THEN 1 ELSE arr[1] END));
+            CREATE INDEX ON t (cast(c as text)); CREATE INDEX ON t ((c::varchar)); CREATE INDEX ON t ((t.a)); CREATE INDEX ON t ((arr[1])); CREATE INDEX ON t ((ARRAY[a, 1])); CREATE INDEX ON t ((data->'x')); CREATE INDEX ON t (((a + 1)::text::int));
+            CREATE INDEX ON t (extract(year from day)); CREATE INDEX ON t (substring(c from 1 for 2)); CREATE INDEX ON t (trim(c)); CREATE INDEX ON t (trim(trailing 'x' from c)); CREATE INDEX ON t ((day AT TIME ZONE 'utc')); CREATE INDEX ON t (nullif(a, 1));
+            CREATE INDEX ON t (((a + 1)::double precision)); CREATE INDEX ON t (((c || 'x')::character(10))); CREATE INDEX ON t (((c || 'x')::varchar(10))); CREATE INDEX ON t (((a + 1)::numeric(10, 2))); CREATE INDEX ON t (((a = 1)::boolean)); CREATE INDEX ON t ((-a));
+            CREATE TABLE x (c text, EXCLUDE USING btree ((c::varchar) WITH =), EXCLUDE USING btree (((c || 'x')::varchar) WITH =));
+            CREATE VIEW v AS SELECT a::text, (a + 1)::bigint, CASE WHEN a > 0 THEN 1 END, ARRAY[a, 1], arr[1], true, extract(year from day), (t.c) FROM t; CREATE VIEW w AS SELECT * FROM v;",
         hint: no_hint,
     },
 ];

@@ -2,6 +2,7 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::derived_name::derived_name;
 use super::reader::Reader;
 use super::storage::{read_parameters, take_with_parameters};
 use super::tree::{AtNode, Parsed, Parts, expression, ident, object_name, path, unsupported};
@@ -135,20 +136,10 @@ fn number_repeated_parts(mut parts: Vec<String>) -> Vec<String> {
     parts
 }
 
-/// Returns the part of a default name for a column or expression: the name of the column or of the called function
-/// (`lower` for `lower(name)`), else `expr`.
+/// Returns the part of a default name for a column or expression: the name that the server derives from it, such as
+/// `lower` for `lower(name)`, else `expr`.
 pub fn default_name_part(node: &SyntaxNode) -> String {
-    match node.kind() {
-        SyntaxKind::COLLATE => {
-            Parts::of(node).take_any().map_or_else(|_| "expr".into(), |value| default_name_part(&value))
-        }
-        SyntaxKind::NAME_REF => path(node).concat(),
-        SyntaxKind::CALL_EXPR => {
-            let function = Parts::of(node).take_any().map(|name| path(&name)).unwrap_or_default();
-            function.last().cloned().unwrap_or_else(|| "expr".into())
-        }
-        _ => "expr".into(),
-    }
+    derived_name(node).unwrap_or_else(|| "expr".to_owned())
 }
 
 /// Reads a column of an index or of the key of a partitioned table.

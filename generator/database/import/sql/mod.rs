@@ -12,6 +12,7 @@ mod column;
 mod comments;
 mod constraint;
 mod defaults;
+mod derived_name;
 mod detach;
 mod do_block;
 mod drop;
