@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 16] = [
+const SCRIPTS: [Change; 17] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -133,6 +133,14 @@ const SCRIPTS: [Change; 16] = [
             CREATE VIEW v AS SELECT a::text, (a + 1)::bigint, CASE WHEN a > 0 THEN 1 END, ARRAY[a, 1], arr[1], true, extract(year from day), (t.c) FROM t; CREATE VIEW w AS SELECT * FROM v;",
         hint: no_hint,
     },
+    Change {
+        name: "RENAME VALUE",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TYPE mood AS ENUM ('a', 'b c', 'd'); CREATE DOMAIN feeling AS mood DEFAULT 'a'; CREATE TABLE e (m mood[] DEFAULT '{a,b c}', n mood[] DEFAULT '{{\"a\"},{d}}'::mood[], o feeling DEFAULT 'b c', q mood DEFAULT 'a'::mood);
+            CREATE TABLE p (m mood NOT NULL) PARTITION BY LIST (m); CREATE TABLE p1 PARTITION OF p FOR VALUES IN ('a', 'd'); CREATE TABLE r (i integer, f feeling) PARTITION BY RANGE (i, f); CREATE TABLE r1 PARTITION OF r FOR VALUES FROM (1, 'a') TO (2, 'd');
+            CREATE TABLE other (x text) PARTITION BY LIST (x); CREATE TABLE other1 PARTITION OF other FOR VALUES IN ('a'); ALTER TYPE mood RENAME VALUE 'a' TO 'it is'; ALTER TYPE mood RENAME VALUE 'b c' TO 'b';",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -201,6 +209,11 @@ fn statements_whose_effect_is_unclear_are_refused() {
             "ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO reader; CREATE TABLE i (id integer GENERATED ALWAYS AS IDENTITY); ALTER TABLE i ALTER COLUMN id DROP IDENTITY;",
             "",
         ),
+        (
+            "ALTER TYPE e RENAME VALUE 'a' TO 'b'; CREATE TYPE f AS ENUM ('a', 'b'); ALTER TYPE f RENAME VALUE 'a' TO 'b';",
+            "the label `b` already exists",
+        ),
+        ("CREATE VIEW w AS SELECT '{a}'::e[] AS x; ALTER TYPE e RENAME VALUE 'a' TO 'b';", "the view w mentions it"),
         ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
     ] {
         match sql::read(&format!("{tables} {script}")) {

@@ -13,7 +13,7 @@ use crate::database::model::*;
 use crate::values::Checked;
 
 /// Reads a label of an enumeration.
-fn label(node: &SyntaxNode) -> Parsed<Label> {
+pub(super) fn label(node: &SyntaxNode) -> Parsed<Label> {
     let text = string_content(node)?;
     Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}")).at(node)
 }
@@ -71,29 +71,6 @@ impl Reader {
             None => return unsupported(node, format!("there is no attribute `{from}`")),
         }
         Ok(())
-    }
-
-    /// Reads RENAME VALUE. Also changes the label in defaults that are only the label: `'old'` or `'old'::status`.
-    fn rename_label(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
-        let mut parts = Parts::of(node);
-        let (from, to) = (label(&parts.take_any()?)?, label(&parts.take_any()?)?);
-        parts.refuse_rest_except("RENAME VALUE TO")?;
-        let Some(UserType::Enum(enumeration)) = self.schema.types.get_mut(name) else {
-            return unsupported(node, format!("there is no enumeration `{name}`"));
-        };
-        let Some(position) = enumeration.values.iter().position(|value| *value == from) else {
-            return unsupported(node, format!("it has no label `{from}`"));
-        };
-        enumeration.values[position] = to.clone();
-        let old_literal = literal(from.as_str());
-        let columns = self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut());
-        for column in columns.filter(|column| column.kind.object().as_ref() == Some(name)) {
-            let cast = column.default.as_ref().and_then(|default| default.as_str().strip_prefix(&old_literal));
-            if let Some(cast) = cast.filter(|cast| cast.is_empty() || cast.starts_with("::")) {
-                column.default = Some(Expression::new(&format!("{}{cast}", literal(to.as_str()))).at(node)?);
-            }
-        }
-        self.require_no_label(&from, node)
     }
 }
 

@@ -30,6 +30,7 @@ mod policy;
 mod reader;
 mod relation;
 mod rename;
+mod rename_label;
 mod rename_table;
 mod retype;
 mod routine;
