@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 17] = [
+const SCRIPTS: [Change; 18] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -139,6 +139,15 @@ const SCRIPTS: [Change; 17] = [
         after: "CREATE TABLE k (id integer); CREATE TYPE mood AS ENUM ('a', 'b c', 'd'); CREATE DOMAIN feeling AS mood DEFAULT 'a'; CREATE TABLE e (m mood[] DEFAULT '{a,b c}', n mood[] DEFAULT '{{\"a\"},{d}}'::mood[], o feeling DEFAULT 'b c', q mood DEFAULT 'a'::mood);
             CREATE TABLE p (m mood NOT NULL) PARTITION BY LIST (m); CREATE TABLE p1 PARTITION OF p FOR VALUES IN ('a', 'd'); CREATE TABLE r (i integer, f feeling) PARTITION BY RANGE (i, f); CREATE TABLE r1 PARTITION OF r FOR VALUES FROM (1, 'a') TO (2, 'd');
             CREATE TABLE other (x text) PARTITION BY LIST (x); CREATE TABLE other1 PARTITION OF other FOR VALUES IN ('a'); ALTER TYPE mood RENAME VALUE 'a' TO 'it is'; ALTER TYPE mood RENAME VALUE 'b c' TO 'b';",
+        hint: no_hint,
+    },
+    Change {
+        name: "comments of dropped constraints",
+        before: "CREATE TABLE k (id integer PRIMARY KEY);",
+        after: "CREATE TABLE k (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer, c integer, d integer, CONSTRAINT c CHECK (a > 0), CONSTRAINT u UNIQUE (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES k, CONSTRAINT g FOREIGN KEY (b) REFERENCES k);
+            CREATE TABLE gone (id integer PRIMARY KEY); ALTER TABLE t ADD CONSTRAINT h FOREIGN KEY (b) REFERENCES gone; COMMENT ON CONSTRAINT c ON t IS 'old'; COMMENT ON CONSTRAINT u ON t IS 'old'; COMMENT ON CONSTRAINT f ON t IS 'old';
+            COMMENT ON CONSTRAINT g ON t IS 'stays'; COMMENT ON CONSTRAINT h ON t IS 'old'; DROP TABLE gone CASCADE; ALTER TABLE t DROP COLUMN a, ADD CONSTRAINT c CHECK (b > 0), ADD CONSTRAINT u UNIQUE (b), ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES k,
+            ADD CONSTRAINT h FOREIGN KEY (d) REFERENCES k;",
         hint: no_hint,
     },
 ];

@@ -52,6 +52,7 @@ impl Reader {
             let result = self.drop_object(node.kind(), reference, options);
             self.record_error(result);
         }
+        self.forget_comments_of_dropped_constraints();
         self.object_in_messages = leading_keywords(node);
         let keywords =
             "DROP TABLE TYPE DOMAIN VIEW MATERIALIZED INDEX SEQUENCE SCHEMA EXTENSION FUNCTION PROCEDURE ROUTINE , ;";

@@ -7,7 +7,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::drop::DropOptions;
 use super::reader::{GrantObject, Reader};
 use super::tree::{Parsed, Parts, ident, unsupported};
-use crate::database::ddl::primary_key_name;
+use crate::database::ddl::{has_constraint, primary_key_name};
 use crate::database::identifiers::mentions_column;
 use crate::database::migrate::with_partitions;
 use crate::database::model::*;
@@ -75,6 +75,15 @@ impl Reader {
         }
     }
 
+    /// Removes the comments of constraints that a statement has dropped, since a later constraint may get the same name.
+    pub(super) fn forget_comments_of_dropped_constraints(&mut self) {
+        for (name, table) in &mut self.schema.tables {
+            let mut comments = std::mem::take(&mut table.constraint_comments);
+            comments.retain(|constraint, _| has_constraint(name, table, constraint));
+            table.constraint_comments = comments;
+        }
+    }
+
     /// Reads DROP CONSTRAINT.
     pub(super) fn drop_constraint(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
@@ -85,7 +94,6 @@ impl Reader {
         self.resolve_keys_to_primary_key();
         let table = self.table(name, node)?;
         let key_name = primary_key_name(name, table);
-        table.constraint_comments.remove(&constraint);
         // The columns of a primary key or unique constraint, to which foreign keys can refer.
         let mut key_columns = table.uniques.remove(&constraint).map(|unique| unique.columns);
         if !table.primary_key.is_empty() && key_name == constraint {
