@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 18] = [
+const SCRIPTS: [Change; 19] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -148,6 +148,14 @@ const SCRIPTS: [Change; 18] = [
             CREATE TABLE gone (id integer PRIMARY KEY); ALTER TABLE t ADD CONSTRAINT h FOREIGN KEY (b) REFERENCES gone; COMMENT ON CONSTRAINT c ON t IS 'old'; COMMENT ON CONSTRAINT u ON t IS 'old'; COMMENT ON CONSTRAINT f ON t IS 'old';
             COMMENT ON CONSTRAINT g ON t IS 'stays'; COMMENT ON CONSTRAINT h ON t IS 'old'; DROP TABLE gone CASCADE; ALTER TABLE t DROP COLUMN a, ADD CONSTRAINT c CHECK (b > 0), ADD CONSTRAINT u UNIQUE (b), ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES k,
             ADD CONSTRAINT h FOREIGN KEY (d) REFERENCES k;",
+        hint: no_hint,
+    },
+    Change {
+        name: "DETACH PARTITION with indexes that the partition had before",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE q (a integer NOT NULL, b text) PARTITION BY LIST (a); CREATE TABLE q1 PARTITION OF q FOR VALUES IN (1); CREATE TABLE q3 PARTITION OF q FOR VALUES IN (3); CREATE INDEX my_idx ON q1 (b);
+            CREATE INDEX by_case ON q1 (lower(b)); CREATE INDEX twice ON q1 (a); CREATE INDEX ON q (b); CREATE INDEX l ON q (lower(b)); CREATE INDEX i ON q (a); CREATE INDEX twice1 ON q1 (a); DROP INDEX i; CREATE INDEX i ON q (a); ALTER INDEX l RENAME TO l2;
+            ALTER TABLE q1 RENAME TO q2; ALTER INDEX my_idx RENAME TO mine; ALTER TABLE q DETACH PARTITION q2; DROP INDEX l2; ALTER TABLE q DETACH PARTITION q3;",
         hint: no_hint,
     },
 ];

@@ -49,6 +49,8 @@ pub struct Reader {
     /// Statements that attach an index to the index of a partitioned table: place, name of the partitioned table's
     /// index, name of the attached index.
     pub attached_indexes: Vec<(usize, String, String)>,
+    /// Indexes of partitions that the server attached to a later index of the partitioned table.
+    pub adopted_indexes: Vec<AdoptedIndex>,
 }
 
 /// The schema in which the server creates objects without a schema; `None` if it refuses them.
@@ -95,6 +97,16 @@ pub struct AttachedTable {
     pub bound: Bound,
 }
 
+/// An index that a partition had before its partitioned table got an equal one. The definition has only the latter, but
+/// on the server the former keeps its name.
+pub struct AdoptedIndex {
+    pub partition: ObjectName,
+    pub name: SqlName,
+    pub partitioned: ObjectName,
+    /// Name of the partitioned table's index.
+    pub parent_index: SqlName,
+}
+
 impl Reader {
     /// Records a problem of the current statement. Its message begins with the object of the statement.
     fn record_problem(&mut self, problem: Unsupported) {
@@ -139,7 +151,8 @@ impl Reader {
             })
         };
         let is_sequence = || self.schema.sequences.contains_key(name) || self.identity_sequences.contains_key(name);
-        is_view_or_its_index || is_sequence() || is_table_or_its_index()
+        let is_adopted = || self.adopted_indexes.iter().any(|index| is_named(&index.partition, &index.name));
+        is_view_or_its_index || is_sequence() || is_table_or_its_index() || is_adopted()
     }
 
     /// Refuses a second constraint of a table with the same name.

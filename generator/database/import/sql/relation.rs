@@ -12,6 +12,7 @@ impl Reader {
         self.declared_at.remove(&format!("{kind}.{name}"));
         self.column_order.remove(name);
         self.unlogged_sequences.retain(|(_, sequence)| sequence != name);
+        self.adopted_indexes.retain(|index| index.partition != *name && index.partitioned != *name);
         self.grants.retain(|grant| match &grant.object {
             GrantObject::Relation(other) | GrantObject::Column(other, _) | GrantObject::Sequence(other) => {
                 other != name
@@ -28,7 +29,10 @@ impl Reader {
             self.column_order.insert(to.clone(), order);
         }
         let sequences = self.unlogged_sequences.iter_mut().map(|(_, sequence)| sequence);
-        sequences.filter(|sequence| *sequence == from).for_each(|sequence| sequence.clone_from(to));
+        let adopted_indexes = self.adopted_indexes.iter_mut();
+        let tables = adopted_indexes.flat_map(|index| [&mut index.partition, &mut index.partitioned]);
+        let names = sequences.chain(tables);
+        names.filter(|name| *name == from).for_each(|name| name.clone_from(to));
         for grant in &mut self.grants {
             match &mut grant.object {
                 GrantObject::Relation(name) | GrantObject::Column(name, _) | GrantObject::Sequence(name)
@@ -60,9 +64,18 @@ impl Reader {
         is_taken
     }
 
-    /// Forgets the place of a dropped index.
+    /// Forgets the place of a dropped index, and the indexes that were attached to it.
     pub(super) fn forget_index(&mut self, owner: &ObjectName, index: &SqlName) {
         self.declared_at.remove(&format!("indexes.{}", owner.in_same_schema(index)));
+        self.adopted_indexes.retain(|adopted| adopted.partitioned != *owner || adopted.parent_index != *index);
+    }
+
+    /// Changes the name under which an index of a table or view is recorded.
+    pub(super) fn rename_recorded_index(&mut self, owner: &ObjectName, from: &SqlName, to: &SqlName) {
+        self.rename_place("indexes", &owner.in_same_schema(from), &owner.in_same_schema(to));
+        let adopted_indexes = self.adopted_indexes.iter_mut().filter(|adopted| adopted.partitioned == *owner);
+        let parents = adopted_indexes.map(|adopted| &mut adopted.parent_index);
+        parents.filter(|parent| *parent == from).for_each(|parent| parent.clone_from(to));
     }
 
     /// Removes the sequences that belong to certain columns, also those of identity columns.

@@ -90,14 +90,22 @@ impl Reader {
                 continue;
             }
             rename_replica_identity(table, &old, &to);
-            self.rename_place("indexes", from, &from.in_same_schema(&to));
+            let owner = owner.clone();
+            self.rename_recorded_index(&owner, &old, &to);
             return Ok(());
         }
-        for (_, view) in self.schema.views.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
+        for (owner, view) in self.schema.views.iter_mut().filter(|(owner, _)| owner.schema() == from.schema()) {
             if rename_key(&mut view.indexes, &old, &to) {
-                self.rename_place("indexes", from, &from.in_same_schema(&to));
+                let owner = owner.clone();
+                self.rename_recorded_index(&owner, &old, &to);
                 return Ok(());
             }
+        }
+        let mut adopted_indexes = self.adopted_indexes.iter_mut();
+        if let Some(adopted) = adopted_indexes.find(|adopted| adopted.partition.in_same_schema(&adopted.name) == *from)
+        {
+            adopted.name = to;
+            return Ok(());
         }
         unsupported(node, format!("there is no index `{from}`"))
     }
