@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 19] = [
+const SCRIPTS: [Change; 20] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -158,6 +158,14 @@ const SCRIPTS: [Change; 19] = [
             ALTER TABLE q1 RENAME TO q2; ALTER INDEX my_idx RENAME TO mine; ALTER TABLE q DETACH PARTITION q2; DROP INDEX l2; ALTER TABLE q DETACH PARTITION q3;",
         hint: no_hint,
     },
+    Change {
+        name: "objects of dropped relations",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE t (a integer, b integer, c integer); CREATE STATISTICS a ON b, c FROM t; CREATE STATISTICS s ON a, b FROM t; CREATE STATISTICS e ON (a + 1), c FROM t; ALTER TABLE t DROP COLUMN a;
+            CREATE TABLE gone (a integer, b integer); CREATE STATISTICS g ON a, b FROM gone; CREATE RULE r AS ON INSERT TO gone DO INSTEAD NOTHING; DROP TABLE gone; CREATE VIEW v AS SELECT id FROM k; CREATE RULE r AS ON INSERT TO v DO INSTEAD NOTHING; DROP VIEW v;
+            CREATE TABLE gone (a integer, b integer);",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -231,6 +239,10 @@ fn statements_whose_effect_is_unclear_are_refused() {
             "the label `b` already exists",
         ),
         ("CREATE VIEW w AS SELECT '{a}'::e[] AS x; ALTER TYPE e RENAME VALUE 'a' TO 'b';", "the view w mentions it"),
+        (
+            "CREATE SCHEMA app; CREATE COLLATION app.german (provider = icu, locale = 'de'); DROP SCHEMA app CASCADE;",
+            "it contains `app.german`",
+        ),
         ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
     ] {
         match sql::read(&format!("{tables} {script}")) {

@@ -94,5 +94,6 @@ fn name_of_cast(cast: &SyntaxNode) -> Option<DerivedName> {
         Some(name) => name.to_owned(),
         None => kind.object().map_or_else(|| base.to_owned(), |object| object.name().to_owned()),
     };
-    strong_or(operand.as_ref(), type_name)
+    let is_treat = tokens(cast).next().is_some_and(|token| token.kind() == SyntaxKind::TREAT_KW);
+    if is_treat { strong(Some(type_name)) } else { strong_or(operand.as_ref(), type_name) }
 }

@@ -213,9 +213,11 @@ impl Reader {
 
     /// Removes a schema, which must be empty.
     fn drop_schema(&mut self, name: &SqlName, node: &SyntaxNode, options: DropOptions) -> Parsed<()> {
-        let Schema { tables, views, sequences, types, functions, .. } = &self.schema;
-        let objects = tables.keys().chain(views.keys()).chain(sequences.keys()).chain(types.keys());
-        if let Some(object) = objects.chain(functions.keys()).find(|object| object.schema() == name.as_str()) {
+        let Schema { tables, views, sequences, types, functions, objects, .. } = &self.schema;
+        let names = tables.keys().chain(views.keys()).chain(sequences.keys()).chain(types.keys());
+        let names_in_sql = objects.values().filter_map(|object| object.identity()?.name);
+        let mut names = names.chain(functions.keys()).cloned().chain(names_in_sql);
+        if let Some(object) = names.find(|object| object.schema() == name.as_str()) {
             return unsupported(node, format!("it contains `{object}`; drop the objects of the schema first"));
         }
         self.grants.retain(|grant| !matches!(&grant.object, GrantObject::Schema(other) if other == name));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use squawk_syntax::{SyntaxKind, SyntaxNode};
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::drop::DropOptions;
 use super::reader::{GrantObject, Reader};
+use super::relation::has_class;
 use super::tree::{Parsed, Parts, ident, unsupported};
 use crate::database::ddl::{has_constraint, primary_key_name};
 use crate::database::identifiers::mentions_column;
@@ -51,6 +52,7 @@ impl Reader {
                     if other == name && *name_of_column == column)
             });
             self.remove_owned_sequences(|owner| owner.table == *name && owner.column == column);
+            self.remove_objects(|object| is_statistics_of_column(object, name, &column));
         }
         Ok(())
     }
@@ -115,6 +117,17 @@ impl Reader {
         self.foreign_keys_to_primary_key.retain(|(_, table, key)| table != name || *key != constraint);
         if is_removed { Ok(()) } else { options.missing(node, &format!("constraint `{constraint}`")) }
     }
+}
+
+/// Returns whether an object is statistics about a column of a table.
+fn is_statistics_of_column(object: &SqlObject, table: &ObjectName, column: &SqlName) -> bool {
+    let create = object.create.as_str();
+    if !has_class(object, &["STATISTICS"]) || !object_statement::relations(create).contains(table) {
+        return false;
+    }
+    let tree = SourceFile::parse(&format!("{create};")).syntax_node();
+    let mut clauses = tree.descendants().filter(|node| node.kind() == SyntaxKind::STATISTICS_ON_CLAUSE);
+    clauses.any(|clause| mentions_column(&clause.text().to_string(), &[column.clone()].into()))
 }
 
 /// Removes a column from a table, with the keys, checks and indexes that use it. Returns the names of the indexes.

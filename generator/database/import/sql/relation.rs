@@ -11,6 +11,10 @@ impl Reader {
     pub(super) fn forget_relation(&mut self, kind: &str, name: &ObjectName) {
         self.declared_at.remove(&format!("{kind}.{name}"));
         self.column_order.remove(name);
+        self.remove_objects(|object| {
+            let is_part_of_relation = has_class(object, &["STATISTICS", "RULE"]);
+            is_part_of_relation && object_statement::relations(object.create.as_str()).contains(name)
+        });
         self.unlogged_sequences.retain(|(_, sequence)| sequence != name);
         self.adopted_indexes.retain(|index| index.partition != *name && index.partitioned != *name);
         self.grants.retain(|grant| match &grant.object {
@@ -19,6 +23,15 @@ impl Reader {
             }
             GrantObject::Function(_) | GrantObject::Type(_) | GrantObject::Schema(_) => true,
         });
+    }
+
+    /// Removes the objects kept as SQL for which a condition is true.
+    pub(super) fn remove_objects(&mut self, is_removed: impl Fn(&SqlObject) -> bool) {
+        let objects = self.schema.objects.iter().filter(|(_, object)| is_removed(object));
+        for key in objects.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.schema.objects.remove(&key);
+            self.declared_at.remove(&format!("objects.{key}"));
+        }
     }
 
     /// Changes the name under which all that belongs to a relation is recorded. `kind` is `tables`, `views` or
@@ -97,4 +110,9 @@ impl Reader {
             self.forget_relation("sequences", &name);
         }
     }
+}
+
+/// Returns whether an object belongs to one of some classes, such as `STATISTICS`.
+pub(super) fn has_class(object: &SqlObject, classes: &[&str]) -> bool {
+    object.identity().is_some_and(|identity| classes.contains(&identity.class.words))
 }
