@@ -243,6 +243,10 @@ fn statements_whose_effect_is_unclear_are_refused() {
             "CREATE SCHEMA app; CREATE COLLATION app.german (provider = icu, locale = 'de'); DROP SCHEMA app CASCADE;",
             "it contains `app.german`",
         ),
+        ("BEGIN; SET LOCAL search_path = ''; CREATE TABLE public.y (a integer); COMMIT; CREATE TABLE u (a integer);", ""),
+        ("SELECT pg_catalog.set_config('search_path', '', false); BEGIN; SET LOCAL search_path = public; COMMIT; CREATE TABLE u (a integer);", "the search path is empty"),
+        ("SELECT pg_catalog.set_config('search_path', '', false); DISCARD PLANS; CREATE TABLE u (a integer);", "the search path is empty"),
+        ("SELECT pg_catalog.set_config('search_path', '', false); DISCARD ALL; CREATE TABLE u (a integer);", ""),
         ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
     ] {
         match sql::read(&format!("{tables} {script}")) {

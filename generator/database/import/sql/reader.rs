@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::SyntaxNode;
 
+use super::search_path::CreationSchema;
 use super::service_rights::ServiceRights;
 use super::tree::{Parsed, Unsupported, start_offset, unsupported};
 use crate::database::ddl;
@@ -51,15 +52,6 @@ pub struct Reader {
     pub attached_indexes: Vec<(usize, String, String)>,
     /// Indexes of partitions that the server attached to a later index of the partitioned table.
     pub adopted_indexes: Vec<AdoptedIndex>,
-}
-
-/// The schema in which the server creates objects without a schema; `None` if it refuses them.
-pub struct CreationSchema(pub Option<String>);
-
-impl Default for CreationSchema {
-    fn default() -> Self {
-        CreationSchema(Some(PUBLIC_SCHEMA.to_owned()))
-    }
 }
 
 /// GRANT or REVOKE on one object.
