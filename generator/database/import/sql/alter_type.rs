@@ -158,10 +158,12 @@ fn change_domain(name: &ObjectName, domain: &mut Domain, node: &SyntaxNode) -> P
             let from = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
             let to = ident(&parts.require(CONSTRAINT_NAME)?)?;
             parts.refuse_rest_except("RENAME CONSTRAINT TO")?;
-            match domain.checks.remove(&from) {
-                Some(condition) => domain.checks.insert(to, condition),
-                None => return unsupported(node, format!("there is no constraint `{from}`")),
+            let Some(condition) = domain.checks.remove(&from) else {
+                return unsupported(node, format!("there is no constraint `{from}`"));
             };
+            if domain.checks.insert(to.clone(), condition).is_some() {
+                return unsupported(node, format!("there are two constraints `{to}`"));
+            }
         }
         ADD_CONSTRAINT => {
             let mut clause = Parts::of(&parts.require(CHECK_CONSTRAINT)?);

@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{GrantObject, Reader};
 use super::tree::{AtNode, Parsed, Parts, ident, leading_keywords, object_name, unsupported};
-use crate::database::ddl::{default_key_name, primary_key_name};
+use crate::database::ddl::{default_key_name, has_constraint, primary_key_name};
 use crate::database::identifiers::replace_names;
 use crate::database::migrate::{replace_column_names, replace_sequence_name, replace_type_name, with_partitions};
 use crate::database::model::*;
@@ -61,14 +61,22 @@ impl Reader {
         parts.refuse_rest_except("RENAME CONSTRAINT TO")?;
         self.resolve_keys_to_primary_key();
         let table = self.table(name, node)?;
-        if !table.primary_key.is_empty() && primary_key_name(name, table) == from {
-            table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(name));
-        } else if !(rename_key(&mut table.uniques, &from, &to)
+        if !has_constraint(name, table, &from) {
+            return unsupported(node, format!("there is no constraint `{from}`"));
+        }
+        let has_index = !table.checks.contains_key(&from) && !table.foreign_keys.contains_key(&from);
+        self.require_free_constraint_name(name, &to, node)?;
+        if has_index {
+            self.require_free_name(&name.in_same_schema(&to), node)?;
+        }
+        let table = self.table(name, node)?;
+        let is_renamed = rename_key(&mut table.uniques, &from, &to)
             || rename_key(&mut table.foreign_keys, &from, &to)
             || rename_key(&mut table.checks, &from, &to)
-            || rename_key(&mut table.excludes, &from, &to))
-        {
-            return unsupported(node, format!("there is no constraint `{from}`"));
+            || rename_key(&mut table.excludes, &from, &to);
+        if !is_renamed {
+            // The primary key.
+            table.primary_key_name = Some(to.clone()).filter(|to| *to != default_key_name(name));
         }
         table.rename_constraint_comment(&from, &to);
         rename_replica_identity(table, &from, &to);
@@ -126,6 +134,11 @@ impl Reader {
     /// Reads RENAME TO of a type or domain. Also changes the name in defaults.
     pub(super) fn rename_type(&mut self, from: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         let to = from.in_same_schema(&new_name(node)?);
+        // Each table and view has a type with its name.
+        let Schema { tables, views, types, .. } = &self.schema;
+        if types.contains_key(&to) || tables.contains_key(&to) || views.contains_key(&to) {
+            return unsupported(node, format!("the name `{to}` is taken"));
+        }
         let Some(kind) = self.schema.types.remove(from) else {
             return unsupported(node, format!("there is no type `{from}`"));
         };
@@ -185,12 +198,11 @@ impl Reader {
         }
         let to = new_name(&action)?;
         parts.refuse_rest_except("ALTER TRIGGER POLICY ;")?;
-        let is_renamed = if is_trigger {
-            rename_key(self.triggers_of(&table, &on)?, &from, &to)
+        if is_trigger {
+            rename_part(self.triggers_of(&table, &on)?, &from, &to, node)
         } else {
-            rename_key(&mut self.table(&table, &on)?.policies, &from, &to)
-        };
-        if is_renamed { Ok(()) } else { unsupported(node, "there is no object with this name") }
+            rename_part(&mut self.table(&table, &on)?.policies, &from, &to, node)
+        }
     }
 
     /// Refuses a new name that is taken by a table, view, sequence or index.
@@ -225,6 +237,19 @@ fn rename_key<T>(parts: &mut std::collections::BTreeMap<SqlName, T>, from: &SqlN
         }
         None => false,
     }
+}
+
+/// Renames a trigger or policy in the map of its table.
+fn rename_part<T>(
+    parts: &mut std::collections::BTreeMap<SqlName, T>,
+    from: &SqlName,
+    to: &SqlName,
+    node: &SyntaxNode,
+) -> Parsed<()> {
+    if parts.contains_key(to) {
+        return unsupported(node, format!("the name `{to}` is taken"));
+    }
+    if rename_key(parts, from, to) { Ok(()) } else { unsupported(node, "there is no object with this name") }
 }
 
 /// Changes the name of the index in REPLICA IDENTITY USING INDEX.
