@@ -8,7 +8,7 @@ use super::server::Version;
 
 fn no_hint(_: &mut Schema) {}
 
-const SCRIPTS: [Change; 20] = [
+const SCRIPTS: [Change; 21] = [
     Change {
         name: "ALTER CONSTRAINT",
         before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (a integer CONSTRAINT f REFERENCES p, b integer CONSTRAINT g REFERENCES p DEFERRABLE, d integer CONSTRAINT h REFERENCES p);",
@@ -166,6 +166,13 @@ const SCRIPTS: [Change; 20] = [
             CREATE TABLE gone (a integer, b integer);",
         hint: no_hint,
     },
+    Change {
+        name: "RENAME TO of indexes of constraints with comments",
+        before: "CREATE TABLE k (id integer);",
+        after: "CREATE TABLE k (id integer); CREATE TABLE t (a integer, b integer, CONSTRAINT u UNIQUE (a), CONSTRAINT p PRIMARY KEY (b), CONSTRAINT i CHECK (a > 0)); CREATE INDEX i ON t (b); COMMENT ON CONSTRAINT u ON t IS 'unique'; COMMENT ON CONSTRAINT p ON t IS 'primary';
+            COMMENT ON CONSTRAINT i ON t IS 'check'; ALTER INDEX u RENAME TO u2; ALTER INDEX p RENAME TO p2; ALTER INDEX i RENAME TO i2;",
+        hint: no_hint,
+    },
 ];
 
 #[test]
@@ -255,6 +262,9 @@ fn statements_whose_effect_is_unclear_are_refused() {
         ("CREATE POLICY p ON t USING (true); CREATE POLICY q ON t USING (false); ALTER POLICY p ON t RENAME TO q;", "the name `q` is taken"),
         ("ALTER TYPE e RENAME TO c;", "the name `c` is taken"),
         ("ALTER TYPE e RENAME TO v;", "the name `v` is taken"),
+        ("COMMENT ON SCHEMA nope IS 'x';", "there is no schema `nope`"),
+        ("COMMENT ON COLUMN v.nope IS 'x';", "there is no column `nope` of v"),
+        ("COMMENT ON SCHEMA public IS 'x'; COMMENT ON COLUMN v.a IS 'x'; COMMENT ON COLUMN v.nope IS NULL;", ""),
         ("CREATE UNLOGGED SEQUENCE s;", "a sequence that belongs to no unlogged table"),
     ] {
         match sql::read(&format!("{tables} {script}")) {

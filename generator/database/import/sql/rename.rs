@@ -97,6 +97,9 @@ impl Reader {
             {
                 continue;
             }
+            if !table.indexes.contains_key(&to) {
+                table.rename_constraint_comment(&old, &to);
+            }
             rename_replica_identity(table, &old, &to);
             let owner = owner.clone();
             self.rename_recorded_index(&owner, &old, &to);
