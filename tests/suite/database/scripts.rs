@@ -250,16 +250,43 @@ fn statements_whose_effect_is_unclear_are_refused() {
             "CREATE SCHEMA app; CREATE COLLATION app.german (provider = icu, locale = 'de'); DROP SCHEMA app CASCADE;",
             "it contains `app.german`",
         ),
-        ("BEGIN; SET LOCAL search_path = ''; CREATE TABLE public.y (a integer); COMMIT; CREATE TABLE u (a integer);", ""),
-        ("SELECT pg_catalog.set_config('search_path', '', false); BEGIN; SET LOCAL search_path = public; COMMIT; CREATE TABLE u (a integer);", "the search path is empty"),
-        ("SELECT pg_catalog.set_config('search_path', '', false); DISCARD PLANS; CREATE TABLE u (a integer);", "the search path is empty"),
+        (
+            "BEGIN; SET LOCAL search_path = ''; CREATE TABLE public.y (a integer); COMMIT; CREATE TABLE u (a integer);",
+            "",
+        ),
+        (
+            "SELECT pg_catalog.set_config('search_path', '', false); BEGIN; SET LOCAL search_path = public; COMMIT; CREATE TABLE u (a integer);",
+            "the search path is empty",
+        ),
+        (
+            "SELECT pg_catalog.set_config('search_path', '', false); DISCARD PLANS; CREATE TABLE u (a integer);",
+            "the search path is empty",
+        ),
         ("SELECT pg_catalog.set_config('search_path', '', false); DISCARD ALL; CREATE TABLE u (a integer);", ""),
-        ("CREATE DOMAIN d AS integer CONSTRAINT x CHECK (VALUE > 0) CONSTRAINT x CHECK (VALUE > 1);", "there are two constraints `x`"),
-        ("CREATE DOMAIN d AS integer CONSTRAINT x CHECK (VALUE > 0) CONSTRAINT y CHECK (VALUE > 1); ALTER DOMAIN d RENAME CONSTRAINT x TO y;", "there are two constraints `y`"),
-        ("CREATE TABLE u (a integer, CONSTRAINT x CHECK (a > 0), CONSTRAINT y UNIQUE (a)); ALTER TABLE u RENAME CONSTRAINT x TO y;", "there are two constraints `y`"),
-        ("CREATE TABLE u (a integer, CONSTRAINT y UNIQUE (a)); CREATE INDEX i ON u (a); ALTER TABLE u RENAME CONSTRAINT y TO i;", "the name `i` is taken"),
-        ("CREATE TABLE u (a integer, CONSTRAINT y CHECK (a > 0)); CREATE INDEX i ON u (a); ALTER TABLE u RENAME CONSTRAINT y TO i;", ""),
-        ("CREATE POLICY p ON t USING (true); CREATE POLICY q ON t USING (false); ALTER POLICY p ON t RENAME TO q;", "the name `q` is taken"),
+        (
+            "CREATE DOMAIN d AS integer CONSTRAINT x CHECK (VALUE > 0) CONSTRAINT x CHECK (VALUE > 1);",
+            "there are two constraints `x`",
+        ),
+        (
+            "CREATE DOMAIN d AS integer CONSTRAINT x CHECK (VALUE > 0) CONSTRAINT y CHECK (VALUE > 1); ALTER DOMAIN d RENAME CONSTRAINT x TO y;",
+            "there are two constraints `y`",
+        ),
+        (
+            "CREATE TABLE u (a integer, CONSTRAINT x CHECK (a > 0), CONSTRAINT y UNIQUE (a)); ALTER TABLE u RENAME CONSTRAINT x TO y;",
+            "there are two constraints `y`",
+        ),
+        (
+            "CREATE TABLE u (a integer, CONSTRAINT y UNIQUE (a)); CREATE INDEX i ON u (a); ALTER TABLE u RENAME CONSTRAINT y TO i;",
+            "the name `i` is taken",
+        ),
+        (
+            "CREATE TABLE u (a integer, CONSTRAINT y CHECK (a > 0)); CREATE INDEX i ON u (a); ALTER TABLE u RENAME CONSTRAINT y TO i;",
+            "",
+        ),
+        (
+            "CREATE POLICY p ON t USING (true); CREATE POLICY q ON t USING (false); ALTER POLICY p ON t RENAME TO q;",
+            "the name `q` is taken",
+        ),
         ("ALTER TYPE e RENAME TO c;", "the name `c` is taken"),
         ("ALTER TYPE e RENAME TO v;", "the name `v` is taken"),
         ("COMMENT ON SCHEMA nope IS 'x';", "there is no schema `nope`"),

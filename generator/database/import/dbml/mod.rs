@@ -70,7 +70,9 @@ impl Reader {
             for (setting, value) in self.read_settings()? {
                 match setting.as_str() {
                     "note" => notes.push(format!("{label}: {}", single_token("note", &value)?.text)),
-                    other => return Err(format!("nself cannot represent the setting `{other}` of the label `{label}`")),
+                    other => {
+                        return Err(format!("nself cannot represent the setting `{other}` of the label `{label}`"));
+                    }
                 }
             }
             values.push(label);

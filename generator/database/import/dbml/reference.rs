@@ -179,8 +179,7 @@ impl Reader {
             return Ok(());
         }
         let column_names: Vec<&str> = key.columns.iter().map(SqlName::as_str).collect();
-        let name =
-            name.map_or_else(|| self.free_part_name(&referencing.table, table, &column_names, "fkey"), Ok)?;
+        let name = name.map_or_else(|| self.free_part_name(&referencing.table, table, &column_names, "fkey"), Ok)?;
         require_free_part_name(&referencing.table, table, &name)?;
         if let Some(table) = self.schema.tables.get_mut(&referencing.table) {
             table.foreign_keys.insert(name, key);
