@@ -7,11 +7,13 @@ use crate::artifact::Artifacts;
 use crate::backend::kubernetes::upgrade_warnings;
 use crate::codes::Code;
 
+/// Returns the text of a generated file.
 fn text(files: &Artifacts, path: &str) -> String {
     let file = files.get(path).unwrap_or_else(|| panic!("{path} is missing"));
     String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
 }
 
+/// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
@@ -42,6 +44,7 @@ fn deployment(stack: &Value) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
+/// Returns whether these lines follow each other in `lines`.
 fn contains(lines: &[String], wanted: &[&str]) -> bool {
     lines.windows(wanted.len()).any(|window| window == wanted)
 }
@@ -62,9 +65,9 @@ fn local_certificates_are_self_signed_in_every_profile() {
 
 #[test]
 fn a_reachable_pod_serves_until_no_node_sends_requests() {
-    let plain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
-    assert!(contains(&plain, &["preStop:", "sleep:", "seconds: 5"]), "{plain:#?}");
-    assert!(contains(&plain, &["terminationGracePeriodSeconds: 25"]), "{plain:#?}");
+    let with_drain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
+    assert!(contains(&with_drain, &["preStop:", "sleep:", "seconds: 5"]), "{with_drain:#?}");
+    assert!(contains(&with_drain, &["terminationGracePeriodSeconds: 25"]), "{with_drain:#?}");
     let mut without_drain = on_cluster(&json!({ "stop_grace": "20s" }));
     without_drain["kubernetes"]["drain"] = json!("0s");
     let without_drain = deployment(&without_drain);
@@ -78,16 +81,16 @@ fn a_reachable_pod_serves_until_no_node_sends_requests() {
 #[test]
 fn a_group_is_spread_and_has_one_disruption_budget() {
     let group = json!({ "on_clusters": { "group": "trio" } });
-    let written = files(&on_cluster(&group));
-    let deployment = text(&written, "kubernetes/apps/orders/deployment-orders.yaml");
+    let generated = files(&on_cluster(&group));
+    let deployment = text(&generated, "kubernetes/apps/orders/deployment-orders.yaml");
     assert_eq!(deployment.matches("nself/group: trio").count(), 2, "label and spread: {deployment}");
-    let own_budget = "kubernetes/apps/orders/poddisruptionbudget-orders.yaml";
+    let orders_budget = "kubernetes/apps/orders/poddisruptionbudget-orders.yaml";
     let group_budget = "kubernetes/policies/poddisruptionbudget-group-trio.yaml";
-    assert!(written.get(own_budget).is_none());
-    assert!(text(&written, group_budget).contains("nself/group: trio"));
-    let alone = files(&on_cluster(&json!({})));
-    assert!(alone.get(own_budget).is_some() && alone.get(group_budget).is_none());
-    assert!(!text(&alone, "kubernetes/apps/orders/deployment-orders.yaml").contains("nself/group"));
+    assert!(generated.get(orders_budget).is_none());
+    assert!(text(&generated, group_budget).contains("nself/group: trio"));
+    let without_group = files(&on_cluster(&json!({})));
+    assert!(without_group.get(orders_budget).is_some() && without_group.get(group_budget).is_none());
+    assert!(!text(&without_group, "kubernetes/apps/orders/deployment-orders.yaml").contains("nself/group"));
 }
 
 #[test]
@@ -120,11 +123,14 @@ fn cluster_with_settings(settings: &Value) -> Value {
 fn the_kustomization_lists_neither_namespace_nor_shared_claims() {
     let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
     let generated = files(&on_cluster(&json!({ "volumes": volumes })));
-    let main = text(&generated, "kubernetes/kustomization.yaml");
-    assert!(main.contains("policies") && main.contains("apps/orders") && !main.contains("namespace"), "{main}");
-    let separate = text(&generated, "kubernetes/namespace/kustomization.yaml");
+    let main_list = text(&generated, "kubernetes/kustomization.yaml");
+    assert!(
+        main_list.contains("policies") && main_list.contains("apps/orders") && !main_list.contains("namespace"),
+        "{main_list}"
+    );
+    let namespace_list = text(&generated, "kubernetes/namespace/kustomization.yaml");
     for file in ["namespace-shop-prod.yaml", "persistentvolumeclaim-data.yaml"] {
-        assert!(separate.contains(file), "{separate}");
+        assert!(namespace_list.contains(file), "{namespace_list}");
     }
     for object in ["namespace-shop-prod", "persistentvolumeclaim-data"] {
         let object = text(&generated, &format!("kubernetes/namespace/{object}.yaml"));
@@ -283,7 +289,7 @@ fn http3_has_a_udp_port_at_the_number_of_https() {
 
 #[test]
 fn the_prometheus_operator_takes_the_place_of_prometheus() {
-    let monitored = |operator: &Value| {
+    let files_with_operator = |operator: &Value| {
         let mut stack = on_cluster(&json!({
             "metrics": {}, "alerts": { "OrdersSlow": { "expr": "up == 0", "summary": "slow" } },
         }));
@@ -296,15 +302,24 @@ fn the_prometheus_operator_takes_the_place_of_prometheus() {
     };
     let monitor = "kubernetes/monitoring/podmonitor-orders.yaml";
     let rule = "kubernetes/monitoring/prometheusrule-orders.yaml";
-    let own = "kubernetes/apps/prometheus/deployment-prometheus.yaml";
+    let prometheus = "kubernetes/apps/prometheus/deployment-prometheus.yaml";
     let policy = "kubernetes/monitoring/networkpolicy-orders-from-operator.yaml";
-    let all = monitored(&json!({ "namespace": "watch", "release": "stack" }));
-    assert_eq!([monitor, rule, policy, own].map(|path| all.get(path).is_some()), [true, true, true, false]);
-    assert!(text(&all, monitor).contains("release: stack") && text(&all, policy).contains("name: watch"));
-    assert!(!text(&monitored(&json!({})), monitor).contains("release:"));
-    assert!(text(&monitored(&json!({})), policy).contains("name: monitoring"));
-    let without = monitored(&Value::Null);
-    assert_eq!([monitor, rule, policy, own].map(|path| without.get(path).is_some()), [false, false, false, true]);
+    let with_operator = files_with_operator(&json!({ "namespace": "watch", "release": "stack" }));
+    assert_eq!(
+        [monitor, rule, policy, prometheus].map(|path| with_operator.get(path).is_some()),
+        [true, true, true, false]
+    );
+    assert!(
+        text(&with_operator, monitor).contains("release: stack")
+            && text(&with_operator, policy).contains("name: watch")
+    );
+    assert!(!text(&files_with_operator(&json!({})), monitor).contains("release:"));
+    assert!(text(&files_with_operator(&json!({})), policy).contains("name: monitoring"));
+    let without_operator = files_with_operator(&Value::Null);
+    assert_eq!(
+        [monitor, rule, policy, prometheus].map(|path| without_operator.get(path).is_some()),
+        [false, false, false, true]
+    );
 }
 
 #[test]
@@ -326,6 +341,7 @@ fn gitops_follows_a_branch_a_tag_or_a_commit() {
         [(Code::BadValue, "kubernetes.gitops".to_owned())]
     );
     let argo = files(&gitops("argocd", &json!({})));
+    // The number in the order in which Argo CD applies the objects.
     let wave = |path: &str| {
         let text = text(&argo, path);
         let wave = text.lines().find_map(|line| line.trim().strip_prefix("argocd.argoproj.io/sync-wave: "));
@@ -338,6 +354,7 @@ fn gitops_follows_a_branch_a_tag_or_a_commit() {
 
 #[test]
 fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
+    // The configuration of nginx.
     let site = |settings: &Value| {
         let generated = files(&cluster_with_settings(settings));
         let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
@@ -348,12 +365,15 @@ fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
     assert!(!site(&json!({})).contains("$without_tls"), "a gateway redirects without nginx");
     let mut nodes = cluster_with_settings(&json!({ "edge": "nodeport" }));
     nodes["tls"] = json!({ "mode": "files" });
-    let nodes = {
+    let nodes_site = {
         let generated = files(&nodes);
         let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
         String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
     };
-    assert!(nodes.contains("ssl_certificate $secrets/tls_certificate;") && nodes.contains("valid=1m"), "{nodes}");
+    assert!(
+        nodes_site.contains("ssl_certificate $secrets/tls_certificate;") && nodes_site.contains("valid=1m"),
+        "{nodes_site}"
+    );
 }
 
 #[test]
@@ -377,6 +397,7 @@ fn warnings_name_lost_volumes_and_objects_that_the_kustomization_no_longer_lists
 
 #[test]
 fn a_job_in_a_group_has_no_label_of_the_disruption_budget() {
+    // The texts of all objects of the process `task`.
     let process = |fields: &Value| {
         let fields = json!({ "on_clusters": { "group": "peers" }, "processes": { "task": fields } });
         let generated = files(&on_cluster(&fields));
@@ -392,6 +413,7 @@ fn a_job_in_a_group_has_no_label_of_the_disruption_budget() {
 
 #[test]
 fn a_deadline_ends_every_kind_of_job() {
+    // The texts of the jobs of `orders`.
     let job = |fields: &Value| {
         let mut fields = fields.clone();
         fields["waive"] = json!({ "compose.deadline": "it runs in the cluster only" });

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{errors, plan, stack};
 use crate::codes::Code;
 
+/// Returns a stack with the service `orders`, to which it adds these fields.
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
     for (name, value) in fields.as_object().unwrap() {
@@ -90,11 +91,11 @@ fn limits_are_at_least_the_reservations() {
 
 #[test]
 fn a_port_of_a_service_is_in_the_range_and_belongs_to_one_service() {
-    let two = stack(&json!({
+    let with_same_port = stack(&json!({
         "aa": { "image": "a/a:1", "port": 8001 },
         "bb": { "image": "a/b:1", "port": 8001 },
     }));
-    assert_eq!(errors(&two), [(Code::PortTaken, "services.bb.port".to_owned())]);
+    assert_eq!(errors(&with_same_port), [(Code::PortTaken, "services.bb.port".to_owned())]);
     assert_eq!(
         errors(&stack_with_orders(&json!({ "port": 5000 }))),
         [(Code::PortRange, "services.orders.port".to_owned())]
