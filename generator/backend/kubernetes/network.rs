@@ -2,6 +2,8 @@
 //! connections of the plan (a pair of policies for each), requests to nginx and to published ports, and traffic to the
 //! internet for services that may reach it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, selector};
@@ -189,7 +191,12 @@ fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
 
 /// Returns the list of ports of a rule for one TCP port.
 fn tcp_ports(port: u16) -> Value {
-    json!([{ "port": port, "protocol": "TCP" }])
+    rule_ports(port, &BTreeSet::from([Protocol::Tcp]))
+}
+
+/// Returns the list of ports of a rule for one number with each of the protocols.
+fn rule_ports(port: u16, protocols: &BTreeSet<Protocol>) -> Value {
+    protocols.iter().map(|transport| json!({ "port": port, "protocol": protocol(*transport) })).collect()
 }
 
 /// Returns the list of peers of a rule for the pods of a service.
@@ -221,13 +228,13 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     let metadata = cluster.metadata(name, service.zone);
     let policy = |suffix: &str, direction, rule| policy(&metadata, selector(name), suffix, &direction, rule);
     let mut objects = Vec::new();
-    for Connection { from, to, port } in &cluster.plan.connections {
+    for Connection { from, to, port, protocols } in &cluster.plan.connections {
         if to == name {
-            let rule = json!({ "from": pods_of_service(from), "ports": tcp_ports(*port) });
+            let rule = json!({ "from": pods_of_service(from), "ports": rule_ports(*port, protocols) });
             objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
         }
         if from == name {
-            let rule = json!({ "to": pods_of_service(to), "ports": tcp_ports(*port) });
+            let rule = json!({ "to": pods_of_service(to), "ports": rule_ports(*port, protocols) });
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
