@@ -138,3 +138,17 @@ fn a_service_waits_for_the_completion_of_jobs_without_replicas_only() {
     let replicated = errors(&json!({ "run": "once", "replicas": 2 }));
     assert_eq!(replicated, [(Code::EndlessJob, "services.buckets.replicas".to_owned())]);
 }
+
+#[test]
+fn a_field_for_tcp_refuses_a_udp_port() {
+    let errors_of = |ports: &Value, port: &str| {
+        let udp = json!({ "port": 53, "protocol": "udp", "address": "0.0.0.0", "reason": "name server of the office" });
+        let health = json!({ "tcp": { "port": port } });
+        errors(&stack_with_orders(&json!({ "ports": ports, "publish": { "dns": udp }, "health": health })))
+    };
+    let udp = json!({ "dns": 5353 });
+    assert_eq!(errors_of(&udp, "dns"), [(Code::UnknownPort, "services.orders.health.tcp.port".to_owned())]);
+    assert_eq!(errors_of(&udp, "http"), []);
+    // As the hint says: a second port of the same number.
+    assert_eq!(errors_of(&json!({ "dns": 5353, "tcp": 5353 }), "tcp"), []);
+}

@@ -8,7 +8,7 @@ use super::dashboards;
 use super::secrets::{DeclaredSecrets, NeededValue};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::port;
+use crate::plan::addresses::{port, tcp_port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Monitoring, Program, ProgramService, ScrapeJob, Value};
 use crate::plan::roster::{PlannedService, Roster};
@@ -98,7 +98,7 @@ fn check_metrics(roster: &Roster) -> Vec<Diagnostic> {
     for member in roster.values() {
         let Some(metrics) = &member.service.metrics else { continue };
         let path = member.path.key("metrics");
-        findings.extend(port(&member.service, &metrics.port, &path.key("port")).err());
+        findings.extend(tcp_port(&member.service, &metrics.port, &path.key("port")).err());
         if metrics.interval.is_some_and(|interval| !(5_000..=300_000).contains(&interval.0)) {
             findings.push(
                 Diagnostic::error(Code::ScrapeInterval, path.key("interval"))
