@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::{errors, plan, stack};
 use crate::codes::Code;
+use crate::diagnostic::Diagnostic;
+use crate::plan::Check;
 
 fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
@@ -151,4 +153,20 @@ fn a_field_for_tcp_refuses_a_udp_port() {
     assert_eq!(errors_of(&udp, "http"), []);
     // As the hint says: a second port of the same number.
     assert_eq!(errors_of(&json!({ "dns": 5353, "tcp": 5353 }), "tcp"), []);
+}
+
+#[test]
+fn a_health_check_and_a_grpc_route_use_the_only_port_of_any_name() {
+    let planned = |port: &str| {
+        let fields = json!({
+            "port": null, "ports": { port: 8001 }, "health": { "grpc": {} },
+            "route": { "subdomain": "orders", "kind": "grpc" },
+        });
+        let (plan, findings) = plan(&stack_with_orders(&fields));
+        assert!(!findings.iter().any(Diagnostic::is_error), "{findings:?}");
+        let (_, service) = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap();
+        (service.health.check.clone(), service.h2c_ports.iter().copied().collect::<Vec<_>>())
+    };
+    assert_eq!(planned("grpc"), (Check::Grpc { port: 8001 }, vec![8001]));
+    assert_eq!(planned("grpc"), planned("http"));
 }
