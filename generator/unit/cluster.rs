@@ -461,3 +461,21 @@ fn a_pod_waits_only_for_tcp_ports() {
     let pod = deployment(&with_name_server(&waits, &json!({ "dns": 5353, "status": 8081 })));
     assert!(contains(&pod, &["- \"dns:8081\""]) && !pod.iter().any(|line| line.contains("dns:5353")), "{pod:#?}");
 }
+
+#[test]
+fn the_kubelet_runs_the_command_of_a_health_check_unchanged() {
+    let words = |script: &str| {
+        let health = json!({ "exec": ["sh", "-c", script] });
+        let pod = deployment(&on_cluster(&json!({ "health": health, "command": ["sh", "-c", script] })));
+        let scripts = pod.windows(2).filter(|lines| lines[0] == "- \"-c\"").map(|lines| lines[1].clone());
+        // The command, and the probes for startup and readiness.
+        let mut scripts: Vec<String> = scripts.map(|line| line.replace(['"', '\\'], "")).collect();
+        assert_eq!(scripts.len(), 3, "{scripts:?}");
+        scripts.dedup();
+        scripts
+    };
+    assert_eq!(words("kill -0 $$"), ["- kill -0 $$$$"]);
+    assert_eq!(words("test $(PORT)"), ["- test $$(PORT)"]);
+    // Text that the kubelet leaves unchanged.
+    assert_eq!(words("cat $(cat a) $HOME"), ["- cat $$(cat a) $$HOME", "- cat $(cat a) $HOME"]);
+}

@@ -2,7 +2,7 @@
 //! decided to stop it.
 
 use super::cluster::Cluster;
-use super::model::{Lifecycle, Probe, ProbeAction};
+use super::model::{Lifecycle, Probe, ProbeAction, ProbeWord};
 use crate::plan::{Check, Health, Service};
 use crate::stack::Protocol;
 use crate::values::Duration;
@@ -73,7 +73,7 @@ fn probe_actions(health: &Health, service: &Service) -> Option<(ProbeAction, Pro
         Check::Tcp { port } => (ProbeAction::TcpSocket { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Grpc { port } => (ProbeAction::Grpc { port: *port }, ProbeAction::TcpSocket { port: *port }),
         Check::Exec(words) => {
-            let exec = ProbeAction::Exec { command: words.iter().map(ToString::to_string).collect() };
+            let exec = ProbeAction::Exec { command: words.iter().map(|word| ProbeWord(word.to_string())).collect() };
             // The kubelet has no probe for UDP.
             let tcp_port = service.ports.iter().find(|(name, _)| service.protocol(name) == Protocol::Tcp);
             let liveness_action = tcp_port.map_or(exec.clone(), |(_, port)| ProbeAction::TcpSocket { port: *port });
