@@ -18,6 +18,8 @@ pub const NO_RECEIVER: &str = "none";
 /// The receiver of the heartbeat. A monitor outside of the stack reports when its notifications stop, since no alerts can
 /// be delivered then.
 pub const HEARTBEAT_RECEIVER: &str = "heartbeat";
+/// The name of the object with the rules about targets for the Prometheus operator.
+pub const TARGET_RULES: &str = "targets";
 /// The name of the job that reads the kubelets.
 pub const KUBELET: &str = "kubelet";
 

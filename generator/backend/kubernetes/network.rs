@@ -9,14 +9,10 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as KubernetesService, ServicePort, Spec};
 use crate::plan::network::{metadata_ranges, non_internet_ranges};
+use crate::plan::service_names::{metrics_service_name, peers_service_name, published_service_name};
 use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::{PortName, ServiceName};
-
-/// Returns the name of the headless Service with which a StatefulSet's pods find each other.
-pub fn peers_service_name(name: &ServiceName) -> String {
-    format!("{name}-peers")
-}
 
 /// Returns the headless Service with which Prometheus finds all pods of a service, ready or not.
 fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
@@ -39,7 +35,7 @@ fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> 
             node_port: None,
         }],
     };
-    let metadata = Metadata { name: format!("{name}-metrics"), ..cluster.metadata(name, service.zone) };
+    let metadata = Metadata { name: metrics_service_name(name), ..cluster.metadata(name, service.zone) };
     Some(Object::spec("v1", "Service", metadata, Spec::Service(spec)))
 }
 
@@ -130,7 +126,7 @@ fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -
     let mut metadata = cluster.metadata(name, service.zone);
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
-    let metadata = Metadata { name: format!("{name}-published"), ..metadata };
+    let metadata = Metadata { name: published_service_name(name), ..metadata };
     Some(Object::spec("v1", "Service", metadata, Spec::Service(spec)))
 }
 

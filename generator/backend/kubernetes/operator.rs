@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, selector};
 use super::model::{Metadata, Object, Spec};
 use super::network;
-use crate::plan::alert_rules::{self, HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, Rule, TARGET_DOWN};
+use crate::plan::alert_rules::{self, HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, Rule, TARGET_DOWN, TARGET_RULES};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Monitoring, Operator, Program, ScrapeJob};
 use crate::stack::{PrometheusOperator, Receiver, SecretReference, Severity};
@@ -28,7 +28,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
         objects.extend(pod_monitor(cluster, operator, name, job));
         objects.push(network::from_namespace(cluster, name, operator.namespace(), job.port));
     }
-    objects.push(rules(cluster, operator, "targets", alert_rules::of_targets(monitoring)));
+    objects.push(rules(cluster, operator, TARGET_RULES, alert_rules::of_targets(monitoring)));
     for (name, alerts) in &monitoring.alerts {
         objects.push(rules(cluster, operator, name.as_str(), alert_rules::of_service(name.as_str(), alerts)));
     }
