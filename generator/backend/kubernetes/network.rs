@@ -253,6 +253,8 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     if !public_ports.is_empty() {
         objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public_ports })));
     }
+    // nginx has `egress` in every stack, since ports of the host need a network with access to the internet in Compose. On
+    // a cluster it opens connections only to services and to the servers of `upstreams`, so it gets no such access.
     if is_edge {
         let ports = cluster.client_ports().into_iter();
         let ports = ports.map(|(port, transport)| json!({ "port": port, "protocol": protocol(transport) }));
