@@ -548,3 +548,18 @@ fn names_of_additional_objects_are_reserved() {
     stack["kubernetes"]["prometheus_operator"] = json!({});
     assert_eq!(errors(&stack), [(Code::NameTaken, "services.targets".to_owned())]);
 }
+
+#[test]
+fn the_operator_reads_metrics_at_the_tcp_port_of_a_number() {
+    let udp = json!({ "port": 9100, "protocol": "udp", "address": "0.0.0.0", "reason": "statistics of devices" });
+    let mut stack = on_cluster(&json!({
+        "ports": { "devices": 9100, "metrics": 9100 }, "publish": { "devices": udp }, "metrics": { "port": "metrics" },
+    }));
+    stack["services"]["prometheus"] = json!({
+        "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+        "on_clusters": { "replaced_by": "operator" }, "health": { "none": "not the subject" },
+    });
+    stack["kubernetes"]["prometheus_operator"] = json!({});
+    let monitor = text(&files(&stack), "kubernetes/monitoring/podmonitor-orders.yaml");
+    assert!(monitor.contains("port: metrics") && !monitor.contains("port: devices"), "{monitor}");
+}

@@ -11,7 +11,7 @@ use super::network;
 use crate::plan::alert_rules::{self, HEARTBEAT, HEARTBEAT_RECEIVER, NO_RECEIVER, Rule, TARGET_DOWN, TARGET_RULES};
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Monitoring, Operator, Program, ScrapeJob};
-use crate::stack::{PrometheusOperator, Receiver, SecretReference, Severity};
+use crate::stack::{PrometheusOperator, Protocol, Receiver, SecretReference, Severity};
 use crate::values::{SecretName, ServiceName};
 
 const API: &str = "monitoring.coreos.com/v1";
@@ -56,7 +56,9 @@ fn pod_monitor(
     name: &ServiceName,
     job: &ScrapeJob,
 ) -> Option<Object> {
-    let (port, _) = cluster.plan.services.get(name)?.ports.iter().find(|(_, port)| **port == job.port)?;
+    let service = cluster.plan.services.get(name)?;
+    let mut tcp_ports = service.ports.iter().filter(|(port, _)| service.protocol(port) == Protocol::Tcp);
+    let (port, _) = tcp_ports.find(|(_, number)| **number == job.port)?;
     let endpoint = || {
         json!({
             "port": port,
