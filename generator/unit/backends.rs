@@ -165,3 +165,19 @@ fn a_service_that_runs_once_is_not_restarted_on_either_platform() {
     assert_eq!(restart_line("once"), "restart: \"no\"");
     assert_eq!(restart_line("always"), "restart: unless-stopped");
 }
+
+#[test]
+fn a_short_port_has_brackets_around_an_ipv6_address() {
+    let ports = |compat: &Value, address: &str| {
+        let publish = json!({ "http": { "port": 8001, "address": address, "reason": "clients of the intranet" } });
+        let mut stack = stack_with_orders(&json!({ "publish": publish }));
+        stack["compose"] = json!({ "compat": compat });
+        let compose = text(&files(&stack), "compose.yaml");
+        compose.lines().filter(|line| line.contains(address)).map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    for compat in ["podman", "docker-compose-1.29"] {
+        assert_eq!(ports(&json!(compat), "2001:db8::1"), ["- \"[2001:db8::1]:8001:8001\""], "{compat}");
+        assert_eq!(ports(&json!(compat), "192.0.2.7"), ["- \"192.0.2.7:8001:8001\""], "{compat}");
+    }
+    assert_eq!(ports(&Value::Null, "2001:db8::1"), ["host_ip: \"2001:db8::1\""]);
+}

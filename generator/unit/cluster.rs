@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{errors, files, plan, stack};
+use super::{errors, files, generate, plan, stack};
 use crate::artifact::Artifacts;
 use crate::backend::kubernetes::upgrade_warnings;
 use crate::codes::Code;
@@ -430,4 +430,158 @@ fn a_deadline_ends_every_kind_of_job() {
         limited["deadline"] = json!("90m");
         assert!(job(&limited).contains("activeDeadlineSeconds: 5400\n"), "{}", job(&limited));
     }
+}
+
+/// Returns the stack with `orders` and the name server `dns`, which publishes its port `dns` for UDP.
+fn with_name_server(orders: &Value, ports: &Value) -> Value {
+    let mut stack = on_cluster(orders);
+    stack["services"]["dns"] = json!({
+        "image": "a/dns:1", "user": "1000:1000", "ports": ports, "health": { "exec": ["dns", "status"] },
+        "publish": {
+            "dns": { "port": 53, "address": "192.0.2.53", "protocol": "udp", "reason": "name server of the office" },
+        },
+    });
+    stack
+}
+
+#[test]
+fn a_udp_port_has_policies_for_udp_and_no_probe_by_tcp() {
+    let connects = json!({ "connects_to": ["dns"] });
+    let policies = ["orders/networkpolicy-orders-to-dns-5353", "dns/networkpolicy-dns-from-orders-5353"];
+    let protocols = |generated: &Artifacts| {
+        policies.map(|policy| {
+            let policy = text(generated, &format!("kubernetes/apps/{policy}.yaml"));
+            ["protocol: TCP", "protocol: UDP"].map(|protocol| policy.contains(protocol))
+        })
+    };
+    let deployment = |generated: &Artifacts| text(generated, "kubernetes/apps/dns/deployment-dns.yaml");
+    let udp = files(&with_name_server(&connects, &json!({ "dns": 5353 })));
+    assert_eq!(protocols(&udp), [[false, true], [false, true]]);
+    assert!(!deployment(&udp).contains("tcpSocket"), "{}", deployment(&udp));
+    let both = files(&with_name_server(&connects, &json!({ "dns": 5353, "dns-tcp": 5353 })));
+    assert_eq!(protocols(&both), [[true, true], [true, true]]);
+    assert!(deployment(&both).contains("tcpSocket"), "{}", deployment(&both));
+    let own_number = files(&with_name_server(&connects, &json!({ "dns": 5353, "status": 8081 })));
+    let lines: Vec<String> = deployment(&own_number).lines().map(|line| line.trim().to_owned()).collect();
+    assert!(contains(&lines, &["tcpSocket:", "port: 8081"]), "{lines:#?}");
+}
+
+#[test]
+fn a_pod_waits_only_for_tcp_ports() {
+    let waits = json!({ "depends_on": { "dns": "healthy" } });
+    let (only_udp, _) = plan(&with_name_server(&waits, &json!({ "dns": 5353 })));
+    let findings = generate(&only_udp).err().unwrap_or_default();
+    assert_eq!(
+        findings.iter().map(|finding| (finding.code, finding.path.to_string())).collect::<Vec<_>>(),
+        [(Code::Unsupported, "services.orders.depends_on.dns".to_owned())]
+    );
+    assert!(findings[0].hint.contains("`depends_on.dns = 'started`"), "{findings:?}");
+    let started = json!({ "depends_on": { "dns": "started" } });
+    assert!(
+        !deployment(&with_name_server(&started, &json!({ "dns": 5353 }))).iter().any(|line| line.contains("dns:5353"))
+    );
+    let pod = deployment(&with_name_server(&waits, &json!({ "dns": 5353, "status": 8081 })));
+    assert!(contains(&pod, &["- \"dns:8081\""]) && !pod.iter().any(|line| line.contains("dns:5353")), "{pod:#?}");
+}
+
+#[test]
+fn the_kubelet_runs_the_command_of_a_health_check_unchanged() {
+    let words = |script: &str| {
+        let health = json!({ "exec": ["sh", "-c", script] });
+        let pod = deployment(&on_cluster(&json!({ "health": health, "command": ["sh", "-c", script] })));
+        let scripts = pod.windows(2).filter(|lines| lines[0] == "- \"-c\"").map(|lines| lines[1].clone());
+        // The command, and the probes for startup and readiness.
+        let mut scripts: Vec<String> = scripts.map(|line| line.replace(['"', '\\'], "")).collect();
+        assert_eq!(scripts.len(), 3, "{scripts:?}");
+        scripts.dedup();
+        scripts
+    };
+    assert_eq!(words("kill -0 $$"), ["- kill -0 $$$$"]);
+    assert_eq!(words("test $(PORT)"), ["- test $$(PORT)"]);
+    // Text that the kubelet leaves unchanged.
+    assert_eq!(words("cat $(cat a) $HOME"), ["- cat $$(cat a) $$HOME", "- cat $(cat a) $HOME"]);
+}
+
+/// Returns a service of the image `a/small`, with these fields.
+fn small_service(fields: &Value) -> Value {
+    let mut service = json!({
+        "image": "a/small:1", "user": "1000:1000", "port": 8002, "health": { "none": "not the subject" },
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    service
+}
+
+#[test]
+fn names_of_additional_kubernetes_services_are_reserved() {
+    let errors_with = |orders: &Value, name: &str, service: &Value| {
+        let mut stack = on_cluster(orders);
+        stack["services"]["prometheus"] = json!({
+            "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+            "health": { "none": "not the subject" },
+        });
+        stack["services"][name] = small_service(service);
+        let on_cluster = errors(&stack);
+        stack["kubernetes"] = json!({});
+        assert_eq!(errors(&stack), [], "{name} without a cluster");
+        on_cluster
+    };
+    let publish = |address: &str| json!({ "publish": { "http": { "port": 8001, "address": address, "reason": "clients of the intranet" } } });
+    let volume = json!({ "volumes": { "data": { "path": "/data" } } });
+    let shared_volume = json!({ "volumes": { "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } } });
+    let metrics = json!({ "metrics": {} });
+    for (orders, name, is_reserved) in [
+        (&metrics, "orders-metrics", true),
+        (&json!({}), "orders-metrics", false),
+        (&volume, "orders-peers", true),
+        (&shared_volume, "orders-peers", false),
+        (&publish("0.0.0.0"), "orders-published", true),
+        (&publish("127.0.0.1"), "orders-published", false),
+    ] {
+        let path = |field: &str| is_reserved.then(|| (Code::NameTaken, field.to_owned()));
+        let service = format!("services.{name}");
+        assert_eq!(errors_with(orders, name, &json!({})), Vec::from_iter(path(&service)), "{orders} {name}");
+        let alias = errors_with(orders, "small", &json!({ "aliases": ["little", name] }));
+        assert_eq!(alias, Vec::from_iter(path("services.small.aliases[1]")), "{orders} {name}");
+    }
+    // A job has no Kubernetes Service.
+    let job = json!({ "port": null, "run": "once", "health": null });
+    assert_eq!(errors_with(&volume, "orders-peers", &job), []);
+}
+
+#[test]
+fn names_of_additional_objects_are_reserved() {
+    let mut stack = on_cluster(&json!({ "on_clusters": { "group": "trio" } }));
+    stack["services"]["group-trio"] = small_service(&json!({}));
+    assert_eq!(errors(&stack), [(Code::NameTaken, "services.group-trio".to_owned())]);
+    stack["services"]["group-trio"] = small_service(&json!({ "on_clusters": { "group": "trio" } }));
+    assert_eq!(errors(&stack), [], "a member of a group has no budget of its own");
+
+    let mut stack = on_cluster(&json!({}));
+    stack["services"]["prometheus"] = json!({
+        "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+        "on_clusters": { "replaced_by": "operator", "reads": ["nodes"] }, "health": { "none": "not the subject" },
+    });
+    let alerts = json!({ "TargetsSlow": { "expr": "up == 0", "summary": "slow" } });
+    stack["services"]["targets"] = small_service(&json!({ "alerts": alerts }));
+    stack["services"]["kubelet"] = small_service(&json!({ "port": 8003, "metrics": {} }));
+    assert_eq!(errors(&stack), [(Code::NameTaken, "services.kubelet".to_owned())]);
+    stack["kubernetes"]["prometheus_operator"] = json!({});
+    assert_eq!(errors(&stack), [(Code::NameTaken, "services.targets".to_owned())]);
+}
+
+#[test]
+fn the_operator_reads_metrics_at_the_tcp_port_of_a_number() {
+    let udp = json!({ "port": 9100, "protocol": "udp", "address": "0.0.0.0", "reason": "statistics of devices" });
+    let mut stack = on_cluster(&json!({
+        "ports": { "devices": 9100, "metrics": 9100 }, "publish": { "devices": udp }, "metrics": { "port": "metrics" },
+    }));
+    stack["services"]["prometheus"] = json!({
+        "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "user": "1:1",
+        "on_clusters": { "replaced_by": "operator" }, "health": { "none": "not the subject" },
+    });
+    stack["kubernetes"]["prometheus_operator"] = json!({});
+    let monitor = text(&files(&stack), "kubernetes/monitoring/podmonitor-orders.yaml");
+    assert!(monitor.contains("port: metrics") && !monitor.contains("port: devices"), "{monitor}");
 }
