@@ -153,7 +153,7 @@ impl StackArguments {
     fn project(&self) -> PathBuf {
         let path = self.path();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
+        files::absolute_path(parent)
     }
 
     /// Returns the request to evaluate the stack.

@@ -150,3 +150,24 @@ fn an_output_folder_in_the_project_is_not_reached_through_a_link() {
     assert!(outside.path().join("new/deploy/x").is_file());
     assert!(Root::output(project_folder.path(), Some(&link)).write("x", b"x").is_err());
 }
+
+#[test]
+fn absolute_paths_have_no_parts_that_go_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = real_path(folder.path()).unwrap();
+    fs::create_dir_all(base.join("proj/deep")).unwrap();
+    symlink("proj/deep", base.join("link")).unwrap();
+    for (path, expected) in [
+        ("proj/../other", "other"),
+        ("proj/deep/../../other", "other"),
+        ("./proj/new/../deploy/", "proj/deploy"),
+        // The parent of the folder behind a link is not the parent of the link.
+        ("link/../other", "proj/other"),
+        // Control: a link is kept elsewhere.
+        ("link/other", "link/other"),
+    ] {
+        assert_eq!(absolute_path(&base.join(path)), base.join(expected), "{path}");
+    }
+    assert_eq!(absolute_path(Path::new("/../etc")), Path::new("/etc"));
+    assert_eq!(absolute_path(Path::new("..")).as_path(), std::env::current_dir().unwrap().parent().unwrap());
+}

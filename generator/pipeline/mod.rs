@@ -19,7 +19,7 @@ pub use verify::{Verification, VerifyOptions, verify};
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::commands::Commands;
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
-use crate::files::{OUTPUT, Root};
+use crate::files::{OUTPUT, Root, absolute_path};
 use crate::lock::Lock;
 use crate::path;
 use crate::plan::{domains, machines, unused_backups};
@@ -66,8 +66,7 @@ impl Request {
 
     /// Returns the absolute path of the stack's folder.
     pub fn project(&self) -> PathBuf {
-        let folder = self.stack_folder();
-        std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+        absolute_path(self.stack_folder())
     }
 
     /// Returns the path of the output folder as the request names it; by default in the project.

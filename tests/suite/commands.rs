@@ -168,6 +168,27 @@ fn commands_in_hints_name_the_output_folder_and_the_environment() {
 }
 
 #[test]
+fn an_output_folder_next_to_the_project_refers_to_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("proj");
+    fs::create_dir_all(project.join("data")).unwrap();
+    let fields = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+        services.orders = { image = "a/b:1", mounts = [{ source = "data", target = "/srv" }] } }"#;
+    fs::write(project.join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{fields} | nself.Stack\n"))
+        .unwrap();
+    let compose = |working_folder: &Path, arguments: &[&str]| {
+        let output = nself_in(working_folder, [["gen", "--env", "local"].as_slice(), arguments].concat());
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        fs::read_to_string(folder.path().join("other/local/compose.yaml")).unwrap()
+    };
+    let from_project = compose(&project, &["--out", "../other"]);
+    assert!(from_project.contains("\"../../proj/data\""), "{from_project}");
+    // The same files result from the data folder, from which the stack is `../stack.ncl`, and with other spellings.
+    assert_eq!(compose(&project.join("data"), &["--out", "../../other"]), from_project);
+    assert_eq!(compose(folder.path(), &["proj/data/../stack.ncl", "--out", "other"]), from_project);
+}
+
+#[test]
 fn a_mount_without_a_source_is_a_warning() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
