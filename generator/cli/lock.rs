@@ -51,7 +51,7 @@ impl RegistryArguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     lock(arguments).unwrap_or_else(|findings| {
-        output::failure(arguments.format, &diagnostic::merge(findings));
+        output::failure(arguments.format, &arguments.stack.complete_hints(diagnostic::merge(findings)));
         ERROR
     })
 }
@@ -93,7 +93,7 @@ fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> 
 
 /// Prints where the images of the stack differ from the lock, and returns the exit code. It contacts no registry.
 fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
-    let findings = diagnostic::merge(images.differences(lock));
+    let findings = arguments.stack.complete_hints(diagnostic::merge(images.differences(lock)));
     match arguments.format {
         Format::Json => {
             let status = if findings.is_empty() { "same" } else { "differs" };

@@ -79,6 +79,7 @@ pub(super) fn key_error(path: &Path, error: &std::io::Error) -> Vec<Diagnostic> 
 
 pub fn publish(arguments: &PublishArguments) -> u8 {
     let commands = Commands {
+        stack: None,
         folder: arguments.out.clone(),
         out: Some(arguments.out.clone()).filter(|out| out != Path::new(OUTPUT)),
         environments: arguments.environments.clone(),
@@ -106,7 +107,8 @@ fn run_publish(arguments: &PublishArguments) -> Outcome {
 }
 
 pub fn attest(arguments: &AttestArguments) -> u8 {
-    report_outcome(run_attest(arguments), arguments.format)
+    let outcome = run_attest(arguments).map_err(|findings| arguments.stack.complete_hints(findings));
+    report_outcome(outcome, arguments.format)
 }
 
 fn run_attest(arguments: &AttestArguments) -> Outcome {

@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         return explain_last_run(arguments);
     }
     explain(arguments).unwrap_or_else(|findings| {
-        output::failure(arguments.format, &findings);
+        output::failure(arguments.format, &arguments.stack.complete_hints(findings));
         ERROR
     })
 }
@@ -68,7 +68,8 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             output::line(&format!("  written by  {}, which reads {reads}", backend.name()));
             output::line(&format!("  derivation  {derivation}"));
             if on_disk == FileOnDisk::Differs {
-                output::remark("the file on disk differs; `nself check` shows the difference");
+                let remark = "the file on disk differs; `nself check` shows the difference";
+                output::remark(&request.commands().complete(remark, None));
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::lock::Lock;
 use crate::path;
 use crate::plan::{domains, machines, unused_backups};
 use crate::project::ProjectReader;
-use crate::source::{self, Environment, EvaluationRequest, Evaluator};
+use crate::source::{self, Environment, EvaluationRequest, Evaluator, STACK_FILE};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
 use environment::Renderer;
 
@@ -79,7 +79,8 @@ impl Request {
         let folder = self.out.clone().unwrap_or_else(|| self.stack_folder().join(OUTPUT));
         // `./deploy` is printed as `deploy`.
         let folder = folder.strip_prefix(".").map(Path::to_owned).unwrap_or(folder);
-        Commands { folder, out: self.out.clone(), environments: self.environments.clone() }
+        let stack = Some(self.stack.clone()).filter(|stack| stack != Path::new(STACK_FILE));
+        Commands { stack, folder, out: self.out.clone(), environments: self.environments.clone() }
     }
 
     /// Returns the output folder.

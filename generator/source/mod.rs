@@ -34,6 +34,7 @@ pub use decode::{JsonDecoder, decode_json};
 pub use evaluator::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::{Origins, is_distinctive};
+pub use stack_file::STACK_FILE;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{self, Root, Scope};

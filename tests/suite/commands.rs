@@ -168,6 +168,34 @@ fn commands_in_hints_name_the_output_folder_and_the_environment() {
 }
 
 #[test]
+fn commands_in_hints_name_the_stack_of_the_command_line() {
+    let case = stack(SHOP);
+    let parent = case.path().parent().unwrap();
+    let folder = case.path().file_name().unwrap().to_str().unwrap();
+    let path = format!("{folder}/stack.ncl");
+    let nself = |words: &str| nself_in(parent, words.replace("STACK", &path).split(' ')).stderr;
+    assert_eq!(nself_in(parent, ["gen", &path, "--env", "local"]).code, 0);
+    let file = case.path().join("deploy/local/compose.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap() + "# an edit\n").unwrap();
+    for (words, command) in [
+        ("gen STACK --env local", "`nself gen STACK --force --env local`"),
+        ("check STACK --env local", "`nself gen STACK --env local`"),
+        ("verify STACK", "`nself check STACK`"),
+        ("lock STACK --check", "`nself lock STACK`"),
+        ("why FOLDER/deploy/local/compose.yaml STACK", "`nself check STACK`"),
+        ("why FOLDER/deploy/none STACK", "`nself graph STACK --of derivations`"),
+        ("secrets check --env local --out FOLDER/deploy", "`nself secrets init --env local --out FOLDER/deploy`"),
+    ] {
+        let text = nself(&words.replace("FOLDER", folder));
+        let command = command.replace("STACK", &path).replace("FOLDER", folder);
+        assert!(text.contains(&command), "{command}: {text}");
+    }
+    // Control: the default stack needs no argument.
+    let text = nself_in(case.path(), ["lock", "--check"]).stderr;
+    assert!(text.contains("`nself lock`"), "{text}");
+}
+
+#[test]
 fn an_output_folder_next_to_the_project_refers_to_the_project() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("proj");

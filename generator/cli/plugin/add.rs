@@ -18,7 +18,7 @@ pub struct Arguments {
     /// A folder with a plugin.ncl, or `oci://HOST/REPOSITORY@sha256:…`.
     from: String,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     /// Name of the plugin; by default, the name of the folder or the last part of the repository. Services, tables and
     /// secrets of a plugin begin with it.
     #[arg(long)]
@@ -51,7 +51,8 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         Format::Text => {
             output::line(&folder);
             output::remark(&format!("{} files, pinned in nself.lock", files.len()));
-            output::remark(&format!("next: in stack.ncl: plugins.{name} = import \"{folder}/{FILE}\","));
+            let stack = arguments.stack.path();
+            output::remark(&format!("next: in {}: plugins.{name} = import \"{folder}/{FILE}\",", stack.display()));
         }
     }
     Ok(SUCCESS)

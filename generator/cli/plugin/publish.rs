@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(value_parser = address::parse)]
     to: ImageName,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     #[command(flatten)]
     registry: RegistryArguments,
     /// The format of the output.

@@ -15,7 +15,7 @@ pub struct Arguments {
     /// Name of the plugin.
     name: String,
     #[command(flatten)]
-    stack: StackArguments,
+    pub(super) stack: StackArguments,
     /// Confirm that servers keep the plugin's database. Needed if the plugin has migrations, which are deleted with it.
     #[arg(long)]
     keep_data: bool,
