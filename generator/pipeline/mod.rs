@@ -195,6 +195,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         project: &project,
         out: out.path(),
         lock: request.pins.as_ref(),
+        selected: &request.environments,
         frozen: request.frozen,
         watches,
         findings: loaded_stack.findings,

@@ -235,6 +235,34 @@ fn a_mount_without_a_source_is_a_warning() {
 }
 
 #[test]
+fn mounts_of_services_that_do_not_run_are_not_checked() {
+    let mount = |source: &str| format!(r#"mounts = [{{ source = "{source}", target = "/srv" }}]"#);
+    let case = stack(&format!(
+        r#"{{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject",
+             services.orders = {{ image = "a/b:1", only = ['local], {} }},
+             services.helper = {{ image = "a/b:1", only_with = ["orders"], {} }},
+             frontends.web = {{ port = 3000, route.subdomain = "web", include = true, container = {{ image = "a/b:1", port = 8003, {} }} }} }}"#,
+        mount("linked"),
+        mount("absent"),
+        mount("page"),
+    ));
+    std::os::unix::fs::symlink("/", case.path().join("linked")).unwrap();
+    let prod = nself_in(case.path(), ["gen", "--env", "prod"]);
+    assert!(prod.code == 0 && prod.stderr.contains("`page` does not exist"), "{}", prod.stderr);
+    assert!(!prod.stderr.contains("`absent`") && !prod.stderr.contains("NS313"), "{}", prod.stderr);
+    let all = nself_in(case.path(), ["gen"]);
+    assert_eq!(all.code, 2, "{}", all.stderr);
+    for (message, environments) in [
+        ("error[NS313]: `linked` is a symbolic link", "local"),
+        ("warning[NS312]: `absent` does not exist", "local"),
+        ("warning[NS312]: `page` does not exist", "prod, staging"),
+    ] {
+        let finding = all.stderr.split("\n\n").find(|finding| finding.contains(message)).unwrap_or_default();
+        assert!(finding.contains(&format!("= in: {environments}\n")), "{message}: {}", all.stderr);
+    }
+}
+
+#[test]
 fn converted_line_endings_are_reported_as_such() {
     let case = stack(SHOP);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
