@@ -265,9 +265,13 @@ impl Registry {
     /// Returns the URL of a path on a host, with the server that answers for Docker Hub.
     fn url(&self, host: &str, path: &str) -> String {
         let scheme = if self.hosts.plain_http.contains(host) { "http" } else { "https" };
-        let server = if host == DEFAULT_HOST { DEFAULT_SERVER } else { host };
-        format!("{scheme}://{server}{path}")
+        format!("{scheme}://{}{path}", server(host))
     }
+}
+
+/// Returns the server, with an optional port, that answers for a host in names of images.
+pub(super) fn server(host: &str) -> &str {
+    if host == DEFAULT_HOST { DEFAULT_SERVER } else { host }
 }
 
 /// Returns the failure for a request that cannot be authorized.
