@@ -12,6 +12,7 @@ use ureq::{Agent, Body};
 use super::auth::{Challenge, Credentials};
 use super::failure::Failure;
 use super::hosts::HostSettings;
+use super::token_server;
 use crate::codes::Code;
 use crate::lock::{DEFAULT_HOST, ImageName};
 
@@ -198,6 +199,8 @@ impl Registry {
         if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
             return Err(refused_request(format!("{host} asks for credentials over a connection without TLS")));
         }
+        let credentials = token_server::credentials(host, server(host), realm, credentials, Credentials::read)
+            .map_err(refused_request)?;
         let rights = if request.is_write { "pull,push" } else { "pull" };
         let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", repository.name));
         let mut query = vec![("scope", scope.as_str())];
