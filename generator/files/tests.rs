@@ -126,7 +126,7 @@ fn a_written_file_has_its_mode_and_replaces_the_old_one_atomically() {
     assert_eq!(folder.stat("x").unwrap().unwrap().mode, 0o755);
     assert_eq!(folder.make_folder("secret", 0o700).unwrap().own_stat().unwrap().mode, 0o700);
     assert_eq!(folder.folder("x/y").unwrap().unwrap().list().unwrap().len(), 1);
-    let entries = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
+    let entries = folder.list_all(&mut |path, _| path == Path::new("secret")).unwrap();
     let paths: Vec<&str> = entries.iter().map(|(path, _)| path.to_str().unwrap()).collect();
     assert_eq!(paths, ["a", "a/b", "a/b/file", "x", "x/y", "x/y/file"]);
     folder.remove_all("x").unwrap();

@@ -43,7 +43,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     for end in folder_ends.filter(|end| *end > 0) {
         add_entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &image_path[..end]), &[])?;
     }
-    let mut omit_private = |path: &Path| {
+    let mut omit_private = |path: &Path, _: EntryKind| {
         let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
         if is_private {
             omitted_paths.push(path.to_string_lossy().into_owned());
