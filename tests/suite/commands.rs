@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{ProcessOutput, golden, nself_in, project, run, stack, tree};
+use crate::support::{ProcessOutput, golden, nself, nself_in, project, run, stack, tree};
 
 const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", monitoring.waive = "not the subject", services.orders = { image = "a/orders:1" } }"#;
 
@@ -389,6 +389,25 @@ fn init_prints_a_line_that_a_stack_accepts() {
     );
     assert_failure(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl already exists"]);
     assert_eq!(tree(case.path()), before);
+}
+
+#[test]
+fn init_prints_commands_that_work_in_the_same_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, start) in [
+        (vec!["init"], "next: nself gen && "),
+        (vec!["init", "shop"], "next: cd shop && nself gen && "),
+        (vec!["init", "my shops/one"], "next: cd 'my shops/one' && nself gen && "),
+    ] {
+        let output = nself_in(folder.path(), arguments);
+        assert!(output.code == 0 && output.stderr.starts_with(start), "{start}: {}", output.stderr);
+        let commands = output.stderr.trim_end().strip_prefix("next: ").unwrap();
+        let first_commands = commands.split(" && nself secrets").next().unwrap();
+        let program = nself(folder.path()).get_program().to_owned();
+        let in_shell = first_commands.replace("nself gen", "\"$PROGRAM\" gen --env local");
+        let output = run(Command::new("sh").args(["-c", &in_shell]).env("PROGRAM", program).current_dir(folder.path()));
+        assert_eq!(output.code, 0, "{in_shell}: {}", output.stderr);
+    }
 }
 
 #[test]
