@@ -74,7 +74,7 @@ pub(super) fn absolute_path_refusal(text: &str) -> Option<String> {
     }
     let alphabet = "letters, digits and `._~/@+-`";
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
-    alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(&text[1..]))
+    alphabet_refusal(text, 512, alphabet, |c| c == '/', allowed).or_else(|| dot_part_refusal(text))
 }
 
 /// Returns the reason to refuse a path with a part `.` or `..`, or with `//`.
@@ -142,6 +142,16 @@ mod tests {
         check_type::<Registry>();
         check_type::<Tag>();
         check_type::<Schedule>();
+    }
+
+    #[test]
+    fn absolute_paths_have_no_empty_parts() {
+        for path in ["/", "/data", "/data/", "/a/.b/c.."] {
+            assert_eq!(ContainerPath::refusal(path), None, "{path}");
+        }
+        for path in ["//", "//data", "/a//b", "/data//", "/.", "/../a", "/a/./b", "data"] {
+            assert!(ContainerPath::refusal(path).is_some() && UrlPath::refusal(path).is_some(), "{path}");
+        }
     }
 
     #[test]
