@@ -164,6 +164,32 @@ mod tests {
     }
 
     #[test]
+    fn images_have_names_and_tags_that_engines_accept() {
+        for image in
+            ["a:_1", "a:1.-_", "ghcr.io/a.b_c__d--e/f:1", "my-host.example.com:5000/a/b:1", "10.0.0.1:5000/a:1"]
+        {
+            assert_eq!(ImageRef::refusal(image), None, "{image}");
+        }
+        let digest = "0".repeat(64);
+        for image in [
+            "nginx:-1".to_owned(),
+            format!("nginx:.1@sha256:{digest}"),
+            "acme/-orders:1".to_owned(),
+            "acme/orders-:1".to_owned(),
+            "acme/.orders:1".to_owned(),
+            format!("acme_/orders@sha256:{digest}"),
+            "acme/a..b:1".to_owned(),
+            "acme/a.-b:1".to_owned(),
+            "acme/a___b:1".to_owned(),
+            "localhost:x/a:1".to_owned(),
+            "acme/a:1/b:1".to_owned(),
+        ] {
+            assert!(ImageRef::refusal(&image).is_some(), "{image}");
+        }
+        assert!(Registry::refusal("ghcr.io/-acme").is_some() && Registry::refusal("localhost:5000/acme").is_none());
+    }
+
+    #[test]
     fn refusals_are_collected_only_inside_collect() {
         let (value, refusals) =
             collect_refusals(|| (serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#), take_refusals()));
