@@ -132,16 +132,24 @@ impl Commands {
 
     /// Returns the text with the output folder of the run in the place of `deploy/`.
     fn complete_paths(&self, text: &str) -> String {
-        // A path in the folder of the run was completed before, by a different part of the program.
-        let is_complete = |path: &str| Path::new(path).starts_with(&self.folder);
-        let words =
-            text.split(' ').map(|part| match part.strip_prefix(DEFAULT_OUTPUT).filter(|_| !is_complete(part)) {
-                // A pattern, such as that of a line in `.gitattributes`, is not a word of a shell.
-                Some(pattern) if pattern.contains(['*', '?', '[']) => self.folder.join(pattern).display().to_string(),
-                Some(path_below) => shell_word(&self.folder.join(path_below)),
-                None => part.to_owned(),
-            });
+        let words = text.split(' ').map(|word| {
+            // A variable in front of a command: `PGSSLROOTCERT=deploy/prod/secrets/database_authority`.
+            let (variable, path) = word.split_at(word.find('=').map_or(0, |end| end + 1));
+            format!("{variable}{}", self.complete_path(path))
+        });
         words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns the path with the output folder of the run in the place of `deploy/`.
+    fn complete_path(&self, path: &str) -> String {
+        // A path in the folder of the run was completed before, by a different part of the program.
+        let is_complete = Path::new(path).starts_with(&self.folder);
+        match path.strip_prefix(DEFAULT_OUTPUT).filter(|_| !is_complete) {
+            // A pattern, such as that of a line in `.gitattributes`, is not a word of a shell.
+            Some(pattern) if pattern.contains(['*', '?', '[']) => self.folder.join(pattern).display().to_string(),
+            Some(path_below) => shell_word(&self.folder.join(path_below)),
+            None => path.to_owned(),
+        }
     }
 }
 
@@ -187,6 +195,8 @@ mod tests {
         let path =
             commands(Some("x"), &[]).complete("`kubectl apply -k deploy/prod/kubernetes`, not deploy/prod", None);
         assert_eq!(path, "`kubectl apply -k x/prod/kubernetes`, not deploy/prod");
+        let variable = commands(Some("a b"), &[]).complete("`CERTIFICATE=deploy/prod/secrets/x psql -c 'a=b'`", None);
+        assert_eq!(variable, "`CERTIFICATE='a b/prod/secrets/x' psql -c 'a=b'`");
     }
 
     #[test]
