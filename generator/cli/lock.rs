@@ -10,6 +10,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::lock::{self, Change, FILE, Lock, StackImages};
 use crate::pipeline::{self, Request};
 use crate::registry::{HostSettings, Registry};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -100,7 +101,7 @@ fn print_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 {
             output::json(&json!({ "version": 1, "status": status, "diagnostics": findings }));
         }
         Format::Text if findings.is_empty() => {
-            output::remark(&format!("{FILE}: {} images, all pinned", images.count()));
+            output::remark(&format!("{FILE}: {}, all pinned", words::count(images.count(), "image")));
         }
         Format::Text => output::findings(&findings),
     }
@@ -120,7 +121,7 @@ fn print_report(arguments: &Arguments, changes: &[Change], image_count: usize, i
         }
         Format::Text => {
             changes.iter().for_each(|change| output::line(&change_line(change)));
-            output::remark(&format!("{FILE}: {image_count} images; {remark}"));
+            output::remark(&format!("{FILE}: {}; {remark}", words::count(image_count, "image")));
         }
     }
     if status == "differs" { DIFFERENCES } else { SUCCESS }

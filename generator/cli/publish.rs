@@ -15,6 +15,7 @@ use crate::pipeline;
 use crate::release::attest::{self, GeneratedFiles};
 use crate::release::attestation::SigningKey;
 use crate::release::{ReleaseFiles, address, environments, publish, pull};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct PublishArguments {
@@ -100,7 +101,7 @@ fn run_publish(arguments: &PublishArguments) -> Outcome {
         })),
         Format::Text => {
             output::line(&release_address);
-            output::remark(&format!("{} files published as {tag}", files.len()));
+            output::remark(&format!("{} published as {tag}", words::count(files.len(), "file")));
         }
     }
     Ok(())
@@ -133,8 +134,9 @@ fn run_attest(arguments: &AttestArguments) -> Outcome {
         })),
         Format::Text => {
             output::line(&attestation_address);
-            let (files, inputs) = (release.files.len(), generated.inputs.len());
-            output::remark(&format!("{files} files from {inputs} inputs attested"));
+            let files = words::count(release.files.len(), "file");
+            let inputs = words::count(generated.inputs.len(), "input");
+            output::remark(&format!("{files} from {inputs} attested"));
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::pipeline::{self, FileOnDisk, Provenance};
 use crate::store::{Cache, Generation, GenerationChanges};
 use crate::terminal::Lines;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -108,7 +109,8 @@ fn explain_last_run(arguments: &Arguments) -> u8 {
                     }
                 }
                 if unchanged_files > 0 {
-                    lines.push(&format!("  {unchanged_files} files were generated again with the same content"));
+                    let files = words::count(unchanged_files, "file");
+                    lines.push(&format!("  {files} generated again with the same content"));
                 }
             }
             output::lines(&lines);

@@ -12,6 +12,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::files::Root;
 use crate::plugins::{self, FILE, PluginFiles, error};
 use crate::values::plugin_names;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -50,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         })),
         Format::Text => {
             output::line(&folder);
-            output::remark(&format!("{} files, pinned in nself.lock", files.len()));
+            output::remark(&format!("{}, pinned in nself.lock", words::count(files.len(), "file")));
             let stack = arguments.stack.path();
             output::remark(&format!("next: in {}: plugins.{name} = import \"{folder}/{FILE}\",", stack.display()));
         }
