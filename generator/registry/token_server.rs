@@ -1,5 +1,5 @@
 //! Decides which credentials a token server gets. A registry can name any address as its token server, so its credentials
-//! only go to addresses of its own domain.
+//! only go to addresses in the same domain.
 
 use std::net::IpAddr;
 

@@ -20,5 +20,5 @@ fn a_process_runs_as_the_user_of_its_image() {
     };
     assert_eq!(user_of(Some("65532")), Ok(json!({ "uid": 65532, "gid": 0 })));
     assert_eq!(user_of(None), Ok(json!({ "uid": 0, "gid": 0 })));
-    assert!(user_of(Some("nobody")).unwrap_err().contains("`nobody`"));
+    assert!(user_of(Some("nonroot")).unwrap_err().contains("`nonroot`"));
 }
