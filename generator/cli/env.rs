@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::pipeline::{self, PlannedEnvironment};
+use crate::pipeline::{self, PlannedEnvironment, Request};
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 use crate::store;
@@ -117,7 +117,8 @@ fn domain(environment: &Environment) -> Host {
 /// Returns the plans of these environments, as `gen` uses them.
 fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<PlannedEnvironment>, Vec<Diagnostic>> {
     let names: Vec<String> = names.iter().copied().cloned().collect();
-    Ok(pipeline::generate(&stack.request(&names, None))?.plans)
+    let request = Request { allows_unwritten_migrations: true, ..stack.request(&names, None) };
+    Ok(pipeline::generate(&request)?.plans)
 }
 
 /// Returns all resolved settings of an environment, with secrets by name. It omits empty values, so that a comparison

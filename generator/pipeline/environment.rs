@@ -1,6 +1,6 @@
 //! Plans and renders environments, in parallel, since no environment depends on a different one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
 use crate::backend::PlanDigests;
@@ -10,7 +10,7 @@ use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::path;
 use crate::plan::{self, Plan, ProjectFiles};
-use crate::source::{Environment, Origins};
+use crate::source::{Environment, Origins, is_meant};
 use crate::words;
 
 /// An environment's plan, and the places in the source of its fields.
@@ -76,7 +76,7 @@ impl Renderer<'_> {
                     let is_reported = |finding: &Diagnostic| {
                         findings.iter().any(|reported| reported.is_error() && reported.path == finding.path)
                     };
-                    let new_findings: Vec<Diagnostic> = backend_findings
+                    let new_findings: Vec<Diagnostic> = without_inherited(backend_findings)
                         .into_iter()
                         .filter(|finding| !is_consequence(finding) && !is_reported(finding))
                         .collect();
@@ -124,6 +124,21 @@ impl Renderer<'_> {
     }
 }
 
+/// Keeps one of the findings about a setting of a service that its processes inherit: the one at the service, or else the
+/// first.
+fn without_inherited(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let in_service = |path: &FieldPath| match path.0.as_slice() {
+        [services, service, Segment::Key(processes), _, field @ ..] if processes == "processes" => {
+            FieldPath([services, service].into_iter().chain(field).cloned().collect())
+        }
+        _ => path.clone(),
+    };
+    findings.sort_by_key(|finding| in_service(&finding.path) != finding.path);
+    let mut known = BTreeSet::new();
+    findings.retain(|finding| known.insert((finding.code, finding.message.clone(), in_service(&finding.path))));
+    findings
+}
+
 /// Codes of findings that can follow from a refused value of a service, each with the field of the service that would
 /// have declared what is missing.
 const FOLLOW_UPS: [(Code, &str); 6] = [
@@ -145,6 +160,16 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
         _ => false,
     };
     if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
+        return true;
+    }
+    // A field that is missing because its name is a different one, such as `subdomain` for `route`.
+    if lacks_field
+        && finding.path.parent() == refused.parent()
+        && is_meant(refused.last_key(), finding.path.last_key())
+    {
+        return true;
+    }
+    if finding.code == Code::SchemaInvalid && lacks_column(&finding.message, refused) {
         return true;
     }
     // A check of a definition that lacks a refused part. The path of a table has four steps.
@@ -185,6 +210,18 @@ fn follows_refused(finding: &Diagnostic, refused: &FieldPath) -> bool {
         Some(_) if finding.code == Code::BackupTarget => entry == path!("backups", "target"),
         Some(Segment::Key(field)) => concerns_entry && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
+    }
+}
+
+/// Returns whether a message about a definition names a column that was refused.
+fn lacks_column(message: &str, refused: &FieldPath) -> bool {
+    match refused.0.as_slice() {
+        [Segment::Key(databases), _, Segment::Key(tables), _, Segment::Key(columns), Segment::Key(column), ..] => {
+            [databases.as_str(), tables, columns] == ["databases", "tables", "columns"]
+                && message.starts_with("there is no column")
+                && message.contains(&format!("`{column}`"))
+        }
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::super::{DIFFERENCES, Format, SUCCESS, output};
-use super::{Outcome, SelectionArguments};
+use super::{NO_DATABASES, Outcome, SelectionArguments};
 use crate::migrations::{self, Side};
 
 #[derive(Debug, Args)]
@@ -48,6 +48,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     };
     output::findings(&diff.warnings);
+    if diff.databases.is_empty() {
+        output::remark(NO_DATABASES);
+    }
     match arguments.format {
         DiffFormat::Sql => output::document(&diff.to_sql()),
         DiffFormat::Json => output::json(&diff.to_json()),
